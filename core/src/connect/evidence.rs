@@ -1,0 +1,75 @@
+//! What is known of a connection that was made.
+
+use std::sync::Arc;
+
+use rustls::{ClientConnection, ProtocolVersion};
+
+use crate::handshake::IdentityUse;
+use crate::policy::{TlsVersion, group_name, suite_name};
+use crate::report::TlsFacts;
+use crate::rotate::Generation;
+use crate::verify::VerifiedPeer;
+
+/// What was proven and negotiated for a connection.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Evidence {
+    /// The application protocol, if one was selected.
+    pub alpn: Option<String>,
+    /// The IANA name of the cipher suite.
+    pub cipher_suite: String,
+    /// The digest of all that decided.
+    pub fingerprint: [u8; 32],
+    /// Which publication of the connector this was (R1).
+    pub generation: Generation,
+    /// The IANA name of the key exchange group; `None` for a resumed TLS 1.2 session, which has no exchange.
+    pub group: Option<String>,
+    /// What became of our identity; for a resumed session, in the full handshake that it descends from.
+    pub identity: IdentityUse,
+    /// The policy has an identity and it was not sent (I5): the peer did not ask, or accepts none of its signatures.
+    pub identity_unused: bool,
+    /// The proof of the peer; for a resumed session, that of the full handshake that it descends from (H6).
+    pub peer: Arc<VerifiedPeer>,
+    /// Whether a session was resumed.
+    pub resumed: bool,
+    /// The server name (SNI) that was sent, if one was.
+    pub server_name: Option<String>,
+    /// The version.
+    pub version: TlsVersion,
+}
+
+impl Evidence {
+    /// What was negotiated, for a report.
+    pub fn tls(&self) -> TlsFacts {
+        let mut facts = TlsFacts::new(self.version.as_str(), &self.cipher_suite);
+        facts.group.clone_from(&self.group);
+        facts.alpn.clone_from(&self.alpn);
+        facts.resumed = self.resumed;
+        facts
+    }
+}
+
+/// What rustls says of a completed handshake.
+pub(super) struct Negotiated {
+    pub(super) alpn: Option<String>,
+    pub(super) cipher_suite: String,
+    pub(super) group: Option<String>,
+    pub(super) version: TlsVersion,
+}
+
+impl Negotiated {
+    /// `None` before the handshake is complete.
+    pub(super) fn of(tls: &ClientConnection) -> Option<Self> {
+        let version = match tls.protocol_version()? {
+            ProtocolVersion::TLSv1_2 => TlsVersion::V1_2,
+            ProtocolVersion::TLSv1_3 => TlsVersion::V1_3,
+            _ => return None,
+        };
+        Some(Self {
+            alpn: tls.alpn_protocol().map(|protocol| String::from_utf8_lossy(protocol).into_owned()),
+            cipher_suite: suite_name(tls.negotiated_cipher_suite()?.suite()),
+            group: tls.negotiated_key_exchange_group().map(|group| group_name(group.name())),
+            version,
+        })
+    }
+}

@@ -1,0 +1,225 @@
+//! What an error of rustls means: one function from every `rustls::Error` to a coded error.
+
+use std::sync::Arc;
+
+use rustls::{
+    AlertDescription as Alert, CertificateError, ClientConnection, Error as TlsError, InvalidMessage, PeerIncompatible,
+    PeerMisbehaved,
+};
+
+use super::internal;
+use crate::error::{ConnectError, Error, Rejection, RejectionKind};
+use crate::handshake::IdentityUse;
+use crate::name::BackendHost;
+use crate::policy::{TlsVersion, group_name, suite_name};
+use crate::prepare::Prepared;
+use crate::text::{digest, printable, printable_bytes};
+use crate::time::{rfc3339, seconds};
+use crate::verify::VerifiedPeer;
+
+/// What is known of a connection, for the case that it fails.
+pub(super) struct Attempt {
+    /// The protocols that were offered.
+    pub(super) alpn: Vec<String>,
+    /// Whether application data of the peer arrived: from then on alerts are not about our identity (I5).
+    pub(super) answered: Answered,
+    pub(super) host: BackendHost,
+    pub(super) identity: IdentityUse,
+    /// The first octets from the peer, at most [`OPENING`].
+    pub(super) opening: Vec<u8>,
+    pub(super) prepared: Arc<Prepared>,
+    /// The server name that is sent.
+    pub(super) server_name: Option<String>,
+    /// The proof, once there is one.
+    pub(super) verified: Option<Arc<VerifiedPeer>>,
+}
+
+/// Whether application data arrived.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Answered {
+    NotYet,
+    Yes,
+}
+
+impl Attempt {
+    /// The one mapping from rustls.
+    pub(super) fn failure(&self, error: TlsError, tls: &ClientConnection) -> Error {
+        match error {
+            TlsError::AlertReceived(alert) => self.alert(alert, tls).into(),
+            TlsError::InvalidCertificate(error) => self.bad_handshake_signature(&error),
+            TlsError::InvalidMessage(error) => self.invalid_message(error).into(),
+            TlsError::NoCertificatesPresented => self.no_certificate(),
+            TlsError::PeerIncompatible(error) => self.incompatible(&error).into(),
+            TlsError::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol) => {
+                self.alpn_mismatch(tls).into()
+            }
+            TlsError::PeerSentOversizedRecord => {
+                ConnectError::MessageTooLarge { detail: "a record over 16384 octets".to_owned() }.into()
+            }
+            TlsError::DecryptError
+            | TlsError::InappropriateHandshakeMessage { .. }
+            | TlsError::InappropriateMessage { .. }
+            | TlsError::InvalidCertRevocationList(_)
+            | TlsError::InvalidEncryptedClientHello(_)
+            | TlsError::NoApplicationProtocol
+            | TlsError::PeerMisbehaved(_) => misbehaved(&error).into(),
+            // Our configuration, clock, randomness or provider: not the peer's doing.
+            _ => internal(error),
+        }
+    }
+
+    /// How far it came, for timeouts and ends of the transport.
+    pub(super) fn phase(&self, tls: &ClientConnection) -> String {
+        let phase = match (self.opening.is_empty(), tls.protocol_version()) {
+            (true, _) => "nothing was received",
+            (false, None) => "no complete server hello was received",
+            (false, Some(_)) => "the server hello was received, the rest of the handshake was not",
+        };
+        phase.to_owned()
+    }
+
+    pub(super) fn alpn_mismatch(&self, tls: &ClientConnection) -> ConnectError {
+        let selected = tls.alpn_protocol().map(|protocol| String::from_utf8_lossy(protocol).into_owned());
+        ConnectError::AlpnMismatch { offered: self.alpn.clone(), selected }
+    }
+
+    fn alert(&self, alert: Alert, tls: &ClientConnection) -> ConnectError {
+        let name = alert_name(alert);
+        let identity = match self.answered {
+            Answered::NotYet => self.identity,
+            Answered::Yes => IdentityUse::NotRequested,
+        };
+        match (alert, identity) {
+            // I5. Some peers say bad_certificate to an empty one; handshake_failure is what TLS 1.2 has for it.
+            (Alert::CertificateRequired, IdentityUse::NotRequested | IdentityUse::RequestedNotSent { .. })
+            | (identity_alerts!() | Alert::HandshakeFailure, IdentityUse::RequestedNotSent { .. }) => {
+                ConnectError::IdentityRequired { alert: name }
+            }
+            (identity_alerts!() | Alert::CertificateRequired | Alert::DecryptError, IdentityUse::Sent { .. }) => {
+                ConnectError::IdentityRejected { alert: name }
+            }
+            (Alert::CloseNotify, _) => ConnectError::PeerClosed { phase: self.phase(tls) },
+            (Alert::NoApplicationProtocol, _) => self.alpn_mismatch(tls),
+            (Alert::ProtocolVersion, _) => ConnectError::NoCommonVersion { offered: self.versions() },
+            (Alert::UnrecognisedName, _) => ConnectError::ServerNameRejected { server_name: self.server_name.clone() },
+            _ => ConnectError::RemoteAlert { alert: name },
+        }
+    }
+
+    fn invalid_message(&self, error: InvalidMessage) -> ConnectError {
+        if !begins_like_tls(&self.opening) {
+            return ConnectError::PeerNotTls {
+                first_bytes: printable_bytes(&self.opening),
+                looks_like: looks_like(&self.opening),
+            };
+        }
+        match error {
+            InvalidMessage::CertificatePayloadTooLarge
+            | InvalidMessage::HandshakePayloadTooLarge
+            | InvalidMessage::MessageTooLarge => ConnectError::MessageTooLarge { detail: format!("{error:?}") },
+            _ => misbehaved(&TlsError::InvalidMessage(error)),
+        }
+    }
+
+    fn incompatible(&self, error: &PeerIncompatible) -> ConnectError {
+        let provider = self.prepared.client_config().crypto_provider().clone();
+        match error {
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+            | PeerIncompatible::SupportedVersionsExtensionRequired
+            | PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::Tls12NotOfferedOrEnabled => ConnectError::NoCommonVersion { offered: self.versions() },
+            PeerIncompatible::NoCipherSuitesInCommon => ConnectError::NoCommonCipher {
+                offered: provider.cipher_suites.iter().map(|suite| suite_name(suite.suite())).collect(),
+            },
+            PeerIncompatible::EcPointsExtensionRequired
+            | PeerIncompatible::KeyShareExtensionRequired
+            | PeerIncompatible::NamedGroupsExtensionRequired
+            | PeerIncompatible::NoEcPointFormatsInCommon
+            | PeerIncompatible::NoKxGroupsInCommon
+            | PeerIncompatible::UncompressedEcPointsRequired => ConnectError::NoCommonGroup {
+                offered: provider.kx_groups.iter().map(|group| group_name(group.name())).collect(),
+            },
+            _ => misbehaved(&TlsError::PeerIncompatible(error.clone())),
+        }
+    }
+
+    fn versions(&self) -> Vec<String> {
+        let permitted = self.prepared.policy().versions();
+        let versions = [TlsVersion::V1_2, TlsVersion::V1_3].into_iter().filter(|version| permitted.contains(*version));
+        versions.map(|version| version.to_string()).collect()
+    }
+
+    /// The one verifier says it (V1).
+    fn no_certificate(&self) -> Error {
+        match self.prepared.verifier().verify(&[], Some(&self.host), self.prepared.runtime().now()) {
+            Err(rejection) => rejection.into(),
+            Ok(_) => internal("no certificate was accepted"),
+        }
+    }
+
+    /// V7: the chain was accepted, but the peer does not hold its key.
+    fn bad_handshake_signature(&self, error: &CertificateError) -> Error {
+        let kind = match error {
+            CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                RejectionKind::AlgorithmUnsupported { algorithm: "the signature of the handshake".to_owned() }
+            }
+            _ => RejectionKind::BadSignature { subject: "the handshake".to_owned() },
+        };
+        let verifier = self.prepared.verifier();
+        let leaf = self.verified.as_ref().and_then(|peer| peer.chain().into_iter().next());
+        let rejection = Rejection {
+            at: rfc3339(seconds(self.prepared.runtime().now())),
+            expected: verifier.reference_names(Some(&self.host)).iter().map(ToString::to_string).collect(),
+            fingerprint: Some(digest(self.prepared.fingerprint())),
+            kind,
+            policy: self.prepared.policy().name().map(printable),
+            presented: leaf.as_ref().map(|leaf| leaf.sans.clone()).unwrap_or_default(),
+            peer: leaf,
+            server_name: self.server_name.clone(),
+        };
+        Box::new(rejection).into()
+    }
+}
+
+/// How many of the first octets are kept.
+pub(super) const OPENING: usize = 64;
+
+fn misbehaved(error: &TlsError) -> ConnectError {
+    ConnectError::PeerMisbehaved { detail: error.to_string() }
+}
+
+/// A handshake message, or an alert, in a record of SSL 3.0 or later.
+fn begins_like_tls(octets: &[u8]) -> bool {
+    matches!(octets, [0x15 | 0x16] | [0x15 | 0x16, 0x03, ..])
+}
+
+/// What speaks like this to somebody who greets with a ClientHello.
+fn looks_like(octets: &[u8]) -> Option<&'static str> {
+    const GREETINGS: &[(&[u8], &str)] = &[
+        (b"HTTP/", "HTTP"),
+        (b"<!DOCTYPE", "HTTP"),
+        (b"<html", "HTTP"),
+        (b"SSH-", "SSH"),
+        (b"* OK", "IMAP"),
+        (b"+OK", "POP3"),
+        (b"-ERR", "Redis"),
+        (b"220-", "SMTP"),
+        (b"220 ", "SMTP"),
+        (b"421 ", "SMTP"),
+        (b"500 ", "SMTP"),
+        (b"554 ", "SMTP"),
+        (b"AMQP", "AMQP"),
+        (b"INFO {", "NATS"),
+    ];
+    // HTTP/2 without TLS opens with a SETTINGS frame on stream 0 (RFC 9113 section 3.4).
+    if matches!(octets, [0, 0, _, 0x04, 0, 0, 0, 0, 0, ..]) {
+        return Some("HTTP");
+    }
+    // Length, sequence number 0 and protocol version 10.
+    if matches!(octets, [_, _, 0, 0, 0x0a, ..]) {
+        return Some("MySQL");
+    }
+    GREETINGS.iter().find(|(greeting, _)| octets.starts_with(greeting)).map(|(_, protocol)| *protocol)
+}

@@ -1,0 +1,107 @@
+//! The explicit weakenings D1..D4. Nothing else in the tree weakens a check (D5).
+//!
+//! Each needs a reason in the policy and [`DangerPermission::Allowed`] from the caller, and is a warning in every report.
+
+use core::fmt;
+
+/// Whether the caller accepts policies that weaken verification.
+///
+/// Allowing it makes every policy that this caller loads able to switch checks off: an author of policies then decides
+/// whether the gateway talks to an impostor.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum DangerPermission {
+    /// A policy with a weakening is refused with `danger_forbidden`.
+    #[default]
+    Forbidden,
+    /// It is accepted, and warned about in every report.
+    Allowed,
+}
+
+/// What a policy weakens; [`Danger::default`] weakens nothing.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Danger {
+    /// D1 and D2: how much of the peer's identity is verified at all.
+    pub peer: PeerDanger,
+    /// D4: single rules that old private PKIs break.
+    pub tolerations: Vec<Toleration>,
+}
+
+impl Danger {
+    /// Whether it weakens anything.
+    pub fn is_active(&self) -> bool {
+        let Self { peer, tolerations } = self;
+        !matches!(peer, PeerDanger::None) || !tolerations.is_empty()
+    }
+
+    /// Whether `rule` is tolerated at `now` (unix seconds).
+    pub(crate) fn tolerates(&self, rule: ToleratedRule, now: i64) -> bool {
+        self.tolerations.iter().any(|t| t.rule == rule && t.until.is_none_or(|until| now <= until))
+    }
+}
+
+/// How much of the peer's identity is verified at all.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum PeerDanger {
+    /// D2: nothing but the handshake signature. Anybody on the path can be the peer.
+    AnyCertificate {
+        /// Why, as written in the policy.
+        reason: String,
+    },
+    /// D1: the path is verified, names are not. Any certificate of the trusted CAs can be the peer.
+    AnyName {
+        /// Why, as written in the policy.
+        reason: String,
+    },
+    /// Everything is verified.
+    #[default]
+    None,
+}
+
+/// D4: one rule that is not enforced, until a time.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Toleration {
+    /// Why, as written in the policy.
+    pub reason: String,
+    /// Which rule.
+    pub rule: ToleratedRule,
+    /// Until when (unix seconds); afterwards the rule holds again. `None`: without end.
+    pub until: Option<i64>,
+}
+
+/// The rules that can be tolerated.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum ToleratedRule {
+    /// A leaf without any SAN is matched by its CN, DNS names only.
+    CommonName,
+    /// T4: an expired anchor completes a path.
+    ExpiredAnchor,
+    /// The path is verified at the leaf's notAfter.
+    ExpiredLeaf,
+    /// V4: the leaf's key usage.
+    KeyUsage,
+}
+
+impl ToleratedRule {
+    pub(crate) const ALL: [Self; 4] = [Self::CommonName, Self::ExpiredAnchor, Self::ExpiredLeaf, Self::KeyUsage];
+
+    /// The name in the native document.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CommonName => "common_name",
+            Self::ExpiredAnchor => "expired_anchor",
+            Self::ExpiredLeaf => "expired_leaf",
+            Self::KeyUsage => "key_usage",
+        }
+    }
+}
+
+impl fmt::Display for ToleratedRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,252 @@
+//! What a policy trusts, sends and accepts, and what a certificate says: for people and for machines, judging nothing.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::certificate::{CertificateView, facts_or_digest};
+use crate::pem;
+use crate::policy::{AlpnSelection, Resumption, RevocationDepth, ServerNameRule, SystemTrust, UnknownRevocation, suite_name, group_name};
+use crate::prepare::Prepared;
+use crate::report::{CertificateFacts, PolicyFacts, Warning};
+use crate::text::{digest, hex, printable};
+use crate::certificate::pin_text;
+
+/// The description of a policy (`uptls.explain/v1`).
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// Which policy.
+    pub policy: PolicyFacts,
+    /// The clock, RFC 3339.
+    pub at: String,
+    /// What is trusted.
+    pub trusts: TrustExplanation,
+    /// What is sent.
+    pub sends: SendsExplanation,
+    /// What the peer must show.
+    pub accepts: AcceptsExplanation,
+    /// What should be known.
+    pub warnings: Vec<Warning>,
+}
+
+/// What is trusted.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct TrustExplanation {
+    /// The system store, if it is trusted: `mozilla roots` or `native roots`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<SystemExplanation>,
+    /// Every entry of every bundle.
+    pub anchors: Vec<AnchorExplanation>,
+    /// `sha256:` of leaf certificates trusted as themselves.
+    pub pinned_certificates: Vec<String>,
+    /// Base64 SHA-256 of leaf keys trusted as themselves.
+    pub pinned_keys: Vec<String>,
+    /// Revocation lists, with how they are used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revocation: Option<String>,
+}
+
+/// The system store.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct SystemExplanation {
+    /// Which.
+    pub source: String,
+    /// How many roots can be used.
+    pub roots: usize,
+    /// How many could not.
+    pub skipped: usize,
+}
+
+/// One entry of a bundle.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct AnchorExplanation {
+    /// `issuer`, or `itself` for an entry that may not issue (T3).
+    pub trusted_as: &'static str,
+    /// Its facts; `source` says where it stands.
+    pub certificate: CertificateFacts,
+}
+
+/// What is sent.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct SendsExplanation {
+    /// `auto` (the backend host), a name, or `none`.
+    pub server_name: String,
+    /// TLS versions, as `1.2 to 1.3`.
+    pub versions: String,
+    /// Cipher suites in their order.
+    pub cipher_suites: Vec<String>,
+    /// Groups in their order.
+    pub groups: Vec<String>,
+    /// Application protocols in their order.
+    pub alpn: Vec<String>,
+    /// Our certificate, if the peer asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<CertificateFacts>,
+    /// Whether sessions are resumed.
+    pub resumption: bool,
+    /// The deadline of the whole connect, in milliseconds.
+    pub handshake_timeout_ms: u128,
+}
+
+/// What the peer must show.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct AcceptsExplanation {
+    /// The reference names (any of), or what takes their place.
+    pub names: Vec<String>,
+    /// Base64 SHA-256 of keys of which the leaf must have one.
+    pub spki_pins: Vec<String>,
+    /// Whether one of the application protocols must be selected.
+    pub alpn_required: bool,
+}
+
+impl Prepared {
+    /// What this policy trusts, sends and accepts.
+    pub fn explanation(&self) -> Explanation {
+        Explanation {
+            policy: self.blank_report(None).policy,
+            at: self.runtime().now_text(),
+            trusts: self.trusts(),
+            sends: self.sends(),
+            accepts: self.accepts(),
+            warnings: self.warnings(),
+        }
+    }
+
+    fn trusts(&self) -> TrustExplanation {
+        let store = &self.verifier().trust;
+        let policy = self.policy();
+        let anchors = store.bundle_entries().filter_map(|facts| {
+            let trusted_as = if facts.entry()?.anchor().is_some() { "issuer" } else { "itself" };
+            Some(AnchorExplanation { trusted_as, certificate: facts_or_digest(facts.der?, &facts.source(policy)) })
+        });
+        TrustExplanation {
+            system: match policy.trust().system {
+                SystemTrust::Off => None,
+                SystemTrust::Mozilla | SystemTrust::Native => store.system().map(|system| SystemExplanation {
+                    source: system.source().to_owned(),
+                    roots: system.anchors().len(),
+                    skipped: system.skipped(),
+                }),
+            },
+            anchors: anchors.collect(),
+            pinned_certificates: policy.trust().pinned_certificates.iter().map(digest).collect(),
+            pinned_keys: policy.trust().pinned_keys.iter().map(pin_text).collect(),
+            revocation: policy.revocation().map(|spec| {
+                let depth = match spec.depth {
+                    RevocationDepth::Chain => "every certificate",
+                    RevocationDepth::Leaf => "the leaf",
+                };
+                let unknown = match spec.unknown {
+                    UnknownRevocation::Allow => "accepted",
+                    UnknownRevocation::Deny => "refused",
+                };
+                format!("{} lists, {depth}; what no list covers is {unknown}", self.verifier().crls.len())
+            }),
+        }
+    }
+
+    fn sends(&self) -> SendsExplanation {
+        let policy = self.policy();
+        let provider = self.client_config().crypto_provider();
+        let versions = policy.versions();
+        SendsExplanation {
+            server_name: match policy.server_name() {
+                ServerNameRule::Auto => "auto".to_owned(),
+                ServerNameRule::Dns(name) => name.to_string(),
+                ServerNameRule::None => "none".to_owned(),
+            },
+            versions: format!("{} to {}", versions.min, versions.max),
+            cipher_suites: provider.cipher_suites.iter().map(|suite| suite_name(suite.suite())).collect(),
+            groups: provider.kx_groups.iter().map(|group| group_name(group.name())).collect(),
+            alpn: policy.alpn().protocols.iter().map(|protocol| printable(protocol)).collect(),
+            identity: self.identity().map(|identity| identity.facts().clone()),
+            resumption: policy.resumption() == Resumption::Enabled,
+            handshake_timeout_ms: policy.handshake_timeout().as_millis(),
+        }
+    }
+
+    fn accepts(&self) -> AcceptsExplanation {
+        use crate::danger::PeerDanger;
+        let policy = self.policy();
+        let names: Vec<String> = self.verifier().reference_names(None).iter().map(ToString::to_string).collect();
+        let names = match &policy.danger().peer {
+            PeerDanger::AnyCertificate { .. } => vec!["any certificate".to_owned()],
+            PeerDanger::AnyName { .. } => vec!["any name".to_owned()],
+            PeerDanger::None if names.is_empty() => vec!["the backend host".to_owned()],
+            PeerDanger::None => names,
+        };
+        AcceptsExplanation {
+            names,
+            spki_pins: policy.spki_pins().iter().map(pin_text).collect(),
+            alpn_required: policy.alpn().selection == AlpnSelection::Required,
+        }
+    }
+}
+
+/// What a certificate says (`uptls.inspect/v1`). Nothing of it is verified.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Inspection {
+    /// Subject, issuer, validity, digest and names.
+    #[serde(flatten)]
+    pub certificate: CertificateFacts,
+    /// The serial number, hexadecimal.
+    pub serial: String,
+    /// The kind and size of the key.
+    pub key: String,
+    /// Base64 SHA-256 of the key, as in `spkiPins`.
+    pub spki_pin: String,
+    /// The algorithm of its signature.
+    pub signature_algorithm: String,
+    /// Whether basicConstraints say CA.
+    pub ca: bool,
+    /// What keyUsage permits, if it is present.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_usage: Option<String>,
+    /// What extKeyUsage permits, if it is present.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extended_key_usage: Option<String>,
+}
+
+impl Inspection {
+    /// Reads one DER certificate; `source` is what `certificate.source` will say.
+    ///
+    /// # Errors
+    /// Why it does not parse.
+    pub fn of_der(der: &[u8], source: &str) -> Result<Self, String> {
+        let view = CertificateView::parse(der)?;
+        Ok(Self {
+            certificate: view.facts(source),
+            serial: hex(view.serial()),
+            key: view.key().text,
+            spki_pin: view.spki_pin(),
+            signature_algorithm: view.signature_algorithm(),
+            ca: view.is_ca(),
+            key_usage: view.key_usage().map(|usage| printable(&usage.text)),
+            extended_key_usage: view.extended_key_usage().map(|usage| printable(&usage.text)),
+        })
+    }
+
+    /// Reads every certificate of a text, or the one that is DER.
+    ///
+    /// # Errors
+    /// Why the text or a certificate does not parse, with block and line.
+    pub fn of_text(bytes: &[u8], source: &str) -> Result<Vec<Self>, String> {
+        if pem::looks_like_der(bytes) {
+            return Self::of_der(bytes, source).map(|one| vec![one]);
+        }
+        let blocks = pem::blocks(bytes).map_err(|e| format!("block {} (line {}): {}", e.index, e.line, e.reason))?;
+        let certificates = blocks.iter().filter(|block| block.label == "CERTIFICATE");
+        certificates
+            .map(|block| {
+                let one = Self::of_der(&block.der, &format!("{source} #{}", block.index));
+                one.map_err(|reason| format!("block {} (line {}): {reason}", block.index, block.line))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,193 @@
+//! What goes wrong on the way to a verified peer that is not the peer's certificate: transport, remote alerts, protocol.
+
+use super::Code;
+use crate::text::{listed, printable};
+
+/// A connection that failed for another reason than the peer's certificate.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// Protocols were required and none was selected (H3).
+    #[error("the peer selected {}, wanted one of {}", selected.as_deref().map_or("no protocol".to_owned(), printable), listed(offered))]
+    AlpnMismatch {
+        /// The protocols that were offered.
+        offered: Vec<String>,
+        /// What the peer selected, if anything.
+        selected: Option<String>,
+    },
+    /// The caller gave up.
+    #[error("cancelled by the caller")]
+    Cancelled,
+    /// Name resolution failed.
+    #[error("cannot resolve {}: {}", printable(host), printable(reason))]
+    DnsFailed {
+        /// The name.
+        host: String,
+        /// What the resolver says.
+        reason: String,
+    },
+    /// The deadline passed during the handshake (H4).
+    #[error("no handshake within {after}; {}", printable(phase))]
+    HandshakeTimeout {
+        /// How long was waited.
+        after: String,
+        /// How far it had come.
+        phase: String,
+    },
+    /// The peer refused our client certificate (I5).
+    #[error("the peer refused our client certificate with the alert {alert}")]
+    IdentityRejected {
+        /// The alert's name.
+        alert: String,
+    },
+    /// The peer wants a client certificate.
+    #[error("the peer wants a client certificate and none was sent (alert {alert})")]
+    IdentityRequired {
+        /// The alert's name.
+        alert: String,
+    },
+    /// A bug on our side.
+    #[error("internal: {}", printable(detail))]
+    Internal {
+        /// What was met.
+        detail: String,
+    },
+    /// A message over the limit.
+    #[error("the peer sent a message over the limit: {}", printable(detail))]
+    MessageTooLarge {
+        /// Which limit.
+        detail: String,
+    },
+    /// No common cipher suite.
+    #[error("no common cipher suite; offered: {}", listed(offered))]
+    NoCommonCipher {
+        /// What was offered.
+        offered: Vec<String>,
+    },
+    /// No common group.
+    #[error("no common key exchange group; offered: {}", listed(offered))]
+    NoCommonGroup {
+        /// What was offered.
+        offered: Vec<String>,
+    },
+    /// No common version.
+    #[error("no common TLS version; offered: {}", listed(offered))]
+    NoCommonVersion {
+        /// What was offered.
+        offered: Vec<String>,
+    },
+    /// The peer closed the transport during the handshake.
+    #[error("the peer closed the connection during the handshake, {}", printable(phase))]
+    PeerClosed {
+        /// How far it had come.
+        phase: String,
+    },
+    /// A protocol violation.
+    #[error("the peer violated the protocol: {}", printable(detail))]
+    PeerMisbehaved {
+        /// Which rule.
+        detail: String,
+    },
+    /// What came is not TLS.
+    #[error("the peer does not speak TLS; it sent \"{first_bytes}\"")]
+    PeerNotTls {
+        /// The first octets, escaped.
+        first_bytes: String,
+        /// What they look like, if that is known: `HTTP`, `SSH`.
+        looks_like: Option<&'static str>,
+    },
+    /// The transport was reset.
+    #[error("the connection was reset: {}", printable(reason))]
+    PeerReset {
+        /// What the system says.
+        reason: String,
+    },
+    /// Any other alert.
+    #[error("the peer sent the alert {alert}")]
+    RemoteAlert {
+        /// The alert's name.
+        alert: String,
+    },
+    /// The peer does not serve this name.
+    #[error("the peer does not serve {}", server_name.as_deref().map_or("a connection without a server name".to_owned(), printable))]
+    ServerNameRejected {
+        /// The name that was sent, if any.
+        server_name: Option<String>,
+    },
+    /// No TCP connection.
+    #[error("cannot connect to {address}: {}", printable(reason))]
+    TcpRefused {
+        /// Where to.
+        address: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// No TCP connection before the deadline.
+    #[error("no TCP connection to {address} within {after}")]
+    TcpTimeout {
+        /// Where to.
+        address: String,
+        /// How long was waited.
+        after: String,
+    },
+    /// The stream ended without close_notify (H8).
+    #[error("the connection ended without a close_notify: what was read may be incomplete")]
+    Truncated,
+}
+
+impl ConnectError {
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::AlpnMismatch { .. } => Code::AlpnMismatch,
+            Self::Cancelled => Code::Cancelled,
+            Self::DnsFailed { .. } => Code::DnsFailed,
+            Self::HandshakeTimeout { .. } => Code::HandshakeTimeout,
+            Self::IdentityRejected { .. } => Code::IdentityRejected,
+            Self::IdentityRequired { .. } => Code::IdentityRequired,
+            Self::Internal { .. } => Code::Internal,
+            Self::MessageTooLarge { .. } => Code::MessageTooLarge,
+            Self::NoCommonCipher { .. } => Code::NoCommonCipher,
+            Self::NoCommonGroup { .. } => Code::NoCommonGroup,
+            Self::NoCommonVersion { .. } => Code::NoCommonVersion,
+            Self::PeerClosed { .. } => Code::PeerClosed,
+            Self::PeerMisbehaved { .. } => Code::PeerMisbehaved,
+            Self::PeerNotTls { .. } => Code::PeerNotTls,
+            Self::PeerReset { .. } => Code::PeerReset,
+            Self::RemoteAlert { .. } => Code::RemoteAlert,
+            Self::ServerNameRejected { .. } => Code::ServerNameRejected,
+            Self::TcpRefused { .. } => Code::TcpRefused,
+            Self::TcpTimeout { .. } => Code::TcpTimeout,
+            Self::Truncated => Code::Truncated,
+        }
+    }
+
+    /// The one thing to change.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::PeerNotTls { looks_like: Some("HTTP"), .. } => {
+                "this port speaks plain HTTP: use the backend's TLS port".to_owned()
+            }
+            Self::PeerReset { .. } => {
+                "look into the peer's log; a peer that wants a client certificate may reset like this".to_owned()
+            }
+            _ => self.code().remedy().to_owned(),
+        }
+    }
+}
+
+/// A call that the library's own rules forbid: the caller's bug, never caused by a peer or a document.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("misuse: {what}")]
+#[non_exhaustive]
+pub struct Misuse {
+    /// What was called wrongly, and what is right.
+    pub what: String,
+}
+
+impl Misuse {
+    /// `what` names the call and what would be right.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into() }
+    }
+}

@@ -1,0 +1,186 @@
+//! The five families of errors, by who must act, over one table of codes.
+
+mod connect;
+mod material;
+mod policy;
+mod rejection;
+mod table;
+
+pub use connect::{ConnectError, Misuse};
+pub use material::{MaterialError, MaterialErrorKind};
+pub use policy::{Origin, PolicyError, PolicyErrorKind};
+pub use rejection::{Rejection, RejectionKind};
+pub use table::{Alert, Category, Code, Severity};
+
+use core::fmt;
+
+use crate::text::printable;
+
+/// Everything that can go wrong with a connector, by who must act.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The transport, the remote side or the protocol.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The caller's bug.
+    #[error(transparent)]
+    Misuse(#[from] Misuse),
+    /// The policy or its material: everything that is wrong with it, at once.
+    #[error(transparent)]
+    Policy(#[from] Problems),
+    /// The peer failed the policy.
+    #[error(transparent)]
+    Rejected(#[from] Box<Rejection>),
+}
+
+impl Error {
+    /// The stable code; for several problems that of the first.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Connect(error) => error.code(),
+            Self::Misuse(_) => Code::Misuse,
+            Self::Policy(problems) => problems.code(),
+            Self::Rejected(rejection) => rejection.code(),
+        }
+    }
+
+    /// The one thing to change.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Connect(error) => error.hint(),
+            Self::Misuse(_) => Code::Misuse.remedy().to_owned(),
+            Self::Policy(problems) => problems.first().map(Problem::hint).unwrap_or_default(),
+            Self::Rejected(rejection) => rejection.hint(),
+        }
+    }
+
+    /// The code alone: all that an HTTP client on the other side of a gateway may learn.
+    pub fn public_text(&self) -> &'static str {
+        self.code().as_str()
+    }
+}
+
+/// One thing that is wrong with a policy or its material.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// For the operator who provides files.
+    #[error(transparent)]
+    Material(#[from] MaterialError),
+    /// For the author of the policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+}
+
+impl Problem {
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Material(error) => error.code(),
+            Self::Policy(error) => error.code(),
+        }
+    }
+
+    /// The one thing to change.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Material(error) => error.hint(),
+            Self::Policy(error) => error.hint(),
+        }
+    }
+
+    /// Where in the policy: `spec.trust.bundles[0]`.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Material(error) => &error.path,
+            Self::Policy(error) => &error.path,
+        }
+    }
+
+    /// Which document, line and column, if the policy was read from one.
+    pub fn origin(&self) -> Option<&Origin> {
+        match self {
+            Self::Material(error) => error.origin.as_ref(),
+            Self::Policy(error) => error.origin.as_ref(),
+        }
+    }
+
+    /// Adds where the field at [`Problem::path`] was written.
+    #[must_use]
+    pub fn with_origin(mut self, origin: Option<Origin>) -> Self {
+        match &mut self {
+            Self::Material(error) => error.origin = origin,
+            Self::Policy(error) => error.origin = origin,
+        }
+        self
+    }
+}
+
+/// All that is wrong with one policy; never empty.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problems {
+    policy: Option<String>,
+    problems: Vec<Problem>,
+}
+
+impl Problems {
+    /// Problems of the policy called `policy`, if its name is known.
+    pub fn new(policy: Option<String>, first: Problem, rest: Vec<Problem>) -> Self {
+        let mut problems = vec![first];
+        problems.extend(rest);
+        Self { policy, problems }
+    }
+
+    /// `Err` if there is a problem, else `value`.
+    pub(crate) fn or_else<T>(policy: Option<&str>, problems: Vec<Problem>, value: T) -> Result<T, Self> {
+        let mut problems = problems.into_iter();
+        match problems.next() {
+            None => Ok(value),
+            Some(first) => Err(Self::new(policy.map(str::to_owned), first, problems.collect())),
+        }
+    }
+
+    /// The name of the policy, if it is known.
+    pub fn policy(&self) -> Option<&str> {
+        self.policy.as_deref()
+    }
+
+    /// The code of the first problem.
+    pub fn code(&self) -> Code {
+        self.first().map_or(Code::Internal, Problem::code)
+    }
+
+    /// Each problem, in the order of the policy's fields.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter()
+    }
+
+    /// The first problem.
+    pub fn first(&self) -> Option<&Problem> {
+        self.problems.first()
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self::new(None, problem, Vec::new())
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.policy {
+            write!(f, "policy {}: ", printable(name))?;
+        }
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                f.write_str("; ")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}

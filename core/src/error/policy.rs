@@ -1,0 +1,172 @@
+//! What is wrong with a policy as written: for its author.
+
+use core::fmt;
+
+use super::Code;
+use crate::name::NameError;
+use crate::text::{listed, printable};
+
+/// One field that cannot stand as it is written.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct PolicyError {
+    /// What is wrong.
+    pub kind: PolicyErrorKind,
+    /// Where it was written, if that is known.
+    pub origin: Option<Origin>,
+    /// The path of the field: `spec.subjectAltNames[2].dns`; empty for the document as a whole.
+    pub path: String,
+}
+
+/// Where a field was written.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct Origin {
+    /// The 1-based column.
+    pub column: u64,
+    /// The file or object.
+    pub document: String,
+    /// The 1-based line.
+    pub line: u64,
+}
+
+impl Origin {
+    /// A place in a document; `line` and `column` count from 1.
+    pub fn new(document: impl Into<String>, line: u64, column: u64) -> Self {
+        Self { column, document: document.into(), line }
+    }
+}
+
+/// What is wrong with a field.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum PolicyErrorKind {
+    /// A weakening that the caller did not permit (D1..D5).
+    DangerForbidden,
+    /// The document is not well-formed.
+    DocumentParse {
+        /// What the parser says.
+        reason: String,
+    },
+    /// A budget of the document reader is exhausted.
+    DocumentTooLarge {
+        /// Which limit.
+        limit: String,
+    },
+    /// One half of a client identity (I1).
+    IdentityIncomplete {
+        /// The half that is missing: `certificate` or `key`.
+        missing: &'static str,
+    },
+    /// A value outside what the field may hold.
+    Invalid {
+        /// What was given.
+        given: String,
+        /// What is wanted.
+        wanted: String,
+    },
+    /// A name that no certificate can be matched with.
+    NameInvalid {
+        /// What was given.
+        given: String,
+        /// What is wrong with it.
+        reason: NameError,
+    },
+    /// No reference name at all (N3).
+    NameMissing,
+    /// There is no usable material yet, or no longer (R2).
+    NotReady {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The policy names no trust (T1).
+    TrustMissing,
+    /// A value that is understood but not supported.
+    UnsupportedOption {
+        /// What was given.
+        given: String,
+        /// The values that are supported.
+        supported: Vec<String>,
+    },
+    /// The policy was withdrawn (R3).
+    Withdrawn,
+}
+
+impl PolicyError {
+    /// An error at `path`.
+    pub fn new(path: impl Into<String>, kind: PolicyErrorKind) -> Self {
+        Self { kind, origin: None, path: path.into() }
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        match &self.kind {
+            PolicyErrorKind::DangerForbidden => Code::DangerForbidden,
+            PolicyErrorKind::DocumentParse { .. } => Code::DocumentParse,
+            PolicyErrorKind::DocumentTooLarge { .. } => Code::DocumentTooLarge,
+            PolicyErrorKind::IdentityIncomplete { .. } => Code::IdentityIncomplete,
+            PolicyErrorKind::Invalid { .. } => Code::PolicyInvalid,
+            PolicyErrorKind::NameInvalid { .. } => Code::NameInvalid,
+            PolicyErrorKind::NameMissing => Code::NameMissing,
+            PolicyErrorKind::NotReady { .. } => Code::PolicyNotReady,
+            PolicyErrorKind::TrustMissing => Code::TrustMissing,
+            PolicyErrorKind::UnsupportedOption { .. } => Code::UnsupportedOption,
+            PolicyErrorKind::Withdrawn => Code::PolicyWithdrawn,
+        }
+    }
+
+    /// The one thing to change.
+    pub fn hint(&self) -> String {
+        match &self.kind {
+            PolicyErrorKind::Invalid { wanted, .. } => format!("set {} to {wanted}", self.field()),
+            PolicyErrorKind::IdentityIncomplete { missing } => {
+                format!("add spec.identity.{missing}, or remove spec.identity")
+            }
+            PolicyErrorKind::UnsupportedOption { given, supported } => {
+                format!("replace {} by one of {}", printable(given), listed(supported))
+            }
+            PolicyErrorKind::NameInvalid { given, reason: NameError::IpLiteral } => {
+                format!("write it as {{ip: {}}} under subjectAltNames", printable(given))
+            }
+            PolicyErrorKind::DangerForbidden => {
+                format!("remove {}, or pass --allow-danger (API: DangerPermission::Allowed)", self.field())
+            }
+            _ => self.code().remedy().to_owned(),
+        }
+    }
+
+    fn field(&self) -> &str {
+        if self.path.is_empty() { "the document" } else { &self.path }
+    }
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        match &self.kind {
+            PolicyErrorKind::DangerForbidden => f.write_str("weakens verification, which the caller does not allow"),
+            PolicyErrorKind::DocumentParse { reason } => write!(f, "cannot parse the document: {}", printable(reason)),
+            PolicyErrorKind::DocumentTooLarge { limit } => write!(f, "the document exceeds {limit}"),
+            PolicyErrorKind::IdentityIncomplete { missing } => write!(f, "the client identity has no {missing}"),
+            PolicyErrorKind::Invalid { given, wanted } => write!(f, "{} is not {wanted}", printable(given)),
+            PolicyErrorKind::NameInvalid { given, reason } => {
+                write!(f, "{} cannot be a name here: {reason}", printable(given))
+            }
+            PolicyErrorKind::NameMissing => {
+                f.write_str("serverName is none and there are no subjectAltNames, so no certificate could ever match")
+            }
+            PolicyErrorKind::NotReady { reason } => write!(f, "the policy is not ready: {}", printable(reason)),
+            PolicyErrorKind::TrustMissing => {
+                f.write_str("neither bundles, system roots nor pins are given, so nothing is trusted")
+            }
+            PolicyErrorKind::UnsupportedOption { given, supported } => {
+                write!(f, "{} is not supported; supported: {}", printable(given), listed(supported))
+            }
+            PolicyErrorKind::Withdrawn => f.write_str("the policy was withdrawn"),
+        }
+    }
+}
+
+impl std::error::Error for PolicyError {}

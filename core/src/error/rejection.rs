@@ -1,0 +1,380 @@
+//! Why a peer failed the policy: what was wanted, what was presented, and the one thing to change.
+
+use core::fmt;
+
+use super::Code;
+use crate::report::CertificateFacts;
+use crate::text::{listed, printable};
+
+/// A peer that the policy refuses. Produced by [`crate::verify`] alone.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Rejection {
+    /// The clock of the verification, RFC 3339.
+    pub at: String,
+    /// The reference names, as `type:value`.
+    pub expected: Vec<String>,
+    /// The fingerprint of what judged, if it was prepared.
+    pub fingerprint: Option<String>,
+    /// What failed.
+    pub kind: RejectionKind,
+    /// The leaf, as far as it could be read.
+    pub peer: Option<CertificateFacts>,
+    /// The name of the policy, if it has one.
+    pub policy: Option<String>,
+    /// The presented names of the leaf, as `type:value`, at most ten of them.
+    pub presented: Vec<String>,
+    /// The server name (SNI) that belongs to the verification, if one is sent.
+    pub server_name: Option<String>,
+}
+
+/// Which check failed. Times are RFC 3339, names of certificates are RFC 4514 text; all of it is escaped when shown.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum RejectionKind {
+    /// A signature algorithm that no accepted algorithm can check.
+    AlgorithmUnsupported {
+        /// Its name or object identifier.
+        algorithm: String,
+    },
+    /// A signature does not verify.
+    BadSignature {
+        /// The subject of the certificate, or `the handshake`.
+        subject: String,
+    },
+    /// Too many certificates or octets, or too much work.
+    BudgetExceeded {
+        /// Which limit.
+        limit: String,
+    },
+    /// A CA certificate as leaf.
+    CaAsLeaf {
+        /// Its subject.
+        subject: String,
+    },
+    /// An unknown critical extension.
+    CriticalExtension {
+        /// Its object identifier, or where it stands.
+        extension: String,
+    },
+    /// The CRL is past its nextUpdate.
+    CrlExpired {
+        /// Its nextUpdate.
+        next_update: String,
+    },
+    /// The CRL's own signature or signer does not hold.
+    CrlUntrusted {
+        /// Why.
+        reason: String,
+    },
+    /// Distrusted by name.
+    Distrusted,
+    /// A certificate has expired.
+    Expired {
+        /// The end of its validity.
+        not_after: String,
+        /// Its subject.
+        subject: String,
+    },
+    /// The trust anchor has expired (T4).
+    IssuerExpired {
+        /// The end of its validity.
+        not_after: String,
+        /// Its subject.
+        subject: String,
+    },
+    /// An anchor of the issuer's name has another key.
+    IssuerKeyChanged {
+        /// The issuer named by the peer's certificate.
+        issuer: String,
+        /// The digest of the anchor of that name.
+        trusted_sha256: String,
+        /// The key identifier that the certificate asks for, if it says.
+        wanted_key_id: Option<String>,
+    },
+    /// An issuer that may not issue.
+    IssuerNotCa {
+        /// Its subject.
+        subject: String,
+    },
+    /// The leaf's key usage lacks digitalSignature (V4).
+    KeyUsage {
+        /// What it permits.
+        presented: String,
+    },
+    /// A key that is too small.
+    KeyTooWeak {
+        /// What the key is.
+        key: String,
+        /// The subject of its certificate.
+        subject: String,
+    },
+    /// A certificate that does not parse (V1).
+    Malformed {
+        /// Its 0-based place in the chain.
+        index: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The peer did not send an intermediate.
+    MissingIntermediate {
+        /// The issuer that is missing.
+        issuer: String,
+    },
+    /// A name constraint is violated.
+    NameConstraint {
+        /// Which kind of constraint, as far as that is known.
+        reason: String,
+    },
+    /// None of the wanted names is presented.
+    NameMismatch,
+    /// No certificate at all.
+    NoCertificate,
+    /// Not valid yet.
+    NotYetValid {
+        /// The start of its validity.
+        not_before: String,
+        /// Its subject.
+        subject: String,
+    },
+    /// A path length is exceeded.
+    PathTooLong {
+        /// Whose limit.
+        reason: String,
+    },
+    /// No pin matches (V6).
+    PinMismatch {
+        /// The leaf's key: SHA-256 of its SubjectPublicKeyInfo, base64.
+        presented: String,
+    },
+    /// The extended key usage does not permit serverAuth.
+    Purpose {
+        /// What it permits.
+        presented: String,
+        /// The subject of the certificate.
+        subject: String,
+    },
+    /// No CRL covers a certificate.
+    RevocationUnknown {
+        /// The issuers without a CRL.
+        issuer: String,
+    },
+    /// Revoked.
+    Revoked {
+        /// The serial number, hexadecimal.
+        serial: String,
+    },
+    /// No subjectAltName at all.
+    SanMissing {
+        /// The CN, which is never read.
+        common_name: Option<String>,
+    },
+    /// The wanted value under another type.
+    SanTypeMismatch {
+        /// As `type:value`.
+        presented: String,
+        /// As `type:value`.
+        wanted: String,
+    },
+    /// Self-signed, and not trusted as itself.
+    SelfSigned {
+        /// Its subject.
+        subject: String,
+    },
+    /// Not a valid X.509-SVID (N7).
+    SpiffeIdInvalid {
+        /// Which rule is broken.
+        reason: String,
+    },
+    /// Nobody knows the issuer.
+    UnknownIssuer {
+        /// The issuer.
+        issuer: String,
+    },
+}
+
+impl Rejection {
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        self.kind.code()
+    }
+
+    /// The typed reason behind an `io::Error` that came out of a connection of this library, through any number of
+    /// wrappings.
+    ///
+    /// ```
+    /// let plain = std::io::Error::other("something else");
+    /// assert!(uptls::Rejection::from_io_error(&plain).is_none());
+    /// ```
+    pub fn from_io_error(error: &std::io::Error) -> Option<&Self> {
+        let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error.get_ref()?);
+        while let Some(inner) = source {
+            if let Some(super::Error::Rejected(rejection)) = inner.downcast_ref() {
+                return Some(rejection);
+            }
+            if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+                return Self::from_io_error(io);
+            }
+            source = inner.source();
+        }
+        None
+    }
+
+    /// The one thing to change; it holds both of the differing values.
+    pub fn hint(&self) -> String {
+        let wanted = listed(&self.expected);
+        let presented = listed(&self.presented);
+        match &self.kind {
+            RejectionKind::NameMismatch => format!(
+                "the certificate is for {presented}: re-issue it with {wanted}, or put the right name into the policy"
+            ),
+            RejectionKind::SanMissing { common_name: Some(name) } => format!(
+                "re-issue it with the subjectAltName {wanted}; its CN {} alone identifies nobody",
+                printable(name)
+            ),
+            RejectionKind::SanTypeMismatch { presented, wanted } => format!(
+                "re-issue it with {}, or ask for {} in the policy",
+                printable(wanted),
+                printable(presented)
+            ),
+            RejectionKind::IssuerKeyChanged { issuer, trusted_sha256, wanted_key_id } => format!(
+                "the CA {} was rotated: add its new certificate{} beside {trusted_sha256}",
+                printable(issuer),
+                wanted_key_id.as_ref().map(|id| format!(" (key id {id})")).unwrap_or_default(),
+            ),
+            RejectionKind::MissingIntermediate { issuer } => {
+                format!("configure the upstream to send the certificate of {} after its own", printable(issuer))
+            }
+            RejectionKind::UnknownIssuer { issuer } => format!(
+                "add the CA that ends this chain to trust.bundles if it is yours; the issuer seen is {}",
+                printable(issuer)
+            ),
+            RejectionKind::SelfSigned { .. } => format!(
+                "put exactly this certificate{} into trust.bundles, or issue one from a trusted CA",
+                self.peer.as_ref().map(|leaf| format!(" ({})", leaf.sha256)).unwrap_or_default()
+            ),
+            RejectionKind::Expired { not_after, .. } => {
+                format!("renew it on the upstream: it ended at {not_after} and it is {}", self.at)
+            }
+            RejectionKind::IssuerExpired { not_after, subject } => format!(
+                "replace {} in the bundle: it ended at {not_after} and it is {}",
+                printable(subject),
+                self.at
+            ),
+            RejectionKind::NotYetValid { not_before, .. } => {
+                format!("check the clock of both sides: it begins at {not_before} and here it is {}", self.at)
+            }
+            RejectionKind::PinMismatch { presented } => {
+                format!("the key is now {presented}; the policy pins {wanted}: add the new pin if the change is known")
+            }
+            RejectionKind::CrlExpired { next_update } => {
+                format!("fetch the current CRL: this one ended at {next_update} and it is {}", self.at)
+            }
+            _ => self.code().remedy().to_owned(),
+        }
+    }
+}
+
+impl RejectionKind {
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::AlgorithmUnsupported { .. } => Code::CertAlgorithmUnsupported,
+            Self::BadSignature { .. } => Code::CertBadSignature,
+            Self::BudgetExceeded { .. } => Code::CertBudgetExceeded,
+            Self::CaAsLeaf { .. } => Code::CertCaAsLeaf,
+            Self::CriticalExtension { .. } => Code::CertCriticalExtension,
+            Self::CrlExpired { .. } => Code::CrlExpired,
+            Self::CrlUntrusted { .. } => Code::CrlUntrusted,
+            Self::Distrusted => Code::CertDistrusted,
+            Self::Expired { .. } => Code::CertExpired,
+            Self::IssuerExpired { .. } => Code::IssuerExpired,
+            Self::IssuerKeyChanged { .. } => Code::CertIssuerKeyChanged,
+            Self::IssuerNotCa { .. } => Code::CertIssuerNotCa,
+            Self::KeyUsage { .. } => Code::CertKeyUsage,
+            Self::KeyTooWeak { .. } => Code::CertKeyTooWeak,
+            Self::Malformed { .. } => Code::CertMalformed,
+            Self::MissingIntermediate { .. } => Code::CertMissingIntermediate,
+            Self::NameConstraint { .. } => Code::CertNameConstraint,
+            Self::NameMismatch => Code::NameMismatch,
+            Self::NoCertificate => Code::CertNone,
+            Self::NotYetValid { .. } => Code::CertNotYetValid,
+            Self::PathTooLong { .. } => Code::CertPathTooLong,
+            Self::PinMismatch { .. } => Code::CertPinMismatch,
+            Self::Purpose { .. } => Code::CertPurpose,
+            Self::RevocationUnknown { .. } => Code::RevocationUnknown,
+            Self::Revoked { .. } => Code::CertRevoked,
+            Self::SanMissing { .. } => Code::SanMissing,
+            Self::SanTypeMismatch { .. } => Code::SanTypeMismatch,
+            Self::SelfSigned { .. } => Code::CertSelfSigned,
+            Self::SpiffeIdInvalid { .. } => Code::SpiffeIdInvalid,
+            Self::UnknownIssuer { .. } => Code::CertUnknownIssuer,
+        }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            RejectionKind::NameMismatch => {
+                write!(f, "wanted any of {}, presented {}", listed(&self.expected), listed(&self.presented))
+            }
+            kind => kind.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for RejectionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let p = printable;
+        match self {
+            Self::AlgorithmUnsupported { algorithm } => write!(f, "the signature algorithm {} is not accepted", p(algorithm)),
+            Self::BadSignature { subject } => write!(f, "the signature of {} does not verify", p(subject)),
+            Self::BudgetExceeded { limit } => write!(f, "the chain exceeds {}", p(limit)),
+            Self::CaAsLeaf { subject } => write!(f, "{} is a CA certificate and was presented as the peer's own", p(subject)),
+            Self::CriticalExtension { extension } => write!(f, "the critical extension {} is not understood", p(extension)),
+            Self::CrlExpired { next_update } => write!(f, "the revocation list ended at {next_update}"),
+            Self::CrlUntrusted { reason } => write!(f, "the revocation list cannot be trusted: {}", p(reason)),
+            Self::Distrusted => f.write_str("the chain holds a key that is distrusted by name"),
+            Self::Expired { not_after, subject } => write!(f, "the certificate {} expired at {not_after}", p(subject)),
+            Self::IssuerExpired { not_after, subject } => {
+                write!(f, "the trusted certificate {} expired at {not_after}", p(subject))
+            }
+            Self::IssuerKeyChanged { issuer, trusted_sha256, .. } => {
+                write!(f, "the issuer {} is trusted with another key ({trusted_sha256})", p(issuer))
+            }
+            Self::IssuerNotCa { subject } => write!(f, "{} may not issue certificates", p(subject)),
+            Self::KeyUsage { presented } => write!(f, "the key usage is {} and lacks digitalSignature", p(presented)),
+            Self::KeyTooWeak { key, subject } => write!(f, "the key of {} is {}", p(subject), p(key)),
+            Self::Malformed { index, reason } => write!(f, "certificate {index} of the chain is malformed: {}", p(reason)),
+            Self::MissingIntermediate { issuer } => {
+                write!(f, "the peer did not send the intermediate certificate {}", p(issuer))
+            }
+            Self::NameConstraint { reason } => f.write_str(&p(reason)),
+            Self::NameMismatch => f.write_str("none of the wanted names is presented"),
+            Self::NoCertificate => f.write_str("the peer sent no certificate"),
+            Self::NotYetValid { not_before, subject } => {
+                write!(f, "the certificate {} is not valid before {not_before}", p(subject))
+            }
+            Self::PathTooLong { reason } => f.write_str(&p(reason)),
+            Self::PinMismatch { presented } => write!(f, "the leaf's key {presented} is not pinned"),
+            Self::Purpose { presented, subject } => {
+                write!(f, "the extended key usage of {} is {} and lacks serverAuth", p(subject), p(presented))
+            }
+            Self::RevocationUnknown { issuer } => write!(f, "no revocation list covers a certificate of {}", p(issuer)),
+            Self::Revoked { serial } => write!(f, "the certificate with serial {serial} is revoked"),
+            Self::SanMissing { common_name: Some(name) } => {
+                write!(f, "the certificate has no subjectAltName, only the CN {}, which is never read", p(name))
+            }
+            Self::SanMissing { common_name: None } => f.write_str("the certificate has no subjectAltName"),
+            Self::SanTypeMismatch { presented, wanted } => {
+                write!(f, "wanted {}, but the certificate holds it as {}", p(wanted), p(presented))
+            }
+            Self::SelfSigned { subject } => write!(f, "{} is self-signed and not trusted as itself", p(subject)),
+            Self::SpiffeIdInvalid { reason } => write!(f, "the certificate is not a valid X.509-SVID: {}", p(reason)),
+            Self::UnknownIssuer { issuer } => write!(f, "nobody trusted is called {}", p(issuer)),
+        }
+    }
+}
+
+impl std::error::Error for Rejection {}

@@ -1,0 +1,92 @@
+//! Private keys: PKCS#8 (encrypted or not), PKCS#1, SEC1.
+
+use pkcs8::EncryptedPrivateKeyInfoRef;
+use pkcs8::pkcs5::EncryptionScheme;
+use pkcs8::pkcs5::pbes2::Kdf;
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
+
+use super::{IdentitySource, KEY_PATH};
+use crate::error::{MaterialError, MaterialErrorKind};
+use crate::pem;
+
+/// The one key of `source`. Certificates may stand in the same file.
+pub(super) fn read(source: &IdentitySource<'_>) -> Result<PrivateKeyDer<'static>, MaterialError> {
+    let fail = |kind| MaterialError::new(KEY_PATH, source.key_source, kind);
+    let parse = |reason: String| fail(MaterialErrorKind::IdentityParse { reason });
+    if pem::looks_like_der(source.key) {
+        return Err(parse("it is DER, not PEM; convert it: openssl pkey -inform der -out key.pem".to_owned()));
+    }
+    let blocks = pem::blocks(source.key).map_err(|e| parse(e.reason).at_block(e.index, e.line))?;
+    let mut keys = Vec::new();
+    for block in blocks {
+        match block.label.as_str() {
+            "CERTIFICATE" | "EC PARAMETERS" => {}
+            label if LABELS.contains(&label) => keys.push(block),
+            label => {
+                let reason = format!("a {label} block is not a private key");
+                return Err(parse(reason).at_block(block.index, block.line));
+            }
+        }
+    }
+    let block = match (keys.pop(), keys.len()) {
+        (None, _) => return Err(parse("it holds no private key block".to_owned())),
+        (Some(block), 0) => block,
+        (Some(_), others) => return Err(parse(format!("it holds {} keys, wanted one", others + 1))),
+    };
+    if block.headers == pem::Headers::Present {
+        return Err(fail(MaterialErrorKind::IdentityEncrypted).at_block(block.index, block.line));
+    }
+    match block.label.as_str() {
+        "RSA PRIVATE KEY" => Ok(PrivatePkcs1KeyDer::from(block.der.to_vec()).into()),
+        "EC PRIVATE KEY" => Ok(PrivateSec1KeyDer::from(block.der.to_vec()).into()),
+        "ENCRYPTED PRIVATE KEY" => decrypt(&block.der, source.passphrase).map_err(fail),
+        _ => Ok(PrivatePkcs8KeyDer::from(block.der.to_vec()).into()),
+    }
+}
+
+/// I3: the work factor is looked at before any work is done.
+fn decrypt(der: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKeyDer<'static>, MaterialErrorKind> {
+    let refuse = |reason: &str| MaterialErrorKind::IdentityPassphrase { reason: reason.to_owned() };
+    let info = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| MaterialErrorKind::IdentityParse {
+        reason: "the encrypted key is not PKCS#8 with a supported scheme (PBES2 with AES)".to_owned(),
+    })?;
+    let EncryptionScheme::Pbes2(parameters) = &info.encryption_algorithm else {
+        return Err(MaterialErrorKind::IdentityEncrypted);
+    };
+    check_work_factor(&parameters.kdf)?;
+    let Some(passphrase) = passphrase else {
+        return Err(refuse("the key is encrypted and no passphrase is given"));
+    };
+    let document = info.decrypt(passphrase).map_err(|_| refuse("the passphrase is wrong, or the key is damaged"))?;
+    Ok(PrivatePkcs8KeyDer::from(document.as_bytes().to_vec()).into())
+}
+
+fn check_work_factor(kdf: &Kdf) -> Result<(), MaterialErrorKind> {
+    let too_high = |what: String| Err(MaterialErrorKind::IdentityPassphrase { reason: what });
+    match kdf {
+        Kdf::Pbkdf2(parameters) if parameters.iteration_count > MAX_PBKDF2_ITERATIONS => too_high(format!(
+            "the key derivation asks for {} iterations, the limit is {MAX_PBKDF2_ITERATIONS}",
+            parameters.iteration_count
+        )),
+        Kdf::Scrypt(parameters) => {
+            let memory = u64::from(parameters.block_size).saturating_mul(parameters.cost_parameter).saturating_mul(128);
+            if memory > MAX_SCRYPT_MEMORY || parameters.parallelization > MAX_SCRYPT_PARALLELIZATION {
+                return too_high(format!(
+                    "the key derivation asks for {memory} octets of memory, {} times; the limits are {MAX_SCRYPT_MEMORY} and {MAX_SCRYPT_PARALLELIZATION}",
+                    parameters.parallelization
+                ));
+            }
+            Ok(())
+        }
+        Kdf::Pbkdf2(_) => Ok(()),
+        _ => Err(MaterialErrorKind::IdentityParse { reason: "the key derivation is not supported".to_owned() }),
+    }
+}
+
+/// The labels of private keys.
+pub(super) const LABELS: &[&str] = &["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY"];
+/// Several times what is recommended today (OWASP 2023: 600,000 for SHA-256), some seconds of one core.
+const MAX_PBKDF2_ITERATIONS: u32 = 5_000_000;
+/// 256 MiB.
+const MAX_SCRYPT_MEMORY: u64 = 256 << 20;
+const MAX_SCRYPT_PARALLELIZATION: u16 = 16;

@@ -1,0 +1,204 @@
+//! Our own identity towards the peer: chain and key, proven to belong together.
+
+mod key;
+mod secret;
+
+pub use secret::Secret;
+
+use core::fmt;
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::CertificateDer;
+use zeroize::Zeroizing;
+
+use crate::certificate::{CertificateView, KeyStrength};
+use crate::digest::CanonicalDigest;
+use crate::error::{MaterialError, MaterialErrorKind};
+use crate::pem;
+use crate::report::{CertificateFacts, Warning, WarningCode};
+use crate::time::rfc3339;
+use crate::trust::EXPIRING;
+
+/// A client certificate chain and its private key. It never shows the key (I6).
+pub struct ClientIdentity {
+    certified_key: Arc<CertifiedKey>,
+    digest: [u8; 32],
+    facts: CertificateFacts,
+    not_after: i64,
+    not_before: i64,
+    permits_client_auth: bool,
+}
+
+/// The octets of an identity and how errors call them.
+pub(crate) struct IdentitySource<'a> {
+    pub(crate) certificate: &'a [u8],
+    pub(crate) certificate_source: &'a str,
+    pub(crate) key: &'a [u8],
+    pub(crate) key_source: &'a str,
+    pub(crate) passphrase: Option<&'a [u8]>,
+}
+
+impl IdentitySource<'_> {
+    /// What decides whether two identities are the same object (T7).
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        let mut digest = CanonicalDigest::new("uptls identity v1");
+        digest.bytes(self.certificate);
+        digest.bytes(self.key);
+        digest.optional(self.passphrase);
+        digest.finish()
+    }
+}
+
+impl ClientIdentity {
+    /// Parses both, and proves that they belong together (I2).
+    pub(crate) fn load(source: &IdentitySource<'_>, provider: &CryptoProvider) -> Result<Self, MaterialError> {
+        let chain = read_chain(source)?;
+        let leaf = chain.first().map(|der| der.to_vec()).unwrap_or_default();
+        let fail = |kind| MaterialError::new(CERTIFICATE_PATH, source.certificate_source, kind);
+        let view = CertificateView::parse(&leaf)
+            .map_err(|reason| fail(MaterialErrorKind::IdentityParse { reason: format!("certificate 1: {reason}") }))?;
+        if view.key().strength != KeyStrength::Accepted {
+            return Err(fail(MaterialErrorKind::IdentityKeyTooWeak { key: view.key().text }));
+        }
+        let key = key::read(source)?;
+        let signing_key = provider.key_provider.load_private_key(key).map_err(|error| {
+            let reason = format!("the key is not accepted: {error}");
+            MaterialError::new(KEY_PATH, source.key_source, MaterialErrorKind::IdentityParse { reason })
+        })?;
+        check_order(&chain).map_err(fail)?;
+        let certified_key = CertifiedKey::new(chain, signing_key);
+        match certified_key.keys_match() {
+            Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
+            Err(_) => {
+                let kind = MaterialErrorKind::IdentityKeyMismatch;
+                return Err(MaterialError::new(KEY_PATH, source.key_source, kind));
+            }
+        }
+        let mut digest = CanonicalDigest::new("uptls identity content v1");
+        digest.list(certified_key.cert.iter());
+        Ok(Self {
+            certified_key: Arc::new(certified_key),
+            digest: digest.finish(),
+            facts: view.facts("identity"),
+            not_after: view.not_after(),
+            not_before: view.not_before(),
+            permits_client_auth: view.extended_key_usage().is_none_or(|usage| usage.client_auth),
+        })
+    }
+
+    pub(crate) fn certified_key(&self) -> &Arc<CertifiedKey> {
+        &self.certified_key
+    }
+
+    /// The digest of the chain, and so of the key that belongs to its leaf.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    /// Unix seconds.
+    pub fn not_after(&self) -> i64 {
+        self.not_after
+    }
+
+    /// Unix seconds.
+    pub fn not_before(&self) -> i64 {
+        self.not_before
+    }
+
+    /// What the leaf says.
+    pub fn facts(&self) -> &CertificateFacts {
+        &self.facts
+    }
+
+    /// I4: an identity that is not valid now fails here, not with an opaque alert from the peer.
+    pub(crate) fn check_validity(&self, source: &str, now: i64) -> Result<(), MaterialError> {
+        let kind = if now > self.not_after {
+            MaterialErrorKind::IdentityExpired { not_after: rfc3339(self.not_after), now: rfc3339(now) }
+        } else if now < self.not_before {
+            MaterialErrorKind::IdentityNotYetValid { not_before: rfc3339(self.not_before), now: rfc3339(now) }
+        } else {
+            return Ok(());
+        };
+        Err(MaterialError::new(CERTIFICATE_PATH, source, kind))
+    }
+
+    pub(crate) fn warnings(&self, source: &str, now: i64) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        if self.not_after - now < EXPIRING {
+            let detail = [("source", source.to_owned()), ("not_after", rfc3339(self.not_after))];
+            warnings.push(Warning::new(WarningCode::IdentityExpiring, detail));
+        }
+        if !self.permits_client_auth {
+            let detail = [("source", source.to_owned()), ("subject", self.facts.subject.clone())];
+            warnings.push(Warning::new(WarningCode::IdentityPurpose, detail));
+        }
+        warnings
+    }
+}
+
+impl fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientIdentity").field("leaf", &self.facts).finish_non_exhaustive()
+    }
+}
+
+/// The certificates of `source`. Keys may stand in the same file; any other block is an error.
+fn read_chain(source: &IdentitySource<'_>) -> Result<Vec<CertificateDer<'static>>, MaterialError> {
+    let parse = |reason: String| {
+        let kind = MaterialErrorKind::IdentityParse { reason };
+        MaterialError::new(CERTIFICATE_PATH, source.certificate_source, kind)
+    };
+    if pem::looks_like_der(source.certificate) {
+        return Err(parse("it is DER, not PEM; convert it: openssl x509 -inform der -out tls.crt".to_owned()));
+    }
+    let blocks = pem::blocks(source.certificate).map_err(|e| parse(e.reason).at_block(e.index, e.line))?;
+    let mut chain = Vec::new();
+    for block in &blocks {
+        match block.label.as_str() {
+            "CERTIFICATE" => {
+                CertificateView::parse(&block.der).map_err(|e| parse(e).at_block(block.index, block.line))?;
+                chain.push(CertificateDer::from(block.der.to_vec()));
+            }
+            label if key::LABELS.contains(&label) => {}
+            label => {
+                let reason = format!("a {label} block does not belong to a client certificate");
+                return Err(parse(reason).at_block(block.index, block.line));
+            }
+        }
+    }
+    if chain.is_empty() {
+        return Err(parse("it holds no CERTIFICATE block".to_owned()));
+    }
+    Ok(chain)
+}
+
+/// Leaf first, each certificate followed by its issuer.
+fn check_order(chain: &[CertificateDer<'static>]) -> Result<(), MaterialErrorKind> {
+    for (index, pair) in chain.windows(2).enumerate() {
+        let [lower, upper] = pair else { continue };
+        let follows = match (CertificateView::parse(lower), CertificateView::parse(upper)) {
+            (Ok(lower), Ok(upper)) => lower.issuer_raw() == upper.subject_raw(),
+            _ => false,
+        };
+        if !follows {
+            return Err(MaterialErrorKind::IdentityChainOrder { position: index + 2 });
+        }
+    }
+    Ok(())
+}
+
+/// A passphrase from a file usually ends in a line end that is not part of it.
+pub(crate) fn trim_passphrase(mut passphrase: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
+    if passphrase.last() == Some(&b'\n') {
+        passphrase.pop();
+        if passphrase.last() == Some(&b'\r') {
+            passphrase.pop();
+        }
+    }
+    passphrase
+}
+
+pub(crate) const CERTIFICATE_PATH: &str = "spec.identity.certificate";
+pub(crate) const KEY_PATH: &str = "spec.identity.key";

@@ -1,0 +1,74 @@
+//! Verified TLS connections to upstreams: policy in, verified connection out.
+//!
+//! ```text
+//!  PolicyDraft                what was written
+//!      |  UpstreamTlsPolicy::check        Problems (path, line)
+//!      v
+//!  UpstreamTlsPolicy          checked, frozen
+//!      |  Runtime::prepare                Problems (source, block, line)
+//!      v
+//!  Prepared                   material loaded, has a fingerprint
+//!      |  Connector           one snapshot for each connection
+//!      v
+//!  VerifiedStream + Evidence      or      a coded Error
+//!
+//!  offline: Prepared::verify / explain, the same steps -> Report
+//! ```
+//!
+//! Rule numbers in the documentation (T3, N6, H6) are those of `docs/semantics.md`.
+#![forbid(unsafe_code)]
+
+mod certificate;
+mod connect;
+mod describe;
+mod digest;
+mod error;
+mod handshake;
+mod identity;
+mod intern;
+mod material;
+mod name;
+mod pem;
+mod policy;
+mod prepare;
+mod report;
+mod rotate;
+mod runtime;
+mod session;
+mod text;
+mod time;
+mod trust;
+mod verify;
+
+pub mod danger;
+pub mod interop;
+#[cfg(feature = "aws-lc-rs")]
+#[path = "provider_aws_lc_rs.rs"]
+pub mod aws_lc_rs;
+#[cfg(feature = "ring")]
+#[path = "provider_ring.rs"]
+pub mod ring;
+
+pub use describe::{
+    AcceptsExplanation, AnchorExplanation, Explanation, Inspection, SendsExplanation, SystemExplanation, TrustExplanation,
+};
+pub use error::{
+    Alert, Category, Code, ConnectError, Error, MaterialError, MaterialErrorKind, Misuse, Origin, PolicyError,
+    PolicyErrorKind, Problem, Problems, Rejection, RejectionKind, Severity,
+};
+pub use identity::{ClientIdentity, Secret};
+pub use name::{BackendHost, DnsName, NameError, SpiffeId, TrustDomain, UriName};
+pub use policy::{
+    Alpn, AlpnDraft, AlpnSelection, DangerDraft, IdentityDraft, IdentitySpec, Material, MaterialDraft, PolicyDraft,
+    PolicySpec, ReasonDraft, Resumption, RevocationDepth, RevocationDraft, RevocationSpec, SanDraft, SanMatcher,
+    SecretDraft, ServerNameRule, SystemTrust, SystemTrustDraft, TlsVersion, TolerationDraft, TrustDraft, TrustSpec,
+    UnknownRevocation, UpstreamTlsPolicy, Versions, VersionsDraft, WildcardName,
+};
+pub use prepare::Prepared;
+pub use report::{
+    CertificateFacts, Envelope, Outcome, PolicyFacts, ProblemFacts, Report, Step, StepName, TlsFacts, Verdict, Warning,
+    WarningCode,
+};
+pub use runtime::{Runtime, RuntimeBuilder};
+pub use time::{Clock, FixedClock, SystemClock};
+pub use verify::{VerifiedPeer, Verifier};

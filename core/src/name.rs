@@ -1,0 +1,359 @@
+//! Names, parsed once at the border: DNS names, IP addresses, URIs and SPIFFE IDs, each compared by its own rule.
+
+use core::fmt;
+use std::net::IpAddr;
+
+use rustls_pki_types as pki_types;
+
+/// A DNS name in canonical form: A-labels, lower case, no trailing dot, no wildcard, at most 253 octets (N2).
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct DnsName(String);
+
+impl DnsName {
+    /// Parses and canonicalises `text`: ASCII letters are lower-cased and one trailing dot is removed.
+    ///
+    /// # Errors
+    /// [`NameError`] for anything that no dNSName of a certificate can equal: U-labels, wildcards, IP literals,
+    /// NUL and other forbidden octets, empty labels, labels over 63 and names over 253 octets.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        if text.is_empty() {
+            return Err(NameError::Empty);
+        }
+        if text.contains('\0') {
+            return Err(NameError::Nul);
+        }
+        if !text.is_ascii() {
+            return Err(NameError::ULabel);
+        }
+        let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+        if name.len() > MAX_DNS_NAME {
+            return Err(NameError::TooLong { limit: MAX_DNS_NAME });
+        }
+        if looks_like_ip(&name) {
+            return Err(NameError::IpLiteral);
+        }
+        if name.contains('*') {
+            return Err(NameError::Wildcard);
+        }
+        check_labels(&name)?;
+        // The last word has the parser that the matcher itself uses.
+        pki_types::DnsName::try_from(name.as_str()).map_err(|_| NameError::Syntax)?;
+        Ok(Self(name))
+    }
+
+    /// The canonical text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn to_server_name(&self) -> Option<pki_types::ServerName<'static>> {
+        pki_types::DnsName::try_from(self.0.clone()).ok().map(pki_types::ServerName::DnsName)
+    }
+}
+
+impl fmt::Display for DnsName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The logical name that the caller gives for a backend: a DNS name or an IP address (N1).
+///
+/// It is not the address that is dialled: that one is never an identity.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum BackendHost {
+    /// A DNS name.
+    Dns(DnsName),
+    /// An IP address; a peer is then expected to hold it as an iPAddress.
+    Ip(IpAddr),
+}
+
+impl BackendHost {
+    /// Parses an IP address (IPv6 with or without brackets) or else a DNS name.
+    ///
+    /// # Errors
+    /// As [`DnsName::parse`].
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+        match bare.parse::<IpAddr>() {
+            Ok(ip) => Ok(Self::Ip(ip)),
+            Err(_) => DnsName::parse(text).map(Self::Dns),
+        }
+    }
+
+    pub(crate) fn to_server_name(&self) -> Option<pki_types::ServerName<'static>> {
+        match self {
+            Self::Dns(name) => name.to_server_name(),
+            Self::Ip(ip) => Some(pki_types::ServerName::IpAddress((*ip).into())),
+        }
+    }
+}
+
+impl fmt::Display for BackendHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns(name) => name.fmt(f),
+            Self::Ip(ip) => ip.fmt(f),
+        }
+    }
+}
+
+/// A URI to be compared byte for byte with a uniformResourceIdentifier (N5).
+///
+/// A URI of the scheme `spiffe` is always a valid SPIFFE ID (N7).
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct UriName(String);
+
+impl UriName {
+    /// Checks that `text` is an absolute ASCII URI of at most 2048 octets; nothing is normalised.
+    ///
+    /// # Errors
+    /// [`NameError::Uri`] without a scheme, with white space or with octets outside ASCII; [`NameError::Spiffe`] for an
+    /// invalid SPIFFE ID.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        if text.contains('\0') {
+            return Err(NameError::Nul);
+        }
+        if text.len() > MAX_URI {
+            return Err(NameError::TooLong { limit: MAX_URI });
+        }
+        let (scheme, rest) = text.split_once(':').ok_or(NameError::Uri)?;
+        let scheme_ok = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+        if !scheme_ok || rest.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(NameError::Uri);
+        }
+        if scheme.eq_ignore_ascii_case("spiffe") {
+            SpiffeId::parse(text)?;
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is a SPIFFE ID.
+    pub fn is_spiffe(&self) -> bool {
+        self.0.starts_with("spiffe:")
+    }
+}
+
+impl fmt::Display for UriName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A SPIFFE trust domain: lower-case letters, digits, `.`, `-` and `_`, at most 255 octets.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct TrustDomain(String);
+
+impl TrustDomain {
+    /// Parses the bare name of a trust domain, without a scheme.
+    ///
+    /// # Errors
+    /// [`NameError::Spiffe`] for an empty name or a forbidden octet.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-_".contains(&b);
+        if text.is_empty() || text.len() > 255 || !text.bytes().all(allowed) {
+            return Err(NameError::Spiffe { reason: "the trust domain has characters outside a-z 0-9 . - _" });
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The bare name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TrustDomain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A SPIFFE ID, `spiffe://TRUST-DOMAIN/PATH`, as the SPIFFE ID standard section 2 defines it.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct SpiffeId {
+    text: String,
+    trust_domain: TrustDomain,
+}
+
+impl SpiffeId {
+    /// Parses a SPIFFE ID; nothing is normalised.
+    ///
+    /// # Errors
+    /// [`NameError::Spiffe`] with the rule that is broken.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let error = |reason| Err(NameError::Spiffe { reason });
+        if text.len() > MAX_URI {
+            return Err(NameError::TooLong { limit: MAX_URI });
+        }
+        let Some(rest) = text.strip_prefix("spiffe://") else {
+            return error("it does not begin with spiffe:// in lower case");
+        };
+        let (domain, path) = match rest.find('/') {
+            Some(at) => rest.split_at(at),
+            None => (rest, ""),
+        };
+        let trust_domain = TrustDomain::parse(domain)?;
+        for segment in path.split('/').skip(1) {
+            let allowed = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);
+            if segment.is_empty() {
+                return error("a path segment is empty, or there is a trailing slash");
+            }
+            if segment == "." || segment == ".." {
+                return error("a path segment is . or ..");
+            }
+            if !segment.bytes().all(allowed) {
+                return error("a path segment has characters outside a-z A-Z 0-9 . - _");
+            }
+        }
+        Ok(Self { text: text.to_owned(), trust_domain })
+    }
+
+    /// The whole ID.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Its trust domain.
+    pub fn trust_domain(&self) -> &TrustDomain {
+        &self.trust_domain
+    }
+}
+
+/// Why a name cannot be used. The text says what is wrong; the caller adds which name.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameError {
+    /// Nothing was given.
+    #[error("it is empty")]
+    Empty,
+    /// Two dots in a row, or a leading dot.
+    #[error("it has an empty label")]
+    EmptyLabel,
+    /// An IP address where a DNS name is wanted.
+    #[error("it is an IP address, not a DNS name; write it as an ip entry")]
+    IpLiteral,
+    /// A NUL octet: the classic way to make two readers see two names.
+    #[error("it contains a NUL")]
+    Nul,
+    /// Not a SPIFFE ID.
+    #[error("it is not a SPIFFE ID: {reason}")]
+    Spiffe {
+        /// Which rule is broken.
+        reason: &'static str,
+    },
+    /// A character that no name may have.
+    #[error("it has a character that a DNS name may not have, or a label that begins or ends with a hyphen")]
+    Syntax,
+    /// Over the limit of its kind.
+    #[error("it is longer than {limit} octets")]
+    TooLong {
+        /// The limit in octets.
+        limit: usize,
+    },
+    /// Unicode; only A-labels can stand in a certificate.
+    #[error("it is not ASCII; write the A-label (xn--...)")]
+    ULabel,
+    /// Not an absolute URI.
+    #[error("it is not an absolute URI in ASCII")]
+    Uri,
+    /// A wildcard where a name is wanted (N6).
+    #[error("a wildcard is not a name")]
+    Wildcard,
+}
+
+fn check_labels(name: &str) -> Result<(), NameError> {
+    for label in name.split('.') {
+        if label.is_empty() {
+            return Err(NameError::EmptyLabel);
+        }
+        if label.len() > 63 {
+            return Err(NameError::TooLong { limit: 63 });
+        }
+        let octets_ok = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if !octets_ok || label.starts_with('-') || label.ends_with('-') {
+            return Err(NameError::Syntax);
+        }
+    }
+    Ok(())
+}
+
+/// A name whose last label is a number is an IPv4 address to some readers (WHATWG URL section 3.5), so it is to us.
+fn looks_like_ip(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let numeric = !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit());
+    numeric || name.contains(':') && name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+}
+
+const MAX_DNS_NAME: usize = 253;
+const MAX_URI: usize = 2048;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dns_names_are_canonical_or_refused() {
+        const TABLE: &[(&str, Result<&str, NameError>)] = &[
+            ("payments.internal", Ok("payments.internal")),
+            ("Payments.Internal.", Ok("payments.internal")),
+            ("xn--bcher-kva.example", Ok("xn--bcher-kva.example")),
+            ("_sip.example.com", Ok("_sip.example.com")),
+            ("localhost", Ok("localhost")),
+            ("", Err(NameError::Empty)),
+            (".", Err(NameError::EmptyLabel)),
+            ("a..b", Err(NameError::EmptyLabel)),
+            ("a.b..", Err(NameError::EmptyLabel)),
+            (".a", Err(NameError::EmptyLabel)),
+            ("a\0.b", Err(NameError::Nul)),
+            ("bücher.example", Err(NameError::ULabel)),
+            ("*.example.com", Err(NameError::Wildcard)),
+            ("10.0.0.7", Err(NameError::IpLiteral)),
+            ("1.2.3", Err(NameError::IpLiteral)),
+            ("[::1]", Err(NameError::IpLiteral)),
+            ("-a.example", Err(NameError::Syntax)),
+            ("a-.example", Err(NameError::Syntax)),
+            ("a b.example", Err(NameError::Syntax)),
+            ("a,b", Err(NameError::Syntax)),
+            ("a:80", Err(NameError::Syntax)),
+        ];
+        for (text, wanted) in TABLE {
+            let got = DnsName::parse(text);
+            assert_eq!(got.as_ref().map(DnsName::as_str), wanted.as_ref().map(|s| *s), "{text:?}");
+        }
+        let long = format!("{}.example", "a.".repeat(150));
+        assert_eq!(DnsName::parse(&long), Err(NameError::TooLong { limit: 253 }));
+        assert_eq!(DnsName::parse(&"a".repeat(64)), Err(NameError::TooLong { limit: 63 }));
+    }
+
+    #[test]
+    fn backend_hosts_are_addresses_or_names() {
+        assert_eq!(BackendHost::parse("[::1]").map(|h| h.to_string()), Ok("::1".to_owned()));
+        assert_eq!(BackendHost::parse("127.0.0.1").map(|h| h.to_string()), Ok("127.0.0.1".to_owned()));
+        assert_eq!(BackendHost::parse("A.example.").map(|h| h.to_string()), Ok("a.example".to_owned()));
+        assert_eq!(BackendHost::parse("1.2.3"), Err(NameError::IpLiteral));
+    }
+
+    #[test]
+    fn spiffe_ids_follow_the_standard() {
+        for good in ["spiffe://prod", "spiffe://prod/ns/pay/sa/api", "spiffe://a-b_c.d/X.y-Z_1"] {
+            assert!(SpiffeId::parse(good).is_ok() && UriName::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "spiffe://", "spiffe:///x", "SPIFFE://prod/x", "spiffe://Prod/x", "spiffe://prod/", "spiffe://prod//x",
+            "spiffe://prod/../x", "spiffe://prod/a?b", "spiffe://prod:80/a", "spiffe://u@prod/a", "spiffe:prod",
+        ] {
+            assert!(SpiffeId::parse(bad).is_err() && UriName::parse(bad).is_err(), "{bad}");
+        }
+        for bad in ["", "no-scheme", "http:", "http://a b", "http://ü", "1a:b"] {
+            assert!(UriName::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

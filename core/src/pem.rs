@@ -1,0 +1,162 @@
+//! PEM blocks with their index and line (RFC 7468), strictly: a reader that skips is how a trust bundle loses a CA.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use zeroize::Zeroizing;
+
+/// One block. `index` and `line` count from 1.
+pub(crate) struct Block {
+    pub(crate) der: Zeroizing<Vec<u8>>,
+    pub(crate) index: usize,
+    /// `Proc-Type` and the like: the legacy encrypted form has them.
+    pub(crate) headers: Headers,
+    pub(crate) label: String,
+    pub(crate) line: usize,
+}
+
+/// Whether a block begins with header lines.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Headers {
+    Absent,
+    /// The content was not decoded.
+    Present,
+}
+
+/// Why a text is not a sequence of PEM blocks.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct PemError {
+    pub(crate) index: usize,
+    pub(crate) line: usize,
+    pub(crate) reason: String,
+}
+
+/// Every block of `text`, in order. Text between blocks is allowed.
+pub(crate) fn blocks(text: &[u8]) -> Result<Vec<Block>, PemError> {
+    let mut reader = Reader { blocks: Vec::new(), open: None };
+    for (number, line) in text.split(|b| *b == b'\n').enumerate() {
+        reader.line(number + 1, line.trim_ascii())?;
+    }
+    match reader.open {
+        None => Ok(reader.blocks),
+        Some(open) => Err(open.error("is truncated: it has no END line")),
+    }
+}
+
+/// Whether this looks like DER rather than text.
+pub(crate) fn looks_like_der(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&0x30) && bytes.get(1).is_some_and(|length| *length >= 0x80)
+}
+
+struct Reader {
+    blocks: Vec<Block>,
+    open: Option<Open>,
+}
+
+struct Open {
+    base64: Zeroizing<Vec<u8>>,
+    headers: Headers,
+    index: usize,
+    label: String,
+    line: usize,
+}
+
+impl Open {
+    fn error(&self, reason: &str) -> PemError {
+        PemError { index: self.index, line: self.line, reason: format!("the {} block {reason}", self.label) }
+    }
+}
+
+impl Reader {
+    fn line(&mut self, number: usize, line: &[u8]) -> Result<(), PemError> {
+        let index = self.blocks.len() + 1;
+        if let Some(label) = boundary(line, b"-----BEGIN ") {
+            if let Some(open) = &self.open {
+                return Err(open.error("is truncated: another block begins in it"));
+            }
+            let base64 = Zeroizing::default();
+            self.open = Some(Open { base64, headers: Headers::Absent, index, label, line: number });
+            return Ok(());
+        }
+        if let Some(label) = boundary(line, b"-----END ") {
+            let Some(open) = self.open.take() else {
+                let reason = format!("an END {label} line stands without its BEGIN");
+                return Err(PemError { index, line: number, reason });
+            };
+            if open.label != label {
+                return Err(open.error(&format!("ends as {label}")));
+            }
+            self.blocks.push(decode(open)?);
+            return Ok(());
+        }
+        match &mut self.open {
+            None => Ok(()),
+            Some(open) if line.starts_with(b"-----") => Err(open.error("holds a broken boundary line")),
+            Some(open) => {
+                if line.contains(&b':') {
+                    open.headers = Headers::Present;
+                }
+                open.base64.extend_from_slice(line);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn decode(open: Open) -> Result<Block, PemError> {
+    let der = match open.headers {
+        Headers::Present => Vec::new(),
+        Headers::Absent => match BASE64_STANDARD.decode(&*open.base64) {
+            Ok(der) if der.is_empty() => return Err(open.error("is empty")),
+            Ok(der) => der,
+            Err(_) => return Err(open.error("is not base64")),
+        },
+    };
+    let Open { headers, index, label, line, .. } = open;
+    Ok(Block { der: Zeroizing::new(der), index, headers, label, line })
+}
+
+fn boundary(line: &[u8], prefix: &[u8]) -> Option<String> {
+    let label = line.strip_prefix(prefix)?.strip_suffix(b"-----")?;
+    let plain = label.len() <= 64 && label.iter().all(|b| b.is_ascii_graphic() || *b == b' ');
+    plain.then(|| label.iter().copied().map(char::from).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(text: &str) -> PemError {
+        match blocks(text.as_bytes()) {
+            Ok(blocks) => panic!("{} blocks", blocks.len()),
+            Err(error) => error,
+        }
+    }
+
+    #[test]
+    fn blocks_are_found_with_their_lines() {
+        let text = "comment\n-----BEGIN A-----\r\nAQID\r\n-----END A-----\n\nmore\n-----BEGIN B-----\nBA==\n-----END B-----";
+        let found = blocks(text.as_bytes()).expect("well-formed");
+        assert_eq!(found.len(), 2);
+        assert_eq!((found[0].label.as_str(), found[0].index, found[0].line, &found[0].der[..]), ("A", 1, 2, &[1, 2, 3][..]));
+        assert_eq!((found[1].label.as_str(), found[1].index, found[1].line, &found[1].der[..]), ("B", 2, 7, &[4][..]));
+        assert!(blocks(b"no blocks at all").expect("text").is_empty());
+    }
+
+    #[test]
+    fn broken_blocks_are_named() {
+        for (text, index, line, part) in [
+            ("-----BEGIN A-----\nAQID\n", 1, 1, "truncated"),
+            ("-----BEGIN A-----\nAQID\n-----BEGIN A-----\n", 1, 1, "truncated"),
+            ("-----BEGIN A-----\nAQ!D\n-----END A-----\n", 1, 1, "not base64"),
+            ("-----BEGIN A-----\nAQI\n-----END A-----\n", 1, 1, "not base64"),
+            ("-----BEGIN A-----\n-----END A-----\n", 1, 1, "empty"),
+            ("-----BEGIN A-----\nAQID\n-----END B-----\n", 1, 1, "ends as B"),
+            ("x\n-----END A-----\n", 1, 2, "without its BEGIN"),
+            ("-----BEGIN A-----\nAQID\n----END A-----\n", 1, 1, "not base64"),
+        ] {
+            let error = reason(text);
+            assert_eq!((error.index, error.line), (index, line), "{text}");
+            assert!(error.reason.contains(part), "{} lacks {part}", error.reason);
+        }
+    }
+}

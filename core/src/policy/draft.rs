@@ -1,0 +1,317 @@
+//! A policy as it was written: strings, with the origin of every field. Nothing here is checked yet.
+//!
+//! The shape is that of `spec` in the native document (`apiVersion: uptls/v1`), and what builders, C and Python fill.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::error::Origin;
+use crate::identity::Secret;
+
+/// What was written, not yet checked: [`crate::UpstreamTlsPolicy::check`] makes a policy of it.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct PolicyDraft {
+    /// The folder that relative `file:` paths start from; `None`: the current one.
+    pub base: Option<PathBuf>,
+    /// The name of the policy, for reports.
+    pub name: Option<String>,
+    /// Where each field was written, by its path (`spec.trust.bundles[0]`).
+    pub origins: BTreeMap<String, Origin>,
+    /// The fields.
+    pub spec: PolicySpec,
+}
+
+impl PolicyDraft {
+    /// A draft of `spec`, without a name or origins.
+    pub fn new(spec: PolicySpec) -> Self {
+        Self { spec, ..Self::default() }
+    }
+
+    /// Sets the name for reports.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Sets the folder that relative paths start from.
+    #[must_use]
+    pub fn with_base(mut self, base: impl Into<PathBuf>) -> Self {
+        self.base = Some(base.into());
+        self
+    }
+}
+
+/// Where `path`, or the nearest field around it, was written.
+pub(super) fn nearest(origins: &BTreeMap<String, Origin>, path: &str) -> Option<Origin> {
+    let mut path = path;
+    loop {
+        if let Some(origin) = origins.get(path) {
+            return Some(origin.clone());
+        }
+        let end = path.rfind(['.', '['])?;
+        path = path.get(..end)?;
+    }
+}
+
+/// The fields of a policy.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct PolicySpec {
+    /// Application protocols to offer (RFC 7301). Default: none.
+    pub alpn: AlpnDraft,
+    /// TLS 1.2 and 1.3 cipher suites by their IANA names, in order of preference. Default: the provider's.
+    pub cipher_suites: Vec<String>,
+    /// The explicit weakenings. Each lets somebody impersonate the backend who otherwise could not. Default: none.
+    pub danger: DangerDraft,
+    /// Key exchange groups by their IANA names, in order of preference. Default: X25519MLKEM768, X25519, secp256r1,
+    /// secp384r1, as far as the provider has them.
+    pub groups: Vec<String>,
+    /// The deadline of the whole connect: a number with a unit, `10s` or `500ms`. Default: 10s.
+    pub handshake_timeout: Option<String>,
+    /// Our own certificate and key, for peers that ask for one. Default: none.
+    pub identity: Option<IdentityDraft>,
+    /// Whether sessions are resumed (within one fingerprint and server name). Default: true.
+    pub resumption: Option<bool>,
+    /// Revocation lists. Default: none, and revocation is then not checked.
+    pub revocation: Option<RevocationDraft>,
+    /// The name that is sent (SNI): a DNS name, `auto` (the backend host) or `none`. Default: auto.
+    pub server_name: Option<String>,
+    /// SHA-256 of public keys of which the leaf must have one, base64; and with all the rest. Default: none.
+    pub spki_pins: Vec<String>,
+    /// Names of which the certificate must hold one. Default: none, and the server name is then the identity.
+    pub subject_alt_names: Vec<SanDraft>,
+    /// What is trusted. Required.
+    pub trust: TrustDraft,
+    /// The TLS versions. Default: 1.2 to 1.3.
+    pub versions: VersionsDraft,
+}
+
+/// What is trusted: at least one of these.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TrustDraft {
+    /// Bundles of CA certificates; a certificate in them that may not issue is trusted as itself.
+    pub bundles: Vec<MaterialDraft>,
+    /// SHA-256 of leaf certificates that are trusted as themselves, hexadecimal.
+    pub pinned_certificates: Vec<String>,
+    /// SHA-256 of leaf public keys that are trusted as themselves, base64.
+    pub pinned_keys: Vec<String>,
+    /// The system's roots. Default: false.
+    pub system: SystemTrustDraft,
+}
+
+/// Which roots of the system are trusted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SystemTrustDraft {
+    /// Those that are compiled in.
+    Mozilla,
+    /// The platform's root files.
+    Native,
+    /// None.
+    #[default]
+    Off,
+    /// The platform's own verifier.
+    Platform,
+}
+
+impl<'de> Deserialize<'de> for SystemTrustDraft {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = SystemTrustDraft;
+
+            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str("false, native, platform or mozilla")
+            }
+
+            fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Self::Value, E> {
+                if value { Err(E::invalid_value(serde::de::Unexpected::Bool(true), &self)) } else { Ok(SystemTrustDraft::Off) }
+            }
+
+            fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Self::Value, E> {
+                match value {
+                    "false" => Ok(SystemTrustDraft::Off),
+                    "mozilla" => Ok(SystemTrustDraft::Mozilla),
+                    "native" => Ok(SystemTrustDraft::Native),
+                    "platform" => Ok(SystemTrustDraft::Platform),
+                    other => Err(E::invalid_value(serde::de::Unexpected::Str(other), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for SystemTrustDraft {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "SystemTrust".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"enum": [false, "native", "platform", "mozilla"]})
+    }
+}
+
+/// Public material: a file, or the PEM text itself; exactly one of the two.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct MaterialDraft {
+    /// A file, relative to the document.
+    pub file: Option<PathBuf>,
+    /// The text itself.
+    pub pem: Option<String>,
+}
+
+impl MaterialDraft {
+    /// Material in a file.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self { file: Some(path.into()), pem: None }
+    }
+
+    /// Material given as text.
+    pub fn pem(text: impl Into<String>) -> Self {
+        Self { file: None, pem: Some(text.into()) }
+    }
+}
+
+/// Secret material: a file, or the text itself; exactly one of the two. It has no `Debug`.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct SecretDraft {
+    /// A file, relative to the document.
+    pub file: Option<PathBuf>,
+    /// The text itself.
+    pub pem: Option<Secret>,
+}
+
+impl SecretDraft {
+    /// A secret in a file.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self { file: Some(path.into()), pem: None }
+    }
+
+    /// A secret given as text.
+    pub fn pem(secret: Secret) -> Self {
+        Self { file: None, pem: Some(secret) }
+    }
+}
+
+/// Our own certificate and key.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct IdentityDraft {
+    /// The chain, leaf first.
+    pub certificate: Option<MaterialDraft>,
+    /// The private key: PKCS#8 (encrypted or not), PKCS#1 or SEC1.
+    pub key: Option<SecretDraft>,
+    /// The passphrase of an encrypted PKCS#8 key; one trailing line end is removed.
+    pub passphrase: Option<SecretDraft>,
+}
+
+/// One wanted name: exactly one of the fields.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct SanDraft {
+    /// A dNSName.
+    pub dns: Option<String>,
+    /// An iPAddress.
+    pub ip: Option<String>,
+    /// Any SPIFFE ID of this trust domain.
+    pub spiffe_trust_domain: Option<String>,
+    /// A uniformResourceIdentifier, byte for byte.
+    pub uri: Option<String>,
+}
+
+impl SanDraft {
+    /// A dNSName.
+    pub fn dns(name: impl Into<String>) -> Self {
+        Self { dns: Some(name.into()), ..Self::default() }
+    }
+
+    /// An iPAddress.
+    pub fn ip(address: impl Into<String>) -> Self {
+        Self { ip: Some(address.into()), ..Self::default() }
+    }
+
+    /// Any SPIFFE ID of a trust domain.
+    pub fn spiffe_trust_domain(domain: impl Into<String>) -> Self {
+        Self { spiffe_trust_domain: Some(domain.into()), ..Self::default() }
+    }
+
+    /// A uniformResourceIdentifier.
+    pub fn uri(uri: impl Into<String>) -> Self {
+        Self { uri: Some(uri.into()), ..Self::default() }
+    }
+}
+
+/// The TLS versions: `"1.2"` or `"1.3"`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct VersionsDraft {
+    /// The highest. Default: 1.3.
+    pub max: Option<String>,
+    /// The lowest. Default: 1.2.
+    pub min: Option<String>,
+}
+
+/// Application protocols.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct AlpnDraft {
+    /// Their names, in order of preference.
+    pub protocols: Vec<String>,
+    /// Whether a peer that selects none is refused. Default: false.
+    pub required: bool,
+}
+
+/// Revocation lists.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RevocationDraft {
+    /// The lists, PEM or DER.
+    pub crls: Vec<MaterialDraft>,
+    /// `chain` (every certificate) or `leaf`. Default: chain.
+    pub depth: Option<String>,
+    /// What a certificate without a list is: `deny` or `allow`. Default: deny. With `allow`, whoever can keep a list
+    /// from being delivered can use a revoked certificate.
+    pub unknown: Option<String>,
+}
+
+/// The explicit weakenings (see `danger`).
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct DangerDraft {
+    /// Nothing but the handshake signature is verified.
+    pub accept_any_certificate: Option<ReasonDraft>,
+    /// The path is verified, names are not.
+    pub accept_any_name: Option<ReasonDraft>,
+    /// Single rules that are not enforced.
+    pub tolerate: Vec<TolerationDraft>,
+}
+
+/// Why a weakening is needed.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReasonDraft {
+    /// For whoever reads the report.
+    pub reason: String,
+}
+
+/// One rule that is not enforced.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TolerationDraft {
+    /// For whoever reads the report.
+    pub reason: String,
+    /// `key_usage`, `expired_anchor`, `expired_leaf` or `common_name`.
+    pub rule: String,
+    /// RFC 3339; afterwards the rule holds again. Default: without end.
+    #[serde(default)]
+    pub until: Option<String>,
+}

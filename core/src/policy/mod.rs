@@ -1,0 +1,380 @@
+//! A checked, frozen policy: nothing in it is a string that still has to be understood.
+
+mod check;
+mod draft;
+mod negotiation;
+mod san;
+
+pub use draft::{
+    AlpnDraft, DangerDraft, IdentityDraft, MaterialDraft, PolicyDraft, PolicySpec, ReasonDraft, RevocationDraft,
+    SanDraft, SecretDraft, SystemTrustDraft, TolerationDraft, TrustDraft, VersionsDraft,
+};
+pub use negotiation::{Alpn, AlpnSelection, TlsVersion, Versions};
+pub(crate) use negotiation::{CIPHER_SUITES, GROUPS, group_name, suite_name};
+pub use san::{SanMatcher, WildcardName};
+
+use core::fmt;
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::danger::{Danger, DangerPermission, PeerDanger};
+use crate::digest::CanonicalDigest;
+use crate::error::{Origin, Problems};
+use crate::identity::Secret;
+use crate::name::DnsName;
+use crate::text;
+
+/// What an upstream must be, and what we are to it: checked, canonical and immutable.
+///
+/// It names material (files or text) but has not read it: [`crate::Runtime::prepare`] does that. A clone is cheap.
+#[derive(Clone)]
+pub struct UpstreamTlsPolicy(Arc<Fields>);
+
+pub(crate) struct Fields {
+    pub(crate) alpn: Alpn,
+    pub(crate) cipher_suites: Vec<&'static str>,
+    pub(crate) danger: Danger,
+    pub(crate) groups: Vec<&'static str>,
+    pub(crate) handshake_timeout: Duration,
+    pub(crate) identity: Option<IdentitySpec>,
+    pub(crate) name: Option<String>,
+    pub(crate) origins: BTreeMap<String, Origin>,
+    pub(crate) resumption: Resumption,
+    pub(crate) revocation: Option<RevocationSpec>,
+    pub(crate) server_name: ServerNameRule,
+    pub(crate) spki_pins: Vec<[u8; 32]>,
+    pub(crate) subject_alt_names: Vec<SanMatcher>,
+    pub(crate) trust: TrustSpec,
+    pub(crate) versions: Versions,
+}
+
+impl UpstreamTlsPolicy {
+    /// Checks a draft: every problem at once, each with its path.
+    ///
+    /// # Errors
+    /// [`Problems`] with codes of the 1xx and 2xx blocks; `danger_forbidden` for a weakening unless `permission` is
+    /// [`DangerPermission::Allowed`].
+    pub fn check(draft: PolicyDraft, permission: DangerPermission) -> Result<Self, Problems> {
+        check::check(draft, permission).map(|fields| Self(Arc::new(fields)))
+    }
+
+    /// The name for reports.
+    pub fn name(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    /// What is trusted.
+    pub fn trust(&self) -> &TrustSpec {
+        &self.0.trust
+    }
+
+    /// Which server name is sent.
+    pub fn server_name(&self) -> &ServerNameRule {
+        &self.0.server_name
+    }
+
+    /// The wanted names (any of them); empty: the server name is the identity (N3).
+    pub fn subject_alt_names(&self) -> &[SanMatcher] {
+        &self.0.subject_alt_names
+    }
+
+    /// SHA-256 of the keys of which the leaf must have one (V6).
+    pub fn spki_pins(&self) -> &[[u8; 32]] {
+        &self.0.spki_pins
+    }
+
+    /// Our own certificate and key.
+    pub fn identity(&self) -> Option<&IdentitySpec> {
+        self.0.identity.as_ref()
+    }
+
+    /// The versions that are offered.
+    pub fn versions(&self) -> Versions {
+        self.0.versions
+    }
+
+    /// IANA names of the cipher suites; empty: the provider's.
+    pub fn cipher_suites(&self) -> &[&'static str] {
+        &self.0.cipher_suites
+    }
+
+    /// IANA names of the groups; empty: the default of H2.
+    pub fn groups(&self) -> &[&'static str] {
+        &self.0.groups
+    }
+
+    /// Application protocols.
+    pub fn alpn(&self) -> &Alpn {
+        &self.0.alpn
+    }
+
+    /// Revocation lists and how they are used.
+    pub fn revocation(&self) -> Option<&RevocationSpec> {
+        self.0.revocation.as_ref()
+    }
+
+    /// Whether sessions are resumed.
+    pub fn resumption(&self) -> Resumption {
+        self.0.resumption
+    }
+
+    /// The deadline of a whole connect.
+    pub fn handshake_timeout(&self) -> Duration {
+        self.0.handshake_timeout
+    }
+
+    /// The explicit weakenings.
+    pub fn danger(&self) -> &Danger {
+        &self.0.danger
+    }
+
+    /// Where `path`, or the nearest field around it, was written.
+    pub(crate) fn origin(&self, path: &str) -> Option<Origin> {
+        draft::nearest(&self.0.origins, path)
+    }
+
+    /// The digest of the policy as it was written: names of files, not their content.
+    pub fn spec_digest(&self) -> [u8; 32] {
+        let mut digest = CanonicalDigest::new("uptls spec v1");
+        self.write(&mut digest);
+        let Fields { trust, identity, revocation, .. } = &*self.0;
+        digest.list(trust.bundles.iter().map(Material::canonical));
+        if let Some(IdentitySpec { certificate, key, passphrase }) = identity {
+            digest.bytes(&certificate.canonical());
+            digest.bytes(&key.canonical());
+            digest.optional(passphrase.as_ref().map(SecretMaterial::canonical).as_deref());
+        }
+        if let Some(RevocationSpec { crls, depth: _, unknown: _ }) = revocation {
+            digest.list(crls.iter().map(Material::canonical));
+        }
+        digest.finish()
+    }
+
+    /// Every field that decides a verdict or a handshake and is not material. Exhaustive: a new field that is not
+    /// covered here does not compile (R9).
+    pub(crate) fn write(&self, digest: &mut CanonicalDigest) {
+        let Fields {
+            alpn,
+            cipher_suites,
+            danger,
+            groups,
+            handshake_timeout,
+            identity,
+            name: _,
+            origins: _,
+            resumption,
+            revocation,
+            server_name,
+            spki_pins,
+            subject_alt_names,
+            trust,
+            versions,
+        } = &*self.0;
+        let Alpn { protocols, selection } = alpn;
+        digest.list(protocols);
+        digest.text(&format!("{selection:?}"));
+        digest.list(cipher_suites);
+        let Danger { peer, tolerations } = danger;
+        digest.text(match peer {
+            PeerDanger::AnyCertificate { .. } => "any certificate",
+            PeerDanger::AnyName { .. } => "any name",
+            PeerDanger::None => "none",
+        });
+        digest.set(tolerations.iter().map(|t| format!("{} {:?}", t.rule, t.until)));
+        digest.list(groups);
+        digest.bytes(&handshake_timeout.as_nanos().to_be_bytes());
+        digest.text(if identity.is_some() { "identity" } else { "anonymous" });
+        digest.text(&format!("{resumption:?}"));
+        match revocation {
+            None => digest.text("no revocation"),
+            Some(RevocationSpec { crls: _, depth, unknown }) => digest.text(&format!("{depth:?} {unknown:?}")),
+        }
+        digest.text(&format!("{server_name:?}"));
+        digest.set(spki_pins);
+        digest.set(subject_alt_names.iter().map(ToString::to_string));
+        let TrustSpec { bundles: _, pinned_certificates, pinned_keys, system } = trust;
+        digest.set(pinned_certificates);
+        digest.set(pinned_keys);
+        digest.text(&format!("{system:?}"));
+        digest.text(&format!("{versions:?}"));
+    }
+}
+
+impl fmt::Debug for UpstreamTlsPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpstreamTlsPolicy")
+            .field("name", &self.0.name)
+            .field("server_name", &self.0.server_name)
+            .field("subject_alt_names", &self.0.subject_alt_names)
+            .field("identity", &self.0.identity.is_some())
+            .field("spec_digest", &text::digest(&self.spec_digest()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Equality of what was written ([`UpstreamTlsPolicy::spec_digest`]); the name does not count.
+impl PartialEq for UpstreamTlsPolicy {
+    fn eq(&self, other: &Self) -> bool {
+        self.spec_digest() == other.spec_digest()
+    }
+}
+
+impl Eq for UpstreamTlsPolicy {}
+
+/// What is trusted; at least one of the fields is not empty (T1).
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct TrustSpec {
+    /// Bundles of certificates.
+    pub bundles: Vec<Material>,
+    /// SHA-256 of certificates trusted as themselves (T5).
+    pub pinned_certificates: Vec<[u8; 32]>,
+    /// SHA-256 of SubjectPublicKeyInfos trusted as themselves (T5).
+    pub pinned_keys: Vec<[u8; 32]>,
+    /// Roots of the system (T6).
+    pub system: SystemTrust,
+}
+
+/// Which roots of the system are trusted (T6).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum SystemTrust {
+    /// The compiled-in Mozilla roots.
+    Mozilla,
+    /// The platform's root files.
+    Native,
+    /// None.
+    #[default]
+    Off,
+}
+
+/// Our own certificate and key, not yet read.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct IdentitySpec {
+    /// The chain.
+    pub certificate: Material,
+    pub(crate) key: SecretMaterial,
+    pub(crate) passphrase: Option<SecretMaterial>,
+}
+
+/// Revocation lists and how they are used (V3).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RevocationSpec {
+    /// The lists.
+    pub crls: Vec<Material>,
+    /// Which certificates must have one.
+    pub depth: RevocationDepth,
+    /// What a certificate without one is.
+    pub unknown: UnknownRevocation,
+}
+
+/// Which certificates of a path are checked.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum RevocationDepth {
+    /// Every one below the anchor.
+    #[default]
+    Chain,
+    /// The leaf only.
+    Leaf,
+}
+
+/// What a certificate is that no list covers.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum UnknownRevocation {
+    /// Accepted.
+    Allow,
+    /// Refused with `revocation_unknown`.
+    #[default]
+    Deny,
+}
+
+/// Whether sessions are resumed (H6).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Resumption {
+    /// Every connection is a full handshake.
+    Disabled,
+    /// Within one fingerprint and one server name.
+    #[default]
+    Enabled,
+}
+
+/// Which server name (SNI) is sent (N2).
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ServerNameRule {
+    /// The backend host; nothing for an IP address.
+    #[default]
+    Auto,
+    /// This one.
+    Dns(DnsName),
+    /// None.
+    None,
+}
+
+/// Public material that a policy names: not read yet.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Material {
+    /// A file; `path` as written, `base` the folder that a relative path starts from.
+    File {
+        /// The folder of the document.
+        base: Option<PathBuf>,
+        /// As written.
+        path: PathBuf,
+    },
+    /// The content itself: PEM text, or DER where the format permits it.
+    Inline(Arc<[u8]>),
+}
+
+impl Material {
+    /// How errors and reports call it: the path as written, or `inline`.
+    pub fn source(&self) -> String {
+        match self {
+            Self::File { path, .. } => path.display().to_string(),
+            Self::Inline(_) => "inline".to_owned(),
+        }
+    }
+
+    fn canonical(&self) -> Vec<u8> {
+        match self {
+            Self::File { path, .. } => [b"file:", path.as_os_str().as_encoded_bytes()].concat(),
+            Self::Inline(bytes) => [b"inline:", &**bytes].concat(),
+        }
+    }
+}
+
+/// Where a relative path leads.
+pub(crate) fn resolve(base: Option<&Path>, path: &Path) -> PathBuf {
+    base.map_or_else(|| path.to_path_buf(), |base| base.join(path))
+}
+
+/// Secret material that a policy names. No `Debug`.
+#[derive(Clone)]
+pub(crate) enum SecretMaterial {
+    File { base: Option<PathBuf>, path: PathBuf },
+    Inline(Secret),
+}
+
+impl SecretMaterial {
+    pub(crate) fn source(&self) -> String {
+        match self {
+            Self::File { path, .. } => path.display().to_string(),
+            Self::Inline(_) => "inline".to_owned(),
+        }
+    }
+
+    /// A digest, so that no copy of the secret is made.
+    fn canonical(&self) -> Vec<u8> {
+        match self {
+            Self::File { path, .. } => [b"file:", path.as_os_str().as_encoded_bytes()].concat(),
+            Self::Inline(secret) => crate::digest::sha256(secret.expose()).to_vec(),
+        }
+    }
+}

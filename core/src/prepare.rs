@@ -1,0 +1,399 @@
+//! Policy and material to everything that a connection needs, under one fingerprint.
+
+use std::sync::Arc;
+
+use rustls::client::Resumption as RustlsResumption;
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
+use rustls::{ClientConfig, SupportedCipherSuite, SupportedProtocolVersion};
+use rustls_pki_types::{CertificateDer, UnixTime};
+
+use crate::digest::CanonicalDigest;
+use crate::error::{
+    MaterialError, MaterialErrorKind, PolicyError, PolicyErrorKind, Problem, Problems, Rejection, RejectionKind,
+};
+use crate::handshake::{HandshakeVerifier, IdentityResolver};
+use crate::identity::{CERTIFICATE_PATH, ClientIdentity, IdentitySource, KEY_PATH, trim_passphrase};
+use crate::material;
+use crate::name::BackendHost;
+use crate::pem;
+use crate::policy::{
+    CIPHER_SUITES, GROUPS, IdentitySpec, Material, ServerNameRule, TlsVersion, UpstreamTlsPolicy,
+};
+use crate::report::{Outcome, Report, Step, StepName, Verdict, Warning};
+use crate::runtime::Runtime;
+use crate::text;
+use crate::time::seconds;
+use crate::trust::{RevocationList, TrustBundle, TrustStore};
+use crate::verify::{VerifiedPeer, Verifier};
+
+/// A policy with its material, ready to connect and to judge.
+///
+/// It has a fingerprint: sessions and pooled connections are never shared across two of them.
+pub struct Prepared {
+    /// One per fingerprint (R9): rustls resumes only with the same verifier and resolver in memory.
+    client_config: Arc<ClientConfig>,
+    fingerprint: [u8; 32],
+    identity: Option<Arc<ClientIdentity>>,
+    runtime: Runtime,
+    verifier: Arc<Verifier>,
+}
+
+impl Prepared {
+    /// The policy.
+    pub fn policy(&self) -> &UpstreamTlsPolicy {
+        self.verifier.policy()
+    }
+
+    /// The digest of all that decides a verdict or a handshake: policy, every anchor, CRL and identity, and the provider.
+    pub fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
+    }
+
+    /// The runtime that it was prepared by.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Our own identity.
+    pub fn identity(&self) -> Option<&Arc<ClientIdentity>> {
+        self.identity.as_ref()
+    }
+
+    /// Judges a chain (DER, leaf first) offline, at the runtime's clock, exactly as a live handshake would.
+    /// `backend_host` counts where the policy's server name is `auto`.
+    ///
+    /// # Errors
+    /// The coded [`Rejection`].
+    pub fn verify(
+        &self,
+        chain: &[CertificateDer<'_>],
+        backend_host: Option<&BackendHost>,
+    ) -> Result<VerifiedPeer, Box<Rejection>> {
+        self.verifier.verify(chain, backend_host, self.runtime.now())
+    }
+
+    /// Judges a chain as [`Prepared::verify`] does, and evaluates every step (V10).
+    pub fn explain(&self, chain: &[CertificateDer<'_>], backend_host: Option<&BackendHost>) -> Report {
+        let now = self.runtime.now();
+        if let Some(report) = self.nameless(backend_host) {
+            return report;
+        }
+        let mut report = self.verifier.explain(chain, backend_host, now);
+        report.warnings.extend(self.identity_warnings(now));
+        report
+    }
+
+    /// Judges PEM text (leaf first; other blocks and text between them are passed over, so that what `openssl s_client
+    /// -showcerts` prints can be given as it is) for a backend host as text. Every face of offline verification is this
+    /// call; whatever is wrong with the arguments is in the report too.
+    pub fn explain_pem(&self, chain: &[u8], backend_host: Option<&str>) -> Report {
+        let host = match backend_host.map(|text| (text, BackendHost::parse(text))) {
+            None => None,
+            Some((_, Ok(host))) => Some(host),
+            Some((text, Err(reason))) => {
+                let kind = PolicyErrorKind::NameInvalid { given: text.to_owned(), reason };
+                let problem = PolicyError::new("backendHost", kind).into();
+                let name = self.policy().name().map(str::to_owned);
+                return self.unusable(&Problems::new(name, problem, Vec::new()), None);
+            }
+        };
+        let blocks = match pem::blocks(chain) {
+            Ok(blocks) => blocks,
+            Err(error) => return self.malformed_chain(host.as_ref(), &error),
+        };
+        let certificates = blocks.iter().filter(|block| block.label == "CERTIFICATE");
+        let chain: Vec<_> = certificates.map(|block| CertificateDer::from_slice(&block.der)).collect();
+        self.explain(&chain, host.as_ref())
+    }
+
+    fn malformed_chain(&self, host: Option<&BackendHost>, error: &pem::PemError) -> Report {
+        let reason = format!("line {}: {}", error.line, error.reason);
+        let kind = RejectionKind::Malformed { index: error.index.saturating_sub(1), reason };
+        let mut report = self.blank_report(host);
+        report.set_step(Step::new(StepName::Policy, Outcome::Pass));
+        report.set_step(Step::failed(StepName::Chain, kind.code()).with("reason", kind.to_string()));
+        report.fail(Verdict::Rejected, kind.code(), kind.to_string(), kind.code().remedy().to_owned());
+        report
+    }
+
+    /// A report in which nothing but the policy step has happened: live checks fill the rest.
+    pub fn blank_report(&self, backend_host: Option<&BackendHost>) -> Report {
+        let now = self.runtime.now();
+        let mut report = self.verifier.blank_report(backend_host, now);
+        report.warnings.extend(self.identity_warnings(now));
+        report
+    }
+
+    /// What is known to be odd, or to end soon.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let now = self.runtime.now();
+        let mut warnings = self.verifier.warnings(seconds(now));
+        warnings.extend(self.identity_warnings(now));
+        warnings
+    }
+
+    /// The report of a policy that takes the backend host as its name, when none is given.
+    fn nameless(&self, backend_host: Option<&BackendHost>) -> Option<Report> {
+        use crate::danger::PeerDanger;
+        let policy = self.policy();
+        let needs_names = matches!(policy.danger().peer, PeerDanger::None);
+        if !needs_names || !self.verifier.reference_names(backend_host).is_empty() {
+            return None;
+        }
+        let path = "spec.serverName";
+        let problem = Problem::from(PolicyError::new(path, PolicyErrorKind::NameMissing)).with_origin(policy.origin(path));
+        let problems = Problems::new(policy.name().map(str::to_owned), problem, Vec::new());
+        Some(self.unusable(&problems, backend_host))
+    }
+
+    fn unusable(&self, problems: &Problems, backend_host: Option<&BackendHost>) -> Report {
+        let now = self.runtime.now();
+        let mut report = Report::unusable(problems, text_time(now));
+        report.policy = self.verifier.blank_report(backend_host, now).policy;
+        report
+    }
+
+    fn identity_warnings(&self, now: UnixTime) -> Vec<Warning> {
+        let spec = self.policy().identity();
+        let source = spec.map(|spec| spec.certificate.source()).unwrap_or_default();
+        self.identity.as_ref().map(|identity| identity.warnings(&source, seconds(now))).unwrap_or_default()
+    }
+
+    pub(crate) fn verifier(&self) -> &Arc<Verifier> {
+        &self.verifier
+    }
+
+    pub(crate) fn client_config(&self) -> &Arc<ClientConfig> {
+        &self.client_config
+    }
+}
+
+impl core::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Prepared")
+            .field("policy", self.policy())
+            .field("fingerprint", &text::digest(&self.fingerprint))
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn prepare(runtime: &Runtime, policy: &UpstreamTlsPolicy) -> Result<Arc<Prepared>, Problems> {
+    let mut loader = Loader { now: seconds(runtime.now()), policy, problems: Vec::new(), runtime };
+    let bundles = loader.bundles();
+    let system = loader.keep(runtime.system_roots(policy.trust().system)).flatten();
+    let crls = loader.crls();
+    let identity = policy.identity().and_then(|spec| loader.identity(spec));
+    let provider = loader.provider();
+    let problems = core::mem::take(&mut loader.problems);
+    let locate = |problem: Problem| {
+        let origin = policy.origin(problem.path());
+        problem.with_origin(origin)
+    };
+    let located = problems.into_iter().map(locate).collect();
+    Problems::or_else(policy.name(), located, ())?;
+    let trust = runtime.trust(bundles, system);
+    let fingerprint = fingerprint(policy, &trust, &crls, identity.as_deref(), &provider);
+    let algorithms = provider.signature_verification_algorithms;
+    let verifier = Arc::new(Verifier { algorithms, crls, fingerprint, policy: policy.clone(), trust });
+    let make = || client_config(runtime, &verifier, identity.as_ref(), provider);
+    let client_config = runtime.configs().get_or_make(fingerprint, make).map_err(|error| {
+        let kind = PolicyErrorKind::Invalid { given: error.to_string(), wanted: "accepted by the provider".to_owned() };
+        Problems::from(Problem::from(PolicyError::new("spec", kind)))
+    })?;
+    Ok(Arc::new(Prepared { client_config, fingerprint, identity, runtime: runtime.clone(), verifier }))
+}
+
+/// Reads material, and collects what is wrong with it.
+struct Loader<'a> {
+    now: i64,
+    policy: &'a UpstreamTlsPolicy,
+    problems: Vec<Problem>,
+    runtime: &'a Runtime,
+}
+
+impl Loader<'_> {
+    fn keep<T, E: Into<Problem>>(&mut self, result: Result<T, E>) -> Option<T> {
+        result.map_err(|problem| self.problems.push(problem.into())).ok()
+    }
+
+    fn bundles(&mut self) -> Vec<Arc<TrustBundle>> {
+        let mut bundles = Vec::new();
+        for (index, material) in self.policy.trust().bundles.iter().enumerate() {
+            let path = format!("spec.trust.bundles[{index}]");
+            bundles.extend(self.bundle(&path, material));
+        }
+        bundles
+    }
+
+    fn bundle(&mut self, path: &str, material: &Material) -> Option<Arc<TrustBundle>> {
+        let source = material.source();
+        let unreadable = |reason| MaterialError::new(path, &source, MaterialErrorKind::TrustUnreadable { reason });
+        let text = self.keep(material::read(material).map_err(unreadable))?;
+        let bundle = self.keep(self.runtime.bundle(path, &source, &text))?;
+        self.keep(bundle.check_expiry(path, &source, self.now))?;
+        Some(bundle)
+    }
+
+    fn crls(&mut self) -> Vec<Arc<RevocationList>> {
+        let mut lists = Vec::new();
+        let named = self.policy.revocation().map(|spec| spec.crls.as_slice()).unwrap_or_default();
+        for (index, material) in named.iter().enumerate() {
+            let path = format!("spec.revocation.crls[{index}]");
+            let source = material.source();
+            let unreadable = |reason| MaterialError::new(&path, &source, MaterialErrorKind::CrlUnreadable { reason });
+            let Some(bytes) = self.keep(material::read(material).map_err(unreadable)) else { continue };
+            let Some(ders) = self.keep(RevocationList::split(&path, &source, &bytes)) else { continue };
+            for der in ders {
+                lists.extend(self.keep(self.runtime.crl(&path, &source, &der)));
+            }
+        }
+        lists
+    }
+
+    fn identity(&mut self, spec: &IdentitySpec) -> Option<Arc<ClientIdentity>> {
+        let IdentitySpec { certificate, key, passphrase } = spec;
+        let unreadable = |path: &str, source: String| {
+            let path = path.to_owned();
+            move |reason| MaterialError::new(path, source, MaterialErrorKind::IdentityUnreadable { reason })
+        };
+        let certificate_bytes =
+            self.keep(material::read(certificate).map_err(unreadable(CERTIFICATE_PATH, certificate.source())));
+        let key_bytes = self.keep(material::read_secret(key).map_err(unreadable(KEY_PATH, key.source())));
+        let passphrase = match passphrase {
+            None => None,
+            Some(secret) => {
+                let read = material::read_secret(secret).map_err(unreadable(PASSPHRASE_PATH, secret.source()));
+                Some(trim_passphrase(self.keep(read)?))
+            }
+        };
+        let (certificate_source, key_source) = (certificate.source(), key.source());
+        let source = IdentitySource {
+            certificate: &certificate_bytes?,
+            certificate_source: &certificate_source,
+            key: &key_bytes?,
+            key_source: &key_source,
+            passphrase: passphrase.as_deref().map(Vec::as_slice),
+        };
+        let provider = self.runtime.provider();
+        let load = || ClientIdentity::load(&source, provider);
+        let identity = self.keep(self.runtime.identities().get_or_make(source.digest(), load))?;
+        self.keep(identity.check_validity(&certificate_source, self.now))?;
+        Some(identity)
+    }
+
+    /// The runtime's provider, narrowed to the suites and groups of the policy, in its order.
+    fn provider(&mut self) -> CryptoProvider {
+        let mut provider = CryptoProvider::clone(self.runtime.provider());
+        if !self.policy.cipher_suites().is_empty() {
+            provider.cipher_suites = self.suites(&provider.cipher_suites);
+        }
+        provider.kx_groups = self.groups(&provider.kx_groups);
+        provider
+    }
+
+    fn suites(&mut self, offered: &[SupportedCipherSuite]) -> Vec<SupportedCipherSuite> {
+        let mut suites = Vec::new();
+        for (index, name) in self.policy.cipher_suites().iter().enumerate() {
+            let wire = CIPHER_SUITES.iter().find(|(known, ..)| known == name).map(|(_, wire, _)| *wire);
+            match offered.iter().find(|suite| Some(suite.suite()) == wire) {
+                Some(suite) => suites.push(*suite),
+                None => {
+                    let supported = offered.iter().map(|suite| crate::policy::suite_name(suite.suite())).collect();
+                    self.unsupported(format!("spec.cipherSuites[{index}]"), name, supported);
+                }
+            }
+        }
+        suites
+    }
+
+    fn groups(&mut self, offered: &[&'static dyn SupportedKxGroup]) -> Vec<&'static dyn SupportedKxGroup> {
+        let find = |name: &str| {
+            let wire = GROUPS.iter().find(|(known, _)| *known == name).map(|(_, wire)| *wire);
+            offered.iter().copied().find(|group| Some(group.name()) == wire)
+        };
+        if self.policy.groups().is_empty() {
+            return GROUPS.iter().filter_map(|(name, _)| find(name)).collect();
+        }
+        let mut groups = Vec::new();
+        for (index, name) in self.policy.groups().iter().enumerate() {
+            match find(name) {
+                Some(group) => groups.push(group),
+                None => {
+                    let supported = offered.iter().map(|group| crate::policy::group_name(group.name())).collect();
+                    self.unsupported(format!("spec.groups[{index}]"), name, supported);
+                }
+            }
+        }
+        groups
+    }
+
+    fn unsupported(&mut self, path: String, given: &str, supported: Vec<String>) {
+        let kind = PolicyErrorKind::UnsupportedOption { given: given.to_owned(), supported };
+        self.problems.push(PolicyError::new(path, kind).into());
+    }
+}
+
+/// R9: the policy, the content of every anchor, CRL and identity, and the provider.
+fn fingerprint(
+    policy: &UpstreamTlsPolicy,
+    trust: &TrustStore,
+    crls: &[Arc<RevocationList>],
+    identity: Option<&ClientIdentity>,
+    provider: &CryptoProvider,
+) -> [u8; 32] {
+    let CryptoProvider { cipher_suites, kx_groups, signature_verification_algorithms, secure_random: _, key_provider: _ } =
+        provider;
+    let mut digest = CanonicalDigest::new("uptls fingerprint v1");
+    policy.write(&mut digest);
+    digest.bytes(&trust.digest());
+    digest.set(crls.iter().map(|crl| crl.sha256()));
+    digest.optional(identity.map(ClientIdentity::digest).as_ref().map(|digest| &digest[..]));
+    digest.list(cipher_suites.iter().map(|suite| u16::from(suite.suite()).to_be_bytes()));
+    digest.list(kx_groups.iter().map(|group| u16::from(group.name()).to_be_bytes()));
+    digest.list(signature_verification_algorithms.supported_schemes().iter().map(|s| u16::from(*s).to_be_bytes()));
+    digest.finish()
+}
+
+fn client_config(
+    runtime: &Runtime,
+    verifier: &Arc<Verifier>,
+    identity: Option<&Arc<ClientIdentity>>,
+    provider: CryptoProvider,
+) -> Result<ClientConfig, rustls::Error> {
+    let policy = verifier.policy();
+    let versions: Vec<&'static SupportedProtocolVersion> = [(TlsVersion::V1_2, &rustls::version::TLS12), (TlsVersion::V1_3, &rustls::version::TLS13)]
+        .into_iter()
+        .filter(|(version, _)| policy.versions().contains(*version))
+        .map(|(_, supported)| supported)
+        .collect();
+    let mut config = ClientConfig::builder_with_details(Arc::new(provider), Arc::new(RustlsClock(runtime.clone())))
+        .with_protocol_versions(&versions)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(HandshakeVerifier::new(Arc::clone(verifier))))
+        .with_client_cert_resolver(Arc::new(IdentityResolver::new(identity.cloned())));
+    config.alpn_protocols = policy.alpn().protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    config.enable_sni = !matches!(policy.server_name(), ServerNameRule::None);
+    config.resumption = RustlsResumption::disabled();
+    Ok(config)
+}
+
+/// The runtime's clock for rustls.
+struct RustlsClock(Runtime);
+
+impl core::fmt::Debug for RustlsClock {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("RustlsClock")
+    }
+}
+
+impl rustls::time_provider::TimeProvider for RustlsClock {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(self.0.now())
+    }
+}
+
+fn text_time(now: UnixTime) -> String {
+    crate::time::rfc3339(seconds(now))
+}
+
+const PASSPHRASE_PATH: &str = "spec.identity.passphrase";

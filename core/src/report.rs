@@ -1,0 +1,411 @@
+//! What is said of a verification: versioned, serialisable, equal octet for octet in every language.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::error::{Code, Origin, Problem, Problems};
+use crate::text::printable;
+
+/// The envelope of every `--json` output: one object, whatever the number of results.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Envelope<T> {
+    /// `uptls.report/v1`, `uptls.explain/v1`, ...
+    pub schema: &'static str,
+    /// One entry for each target.
+    pub results: Vec<T>,
+}
+
+impl Envelope<Report> {
+    /// Reports under the schema `uptls.report/v1`.
+    pub fn reports(results: Vec<Report>) -> Self {
+        Self { schema: "uptls.report/v1", results }
+    }
+}
+
+impl<T: Serialize> Envelope<T> {
+    /// Results under another schema.
+    pub fn new(schema: &'static str, results: Vec<T>) -> Self {
+        Self { schema, results }
+    }
+
+    /// The JSON text, two spaces of indentation, without a line end: what every face returns.
+    pub fn to_json(&self) -> String {
+        // Serialising these types cannot fail: no map has a key that is not text.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+}
+
+/// One verification. Fields that do not apply are absent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Report {
+    /// `accepted`, `rejected` or `error`.
+    pub verdict: Verdict,
+    /// The stable code, unless accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub code: Option<Code>,
+    /// The number of the code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<u16>,
+    /// The category of the code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<&'static str>,
+    /// One useful sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The one thing to change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Which policy judged.
+    pub policy: PolicyFacts,
+    /// The logical name of the backend.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backend_host: Option<String>,
+    /// Where the socket went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The SNI.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<String>,
+    /// The clock of the verification, RFC 3339.
+    pub at: String,
+    /// Every step in its order.
+    pub steps: Vec<Step>,
+    /// The reference names, `type:value`.
+    pub expected: Vec<String>,
+    /// The presented names, `type:value`, at most ten.
+    pub presented: Vec<String>,
+    /// The peer's certificates, leaf first, at most ten, and the anchor where a path was found.
+    pub chain: Vec<CertificateFacts>,
+    /// What was negotiated; live only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsFacts>,
+    /// Everything that is wrong with a policy that cannot be used.
+    pub errors: Vec<ProblemFacts>,
+    /// What is not a verdict, but should be known.
+    pub warnings: Vec<Warning>,
+}
+
+impl Report {
+    /// The report of a policy that cannot be used.
+    pub fn unusable(problems: &Problems, at: impl Into<String>) -> Self {
+        let mut report = Self {
+            policy: PolicyFacts { name: problems.policy().map(printable), ..PolicyFacts::default() },
+            at: at.into(),
+            errors: problems.iter().map(ProblemFacts::new).collect(),
+            ..Self::default()
+        };
+        report.steps = StepName::ALL.iter().map(|name| Step::new(*name, Outcome::Skip)).collect();
+        if let Some(step) = report.steps.first_mut() {
+            step.outcome = Outcome::Fail;
+            step.code = Some(problems.code());
+        }
+        let hint = problems.first().map(Problem::hint).unwrap_or_default();
+        let message = problems.first().map(ToString::to_string).unwrap_or_default();
+        report.fail(Verdict::Error, problems.code(), message, hint);
+        report
+    }
+
+    /// Sets verdict, code and texts.
+    pub fn fail(&mut self, verdict: Verdict, code: Code, message: String, hint: String) {
+        self.verdict = verdict;
+        self.code = Some(code);
+        self.number = Some(code.number());
+        self.category = Some(code.category().as_str());
+        self.message = Some(message);
+        self.hint = Some(hint);
+    }
+
+    /// Whether the peer is accepted.
+    pub fn accepted(&self) -> bool {
+        self.verdict == Verdict::Accepted
+    }
+
+    /// Changes the step `name`.
+    pub fn set_step(&mut self, step: Step) {
+        if let Some(own) = self.steps.iter_mut().find(|own| own.step == step.step) {
+            *own = step;
+        }
+    }
+
+    /// The exit code of the command for it.
+    pub fn exit_code(&self) -> u8 {
+        self.code.map_or(0, Code::exit_code)
+    }
+}
+
+/// Whether a peer is accepted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The policy accepts the peer.
+    Accepted,
+    /// No verdict could be reached: the policy, the transport or the remote side.
+    #[default]
+    Error,
+    /// The policy refuses the peer.
+    Rejected,
+}
+
+/// Which policy judged.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct PolicyFacts {
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The digest of the policy as written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spec_digest: Option<String>,
+    /// The digest of all that decides a verdict or a handshake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// Which published fingerprint of its connector this is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+}
+
+/// One step of a verification.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Step {
+    /// Which.
+    pub step: StepName,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The code, where it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub code: Option<Code>,
+    /// Facts: text by name.
+    pub detail: BTreeMap<&'static str, String>,
+}
+
+impl Step {
+    /// A step without details.
+    pub fn new(step: StepName, outcome: Outcome) -> Self {
+        Self { step, outcome, code: None, detail: BTreeMap::new() }
+    }
+
+    /// Adds a fact; its text is escaped and bounded.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, text: impl AsRef<str>) -> Self {
+        self.detail.insert(name, printable(text.as_ref()));
+        self
+    }
+
+    /// A failed step.
+    pub fn failed(step: StepName, code: Code) -> Self {
+        Self { step, outcome: Outcome::Fail, code: Some(code), detail: BTreeMap::new() }
+    }
+}
+
+/// The steps, in the order in which they happen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StepName {
+    /// The policy and its material.
+    Policy,
+    /// The transport.
+    Tcp,
+    /// Hello messages: version, suite, group.
+    Hello,
+    /// V1 and V2: the path to an anchor.
+    Chain,
+    /// V3.
+    Revocation,
+    /// V4.
+    Usage,
+    /// V5.
+    Name,
+    /// V6.
+    Pin,
+    /// Our own certificate.
+    Client,
+    /// The application protocol.
+    Alpn,
+}
+
+impl StepName {
+    /// Every step in its order.
+    pub const ALL: [Self; 10] = [
+        Self::Policy,
+        Self::Tcp,
+        Self::Hello,
+        Self::Chain,
+        Self::Revocation,
+        Self::Usage,
+        Self::Name,
+        Self::Pin,
+        Self::Client,
+        Self::Alpn,
+    ];
+}
+
+/// How a step ended (V10).
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It failed.
+    Fail,
+    /// It needs what an earlier step could not give.
+    NotEvaluable,
+    /// It passed.
+    Pass,
+    /// It does not apply, or was not reached.
+    Skip,
+}
+
+/// What is said of one certificate. Texts are escaped and bounded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct CertificateFacts {
+    /// The subject.
+    pub subject: String,
+    /// The issuer.
+    pub issuer: String,
+    /// RFC 3339.
+    pub not_before: String,
+    /// RFC 3339.
+    pub not_after: String,
+    /// The digest of the whole certificate.
+    pub sha256: String,
+    /// `type:value`, at most ten.
+    pub sans: Vec<String>,
+    /// `peer`, or where the anchor came from.
+    pub source: String,
+}
+
+/// What was negotiated.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct TlsFacts {
+    /// `1.2` or `1.3`.
+    pub version: String,
+    /// The IANA name of the suite.
+    pub cipher: String,
+    /// The IANA name of the group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// The application protocol.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alpn: Option<String>,
+    /// Whether a session was resumed.
+    pub resumed: bool,
+}
+
+impl TlsFacts {
+    /// Facts without group and protocol.
+    pub fn new(version: impl Into<String>, cipher: impl Into<String>) -> Self {
+        Self { version: version.into(), cipher: cipher.into(), ..Self::default() }
+    }
+}
+
+/// One thing that is wrong with a policy or its material.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct ProblemFacts {
+    /// The stable code.
+    #[schemars(with = "String")]
+    pub code: Code,
+    /// Its number.
+    pub number: u16,
+    /// Its category.
+    pub category: &'static str,
+    /// One useful sentence.
+    pub message: String,
+    /// The one thing to change.
+    pub hint: String,
+    /// The field.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// The document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+    /// The 1-based line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The 1-based column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u64>,
+}
+
+impl ProblemFacts {
+    /// The facts of `problem`.
+    pub fn new(problem: &Problem) -> Self {
+        let code = problem.code();
+        let origin = problem.origin();
+        Self {
+            code,
+            number: code.number(),
+            category: code.category().as_str(),
+            message: problem.to_string(),
+            hint: problem.hint(),
+            path: problem.path().to_owned(),
+            document: origin.map(|o: &Origin| o.document.clone()).filter(|name| !name.is_empty()),
+            line: origin.map(|o| o.line),
+            column: origin.map(|o| o.column),
+        }
+    }
+}
+
+/// Something that is not a verdict, but should be known.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Warning {
+    /// Which.
+    pub code: WarningCode,
+    /// Facts: text by name.
+    pub detail: BTreeMap<&'static str, String>,
+}
+
+impl Warning {
+    /// A warning; texts are escaped and bounded.
+    pub fn new(code: WarningCode, detail: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let detail = detail.into_iter().map(|(name, text)| (name, printable(&text))).collect();
+        Self { code, detail }
+    }
+}
+
+/// The codes of warnings; never a verdict.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WarningCode {
+    /// A weakening is in force (D1..D4).
+    DangerActive,
+    /// An export can meet a difference of Envoy's engine (X1).
+    EngineDifference,
+    /// Our certificate ends within 30 days.
+    IdentityExpiring,
+    /// Our certificate has an EKU without clientAuth (I2).
+    IdentityPurpose,
+    /// Our certificate was not asked for (I5).
+    IdentityUnused,
+    /// A `*.x` entry matches only a certificate that holds it literally (N6).
+    NameWildcardLiteral,
+    /// A field was overridden in a merge (M5).
+    Overridden,
+    /// An imported form was made stricter (M8).
+    Strengthened,
+    /// A bundle entry stands twice.
+    TrustEntryDuplicate,
+    /// A bundle entry has expired (T4).
+    TrustEntryExpired,
+    /// A bundle entry ends within 30 days.
+    TrustEntryExpiring,
+    /// A bundle entry may not issue and is trusted as itself (T3).
+    TrustEntryIsLeaf,
+    /// A bundle entry could not be used (T2).
+    TrustEntryUnusable,
+    /// A bundle entry is a self-signed X.509 v1 certificate (T3).
+    #[serde(rename = "trust_entry_v1")]
+    TrustEntryV1,
+}

@@ -1,0 +1,177 @@
+//! The Runtime: provider, clock, interned material, sessions and system roots; the only owner of shared state (T8).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::crypto::CryptoProvider;
+use rustls_pki_types::UnixTime;
+
+use crate::digest::sha256;
+use crate::error::{MaterialError, MaterialErrorKind, Problem, Problems};
+use crate::identity::ClientIdentity;
+use crate::intern::Interned;
+use crate::policy::{SystemTrust, UpstreamTlsPolicy};
+use crate::prepare::{self, Prepared};
+use crate::session::SessionStore;
+use crate::time::{Clock, SystemClock};
+use crate::trust::{RevocationList, SystemRoots, TrustBundle, TrustStore};
+
+/// Everything that policies share. A clone is the same runtime; there is no global one.
+#[derive(Clone)]
+pub struct Runtime(Arc<Shared>);
+
+struct Shared {
+    bundles: Interned<TrustBundle>,
+    clock: Box<dyn Clock>,
+    crls: Interned<RevocationList>,
+    identities: Interned<ClientIdentity>,
+    mozilla: Mutex<Option<Arc<SystemRoots>>>,
+    native: Mutex<Option<Arc<SystemRoots>>>,
+    configs: Interned<rustls::ClientConfig>,
+    provider: Arc<CryptoProvider>,
+    sessions: Arc<SessionStore>,
+    trust: Interned<TrustStore>,
+}
+
+/// What a [`Runtime`] is made of.
+pub struct RuntimeBuilder {
+    clock: Box<dyn Clock>,
+    provider: Arc<CryptoProvider>,
+    session_bytes: usize,
+}
+
+impl RuntimeBuilder {
+    /// The clock of every verification. Default: [`SystemClock`].
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// How many octets the sessions of all policies together may take. Default: 16 MiB. A session that falls out costs
+    /// a full handshake.
+    #[must_use]
+    pub fn session_bytes(mut self, limit: usize) -> Self {
+        self.session_bytes = limit;
+        self
+    }
+
+    /// The runtime.
+    pub fn build(self) -> Runtime {
+        Runtime(Arc::new(Shared {
+            bundles: Interned::default(),
+            clock: self.clock,
+            crls: Interned::default(),
+            identities: Interned::default(),
+            mozilla: Mutex::new(None),
+            native: Mutex::new(None),
+            configs: Interned::default(),
+            provider: self.provider,
+            sessions: Arc::new(SessionStore::new(self.session_bytes)),
+            trust: Interned::default(),
+        }))
+    }
+}
+
+impl Runtime {
+    /// Begins a runtime on `provider`. The features `aws-lc-rs`, `ring` and `fips` give ready ones in
+    /// [`crate::provider`]; a process-wide default is neither installed nor read.
+    pub fn builder(provider: Arc<CryptoProvider>) -> RuntimeBuilder {
+        RuntimeBuilder { clock: Box::new(SystemClock), provider, session_bytes: DEFAULT_SESSION_BYTES }
+    }
+
+    /// A runtime with the defaults.
+    pub fn new(provider: Arc<CryptoProvider>) -> Self {
+        Self::builder(provider).build()
+    }
+
+    /// Reads the policy's material, judges it, and makes everything that connections need. Equal content gives the same
+    /// fingerprint and the same verifier and resolver in memory, so that sessions go on (R9).
+    ///
+    /// # Errors
+    /// [`Problems`]: all that is wrong with the material, 1xx and 2xx.
+    pub fn prepare(&self, policy: &UpstreamTlsPolicy) -> Result<Arc<Prepared>, Problems> {
+        prepare::prepare(self, policy)
+    }
+
+    /// The clock's time, RFC 3339: what reports of unusable policies say.
+    pub fn now_text(&self) -> String {
+        crate::time::rfc3339(crate::time::seconds(self.now()))
+    }
+
+    /// The provider of all cryptography.
+    pub fn provider(&self) -> &Arc<CryptoProvider> {
+        &self.0.provider
+    }
+
+    pub(crate) fn now(&self) -> UnixTime {
+        self.0.clock.now()
+    }
+
+    pub(crate) fn sessions(&self) -> &Arc<SessionStore> {
+        &self.0.sessions
+    }
+
+    pub(crate) fn configs(&self) -> &Interned<rustls::ClientConfig> {
+        &self.0.configs
+    }
+
+    pub(crate) fn identities(&self) -> &Interned<ClientIdentity> {
+        &self.0.identities
+    }
+
+    pub(crate) fn bundle(&self, path: &str, source: &str, text: &[u8]) -> Result<Arc<TrustBundle>, Problem> {
+        let parse = || TrustBundle::parse(text).map_err(|error| error.of(path, source).into());
+        self.0.bundles.get_or_make(sha256(text), parse)
+    }
+
+    pub(crate) fn crl(&self, path: &str, source: &str, der: &[u8]) -> Result<Arc<RevocationList>, Problem> {
+        self.0.crls.get_or_make(sha256(der), || RevocationList::parse(path, source, der).map_err(Problem::from))
+    }
+
+    pub(crate) fn trust(&self, bundles: Vec<Arc<TrustBundle>>, system: Option<Arc<SystemRoots>>) -> Arc<TrustStore> {
+        let key = TrustStore::intern_key(&bundles, system.as_deref());
+        if let Some(found) = self.0.trust.get(&key) {
+            return found;
+        }
+        let made: Result<_, core::convert::Infallible> =
+            self.0.trust.get_or_make(key, || Ok(TrustStore::new(bundles, system)));
+        match made {
+            Ok(store) => store,
+        }
+    }
+
+    /// T6: loaded once, shared.
+    pub(crate) fn system_roots(&self, kind: SystemTrust) -> Result<Option<Arc<SystemRoots>>, Problem> {
+        let unreadable = |reason| {
+            let kind = MaterialErrorKind::TrustUnreadable { reason };
+            Problem::from(MaterialError::new("spec.trust.system", "native roots", kind))
+        };
+        match kind {
+            SystemTrust::Off => return Ok(None),
+            SystemTrust::Mozilla => load_once(&self.0.mozilla, || Ok(SystemRoots::mozilla())),
+            SystemTrust::Native => load_once(&self.0.native, SystemRoots::native),
+        }
+        .map(Some)
+        .map_err(unreadable)
+    }
+
+    /// Forgets the system's roots: policies that are prepared from now on read them again.
+    pub fn refresh_system_roots(&self) {
+        *self.0.native.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+fn load_once(
+    slot: &Mutex<Option<Arc<SystemRoots>>>,
+    load: impl FnOnce() -> Result<SystemRoots, String>,
+) -> Result<Arc<SystemRoots>, String> {
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(roots) = &*slot {
+        return Ok(Arc::clone(roots));
+    }
+    let roots = Arc::new(load()?);
+    *slot = Some(Arc::clone(&roots));
+    Ok(roots)
+}
+
+const DEFAULT_SESSION_BYTES: usize = 16 << 20;

@@ -1,0 +1,385 @@
+//! Resumption (H6): one store per Runtime, bounded in octets, and a handle per connection that stages until it is proven.
+//!
+//! rustls 0.23 does not verify a resumed peer again, and a session value hides its chain, its lifetime and its size. So each
+//! session is kept together with the [`Proof`] of the full handshake that it descends from, ends with it, and can be taken
+//! only under the fingerprint and the server name that it was stored under. (rustls adds a fence of its own: a session
+//! belongs to the `Arc`s of one verifier and one resolver. Neither fence is relied on alone.)
+
+use core::fmt;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustls::NamedGroup;
+use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
+use rustls_pki_types::ServerName;
+
+use crate::handshake::IdentityUse;
+use crate::text::hex;
+use crate::verify::VerifiedPeer;
+
+/// What a connection may be reused for, and a session resumed for: one fingerprint and one server name.
+///
+/// A connection pool adds the address. Equal keys mean equal verdicts: a policy or its material that changes has another
+/// fingerprint.
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub struct PoolKey {
+    fingerprint: [u8; 32],
+    /// With its kind, so that a DNS name never meets an address.
+    server_name: String,
+}
+
+impl PoolKey {
+    pub(crate) fn new(fingerprint: [u8; 32], server_name: &ServerName<'_>) -> Self {
+        let kind = if matches!(server_name, ServerName::DnsName(_)) { "dns" } else { "ip" };
+        Self { fingerprint, server_name: format!("{kind}:{}", server_name.to_str()) }
+    }
+}
+
+impl fmt::Debug for PoolKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PoolKey({} {})", self.server_name, hex(&self.fingerprint))
+    }
+}
+
+/// What a full handshake proved, and until when sessions that descend from it may rely on it.
+#[derive(Debug)]
+pub(crate) struct Proof {
+    pub(crate) identity: IdentityUse,
+    pub(crate) peer: Arc<VerifiedPeer>,
+    /// The octets of the chain that the peer sent.
+    pub(crate) chain_octets: usize,
+    /// Unix seconds of the full handshake.
+    pub(crate) proven_at: i64,
+    /// Unix seconds: min(notAfter of the path, nextUpdate of its CRLs, notAfter of our identity).
+    pub(crate) usable_until: i64,
+}
+
+/// The sessions of all connectors of one runtime, bounded in octets; the least recently used servers give way.
+///
+/// rustls hides the size of a session, so an upper bound is charged: the octets that a ticket can have arrived in, twice
+/// the octets of the peer's chain (rustls keeps a copy with every session, the proof keeps one), and a constant.
+pub struct SessionStore {
+    limit: usize,
+    shelves: Mutex<Shelves>,
+}
+
+impl SessionStore {
+    /// An empty store that holds at most `limit` octets.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { limit, shelves: Mutex::default() }
+    }
+
+    /// How many sessions it holds.
+    pub fn len(&self) -> usize {
+        self.lock().by_key.values().map(Shelf::sessions).sum()
+    }
+
+    /// Whether it holds no session.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The octets that are charged at present; never above the limit.
+    pub fn bytes(&self) -> usize {
+        self.lock().octets
+    }
+
+    /// Drops all that was stored under a fingerprint.
+    pub(crate) fn forget(&self, fingerprint: &[u8; 32]) {
+        let mut shelves = self.lock();
+        let keys: Vec<PoolKey> = shelves.by_key.keys().filter(|key| key.fingerprint == *fingerprint).cloned().collect();
+        for key in keys {
+            shelves.remove(&key);
+        }
+    }
+
+    fn edit<R>(&self, key: &PoolKey, change: impl FnOnce(&mut Shelf) -> R) -> R {
+        self.lock().edit(key, self.limit, change)
+    }
+
+    /// The lock does not poison: one caught panic must not end resumption (T8).
+    fn lock(&self) -> MutexGuard<'_, Shelves> {
+        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for SessionStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionStore")
+            .field("sessions", &self.len())
+            .field("bytes", &self.bytes())
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The store as one connection sees it: whatever name rustls asks for, only this connection's key is reached.
+///
+/// What rustls stores before [`SessionHandle::commit`] is staged, and lost if that never comes: a failed verification
+/// leaves no session.
+pub(crate) struct SessionHandle {
+    key: PoolKey,
+    /// Unix seconds when the connection began.
+    now: i64,
+    progress: Mutex<Progress>,
+    store: Arc<SessionStore>,
+}
+
+#[derive(Default)]
+struct Progress {
+    /// The proof of the session that was offered to the peer.
+    offered: Option<Arc<Proof>>,
+    stage: Stage,
+    /// An upper bound for the octets of a ticket that arrives now.
+    window: usize,
+}
+
+enum Stage {
+    Committed(Arc<Proof>),
+    Discarded,
+    Staged(Staged),
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self::Staged(Staged::default())
+    }
+}
+
+#[derive(Default)]
+struct Staged {
+    group: Option<NamedGroup>,
+    tls12: Option<(Tls12ClientSessionValue, usize)>,
+    tls13: VecDeque<(Tls13ClientSessionValue, usize)>,
+}
+
+impl SessionHandle {
+    /// The handle of a connection that begins at `now` (unix seconds).
+    pub(crate) fn new(store: &Arc<SessionStore>, key: PoolKey, now: i64) -> Self {
+        Self { key, now, progress: Mutex::default(), store: store.clone() }
+    }
+
+    /// Before each processing: how many octets a ticket that completes in it can have at most.
+    pub(crate) fn expect(&self, window: usize) {
+        self.lock().window = window;
+    }
+
+    /// The proof behind the session that was offered; if the peer resumed, it is the proof of this connection.
+    pub(crate) fn offered(&self) -> Option<Arc<Proof>> {
+        self.lock().offered.clone()
+    }
+
+    /// The connection is verified: what was staged is stored, and later tickets go straight in, with the same proof.
+    pub(crate) fn commit(&self, proof: &Arc<Proof>) {
+        let mut progress = self.lock();
+        let Stage::Staged(staged) = &mut progress.stage else { return };
+        let Staged { group, tls12, tls13 } = core::mem::take(staged);
+        progress.stage = Stage::Committed(proof.clone());
+        self.store.edit(&self.key, |shelf| {
+            shelf.group = group.or(shelf.group);
+            if let Some((value, window)) = tls12 {
+                shelf.tls12 = Stored::new_tls12(value, proof, window, self.now);
+            }
+            for (value, window) in tls13 {
+                shelf.push(Stored::new(value, proof, window, proof.usable_until, self.now));
+            }
+        });
+    }
+
+    /// The connection ended with a fatal alert: its sessions are not used again (RFC 5246 section 7.2.2), and a peer that
+    /// refuses a resumed identity is not asked to resume it once more.
+    pub(crate) fn discard(&self) {
+        self.lock().stage = Stage::Discarded;
+        self.store.lock().remove(&self.key);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take<T>(&self, take: impl FnOnce(&mut Shelf) -> Option<Stored<T>>) -> Option<T> {
+        let stored = self.store.edit(&self.key, |shelf| {
+            shelf.drop_expired(self.now);
+            take(shelf)
+        })?;
+        self.lock().offered = Some(stored.proof);
+        Some(stored.value)
+    }
+}
+
+impl ClientSessionStore for SessionHandle {
+    fn set_kx_hint(&self, _: ServerName<'static>, group: NamedGroup) {
+        match &mut self.lock().stage {
+            Stage::Committed(_) => self.store.edit(&self.key, |shelf| shelf.group = Some(group)),
+            Stage::Discarded => {}
+            Stage::Staged(staged) => staged.group = Some(group),
+        }
+    }
+
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        self.store.edit(&self.key, |shelf| shelf.group)
+    }
+
+    fn set_tls12_session(&self, _: ServerName<'static>, value: Tls12ClientSessionValue) {
+        let mut progress = self.lock();
+        let window = progress.window;
+        match &mut progress.stage {
+            Stage::Committed(proof) => {
+                let stored = Stored::new_tls12(value, proof, window, self.now);
+                self.store.edit(&self.key, |shelf| shelf.tls12 = stored);
+            }
+            Stage::Discarded => {}
+            Stage::Staged(staged) => staged.tls12 = Some((value, window)),
+        }
+    }
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        self.take(|shelf| shelf.tls12.clone())
+    }
+
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {
+        self.store.edit(&self.key, |shelf| shelf.tls12 = None);
+    }
+
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, value: Tls13ClientSessionValue) {
+        let mut progress = self.lock();
+        let window = progress.window;
+        match &mut progress.stage {
+            Stage::Committed(proof) => {
+                let stored = Stored::new(value, proof, window, proof.usable_until, self.now);
+                self.store.edit(&self.key, |shelf| shelf.push(stored));
+            }
+            Stage::Discarded => {}
+            Stage::Staged(staged) => {
+                if staged.tls13.len() == TICKETS {
+                    staged.tls13.pop_front();
+                }
+                staged.tls13.push_back((value, window));
+            }
+        }
+    }
+
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        self.take(|shelf| shelf.tls13.pop_back())
+    }
+}
+
+impl fmt::Debug for SessionHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionHandle").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// A session that may be resumed until `usable_until`.
+#[derive(Clone)]
+struct Stored<T> {
+    octets: usize,
+    proof: Arc<Proof>,
+    usable_until: i64,
+    value: T,
+}
+
+impl<T> Stored<T> {
+    /// `None` for a session that could not be resumed even now.
+    fn new(value: T, proof: &Arc<Proof>, window: usize, usable_until: i64, now: i64) -> Option<Self> {
+        let chain = proof.chain_octets.saturating_mul(2);
+        let octets = window.min(LARGEST_TICKET).saturating_add(chain).saturating_add(SESSION_OCTETS);
+        (usable_until > now).then(|| Self { octets, proof: proof.clone(), usable_until, value })
+    }
+}
+
+impl Stored<Tls12ClientSessionValue> {
+    /// rustls stores a lifetime of 0, "for ever", where the peer gives no hint, and stores anew after each resumption: the
+    /// day counts from the full handshake (RFC 5246 section F.1.4).
+    fn new_tls12(value: Tls12ClientSessionValue, proof: &Arc<Proof>, window: usize, now: i64) -> Option<Self> {
+        let usable_until = proof.usable_until.min(proof.proven_at.saturating_add(TLS12_LIFETIME));
+        Self::new(value, proof, window, usable_until, now)
+    }
+}
+
+/// What is known of one server under one fingerprint.
+#[derive(Default)]
+struct Shelf {
+    group: Option<NamedGroup>,
+    last_use: u64,
+    octets: usize,
+    tls12: Option<Stored<Tls12ClientSessionValue>>,
+    tls13: VecDeque<Stored<Tls13ClientSessionValue>>,
+}
+
+impl Shelf {
+    fn push(&mut self, stored: Option<Stored<Tls13ClientSessionValue>>) {
+        if self.tls13.len() == TICKETS {
+            self.tls13.pop_front();
+        }
+        self.tls13.extend(stored);
+    }
+
+    fn drop_expired(&mut self, now: i64) {
+        self.tls12 = self.tls12.take().filter(|session| session.usable_until > now);
+        self.tls13.retain(|session| session.usable_until > now);
+    }
+
+    fn sessions(&self) -> usize {
+        self.tls13.len() + usize::from(self.tls12.is_some())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.group.is_none() && self.sessions() == 0
+    }
+
+    fn charge(&self, key: &PoolKey) -> usize {
+        let sessions = self.tls12.iter().map(|session| session.octets).chain(self.tls13.iter().map(|s| s.octets));
+        sessions.fold(SHELF_OCTETS + 2 * key.server_name.len(), usize::saturating_add)
+    }
+}
+
+#[derive(Default)]
+struct Shelves {
+    by_key: HashMap<PoolKey, Shelf>,
+    by_use: BTreeMap<u64, PoolKey>,
+    octets: usize,
+    uses: u64,
+}
+
+impl Shelves {
+    fn edit<R>(&mut self, key: &PoolKey, limit: usize, change: impl FnOnce(&mut Shelf) -> R) -> R {
+        let mut shelf = self.remove(key).unwrap_or_default();
+        let result = change(&mut shelf);
+        if !shelf.is_empty() {
+            self.put(key.clone(), shelf);
+        }
+        while self.octets > limit {
+            let Some((_, oldest)) = self.by_use.pop_first() else { break };
+            self.remove(&oldest);
+        }
+        result
+    }
+
+    fn put(&mut self, key: PoolKey, mut shelf: Shelf) {
+        self.uses += 1;
+        shelf.last_use = self.uses;
+        shelf.octets = shelf.charge(&key);
+        self.octets = self.octets.saturating_add(shelf.octets);
+        self.by_use.insert(shelf.last_use, key.clone());
+        self.by_key.insert(key, shelf);
+    }
+
+    fn remove(&mut self, key: &PoolKey) -> Option<Shelf> {
+        let shelf = self.by_key.remove(key)?;
+        self.by_use.remove(&shelf.last_use);
+        self.octets = self.octets.saturating_sub(shelf.octets);
+        Some(shelf)
+    }
+}
+
+/// TLS 1.3 tickets per server; the oldest gives way.
+const TICKETS: usize = 8;
+/// A ticket's length has two octets (RFC 8446 section 4.6.1).
+const LARGEST_TICKET: usize = 65_535;
+/// What a session takes besides ticket and chain: rustls's value, its secret and the allocations around them.
+const SESSION_OCTETS: usize = 768;
+/// What a server takes without sessions: its entries in both maps.
+const SHELF_OCTETS: usize = 512;
+/// 24 hours.
+const TLS12_LIFETIME: i64 = 86_400;

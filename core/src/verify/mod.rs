@@ -1,0 +1,152 @@
+//! The one verifier: policy, presented chain and time in, a proof or a coded rejection out. Pure.
+
+mod diagnose;
+mod explain;
+mod names;
+mod path;
+mod steps;
+
+use std::sync::Arc;
+
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls_pki_types::{CertificateDer, UnixTime};
+
+use crate::certificate::{CertificateView, facts_or_digest};
+use crate::digest::sha256;
+use crate::error::{Rejection, RejectionKind};
+use crate::name::BackendHost;
+use crate::policy::{SanMatcher, ServerNameRule, UpstreamTlsPolicy};
+use crate::report::CertificateFacts;
+use crate::text::{SHOWN, digest, printable};
+use crate::time::{rfc3339, seconds};
+use crate::trust::{RevocationList, TrustStore};
+
+use steps::{CHAIN_STEPS, Context};
+
+/// Judges peers by one policy and its material. Live handshakes, offline verification, the command, C and Python all
+/// reach this one (rule 1 of the architecture).
+pub struct Verifier {
+    pub(crate) algorithms: WebPkiSupportedAlgorithms,
+    pub(crate) crls: Vec<Arc<RevocationList>>,
+    pub(crate) fingerprint: [u8; 32],
+    pub(crate) policy: UpstreamTlsPolicy,
+    pub(crate) trust: Arc<TrustStore>,
+}
+
+impl Verifier {
+    /// Judges a chain, leaf first, as presented for `backend_host` at `now`.
+    ///
+    /// The steps are those of V1..V6 in their order; the first failure is the code.
+    pub(crate) fn verify(
+        &self,
+        chain: &[CertificateDer<'_>],
+        backend_host: Option<&BackendHost>,
+        now: UnixTime,
+    ) -> Result<VerifiedPeer, Box<Rejection>> {
+        let mut context = Context::new(self, chain, backend_host, now);
+        for step in CHAIN_STEPS {
+            if let Err(kind) = context.run(*step) {
+                return Err(Box::new(self.rejection(kind, &context)));
+            }
+        }
+        Ok(context.into_peer())
+    }
+
+    /// The policy by which it judges.
+    pub fn policy(&self) -> &UpstreamTlsPolicy {
+        &self.policy
+    }
+
+    pub(crate) fn algorithms(&self) -> &WebPkiSupportedAlgorithms {
+        &self.algorithms
+    }
+
+    /// The reference names (N3, N4); empty if the policy takes the backend host and none is given.
+    pub(crate) fn reference_names(&self, backend_host: Option<&BackendHost>) -> Vec<SanMatcher> {
+        let listed = self.policy.subject_alt_names();
+        if !listed.is_empty() {
+            return listed.to_vec();
+        }
+        match (self.policy.server_name(), backend_host) {
+            (ServerNameRule::Dns(name), _) => vec![SanMatcher::Dns(name.clone())],
+            (ServerNameRule::Auto, Some(BackendHost::Dns(name))) => vec![SanMatcher::Dns(name.clone())],
+            (ServerNameRule::Auto, Some(BackendHost::Ip(ip))) => vec![SanMatcher::Ip(*ip)],
+            (ServerNameRule::Auto, None) | (ServerNameRule::None, _) => Vec::new(),
+        }
+    }
+
+    /// The server name that is sent for `backend_host` (N2).
+    pub(crate) fn server_name(&self, backend_host: Option<&BackendHost>) -> Option<String> {
+        match (self.policy.server_name(), backend_host) {
+            (ServerNameRule::Dns(name), _) => Some(name.to_string()),
+            (ServerNameRule::Auto, Some(BackendHost::Dns(name))) => Some(name.to_string()),
+            _ => None,
+        }
+    }
+
+    fn rejection(&self, kind: RejectionKind, context: &Context<'_>) -> Rejection {
+        let expected = match &kind {
+            RejectionKind::PinMismatch { .. } => self.policy.spki_pins().iter().map(crate::certificate::pin_text).collect(),
+            _ => context.expected(),
+        };
+        Rejection {
+            at: rfc3339(seconds(context.now)),
+            expected,
+            fingerprint: Some(digest(&self.fingerprint)),
+            kind,
+            peer: context.chain.first().map(|leaf| facts_or_digest(leaf, PEER)),
+            policy: self.policy.name().map(printable),
+            presented: context.presented(),
+            server_name: self.server_name(context.backend_host),
+        }
+    }
+}
+
+/// The proof that a peer passed every check of a policy. Only [`Verifier`] makes one.
+#[derive(Clone, Debug)]
+pub struct VerifiedPeer {
+    chain: Vec<Vec<u8>>,
+    matched_name: Option<String>,
+    trusted_until: i64,
+}
+
+impl VerifiedPeer {
+    fn new(chain: &[CertificateDer<'_>], matched_name: Option<String>, trusted_until: i64) -> Self {
+        let chain = chain.iter().take(SHOWN).map(|certificate| certificate.to_vec()).collect();
+        Self { chain, matched_name, trusted_until }
+    }
+
+    /// The reference name that the certificate holds, `type:value`; `None` where names are not verified (D1, D2).
+    pub fn matched_name(&self) -> Option<&str> {
+        self.matched_name.as_deref()
+    }
+
+    /// Until when the proof holds (unix seconds): the earliest end among the certificates of the path and the nextUpdate
+    /// of the revocation lists. A session is never resumed past it (H6).
+    pub fn trusted_until(&self) -> i64 {
+        self.trusted_until
+    }
+
+    /// The peer's certificates, leaf first, at most ten.
+    pub fn chain(&self) -> Vec<CertificateFacts> {
+        self.chain.iter().map(|der| facts_or_digest(der, PEER)).collect()
+    }
+
+    /// The SHA-256 of the leaf.
+    pub fn leaf_sha256(&self) -> Option<[u8; 32]> {
+        self.chain.first().map(|der| sha256(der))
+    }
+
+    /// The leaf, DER.
+    pub fn leaf(&self) -> Option<&[u8]> {
+        self.chain.first().map(Vec::as_slice)
+    }
+}
+
+/// How a report calls certificates that the peer sent.
+const PEER: &str = "peer";
+
+/// The subject of a certificate, or `unreadable`.
+fn subject_of(der: &[u8]) -> String {
+    CertificateView::parse(der).map_or_else(|_| "unreadable".to_owned(), |view| view.subject())
+}

@@ -1,0 +1,283 @@
+//! The path to an anchor: webpki's search with our own checks inside it (V2), trust as itself (T5), revocation (V3).
+
+use core::cell::RefCell;
+
+use rustls_pki_types::{CertificateDer, UnixTime};
+use webpki::{
+    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth, RevocationOptions,
+    RevocationOptionsBuilder, UnknownStatusPolicy, VerifiedPath,
+};
+
+use super::steps::Context;
+use super::{diagnose, subject_of};
+use crate::certificate::{CertificateView, KeyFacts, KeyStrength};
+use crate::danger::ToleratedRule;
+use crate::error::RejectionKind;
+use crate::policy::{RevocationDepth, RevocationSpec, UnknownRevocation};
+use crate::text::hex;
+use crate::time::{rfc3339, seconds};
+
+/// A path that passed.
+pub(super) struct Path {
+    pub(super) end: PathEnd,
+    /// How many intermediates lie between leaf and anchor.
+    pub(super) intermediates: usize,
+    /// The earliest end among its certificates and, where they are checked, the lists' nextUpdate (unix seconds).
+    pub(super) trusted_until: i64,
+}
+
+/// Where a path ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum PathEnd {
+    /// At the anchor with this index in the trust store.
+    Anchor(usize),
+    /// At the leaf, which is byte-equal to a bundle entry.
+    Itself,
+    /// At the leaf, which is pinned.
+    Pinned,
+}
+
+/// V1: size, number, and that every certificate parses.
+pub(super) fn check_form(chain: &[CertificateDer<'_>]) -> Result<(), RejectionKind> {
+    let Some(leaf) = chain.first() else { return Err(RejectionKind::NoCertificate) };
+    if chain.len() > MAX_CERTIFICATES {
+        return Err(RejectionKind::BudgetExceeded { limit: format!("{MAX_CERTIFICATES} certificates") });
+    }
+    if chain.iter().map(|certificate| certificate.len()).sum::<usize>() > MAX_OCTETS {
+        return Err(RejectionKind::BudgetExceeded { limit: format!("{MAX_OCTETS} octets") });
+    }
+    // The leaf must be read by both parsers: one finds the path, the other the names.
+    let view = CertificateView::parse(leaf).map_err(|reason| RejectionKind::Malformed { index: 0, reason })?;
+    EndEntityCert::try_from(leaf).map_err(|error| leaf_error(&view, &error))?;
+    for (index, certificate) in chain.iter().enumerate().skip(1) {
+        if EndEntityCert::try_from(certificate).is_err()
+            && let Err(reason) = CertificateView::parse(certificate)
+        {
+            return Err(RejectionKind::Malformed { index, reason });
+        }
+    }
+    Ok(())
+}
+
+/// Why webpki does not read a leaf that x509-parser reads.
+pub(super) fn leaf_error(leaf: &CertificateView<'_>, error: &webpki::Error) -> RejectionKind {
+    match error {
+        webpki::Error::UnsupportedCriticalExtension => RejectionKind::CriticalExtension {
+            extension: leaf.unknown_critical_extension().unwrap_or_else(|| "of the leaf".to_owned()),
+        },
+        webpki::Error::UnsupportedCertVersion => {
+            RejectionKind::Malformed { index: 0, reason: "it is not X.509 version 3".to_owned() }
+        }
+        other => RejectionKind::Malformed { index: 0, reason: format!("{other}") },
+    }
+}
+
+/// V2, or else T5.
+pub(super) fn find(context: &Context<'_>) -> Result<Path, RejectionKind> {
+    match search(context, None) {
+        Ok(path) => Ok(path),
+        Err(kind) => itself(context).unwrap_or(Err(kind)),
+    }
+}
+
+/// V3: a path all of whose certificates pass revocation.
+pub(super) fn find_unrevoked(context: &Context<'_>) -> Result<Path, RejectionKind> {
+    let Some(spec) = context.verifier.policy.revocation() else { return find(context) };
+    let lists: Vec<&CertRevocationList<'_>> = context.verifier.crls.iter().map(|crl| crl.list()).collect();
+    let options = RevocationOptionsBuilder::new(&lists)
+        .map_err(|_| RejectionKind::RevocationUnknown { issuer: "every issuer".to_owned() })?
+        .with_depth(match spec.depth {
+            RevocationDepth::Chain => RevocationCheckDepth::Chain,
+            RevocationDepth::Leaf => RevocationCheckDepth::EndEntity,
+        })
+        .with_status_policy(match spec.unknown {
+            UnknownRevocation::Allow => UnknownStatusPolicy::Allow,
+            UnknownRevocation::Deny => UnknownStatusPolicy::Deny,
+        })
+        .with_expiration_policy(ExpirationPolicy::Enforce)
+        .build();
+    let found = match search(context, Some(options)) {
+        Err(kind) if !matches!(kind, RejectionKind::Revoked { .. }) => {
+            itself(context).map_or(Err(kind), |itself| itself.and_then(|path| unrevoked_itself(context, spec, path)))
+        }
+        found => found,
+    };
+    found.map(|mut path| {
+        let lists_end = context.verifier.crls.iter().filter_map(|crl| crl.next_update()).min();
+        path.trusted_until = path.trusted_until.min(lists_end.unwrap_or(i64::MAX));
+        path
+    })
+}
+
+/// T5 with lists: a match is a revocation, and nothing else is known, since no issuer vouches for the list.
+fn unrevoked_itself(context: &Context<'_>, spec: &RevocationSpec, path: Path) -> Result<Path, RejectionKind> {
+    let Some(leaf) = &context.leaf else { return Ok(path) };
+    if context.verifier.crls.iter().any(|crl| crl.revokes(leaf.issuer_raw(), leaf.serial())) {
+        return Err(RejectionKind::Revoked { serial: hex(leaf.serial()) });
+    }
+    match spec.unknown {
+        UnknownRevocation::Allow => Ok(path),
+        UnknownRevocation::Deny => Err(RejectionKind::RevocationUnknown { issuer: leaf.issuer() }),
+    }
+}
+
+fn search(context: &Context<'_>, revocation: Option<RevocationOptions<'_>>) -> Result<Path, RejectionKind> {
+    let Some((first, rest)) = context.chain.split_first() else { return Err(RejectionKind::NoCertificate) };
+    let leaf = EndEntityCert::try_from(first).map_err(|error| diagnose::explain_error(context, &error))?;
+    let time = verification_time(context);
+    let refused = RefCell::new(None);
+    let accept = |path: &VerifiedPath<'_>| match check_path(context, path, seconds(time)) {
+        Ok(()) => Ok(()),
+        Err(kind) => {
+            refused.borrow_mut().get_or_insert(kind);
+            // The lowest rank: any other path may still pass, and no other reason is hidden.
+            Err(webpki::Error::UnknownIssuer)
+        }
+    };
+    let found = leaf.verify_for_usage(
+        context.verifier.algorithms.all,
+        context.verifier.trust.anchors(),
+        rest,
+        time,
+        KeyUsage::server_auth(),
+        revocation,
+        Some(&accept),
+    );
+    match (found, refused.take()) {
+        (Ok(path), _) => Ok(describe(context, &path)),
+        (Err(_), Some(kind)) => Err(kind),
+        (Err(error), None) => Err(diagnose::explain_error(context, &error)),
+    }
+}
+
+/// D4 `expired_leaf`: the path is verified at the leaf's notAfter.
+fn verification_time(context: &Context<'_>) -> UnixTime {
+    let Some(leaf) = &context.leaf else { return context.now };
+    if leaf.not_after() >= seconds(context.now) || !context.tolerates(ToleratedRule::ExpiredLeaf) {
+        return context.now;
+    }
+    let end = u64::try_from(leaf.not_after()).unwrap_or_default();
+    UnixTime::since_unix_epoch(core::time::Duration::from_secs(end))
+}
+
+/// What webpki does not check of a path that it found (V2, T3, T4).
+fn check_path(context: &Context<'_>, path: &VerifiedPath<'_>, now: i64) -> Result<(), RejectionKind> {
+    if let Some(leaf) = &context.leaf {
+        check_key(leaf.key(), leaf)?;
+    }
+    let mut not_self_issued = 0;
+    for intermediate in path.intermediate_certificates() {
+        let der = intermediate.der();
+        let Ok(view) = CertificateView::parse(&der) else {
+            return Err(RejectionKind::IssuerNotCa { subject: subject_of(&der) });
+        };
+        check_key(view.key(), &view)?;
+        if view.key_usage().is_some_and(|usage| !usage.cert_sign) {
+            return Err(RejectionKind::IssuerNotCa { subject: view.subject() });
+        }
+        if !view.is_self_issued() {
+            not_self_issued += 1;
+        }
+    }
+    check_anchor(context, path, now, not_self_issued)
+}
+
+fn check_key(key: KeyFacts, owner: &CertificateView<'_>) -> Result<(), RejectionKind> {
+    match key.strength {
+        KeyStrength::Accepted => Ok(()),
+        KeyStrength::TooWeak => Err(RejectionKind::KeyTooWeak { key: key.text, subject: owner.subject() }),
+        KeyStrength::Unsupported => Err(RejectionKind::AlgorithmUnsupported { algorithm: key.text }),
+    }
+}
+
+/// An anchor has a validity and a path length of its own, which webpki does not keep.
+fn check_anchor(
+    context: &Context<'_>,
+    path: &VerifiedPath<'_>,
+    now: i64,
+    intermediates: u32,
+) -> Result<(), RejectionKind> {
+    let trust = &context.verifier.trust;
+    let facts = trust.anchor_index(path.anchor()).and_then(|index| trust.anchor_facts(index));
+    let Some(facts) = facts else { return Err(RejectionKind::UnknownIssuer { issuer: "an unknown anchor".to_owned() }) };
+    let (not_before, not_after, path_length) = match (facts.entry(), facts.der.map(CertificateView::parse)) {
+        (Some(entry), _) => (entry.not_before(), entry.not_after(), entry.path_length()),
+        (None, Some(Ok(view))) => (view.not_before(), view.not_after(), view.path_length()),
+        // Compiled-in roots say nothing of their validity, nor do roots that only webpki reads.
+        (None, _) => return Ok(()),
+    };
+    let subject = || facts.der.map(subject_of).unwrap_or_default();
+    if now > not_after && !context.tolerates(ToleratedRule::ExpiredAnchor) {
+        return Err(RejectionKind::IssuerExpired { not_after: rfc3339(not_after), subject: subject() });
+    }
+    if now < not_before {
+        return Err(RejectionKind::NotYetValid { not_before: rfc3339(not_before), subject: subject() });
+    }
+    if path_length.is_some_and(|limit| intermediates > limit) {
+        let limit = path_length.unwrap_or_default();
+        let reason = format!("{} permits {limit} intermediates and the path has {intermediates}", subject());
+        return Err(RejectionKind::PathTooLong { reason });
+    }
+    Ok(())
+}
+
+fn describe(context: &Context<'_>, path: &VerifiedPath<'_>) -> Path {
+    let trust = &context.verifier.trust;
+    let anchor = trust.anchor_index(path.anchor());
+    let anchor_end = anchor.and_then(|index| trust.anchor_facts(index)).and_then(|facts| {
+        let entry_end = facts.entry().map(|entry| entry.not_after());
+        entry_end.or_else(|| facts.der.and_then(|der| CertificateView::parse(der).ok()).map(|view| view.not_after()))
+    });
+    let mut trusted_until = context.leaf.as_ref().map_or(i64::MIN, CertificateView::not_after);
+    trusted_until = trusted_until.min(anchor_end.unwrap_or(i64::MAX));
+    let mut intermediates = 0;
+    for intermediate in path.intermediate_certificates() {
+        intermediates += 1;
+        if let Ok(view) = CertificateView::parse(&intermediate.der()) {
+            trusted_until = trusted_until.min(view.not_after());
+        }
+    }
+    Path { end: anchor.map_or(PathEnd::Pinned, PathEnd::Anchor), intermediates, trusted_until }
+}
+
+/// T5: `None` if the leaf is not trusted as itself, else whether everything else holds.
+fn itself(context: &Context<'_>) -> Option<Result<Path, RejectionKind>> {
+    let leaf = context.leaf.as_ref()?;
+    let trust = context.verifier.policy.trust();
+    let end = if context.verifier.trust.entry(&leaf.sha256()).is_some() {
+        PathEnd::Itself
+    } else if trust.pinned_certificates.contains(&leaf.sha256()) || trust.pinned_keys.contains(&leaf.spki_sha256()) {
+        PathEnd::Pinned
+    } else {
+        return None;
+    };
+    let found = check_itself(context, leaf);
+    Some(found.map(|()| Path { end, intermediates: 0, trusted_until: leaf.not_after() }))
+}
+
+fn check_itself(context: &Context<'_>, leaf: &CertificateView<'_>) -> Result<(), RejectionKind> {
+    let now = seconds(context.now);
+    if !leaf.is_v3() {
+        return Err(RejectionKind::Malformed { index: 0, reason: "it is not X.509 version 3".to_owned() });
+    }
+    if let Some(extension) = leaf.unknown_critical_extension() {
+        return Err(RejectionKind::CriticalExtension { extension });
+    }
+    if now > leaf.not_after() && !context.tolerates(ToleratedRule::ExpiredLeaf) {
+        return Err(RejectionKind::Expired { not_after: rfc3339(leaf.not_after()), subject: leaf.subject() });
+    }
+    if now < leaf.not_before() {
+        return Err(RejectionKind::NotYetValid { not_before: rfc3339(leaf.not_before()), subject: leaf.subject() });
+    }
+    check_key(leaf.key(), leaf)?;
+    match leaf.extended_key_usage() {
+        Some(usage) if !usage.server_auth => {
+            Err(RejectionKind::Purpose { presented: usage.text, subject: leaf.subject() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// V1; the TLS layer has the same limit (rustls: 64 KiB for the certificate message).
+const MAX_CERTIFICATES: usize = 128;
+const MAX_OCTETS: usize = 64 * 1024;

@@ -1,0 +1,160 @@
+//! The ordered steps V1..V6, each runnable on its own so that `verify` can stop and `explain` need not.
+
+use rustls_pki_types::{CertificateDer, UnixTime};
+use webpki::EndEntityCert;
+
+use super::path::{self, Path};
+use super::{VerifiedPeer, Verifier, names};
+use crate::certificate::{CertificateView, PresentedName, shown};
+use crate::danger::{PeerDanger, ToleratedRule};
+use crate::error::RejectionKind;
+use crate::name::BackendHost;
+use crate::policy::SanMatcher;
+use crate::report::StepName;
+use crate::time::seconds;
+
+/// The steps that judge a chain, in their order.
+pub(super) const CHAIN_STEPS: &[StepName] =
+    &[StepName::Chain, StepName::Revocation, StepName::Usage, StepName::Name, StepName::Pin];
+
+/// One verification on its way through the steps.
+pub(super) struct Context<'a> {
+    pub(super) backend_host: Option<&'a BackendHost>,
+    pub(super) chain: &'a [CertificateDer<'a>],
+    pub(super) leaf: Option<CertificateView<'a>>,
+    pub(super) matched_name: Option<String>,
+    pub(super) now: UnixTime,
+    pub(super) path: Option<Path>,
+    pub(super) reference_names: Vec<SanMatcher>,
+    pub(super) verifier: &'a Verifier,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(
+        verifier: &'a Verifier,
+        chain: &'a [CertificateDer<'a>],
+        backend_host: Option<&'a BackendHost>,
+        now: UnixTime,
+    ) -> Self {
+        let leaf = chain.first().and_then(|der| CertificateView::parse(der).ok());
+        let reference_names = verifier.reference_names(backend_host);
+        Self { backend_host, chain, leaf, matched_name: None, now, path: None, reference_names, verifier }
+    }
+
+    /// Runs one step. A later step may be run after an earlier one failed, if [`Context::evaluable`] says so.
+    pub(super) fn run(&mut self, step: StepName) -> Result<(), RejectionKind> {
+        match step {
+            StepName::Chain => self.chain(),
+            StepName::Revocation => self.revocation(),
+            StepName::Usage => self.usage(),
+            StepName::Name => self.name(),
+            StepName::Pin => self.pin(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether `step` applies at all to this policy; a step that does not is skipped.
+    pub(super) fn applies(&self, step: StepName) -> bool {
+        let policy = &self.verifier.policy;
+        let any_certificate = matches!(policy.danger().peer, PeerDanger::AnyCertificate { .. });
+        let any_name = matches!(policy.danger().peer, PeerDanger::AnyName { .. });
+        match step {
+            StepName::Chain | StepName::Usage => !any_certificate,
+            StepName::Revocation => !any_certificate && policy.revocation().is_some(),
+            StepName::Name => !any_certificate && !any_name,
+            StepName::Pin => !any_certificate && !policy.spki_pins().is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Whether the steps before it gave what it needs.
+    pub(super) fn evaluable(&self, step: StepName) -> bool {
+        match step {
+            StepName::Revocation => self.path.is_some(),
+            StepName::Usage | StepName::Name | StepName::Pin => self.leaf.is_some(),
+            _ => true,
+        }
+    }
+
+    /// V1 and V2. Under D2 a leaf must be there and parse; its signature is checked by the handshake (V7).
+    fn chain(&mut self) -> Result<(), RejectionKind> {
+        path::check_form(self.chain)?;
+        if self.applies(StepName::Chain) {
+            self.path = Some(path::find(self)?);
+        }
+        Ok(())
+    }
+
+    /// V3.
+    fn revocation(&mut self) -> Result<(), RejectionKind> {
+        if self.applies(StepName::Revocation) {
+            self.path = Some(path::find_unrevoked(self)?);
+        }
+        Ok(())
+    }
+
+    /// V4.
+    fn usage(&mut self) -> Result<(), RejectionKind> {
+        if !self.applies(StepName::Usage) || self.tolerates(ToleratedRule::KeyUsage) {
+            return Ok(());
+        }
+        let Some(leaf) = &self.leaf else { return Err(unreadable_leaf()) };
+        match leaf.key_usage() {
+            Some(usage) if !usage.digital_signature => Err(RejectionKind::KeyUsage { presented: usage.text }),
+            _ => Ok(()),
+        }
+    }
+
+    /// V5.
+    fn name(&mut self) -> Result<(), RejectionKind> {
+        if !self.applies(StepName::Name) {
+            return Ok(());
+        }
+        let (Some(leaf), Some(der)) = (&self.leaf, self.chain.first()) else { return Err(unreadable_leaf()) };
+        let certificate = EndEntityCert::try_from(der).map_err(|error| path::leaf_error(leaf, &error))?;
+        let presented = names::Presented { certificate: &certificate, names: leaf.presented_names(), view: leaf };
+        let common_name = if self.tolerates(ToleratedRule::CommonName) {
+            names::CommonName::Matched
+        } else {
+            names::CommonName::NeverRead
+        };
+        self.matched_name = Some(names::find(&self.reference_names, &presented, common_name)?);
+        Ok(())
+    }
+
+    /// V6.
+    fn pin(&mut self) -> Result<(), RejectionKind> {
+        if !self.applies(StepName::Pin) {
+            return Ok(());
+        }
+        let Some(leaf) = &self.leaf else { return Err(unreadable_leaf()) };
+        if self.verifier.policy.spki_pins().contains(&leaf.spki_sha256()) {
+            return Ok(());
+        }
+        Err(RejectionKind::PinMismatch { presented: leaf.spki_pin() })
+    }
+
+    pub(super) fn tolerates(&self, rule: ToleratedRule) -> bool {
+        self.verifier.policy.danger().tolerates(rule, seconds(self.now))
+    }
+
+    pub(super) fn expected(&self) -> Vec<String> {
+        self.reference_names.iter().map(ToString::to_string).collect()
+    }
+
+    pub(super) fn presented(&self) -> Vec<String> {
+        let names: Vec<PresentedName> = self.leaf.as_ref().and_then(CertificateView::presented_names).unwrap_or_default();
+        shown(&names)
+    }
+
+    pub(super) fn into_peer(self) -> VerifiedPeer {
+        let until = self.path.as_ref().map(|path| path.trusted_until);
+        let leaf_end = self.leaf.as_ref().map(CertificateView::not_after);
+        VerifiedPeer::new(self.chain, self.matched_name, until.or(leaf_end).unwrap_or(i64::MIN))
+    }
+}
+
+/// The chain step has refused such a leaf already; this keeps the later steps closed whatever happens there.
+fn unreadable_leaf() -> RejectionKind {
+    RejectionKind::Malformed { index: 0, reason: "the leaf cannot be read completely".to_owned() }
+}

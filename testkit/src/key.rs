@@ -1,0 +1,301 @@
+//! Deterministic key pairs: elliptic curve keys from a seed, RSA keys from a committed pool.
+
+use crate::asn1::{encode, tlv};
+use crate::pem::pem;
+use der::Decode as _;
+use der::asn1::{Any, ObjectIdentifier};
+use ed25519_dalek::Signer as _;
+use p256::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _};
+use pkcs8::pkcs5::pbes2::Parameters;
+use pkcs8::{PrivateKeyInfoRef, spki::AlgorithmIdentifierOwned};
+use rsa::Pkcs1v15Sign;
+use rsa::pkcs1::EncodeRsaPrivateKey as _;
+use rsa::pkcs8::{DecodePrivateKey as _, EncodePublicKey as _};
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+use std::sync::Arc;
+
+/// A key pair. Cloning is cheap; two keys from the same seed are the same key.
+#[derive(Clone)]
+pub struct Key(Arc<Pair>);
+
+/// The hash under which a key signs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignatureHash {
+    /// What is usual for the key: SHA-256, or SHA-384 for P-384; Ed25519 has its own.
+    #[default]
+    Default,
+    /// The broken one: `sha1WithRSAEncryption`. Only for RSA keys.
+    Sha1,
+}
+
+struct Pair {
+    secret: Secret,
+    spki: Vec<u8>,
+    pkcs8: Vec<u8>,
+}
+
+enum Secret {
+    Ed25519(ed25519_dalek::SigningKey),
+    P256(p256::SecretKey),
+    P384(p384::SecretKey),
+    Rsa(Box<rsa::RsaPrivateKey>),
+}
+
+impl Key {
+    /// A key on the curve P-256.
+    pub fn p256(seed: &str) -> Key {
+        let secret = first_valid(seed, 32, |bytes| p256::SecretKey::from_slice(bytes).ok());
+        let spki = secret
+            .public_key()
+            .to_public_key_der()
+            .expect("public key encodes");
+        let pkcs8 = secret.to_pkcs8_der().expect("private key encodes");
+        Key::new(Secret::P256(secret), spki.as_bytes(), pkcs8.as_bytes())
+    }
+
+    /// A key on the curve P-384.
+    pub fn p384(seed: &str) -> Key {
+        let secret = first_valid(seed, 48, |bytes| p384::SecretKey::from_slice(bytes).ok());
+        let spki = secret
+            .public_key()
+            .to_public_key_der()
+            .expect("public key encodes");
+        let pkcs8 = secret.to_pkcs8_der().expect("private key encodes");
+        Key::new(Secret::P384(secret), spki.as_bytes(), pkcs8.as_bytes())
+    }
+
+    /// An Ed25519 key.
+    pub fn ed25519(seed: &str) -> Key {
+        let secret: ed25519_dalek::SigningKey =
+            first_valid(seed, 32, |bytes| bytes.try_into().ok());
+        let algorithm = tlv(0x30, &encode(&ED25519));
+        let point = [&[0], secret.verifying_key().as_bytes().as_slice()].concat();
+        let spki = tlv(0x30, &[algorithm.clone(), tlv(0x03, &point)].concat());
+        let scalar = tlv(0x04, &tlv(0x04, secret.as_bytes()));
+        let pkcs8 = tlv(0x30, &[tlv(0x02, &[0]), algorithm, scalar].concat());
+        Key::new(Secret::Ed25519(secret), &spki, &pkcs8)
+    }
+
+    /// An RSA key too short for today.
+    pub fn rsa1024() -> Key {
+        Key::rsa(include_bytes!("../keys/rsa-1024.pkcs8.der"))
+    }
+
+    /// One of two RSA keys of 2048 bits.
+    pub fn rsa2048(index: usize) -> Key {
+        match index {
+            0 => Key::rsa(include_bytes!("../keys/rsa-2048-0.pkcs8.der")),
+            1 => Key::rsa(include_bytes!("../keys/rsa-2048-1.pkcs8.der")),
+            _ => panic!("the pool has two RSA keys of 2048 bits, there is no index {index}"),
+        }
+    }
+
+    /// An RSA key of 3072 bits.
+    pub fn rsa3072() -> Key {
+        Key::rsa(include_bytes!("../keys/rsa-3072.pkcs8.der"))
+    }
+
+    /// The public key as DER `SubjectPublicKeyInfo`.
+    pub fn spki_der(&self) -> Vec<u8> {
+        self.0.spki.clone()
+    }
+
+    /// SHA-256 of [`Key::spki_der`]: the usual pin.
+    pub fn spki_sha256(&self) -> [u8; 32] {
+        Sha256::digest(&self.0.spki).into()
+    }
+
+    /// The private key as unencrypted PKCS#8 DER.
+    pub fn pkcs8_der(&self) -> Vec<u8> {
+        self.0.pkcs8.clone()
+    }
+
+    /// The private key as a `PRIVATE KEY` block.
+    pub fn pkcs8_pem(&self) -> String {
+        pem("PRIVATE KEY", &self.0.pkcs8)
+    }
+
+    /// The private key as an `EC PRIVATE KEY` block. Panics for keys of another kind.
+    pub fn sec1_pem(&self) -> String {
+        let der = match &self.0.secret {
+            Secret::P256(secret) => secret.to_sec1_der(),
+            Secret::P384(secret) => secret.to_sec1_der(),
+            Secret::Ed25519(_) | Secret::Rsa(_) => panic!("only EC keys have a SEC1 form"),
+        };
+        pem("EC PRIVATE KEY", &der.expect("private key encodes"))
+    }
+
+    /// The private key as an `RSA PRIVATE KEY` block. Panics for keys of another kind.
+    pub fn pkcs1_pem(&self) -> String {
+        let Secret::Rsa(secret) = &self.0.secret else {
+            panic!("only RSA keys have a PKCS#1 form")
+        };
+        let der = secret.to_pkcs1_der().expect("private key encodes");
+        pem("RSA PRIVATE KEY", der.as_bytes())
+    }
+
+    /// The private key as an `ENCRYPTED PRIVATE KEY` block: PBES2, PBKDF2 with SHA-256, AES-256-CBC.
+    ///
+    /// Salt and IV come from the key, so that the text is deterministic as well.
+    pub fn encrypted_pkcs8_pem(&self, passphrase: &str, iterations: u32) -> String {
+        let stream = expand("uptls-testkit pbes2", &self.0.pkcs8, 32);
+        let (salt, iv) = stream.split_at(16);
+        let iv = iv.try_into().expect("sixteen octets");
+        let parameters = Parameters::generate_pbkdf2_sha256_aes256cbc(iterations, salt, iv)
+            .expect("the parameters are valid");
+        let document = PrivateKeyInfoRef::from_der(&self.0.pkcs8)
+            .expect("private key decodes")
+            .encrypt_with_params(parameters, passphrase)
+            .expect("the key encrypts");
+        pem("ENCRYPTED PRIVATE KEY", document.as_bytes())
+    }
+
+    /// A block with the `Proc-Type: 4,ENCRYPTED` headers of RFC 1421; its content decrypts to nothing.
+    pub fn legacy_encrypted_pem(&self) -> String {
+        let label = match &self.0.secret {
+            Secret::Rsa(_) => "RSA PRIVATE KEY",
+            _ => "EC PRIVATE KEY",
+        };
+        let garbage = pem(label, &expand("uptls-testkit legacy", &self.0.pkcs8, 128));
+        let (begin, rest) = garbage.split_once('\n').expect("more than one line");
+        let dek = "DEK-Info: AES-128-CBC,000102030405060708090A0B0C0D0E0F";
+        format!("{begin}\nProc-Type: 4,ENCRYPTED\n{dek}\n\n{rest}")
+    }
+
+    /// The signature over the message, as it stands in a certificate. Always the same for the same input.
+    pub fn sign(&self, message: &[u8], hash: SignatureHash) -> Vec<u8> {
+        match (&self.0.secret, hash) {
+            (Secret::Ed25519(secret), _) => secret.sign(message).to_bytes().to_vec(),
+            (Secret::P256(secret), _) => {
+                let signature: p256::ecdsa::Signature =
+                    p256::ecdsa::SigningKey::from(secret).sign(message);
+                signature.to_der().as_bytes().to_vec()
+            }
+            (Secret::P384(secret), _) => {
+                let signature: p384::ecdsa::Signature =
+                    p384::ecdsa::SigningKey::from(secret).sign(message);
+                signature.to_der().as_bytes().to_vec()
+            }
+            (Secret::Rsa(secret), SignatureHash::Default) => {
+                sign_pkcs1(secret, DIGEST_INFO_SHA256, &Sha256::digest(message))
+            }
+            (Secret::Rsa(secret), SignatureHash::Sha1) => {
+                sign_pkcs1(secret, DIGEST_INFO_SHA1, &Sha1::digest(message))
+            }
+        }
+    }
+
+    /// `SEQUENCE { content, algorithm, signature }`: the shape of certificates and revocation lists.
+    pub(crate) fn signed(&self, content: &[u8], hash: SignatureHash) -> Vec<u8> {
+        let algorithm = encode(&self.signature_algorithm(hash));
+        let signature = [vec![0], self.sign(content, hash)].concat();
+        tlv(
+            0x30,
+            &[content.to_vec(), algorithm, tlv(0x03, &signature)].concat(),
+        )
+    }
+
+    /// The identifier of the algorithm with which [`Key::sign`] signs.
+    pub(crate) fn signature_algorithm(&self, hash: SignatureHash) -> AlgorithmIdentifierOwned {
+        let (oid, parameters) = match (&self.0.secret, hash) {
+            (Secret::Rsa(_), SignatureHash::Default) => (SHA256_WITH_RSA, Some(Any::null())),
+            (Secret::Rsa(_), SignatureHash::Sha1) => (SHA1_WITH_RSA, Some(Any::null())),
+            (_, SignatureHash::Sha1) => panic!("only RSA keys sign with SHA-1"),
+            (Secret::Ed25519(_), SignatureHash::Default) => (ED25519, None),
+            (Secret::P256(_), SignatureHash::Default) => (ECDSA_WITH_SHA256, None),
+            (Secret::P384(_), SignatureHash::Default) => (ECDSA_WITH_SHA384, None),
+        };
+        AlgorithmIdentifierOwned { oid, parameters }
+    }
+
+    fn rsa(pkcs8: &[u8]) -> Key {
+        let secret = rsa::RsaPrivateKey::from_pkcs8_der(pkcs8).expect("the pool holds valid keys");
+        let spki = secret
+            .to_public_key()
+            .to_public_key_der()
+            .expect("public key encodes");
+        Key::new(Secret::Rsa(Box::new(secret)), spki.as_bytes(), pkcs8)
+    }
+
+    fn new(secret: Secret, spki: &[u8], pkcs8: &[u8]) -> Key {
+        Key(Arc::new(Pair {
+            secret,
+            spki: spki.to_vec(),
+            pkcs8: pkcs8.to_vec(),
+        }))
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Key) -> bool {
+        self.0.spki == other.0.spki
+    }
+}
+
+impl Eq for Key {}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.0.secret {
+            Secret::Ed25519(_) => "ed25519",
+            Secret::P256(_) => "p256",
+            Secret::P384(_) => "p384",
+            Secret::Rsa(_) => "rsa",
+        };
+        formatter.debug_tuple("Key").field(&kind).finish()
+    }
+}
+
+fn sign_pkcs1(secret: &rsa::RsaPrivateKey, digest_info: &[u8], digest: &[u8]) -> Vec<u8> {
+    let scheme = Pkcs1v15Sign {
+        hash_len: Some(digest.len()),
+        prefix: digest_info.into(),
+    };
+    secret.sign(scheme, digest).expect("the key is long enough")
+}
+
+/// Octets that depend on nothing but purpose and seed.
+pub(crate) fn expand(purpose: &str, seed: &[u8], length: usize) -> Vec<u8> {
+    (0_u32..)
+        .flat_map(|counter| {
+            let block = Sha256::new()
+                .chain_update(purpose)
+                .chain_update([0])
+                .chain_update(counter.to_be_bytes())
+                .chain_update(seed);
+            block.finalize().to_vec()
+        })
+        .take(length)
+        .collect()
+}
+
+/// The first candidate, counted up from the seed, that is a key.
+fn first_valid<K>(seed: &str, length: usize, parse: impl Fn(&[u8]) -> Option<K>) -> K {
+    (0_u32..)
+        .map(|attempt| {
+            expand(
+                &format!("uptls-testkit key {attempt}"),
+                seed.as_bytes(),
+                length,
+            )
+        })
+        .find_map(|candidate| parse(&candidate))
+        .expect("nearly every candidate is a key")
+}
+
+const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
+const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const SHA1_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5");
+const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
+
+/// What stands before the digest in EMSA-PKCS1-v1_5 (RFC 8017, 9.2, note 1).
+const DIGEST_INFO_SHA1: &[u8] = &[
+    0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14,
+];
+const DIGEST_INFO_SHA256: &[u8] = &[
+    0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05,
+    0x00, 0x04, 0x20,
+];
