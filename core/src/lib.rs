@@ -49,6 +49,7 @@ pub mod aws_lc_rs;
 #[path = "provider_ring.rs"]
 pub mod ring;
 
+pub use connect::{Address, ConnectOptions, Evidence, IdentityUse, PoolKey, Transport, VerifiedStream, sans_io};
 pub use describe::{
     AcceptsExplanation, AnchorExplanation, Explanation, Inspection, SendsExplanation, SystemExplanation, TrustExplanation,
 };
@@ -69,6 +70,8 @@ pub use report::{
     CertificateFacts, Envelope, Outcome, PolicyFacts, ProblemFacts, Report, Step, StepName, TlsFacts, Verdict, Warning,
     WarningCode,
 };
+pub use rotate::{Connector, ConnectorState, Generation, OnInvalid};
 pub use runtime::{Runtime, RuntimeBuilder};
+pub use session::SessionStore;
 pub use time::{Clock, FixedClock, SystemClock};
 pub use verify::{VerifiedPeer, Verifier};

@@ -58,7 +58,7 @@ pub(crate) struct Proof {
 ///
 /// rustls hides the size of a session, so an upper bound is charged: the octets that a ticket can have arrived in, twice
 /// the octets of the peer's chain (rustls keeps a copy with every session, the proof keeps one), and a constant.
-pub struct SessionStore {
+pub(crate) struct SessionStore {
     limit: usize,
     shelves: Mutex<Shelves>,
 }
@@ -70,17 +70,12 @@ impl SessionStore {
     }
 
     /// How many sessions it holds.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.lock().by_key.values().map(Shelf::sessions).sum()
     }
 
-    /// Whether it holds no session.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// The octets that are charged at present; never above the limit.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.lock().octets
     }
 

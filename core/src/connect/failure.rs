@@ -89,19 +89,25 @@ impl Attempt {
             Answered::NotYet => self.identity,
             Answered::Yes => IdentityUse::NotRequested,
         };
-        match (alert, identity) {
-            // I5. Some peers say bad_certificate to an empty one; handshake_failure is what TLS 1.2 has for it.
-            (Alert::CertificateRequired, IdentityUse::NotRequested | IdentityUse::RequestedNotSent { .. })
-            | (identity_alerts!() | Alert::HandshakeFailure, IdentityUse::RequestedNotSent { .. }) => {
-                ConnectError::IdentityRequired { alert: name }
+        let required = || ConnectError::IdentityRequired { alert: name.clone() };
+        // I5. Some peers say bad_certificate to an empty answer; TLS 1.2 has handshake_failure for it.
+        match identity {
+            IdentityUse::NotRequested if alert == Alert::CertificateRequired => return required(),
+            IdentityUse::RequestedNotSent { .. }
+                if is_about_certificates(alert) || alert == Alert::HandshakeFailure =>
+            {
+                return required();
             }
-            (identity_alerts!() | Alert::CertificateRequired | Alert::DecryptError, IdentityUse::Sent { .. }) => {
-                ConnectError::IdentityRejected { alert: name }
+            IdentityUse::Sent { .. } if is_about_certificates(alert) || alert == Alert::DecryptError => {
+                return ConnectError::IdentityRejected { alert: name };
             }
-            (Alert::CloseNotify, _) => ConnectError::PeerClosed { phase: self.phase(tls) },
-            (Alert::NoApplicationProtocol, _) => self.alpn_mismatch(tls),
-            (Alert::ProtocolVersion, _) => ConnectError::NoCommonVersion { offered: self.versions() },
-            (Alert::UnrecognisedName, _) => ConnectError::ServerNameRejected { server_name: self.server_name.clone() },
+            _ => {}
+        }
+        match alert {
+            Alert::CloseNotify => ConnectError::PeerClosed { phase: self.phase(tls) },
+            Alert::NoApplicationProtocol => self.alpn_mismatch(tls),
+            Alert::ProtocolVersion => ConnectError::NoCommonVersion { offered: self.versions() },
+            Alert::UnrecognisedName => ConnectError::ServerNameRejected { server_name: self.server_name.clone() },
             _ => ConnectError::RemoteAlert { alert: name },
         }
     }
@@ -185,6 +191,69 @@ impl Attempt {
 
 /// How many of the first octets are kept.
 pub(super) const OPENING: usize = 64;
+
+/// The alerts with which a peer refuses a client certificate.
+fn is_about_certificates(alert: Alert) -> bool {
+    matches!(
+        alert,
+        Alert::AccessDenied
+            | Alert::BadCertificate
+            | Alert::CertificateExpired
+            | Alert::CertificateRequired
+            | Alert::CertificateRevoked
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::UnsupportedCertificate
+    )
+}
+
+/// The name that the RFCs give an alert.
+pub(super) fn alert_name(alert: Alert) -> String {
+    let number = u8::from(alert);
+    let known = ALERTS.iter().find(|(known, _)| *known == number);
+    known.map_or_else(|| format!("unknown ({number})"), |(_, name)| (*name).to_owned())
+}
+
+/// IANA's registry of TLS alerts.
+const ALERTS: &[(u8, &str)] = &[
+    (0, "close_notify"),
+    (10, "unexpected_message"),
+    (20, "bad_record_mac"),
+    (21, "decryption_failed"),
+    (22, "record_overflow"),
+    (30, "decompression_failure"),
+    (40, "handshake_failure"),
+    (41, "no_certificate"),
+    (42, "bad_certificate"),
+    (43, "unsupported_certificate"),
+    (44, "certificate_revoked"),
+    (45, "certificate_expired"),
+    (46, "certificate_unknown"),
+    (47, "illegal_parameter"),
+    (48, "unknown_ca"),
+    (49, "access_denied"),
+    (50, "decode_error"),
+    (51, "decrypt_error"),
+    (52, "too_many_cids_requested"),
+    (60, "export_restriction"),
+    (70, "protocol_version"),
+    (71, "insufficient_security"),
+    (80, "internal_error"),
+    (86, "inappropriate_fallback"),
+    (90, "user_canceled"),
+    (100, "no_renegotiation"),
+    (109, "missing_extension"),
+    (110, "unsupported_extension"),
+    (111, "certificate_unobtainable"),
+    (112, "unrecognized_name"),
+    (113, "bad_certificate_status_response"),
+    (114, "bad_certificate_hash_value"),
+    (115, "unknown_psk_identity"),
+    (116, "certificate_required"),
+    (117, "general_error"),
+    (120, "no_application_protocol"),
+    (121, "ech_required"),
+];
 
 fn misbehaved(error: &TlsError) -> ConnectError {
     ConnectError::PeerMisbehaved { detail: error.to_string() }

@@ -12,6 +12,8 @@ use crate::text::{listed, printable};
 pub struct Rejection {
     /// The clock of the verification, RFC 3339.
     pub at: String,
+    /// The chain as it was presented: DER, leaf first. [`crate::Prepared::explain`] makes a whole report of it.
+    pub chain: Vec<Vec<u8>>,
     /// The reference names, as `type:value`.
     pub expected: Vec<String>,
     /// The fingerprint of what judged, if it was prepared.

@@ -189,7 +189,8 @@ impl Published {
 
     fn followed_by(&self, prepared: Arc<Prepared>) -> Self {
         match &self.prepared {
-            Some(own) if own.fingerprint() == prepared.fingerprint() => Self::ready(own.clone(), self.generation),
+            // The same configuration in memory, too (R9): the runtime gives equal content equal `Arc`s while one is held.
+            Some(own) if own.fingerprint() == prepared.fingerprint() => Self::ready(prepared, self.generation),
             _ => Self::ready(prepared, Generation(self.generation.0 + 1)),
         }
     }

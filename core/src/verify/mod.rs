@@ -91,6 +91,7 @@ impl Verifier {
         };
         Rejection {
             at: rfc3339(seconds(context.now)),
+            chain: context.chain.iter().map(|certificate| certificate.to_vec()).collect(),
             expected,
             fingerprint: Some(digest(&self.fingerprint)),
             kind,
@@ -112,7 +113,7 @@ pub struct VerifiedPeer {
 
 impl VerifiedPeer {
     fn new(chain: &[CertificateDer<'_>], matched_name: Option<String>, trusted_until: i64) -> Self {
-        let chain = chain.iter().take(SHOWN).map(|certificate| certificate.to_vec()).collect();
+        let chain = chain.iter().map(|certificate| certificate.to_vec()).collect();
         Self { chain, matched_name, trusted_until }
     }
 
@@ -129,7 +130,7 @@ impl VerifiedPeer {
 
     /// The peer's certificates, leaf first, at most ten.
     pub fn chain(&self) -> Vec<CertificateFacts> {
-        self.chain.iter().map(|der| facts_or_digest(der, PEER)).collect()
+        self.chain.iter().take(SHOWN).map(|der| facts_or_digest(der, PEER)).collect()
     }
 
     /// The SHA-256 of the leaf.
@@ -137,9 +138,9 @@ impl VerifiedPeer {
         self.chain.first().map(|der| sha256(der))
     }
 
-    /// The leaf, DER.
-    pub fn leaf(&self) -> Option<&[u8]> {
-        self.chain.first().map(Vec::as_slice)
+    /// The chain as it was presented: DER, leaf first.
+    pub fn chain_der(&self) -> &[Vec<u8>] {
+        &self.chain
     }
 }
 

@@ -1,0 +1,230 @@
+"""The gate: runs every check in every language, shows what it runs, counts the tests of each face."""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import venv
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+VENV = TARGET / "venv"
+TOOLS = TARGET / "tools"
+FUZZ_TARGETS = ("native_document", "verify_chain")
+REQUIRED = os.environ.get("UPTLS_REQUIRE_SUITES") == "1"
+
+CARGO_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.MULTILINE)
+PYTEST_RESULT = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
+VISIBLE_SKIP = re.compile(r"^.*\bskipped: .*$", re.MULTILINE)
+
+
+class Tally:
+    """Counts of passed, failed and skipped tests, by face."""
+
+    def __init__(self) -> None:
+        self.faces: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+        self.broken: list[str] = []
+
+    def add(self, face: str, passed: int = 0, failed: int = 0, skipped: int = 0) -> None:
+        for index, count in enumerate((passed, failed, skipped)):
+            self.faces[face][index] += count
+
+    def step(self, face: str, name: str, ok: bool) -> None:
+        """A check that counts as one test."""
+        self.add(face, passed=int(ok), failed=int(not ok))
+        if not ok:
+            self.broken.append(name)
+
+    def report(self) -> int:
+        print()
+        for face, (passed, failed, skipped) in self.faces.items():
+            print(f"  {face:<14} {passed:>5} passed {failed:>4} failed {skipped:>4} skipped")
+        for name in self.broken:
+            print(f"  FAILED: {name}")
+        passed, failed, skipped = (sum(face[i] for face in self.faces.values()) for i in range(3))
+        print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
+        return 1 if failed or (REQUIRED and skipped) else 0
+
+
+def run(name: str, command: list[str], cwd: Path = ROOT, **env: str) -> tuple[bool, str]:
+    """Runs a command, passes its output on as it comes, and returns whether it succeeded, and the output."""
+    began = time.monotonic()
+    print(f"\n== {name}: {' '.join(map(str, command))}", flush=True)
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env={**os.environ, **env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    lines = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line)
+        sys.stdout.write(line)
+        sys.stdout.flush()
+    ok = process.wait() == 0
+    print(f"== {name}: {'ok' if ok else 'FAILED'} after {time.monotonic() - began:.0f} s", flush=True)
+    return ok, "".join(lines)
+
+
+def check(tally: Tally, face: str, name: str, command: list[str], **kwargs: object) -> bool:
+    ok, _ = run(name, command, **kwargs)  # type: ignore[arg-type]
+    tally.step(face, name, ok)
+    return ok
+
+
+def cargo_tests(tally: Tally, face: str, name: str, arguments: list[str]) -> None:
+    """Tests of cargo; a test that cannot run says `skipped: why`, and is counted as such."""
+    ok, output = run(name, ["cargo", "test", *arguments], RUST_BACKTRACE="0")
+    results = CARGO_RESULT.findall(output)
+    passed, failed, ignored = (sum(int(result[i]) for result in results) for i in range(3))
+    skips = VISIBLE_SKIP.findall(output)
+    tally.add(face, passed - min(passed, len(skips)), failed, ignored + len(skips))
+    if not ok and not failed:
+        tally.step(face, name, False)
+
+
+def lint(tally: Tally) -> None:
+    check(tally, "lint", "format", ["cargo", "fmt", "--all", "--check"])
+    strict = ["--", "-D", "warnings"]
+    check(tally, "lint", "clippy", ["cargo", "clippy", "--workspace", "--all-targets", *strict])
+    for features in ("", "ring", "ring,aws-lc-rs"):
+        name = f"clippy of core with {features or 'no features'}"
+        check(tally, "lint", name, ["cargo", "clippy", "-p", "uptls", "--features", features, *strict])
+
+
+def rust(tally: Tally) -> None:
+    # The command and the libraries are built first: tests of other crates run them.
+    check(tally, "lint", "build", ["cargo", "build", "--workspace"])
+    for face, packages in {
+        "rust": ["uptls", "uptls-manifest", "uptls-testkit", "uptls-examples"],
+        "command": ["uptls-cli"],
+        "c": ["uptls-ffi"],
+        "vectors": ["uptls-conformance"],
+    }.items():
+        selected = [part for package in packages for part in ("-p", package)]
+        # Tests print `skipped: why` where they cannot run, so their output must be seen.
+        cargo_tests(tally, face, f"tests of {face}", [*selected, "--no-fail-fast", "--", "--show-output"])
+
+
+def docs(tally: Tally) -> None:
+    command = ["cargo", "doc", "--workspace", "--no-deps", "--exclude", "uptls-python"]
+    check(tally, "docs", "documentation", command, RUSTDOCFLAGS="-D warnings")
+
+
+def tool(name: str, version: str) -> str:
+    """A cargo tool of a fixed version, installed under target/tools unless it is there."""
+    marker = TOOLS / f".{name}-{version}"
+    if not marker.exists():
+        ok, _ = run(f"install {name}", ["cargo", "install", "--locked", "--root", str(TOOLS), f"{name}@{version}"])
+        if not ok:
+            raise SystemExit(f"cannot install {name}")
+        marker.touch()
+    return str(TOOLS / "bin" / name)
+
+
+def deny(tally: Tally) -> None:
+    command = [tool("cargo-deny", "0.20.2"), "--all-features", "check", "bans", "licenses", "sources"]
+    check(tally, "lint", "dependencies", command)
+
+
+def python_environment() -> Path:
+    """A virtual environment with the pinned tools of python/requirements-dev.txt."""
+    requirements = ROOT / "python" / "requirements-dev.txt"
+    stamp = VENV / "requirements.txt"
+    interpreter = VENV / "bin" / "python"
+    if not stamp.exists() or stamp.read_bytes() != requirements.read_bytes():
+        venv.create(VENV, with_pip=True, clear=True)
+        ok, _ = run("Python tools", [str(interpreter), "-m", "pip", "install", "--quiet", "-r", str(requirements)])
+        if not ok:
+            raise SystemExit("cannot install the Python tools")
+        stamp.write_bytes(requirements.read_bytes())
+    return interpreter
+
+
+def python(tally: Tally) -> None:
+    interpreter = str(python_environment())
+    folder = ROOT / "python"
+    wheels = TARGET / "wheels-dev"
+    shutil.rmtree(wheels, ignore_errors=True)
+    build = [interpreter, "-m", "maturin", "build", "--profile", "dev", "--out", str(wheels), "--interpreter", interpreter]
+    if not check(tally, "python", "wheel", build, cwd=folder):
+        return
+    wheel = next(wheels.glob("*.whl"))
+    install = [interpreter, "-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", str(wheel)]
+    check(tally, "python", "install the wheel", install)
+    ok, output = run("tests of python", [interpreter, "-m", "pytest", "-q", "-rs", "tests"], cwd=folder)
+    counts = defaultdict(int)
+    for number, kind in PYTEST_RESULT.findall(output.strip().splitlines()[-1] if output.strip() else ""):
+        counts[kind] += int(number)
+    failed = counts["failed"] + counts["error"] + counts["errors"]
+    tally.add("python", counts["passed"], failed, counts["skipped"])
+    if not ok and not failed:
+        tally.step("python", "tests of python", False)
+    check(tally, "python", "ruff", [interpreter, "-m", "ruff", "check", ".", "../.ci"], cwd=folder)
+    check(tally, "python", "ruff format", [interpreter, "-m", "ruff", "format", "--check", ".", "../.ci"], cwd=folder)
+    check(tally, "python", "mypy", [interpreter, "-m", "mypy", "--strict", "-p", "uptls"], cwd=folder)
+    check(tally, "python", "stubtest", [interpreter, "-m", "mypy.stubtest", "uptls._native"], cwd=folder)
+
+
+def has_nightly() -> bool:
+    probe = subprocess.run(["cargo", "+nightly", "--version"], capture_output=True, check=False, cwd=ROOT)
+    return probe.returncode == 0
+
+
+def fuzz(tally: Tally, runs: int) -> None:
+    """Each target for a while, from the committed seeds. Without a nightly toolchain: without sanitizers."""
+    cargo_fuzz = tool("cargo-fuzz", "0.13.2")
+    nightly = has_nightly()
+    path = f"{TOOLS / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    for target in FUZZ_TARGETS:
+        corpus = TARGET / "fuzz-corpus" / target
+        corpus.mkdir(parents=True, exist_ok=True)
+        arguments = ["fuzz", "run", *([] if nightly else ["-s", "none"]), target, str(corpus), f"seeds/{target}"]
+        command = ["cargo", *(["+nightly"] if nightly else []), *arguments, "--", f"-runs={runs}", "-max_len=8192", "-rss_limit_mb=2048"]
+        environment = {"PATH": path} if nightly else {"PATH": path, "RUSTC_BOOTSTRAP": "1"}
+        assert Path(cargo_fuzz).exists()
+        check(tally, "fuzz", f"fuzz {target}", command, cwd=ROOT / "fuzz", **environment)
+
+
+def wheel() -> int:
+    interpreter = str(python_environment())
+    command = [interpreter, "-m", "maturin", "build", "--release", "--out", str(TARGET / "wheels")]
+    ok, _ = run("wheel", command, cwd=ROOT / "python")
+    return 0 if ok else 1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("check", "test", "fuzz", "wheel"))
+    parser.add_argument("--runs", type=int, default=20_000, help="how many inputs each fuzz target gets")
+    arguments = parser.parse_args()
+    tally = Tally()
+    if arguments.what == "wheel":
+        return wheel()
+    if arguments.what == "fuzz":
+        fuzz(tally, arguments.runs)
+        return tally.report()
+    lint(tally)
+    if arguments.what == "check":
+        cargo_tests(tally, "rust", "unit tests", ["-p", "uptls", "-p", "uptls-manifest", "--lib"])
+        return tally.report()
+    rust(tally)
+    docs(tally)
+    python(tally)
+    fuzz(tally, arguments.runs)
+    deny(tally)
+    return tally.report()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+# Thin: each target calls the real tool.
+.PHONY: demo test check header bless fuzz wheel docs clean
+
+# The main job, on freshly made certificates and upstreams.
+demo:
+	cargo run --package uptls-cli -- demo
+
+# The gate: everything, in every language.
+test:
+	python3 .ci/gate.py test
+
+# For every save: format, lints, unit tests.
+check:
+	python3 .ci/gate.py check
+
+# Rewrites what is generated and committed: vectors, header, schemas, documentation.
+bless:
+	UPTLS_BLESS=1 cargo test --workspace --quiet
+
+# The C header alone.
+header:
+	UPTLS_BLESS=1 cargo test --package uptls-ffi --test header
+
+# Fuzzes each target for a while: make fuzz RUNS=1000000
+RUNS ?= 200000
+fuzz:
+	python3 .ci/gate.py fuzz --runs $(RUNS)
+
+# A release wheel in target/wheels.
+wheel:
+	python3 .ci/gate.py wheel
+
+clean:
+	cargo clean

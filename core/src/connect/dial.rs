@@ -1,0 +1,125 @@
+//! Where the socket goes, and getting there before the deadline.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc;
+use std::thread;
+
+use super::sans_io::Deadline;
+use crate::error::{ConnectError, Error};
+use crate::name::BackendHost;
+use crate::text::printable;
+
+/// Where the socket goes. It is never an identity (N1): what the certificate must hold comes from the policy and the
+/// backend host.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Address {
+    /// A name that the system resolves.
+    #[non_exhaustive]
+    Name {
+        /// The name, or an IP address as text.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// These, each in turn.
+    Sockets(Vec<SocketAddr>),
+}
+
+impl From<SocketAddr> for Address {
+    fn from(socket: SocketAddr) -> Self {
+        Self::Sockets(vec![socket])
+    }
+}
+
+impl From<Vec<SocketAddr>> for Address {
+    fn from(sockets: Vec<SocketAddr>) -> Self {
+        Self::Sockets(sockets)
+    }
+}
+
+impl From<(&str, u16)> for Address {
+    fn from((host, port): (&str, u16)) -> Self {
+        Self::Name { host: host.to_owned(), port }
+    }
+}
+
+impl From<(&BackendHost, u16)> for Address {
+    fn from((host, port): (&BackendHost, u16)) -> Self {
+        match host {
+            BackendHost::Dns(name) => Self::Name { host: name.to_string(), port },
+            BackendHost::Ip(ip) => SocketAddr::new(*ip, port).into(),
+        }
+    }
+}
+
+impl Address {
+    /// A connected socket, with Nagle's algorithm off.
+    pub(super) fn dial(&self, deadline: Deadline) -> Result<TcpStream, Error> {
+        let sockets = match self {
+            Self::Name { host, port } => resolve(host, *port, deadline)?,
+            Self::Sockets(sockets) => sockets.clone(),
+        };
+        let mut last = None;
+        for (index, socket) in sockets.iter().enumerate() {
+            match connect(socket, sockets.len() - index, deadline) {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = Some(refused(socket, &error, deadline)),
+            }
+            if deadline.has_passed() {
+                break;
+            }
+        }
+        let none = || ConnectError::TcpRefused { address: "nowhere".to_owned(), reason: "no address was given".to_owned() };
+        Err(last.unwrap_or_else(none).into())
+    }
+}
+
+/// The system's resolver cannot be bounded, so it gets a thread, which is left alone when the time is over.
+fn resolve(host: &str, port: u16, deadline: Deadline) -> Result<Vec<SocketAddr>, Error> {
+    let failed = |reason: String| ConnectError::DnsFailed { host: host.to_owned(), reason };
+    let (sender, receiver) = mpsc::channel();
+    let asked = host.to_owned();
+    let look_up = move || {
+        let found = (asked.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
+        // Nobody waits any more: that is all right.
+        let _ = sender.send(found);
+    };
+    thread::Builder::new().name("uptls-resolve".to_owned()).spawn(look_up).map_err(|e| failed(e.to_string()))?;
+    let answer = match deadline.remaining() {
+        None => receiver.recv().map_err(|error| error.to_string()),
+        Some(remaining) => {
+            receiver.recv_timeout(remaining).map_err(|_| format!("no answer within {:?}", deadline.after))
+        }
+    };
+    let found = answer.map_err(failed)?.map_err(|error| failed(error.to_string()))?;
+    if found.is_empty() {
+        return Err(failed("the name has no address".to_owned()).into());
+    }
+    Ok(found)
+}
+
+/// Each address gets its share of what remains, so that one that does not answer cannot use it all up.
+fn connect(socket: &SocketAddr, left: usize, deadline: Deadline) -> io::Result<TcpStream> {
+    let share = u32::try_from(left).unwrap_or(u32::MAX).max(1);
+    let stream = match deadline.remaining() {
+        None => TcpStream::connect(socket)?,
+        Some(remaining) => TcpStream::connect_timeout(socket, (remaining / share).max(SHORTEST))?,
+    };
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn refused(socket: &SocketAddr, error: &io::Error, deadline: Deadline) -> ConnectError {
+    let address = socket.to_string();
+    match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+            ConnectError::TcpTimeout { address, after: format!("{:?}", deadline.after) }
+        }
+        _ => ConnectError::TcpRefused { address, reason: printable(&error.to_string()) },
+    }
+}
+
+/// Zero would be an error.
+const SHORTEST: core::time::Duration = core::time::Duration::from_millis(1);

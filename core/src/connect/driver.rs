@@ -1,0 +1,415 @@
+//! The one driver: every face moves octets through it, and nothing else calls rustls.
+
+use std::io::{self, Read, Write as _};
+use std::sync::Arc;
+
+use rustls::client::Resumption as TlsResumption;
+use rustls::{ClientConfig, ClientConnection, HandshakeKind};
+
+use super::evidence::{Evidence, Negotiated};
+use super::failure::{Answered, Attempt, OPENING};
+use super::sans_io::Incoming;
+use super::{ConnectOptions, internal, server_name};
+use crate::error::{ConnectError, Error, Misuse, Problem, Problems};
+use crate::handshake::{IdentityUse, Noted, Verdict, observe};
+use crate::name::BackendHost;
+use crate::policy::{AlpnSelection, Resumption};
+use crate::prepare::Prepared;
+use crate::rotate::{Generation, Snapshot};
+use crate::session::{PoolKey, Proof, SessionHandle};
+use crate::text::printable;
+use crate::time::seconds;
+use crate::verify::VerifiedPeer;
+
+/// One connection: rustls, what was noted of it, and its first error, which is its last.
+pub(super) struct Driver {
+    attempt: Attempt,
+    end: End,
+    error: Option<Error>,
+    evidence: Option<Arc<Evidence>>,
+    generation: Generation,
+    outgoing: Outgoing,
+    session: Option<Arc<SessionHandle>>,
+    tls: ClientConnection,
+    /// Decrypted octets that were not read yet.
+    unread: usize,
+    /// See [`Driver::process`].
+    window: usize,
+}
+
+/// How the peer's data ended (H8).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum End {
+    Clean,
+    Open,
+    Truncated,
+}
+
+/// Whether we still send data.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Outgoing {
+    Closed,
+    Open,
+}
+
+impl Driver {
+    /// A connection that has its ClientHello ready.
+    pub(super) fn begin(snapshot: Snapshot, host: &BackendHost, options: &ConnectOptions) -> Result<Self, Error> {
+        let Snapshot { generation, prepared } = snapshot;
+        let now = seconds(prepared.runtime().now());
+        check_identity(&prepared, now)?;
+        let policy = prepared.policy();
+        let alpn = options.protocols(policy.alpn())?;
+        let name = server_name(policy, host)?;
+        let session = match policy.resumption() {
+            Resumption::Disabled => None,
+            Resumption::Enabled => {
+                let key = PoolKey::new(*prepared.fingerprint(), &name);
+                Some(Arc::new(SessionHandle::new(prepared.runtime().sessions(), key, now)))
+            }
+        };
+        let config = connection_config(prepared.client_config(), session.clone());
+        let protocols = alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect();
+        let tls = ClientConnection::new_with_alpn(config, name, protocols).map_err(internal)?;
+        let attempt = Attempt {
+            alpn,
+            answered: Answered::NotYet,
+            host: host.clone(),
+            identity: IdentityUse::NotRequested,
+            opening: Vec::new(),
+            server_name: prepared.verifier().server_name(Some(host)),
+            prepared,
+            verified: None,
+        };
+        Ok(Self {
+            attempt,
+            end: End::Open,
+            error: None,
+            evidence: None,
+            generation,
+            outgoing: Outgoing::Open,
+            session,
+            tls,
+            unread: 0,
+            window: 0,
+        })
+    }
+
+    /// Takes octets from the peer. Gives how many; fewer than there are only while decrypted data waits to be read.
+    pub(super) fn feed(&mut self, mut octets: &[u8]) -> Result<usize, Error> {
+        let all = octets.len();
+        while !octets.is_empty() {
+            match self.receive(&mut octets) {
+                Ok(Intake::Full) => break,
+                Ok(Intake::Octets) => {}
+                // RFC 8446 section 6.1: what follows a close_notify is ignored.
+                Ok(Intake::End) => return Ok(all),
+                Err(Failure::Tls(error)) => return Err(error),
+                Err(Failure::Transport(error)) => return Err(self.fail(internal(error))),
+            }
+        }
+        Ok(all - octets.len())
+    }
+
+    /// Reads once from `source` and processes what came.
+    pub(super) fn receive(&mut self, source: &mut dyn Read) -> Result<Intake, Failure> {
+        if let Some(error) = &self.error {
+            return Err(Failure::Tls(error.clone()));
+        }
+        if self.end == End::Clean {
+            return Ok(Intake::End);
+        }
+        if self.unread > 0 {
+            return Ok(Intake::Full);
+        }
+        let mut observed = Observed { opening: &mut self.attempt.opening, outcome: Ok(0), source };
+        let read = self.tls.read_tls(&mut observed);
+        match (observed.outcome, read) {
+            (Ok(0), Ok(_)) => {
+                self.feed_eof().map_err(Failure::Tls)?;
+                Ok(Intake::End)
+            }
+            (Ok(count), Ok(_)) => {
+                self.process(count).map_err(Failure::Tls)?;
+                Ok(Intake::Octets)
+            }
+            (Err(error), _) => Err(Failure::Transport(error)),
+            // rustls reads nothing when its buffer cannot take another octet of one message.
+            (Ok(_), Err(error)) => {
+                let detail = error.to_string();
+                Err(Failure::Tls(self.fail(ConnectError::MessageTooLarge { detail }.into())))
+            }
+        }
+    }
+
+    /// The transport ended.
+    pub(super) fn feed_eof(&mut self) -> Result<(), Error> {
+        if let Some(error) = &self.error {
+            return Err(error.clone());
+        }
+        if self.evidence.is_none() {
+            let phase = self.attempt.phase(&self.tls);
+            return Err(self.fail(ConnectError::PeerClosed { phase }.into()));
+        }
+        if self.end == End::Open {
+            self.end = End::Truncated;
+        }
+        Ok(())
+    }
+
+    /// Clear the slot, process, take the slot; a rejection in it is the reason, whatever rustls says.
+    ///
+    /// The window is an upper bound for the octets of a ticket that completes now. Handshake messages are not interleaved
+    /// with anything else (RFC 8446 section 5.1), so a ticket's first octet came no earlier than in the last call that
+    /// completed something else: a handshake, a ticket, application data.
+    fn process(&mut self, count: usize) -> Result<(), Error> {
+        let tickets = self.tls.tls13_tickets_received();
+        let handshaking = self.tls.is_handshaking();
+        self.window = self.window.saturating_add(count);
+        if let Some(session) = &self.session {
+            session.expect(self.window);
+        }
+        let (processed, Noted { request, verdict }) = observe(|| self.tls.process_new_packets());
+        self.attempt.identity = request.unwrap_or(self.attempt.identity);
+        match verdict {
+            Some(Verdict::Accepted(peer)) => self.attempt.verified = Some(Arc::new(peer)),
+            Some(Verdict::Panicked) => return Err(self.fail(internal("the verifier panicked"))),
+            Some(Verdict::Rejected(mut rejection)) => {
+                // Policies of one fingerprint share a verifier, but not their names.
+                rejection.policy = self.attempt.prepared.policy().name().map(printable);
+                return Err(self.fail(rejection.into()));
+            }
+            None => {}
+        }
+        let state = match processed {
+            Ok(state) => state,
+            Err(error) => {
+                let error = self.attempt.failure(error, &self.tls);
+                return Err(self.fail(error));
+            }
+        };
+        let unread = state.plaintext_bytes_to_read();
+        let completed = handshaking && !self.tls.is_handshaking();
+        if completed || unread > self.unread || tickets != self.tls.tls13_tickets_received() {
+            self.window = count;
+        }
+        if unread > 0 {
+            self.attempt.answered = Answered::Yes;
+        }
+        self.unread = unread;
+        if state.peer_has_closed() {
+            self.end = End::Clean;
+        }
+        if completed {
+            self.complete().map_err(|error| self.fail(error))?;
+        }
+        Ok(())
+    }
+
+    /// The handshake is complete: only now a connection exists, and sessions are kept (H6).
+    fn complete(&mut self) -> Result<(), Error> {
+        let negotiated = Negotiated::of(&self.tls).ok_or_else(|| internal("the handshake is not complete"))?;
+        let policy = self.attempt.prepared.policy();
+        // H3
+        if negotiated.alpn.is_none() && policy.alpn().selection == AlpnSelection::Required {
+            return Err(self.attempt.alpn_mismatch(&self.tls).into());
+        }
+        let resumed = self.tls.handshake_kind() == Some(HandshakeKind::Resumed);
+        let proof = match (resumed, self.attempt.verified.clone()) {
+            (false, Some(peer)) => Arc::new(self.prove(peer)),
+            (true, None) => {
+                let offered = self.session.as_ref().and_then(|session| session.offered());
+                offered.ok_or_else(|| internal("a session was resumed that was not offered"))?
+            }
+            _ => return Err(internal("the handshake completed without a verdict")),
+        };
+        if let Some(session) = &self.session {
+            session.commit(&proof);
+        }
+        let configured = self.attempt.prepared.identity().is_some();
+        self.attempt.identity = proof.identity;
+        self.evidence = Some(Arc::new(Evidence {
+            alpn: negotiated.alpn,
+            cipher_suite: negotiated.cipher_suite,
+            fingerprint: *self.attempt.prepared.fingerprint(),
+            generation: self.generation,
+            group: negotiated.group,
+            identity: proof.identity,
+            identity_unused: configured && !matches!(proof.identity, IdentityUse::Sent { .. }),
+            peer: proof.peer.clone(),
+            resumed,
+            server_name: self.attempt.server_name.clone(),
+            version: negotiated.version,
+        }));
+        Ok(())
+    }
+
+    /// H6: nothing that descends from this handshake outlives what it proved.
+    fn prove(&self, peer: Arc<VerifiedPeer>) -> Proof {
+        let prepared = &self.attempt.prepared;
+        let identity_end = prepared.identity().map_or(i64::MAX, |identity| identity.not_after());
+        let chain = self.tls.peer_certificates().unwrap_or_default();
+        Proof {
+            chain_octets: chain.iter().map(|certificate| certificate.len()).sum(),
+            identity: self.attempt.identity,
+            proven_at: seconds(prepared.runtime().now()),
+            usable_until: peer.trusted_until().min(identity_end),
+            peer,
+        }
+    }
+
+    /// Keeps the first error. Where rustls has not queued an alert, a close_notify is (H5).
+    pub(super) fn fail(&mut self, error: Error) -> Error {
+        if let Some(first) = &self.error {
+            return first.clone();
+        }
+        let resumed = self.tls.handshake_kind() == Some(HandshakeKind::Resumed);
+        if let (Some(session), true) = (&self.session, resumed || self.evidence.is_some()) {
+            session.discard();
+        }
+        if self.tls.protocol_version().is_some() {
+            self.tls.send_close_notify();
+        }
+        self.error = Some(error.clone());
+        error
+    }
+
+    /// Moves octets for the peer to `out`; also after an error, which may have left an alert.
+    pub(super) fn drain(&mut self, mut out: &mut [u8]) -> usize {
+        let room = out.len();
+        while !out.is_empty() && self.tls.wants_write() {
+            if !matches!(self.tls.write_tls(&mut out), Ok(1..)) {
+                break;
+            }
+        }
+        room - out.len()
+    }
+
+    /// Appends all octets for the peer to `out`.
+    pub(super) fn drain_to(&mut self, out: &mut Vec<u8>) {
+        while self.tls.wants_write() {
+            if !matches!(self.tls.write_tls(out), Ok(1..)) {
+                break;
+            }
+        }
+    }
+
+    /// Writes once to `sink`.
+    pub(super) fn send(&mut self, sink: &mut dyn io::Write) -> io::Result<usize> {
+        self.tls.write_tls(sink)
+    }
+
+    /// Decrypted data first, then how it ended.
+    pub(super) fn read(&mut self, out: &mut [u8]) -> Result<Incoming, Error> {
+        if self.unread > 0 && self.evidence.is_some() {
+            let count = self.tls.reader().read(out).map_err(internal)?;
+            self.unread = self.unread.saturating_sub(count);
+            return Ok(Incoming::Data(count));
+        }
+        match (&self.error, self.end) {
+            (Some(error), _) => Err(error.clone()),
+            (None, End::Clean) => Ok(Incoming::Closed),
+            (None, End::Open) => Ok(Incoming::WantRead),
+            // H8
+            (None, End::Truncated) => Err(ConnectError::Truncated.into()),
+        }
+    }
+
+    /// Takes data for the peer; gives how much, which is less than all while octets wait to be drained.
+    pub(super) fn write(&mut self, data: &[u8]) -> Result<usize, Error> {
+        if let Some(error) = &self.error {
+            return Err(error.clone());
+        }
+        match self.outgoing {
+            Outgoing::Closed => Err(Misuse::new("data was written after close_notify").into()),
+            Outgoing::Open => self.tls.writer().write(data).map_err(internal),
+        }
+    }
+
+    pub(super) fn close_notify(&mut self) {
+        self.outgoing = Outgoing::Closed;
+        self.tls.send_close_notify();
+    }
+
+    pub(super) fn wants_read(&self) -> bool {
+        self.error.is_none() && self.end == End::Open && self.tls.wants_read()
+    }
+
+    pub(super) fn wants_write(&self) -> bool {
+        self.tls.wants_write()
+    }
+
+    pub(super) fn evidence(&self) -> Option<&Arc<Evidence>> {
+        self.evidence.as_ref()
+    }
+
+    pub(super) fn error(&self) -> Option<&Error> {
+        self.error.as_ref()
+    }
+
+    pub(super) fn end(&self) -> End {
+        self.end
+    }
+
+    pub(super) fn phase(&self) -> String {
+        self.attempt.phase(&self.tls)
+    }
+
+    pub(super) fn answered(&self) -> Answered {
+        self.attempt.answered
+    }
+}
+
+/// What [`Driver::receive`] met.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Intake {
+    End,
+    /// Nothing was read: decrypted data waits.
+    Full,
+    Octets,
+}
+
+/// Whose error it is.
+pub(super) enum Failure {
+    Tls(Error),
+    Transport(io::Error),
+}
+
+/// I4: an expired identity fails here, not with an opaque alert from the peer.
+fn check_identity(prepared: &Prepared, now: i64) -> Result<(), Error> {
+    let policy = prepared.policy();
+    let (Some(identity), Some(spec)) = (prepared.identity(), policy.identity()) else { return Ok(()) };
+    identity.check_validity(&spec.certificate.source(), now).map_err(|error| {
+        Problems::new(policy.name().map(str::to_owned), Problem::Material(error), Vec::new()).into()
+    })
+}
+
+/// The shared configuration with a session store of this connection's own; verifier and resolver stay the same `Arc`s,
+/// without which rustls does not resume (H6).
+fn connection_config(shared: &Arc<ClientConfig>, session: Option<Arc<SessionHandle>>) -> Arc<ClientConfig> {
+    let Some(session) = session else { return shared.clone() };
+    let mut config = ClientConfig::clone(shared);
+    config.resumption = TlsResumption::store(session);
+    Arc::new(config)
+}
+
+/// Keeps the first octets that pass, and the error of the source apart from those of rustls.
+struct Observed<'a> {
+    opening: &'a mut Vec<u8>,
+    outcome: io::Result<usize>,
+    source: &'a mut dyn Read,
+}
+
+impl Read for Observed<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.outcome = self.source.read(out);
+        match &self.outcome {
+            Ok(count) => {
+                let room = OPENING.saturating_sub(self.opening.len());
+                self.opening.extend(out.iter().take(*count).take(room));
+                Ok(*count)
+            }
+            Err(error) => Err(error.kind().into()),
+        }
+    }
+}

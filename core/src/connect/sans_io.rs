@@ -1,0 +1,294 @@
+//! Octets in, octets out: what other event loops and languages drive. No socket, no thread.
+//!
+//! ```text
+//! Connector::begin -> Handshake --feed, drain--> finish -> Established --feed, drain, read, write--> close_notify
+//! ```
+//!
+//! A [`Handshake`] cannot carry data, and only a handshake with a verified peer becomes an [`Established`]: a stream without
+//! a verified peer does not exist as a type. After any error, drain once more: an alert for the peer may wait (H5).
+
+use core::fmt;
+use core::time::Duration;
+use std::io::{self, Read};
+use std::time::Instant;
+
+use super::driver::{Driver, End, Failure, Intake};
+use super::evidence::Evidence;
+use super::failure::Answered;
+use super::ConnectOptions;
+use crate::error::{ConnectError, Error};
+use crate::name::BackendHost;
+use crate::rotate::Connector;
+
+impl Connector {
+    /// Begins a connection to `host` by the current generation; the ClientHello waits to be drained.
+    ///
+    /// # Errors
+    /// [`Error::Policy`] with `policy_not_ready`, `policy_withdrawn`, or `identity_expired` (I4); [`Error::Misuse`] for
+    /// options that widen the policy (H3).
+    pub fn begin(&self, host: &BackendHost, options: &ConnectOptions) -> Result<Handshake, Error> {
+        let snapshot = self.snapshot()?;
+        let timeout = options.timeout.unwrap_or_else(|| snapshot.prepared.policy().handshake_timeout());
+        self.begin_until(host, options, Deadline::after(timeout))
+    }
+
+    pub(super) fn begin_until(
+        &self,
+        host: &BackendHost,
+        options: &ConnectOptions,
+        deadline: Deadline,
+    ) -> Result<Handshake, Error> {
+        let driver = Driver::begin(self.snapshot()?, host, options)?;
+        Ok(Handshake { deadline, driver })
+    }
+}
+
+/// A connection whose peer is not verified yet. It carries no data.
+pub struct Handshake {
+    deadline: Deadline,
+    driver: Driver,
+}
+
+impl Handshake {
+    /// Takes octets from the peer. Gives how many were taken: fewer than given only when the handshake is done and the
+    /// peer's data waits; then [`finish`](Self::finish), and feed the rest to [`Established::feed`].
+    ///
+    /// # Errors
+    /// Why there is no connection: [`Error::Rejected`] for a peer that fails the policy, [`Error::Connect`] for the rest,
+    /// with `handshake_timeout` after the deadline (H4). Every later call gives the same error.
+    pub fn feed(&mut self, octets: &[u8]) -> Result<usize, Error> {
+        if self.driver.evidence().is_none() && self.deadline.has_passed() {
+            return Err(self.expire());
+        }
+        self.driver.feed(octets)
+    }
+
+    /// Tells that the peer closed the transport.
+    ///
+    /// # Errors
+    /// `peer_closed`, unless the handshake is done.
+    pub fn feed_eof(&mut self) -> Result<(), Error> {
+        self.driver.feed_eof()
+    }
+
+    /// Moves octets for the peer to `out` and gives how many; 0 when there are none.
+    pub fn drain(&mut self, out: &mut [u8]) -> usize {
+        self.driver.drain(out)
+    }
+
+    /// Appends all octets for the peer to `out`.
+    pub fn drain_to(&mut self, out: &mut Vec<u8>) {
+        self.driver.drain_to(out);
+    }
+
+    /// Whether octets from the peer are needed.
+    pub fn wants_read(&self) -> bool {
+        self.driver.wants_read()
+    }
+
+    /// Whether there are octets for the peer.
+    pub fn wants_write(&self) -> bool {
+        self.driver.wants_write()
+    }
+
+    /// Whether the peer is verified and the handshake complete.
+    pub fn is_done(&self) -> bool {
+        self.driver.evidence().is_some() && self.driver.error().is_none()
+    }
+
+    /// The error that ended it.
+    pub fn error(&self) -> Option<&Error> {
+        self.driver.error()
+    }
+
+    /// When it must be done (H4). [`feed`](Self::feed) enforces it; a timer of the event loop that calls
+    /// [`expire`](Self::expire) then ends a silent peer too.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline.at
+    }
+
+    /// Ends it with `handshake_timeout`, or gives the error that ended it before.
+    pub fn expire(&mut self) -> Error {
+        let after = format!("{:?}", self.deadline.after);
+        let phase = self.driver.phase();
+        self.driver.fail(ConnectError::HandshakeTimeout { after, phase }.into())
+    }
+
+    /// The connection, once [`is_done`](Self::is_done). Octets for the peer may still wait in it.
+    ///
+    /// # Errors
+    /// The handshake itself while it is not done; [`error`](Self::error) tells whether it can still be.
+    pub fn finish(self) -> Result<Established, Box<Self>> {
+        match self.driver.evidence() {
+            Some(evidence) if self.driver.error().is_none() => {
+                Ok(Established { evidence: Evidence::clone(evidence), driver: self.driver })
+            }
+            _ => Err(Box::new(self)),
+        }
+    }
+
+    pub(super) fn receive(&mut self, source: &mut dyn Read) -> Result<Intake, Failure> {
+        self.driver.receive(source)
+    }
+
+    pub(super) fn send(&mut self, sink: &mut dyn io::Write) -> io::Result<usize> {
+        self.driver.send(sink)
+    }
+
+    pub(super) fn fail(&mut self, error: Error) -> Error {
+        self.driver.fail(error)
+    }
+
+    pub(super) fn deadline_parts(&self) -> Deadline {
+        self.deadline
+    }
+}
+
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake")
+            .field("done", &self.is_done())
+            .field("error", &self.driver.error())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection to a verified peer.
+pub struct Established {
+    driver: Driver,
+    evidence: Evidence,
+}
+
+impl Established {
+    /// Takes octets from the peer. Gives how many were taken: fewer than given only while decrypted data waits to be read;
+    /// read it, and feed the rest again.
+    ///
+    /// # Errors
+    /// [`Error::Connect`]: a fatal alert (`identity_rejected` or `identity_required` while the peer has not sent data, I5),
+    /// or a protocol violation. Data that came before it can still be read.
+    pub fn feed(&mut self, octets: &[u8]) -> Result<usize, Error> {
+        self.driver.feed(octets)
+    }
+
+    /// Tells that the peer closed the transport. Without a close_notify before it, reading ends with `truncated` (H8).
+    pub fn feed_eof(&mut self) {
+        // The only error it can give is one that was given before.
+        let _ = self.driver.feed_eof();
+    }
+
+    /// Moves octets for the peer to `out` and gives how many; 0 when there are none.
+    pub fn drain(&mut self, out: &mut [u8]) -> usize {
+        self.driver.drain(out)
+    }
+
+    /// Appends all octets for the peer to `out`.
+    pub fn drain_to(&mut self, out: &mut Vec<u8>) {
+        self.driver.drain_to(out);
+    }
+
+    /// Moves decrypted data to `out`.
+    ///
+    /// # Errors
+    /// After all data: `truncated` for an end without close_notify (H8), or the error that ended the connection.
+    pub fn read(&mut self, out: &mut [u8]) -> Result<Incoming, Error> {
+        self.driver.read(out)
+    }
+
+    /// Encrypts data for the peer and gives how much was taken: less than given while about 64 KiB wait to be drained.
+    ///
+    /// # Errors
+    /// The error that ended the connection; [`Error::Misuse`] after [`close_notify`](Self::close_notify).
+    pub fn write(&mut self, data: &[u8]) -> Result<usize, Error> {
+        self.driver.write(data)
+    }
+
+    /// Ends our data properly; drain afterwards. Reading goes on.
+    pub fn close_notify(&mut self) {
+        self.driver.close_notify();
+    }
+
+    /// Whether octets from the peer can be of use.
+    pub fn wants_read(&self) -> bool {
+        self.driver.wants_read()
+    }
+
+    /// Whether there are octets for the peer.
+    pub fn wants_write(&self) -> bool {
+        self.driver.wants_write()
+    }
+
+    /// What was proven and negotiated.
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// Whether the peer ended its data with a close_notify (H8).
+    pub fn is_clean_eof(&self) -> bool {
+        self.driver.end() == End::Clean
+    }
+
+    /// The error that ended the connection.
+    pub fn error(&self) -> Option<&Error> {
+        self.driver.error()
+    }
+
+    pub(super) fn receive(&mut self, source: &mut dyn Read) -> Result<Intake, Failure> {
+        self.driver.receive(source)
+    }
+
+    pub(super) fn send(&mut self, sink: &mut dyn io::Write) -> io::Result<usize> {
+        self.driver.send(sink)
+    }
+
+    pub(super) fn fail(&mut self, error: Error) -> Error {
+        self.driver.fail(error)
+    }
+
+    pub(super) fn answered(&self) -> Answered {
+        self.driver.answered()
+    }
+}
+
+impl fmt::Debug for Established {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Established")
+            .field("evidence", &self.evidence)
+            .field("error", &self.driver.error())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What [`Established::read`] gives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Incoming {
+    /// The peer ended its data with a close_notify: nothing is missing.
+    Closed,
+    /// So many octets were read.
+    Data(usize),
+    /// Nothing yet: feed more.
+    WantRead,
+}
+
+/// A monotonic end of waiting (H4), and what it was asked as.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline {
+    pub(super) after: Duration,
+    /// `None`: beyond what the clock can say.
+    pub(super) at: Option<Instant>,
+}
+
+impl Deadline {
+    pub(super) fn after(timeout: Duration) -> Self {
+        Self { after: timeout, at: Instant::now().checked_add(timeout) }
+    }
+
+    pub(super) fn has_passed(self) -> bool {
+        self.at.is_some_and(|at| Instant::now() >= at)
+    }
+
+    /// What remains; never zero, which sockets would take as no limit.
+    pub(super) fn remaining(self) -> Option<Duration> {
+        self.at.map(|at| at.saturating_duration_since(Instant::now()).max(Duration::from_millis(1)))
+    }
+}
