@@ -1,1 +1,68 @@
-//! To come.
+//! The command `uptls`: would this policy accept this upstream, and if not, which one thing must change?
+//!
+//! Results go to stdout, complaints to stderr; `docs/cli.md` is the contract.
+#![forbid(unsafe_code)]
+
+mod args;
+mod check;
+mod demo;
+mod dial;
+mod explain;
+mod inspect;
+mod live;
+mod print;
+mod schema;
+mod target;
+mod verify;
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+use crate::print::Complaint;
+
+/// Runs the command with `args`, the name of the program first, and gives its exit code: 0 accepted or done, 1 the peer
+/// was refused by the policy, 2 usage, policy or material, 3 could not connect, 4 the peer refused us, 5 internal.
+pub fn run<I, T>(args: I) -> u8
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    // Python calls this too: a panic ends the command, not its caller.
+    let outcome = catch_unwind(AssertUnwindSafe(|| dispatch(&cli.command)));
+    let outcome = outcome.unwrap_or_else(|_| Err(Complaint::internal("something that should not happen; please report it")));
+    outcome.unwrap_or_else(|complaint| {
+        print::complain(&complaint.text);
+        complaint.code
+    })
+}
+
+fn dispatch(command: &Command) -> Result<u8, Complaint> {
+    match command {
+        Command::Check(args) => check::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Schema(args) => schema::run(args),
+        Command::Verify(args) => verify::run(args),
+    }
+}
+
+/// `--help` and `--version` are results, everything else here is a complaint.
+fn usage(error: &clap::Error) -> u8 {
+    let text = error.render().ansi().to_string();
+    if error.use_stderr() {
+        print::complain(text.trim_end());
+        return USAGE;
+    }
+    print::out(&text).map_or_else(|complaint| complaint.code, |()| 0)
+}
+
+/// The exit code for what was called or written wrongly.
+pub(crate) const USAGE: u8 = 2;

@@ -274,6 +274,13 @@ impl PresentedName {
         }
     }
 
+    pub(crate) fn as_uri(&self) -> Option<&str> {
+        match self {
+            Self::Uri(uri) => Some(uri),
+            _ => None,
+        }
+    }
+
     /// The value without its type.
     pub(crate) fn value(&self) -> String {
         match self {

@@ -3,13 +3,15 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::certificate::pin_text;
 use crate::certificate::{CertificateView, facts_or_digest};
 use crate::pem;
-use crate::policy::{AlpnSelection, Resumption, RevocationDepth, ServerNameRule, SystemTrust, UnknownRevocation, suite_name, group_name};
+use crate::policy::{
+    AlpnSelection, Resumption, RevocationDepth, ServerNameRule, SystemTrust, UnknownRevocation, group_name, suite_name,
+};
 use crate::prepare::Prepared;
 use crate::report::{CertificateFacts, PolicyFacts, Warning};
 use crate::text::{digest, hex, printable};
-use crate::certificate::pin_text;
 
 /// The description of a policy (`uptls.explain/v1`).
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]

@@ -40,18 +40,19 @@ mod time;
 mod trust;
 mod verify;
 
-pub mod danger;
-pub mod interop;
 #[cfg(feature = "aws-lc-rs")]
 #[path = "provider_aws_lc_rs.rs"]
 pub mod aws_lc_rs;
+pub mod danger;
+pub mod interop;
 #[cfg(feature = "ring")]
 #[path = "provider_ring.rs"]
 pub mod ring;
 
 pub use connect::{Address, ConnectOptions, Evidence, IdentityUse, PoolKey, Transport, VerifiedStream, sans_io};
 pub use describe::{
-    AcceptsExplanation, AnchorExplanation, Explanation, Inspection, SendsExplanation, SystemExplanation, TrustExplanation,
+    AcceptsExplanation, AnchorExplanation, Explanation, Inspection, SendsExplanation, SystemExplanation,
+    TrustExplanation,
 };
 pub use error::{
     Alert, Category, Code, ConnectError, Error, MaterialError, MaterialErrorKind, Misuse, Origin, PolicyError,
@@ -72,6 +73,5 @@ pub use report::{
 };
 pub use rotate::{Connector, ConnectorState, Generation, OnInvalid};
 pub use runtime::{Runtime, RuntimeBuilder};
-pub use session::SessionStore;
 pub use time::{Clock, FixedClock, SystemClock};
 pub use verify::{VerifiedPeer, Verifier};

@@ -347,8 +347,17 @@ mod tests {
             assert!(SpiffeId::parse(good).is_ok() && UriName::parse(good).is_ok(), "{good}");
         }
         for bad in [
-            "spiffe://", "spiffe:///x", "SPIFFE://prod/x", "spiffe://Prod/x", "spiffe://prod/", "spiffe://prod//x",
-            "spiffe://prod/../x", "spiffe://prod/a?b", "spiffe://prod:80/a", "spiffe://u@prod/a", "spiffe:prod",
+            "spiffe://",
+            "spiffe:///x",
+            "SPIFFE://prod/x",
+            "spiffe://Prod/x",
+            "spiffe://prod/",
+            "spiffe://prod//x",
+            "spiffe://prod/../x",
+            "spiffe://prod/a?b",
+            "spiffe://prod:80/a",
+            "spiffe://u@prod/a",
+            "spiffe:prod",
         ] {
             assert!(SpiffeId::parse(bad).is_err() && UriName::parse(bad).is_err(), "{bad}");
         }

@@ -16,9 +16,7 @@ use crate::identity::{CERTIFICATE_PATH, ClientIdentity, IdentitySource, KEY_PATH
 use crate::material;
 use crate::name::BackendHost;
 use crate::pem;
-use crate::policy::{
-    CIPHER_SUITES, GROUPS, IdentitySpec, Material, ServerNameRule, TlsVersion, UpstreamTlsPolicy,
-};
+use crate::policy::{CIPHER_SUITES, GROUPS, IdentitySpec, Material, ServerNameRule, TlsVersion, UpstreamTlsPolicy};
 use crate::report::{Outcome, Report, Step, StepName, Verdict, Warning};
 use crate::runtime::Runtime;
 use crate::text;
@@ -141,7 +139,8 @@ impl Prepared {
             return None;
         }
         let path = "spec.serverName";
-        let problem = Problem::from(PolicyError::new(path, PolicyErrorKind::NameMissing)).with_origin(policy.origin(path));
+        let problem =
+            Problem::from(PolicyError::new(path, PolicyErrorKind::NameMissing)).with_origin(policy.origin(path));
         let problems = Problems::new(policy.name().map(str::to_owned), problem, Vec::new());
         Some(self.unusable(&problems, backend_host))
     }
@@ -341,8 +340,13 @@ fn fingerprint(
     identity: Option<&ClientIdentity>,
     provider: &CryptoProvider,
 ) -> [u8; 32] {
-    let CryptoProvider { cipher_suites, kx_groups, signature_verification_algorithms, secure_random: _, key_provider: _ } =
-        provider;
+    let CryptoProvider {
+        cipher_suites,
+        kx_groups,
+        signature_verification_algorithms,
+        secure_random: _,
+        key_provider: _,
+    } = provider;
     let mut digest = CanonicalDigest::new("uptls fingerprint v1");
     policy.write(&mut digest);
     digest.bytes(&trust.digest());
@@ -361,11 +365,12 @@ fn client_config(
     provider: CryptoProvider,
 ) -> Result<ClientConfig, rustls::Error> {
     let policy = verifier.policy();
-    let versions: Vec<&'static SupportedProtocolVersion> = [(TlsVersion::V1_2, &rustls::version::TLS12), (TlsVersion::V1_3, &rustls::version::TLS13)]
-        .into_iter()
-        .filter(|(version, _)| policy.versions().contains(*version))
-        .map(|(_, supported)| supported)
-        .collect();
+    let versions: Vec<&'static SupportedProtocolVersion> =
+        [(TlsVersion::V1_2, &rustls::version::TLS12), (TlsVersion::V1_3, &rustls::version::TLS13)]
+            .into_iter()
+            .filter(|(version, _)| policy.versions().contains(*version))
+            .map(|(_, supported)| supported)
+            .collect();
     let mut config = ClientConfig::builder_with_details(Arc::new(provider), Arc::new(RustlsClock(runtime.clone())))
         .with_protocol_versions(&versions)?
         .dangerous()

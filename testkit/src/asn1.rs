@@ -13,11 +13,7 @@ pub(crate) fn encode(value: &impl Encode) -> Vec<u8> {
 /// Tag, length, content; nothing is checked, so that malformed content can be written too.
 pub(crate) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = u32::try_from(content.len()).expect("content is short");
-    let significant: Vec<u8> = length
-        .to_be_bytes()
-        .into_iter()
-        .skip_while(|byte| *byte == 0)
-        .collect();
+    let significant: Vec<u8> = length.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
     let mut out = vec![tag];
     match u8::try_from(length) {
         Ok(short) if short < 0x80 => out.push(short),
@@ -43,7 +39,5 @@ pub(crate) fn integer(content: &[u8]) -> Any {
 /// Unix seconds as UTCTime until 2049, GeneralizedTime afterwards (RFC 5280, 4.1.2.5).
 pub(crate) fn time(unix_seconds: i64) -> Time {
     let seconds = u64::try_from(unix_seconds).expect("not before 1970");
-    DateTime::from_unix_duration(Duration::from_secs(seconds))
-        .expect("not after 9999")
-        .into()
+    DateTime::from_unix_duration(Duration::from_secs(seconds)).expect("not after 9999").into()
 }

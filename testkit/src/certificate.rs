@@ -17,20 +17,8 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    pub(crate) fn new(
-        der: Vec<u8>,
-        key: Key,
-        subject: Name,
-        spki: Vec<u8>,
-        serial: Vec<u8>,
-    ) -> Certificate {
-        Certificate {
-            der,
-            key,
-            subject,
-            spki,
-            serial,
-        }
+    pub(crate) fn new(der: Vec<u8>, key: Key, subject: Name, spki: Vec<u8>, serial: Vec<u8>) -> Certificate {
+        Certificate { der, key, subject, spki, serial }
     }
 
     /// The certificate.
@@ -82,10 +70,7 @@ impl Certificate {
 
     /// The same facts and key around other bytes, for damage that no template can say.
     pub fn with_der(&self, der: Vec<u8>) -> Certificate {
-        Certificate {
-            der,
-            ..self.clone()
-        }
+        Certificate { der, ..self.clone() }
     }
 
     pub(crate) fn subject(&self) -> &Name {

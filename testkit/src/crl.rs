@@ -3,9 +3,7 @@
 use crate::asn1::{encode, integer, time, tlv};
 use crate::certificate::Certificate;
 use crate::clock::{DAY, NOW};
-use crate::extensions::{
-    authority_key_identifier, distribution_point_name, extension, key_identifier,
-};
+use crate::extensions::{authority_key_identifier, distribution_point_name, extension, key_identifier};
 use crate::key::SignatureHash;
 use crate::pem::pem;
 use crate::template::RawExtension;
@@ -41,10 +39,7 @@ impl CrlTemplate {
         CrlTemplate {
             this_update: NOW - DAY,
             next_update: Some(NOW + 30 * DAY),
-            revoked: revoked
-                .iter()
-                .map(|certificate| certificate.serial().to_vec())
-                .collect(),
+            revoked: revoked.iter().map(|certificate| certificate.serial().to_vec()).collect(),
             number: Some(1),
             authority_key_id: true,
             extra_extensions: Vec::new(),
@@ -55,20 +50,14 @@ impl CrlTemplate {
     /// The same with a (critical) issuing distribution point.
     pub fn with_distribution_point(mut self, uri: &str) -> CrlTemplate {
         let der = tlv(0x30, &distribution_point_name(uri));
-        self.extra_extensions.push(RawExtension {
-            oid: "2.5.29.28",
-            critical: true,
-            der,
-        });
+        self.extra_extensions.push(RawExtension { oid: "2.5.29.28", critical: true, der });
         self
     }
 
     /// The list as DER.
     pub fn issued_by(&self, issuer: &Certificate) -> Vec<u8> {
-        let revoked = self.revoked.iter().map(|serial| Revoked {
-            serial: integer(serial),
-            date: time(self.this_update),
-        });
+        let revoked =
+            self.revoked.iter().map(|serial| Revoked { serial: integer(serial), date: time(self.this_update) });
         let content = TbsCertList {
             version: 1,
             signature: issuer.key().signature_algorithm(self.signature_hash),
@@ -84,10 +73,8 @@ impl CrlTemplate {
     fn extensions(&self, issuer: &Certificate) -> Vec<Extension> {
         let key_id = authority_key_identifier(&key_identifier(issuer.spki_der()));
         let ordinary = [
-            self.authority_key_id
-                .then(|| extension("2.5.29.35", false, key_id)),
-            self.number
-                .map(|number| extension("2.5.29.20", false, encode(&number))),
+            self.authority_key_id.then(|| extension("2.5.29.35", false, key_id)),
+            self.number.map(|number| extension("2.5.29.20", false, encode(&number))),
         ];
         let extra = self.extra_extensions.iter();
         let extra = extra.map(|raw| extension(raw.oid, raw.critical, raw.der.clone()));

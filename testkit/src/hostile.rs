@@ -53,11 +53,7 @@ impl HostileServer {
     }
 }
 
-fn misbehave(
-    misbehaviour: &Misbehaviour,
-    mut stream: TcpStream,
-    sessions: &Sessions,
-) -> io::Result<()> {
+fn misbehave(misbehaviour: &Misbehaviour, mut stream: TcpStream, sessions: &Sessions) -> io::Result<()> {
     match misbehaviour {
         Misbehaviour::CloseAfterClientHello => {
             read_record(&mut stream)?;
@@ -95,5 +91,4 @@ fn read_record(stream: &mut TcpStream) -> io::Result<()> {
     stream.read_exact(&mut vec![0; length.into()])
 }
 
-const BAD_REQUEST: &[u8] =
-    b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";

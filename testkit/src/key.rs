@@ -6,8 +6,9 @@ use der::Decode as _;
 use der::asn1::{Any, ObjectIdentifier};
 use ed25519_dalek::Signer as _;
 use p256::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _};
+use pkcs8::der::Encode as _;
 use pkcs8::pkcs5::pbes2::Parameters;
-use pkcs8::{PrivateKeyInfoRef, spki::AlgorithmIdentifierOwned};
+use pkcs8::{EncryptedPrivateKeyInfoOwned, PrivateKeyInfoRef, spki::AlgorithmIdentifierOwned};
 use rsa::Pkcs1v15Sign;
 use rsa::pkcs1::EncodeRsaPrivateKey as _;
 use rsa::pkcs8::{DecodePrivateKey as _, EncodePublicKey as _};
@@ -47,10 +48,7 @@ impl Key {
     /// A key on the curve P-256.
     pub fn p256(seed: &str) -> Key {
         let secret = first_valid(seed, 32, |bytes| p256::SecretKey::from_slice(bytes).ok());
-        let spki = secret
-            .public_key()
-            .to_public_key_der()
-            .expect("public key encodes");
+        let spki = secret.public_key().to_public_key_der().expect("public key encodes");
         let pkcs8 = secret.to_pkcs8_der().expect("private key encodes");
         Key::new(Secret::P256(secret), spki.as_bytes(), pkcs8.as_bytes())
     }
@@ -58,18 +56,14 @@ impl Key {
     /// A key on the curve P-384.
     pub fn p384(seed: &str) -> Key {
         let secret = first_valid(seed, 48, |bytes| p384::SecretKey::from_slice(bytes).ok());
-        let spki = secret
-            .public_key()
-            .to_public_key_der()
-            .expect("public key encodes");
+        let spki = secret.public_key().to_public_key_der().expect("public key encodes");
         let pkcs8 = secret.to_pkcs8_der().expect("private key encodes");
         Key::new(Secret::P384(secret), spki.as_bytes(), pkcs8.as_bytes())
     }
 
     /// An Ed25519 key.
     pub fn ed25519(seed: &str) -> Key {
-        let secret: ed25519_dalek::SigningKey =
-            first_valid(seed, 32, |bytes| bytes.try_into().ok());
+        let secret: ed25519_dalek::SigningKey = first_valid(seed, 32, |bytes| bytes.try_into().ok());
         let algorithm = tlv(0x30, &encode(&ED25519));
         let point = [&[0], secret.verifying_key().as_bytes().as_slice()].concat();
         let spki = tlv(0x30, &[algorithm.clone(), tlv(0x03, &point)].concat());
@@ -129,27 +123,30 @@ impl Key {
 
     /// The private key as an `RSA PRIVATE KEY` block. Panics for keys of another kind.
     pub fn pkcs1_pem(&self) -> String {
-        let Secret::Rsa(secret) = &self.0.secret else {
-            panic!("only RSA keys have a PKCS#1 form")
-        };
+        let Secret::Rsa(secret) = &self.0.secret else { panic!("only RSA keys have a PKCS#1 form") };
         let der = secret.to_pkcs1_der().expect("private key encodes");
         pem("RSA PRIVATE KEY", der.as_bytes())
     }
 
     /// The private key as an `ENCRYPTED PRIVATE KEY` block: PBES2, PBKDF2 with SHA-256, AES-256-CBC.
     ///
-    /// Salt and IV come from the key, so that the text is deterministic as well.
+    /// Salt and IV come from the key, so that the text is deterministic as well. Beyond a million iterations the block only
+    /// claims them: it is for readers that must refuse to derive, and decrypts to nothing.
     pub fn encrypted_pkcs8_pem(&self, passphrase: &str, iterations: u32) -> String {
         let stream = expand("uptls-testkit pbes2", &self.0.pkcs8, 32);
         let (salt, iv) = stream.split_at(16);
         let iv = iv.try_into().expect("sixteen octets");
-        let parameters = Parameters::generate_pbkdf2_sha256_aes256cbc(iterations, salt, iv)
-            .expect("the parameters are valid");
+        let parameters = |iterations| {
+            Parameters::generate_pbkdf2_sha256_aes256cbc(iterations, salt, iv).expect("the parameters are valid")
+        };
+        let derived = if iterations > CLAIMED_ITERATIONS { 1 } else { iterations };
         let document = PrivateKeyInfoRef::from_der(&self.0.pkcs8)
             .expect("private key decodes")
-            .encrypt_with_params(parameters, passphrase)
+            .encrypt_with_params(parameters(derived), passphrase)
             .expect("the key encrypts");
-        pem("ENCRYPTED PRIVATE KEY", document.as_bytes())
+        let mut info = EncryptedPrivateKeyInfoOwned::from_der(document.as_bytes()).expect("it decodes again");
+        info.encryption_algorithm = parameters(iterations).into();
+        pem("ENCRYPTED PRIVATE KEY", &info.to_der().expect("it encodes"))
     }
 
     /// A block with the `Proc-Type: 4,ENCRYPTED` headers of RFC 1421; its content decrypts to nothing.
@@ -169,21 +166,17 @@ impl Key {
         match (&self.0.secret, hash) {
             (Secret::Ed25519(secret), _) => secret.sign(message).to_bytes().to_vec(),
             (Secret::P256(secret), _) => {
-                let signature: p256::ecdsa::Signature =
-                    p256::ecdsa::SigningKey::from(secret).sign(message);
+                let signature: p256::ecdsa::Signature = p256::ecdsa::SigningKey::from(secret).sign(message);
                 signature.to_der().as_bytes().to_vec()
             }
             (Secret::P384(secret), _) => {
-                let signature: p384::ecdsa::Signature =
-                    p384::ecdsa::SigningKey::from(secret).sign(message);
+                let signature: p384::ecdsa::Signature = p384::ecdsa::SigningKey::from(secret).sign(message);
                 signature.to_der().as_bytes().to_vec()
             }
             (Secret::Rsa(secret), SignatureHash::Default) => {
                 sign_pkcs1(secret, DIGEST_INFO_SHA256, &Sha256::digest(message))
             }
-            (Secret::Rsa(secret), SignatureHash::Sha1) => {
-                sign_pkcs1(secret, DIGEST_INFO_SHA1, &Sha1::digest(message))
-            }
+            (Secret::Rsa(secret), SignatureHash::Sha1) => sign_pkcs1(secret, DIGEST_INFO_SHA1, &Sha1::digest(message)),
         }
     }
 
@@ -191,10 +184,7 @@ impl Key {
     pub(crate) fn signed(&self, content: &[u8], hash: SignatureHash) -> Vec<u8> {
         let algorithm = encode(&self.signature_algorithm(hash));
         let signature = [vec![0], self.sign(content, hash)].concat();
-        tlv(
-            0x30,
-            &[content.to_vec(), algorithm, tlv(0x03, &signature)].concat(),
-        )
+        tlv(0x30, &[content.to_vec(), algorithm, tlv(0x03, &signature)].concat())
     }
 
     /// The identifier of the algorithm with which [`Key::sign`] signs.
@@ -212,19 +202,12 @@ impl Key {
 
     fn rsa(pkcs8: &[u8]) -> Key {
         let secret = rsa::RsaPrivateKey::from_pkcs8_der(pkcs8).expect("the pool holds valid keys");
-        let spki = secret
-            .to_public_key()
-            .to_public_key_der()
-            .expect("public key encodes");
+        let spki = secret.to_public_key().to_public_key_der().expect("public key encodes");
         Key::new(Secret::Rsa(Box::new(secret)), spki.as_bytes(), pkcs8)
     }
 
     fn new(secret: Secret, spki: &[u8], pkcs8: &[u8]) -> Key {
-        Key(Arc::new(Pair {
-            secret,
-            spki: spki.to_vec(),
-            pkcs8: pkcs8.to_vec(),
-        }))
+        Key(Arc::new(Pair { secret, spki: spki.to_vec(), pkcs8: pkcs8.to_vec() }))
     }
 }
 
@@ -249,10 +232,7 @@ impl fmt::Debug for Key {
 }
 
 fn sign_pkcs1(secret: &rsa::RsaPrivateKey, digest_info: &[u8], digest: &[u8]) -> Vec<u8> {
-    let scheme = Pkcs1v15Sign {
-        hash_len: Some(digest.len()),
-        prefix: digest_info.into(),
-    };
+    let scheme = Pkcs1v15Sign { hash_len: Some(digest.len()), prefix: digest_info.into() };
     secret.sign(scheme, digest).expect("the key is long enough")
 }
 
@@ -274,13 +254,7 @@ pub(crate) fn expand(purpose: &str, seed: &[u8], length: usize) -> Vec<u8> {
 /// The first candidate, counted up from the seed, that is a key.
 fn first_valid<K>(seed: &str, length: usize, parse: impl Fn(&[u8]) -> Option<K>) -> K {
     (0_u32..)
-        .map(|attempt| {
-            expand(
-                &format!("uptls-testkit key {attempt}"),
-                seed.as_bytes(),
-                length,
-            )
-        })
+        .map(|attempt| expand(&format!("uptls-testkit key {attempt}"), seed.as_bytes(), length))
         .find_map(|candidate| parse(&candidate))
         .expect("nearly every candidate is a key")
 }
@@ -292,10 +266,10 @@ const SHA1_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.11
 const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 
 /// What stands before the digest in EMSA-PKCS1-v1_5 (RFC 8017, 9.2, note 1).
-const DIGEST_INFO_SHA1: &[u8] = &[
-    0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14,
-];
-const DIGEST_INFO_SHA256: &[u8] = &[
-    0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05,
-    0x00, 0x04, 0x20,
-];
+const DIGEST_INFO_SHA1: &[u8] =
+    &[0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14];
+const DIGEST_INFO_SHA256: &[u8] =
+    &[0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20];
+
+/// Beyond this many iterations a key derivation is only claimed.
+const CLAIMED_ITERATIONS: u32 = 1_000_000;

@@ -13,11 +13,7 @@
 //! ```
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
-#![allow(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "test code: a broken fixture must stop the test at once"
-)]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "test code: a broken fixture must stop the test at once")]
 #![allow(
     clippy::exhaustive_enums,
     clippy::exhaustive_structs,
@@ -53,6 +49,6 @@ pub use pki::Pki;
 pub use san::San;
 pub use server::{RESPONSE_BODY, Server};
 pub use template::{
-    ANY, BasicConstraints, CLIENT_AUTH, EMAIL, KeyUsage, NameConstraints, NameEncoding,
-    RawExtension, SERVER_AUTH, Template, Version,
+    ANY, BasicConstraints, CLIENT_AUTH, EMAIL, KeyUsage, NameConstraints, NameEncoding, RawExtension, SERVER_AUTH,
+    Template, Version,
 };

@@ -24,9 +24,7 @@ impl Listener {
     /// Listens on a free port of 127.0.0.1 and hands every connection to `serve`, each on a thread of its own.
     pub(crate) fn start(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Listener {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let address = listener
-            .local_addr()
-            .expect("a bound socket has an address");
+        let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared::default());
         let (seen, serve) = (shared.clone(), Arc::new(serve));
         let accepting = thread::spawn(move || {
@@ -37,21 +35,13 @@ impl Listener {
                 seen.accepted.fetch_add(1, Ordering::SeqCst);
                 let serve = serve.clone();
                 thread::spawn(move || {
-                    stream
-                        .set_read_timeout(Some(PATIENCE))
-                        .expect("a positive timeout");
-                    stream
-                        .set_write_timeout(Some(PATIENCE))
-                        .expect("a positive timeout");
+                    stream.set_read_timeout(Some(PATIENCE)).expect("a positive timeout");
+                    stream.set_write_timeout(Some(PATIENCE)).expect("a positive timeout");
                     serve(stream);
                 });
             }
         });
-        Listener {
-            address,
-            shared,
-            accepting: Some(accepting),
-        }
+        Listener { address, shared, accepting: Some(accepting) }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -6,9 +6,7 @@ use crate::weak::signing_key;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{
-    NoServerSessionStorage, ProducesTickets, ServerSessionMemoryCache, WebPkiClientVerifier,
-};
+use rustls::server::{NoServerSessionStorage, ProducesTickets, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::version::{TLS12, TLS13};
@@ -44,10 +42,7 @@ impl ServerOptions {
     pub fn new(chain: &[&Certificate]) -> ServerOptions {
         let leaf = chain.first().expect("a chain has a leaf");
         ServerOptions {
-            chain: chain
-                .iter()
-                .map(|certificate| certificate.der().to_vec())
-                .collect(),
+            chain: chain.iter().map(|certificate| certificate.der().to_vec()).collect(),
             key: leaf.key().pkcs8_der(),
             versions: Versions::Both,
             alpn: Vec::new(),
@@ -61,10 +56,7 @@ impl ServerOptions {
     /// The same, demanding a client certificate from one of these roots.
     pub fn with_client_roots(self, roots: &[&Certificate]) -> ServerOptions {
         let roots = roots.iter().map(|root| root.der().to_vec()).collect();
-        ServerOptions {
-            client_roots: Some(roots),
-            ..self
-        }
+        ServerOptions { client_roots: Some(roots), ..self }
     }
 
     /// The configuration of `rustls`. Configurations over the same [`Sessions`] resume the sessions of each other.
@@ -74,12 +66,7 @@ impl ServerOptions {
             Versions::Tls12 => &[&TLS12],
             Versions::Tls13 => &[&TLS13],
         };
-        let chain = self
-            .chain
-            .iter()
-            .cloned()
-            .map(CertificateDer::from)
-            .collect();
+        let chain = self.chain.iter().cloned().map(CertificateDer::from).collect();
         let certified = CertifiedKey::new(chain, signing_key(&self.key));
         let mut config = ServerConfig::builder_with_details(provider(), clock(self.time))
             .with_protocol_versions(versions)
@@ -103,9 +90,7 @@ impl ServerOptions {
         };
         let mut roots = RootCertStore::empty();
         for der in ders {
-            roots
-                .add(CertificateDer::from(der.as_slice()))
-                .expect("a valid client root");
+            roots.add(CertificateDer::from(der.as_slice())).expect("a valid client root");
         }
         let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
         let builder = match self.client_auth_optional {
@@ -138,10 +123,7 @@ impl Sessions {
     /// An empty memory with fresh ticket keys.
     pub fn new() -> Sessions {
         let ticketer = aws_lc_rs::Ticketer::new().expect("randomness is available");
-        Sessions {
-            storage: ServerSessionMemoryCache::new(1024),
-            ticketer,
-        }
+        Sessions { storage: ServerSessionMemoryCache::new(1024), ticketer }
     }
 }
 
@@ -202,7 +184,5 @@ fn clock(time: Option<i64>) -> Arc<dyn TimeProvider> {
         return Arc::new(DefaultTimeProvider);
     };
     let seconds = u64::try_from(seconds).expect("not before 1970");
-    Arc::new(Fixed(UnixTime::since_unix_epoch(Duration::from_secs(
-        seconds,
-    ))))
+    Arc::new(Fixed(UnixTime::since_unix_epoch(Duration::from_secs(seconds))))
 }

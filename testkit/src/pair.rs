@@ -15,13 +15,9 @@ pub struct MemoryServer {
 impl MemoryServer {
     /// A connection that waits for a client; see [`ServerOptions::config`].
     pub fn new(config: &Arc<ServerConfig>) -> MemoryServer {
-        let mut connection =
-            ServerConnection::new(config.clone()).expect("the configuration is valid");
+        let mut connection = ServerConnection::new(config.clone()).expect("the configuration is valid");
         connection.set_buffer_limit(None);
-        MemoryServer {
-            connection,
-            plaintext: Vec::new(),
-        }
+        MemoryServer { connection, plaintext: Vec::new() }
     }
 
     /// A connection with a session memory of its own.
@@ -35,16 +31,10 @@ impl MemoryServer {
     /// Whatever `rustls` says of these bytes.
     pub fn feed(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         while !bytes.is_empty() {
-            let taken = self
-                .connection
-                .read_tls(&mut bytes)
-                .expect("memory does not fail");
+            let taken = self.connection.read_tls(&mut bytes).expect("memory does not fail");
             let state = self.connection.process_new_packets()?;
             let mut plaintext = vec![0; state.plaintext_bytes_to_read()];
-            self.connection
-                .reader()
-                .read_exact(&mut plaintext)
-                .expect("the bytes are there");
+            self.connection.reader().read_exact(&mut plaintext).expect("the bytes are there");
             self.plaintext.append(&mut plaintext);
             if taken == 0 {
                 break;
@@ -57,9 +47,7 @@ impl MemoryServer {
     pub fn drain(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         while self.connection.wants_write() {
-            self.connection
-                .write_tls(&mut bytes)
-                .expect("memory does not fail");
+            self.connection.write_tls(&mut bytes).expect("memory does not fail");
         }
         bytes
     }
@@ -71,10 +59,7 @@ impl MemoryServer {
 
     /// Sends plaintext to the client, with the next [`MemoryServer::drain`].
     pub fn write(&mut self, plaintext: &[u8]) {
-        self.connection
-            .writer()
-            .write_all(plaintext)
-            .expect("there is no limit");
+        self.connection.writer().write_all(plaintext).expect("there is no limit");
     }
 
     /// Ends the data properly: the next [`MemoryServer::drain`] has `close_notify`.
@@ -96,9 +81,7 @@ impl MemoryServer {
         loop {
             let mut to_server = Vec::new();
             while client.wants_write() {
-                client
-                    .write_tls(&mut to_server)
-                    .expect("memory does not fail");
+                client.write_tls(&mut to_server).expect("memory does not fail");
             }
             outcome = outcome.and(self.feed(&to_server));
             let to_client = self.drain();

@@ -19,15 +19,10 @@ pub struct Pki {
 impl Pki {
     /// The infrastructure of this seed.
     pub fn new(seed: &str) -> Pki {
-        let root =
-            Template::ca(&format!("{seed} root")).self_signed(&Key::p256(&format!("{seed} root")));
-        let intermediate = Template::ca(&format!("{seed} intermediate"))
-            .issued_by(&root, &Key::p256(&format!("{seed} intermediate")));
-        Pki {
-            root,
-            intermediate,
-            seed: seed.into(),
-        }
+        let root = Template::ca(&format!("{seed} root")).self_signed(&Key::p256(&format!("{seed} root")));
+        let intermediate =
+            Template::ca(&format!("{seed} intermediate")).issued_by(&root, &Key::p256(&format!("{seed} intermediate")));
+        Pki { root, intermediate, seed: seed.into() }
     }
 
     /// A server certificate with these names.
@@ -38,10 +33,7 @@ impl Pki {
     /// A client certificate with these names.
     pub fn client(&self, sans: &[San]) -> Certificate {
         let template = Template::leaf("client").with_sans(sans);
-        self.issue(&Template {
-            extended_key_usage: Some(vec![CLIENT_AUTH]),
-            ..template
-        })
+        self.issue(&Template { extended_key_usage: Some(vec![CLIENT_AUTH]), ..template })
     }
 
     /// A certificate from this template, issued by the intermediate, with a P-256 key of its own:

@@ -67,16 +67,11 @@ impl San {
     /// The DER of this name as a `GeneralName`.
     pub(crate) fn general_name(&self) -> Vec<u8> {
         match self {
-            San::DirectoryName(organization) => tlv(
-                0xa4,
-                &encode(&name(None, Some(organization), NameEncoding::Utf8)),
-            ),
+            San::DirectoryName(organization) => tlv(0xa4, &encode(&name(None, Some(organization), NameEncoding::Utf8))),
             San::Dns(name) => tlv(0x82, name.as_bytes()),
             San::Email(address) => tlv(0x81, address.as_bytes()),
             San::Ip(address) => tlv(0x87, &octets(*address)),
-            San::IpSubnet { address, prefix } => {
-                tlv(0x87, &[octets(*address), mask(*address, *prefix)].concat())
-            }
+            San::IpSubnet { address, prefix } => tlv(0x87, &[octets(*address), mask(*address, *prefix)].concat()),
             San::OtherName => {
                 let principal = Utf8StringRef::new("user@corp.example").expect("valid text");
                 let value = tlv(0xa0, &encode(&principal));
@@ -90,11 +85,7 @@ impl San {
     /// The DER of this name as a `GeneralSubtree`.
     pub(crate) fn subtree(&self) -> Vec<u8> {
         let base = match self {
-            San::Ip(address) => San::IpSubnet {
-                address: *address,
-                prefix: u8::MAX,
-            }
-            .general_name(),
+            San::Ip(address) => San::IpSubnet { address: *address, prefix: u8::MAX }.general_name(),
             other => other.general_name(),
         };
         tlv(0x30, &base)
@@ -102,20 +93,14 @@ impl San {
 }
 
 /// A distinguished name: organization first, then common name; empty when neither is given.
-pub(crate) fn name(
-    common_name: Option<&str>,
-    organization: Option<&str>,
-    encoding: NameEncoding,
-) -> Name {
+pub(crate) fn name(common_name: Option<&str>, organization: Option<&str>, encoding: NameEncoding) -> Name {
     let parts = [(ORGANIZATION, organization), (COMMON_NAME, common_name)];
     let mut sequence = RdnSequence::default();
     for (oid, text) in parts {
         let Some(text) = text else { continue };
         let value = directory_string(text, encoding);
         let mut relative = RelativeDistinguishedName::default();
-        relative
-            .insert(AttributeTypeAndValue { oid, value })
-            .expect("one attribute");
+        relative.insert(AttributeTypeAndValue { oid, value }).expect("one attribute");
         sequence.push(relative);
     }
     Name::hazmat_from_rdn_sequence(sequence)
@@ -149,5 +134,4 @@ fn mask(address: IpAddr, prefix: u8) -> Vec<u8> {
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
-const USER_PRINCIPAL_NAME: ObjectIdentifier =
-    ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.20.2.3");
+const USER_PRINCIPAL_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.20.2.3");

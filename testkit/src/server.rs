@@ -38,11 +38,7 @@ impl Server {
     /// New connections use these options. Session storage and ticket keys stay, so that a client *can* try to resume.
     pub fn set_options(&self, options: &ServerOptions) {
         let config = options.config(&self.state.sessions);
-        *self
-            .state
-            .config
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = config;
+        *self.state.config.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
 
     /// How many TCP connections were accepted.
@@ -62,9 +58,7 @@ impl Server {
 
     /// The completed handshakes, once there are this many. Panics after ten seconds.
     pub fn wait_for_handshakes(&self, count: usize) -> Vec<Seen> {
-        self.state
-            .wait(|log| log.handshakes.len() >= count)
-            .handshakes
+        self.state.wait(|log| log.handshakes.len() >= count).handshakes
     }
 
     /// The failed handshakes, once there are this many. Panics after ten seconds.
@@ -147,18 +141,12 @@ struct Log {
 
 impl State {
     fn serve(&self, stream: TcpStream) {
-        let config = self
-            .config
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner).clone();
         let outcome = serve(config, stream, Ending::CloseNotify, |seen| {
             self.log().handshakes.push(seen);
             self.changed.notify_all();
         });
-        let refused = outcome
-            .err()
-            .and_then(|error| error.downcast::<Error>().ok());
+        let refused = outcome.err().and_then(|error| error.downcast::<Error>().ok());
         if let Some(error) = refused {
             self.log().failures.push(error);
             self.changed.notify_all();
@@ -170,9 +158,7 @@ impl State {
     }
 
     fn wait(&self, enough: impl Fn(&Log) -> bool) -> Log {
-        let waiting = self
-            .changed
-            .wait_timeout_while(self.log(), PATIENCE, |log| !enough(log));
+        let waiting = self.changed.wait_timeout_while(self.log(), PATIENCE, |log| !enough(log));
         let (log, timeout) = waiting.unwrap_or_else(PoisonError::into_inner);
         assert!(!timeout.timed_out(), "the server saw only {:?}", *log);
         log.clone()

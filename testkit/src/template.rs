@@ -80,10 +80,7 @@ impl Template {
             not_after: NOW + 60 * DAY,
             sans: Vec::new(),
             san_critical: false,
-            basic_constraints: Some(BasicConstraints {
-                ca: false,
-                path_len: None,
-            }),
+            basic_constraints: Some(BasicConstraints { ca: false, path_len: None }),
             key_usage: Some(vec![KeyUsage::DigitalSignature]),
             extended_key_usage: Some(vec![SERVER_AUTH]),
             name_constraints: None,
@@ -102,10 +99,7 @@ impl Template {
         Template {
             not_before: NOW - YEAR,
             not_after: NOW + 9 * YEAR,
-            basic_constraints: Some(BasicConstraints {
-                ca: true,
-                path_len: None,
-            }),
+            basic_constraints: Some(BasicConstraints { ca: true, path_len: None }),
             key_usage: Some(vec![KeyUsage::KeyCertSign, KeyUsage::CrlSign]),
             extended_key_usage: None,
             ..Template::leaf(common_name)
@@ -114,28 +108,17 @@ impl Template {
 
     /// The same with these subject alternative names.
     pub fn with_sans(self, sans: &[San]) -> Template {
-        Template {
-            sans: sans.to_vec(),
-            ..self
-        }
+        Template { sans: sans.to_vec(), ..self }
     }
 
     /// The same with this validity in unix seconds.
     pub fn with_validity(self, not_before: i64, not_after: i64) -> Template {
-        Template {
-            not_before,
-            not_after,
-            ..self
-        }
+        Template { not_before, not_after, ..self }
     }
 
     /// The same with one more extension.
     pub fn with_extension(mut self, oid: &'static str, critical: bool, der: &[u8]) -> Template {
-        self.extra_extensions.push(RawExtension {
-            oid,
-            critical,
-            der: der.to_vec(),
-        });
+        self.extra_extensions.push(RawExtension { oid, critical, der: der.to_vec() });
         self
     }
 
@@ -153,20 +136,14 @@ impl Template {
         let spki = self.public_key(key);
         let (version, extensions) = match self.version {
             Version::V1 => (None, Vec::new()),
-            Version::V3 => (
-                Some(2),
-                extensions(self, &spki, &key_identifier(issuer_spki)),
-            ),
+            Version::V3 => (Some(2), extensions(self, &spki, &key_identifier(issuer_spki))),
         };
         let mut tbs = TbsCertificate {
             version,
             serial: integer(self.serial.as_deref().unwrap_or(&[0])),
             signature: signer.signature_algorithm(self.signature_hash),
             issuer: issuer.clone(),
-            validity: Validity {
-                not_before: time(self.not_before),
-                not_after: time(self.not_after),
-            },
+            validity: Validity { not_before: time(self.not_before), not_after: time(self.not_after) },
             subject: self.subject(),
             spki: any(&spki),
             extensions: Some(extensions).filter(|extensions| !extensions.is_empty()),
@@ -175,21 +152,11 @@ impl Template {
             tbs.serial = integer(&derived_serial(&encode(&tbs)));
         }
         let der = signer.signed(&encode(&tbs), self.signature_hash);
-        Certificate::new(
-            der,
-            key.clone(),
-            self.subject(),
-            spki,
-            tbs.serial.value().to_vec(),
-        )
+        Certificate::new(der, key.clone(), self.subject(), spki, tbs.serial.value().to_vec())
     }
 
     fn subject(&self) -> Name {
-        name(
-            self.common_name.as_deref(),
-            self.organization.as_deref(),
-            self.name_encoding,
-        )
+        name(self.common_name.as_deref(), self.organization.as_deref(), self.name_encoding)
     }
 
     fn public_key(&self, key: &Key) -> Vec<u8> {

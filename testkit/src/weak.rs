@@ -24,15 +24,9 @@ struct ShortRsaKey(Arc<RsaPrivateKey>);
 
 impl SigningKey for ShortRsaKey {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
-        let ours = [
-            SignatureScheme::RSA_PSS_SHA256,
-            SignatureScheme::RSA_PKCS1_SHA256,
-        ];
+        let ours = [SignatureScheme::RSA_PSS_SHA256, SignatureScheme::RSA_PKCS1_SHA256];
         let scheme = ours.into_iter().find(|scheme| offered.contains(scheme))?;
-        Some(Box::new(ShortRsaSigner {
-            key: self.0.clone(),
-            scheme,
-        }))
+        Some(Box::new(ShortRsaSigner { key: self.0.clone(), scheme }))
     }
 
     fn algorithm(&self) -> SignatureAlgorithm {
@@ -50,10 +44,7 @@ impl Signer for ShortRsaSigner {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         let digest = Sha256::digest(message);
         let signature = match self.scheme {
-            SignatureScheme::RSA_PSS_SHA256 => {
-                self.key
-                    .sign_with_rng(&mut OsRng, Pss::new::<Sha256>(), &digest)
-            }
+            SignatureScheme::RSA_PSS_SHA256 => self.key.sign_with_rng(&mut OsRng, Pss::new::<Sha256>(), &digest),
             _ => self.key.sign(Pkcs1v15Sign::new::<Sha256>(), &digest),
         };
         signature.map_err(|error| Error::General(error.to_string()))

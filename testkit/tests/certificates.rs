@@ -4,22 +4,16 @@
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use std::time::Duration;
 use uptls_testkit::{
-    BasicConstraints, Certificate, Key, KeyUsage, NOW, NameConstraints, NameEncoding, Pki, San,
-    SignatureHash, Template, Version, YEAR, chain_pem, trusted_certificate_pem,
+    BasicConstraints, Certificate, Key, KeyUsage, NOW, NameConstraints, NameEncoding, Pki, San, SignatureHash,
+    Template, Version, YEAR, chain_pem, trusted_certificate_pem,
 };
 use webpki::{EndEntityCert, KeyUsage as Purpose, anchor_from_trusted_cert};
 use x509_parser::prelude::{FromDer, ParsedExtension, X509Certificate, X509Version};
 
-fn verify(
-    leaf: &Certificate,
-    intermediates: &[&Certificate],
-    root: &Certificate,
-) -> Result<(), webpki::Error> {
+fn verify(leaf: &Certificate, intermediates: &[&Certificate], root: &Certificate) -> Result<(), webpki::Error> {
     let root = CertificateDer::from(root.der());
-    let intermediates: Vec<_> = intermediates
-        .iter()
-        .map(|certificate| CertificateDer::from(certificate.der()))
-        .collect();
+    let intermediates: Vec<_> =
+        intermediates.iter().map(|certificate| CertificateDer::from(certificate.der())).collect();
     let leaf = CertificateDer::from(leaf.der());
     EndEntityCert::try_from(&leaf)?
         .verify_for_usage(
@@ -90,26 +84,15 @@ fn the_same_seed_gives_the_same_bytes() {
         assert_eq!(first.spki_der(), second.spki_der());
         let minted = everything().self_signed(first);
         assert_eq!(minted.der(), everything().self_signed(&second).der());
-        assert_eq!(
-            first.encrypted_pkcs8_pem("x", 10),
-            second.encrypted_pkcs8_pem("x", 10)
-        );
+        assert_eq!(first.encrypted_pkcs8_pem("x", 10), second.encrypted_pkcs8_pem("x", 10));
     }
     assert_ne!(Key::p256("a"), Key::p256("b"));
 }
 
 #[test]
 fn bytes_do_not_change_between_versions_of_the_testkit() {
-    let hex = |bytes: [u8; 32]| {
-        bytes
-            .iter()
-            .map(|octet| format!("{octet:02x}"))
-            .collect::<String>()
-    };
-    let found: Vec<String> = keys()
-        .iter()
-        .map(|key| hex(everything().self_signed(key).sha256()))
-        .collect();
+    let hex = |bytes: [u8; 32]| bytes.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+    let found: Vec<String> = keys().iter().map(|key| hex(everything().self_signed(key).sha256())).collect();
     assert_eq!(found, PINNED);
 }
 
@@ -118,9 +101,7 @@ fn an_ordinary_chain_verifies_with_every_kind_of_key() {
     for key in keys().iter().filter(|key| **key != Key::rsa1024()) {
         let root = Template::ca("root").self_signed(key);
         let intermediate = Template::ca("intermediate").issued_by(&root, key);
-        let leaf = Template::leaf("leaf")
-            .with_sans(&[San::dns("a.example")])
-            .issued_by(&intermediate, key);
+        let leaf = Template::leaf("leaf").with_sans(&[San::dns("a.example")]).issued_by(&intermediate, key);
         verify(&leaf, &[&intermediate], &root).unwrap();
         assert!(verify(&leaf.with_tampered_signature(), &[&intermediate], &root).is_err());
         assert!(verify(&leaf, &[], &root).is_err());
@@ -134,10 +115,7 @@ fn the_small_pki_verifies_and_names_its_leaf() {
     verify(&leaf, &[&pki.intermediate], &pki.root).unwrap();
     let der = CertificateDer::from(leaf.der());
     let name = ServerName::try_from("a.example").unwrap();
-    EndEntityCert::try_from(&der)
-        .unwrap()
-        .verify_is_valid_for_subject_name(&name)
-        .unwrap();
+    EndEntityCert::try_from(&der).unwrap().verify_is_valid_for_subject_name(&name).unwrap();
     assert_ne!(leaf.key(), pki.leaf(&[San::dns("b.example")]).key());
     assert_ne!(leaf.serial(), pki.leaf(&[San::dns("b.example")]).serial());
     assert!(verify(&pki.client(&[]), &[&pki.intermediate], &pki.root).is_err());
@@ -151,23 +129,11 @@ fn every_extension_is_understood_by_a_foreign_parser() {
     assert_eq!(parsed.subject_pki.raw, certificate.spki_der());
     assert_eq!(parsed.raw_serial(), certificate.serial());
     assert_eq!(parsed.extensions().len(), 9);
-    assert_eq!(
-        parsed
-            .subject_alternative_name()
-            .unwrap()
-            .unwrap()
-            .value
-            .general_names
-            .len(),
-        7
-    );
+    assert_eq!(parsed.subject_alternative_name().unwrap().unwrap().value.general_names.len(), 7);
     assert!(parsed.basic_constraints().unwrap().unwrap().value.ca);
     assert!(parsed.key_usage().unwrap().unwrap().value.crl_sign());
     let constraints = parsed.name_constraints().unwrap().unwrap();
-    assert_eq!(
-        constraints.value.permitted_subtrees.as_ref().unwrap().len(),
-        4
-    );
+    assert_eq!(constraints.value.permitted_subtrees.as_ref().unwrap().len(), 4);
     let understood = parsed.extensions().iter().filter(|extension| {
         !matches!(
             extension.parsed_extension(),
@@ -179,10 +145,7 @@ fn every_extension_is_understood_by_a_foreign_parser() {
 
 #[test]
 fn a_version_1_certificate_has_no_extensions() {
-    let template = Template {
-        version: Version::V1,
-        ..Template::ca("old")
-    };
+    let template = Template { version: Version::V1, ..Template::ca("old") };
     let certificate = template.self_signed(&Key::p256("a"));
     let parsed = parse(&certificate);
     assert_eq!(parsed.version(), X509Version::V1);
@@ -196,16 +159,10 @@ fn odd_certificates_can_be_written() {
         common_name: None,
         serial: Some(vec![0xff]),
         not_after: NOW + 100 * YEAR,
-        basic_constraints: Some(BasicConstraints {
-            ca: true,
-            path_len: Some(0),
-        }),
+        basic_constraints: Some(BasicConstraints { ca: true, path_len: Some(0) }),
         key_usage: Some(vec![KeyUsage::KeyAgreement, KeyUsage::DataEncipherment]),
         extended_key_usage: Some(vec![]),
-        sans: vec![San::RawTag {
-            tag: 0x82,
-            bytes: vec![0xff, 0x00],
-        }],
+        sans: vec![San::RawTag { tag: 0x82, bytes: vec![0xff, 0x00] }],
         spki_override: Some(Key::rsa1024().spki_der()),
         ..Template::leaf("odd")
     };
@@ -215,45 +172,25 @@ fn odd_certificates_can_be_written() {
     assert_eq!(parsed.raw_serial(), [0xff]);
     assert_eq!(parsed.subject_pki.raw, Key::rsa1024().spki_der());
     assert_eq!(parsed.validity().not_after.timestamp(), NOW + 100 * YEAR);
-    assert_eq!(
-        parsed
-            .basic_constraints()
-            .unwrap()
-            .unwrap()
-            .value
-            .path_len_constraint,
-        Some(0)
-    );
+    assert_eq!(parsed.basic_constraints().unwrap().unwrap().value.path_len_constraint, Some(0));
 }
 
 #[test]
 fn a_subject_can_be_written_in_another_string_type() {
     let utf8 = Template::ca("root").self_signed(&Key::p256("a"));
-    let printable = Template {
-        name_encoding: NameEncoding::Printable,
-        ..Template::ca("root")
-    };
+    let printable = Template { name_encoding: NameEncoding::Printable, ..Template::ca("root") };
     let printable = printable.self_signed(&Key::p256("a"));
     assert_ne!(utf8.subject_der(), printable.subject_der());
-    assert_eq!(
-        parse(&utf8).subject().to_string(),
-        parse(&printable).subject().to_string()
-    );
+    assert_eq!(parse(&utf8).subject().to_string(), parse(&printable).subject().to_string());
 }
 
 #[test]
 fn sha1_signatures_are_rejected_as_such() {
     let key = Key::rsa2048(0);
     let root = Template::ca("root").self_signed(&key);
-    let leaf = Template {
-        signature_hash: SignatureHash::Sha1,
-        ..Template::leaf("leaf")
-    };
+    let leaf = Template { signature_hash: SignatureHash::Sha1, ..Template::leaf("leaf") };
     let leaf = leaf.issued_by(&root, &Key::p256("a"));
-    assert_eq!(
-        parse(&leaf).signature_algorithm.algorithm.to_id_string(),
-        "1.2.840.113549.1.1.5"
-    );
+    assert_eq!(parse(&leaf).signature_algorithm.algorithm.to_id_string(), "1.2.840.113549.1.1.5");
     assert!(verify(&leaf, &[], &root).is_err());
 }
 
@@ -266,11 +203,7 @@ fn keys_are_read_back_by_the_provider() {
         let signer = provider.key_provider.load_private_key(read).unwrap();
         assert_eq!(signer.public_key().unwrap().as_ref(), key.spki_der());
     }
-    for text in [
-        Key::p256("a").sec1_pem(),
-        Key::p384("a").sec1_pem(),
-        Key::rsa2048(0).pkcs1_pem(),
-    ] {
+    for text in [Key::p256("a").sec1_pem(), Key::p384("a").sec1_pem(), Key::rsa2048(0).pkcs1_pem()] {
         let read = PrivateKeyDer::from_pem_slice(text.as_bytes()).unwrap();
         provider.key_provider.load_private_key(read).unwrap();
     }
@@ -288,9 +221,7 @@ fn encrypted_keys_open_with_their_passphrase() {
         assert!(info.decrypt("wrong").is_err());
     }
     let legacy = Key::rsa2048(0).legacy_encrypted_pem();
-    assert!(
-        legacy.starts_with("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: ")
-    );
+    assert!(legacy.starts_with("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: "));
 }
 
 #[test]
@@ -298,9 +229,7 @@ fn pem_has_the_asked_labels() {
     let pki = Pki::new("test");
     let chain = chain_pem(&[&pki.intermediate, &pki.root]);
     assert_eq!(chain, pki.intermediate.pem() + &pki.root.pem());
-    assert!(
-        trusted_certificate_pem(&pki.root).starts_with("-----BEGIN TRUSTED CERTIFICATE-----\n")
-    );
+    assert!(trusted_certificate_pem(&pki.root).starts_with("-----BEGIN TRUSTED CERTIFICATE-----\n"));
 }
 
 /// SHA-256 of the certificate that says everything, for every kind of key.

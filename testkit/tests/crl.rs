@@ -3,12 +3,10 @@
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::time::Duration;
-use uptls_testkit::{
-    Certificate, CrlTemplate, DAY, Key, NOW, Pki, San, SignatureHash, Template, crl_pem,
-};
+use uptls_testkit::{Certificate, CrlTemplate, DAY, Key, NOW, Pki, San, SignatureHash, Template, crl_pem};
 use webpki::{
-    BorrowedCertRevocationList, CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage,
-    RevocationCheckDepth, RevocationOptionsBuilder, anchor_from_trusted_cert,
+    BorrowedCertRevocationList, CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth,
+    RevocationOptionsBuilder, anchor_from_trusted_cert,
 };
 
 fn verify(pki: &Pki, leaf: &Certificate, crl: &[u8]) -> Result<(), webpki::Error> {
@@ -37,35 +35,21 @@ fn verify(pki: &Pki, leaf: &Certificate, crl: &[u8]) -> Result<(), webpki::Error
 #[test]
 fn a_list_revokes_what_it_names_and_nothing_else() {
     let pki = Pki::new("crl");
-    let (good, bad) = (
-        pki.leaf(&[San::dns("good.example")]),
-        pki.leaf(&[San::dns("bad.example")]),
-    );
+    let (good, bad) = (pki.leaf(&[San::dns("good.example")]), pki.leaf(&[San::dns("bad.example")]));
     let crl = CrlTemplate::new(&[&bad]).issued_by(&pki.intermediate);
     assert_eq!(crl, CrlTemplate::new(&[&bad]).issued_by(&pki.intermediate));
     assert_eq!(verify(&pki, &bad, &crl), Err(webpki::Error::CertRevoked));
     verify(&pki, &good, &crl).unwrap();
-    verify(
-        &pki,
-        &bad,
-        &CrlTemplate::new(&[]).issued_by(&pki.intermediate),
-    )
-    .unwrap();
+    verify(&pki, &bad, &CrlTemplate::new(&[]).issued_by(&pki.intermediate)).unwrap();
     assert!(crl_pem(&crl).starts_with("-----BEGIN X509 CRL-----\n"));
 }
 
 #[test]
 fn a_list_can_be_out_of_date() {
     let pki = Pki::new("crl");
-    let old = CrlTemplate {
-        next_update: Some(NOW - DAY),
-        ..CrlTemplate::new(&[])
-    };
+    let old = CrlTemplate { next_update: Some(NOW - DAY), ..CrlTemplate::new(&[]) };
     let outcome = verify(&pki, &pki.leaf(&[]), &old.issued_by(&pki.intermediate));
-    assert!(
-        matches!(outcome, Err(webpki::Error::CrlExpired { .. })),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Err(webpki::Error::CrlExpired { .. })), "{outcome:?}");
 }
 
 #[test]
@@ -85,9 +69,6 @@ fn a_list_for_one_distribution_point_covers_only_its_certificates() {
 #[test]
 fn a_list_can_be_signed_with_sha1() {
     let issuer = Template::ca("old").self_signed(&Key::rsa2048(0));
-    let crl = CrlTemplate {
-        signature_hash: SignatureHash::Sha1,
-        ..CrlTemplate::new(&[])
-    };
+    let crl = CrlTemplate { signature_hash: SignatureHash::Sha1, ..CrlTemplate::new(&[]) };
     BorrowedCertRevocationList::from_der(&crl.issued_by(&issuer)).unwrap();
 }

@@ -11,8 +11,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 use uptls_testkit::{
-    Certificate, HostileServer, Key, MemoryServer, Misbehaviour, NOW, Pki, ProtocolVersion,
-    RESPONSE_BODY, San, Server, ServerOptions, Sessions, Template, Versions,
+    Certificate, HostileServer, Key, MemoryServer, Misbehaviour, NOW, Pki, ProtocolVersion, RESPONSE_BODY, San, Server,
+    ServerOptions, Sessions, Template, Versions,
 };
 
 const NAME: &str = "backend.example";
@@ -22,17 +22,11 @@ struct Fixed;
 
 impl TimeProvider for Fixed {
     fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(
-            NOW.try_into().unwrap(),
-        )))
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(NOW.try_into().unwrap())))
     }
 }
 
-fn client(
-    versions: Versions,
-    root: &Certificate,
-    identity: Option<&Certificate>,
-) -> Arc<ClientConfig> {
+fn client(versions: Versions, root: &Certificate, identity: Option<&Certificate>) -> Arc<ClientConfig> {
     let versions: &[_] = match versions {
         Versions::Both => &[&TLS12, &TLS13],
         Versions::Tls12 => &[&TLS12],
@@ -96,10 +90,7 @@ fn sessions_do_not_resume_without_tickets() {
     let leaf = pki.leaf(&[San::dns(NAME)]);
     for versions in [Versions::Tls12, Versions::Tls13] {
         let client = client(versions, &pki.root, None);
-        let config = ServerOptions {
-            tickets: false,
-            ..options(&pki, &leaf)
-        };
+        let config = ServerOptions { tickets: false, ..options(&pki, &leaf) };
         let config = config.config(&Sessions::new());
         for _ in 0..2 {
             let (mut client, mut server) = (connect(&client), MemoryServer::new(&config));
@@ -137,24 +128,15 @@ fn errors_come_out_of_the_conversation() {
     let mut client = connect(&client(Versions::Both, &other.root, None));
     let mut server = MemoryServer::with_options(&options(&pki, &leaf));
     let outcome = server.converse(&mut client);
-    assert!(
-        matches!(outcome, Err(Error::InvalidCertificate(_))),
-        "{outcome:?}"
-    );
-    assert!(matches!(
-        server.feed(&[0; 64]),
-        Err(Error::AlertReceived(_))
-    ));
+    assert!(matches!(outcome, Err(Error::InvalidCertificate(_))), "{outcome:?}");
+    assert!(matches!(server.feed(&[0; 64]), Err(Error::AlertReceived(_))));
 }
 
 #[test]
 fn the_server_answers_and_remembers() {
     let pki = Pki::new("servers");
     let leaf = pki.leaf(&[San::dns(NAME)]);
-    let server = Server::start(&ServerOptions {
-        alpn: vec![b"http/1.1"],
-        ..options(&pki, &leaf)
-    });
+    let server = Server::start(&ServerOptions { alpn: vec![b"http/1.1"], ..options(&pki, &leaf) });
     let mut config = client(Versions::Both, &pki.root, None);
     Arc::get_mut(&mut config).unwrap().alpn_protocols = vec![b"http/1.1".to_vec()];
     for resumed in [false, true] {
@@ -179,10 +161,7 @@ fn a_session_outlives_the_certificate_of_the_server() {
         assert!(server.handshakes()[1].resumed);
         fetch(&client(versions, &pki.root, None), server.addr()).unwrap_err();
         let failures = server.wait_for_failures(1);
-        assert!(
-            matches!(failures[0], Error::AlertReceived(_)),
-            "{failures:?}"
-        );
+        assert!(matches!(failures[0], Error::AlertReceived(_)), "{failures:?}");
     }
 }
 
@@ -190,21 +169,14 @@ fn a_session_outlives_the_certificate_of_the_server() {
 fn a_client_certificate_is_demanded_or_only_asked_for() {
     let pki = Pki::new("servers");
     let identity = pki.client(&[San::uri("spiffe://td.example/client")]);
-    let strict =
-        options(&pki, &pki.leaf(&[San::dns(NAME)])).with_client_roots(&[&pki.intermediate]);
-    let lax = ServerOptions {
-        client_auth_optional: true,
-        ..strict.clone()
-    };
+    let strict = options(&pki, &pki.leaf(&[San::dns(NAME)])).with_client_roots(&[&pki.intermediate]);
+    let lax = ServerOptions { client_auth_optional: true, ..strict.clone() };
     for versions in [Versions::Tls12, Versions::Tls13] {
         let anonymous = client(versions, &pki.root, None);
         let named = client(versions, &pki.root, Some(&identity));
         let server = Server::start(&strict);
         fetch(&anonymous, server.addr()).unwrap_err();
-        assert_eq!(
-            server.wait_for_failures(1),
-            [Error::NoCertificatesPresented]
-        );
+        assert_eq!(server.wait_for_failures(1), [Error::NoCertificatesPresented]);
         for _ in 0..2 {
             fetch(&named, server.addr()).unwrap();
             let seen = server.handshakes().pop().unwrap();
@@ -220,13 +192,8 @@ fn a_client_certificate_is_demanded_or_only_asked_for() {
 fn a_server_can_present_what_no_honest_one_would() {
     let pki = Pki::new("servers");
     let sans = [San::dns(NAME)];
-    let short = Template::leaf("short")
-        .with_sans(&sans)
-        .issued_by(&pki.intermediate, &Key::rsa1024());
-    let stolen = ServerOptions {
-        key: Key::p256("x").pkcs8_der(),
-        ..options(&pki, &pki.leaf(&sans))
-    };
+    let short = Template::leaf("short").with_sans(&sans).issued_by(&pki.intermediate, &Key::rsa1024());
+    let stolen = ServerOptions { key: Key::p256("x").pkcs8_der(), ..options(&pki, &pki.leaf(&sans)) };
     for (versions, options) in [
         (Versions::Tls12, options(&pki, &short)),
         (Versions::Tls13, options(&pki, &short)),
@@ -251,35 +218,21 @@ fn hostile_servers_misbehave_as_announced() {
         error.kind()
     };
     assert_eq!(outcome(Misbehaviour::CloseAtOnce), ErrorKind::UnexpectedEof);
-    assert_eq!(
-        outcome(Misbehaviour::CloseAfterClientHello),
-        ErrorKind::UnexpectedEof
-    );
-    assert_eq!(
-        outcome(Misbehaviour::ResetAfterClientHello),
-        ErrorKind::ConnectionReset
-    );
+    assert_eq!(outcome(Misbehaviour::CloseAfterClientHello), ErrorKind::UnexpectedEof);
+    assert_eq!(outcome(Misbehaviour::ResetAfterClientHello), ErrorKind::ConnectionReset);
     assert_eq!(outcome(Misbehaviour::Garbage), ErrorKind::InvalidData);
     assert_eq!(outcome(Misbehaviour::PlainHttp), ErrorKind::InvalidData);
     assert_eq!(outcome(Misbehaviour::SshBanner), ErrorKind::InvalidData);
     let options = Box::new(options(&pki, &pki.leaf(&[San::dns(NAME)])));
-    assert_eq!(
-        outcome(Misbehaviour::TruncatesAfterResponse(options)),
-        ErrorKind::UnexpectedEof
-    );
+    assert_eq!(outcome(Misbehaviour::TruncatesAfterResponse(options)), ErrorKind::UnexpectedEof);
 }
 
 #[test]
 fn a_silent_server_accepts_and_says_nothing() {
     let server = HostileServer::start(Misbehaviour::Silent);
     let mut stream = TcpStream::connect(server.addr()).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_millis(200)))
-        .unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     stream.write_all(b"hello").unwrap();
     let error = stream.read(&mut [0]).unwrap_err();
-    assert!(
-        matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
-        "{error:?}"
-    );
+    assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error:?}");
 }

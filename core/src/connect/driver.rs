@@ -379,9 +379,9 @@ pub(super) enum Failure {
 fn check_identity(prepared: &Prepared, now: i64) -> Result<(), Error> {
     let policy = prepared.policy();
     let (Some(identity), Some(spec)) = (prepared.identity(), policy.identity()) else { return Ok(()) };
-    identity.check_validity(&spec.certificate.source(), now).map_err(|error| {
-        Problems::new(policy.name().map(str::to_owned), Problem::Material(error), Vec::new()).into()
-    })
+    identity
+        .check_validity(&spec.certificate.source(), now)
+        .map_err(|error| Problems::new(policy.name().map(str::to_owned), Problem::Material(error), Vec::new()).into())
 }
 
 /// The shared configuration with a session store of this connection's own; verifier and resolver stay the same `Arc`s,

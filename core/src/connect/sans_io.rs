@@ -12,10 +12,10 @@ use core::time::Duration;
 use std::io::{self, Read};
 use std::time::Instant;
 
+use super::ConnectOptions;
 use super::driver::{Driver, End, Failure, Intake};
 use super::evidence::Evidence;
 use super::failure::Answered;
-use super::ConnectOptions;
 use crate::error::{ConnectError, Error};
 use crate::name::BackendHost;
 use crate::rotate::Connector;

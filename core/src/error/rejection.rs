@@ -234,11 +234,9 @@ impl Rejection {
                 "re-issue it with the subjectAltName {wanted}; its CN {} alone identifies nobody",
                 printable(name)
             ),
-            RejectionKind::SanTypeMismatch { presented, wanted } => format!(
-                "re-issue it with {}, or ask for {} in the policy",
-                printable(wanted),
-                printable(presented)
-            ),
+            RejectionKind::SanTypeMismatch { presented, wanted } => {
+                format!("re-issue it with {}, or ask for {} in the policy", printable(wanted), printable(presented))
+            }
             RejectionKind::IssuerKeyChanged { issuer, trusted_sha256, wanted_key_id } => format!(
                 "the CA {} was rotated: add its new certificate{} beside {trusted_sha256}",
                 printable(issuer),
@@ -258,11 +256,9 @@ impl Rejection {
             RejectionKind::Expired { not_after, .. } => {
                 format!("renew it on the upstream: it ended at {not_after} and it is {}", self.at)
             }
-            RejectionKind::IssuerExpired { not_after, subject } => format!(
-                "replace {} in the bundle: it ended at {not_after} and it is {}",
-                printable(subject),
-                self.at
-            ),
+            RejectionKind::IssuerExpired { not_after, subject } => {
+                format!("replace {} in the bundle: it ended at {not_after} and it is {}", printable(subject), self.at)
+            }
             RejectionKind::NotYetValid { not_before, .. } => {
                 format!("check the clock of both sides: it begins at {not_before} and here it is {}", self.at)
             }
@@ -330,11 +326,17 @@ impl fmt::Display for RejectionKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let p = printable;
         match self {
-            Self::AlgorithmUnsupported { algorithm } => write!(f, "the signature algorithm {} is not accepted", p(algorithm)),
+            Self::AlgorithmUnsupported { algorithm } => {
+                write!(f, "the signature algorithm {} is not accepted", p(algorithm))
+            }
             Self::BadSignature { subject } => write!(f, "the signature of {} does not verify", p(subject)),
             Self::BudgetExceeded { limit } => write!(f, "the chain exceeds {}", p(limit)),
-            Self::CaAsLeaf { subject } => write!(f, "{} is a CA certificate and was presented as the peer's own", p(subject)),
-            Self::CriticalExtension { extension } => write!(f, "the critical extension {} is not understood", p(extension)),
+            Self::CaAsLeaf { subject } => {
+                write!(f, "{} is a CA certificate and was presented as the peer's own", p(subject))
+            }
+            Self::CriticalExtension { extension } => {
+                write!(f, "the critical extension {} is not understood", p(extension))
+            }
             Self::CrlExpired { next_update } => write!(f, "the revocation list ended at {next_update}"),
             Self::CrlUntrusted { reason } => write!(f, "the revocation list cannot be trusted: {}", p(reason)),
             Self::Distrusted => f.write_str("the chain holds a key that is distrusted by name"),
@@ -348,7 +350,9 @@ impl fmt::Display for RejectionKind {
             Self::IssuerNotCa { subject } => write!(f, "{} may not issue certificates", p(subject)),
             Self::KeyUsage { presented } => write!(f, "the key usage is {} and lacks digitalSignature", p(presented)),
             Self::KeyTooWeak { key, subject } => write!(f, "the key of {} is {}", p(subject), p(key)),
-            Self::Malformed { index, reason } => write!(f, "certificate {index} of the chain is malformed: {}", p(reason)),
+            Self::Malformed { index, reason } => {
+                write!(f, "certificate {index} of the chain is malformed: {}", p(reason))
+            }
             Self::MissingIntermediate { issuer } => {
                 write!(f, "the peer did not send the intermediate certificate {}", p(issuer))
             }

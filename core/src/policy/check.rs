@@ -186,7 +186,11 @@ impl Checker {
             (None, None, None, Some(uri)) => ("uri", uri, UriName::parse(uri).map(SanMatcher::Uri)),
             _ => {
                 let count = [dns, ip, spiffe_trust_domain, uri].into_iter().flatten().count();
-                self.invalid(path, format!("an entry with {count} names"), "exactly one of dns, uri, ip, spiffeTrustDomain");
+                self.invalid(
+                    path,
+                    format!("an entry with {count} names"),
+                    "exactly one of dns, uri, ip, spiffeTrustDomain",
+                );
                 return None;
             }
         };
@@ -346,7 +350,9 @@ impl Checker {
             }
         };
         match &peer {
-            PeerDanger::AnyCertificate { reason } => self.reason("spec.danger.acceptAnyCertificate", reason, permission),
+            PeerDanger::AnyCertificate { reason } => {
+                self.reason("spec.danger.acceptAnyCertificate", reason, permission)
+            }
             PeerDanger::AnyName { reason } => self.reason("spec.danger.acceptAnyName", reason, permission),
             PeerDanger::None => {}
         }
@@ -422,7 +428,8 @@ impl Checker {
                 Some(digest) if digests.contains(&digest) => {}
                 Some(digest) => digests.push(digest),
                 None => {
-                    let form = if path.ends_with("Certificates") { "64 hexadecimal digits" } else { "44 base64 characters" };
+                    let form =
+                        if path.ends_with("Certificates") { "64 hexadecimal digits" } else { "44 base64 characters" };
                     self.invalid(format!("{path}[{index}]"), text, format!("a SHA-256 in {form}"));
                 }
             }

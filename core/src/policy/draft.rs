@@ -1,6 +1,7 @@
 //! A policy as it was written: strings, with the origin of every field. Nothing here is checked yet.
 //!
 //! The shape is that of `spec` in the native document (`apiVersion: uptls/v1`), and what builders, C and Python fill.
+#![allow(clippy::exhaustive_structs, reason = "drafts are written as literals, with ..Default::default()")]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -131,7 +132,11 @@ impl<'de> Deserialize<'de> for SystemTrustDraft {
             }
 
             fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Self::Value, E> {
-                if value { Err(E::invalid_value(serde::de::Unexpected::Bool(true), &self)) } else { Ok(SystemTrustDraft::Off) }
+                if value {
+                    Err(E::invalid_value(serde::de::Unexpected::Bool(true), &self))
+                } else {
+                    Ok(SystemTrustDraft::Off)
+                }
             }
 
             fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Self::Value, E> {

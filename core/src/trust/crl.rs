@@ -43,7 +43,8 @@ impl RevocationList {
     pub(crate) fn parse(path: &str, source: &str, der: &[u8]) -> Result<Self, MaterialError> {
         let error = |reason: String| MaterialError::new(path, source, MaterialErrorKind::CrlParse { reason });
         let list = OwnedCertRevocationList::from_der(der).map_err(|e| error(format!("it does not parse: {e}")))?;
-        let (_, view) = CertificateRevocationList::from_der(der).map_err(|e| error(format!("it does not parse: {e}")))?;
+        let (_, view) =
+            CertificateRevocationList::from_der(der).map_err(|e| error(format!("it does not parse: {e}")))?;
         Ok(Self {
             issuer: view.issuer().as_raw().to_vec(),
             list: CertRevocationList::from(list),

@@ -32,9 +32,7 @@ pub(super) fn explain_error(context: &Context<'_>, error: &Error) -> RejectionKi
             RejectionKind::NotYetValid { not_before: rfc3339(start), subject }
         }
         Error::RequiredEkuNotFound | Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => views.purpose(),
-        Error::EndEntityUsedAsCa => {
-            RejectionKind::IssuerNotCa { subject: views.issuer_where(|view| !view.is_ca()) }
-        }
+        Error::EndEntityUsedAsCa => RejectionKind::IssuerNotCa { subject: views.issuer_where(|view| !view.is_ca()) },
         Error::NameConstraintViolation
         | Error::MalformedNameConstraint
         | Error::InvalidNetworkMaskConstraint
@@ -54,6 +52,25 @@ pub(super) fn explain_error(context: &Context<'_>, error: &Error) -> RejectionKi
         Error::UnsupportedCriticalExtension => views.critical_extension(),
         Error::CertRevoked => RejectionKind::Revoked { serial: views.serial() },
         Error::UnknownRevocationStatus => RejectionKind::RevocationUnknown { issuer: views.issuers(context) },
+        Error::BadDer
+        | Error::BadDerTime
+        | Error::CertNotValidForName(_)
+        | Error::ExtensionValueInvalid
+        | Error::InvalidCertValidity
+        | Error::InvalidSerialNumber
+        | Error::MalformedDnsIdentifier
+        | Error::MalformedExtensions
+        | Error::TrailingData(_) => RejectionKind::Malformed { index: 0, reason: format!("{error}") },
+        other => {
+            revocation_list(other).unwrap_or_else(|| RejectionKind::Malformed { index: 0, reason: format!("{other}") })
+        }
+    }
+}
+
+/// The errors of the revocation list itself.
+fn revocation_list(error: &Error) -> Option<RejectionKind> {
+    #[allow(deprecated, reason = "the older variants may still be constructed by webpki")]
+    Some(match error {
         Error::CrlExpired { next_update, .. } => {
             let end = i64::try_from(next_update.as_secs()).unwrap_or(i64::MAX);
             RejectionKind::CrlExpired { next_update: rfc3339(end) }
@@ -73,17 +90,8 @@ pub(super) fn explain_error(context: &Context<'_>, error: &Error) -> RejectionKi
         | Error::UnsupportedIndirectCrl
         | Error::UnsupportedRevocationReason
         | Error::UnsupportedRevocationReasonsPartitioning => untrusted_crl(&format!("{error}")),
-        Error::BadDer
-        | Error::BadDerTime
-        | Error::CertNotValidForName(_)
-        | Error::ExtensionValueInvalid
-        | Error::InvalidCertValidity
-        | Error::InvalidSerialNumber
-        | Error::MalformedDnsIdentifier
-        | Error::MalformedExtensions
-        | Error::TrailingData(_) => RejectionKind::Malformed { index: 0, reason: format!("{error}") },
-        other => RejectionKind::Malformed { index: 0, reason: format!("{other}") },
-    }
+        _ => return None,
+    })
 }
 
 fn untrusted_crl(reason: &str) -> RejectionKind {
@@ -131,7 +139,9 @@ impl<'a> Views<'a> {
             return RejectionKind::SelfSigned { subject: leaf.subject() };
         }
         for facts in context.verifier.trust.bundle_entries() {
-            let (Some(entry), Some(Ok(view))) = (facts.entry(), facts.der.map(CertificateView::parse)) else { continue };
+            let (Some(entry), Some(Ok(view))) = (facts.entry(), facts.der.map(CertificateView::parse)) else {
+                continue;
+            };
             if view.subject_raw() != top.issuer_raw() {
                 continue;
             }
@@ -163,7 +173,8 @@ impl<'a> Views<'a> {
         for lower in self.walked.iter().rev().filter_map(|index| self.all.get(*index)) {
             let same_name = |facts: crate::trust::AnchorFacts<'_>| {
                 let view = CertificateView::parse(facts.der?).ok()?;
-                (view.subject_raw() == lower.issuer_raw()).then(|| self.is_other_key(lower, &view).then(|| rotated(lower, &view)))
+                (view.subject_raw() == lower.issuer_raw())
+                    .then(|| self.is_other_key(lower, &view).then(|| rotated(lower, &view)))
             };
             let entries: Vec<_> = context.verifier.trust.bundle_entries().filter_map(same_name).collect();
             if !entries.is_empty() && entries.iter().all(Option::is_some) {
@@ -194,7 +205,9 @@ impl<'a> Views<'a> {
         let without = |view: &&CertificateView<'_>| view.extended_key_usage().is_some_and(|usage| !usage.server_auth);
         let found = self.all.iter().find(without).or(self.leaf());
         RejectionKind::Purpose {
-            presented: found.and_then(CertificateView::extended_key_usage).map_or_else(|| "empty".to_owned(), |u| u.text),
+            presented: found
+                .and_then(CertificateView::extended_key_usage)
+                .map_or_else(|| "empty".to_owned(), |u| u.text),
             subject: found.map(CertificateView::subject).unwrap_or_default(),
         }
     }
@@ -259,7 +272,10 @@ fn intermediate_is_missing(context: &Context<'_>, top: &CertificateView<'_>) -> 
     let same_organization = |view: &CertificateView<'_>| {
         top.issuer_organization().is_some_and(|wanted| view.subject_organization() == Some(wanted))
     };
-    let mut anchors = context.verifier.trust.bundle_entries().filter(|facts| facts.entry().is_some_and(|e| e.anchor().is_some()));
+    let mut anchors =
+        context.verifier.trust.bundle_entries().filter(|facts| facts.entry().is_some_and(|e| e.anchor().is_some()));
     top.names_its_issuers_location()
-        || anchors.any(|facts| facts.der.and_then(|der| CertificateView::parse(der).ok()).is_some_and(|v| same_organization(&v)))
+        || anchors.any(|facts| {
+            facts.der.and_then(|der| CertificateView::parse(der).ok()).is_some_and(|v| same_organization(&v))
+        })
 }

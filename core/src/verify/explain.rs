@@ -123,10 +123,12 @@ fn describe(context: &Context<'_>, step: Step) -> Step {
     match (step.step, &context.path) {
         (StepName::Chain | StepName::Revocation, Some(path)) => {
             let trusted = match path.end {
-                PathEnd::Anchor(index) => context.verifier.trust.anchor_facts(index).map_or_else(String::new, |anchor| {
-                    let subject = anchor.der.map(super::subject_of).map(|s| format!("{s}, ")).unwrap_or_default();
-                    format!("{subject}{}", anchor.source(&context.verifier.policy))
-                }),
+                PathEnd::Anchor(index) => {
+                    context.verifier.trust.anchor_facts(index).map_or_else(String::new, |anchor| {
+                        let subject = anchor.der.map(super::subject_of).map(|s| format!("{s}, ")).unwrap_or_default();
+                        format!("{subject}{}", anchor.source(&context.verifier.policy))
+                    })
+                }
                 PathEnd::Itself => "itself, an entry of a bundle".to_owned(),
                 PathEnd::Pinned => "itself, by a pin".to_owned(),
             };

@@ -86,7 +86,9 @@ impl Verifier {
 
     fn rejection(&self, kind: RejectionKind, context: &Context<'_>) -> Rejection {
         let expected = match &kind {
-            RejectionKind::PinMismatch { .. } => self.policy.spki_pins().iter().map(crate::certificate::pin_text).collect(),
+            RejectionKind::PinMismatch { .. } => {
+                self.policy.spki_pins().iter().map(crate::certificate::pin_text).collect()
+            }
             _ => context.expected(),
         };
         Rejection {

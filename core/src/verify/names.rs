@@ -110,11 +110,7 @@ fn single(uris: &[&str]) -> Verdict {
 }
 
 fn uris(names: &[PresentedName]) -> Vec<&str> {
-    let uri = |name| match name {
-        &PresentedName::Uri(ref uri) => Some(uri.as_str()),
-        _ => None,
-    };
-    names.iter().filter_map(uri).collect()
+    names.iter().filter_map(PresentedName::as_uri).collect()
 }
 
 /// N5: the CN is never read, D4 apart, and then only as a DNS name and only without any SAN.

@@ -199,7 +199,9 @@ fn check_anchor(
 ) -> Result<(), RejectionKind> {
     let trust = &context.verifier.trust;
     let facts = trust.anchor_index(path.anchor()).and_then(|index| trust.anchor_facts(index));
-    let Some(facts) = facts else { return Err(RejectionKind::UnknownIssuer { issuer: "an unknown anchor".to_owned() }) };
+    let Some(facts) = facts else {
+        return Err(RejectionKind::UnknownIssuer { issuer: "an unknown anchor".to_owned() });
+    };
     let (not_before, not_after, path_length) = match (facts.entry(), facts.der.map(CertificateView::parse)) {
         (Some(entry), _) => (entry.not_before(), entry.not_after(), entry.path_length()),
         (None, Some(Ok(view))) => (view.not_before(), view.not_after(), view.path_length()),

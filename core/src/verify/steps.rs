@@ -143,7 +143,8 @@ impl<'a> Context<'a> {
     }
 
     pub(super) fn presented(&self) -> Vec<String> {
-        let names: Vec<PresentedName> = self.leaf.as_ref().and_then(CertificateView::presented_names).unwrap_or_default();
+        let names: Vec<PresentedName> =
+            self.leaf.as_ref().and_then(CertificateView::presented_names).unwrap_or_default();
         shown(&names)
     }
 

@@ -1,0 +1,192 @@
+//! What can be given on the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use uptls::FixedClock;
+use uptls::danger::DangerPermission;
+
+use crate::target::{ConnectTo, Target, parse_timeout};
+
+/// Would this policy accept this upstream, and if not, which one thing must change?
+#[derive(Debug, Parser)]
+#[command(name = "uptls", version, after_help = help("uptls demo
+  uptls check --policy payments.yaml payments.internal:8443
+  uptls verify --policy payments.yaml --chain chain.pem --host payments.internal"))]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Demo(DemoArgs),
+    Check(CheckArgs),
+    Verify(VerifyArgs),
+    Explain(ExplainArgs),
+    Inspect(InspectArgs),
+    Schema(SchemaArgs),
+}
+
+/// Show the main job on freshly made certificates and upstreams.
+///
+/// Starts upstreams on 127.0.0.1 with certificates made for the occasion in a temporary folder, writes policies for them,
+/// connects, and shows what is accepted, what is refused and why, and a CA replaced while the connector lives. What it
+/// made is removed at the end.
+#[derive(Args, Debug)]
+#[command(after_help = help("uptls demo
+  uptls demo --keep ./uptls-demo"))]
+pub(crate) struct DemoArgs {
+    /// Keep the policies, certificates and presented chains here, to try them with `uptls verify`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+/// Would this policy accept this upstream? Connects, and shows each step.
+///
+/// Dials each HOST:PORT, makes a TLS handshake by the policy and shows every step in its order, the chain, the wanted and
+/// the presented names, and one hint. HOST is the backend host: what the certificate must hold where the policy says
+/// serverName auto.
+#[derive(Args, Debug)]
+#[command(after_help = help("uptls check --policy payments.yaml payments.internal:8443
+  uptls check --policy payments.yaml --connect-to 10.0.0.7 payments.internal:8443
+  uptls check --policy payments.yaml --repeat 2 payments.internal:8443
+  uptls check --policy payments.yaml --timeout 500ms --json a.internal:443 b.internal:443"))]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    #[command(flatten)]
+    pub(crate) dial: DialArgs,
+    /// Make this many connections to each, one after the other: shows full and resumed handshakes.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) repeat: u16,
+    /// Print one JSON document, uptls.report/v1.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The backend host and its port; IPv6 in brackets.
+    #[arg(required = true, value_name = "HOST:PORT", value_parser = Target::parse)]
+    pub(crate) targets: Vec<Target>,
+}
+
+/// The same verdict for a chain in a file, offline.
+#[derive(Args, Debug)]
+#[command(after_help = help("uptls verify --policy payments.yaml --chain chain.pem
+  uptls verify --policy payments.yaml --chain chain.pem --host payments.internal --at 2026-11-23T00:00:00Z
+  openssl s_client -connect payments.internal:8443 -showcerts </dev/null | uptls verify --policy payments.yaml --chain -"))]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// The presented chain: PEM, leaf first. `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chain: PathBuf,
+    /// The backend host, used where the policy says serverName auto.
+    #[arg(long, value_name = "NAME-OR-IP")]
+    pub(crate) host: Option<String>,
+    #[command(flatten)]
+    pub(crate) clock: ClockArgs,
+    /// Print one JSON document, uptls.report/v1.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a policy trusts, sends and accepts, and when it ends.
+#[derive(Args, Debug)]
+#[command(after_help = help("uptls explain --policy payments.yaml
+  uptls explain --policy payments.yaml --json --at 2027-01-01T00:00:00Z"))]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    #[command(flatten)]
+    pub(crate) clock: ClockArgs,
+    /// Print one JSON document, uptls.explain/v1.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show certificates. Verifies nothing.
+///
+/// Of a file (PEM or DER), or of whoever answers at HOST:PORT. Nobody is authenticated: what is shown may come from an
+/// attacker. Use `check` for a verdict.
+#[derive(Args, Debug)]
+#[command(after_help = help("uptls inspect ca.pem
+  uptls inspect payments.internal:8443
+  uptls inspect --connect-to 10.0.0.7 --json payments.internal:8443"))]
+pub(crate) struct InspectArgs {
+    #[command(flatten)]
+    pub(crate) dial: DialArgs,
+    /// Print one JSON document, uptls.inspect/v1.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// A file, or whom to ask.
+    #[arg(value_name = "FILE|HOST:PORT")]
+    pub(crate) subject: String,
+}
+
+/// Print a JSON Schema: of the policy document, or of an output.
+#[derive(Args, Debug)]
+#[command(after_help = help("uptls schema > policy.schema.json
+  uptls schema --report"))]
+#[group(multiple = false)]
+pub(crate) struct SchemaArgs {
+    /// Of what `check` and `verify` print.
+    #[arg(long)]
+    pub(crate) report: bool,
+    /// Of what `explain` prints.
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Of what `inspect` prints.
+    #[arg(long)]
+    pub(crate) inspect: bool,
+}
+
+/// Where the policy comes from.
+#[derive(Args, Debug)]
+pub(crate) struct Source {
+    /// The policy document, YAML or JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+    /// Accept a policy that weakens verification (spec.danger).
+    #[arg(long)]
+    allow_danger: bool,
+}
+
+impl Source {
+    pub(crate) fn permission(&self) -> DangerPermission {
+        if self.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden }
+    }
+}
+
+/// How the socket is made.
+#[derive(Args, Debug, Default)]
+pub(crate) struct DialArgs {
+    /// Dial this instead of HOST:PORT; HOST stays the backend host.
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = ConnectTo::parse)]
+    pub(crate) connect_to: Option<ConnectTo>,
+    /// The deadline of resolving, dialling and handshake together, as 10s or 500ms. Default: that of the policy, or 10s.
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// Which time it is.
+#[derive(Args, Debug)]
+pub(crate) struct ClockArgs {
+    /// Judge as if it were this time.
+    #[arg(long, value_name = "RFC3339", value_parser = FixedClock::parse)]
+    pub(crate) at: Option<FixedClock>,
+}
+
+/// What stands below each help text.
+fn help(examples: &str) -> String {
+    format!("Examples:\n  {examples}\n\n{EXIT_CODES}")
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  accepted, or done
+  1  the peer was refused by the policy
+  2  usage, policy or material error
+  3  could not connect: DNS, TCP, timeout, not TLS
+  4  the peer refused us: alert, client certificate required
+  5  internal
+  With several targets: the highest.";

@@ -1,0 +1,152 @@
+//! The fingerprint covers every field and all material that can change a verdict or a handshake (R9), and nothing else.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use std::sync::Arc;
+
+use uptls::danger::DangerPermission;
+use uptls::{
+    AlpnDraft, DangerDraft, FixedClock, IdentityDraft, MaterialDraft, PolicyDraft, PolicySpec, Prepared, ReasonDraft,
+    RevocationDraft, Runtime, SanDraft, Secret, SecretDraft, SystemTrustDraft, TolerationDraft, TrustDraft,
+    UpstreamTlsPolicy, VersionsDraft,
+};
+use uptls_testkit::{CrlTemplate, NOW, Pki, San, chain_pem, crl_pem};
+
+fn runtime() -> Runtime {
+    Runtime::builder(uptls::aws_lc_rs::provider()).clock(FixedClock::at(NOW.unsigned_abs())).build()
+}
+
+fn prepare(runtime: &Runtime, spec: PolicySpec, name: &str) -> Arc<Prepared> {
+    let draft = PolicyDraft::new(spec).with_name(name);
+    runtime.prepare(&UpstreamTlsPolicy::check(draft, DangerPermission::Allowed).unwrap()).unwrap()
+}
+
+fn base(pki: &Pki) -> PolicySpec {
+    let trust = TrustDraft { bundles: vec![MaterialDraft::pem(pki.root.pem())], ..TrustDraft::default() };
+    PolicySpec { trust, ..PolicySpec::default() }
+}
+
+fn identity(pki: &Pki, name: &str) -> IdentityDraft {
+    let leaf = pki.client(&[San::dns(name)]);
+    IdentityDraft {
+        certificate: Some(MaterialDraft::pem(chain_pem(&[&leaf, &pki.intermediate]))),
+        key: Some(SecretDraft::pem(Secret::new(leaf.key().pkcs8_pem()))),
+        passphrase: None,
+    }
+}
+
+/// One policy for each field, differing from the base in that field alone.
+fn variants(pki: &Pki) -> Vec<(&'static str, PolicySpec)> {
+    let text = |s: &str| Some(s.to_owned());
+    let bundles = |bundles: Vec<String>| TrustDraft {
+        bundles: bundles.into_iter().map(MaterialDraft::pem).collect(),
+        ..TrustDraft::default()
+    };
+    let crl = |unknown: &str, depth: &str| RevocationDraft {
+        crls: vec![MaterialDraft::pem(crl_pem(&CrlTemplate::new(&[]).issued_by(&pki.root)))],
+        depth: text(depth),
+        unknown: text(unknown),
+    };
+    let other_root = Pki::new("another").root.pem();
+    let root = pki.root.pem();
+    let danger = |danger: DangerDraft| PolicySpec { danger, ..base(pki) };
+    let reason = || ReasonDraft { reason: "test".to_owned() };
+    let tolerate = |rule: &str| DangerDraft {
+        tolerate: vec![TolerationDraft { reason: "test".to_owned(), rule: rule.to_owned(), until: None }],
+        ..DangerDraft::default()
+    };
+    let with = |change: fn(&mut PolicySpec)| {
+        let mut spec = base(pki);
+        change(&mut spec);
+        spec
+    };
+    vec![
+        ("base", base(pki)),
+        ("alpn", with(|s| s.alpn.protocols = vec!["h2".to_owned()])),
+        ("alpn required", with(|s| s.alpn = AlpnDraft { protocols: vec!["h2".to_owned()], required: true })),
+        (
+            "cipher suites",
+            with(|s| {
+                s.cipher_suites = vec!["TLS_AES_128_GCM_SHA256".into(), "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256".into()]
+            }),
+        ),
+        ("groups", with(|s| s.groups = vec!["secp256r1".to_owned()])),
+        ("timeout", with(|s| s.handshake_timeout = Some("9s".to_owned()))),
+        ("resumption", with(|s| s.resumption = Some(false))),
+        ("server name", with(|s| s.server_name = Some("a.test".to_owned()))),
+        ("another server name", with(|s| s.server_name = Some("b.test".to_owned()))),
+        ("spki pins", with(|s| s.spki_pins = vec!["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_owned()])),
+        ("dns san", with(|s| s.subject_alt_names = vec![SanDraft::dns("a.test")])),
+        ("uri san", with(|s| s.subject_alt_names = vec![SanDraft::uri("spiffe://a.test")])),
+        ("trust domain", with(|s| s.subject_alt_names = vec![SanDraft::spiffe_trust_domain("a.test")])),
+        ("versions", with(|s| s.versions = VersionsDraft { min: Some("1.3".to_owned()), max: None })),
+        ("system", with(|s| s.trust.system = SystemTrustDraft::Mozilla)),
+        ("pinned certificate", with(|s| s.trust.pinned_certificates = vec!["00".repeat(32)])),
+        ("pinned key", with(|s| s.trust.pinned_keys = vec!["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_owned()])),
+        ("another root", PolicySpec { trust: bundles(vec![other_root.clone()]), ..base(pki) }),
+        ("two roots", PolicySpec { trust: bundles(vec![root, other_root]), ..base(pki) }),
+        ("revocation", PolicySpec { revocation: Some(crl("deny", "chain")), ..base(pki) }),
+        ("revocation of leaves", PolicySpec { revocation: Some(crl("deny", "leaf")), ..base(pki) }),
+        ("unknown allowed", PolicySpec { revocation: Some(crl("allow", "chain")), ..base(pki) }),
+        ("identity", PolicySpec { identity: Some(identity(pki, "one.test")), ..base(pki) }),
+        ("another identity", PolicySpec { identity: Some(identity(pki, "two.test")), ..base(pki) }),
+        ("any name", danger(DangerDraft { accept_any_name: Some(reason()), ..DangerDraft::default() })),
+        ("any certificate", danger(DangerDraft { accept_any_certificate: Some(reason()), ..DangerDraft::default() })),
+        ("tolerated key usage", danger(tolerate("key_usage"))),
+        ("tolerated common name", danger(tolerate("common_name"))),
+    ]
+}
+
+#[test]
+fn every_field_and_every_material_changes_the_fingerprint() {
+    let pki = Pki::new("fingerprint");
+    let runtime = runtime();
+    let prepared: Vec<_> =
+        variants(&pki).into_iter().map(|(name, spec)| (name, prepare(&runtime, spec, "p"))).collect();
+    for (index, (name, one)) in prepared.iter().enumerate() {
+        for (other_name, other) in prepared.iter().take(index) {
+            assert_ne!(one.fingerprint(), other.fingerprint(), "{name} and {other_name}");
+        }
+    }
+}
+
+#[test]
+fn names_order_and_packing_do_not_change_it() {
+    let pki = Pki::new("fingerprint");
+    let other = Pki::new("another");
+    let runtime = runtime();
+    let fingerprint = |bundles: Vec<String>, name: &str| {
+        let bundles = bundles.into_iter().map(MaterialDraft::pem).collect();
+        let spec = PolicySpec { trust: TrustDraft { bundles, ..TrustDraft::default() }, ..base(&pki) };
+        *prepare(&runtime, spec, name).fingerprint()
+    };
+    let (a, b) = (pki.root.pem(), other.root.pem());
+    let wanted = fingerprint(vec![a.clone(), b.clone()], "one");
+    assert_eq!(fingerprint(vec![b.clone(), a.clone()], "two"), wanted);
+    assert_eq!(fingerprint(vec![format!("{b}\n# both\n{a}{a}")], "three"), wanted);
+}
+
+#[test]
+fn each_policy_reports_its_own_name() {
+    let pki = Pki::new("fingerprint");
+    let runtime = runtime();
+    let (one, two) = (prepare(&runtime, base(&pki), "one"), prepare(&runtime, base(&pki), "two"));
+    assert_eq!(one.fingerprint(), two.fingerprint());
+    let leaf = pki.leaf(&[San::dns("a.test")]);
+    let chain = chain_pem(&[&leaf, &pki.intermediate]);
+    for (prepared, name) in [(one, "one"), (two, "two")] {
+        let report = prepared.explain_pem(chain.as_bytes(), Some("a.test"));
+        assert!(report.accepted());
+        assert_eq!(report.policy.name.as_deref(), Some(name));
+    }
+}
+
+#[test]
+fn equal_material_is_one_object_in_memory() {
+    let pki = Pki::new("fingerprint");
+    let runtime = runtime();
+    let spec = || PolicySpec { identity: Some(identity(&pki, "one.test")), ..base(&pki) };
+    let (one, two) = (prepare(&runtime, spec(), "one"), prepare(&runtime, spec(), "two"));
+    assert!(Arc::ptr_eq(one.identity().unwrap(), two.identity().unwrap()));
+    let (a, b) = (uptls::interop::client_config(&one), uptls::interop::client_config(&two));
+    assert!(Arc::ptr_eq(&a, &b));
+}

@@ -1,0 +1,66 @@
+//! No key and no passphrase appears in any text (I6).
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use uptls::danger::DangerPermission;
+use uptls::{
+    FixedClock, IdentityDraft, MaterialDraft, PolicyDraft, PolicySpec, Runtime, Secret, SecretDraft, TrustDraft,
+    UpstreamTlsPolicy,
+};
+use uptls_testkit::{NOW, Pki, San};
+
+/// Every text that a policy with this key and passphrase can produce.
+fn texts(pki: &Pki, key: &str, passphrase: Option<&str>) -> String {
+    let runtime = Runtime::builder(uptls::aws_lc_rs::provider()).clock(FixedClock::at(NOW.unsigned_abs())).build();
+    let leaf = pki.client(&[San::dns("client.test")]);
+    let spec = PolicySpec {
+        trust: TrustDraft { bundles: vec![MaterialDraft::pem(pki.root.pem())], ..TrustDraft::default() },
+        identity: Some(IdentityDraft {
+            certificate: Some(MaterialDraft::pem(leaf.pem())),
+            key: Some(SecretDraft::pem(Secret::new(key))),
+            passphrase: passphrase.map(|text| SecretDraft::pem(Secret::new(text))),
+        }),
+        ..PolicySpec::default()
+    };
+    let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden).unwrap();
+    match runtime.prepare(&policy) {
+        Ok(prepared) => {
+            let explanation = serde_json::to_string(&prepared.explanation()).unwrap();
+            let report = prepared.explain_pem(leaf.pem().as_bytes(), Some("client.test"));
+            format!("{policy:?} {prepared:?} {:?} {explanation} {report:?}", prepared.identity())
+        }
+        Err(problems) => {
+            let report = uptls::Report::unusable(&problems, "now");
+            format!("{policy:?} {problems} {problems:?} {}", uptls::Envelope::reports(vec![report]).to_json())
+        }
+    }
+}
+
+#[test]
+fn keys_and_passphrases_stay_out_of_every_text() {
+    let pki = Pki::new("secrets");
+    let key = pki.client(&[San::dns("client.test")]).key().clone();
+    let other = Pki::new("others").root.key().clone();
+    let canary = "correct horse battery staple";
+    let mut keys = vec![key.pkcs8_pem(), key.sec1_pem(), other.pkcs8_pem(), key.legacy_encrypted_pem()];
+    keys.push(key.encrypted_pkcs8_pem(canary, 1000));
+    keys.push(key.encrypted_pkcs8_pem("another passphrase", 1000));
+    keys.push(key.encrypted_pkcs8_pem(canary, 50_000_000));
+    keys.push(format!("-----BEGIN PRIVATE KEY-----\n{canary}\n-----END PRIVATE KEY-----\n"));
+    for key in keys {
+        let texts = texts(&pki, &key, Some(canary));
+        assert!(!texts.contains(canary), "{texts}");
+        for line in key.lines().filter(|line| !line.starts_with("-----") && line.len() > 15) {
+            assert!(!texts.contains(line), "{texts}");
+        }
+    }
+}
+
+#[test]
+fn a_good_key_gives_an_identity_and_a_bad_one_its_code() {
+    let pki = Pki::new("secrets");
+    let key = pki.client(&[San::dns("client.test")]).key().clone();
+    assert!(texts(&pki, &key.pkcs8_pem(), None).contains("ClientIdentity"));
+    assert!(texts(&pki, &key.encrypted_pkcs8_pem("right", 1000), Some("right\n")).contains("ClientIdentity"));
+    assert!(texts(&pki, &key.encrypted_pkcs8_pem("right", 1000), Some("wrong")).contains("identity_passphrase"));
+    assert!(texts(&pki, &Pki::new("others").root.key().pkcs8_pem(), None).contains("identity_key_mismatch"));
+}

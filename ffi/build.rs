@@ -1,0 +1,11 @@
+//! Gives the shared library its versioned name: programs record `libuptls.so.0`, whatever cargo calls the file.
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    let major = env!("CARGO_PKG_VERSION_MAJOR");
+    match std::env::var("CARGO_CFG_TARGET_OS").as_deref() {
+        Ok("macos") => println!("cargo:rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libuptls.{major}.dylib"),
+        Ok("windows") | Err(_) => {}
+        Ok(_) => println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libuptls.so.{major}"),
+    }
+}

@@ -1,0 +1,158 @@
+//! Policies for C: loaded from a native document, and judged with offline.
+
+use core::ffi::c_char;
+use std::path::Path;
+use std::sync::Arc;
+
+use uptls::danger::DangerPermission;
+use uptls::{Envelope, Misuse, Prepared, Problems};
+
+use crate::boundary;
+use crate::error::{Error, Failure};
+use crate::handle::{self, Handle, Out, Shared};
+use crate::runtime::Runtime;
+use crate::status::Status;
+use crate::strings;
+
+/// A policy with its material, checked and frozen. Reference-counted.
+pub struct Policy(Arc<Prepared>);
+
+impl Handle for Policy {
+    type Ownership = Shared;
+}
+
+/// Whether a policy may weaken verification (its `danger` section): `UPTLS_DANGER_FORBID` or `UPTLS_DANGER_ALLOW`.
+pub type Danger = i32;
+
+/// A policy that weakens verification is refused with `danger_forbidden`. What everybody should pass.
+pub const UPTLS_DANGER_FORBID: Danger = 0;
+/// It is accepted, and every report warns about it: whoever writes the policy then decides whether this program talks to
+/// an impostor.
+pub const UPTLS_DANGER_ALLOW: Danger = 1;
+
+/// Loads a policy from the text of a native document (`apiVersion: uptls/v1`), YAML or JSON, with all files that it
+/// names. `text` need not be NUL-terminated. `name` is the document's name in error messages. Relative `file:` entries
+/// are relative to the folder `base`; NULL: to the working directory.
+///
+/// `*out` is one reference, owned by the caller: `uptls_policy_unref`. Everything that is wrong with the policy is in
+/// `uptls_error_json`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_policy_from_document(
+    runtime: *const Runtime,
+    text: *const u8,
+    length: usize,
+    name: *const c_char,
+    base: *const c_char,
+    permission: Danger,
+    out: *mut *mut Policy,
+    err: *mut *mut Error,
+) -> Status {
+    let load = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(out, "out") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let runtime = unsafe { handle::borrow(runtime, "runtime") }?.core();
+        // SAFETY: by the contract of the header it is NULL or `length` octets can be read there.
+        let text = unsafe { handle::octets(text, length, "text") }?;
+        // SAFETY: by the contract of the header it is NULL or NUL-terminated.
+        let name = unsafe { handle::text(name, "name") }?;
+        // SAFETY: by the contract of the header it is NULL or NUL-terminated.
+        let base = unsafe { handle::optional_text(base, "base") }?.map(Path::new);
+        let loaded = uptls_manifest::prepare(runtime, text, name, base, parse_permission(permission)?);
+        publish(out, runtime, loaded)
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, load) }
+}
+
+/// Loads a policy from the file at `path` (UTF-8), as `uptls_policy_from_document` does. Relative `file:` entries are
+/// relative to its folder.
+///
+/// `*out` is one reference, owned by the caller: `uptls_policy_unref`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_policy_from_file(
+    runtime: *const Runtime,
+    path: *const c_char,
+    permission: Danger,
+    out: *mut *mut Policy,
+    err: *mut *mut Error,
+) -> Status {
+    let load = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(out, "out") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let runtime = unsafe { handle::borrow(runtime, "runtime") }?.core();
+        // SAFETY: by the contract of the header it is NULL or NUL-terminated.
+        let path = Path::new(unsafe { handle::text(path, "path") }?);
+        let loaded = uptls_manifest::prepare_file(runtime, path, parse_permission(permission)?);
+        publish(out, runtime, loaded)
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, load) }
+}
+
+/// Takes one more reference to a policy and returns it. NULL gives NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_policy_ref(policy: *const Policy) -> *mut Policy {
+    // SAFETY: by the contract of the header it is NULL or live.
+    boundary::value(core::ptr::null_mut(), || unsafe { handle::retain(policy) })
+}
+
+/// Gives one reference back; with the last one the policy is freed. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_policy_unref(policy: *mut Policy) {
+    // SAFETY: by the contract of the header it is NULL or live, and this reference is not used again.
+    boundary::value((), || unsafe { handle::unshare(policy) });
+}
+
+/// Judges a certificate chain offline, at the clock of the policy's runtime, exactly as a live handshake would. `chain`
+/// is PEM, leaf first; other blocks and text between them are passed over. `backend_host` counts where the policy's
+/// server name is `auto`, and may be NULL.
+///
+/// Returns `UPTLS_OK` if and only if the policy accepts the chain. `*report` is the whole report (schema
+/// `uptls.report/v1`), whether it is accepted or not, and NULL only for `UPTLS_E_USAGE` and `UPTLS_E_PANIC`; it is
+/// octet for octet what Rust, Python and the command give. It is owned by the caller: `uptls_string_free`. `err` may be
+/// NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_policy_verify(
+    policy: *const Policy,
+    chain: *const u8,
+    length: usize,
+    backend_host: *const c_char,
+    report: *mut *mut c_char,
+    err: *mut *mut Error,
+) -> Status {
+    let verify = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(report, "report") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let policy = unsafe { handle::borrow(policy, "policy") }?;
+        // SAFETY: by the contract of the header it is NULL or `length` octets can be read there.
+        let chain = unsafe { handle::octets(chain, length, "chain") }?;
+        // SAFETY: by the contract of the header it is NULL or NUL-terminated.
+        let backend_host = unsafe { handle::optional_text(backend_host, "backend_host") }?;
+        let report = policy.0.explain_pem(chain, backend_host);
+        out.set(strings::give(&Envelope::reports(vec![report.clone()]).to_json()));
+        if report.accepted() { Ok(()) } else { Err(Failure::Report(Box::new(report))) }
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, verify) }
+}
+
+fn publish(
+    out: Out<Policy>,
+    runtime: &uptls::Runtime,
+    loaded: Result<Arc<Prepared>, Problems>,
+) -> Result<(), Failure> {
+    let prepared = loaded.map_err(|problems| Failure::unusable(&problems, runtime.now_text()))?;
+    out.set(handle::share(Arc::new(Policy(prepared))));
+    Ok(())
+}
+
+fn parse_permission(permission: Danger) -> Result<DangerPermission, Misuse> {
+    match permission {
+        UPTLS_DANGER_FORBID => Ok(DangerPermission::Forbidden),
+        UPTLS_DANGER_ALLOW => Ok(DangerPermission::Allowed),
+        other => Err(Misuse::new(format!("permission must be UPTLS_DANGER_FORBID or UPTLS_DANGER_ALLOW, it is {other}"))),
+    }
+}

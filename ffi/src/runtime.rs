@@ -1,0 +1,64 @@
+//! The runtime for C: the cryptography and the clock that policies share.
+
+use uptls::{FixedClock, Misuse};
+
+use crate::boundary;
+use crate::error::Error;
+use crate::handle::{self, Handle, Out, Owned};
+use crate::status::Status;
+
+/// What policies share: cryptography, the clock, material that is equal. A program needs one. Policies keep what they
+/// need of it: it can be freed before them.
+pub struct Runtime(uptls::Runtime);
+
+impl Handle for Runtime {
+    type Ownership = Owned;
+}
+
+impl Runtime {
+    pub(crate) fn core(&self) -> &uptls::Runtime {
+        &self.0
+    }
+}
+
+/// Makes a runtime with the system's clock. `*out` is owned by the caller: `uptls_runtime_free`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_runtime_new(out: *mut *mut Runtime, err: *mut *mut Error) -> Status {
+    let make = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(out, "out") }?;
+        out.set(handle::give(Runtime(uptls::Runtime::new(uptls::aws_lc_rs::provider()))));
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, make) }
+}
+
+/// Makes a runtime whose clock stands at `unix_seconds`: every verification of its policies happens then. For offline
+/// verification and tests. `UPTLS_E_USAGE` for times before 1970. `*out` is owned by the caller: `uptls_runtime_free`.
+/// `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_runtime_new_at(
+    unix_seconds: i64,
+    out: *mut *mut Runtime,
+    err: *mut *mut Error,
+) -> Status {
+    let make = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(out, "out") }?;
+        let seconds = u64::try_from(unix_seconds)
+            .map_err(|_| Misuse::new(format!("unix_seconds must be 0 or more, it is {unix_seconds}")))?;
+        let builder = uptls::Runtime::builder(uptls::aws_lc_rs::provider());
+        out.set(handle::give(Runtime(builder.clock(FixedClock::at(seconds)).build())));
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, make) }
+}
+
+/// Frees a runtime; policies that were made with it go on. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_runtime_free(runtime: *mut Runtime) {
+    // SAFETY: by the contract of the header it is NULL or live, and not used again.
+    boundary::value((), || unsafe { handle::release(runtime) });
+}

@@ -1,0 +1,31 @@
+//! Which library this is.
+
+use core::ffi::{CStr, c_char};
+
+use crate::boundary;
+
+/// The version of the library that runs, `UPTLS_VERSION_NUMBER` of its header: major << 16 | minor << 8 | patch.
+#[unsafe(no_mangle)]
+pub extern "C" fn uptls_version_number() -> u32 {
+    NUMBER
+}
+
+/// The version of the library that runs, `0.1.0`. Never NULL; valid for ever; not to be freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn uptls_version_string() -> *const c_char {
+    boundary::value(c"".as_ptr(), || {
+        CStr::from_bytes_until_nul(STRING.as_bytes()).map_or(c"".as_ptr(), CStr::as_ptr)
+    })
+}
+
+const fn part(digits: &str) -> u32 {
+    match u32::from_str_radix(digits, 10) {
+        Ok(number) => number,
+        Err(_) => panic!("cargo gives numbers"),
+    }
+}
+
+const NUMBER: u32 = part(env!("CARGO_PKG_VERSION_MAJOR")) << 16
+    | part(env!("CARGO_PKG_VERSION_MINOR")) << 8
+    | part(env!("CARGO_PKG_VERSION_PATCH"));
+const STRING: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");

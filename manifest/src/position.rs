@@ -1,0 +1,99 @@
+//! Where things stand in a document: path -> line and column, and the problems that were found there.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use uptls::{Origin, PolicyError, PolicyErrorKind, Problem, Problems};
+
+/// A line and a column, both counted from 1.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) column: u64,
+    pub(crate) line: u64,
+}
+
+impl Place {
+    /// Where a document begins: the place of what is wrong with it as a whole.
+    pub(crate) const START: Self = Self { column: 1, line: 1 };
+}
+
+/// One thing that is wrong at a place, found before paths are known.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) kind: PolicyErrorKind,
+    pub(crate) place: Place,
+}
+
+impl Fault {
+    pub(crate) fn parse(place: Place, reason: impl Into<String>) -> Self {
+        Self { kind: PolicyErrorKind::DocumentParse { reason: reason.into() }, place }
+    }
+
+    pub(crate) fn too_large(place: Place, limit: impl Into<String>) -> Self {
+        Self { kind: PolicyErrorKind::DocumentTooLarge { limit: limit.into() }, place }
+    }
+}
+
+/// What is noted while a document is read: the place of every field, and every problem.
+///
+/// The place of a field is that of its name; the place of an entry of a list is where the entry begins. Paths are
+/// spelled as `uptls` spells them in its own problems: `spec.subjectAltNames[2].dns`.
+pub(crate) struct Notes<'a> {
+    document: &'a str,
+    origins: RefCell<BTreeMap<String, Origin>>,
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl<'a> Notes<'a> {
+    pub(crate) fn new(document: &'a str) -> Self {
+        Self { document, origins: RefCell::default(), problems: RefCell::default() }
+    }
+
+    /// Notes that the field at `path` stands at `place`.
+    pub(crate) fn origin(&self, path: &str, place: Place) {
+        self.origins.borrow_mut().insert(path.to_owned(), self.at(place));
+    }
+
+    /// Notes a problem, unless there are [`MAX_PROBLEMS`] already.
+    pub(crate) fn problem(&self, path: &str, place: Place, kind: PolicyErrorKind) {
+        let mut problems = self.problems.borrow_mut();
+        if problems.len() < MAX_PROBLEMS {
+            problems.push(Problem::from(PolicyError::new(path, kind)).with_origin(Some(self.at(place))));
+        }
+    }
+
+    /// Notes that the document cannot be read at `place`.
+    pub(crate) fn parse_problem(&self, path: &str, place: Place, reason: impl Into<String>) {
+        self.problem(path, place, PolicyErrorKind::DocumentParse { reason: reason.into() });
+    }
+
+    /// Notes a fault of the document as a whole.
+    pub(crate) fn fault(&self, fault: Fault) {
+        self.problem("", fault.place, fault.kind);
+    }
+
+    /// The places, if there is a value and no problem; else the problems of the policy called `policy`.
+    pub(crate) fn finish<T>(
+        self,
+        policy: Option<String>,
+        value: Option<T>,
+    ) -> Result<(T, BTreeMap<String, Origin>), Problems> {
+        let mut problems = self.problems.into_inner().into_iter();
+        match (problems.next(), value) {
+            (None, Some(value)) => Ok((value, self.origins.into_inner())),
+            (Some(first), _) => Err(Problems::new(policy, first, problems.collect())),
+            // Without a value there is a problem; should one ever be forgotten, the document is refused all the same.
+            (None, None) => {
+                let kind = PolicyErrorKind::DocumentParse { reason: "it holds no policy".to_owned() };
+                Err(Problems::new(policy, PolicyError::new("", kind).into(), Vec::new()))
+            }
+        }
+    }
+
+    fn at(&self, place: Place) -> Origin {
+        Origin::new(self.document, place.line, place.column)
+    }
+}
+
+/// How many problems of one document are reported: nobody reads more at once.
+const MAX_PROBLEMS: usize = 64;
