@@ -378,3 +378,6 @@ const SESSION_OCTETS: usize = 768;
 const SHELF_OCTETS: usize = 512;
 /// 24 hours.
 const TLS12_LIFETIME: i64 = 86_400;
+
+#[cfg(test)]
+mod tests;

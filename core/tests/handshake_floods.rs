@@ -64,15 +64,15 @@ fn key_updates_without_data_end_the_connection() {
 }
 
 #[test]
-fn tickets_without_end_are_not_collected() {
-    let world = World::with_session_bytes("tickets", 64 * 1024);
+fn tickets_without_end_end_somewhere() {
+    let world = World::new("tickets");
     let connector = world.connector(world.spec());
-    let (mut established, mut server) = pair(&world, &connector, 2000);
+    let (mut established, mut server) = pair(&world, &connector, 100);
     let tickets = take(&mut server);
-    assert!(tickets.len() > 100_000);
     assert_eq!(established.feed(&tickets).unwrap(), tickets.len());
     assert!(!established.wants_write());
-    // The store's own bound is tested beside it; here it still works.
-    let (established, _) = pair(&world, &connector, 1);
-    assert!(!established.evidence().resumed, "another server's memory");
+    // Messages that straddle records are buffered by rustls, to 64 KiB.
+    let (mut established, mut server) = pair(&world, &connector, 5000);
+    let outcome = established.feed(&take(&mut server));
+    assert_eq!(outcome.as_ref().map_err(Error::code), Err(Code::MessageTooLarge), "{outcome:?}");
 }

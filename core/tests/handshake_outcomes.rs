@@ -397,3 +397,19 @@ fn a_policy_that_is_not_there_makes_no_connection() {
     assert_eq!(republished.number(), 2);
     assert!(connector.begin(&host(), &ConnectOptions::default()).is_ok());
 }
+
+/// With debug assertions rustls 0.23 panics when it has sent a close_notify and then has an alert to send.
+#[test]
+fn damage_after_our_close_notify_is_an_error() {
+    for versions in BOTH {
+        let world = World::new("late damage");
+        let connector = world.connector(world.spec());
+        let mut server = MemoryServer::with_options(&world.server(versions));
+        let mut established = establish(&connector, &host(), &ConnectOptions::default(), &mut server).unwrap();
+        exchange(&mut established, &mut server).unwrap();
+        established.close_notify();
+        let error = established.feed(b"\x17\x03\x03\x00\x20xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx").unwrap_err();
+        assert_eq!(error.code(), if cfg!(debug_assertions) { Code::Internal } else { Code::PeerMisbehaved });
+        assert_eq!(established.feed(b"x"), Err(error));
+    }
+}

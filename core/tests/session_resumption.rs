@@ -191,7 +191,7 @@ fn a_session_ends_with_the_certificate() {
         let (connector, backend) = (world.connector(world.spec()), Backend::new(options));
         assert!(!backend.visit(&connector).unwrap().resumed());
         world.clock.advance(50 * MINUTE);
-        // Mutation: with a proof of its own for a resumed connection, its new ticket would outlive the certificate.
+        // The ticket of this connection inherits the bound.
         assert!(backend.visit(&connector).unwrap().resumed());
         world.clock.advance(20 * MINUTE);
         assert_eq!(backend.visit(&connector).err().unwrap().code(), Code::CertExpired, "{versions:?}");
@@ -218,7 +218,8 @@ fn a_session_ends_with_the_revocation_list() {
 
 /// rustls stores TLS 1.2 sessions without a ticket for ever, and anew after each resumption.
 ///
-/// Mutation: without `TLS12_LIFETIME` in `Stored::new_tls12` the last visit resumes.
+/// Mutations: without `TLS12_LIFETIME` in `Stored::new_tls12`, or with a proof of its own (`proven_at` of now) for a resumed
+/// connection in `Driver::complete`, the last visit resumes.
 #[test]
 fn a_session_of_tls_1_2_ends_after_a_day() {
     let world = World::new("a day");

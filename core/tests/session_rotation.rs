@@ -26,7 +26,9 @@ fn an_invalid_update_keeps_the_last_good_generation() {
     for _ in 0..2 {
         let problems = connector.update(&policy(broken())).unwrap_err();
         assert_eq!(problems.code(), Code::TrustUnreadable);
-        let ConnectorState::Degraded { reason, since, .. } = connector.state() else { panic!("{:?}", connector.state()) };
+        let ConnectorState::Degraded { reason, since, .. } = connector.state() else {
+            panic!("{:?}", connector.state())
+        };
         assert_eq!((reason, since), (problems, uptls_testkit::NOW), "since the first");
         world.clock.advance(60);
     }
@@ -106,7 +108,8 @@ fn a_connection_sees_exactly_one_generation() {
                 while !stop.load(Ordering::SeqCst) {
                     let prepared = connector.prepared().unwrap();
                     let named = prepared.policy() == &policies[1];
-                    let accepts_one = prepared.verify(&[one.leaf.der().into(), one.pki.intermediate.der().into()], Some(&host()));
+                    let accepts_one =
+                        prepared.verify(&[one.leaf.der().into(), one.pki.intermediate.der().into()], Some(&host()));
                     assert_eq!(accepts_one.is_ok(), !named);
                 }
             });

@@ -57,6 +57,7 @@ mod native;
 mod node;
 mod position;
 mod source;
+mod suggest;
 mod yaml;
 
 pub mod schema;

@@ -62,6 +62,12 @@ impl<'a> Notes<'a> {
         }
     }
 
+    /// Notes a problem of the field at `path`, whose place was noted before.
+    pub(crate) fn invalid(&self, path: &str, kind: PolicyErrorKind) {
+        let origin = self.origins.borrow().get(path).cloned();
+        self.problems.borrow_mut().push(Problem::from(PolicyError::new(path, kind)).with_origin(origin));
+    }
+
     /// Notes that the document cannot be read at `place`.
     pub(crate) fn parse_problem(&self, path: &str, place: Place, reason: impl Into<String>) {
         self.problem(path, place, PolicyErrorKind::DocumentParse { reason: reason.into() });
@@ -72,13 +78,16 @@ impl<'a> Notes<'a> {
         self.problem("", fault.place, fault.kind);
     }
 
-    /// The places, if there is a value and no problem; else the problems of the policy called `policy`.
+    /// The places, if there is a value and no problem; else the problems of the policy called `policy`, in the order of
+    /// their lines.
     pub(crate) fn finish<T>(
         self,
         policy: Option<String>,
         value: Option<T>,
     ) -> Result<(T, BTreeMap<String, Origin>), Problems> {
-        let mut problems = self.problems.into_inner().into_iter();
+        let mut problems = self.problems.into_inner();
+        problems.sort_by_key(|problem| problem.origin().map(|origin| (origin.line, origin.column)));
+        let mut problems = problems.into_iter();
         match (problems.next(), value) {
             (None, Some(value)) => Ok((value, self.origins.into_inner())),
             (Some(first), _) => Err(Problems::new(policy, first, problems.collect())),

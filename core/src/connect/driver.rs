@@ -1,10 +1,11 @@
 //! The one driver: every face moves octets through it, and nothing else calls rustls.
 
 use std::io::{self, Read, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use rustls::client::Resumption as TlsResumption;
-use rustls::{ClientConfig, ClientConnection, HandshakeKind};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, IoState};
 
 use super::evidence::{Evidence, Negotiated};
 use super::failure::{Answered, Attempt, OPENING};
@@ -169,7 +170,7 @@ impl Driver {
         if let Some(session) = &self.session {
             session.expect(self.window);
         }
-        let (processed, Noted { request, verdict }) = observe(|| self.tls.process_new_packets());
+        let (processed, Noted { request, verdict }) = observe(|| process_new_packets(&mut self.tls));
         self.attempt.identity = request.unwrap_or(self.attempt.identity);
         match verdict {
             Some(Verdict::Accepted(peer)) => self.attempt.verified = Some(Arc::new(peer)),
@@ -391,6 +392,13 @@ fn connection_config(shared: &Arc<ClientConfig>, session: Option<Arc<SessionHand
     let mut config = ClientConfig::clone(shared);
     config.resumption = TlsResumption::store(session);
     Arc::new(config)
+}
+
+/// A panic in rustls must not take the caller's thread with it: with debug assertions, 0.23 panics when a peer misbehaves
+/// after our close_notify. Its state is an error afterwards, and so is ours.
+fn process_new_packets(tls: &mut ClientConnection) -> Result<IoState, rustls::Error> {
+    catch_unwind(AssertUnwindSafe(|| tls.process_new_packets()))
+        .unwrap_or_else(|_| Err(rustls::Error::General("rustls panicked".to_owned())))
 }
 
 /// Keeps the first octets that pass, and the error of the source apart from those of rustls.

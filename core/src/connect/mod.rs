@@ -91,3 +91,6 @@ fn server_name(policy: &UpstreamTlsPolicy, host: &BackendHost) -> Result<ServerN
 fn internal(detail: impl ToString) -> Error {
     ConnectError::Internal { detail: detail.to_string() }.into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! `uptls check`: would this policy accept this upstream?
+
+use uptls::{Connector, Envelope, Problems, Report, Runtime};
+
+use crate::args::{CheckArgs, Source};
+use crate::dial::Route;
+use crate::live::{self, Next};
+use crate::print::{self, Complaint, report};
+
+pub(crate) fn run(args: &CheckArgs) -> Result<u8, Complaint> {
+    let runtime = Runtime::new(uptls::aws_lc_rs::provider());
+    let mut screen = Screen { json: args.json, reports: Vec::new() };
+    match connector(&runtime, &args.source) {
+        Err(problems) => screen.show(Report::unusable(&problems, runtime.now_text()), 1)?,
+        Ok(connector) => every_target(&connector, args, &mut screen)?,
+    }
+    screen.finish()
+}
+
+/// A connector by the policy document.
+fn connector(runtime: &Runtime, source: &Source) -> Result<Connector, Problems> {
+    let prepared = uptls_manifest::prepare_file(runtime, &source.policy, source.permission())?;
+    Connector::new(runtime, prepared.policy())
+}
+
+fn every_target(connector: &Connector, args: &CheckArgs, screen: &mut Screen) -> Result<(), Complaint> {
+    let timeout = connector.prepared().map(|prepared| prepared.policy().handshake_timeout());
+    let timeout = timeout.ok_or_else(|| Complaint::internal("the connector has no policy"))?;
+    for target in &args.targets {
+        let route = Route::new(target, &args.dial, timeout);
+        for number in 1..=args.repeat {
+            let next = if number < args.repeat { Next::Connection } else { Next::Nothing };
+            screen.show(live::check(connector, target, &route, next)?, number)?;
+        }
+    }
+    Ok(())
+}
+
+/// Shows each report as it comes, or all of them at the end as JSON.
+struct Screen {
+    json: bool,
+    reports: Vec<Report>,
+}
+
+impl Screen {
+    fn show(&mut self, report: Report, number: u16) -> Result<(), Complaint> {
+        if !self.json {
+            let text = match number {
+                1 if self.reports.is_empty() => report::whole(&report),
+                1 => format!("\n{}", report::whole(&report)),
+                number if report.accepted() => report::again(&report, number),
+                number => format!("connection {number}\n{}", report::whole(&report)),
+            };
+            print::out(&text)?;
+        }
+        self.reports.push(report);
+        Ok(())
+    }
+
+    /// The highest exit code.
+    fn finish(self) -> Result<u8, Complaint> {
+        let code = self.reports.iter().map(Report::exit_code).max().unwrap_or_default();
+        if self.json {
+            print::json(&Envelope::reports(self.reports))?;
+        } else if self.reports.len() > 1 {
+            let accepted = self.reports.iter().filter(|report| report.accepted()).count();
+            print::out(&format!("\n{accepted} of {} accepted\n", self.reports.len()))?;
+        }
+        Ok(code)
+    }
+}

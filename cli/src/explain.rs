@@ -1,0 +1,39 @@
+//! `uptls explain`: what a policy trusts, sends and accepts.
+
+use uptls::{Envelope, Explanation, FixedClock, Report, Runtime};
+
+use crate::args::ExplainArgs;
+use crate::print::{self, Complaint, policy, report};
+
+pub(crate) fn run(args: &ExplainArgs) -> Result<u8, Complaint> {
+    let runtime = runtime_at(args.clock.at);
+    let prepared = match uptls_manifest::prepare_file(&runtime, &args.source.policy, args.source.permission()) {
+        Ok(prepared) => prepared,
+        Err(problems) => {
+            let report = Report::unusable(&problems, runtime.now_text());
+            let code = report.exit_code();
+            if args.json {
+                print::json(&Envelope::reports(vec![report]))?;
+            } else {
+                print::out(&report::whole(&report))?;
+            }
+            return Ok(code);
+        }
+    };
+    let explanation: Explanation = prepared.explanation();
+    if args.json {
+        print::json(&Envelope::new("uptls.explain/v1", vec![explanation]))?;
+    } else {
+        print::out(&policy::whole(&explanation))?;
+    }
+    Ok(0)
+}
+
+/// The command's runtime, at the system's time unless told otherwise.
+pub(crate) fn runtime_at(at: Option<FixedClock>) -> Runtime {
+    let builder = Runtime::builder(uptls::aws_lc_rs::provider());
+    match at {
+        Some(clock) => builder.clock(clock).build(),
+        None => builder.build(),
+    }
+}

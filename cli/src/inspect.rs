@@ -1,0 +1,78 @@
+//! `uptls inspect`: what certificates say. Verifies nothing.
+
+use std::path::Path;
+use std::time::Duration;
+
+use uptls::danger::DangerPermission;
+use uptls::{
+    ConnectOptions, Connector, DangerDraft, Envelope, Error, Inspection, PolicyDraft, PolicySpec, Problems, ReasonDraft,
+    Runtime, UpstreamTlsPolicy,
+};
+
+use crate::USAGE;
+use crate::args::InspectArgs;
+use crate::dial::Route;
+use crate::print::{self, Complaint, certificate, printable};
+use crate::target::Target;
+
+pub(crate) fn run(args: &InspectArgs) -> Result<u8, Complaint> {
+    let runtime = Runtime::new(uptls::aws_lc_rs::provider());
+    let path = Path::new(&args.subject);
+    let certificates = if path.exists() { of_file(path)? } else { of_peer(&runtime, args)? };
+    if args.json {
+        print::json(&Envelope::new("uptls.inspect/v1", certificates))?;
+    } else {
+        print::out(&certificate::whole(&certificates, &runtime.now_text()))?;
+    }
+    Ok(0)
+}
+
+fn of_file(path: &Path) -> Result<Vec<Inspection>, Complaint> {
+    let bytes = std::fs::read(path).map_err(|reason| Complaint::unreadable(path, &reason))?;
+    let name = path.display().to_string();
+    let found = Inspection::of_text(&bytes, &name);
+    let found = found.map_err(|reason| Complaint::new(USAGE, format!("{}: {reason}", printable(&name))))?;
+    if found.is_empty() {
+        return Err(Complaint::new(USAGE, format!("{}: it holds no certificate", printable(&name))));
+    }
+    Ok(found)
+}
+
+fn of_peer(runtime: &Runtime, args: &InspectArgs) -> Result<Vec<Inspection>, Complaint> {
+    let target = Target::parse(&args.subject).map_err(|reason| {
+        let subject = printable(&args.subject);
+        Complaint::new(USAGE, format!("{subject} is neither a file nor HOST:PORT: {reason}"))
+    })?;
+    let chain = presented(runtime, &target, args).map_err(|error| {
+        let text = format!("{target}: {}: {error}\nhint: {}", error.code(), error.hint());
+        Complaint::new(error.code().exit_code(), text)
+    })?;
+    let inspect = |(index, der): (usize, &Vec<u8>)| {
+        Inspection::of_der(der, &format!("{target} #{}", index + 1))
+            .map_err(|reason| Complaint::new(USAGE, format!("{target}: certificate {}: {reason}", index + 1)))
+    };
+    chain.iter().enumerate().map(inspect).collect()
+}
+
+/// The chain of whoever answers; only its handshake signature is verified.
+fn presented(runtime: &Runtime, target: &Target, args: &InspectArgs) -> Result<Vec<Vec<u8>>, Error> {
+    let connector = Connector::new(runtime, &anybody()?)?;
+    let route = Route::new(target, &args.dial, PATIENCE);
+    let begin = std::time::Instant::now();
+    let stream = route.dial().outcome?;
+    let options = ConnectOptions::default().with_timeout(route.remaining(begin));
+    let mut stream = connector.handshake(stream, &target.host, &options)?;
+    // What was asked for is there, whatever becomes of our goodbye.
+    let _ = stream.shutdown();
+    Ok(stream.evidence().peer.chain_der().to_vec())
+}
+
+/// A policy that accepts anybody (D2): no data is ever sent or read by it.
+fn anybody() -> Result<UpstreamTlsPolicy, Problems> {
+    let reason = Some(ReasonDraft { reason: "inspect".to_owned() });
+    let danger = DangerDraft { accept_any_certificate: reason, ..DangerDraft::default() };
+    let spec = PolicySpec { danger, resumption: Some(false), ..PolicySpec::default() };
+    UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Allowed)
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,74 @@
+//! Checks of references to material, and of digests.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use super::Checker;
+use crate::policy::{Material, MaterialDraft, SecretDraft, SecretMaterial};
+
+impl Checker {
+    pub(super) fn materials(&mut self, path: &str, drafts: Vec<MaterialDraft>) -> Vec<Material> {
+        let numbered = drafts.into_iter().enumerate();
+        numbered.filter_map(|(index, draft)| self.material(&format!("{path}[{index}]"), draft)).collect()
+    }
+
+    pub(super) fn material(&mut self, path: &str, draft: MaterialDraft) -> Option<Material> {
+        match draft {
+            MaterialDraft { file: Some(path), pem: None } => Some(Material::File { base: self.base.clone(), path }),
+            MaterialDraft { file: None, pem: Some(pem) } => Some(Material::Inline(pem.into_bytes().into())),
+            _ => {
+                self.invalid(path, "an entry without exactly one source", "{file: PATH} or {pem: TEXT}");
+                None
+            }
+        }
+    }
+
+    pub(super) fn secret(&mut self, path: &str, draft: SecretDraft) -> Option<SecretMaterial> {
+        match draft {
+            SecretDraft { file: Some(path), pem: None } => Some(SecretMaterial::File { base: self.base.clone(), path }),
+            SecretDraft { file: None, pem: Some(secret) } => Some(SecretMaterial::Inline(secret)),
+            _ => {
+                self.invalid(path, "an entry without exactly one source", "{file: PATH} or {pem: TEXT}");
+                None
+            }
+        }
+    }
+
+    pub(super) fn sha256_list(
+        &mut self,
+        path: &str,
+        texts: &[String],
+        parse: fn(&str) -> Option<[u8; 32]>,
+    ) -> Vec<[u8; 32]> {
+        let mut digests = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            match parse(text) {
+                Some(digest) if digests.contains(&digest) => {}
+                Some(digest) => digests.push(digest),
+                None => {
+                    let form =
+                        if path.ends_with("Certificates") { "64 hexadecimal digits" } else { "44 base64 characters" };
+                    self.invalid(format!("{path}[{index}]"), text, format!("a SHA-256 in {form}"));
+                }
+            }
+        }
+        digests
+    }
+}
+
+pub(super) fn parse_hex(text: &str) -> Option<[u8; 32]> {
+    let text = text.strip_prefix("sha256:").unwrap_or(text);
+    let digits: Vec<u8> = text.bytes().filter(|b| *b != b':').collect();
+    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let mut out = [0; 32];
+    for (byte, pair) in out.iter_mut().zip(digits.chunks(2)) {
+        *byte = u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(out)
+}
+
+pub(super) fn parse_base64(text: &str) -> Option<[u8; 32]> {
+    BASE64_STANDARD.decode(text).ok()?.try_into().ok()
+}

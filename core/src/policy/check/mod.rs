@@ -1,0 +1,255 @@
+//! From what was written to a policy: every field is parsed once, and all that is wrong is reported at once.
+
+mod danger;
+mod material;
+mod negotiation;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use super::draft::{
+    IdentityDraft, PolicyDraft, PolicySpec, RevocationDraft, SanDraft, SystemTrustDraft, TrustDraft, nearest,
+};
+use super::{
+    Fields, IdentitySpec, Resumption, RevocationDepth, RevocationSpec, SanMatcher, ServerNameRule, SystemTrust,
+    TrustSpec, UnknownRevocation, WildcardName,
+};
+use crate::danger::{Danger, DangerPermission, PeerDanger};
+use crate::error::{PolicyError, PolicyErrorKind, Problem, Problems};
+use crate::name::{DnsName, NameError, TrustDomain, UriName};
+
+use material::{parse_base64, parse_hex};
+
+pub(super) fn check(draft: PolicyDraft, permission: DangerPermission) -> Result<Fields, Problems> {
+    let PolicyDraft { base, name, origins, spec } = draft;
+    let mut checker = Checker { base, problems: Vec::new() };
+    let mut fields = checker.fields(spec, permission);
+    let locate = |problem: Problem| {
+        let origin = nearest(&origins, problem.path());
+        problem.with_origin(origin)
+    };
+    let problems = checker.problems.into_iter().map(locate).collect();
+    fields.origins = origins;
+    fields.name.clone_from(&name);
+    Problems::or_else(name.as_deref(), problems, fields)
+}
+
+struct Checker {
+    base: Option<PathBuf>,
+    problems: Vec<Problem>,
+}
+
+impl Checker {
+    fn fields(&mut self, spec: PolicySpec, permission: DangerPermission) -> Fields {
+        let PolicySpec {
+            alpn,
+            cipher_suites,
+            danger,
+            groups,
+            handshake_timeout,
+            identity,
+            resumption,
+            revocation,
+            server_name,
+            spki_pins,
+            subject_alt_names,
+            trust,
+            versions,
+        } = spec;
+        let danger = self.danger(danger, permission);
+        let trust = self.trust(trust, &danger);
+        let server_name = self.server_name(server_name.as_deref());
+        let named_sans = !subject_alt_names.is_empty();
+        let subject_alt_names = self.subject_alt_names(subject_alt_names);
+        if server_name == ServerNameRule::None && !named_sans && danger.peer == PeerDanger::None {
+            self.fail("spec.serverName", PolicyErrorKind::NameMissing);
+        }
+        let spki_pins = self.sha256_list("spec.spkiPins", &spki_pins, parse_base64);
+        let identity = identity.and_then(|identity| self.identity(identity));
+        let versions = self.versions(&versions);
+        let cipher_suites = self.cipher_suites(&cipher_suites, versions);
+        let groups = self.groups(&groups);
+        let alpn = self.alpn(alpn);
+        let revocation = revocation.and_then(|revocation| self.revocation(revocation));
+        let handshake_timeout = self.timeout(handshake_timeout.as_deref());
+        let resumption = match resumption {
+            None | Some(true) => Resumption::Enabled,
+            Some(false) => Resumption::Disabled,
+        };
+        Fields {
+            alpn,
+            cipher_suites,
+            danger,
+            groups,
+            handshake_timeout,
+            identity,
+            name: None,
+            origins: Default::default(),
+            resumption,
+            revocation,
+            server_name,
+            spki_pins,
+            subject_alt_names,
+            trust,
+            versions,
+        }
+    }
+
+    fn fail(&mut self, path: impl Into<String>, kind: PolicyErrorKind) {
+        self.problems.push(PolicyError::new(path, kind).into());
+    }
+
+    fn invalid(&mut self, path: impl Into<String>, given: impl Into<String>, wanted: impl Into<String>) {
+        self.fail(path, PolicyErrorKind::Invalid { given: given.into(), wanted: wanted.into() });
+    }
+
+    fn bad_name(&mut self, path: impl Into<String>, given: &str, reason: NameError) {
+        self.fail(path, PolicyErrorKind::NameInvalid { given: given.to_owned(), reason });
+    }
+
+    /// T1: a trust source is required, D2 apart.
+    fn trust(&mut self, draft: TrustDraft, danger: &Danger) -> TrustSpec {
+        let TrustDraft { bundles, pinned_certificates, pinned_keys, system } = draft;
+        let nothing = bundles.is_empty()
+            && pinned_certificates.is_empty()
+            && pinned_keys.is_empty()
+            && system == SystemTrustDraft::Off;
+        if nothing && !matches!(danger.peer, PeerDanger::AnyCertificate { .. }) {
+            self.fail("spec.trust", PolicyErrorKind::TrustMissing);
+        }
+        let system = match system {
+            SystemTrustDraft::Mozilla => SystemTrust::Mozilla,
+            SystemTrustDraft::Native => SystemTrust::Native,
+            SystemTrustDraft::Off => SystemTrust::Off,
+            SystemTrustDraft::Platform => {
+                let supported = ["false", "native", "mozilla"].map(str::to_owned).to_vec();
+                let kind = PolicyErrorKind::UnsupportedOption { given: "platform".to_owned(), supported };
+                self.fail("spec.trust.system", kind);
+                SystemTrust::Off
+            }
+        };
+        TrustSpec {
+            bundles: self.materials("spec.trust.bundles", bundles),
+            pinned_certificates: self.sha256_list("spec.trust.pinnedCertificates", &pinned_certificates, parse_hex),
+            pinned_keys: self.sha256_list("spec.trust.pinnedKeys", &pinned_keys, parse_base64),
+            system,
+        }
+    }
+
+    /// N2.
+    fn server_name(&mut self, text: Option<&str>) -> ServerNameRule {
+        match text {
+            None | Some("auto") => ServerNameRule::Auto,
+            Some("none") => ServerNameRule::None,
+            Some(text) => match DnsName::parse(text) {
+                Ok(name) => ServerNameRule::Dns(name),
+                Err(reason) => {
+                    self.bad_name("spec.serverName", text, reason);
+                    ServerNameRule::Auto
+                }
+            },
+        }
+    }
+
+    /// N5..N8.
+    fn subject_alt_names(&mut self, drafts: Vec<SanDraft>) -> Vec<SanMatcher> {
+        let mut matchers = Vec::new();
+        for (index, draft) in drafts.iter().enumerate() {
+            if let Some(matcher) = self.san(&format!("spec.subjectAltNames[{index}]"), draft)
+                && !matchers.contains(&matcher)
+            {
+                matchers.push(matcher);
+            }
+        }
+        if matchers.len() > MAX_SANS {
+            let given = format!("{} names", matchers.len());
+            self.invalid("spec.subjectAltNames", given, format!("a list of at most {MAX_SANS} names"));
+        }
+        matchers
+    }
+
+    fn san(&mut self, path: &str, draft: &SanDraft) -> Option<SanMatcher> {
+        let SanDraft { dns, ip, spiffe_trust_domain, uri } = draft;
+        let (kind, text, parsed) = match (dns, ip, spiffe_trust_domain, uri) {
+            (Some(dns), None, None, None) => ("dns", dns, parse_dns_san(dns)),
+            (None, Some(ip), None, None) => {
+                let Ok(ip) = ip.parse::<IpAddr>() else {
+                    self.invalid(format!("{path}.ip"), ip, "an IPv4 or IPv6 address without brackets or zone");
+                    return None;
+                };
+                return Some(SanMatcher::Ip(ip));
+            }
+            (None, None, Some(domain), None) => {
+                ("spiffeTrustDomain", domain, TrustDomain::parse(domain).map(SanMatcher::SpiffeTrustDomain))
+            }
+            (None, None, None, Some(uri)) => ("uri", uri, UriName::parse(uri).map(SanMatcher::Uri)),
+            _ => {
+                let count = [dns, ip, spiffe_trust_domain, uri].into_iter().flatten().count();
+                self.invalid(
+                    path,
+                    format!("an entry with {count} names"),
+                    "exactly one of dns, uri, ip, spiffeTrustDomain",
+                );
+                return None;
+            }
+        };
+        match parsed {
+            Ok(matcher) => Some(matcher),
+            Err(reason) => {
+                self.bad_name(format!("{path}.{kind}"), text, reason);
+                None
+            }
+        }
+    }
+
+    /// I1.
+    fn identity(&mut self, draft: IdentityDraft) -> Option<IdentitySpec> {
+        let IdentityDraft { certificate, key, passphrase } = draft;
+        if certificate.is_none() {
+            self.fail("spec.identity", PolicyErrorKind::IdentityIncomplete { missing: "certificate" });
+        }
+        if key.is_none() {
+            self.fail("spec.identity", PolicyErrorKind::IdentityIncomplete { missing: "key" });
+        }
+        let certificate = certificate.and_then(|draft| self.material("spec.identity.certificate", draft));
+        let key = key.and_then(|draft| self.secret("spec.identity.key", draft));
+        let passphrase = passphrase.map(|draft| self.secret("spec.identity.passphrase", draft));
+        Some(IdentitySpec { certificate: certificate?, key: key?, passphrase: passphrase.flatten() })
+    }
+
+    /// V3.
+    fn revocation(&mut self, draft: RevocationDraft) -> Option<RevocationSpec> {
+        let RevocationDraft { crls, depth, unknown } = draft;
+        if crls.is_empty() {
+            self.invalid("spec.revocation.crls", "an empty list", "at least one CRL, or remove spec.revocation");
+            return None;
+        }
+        let depth = match depth.as_deref() {
+            None | Some("chain") => RevocationDepth::Chain,
+            Some("leaf") => RevocationDepth::Leaf,
+            Some(other) => {
+                self.invalid("spec.revocation.depth", other, "chain or leaf");
+                RevocationDepth::Chain
+            }
+        };
+        let unknown = match unknown.as_deref() {
+            None | Some("deny") => UnknownRevocation::Deny,
+            Some("allow") => UnknownRevocation::Allow,
+            Some(other) => {
+                self.invalid("spec.revocation.unknown", other, "deny or allow");
+                UnknownRevocation::Deny
+            }
+        };
+        Some(RevocationSpec { crls: self.materials("spec.revocation.crls", crls), depth, unknown })
+    }
+}
+
+/// N6: `*.x` is permitted here and nowhere else.
+fn parse_dns_san(text: &str) -> Result<SanMatcher, NameError> {
+    if text.contains('*') {
+        return WildcardName::parse(text).map(SanMatcher::DnsWildcard);
+    }
+    DnsName::parse(text).map(SanMatcher::Dns)
+}
+
+const MAX_SANS: usize = 64;

@@ -1,0 +1,112 @@
+//! Programs in C, compiled and linked as a user would, against the library of this build.
+#![allow(clippy::expect_used, reason = "test code: what is broken must stop the test")]
+
+#[path = "common/mod.rs"]
+mod common;
+#[path = "common/fixture.rs"]
+mod fixture;
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::Command;
+
+use common::{Installed, Link, command, crate_folder, program, run, succeed, tool};
+use fixture::Fixture;
+use uptls::Code;
+
+/// Each program with its arguments.
+fn programs(fixture: &Fixture) -> Vec<(&'static str, Vec<String>)> {
+    let policy = fixture.text_path("policy.yaml");
+    let folder = fixture.folder().display().to_string();
+    let (good, other) = (fixture.text_path("chain.pem"), fixture.text_path("other.pem"));
+    vec![
+        ("version.c", vec![]),
+        ("codes.c", vec![]),
+        ("misuse.c", vec![policy.clone()]),
+        ("document.c", vec![policy.clone(), folder]),
+        ("verify.c", vec![policy.clone(), good.clone(), other, Fixture::now()]),
+        ("threads.c", vec![policy, good, Fixture::now()]),
+    ]
+}
+
+#[test]
+fn every_c_program_ends_well() {
+    let (installed, fixture) = (Installed::new(), Fixture::new());
+    for (name, arguments) in programs(&fixture) {
+        let executable = installed.compile(&program(name), Link::Shared);
+        succeed(&mut command(executable, arguments), &[]);
+    }
+}
+
+#[test]
+fn no_c_program_leaks_or_touches_what_is_not_its_own() {
+    if !tool("valgrind") {
+        return;
+    }
+    let (installed, fixture) = (Installed::new(), Fixture::new());
+    for (name, arguments) in programs(&fixture) {
+        let executable = installed.compile(&program(name), Link::Shared);
+        let mut valgrind = command("valgrind", VALGRIND);
+        succeed(valgrind.arg(executable).args(arguments), &[]);
+    }
+}
+
+#[test]
+fn the_table_of_codes_is_the_same_in_c() {
+    let installed = Installed::new();
+    let printed = succeed(&mut Command::new(installed.compile(&program("codes.c"), Link::Shared)), &[]);
+    let mut wanted = String::new();
+    for code in Code::ALL {
+        let status = uptls_ffi::uptls_code_status(code.number());
+        let (number, meaning, remedy) = (code.number(), code.meaning(), code.remedy());
+        writeln!(wanted, "{number}\t{code}\t{status}\t{meaning}\t{remedy}").expect("a string takes everything");
+    }
+    assert_eq!(String::from_utf8_lossy(&printed), wanted);
+}
+
+#[test]
+fn a_program_can_be_linked_statically() {
+    let installed = Installed::new();
+    succeed(&mut Command::new(installed.compile(&program("version.c"), Link::Static)), &[]);
+}
+
+#[test]
+fn the_header_is_cpp_too() {
+    if !tool("c++") {
+        return;
+    }
+    let installed = Installed::new();
+    succeed(&mut Command::new(installed.compile_cpp(&program("header.cpp"))), &[]);
+}
+
+#[test]
+fn the_header_needs_nothing_before_it() {
+    let header = crate_folder().join("include/uptls.h");
+    let flags = ["-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"];
+    succeed(command("cc", ["-std=c99", "-x", "c"]).args(flags).arg(&header), &[]);
+    if tool("c++") {
+        succeed(command("c++", ["-std=c++17", "-x", "c++"]).args(flags).arg(&header), &[]);
+    }
+}
+
+#[test]
+fn the_example_tells_accepted_from_refused() {
+    let (installed, fixture) = (Installed::new(), Fixture::new());
+    let example: PathBuf = crate_folder().join("../examples/c/verify.c");
+    let executable = installed.compile(&example, Link::Shared);
+    let verify = |chain: &str| {
+        let output = run(&mut command(&executable, [&fixture.text_path("policy.yaml"), &fixture.text_path(chain)]), &[]);
+        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.code(), format!("{stdout}{stderr}"))
+    };
+    // The example has the system's clock; what is minted is valid for some years round the tests' own time.
+    assert_eq!(verify("chain.pem"), (Some(0), "accepted\n".to_owned()));
+    let (status, text) = verify("other.pem");
+    assert_eq!(status, Some(1), "{text}");
+    assert!(text.starts_with("refused: name_mismatch: ") && text.contains("\nhint: "), "{text}");
+    let (status, text) = verify("missing.pem");
+    assert_eq!(status, Some(2), "{text}");
+}
+
+const VALGRIND: [&str; 5] =
+    ["--quiet", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect,possible", "--error-exitcode=99", "--"];

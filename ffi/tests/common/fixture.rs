@@ -1,0 +1,66 @@
+//! A policy, a chain that it accepts and one for another name, as files.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(clippy::expect_used, reason = "test code: what is broken must stop the test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use uptls_testkit::{NOW, Pki, San, chain_pem};
+
+/// Files in a temporary folder.
+pub struct Fixture {
+    folder: tempfile::TempDir,
+}
+
+impl Fixture {
+    /// Mints the certificates and writes all files.
+    pub fn new() -> Self {
+        let fixture = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        let pki = Pki::new("ffi");
+        let chain = |name| chain_pem(&[&pki.leaf(&[San::dns(name)]), &pki.intermediate]);
+        fixture.write("ca.pem", &pki.root.pem());
+        fixture.write("chain.pem", &chain("payments.internal"));
+        fixture.write("other.pem", &chain("payments-v2.internal"));
+        fixture.write("policy.yaml", POLICY);
+        fixture
+    }
+
+    /// The folder of all files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where the file `name` is.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder().join(name)
+    }
+
+    /// The same as text.
+    pub fn text_path(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    /// What the file `name` holds.
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).expect("the file can be read")
+    }
+
+    /// Writes a file.
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect("the file can be written");
+    }
+
+    /// The time of all tests, in unix seconds.
+    pub fn now() -> String {
+        NOW.to_string()
+    }
+}
+
+const POLICY: &str = "\
+apiVersion: uptls/v1
+kind: UpstreamTlsPolicy
+metadata: {name: payments}
+spec:
+  trust: {bundles: [{file: ca.pem}]}
+  serverName: payments.internal
+";

@@ -1,0 +1,316 @@
+//! From nodes to typed fields, by serde: unknown and duplicate fields are all noted, the first wrong value ends it.
+//!
+//! Nothing here quotes a value, and names of fields only where no secret can stand: what is noted may be logged.
+
+use core::fmt;
+use std::collections::BTreeMap;
+use std::vec;
+
+use serde::de::value::StringDeserializer;
+use serde::de::{DeserializeOwned, DeserializeSeed, Error, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected};
+use serde::de::{Deserializer, Visitor};
+
+use crate::node::{Entry, Node, Resolved, Scalar, Value};
+use crate::position::{Notes, Place};
+use crate::suggest::closest;
+
+/// A `T` of the document `node`, or `None` and a noted problem. With noted problems there may still be a value.
+pub(crate) fn decode<T: DeserializeOwned>(node: Node, notes: &Notes<'_>) -> Option<T> {
+    let place = node.place;
+    match T::deserialize(Decoder { node, notes, path: String::new(), place }) {
+        Ok(value) => Some(value),
+        Err(Failure { at, reason }) => {
+            let (path, place) = at.unwrap_or_else(|| (String::new(), place));
+            notes.parse_problem(&path, place, reason);
+            None
+        }
+    }
+}
+
+/// One node on its way.
+struct Decoder<'a> {
+    node: Node,
+    notes: &'a Notes<'a>,
+    path: String,
+    /// Where the path was written: the name of a field, the begin of an entry.
+    place: Place,
+}
+
+/// Why a value cannot be what is wanted; where, as soon as that is known.
+#[derive(Debug)]
+struct Failure {
+    at: Option<(String, Place)>,
+    reason: String,
+}
+
+impl<'a> Decoder<'a> {
+    fn unwanted(&self, wanted: &str) -> Failure {
+        self.failure(match self.node.describe() {
+            "nothing" => format!("it has no value, where {wanted} is wanted; write one, or remove the field"),
+            given => format!("{given} stands where {wanted} is wanted"),
+        })
+    }
+
+    fn failure(&self, reason: String) -> Failure {
+        Failure { at: Some((self.path.clone(), self.place)), reason }
+    }
+
+    /// The text of a scalar: in quotes, or plain and neither a boolean nor nothing. A number is taken as it is spelled.
+    fn into_text(self) -> Result<String, Failure> {
+        let error = match &self.node.value {
+            Value::Text(scalar) => match scalar.resolve() {
+                Resolved::Text | Resolved::Float(_) | Resolved::Integer(_) => None,
+                Resolved::Bool(_) => Some(self.unwanted("a text (in quotes)")),
+                Resolved::Null => Some(self.unwanted("a text")),
+            },
+            Value::List(_) | Value::Map(_) => Some(self.unwanted("a text")),
+        };
+        match (error, self.node.value) {
+            (None, Value::Text(Scalar { text, .. })) => Ok(text),
+            (error, _) => Err(error.unwrap_or_else(|| Failure::custom("it is not a text"))),
+        }
+    }
+
+    /// The entries of a map, as long as `known` permits them; without `known`, all.
+    fn into_fields(self, wanted: &str, known: Option<&[&str]>) -> Result<Fields<'a>, Failure> {
+        if !matches!(self.node.value, Value::Map(_)) {
+            return Err(self.unwanted(wanted));
+        }
+        let Self { node, notes, path, place: _ } = self;
+        let mut seen: BTreeMap<String, Place> = BTreeMap::new();
+        let mut kept = Vec::new();
+        let entries = if let Value::Map(entries) = node.value { entries } else { Vec::new() };
+        for entry in entries {
+            if let Some(first) = seen.get(&entry.key) {
+                let reason = format!("{} stands twice, first in line {}", field_name(&path, &entry.key), first.line);
+                notes.parse_problem(&path, entry.place, reason);
+                continue;
+            }
+            seen.insert(entry.key.clone(), entry.place);
+            match known {
+                Some(known) if !known.contains(&entry.key.as_str()) => {
+                    notes.parse_problem(&path, entry.place, unknown_field(&path, &entry.key, known));
+                }
+                _ => kept.push(entry),
+            }
+        }
+        Ok(Fields { entries: kept.into_iter(), notes, path, value: None })
+    }
+
+    fn into_entries(self) -> Result<Entries<'a>, Failure> {
+        if !matches!(self.node.value, Value::List(_)) {
+            return Err(self.unwanted("a list"));
+        }
+        let Self { node, notes, path, place: _ } = self;
+        let nodes = if let Value::List(nodes) = node.value { nodes } else { Vec::new() };
+        Ok(Entries { nodes: nodes.into_iter().enumerate(), notes, path })
+    }
+}
+
+impl<'de> Deserializer<'de> for Decoder<'_> {
+    type Error = Failure;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        let at = (self.path.clone(), self.place);
+        let resolved = match &self.node.value {
+            Value::List(_) => return self.deserialize_seq(visitor),
+            Value::Map(_) => return self.deserialize_map(visitor),
+            Value::Text(scalar) => scalar.resolve(),
+        };
+        match resolved {
+            Resolved::Bool(value) => visitor.visit_bool(value),
+            Resolved::Float(value) => visitor.visit_f64(value),
+            Resolved::Integer(value) => visitor.visit_i64(value),
+            Resolved::Null => visitor.visit_unit(),
+            Resolved::Text => visitor.visit_string(self.into_text()?),
+        }
+        .map_err(|failure: Failure| failure.or_at(at))
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        match &self.node.value {
+            Value::Text(scalar) => match scalar.resolve() {
+                Resolved::Bool(value) => visitor.visit_bool(value),
+                _ => Err(self.unwanted("true or false (without quotes)")),
+            },
+            Value::List(_) | Value::Map(_) => Err(self.unwanted("true or false")),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        let at = (self.path.clone(), self.place);
+        visitor.visit_string(self.into_text()?).map_err(|failure: Failure| failure.or_at(at))
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        self.deserialize_string(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        known: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        let at = (self.path.clone(), self.place);
+        let fields = self.into_fields(&format!("a map of {}", known.join(", ")), Some(known))?;
+        visitor.visit_map(fields).map_err(|failure: Failure| failure.or_at(at))
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        let at = (self.path.clone(), self.place);
+        visitor.visit_map(self.into_fields("a map", None)?).map_err(|failure: Failure| failure.or_at(at))
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        let at = (self.path.clone(), self.place);
+        visitor.visit_seq(self.into_entries()?).map_err(|failure: Failure| failure.or_at(at))
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Failure> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        let at = (self.path.clone(), self.place);
+        let variant: StringDeserializer<Failure> = self.into_text()?.into_deserializer();
+        visitor.visit_enum(variant).map_err(|failure: Failure| failure.or_at(at))
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        visitor.visit_unit()
+    }
+
+    serde::forward_to_deserialize_any! {
+        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct identifier
+    }
+}
+
+/// The fields of a map, one after the other.
+struct Fields<'a> {
+    entries: vec::IntoIter<Entry>,
+    notes: &'a Notes<'a>,
+    path: String,
+    value: Option<Decoder<'a>>,
+}
+
+impl<'de> MapAccess<'de> for Fields<'_> {
+    type Error = Failure;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Failure> {
+        let Some(Entry { key, place, value }) = self.entries.next() else { return Ok(None) };
+        let path = if self.path.is_empty() { key.clone() } else { format!("{}.{key}", self.path) };
+        self.notes.origin(&path, place);
+        self.value = Some(Decoder { node: value, notes: self.notes, path, place });
+        let key: StringDeserializer<Failure> = key.into_deserializer();
+        seed.deserialize(key).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Failure> {
+        match self.value.take() {
+            Some(decoder) => seed.deserialize(decoder),
+            None => Err(Failure::custom("a value was asked for before its name")),
+        }
+    }
+}
+
+/// The entries of a list, one after the other.
+struct Entries<'a> {
+    nodes: core::iter::Enumerate<vec::IntoIter<Node>>,
+    notes: &'a Notes<'a>,
+    path: String,
+}
+
+impl<'de> SeqAccess<'de> for Entries<'_> {
+    type Error = Failure;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Failure> {
+        let Some((index, node)) = self.nodes.next() else { return Ok(None) };
+        let path = format!("{}[{index}]", self.path);
+        let place = node.place;
+        self.notes.origin(&path, place);
+        seed.deserialize(Decoder { node, notes: self.notes, path, place }).map(Some)
+    }
+}
+
+impl Failure {
+    /// The failure, at this place unless it has a closer one.
+    fn or_at(self, at: (String, Place)) -> Self {
+        Self { at: self.at.or(Some(at)), ..self }
+    }
+}
+
+impl Error for Failure {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self { at: None, reason: message.to_string() }
+    }
+
+    fn invalid_type(given: Unexpected<'_>, wanted: &dyn Expected) -> Self {
+        let given = match given {
+            Unexpected::Bool(_) => "a boolean",
+            Unexpected::Float(_) | Unexpected::Signed(_) | Unexpected::Unsigned(_) => "a number",
+            Unexpected::Map => "a map",
+            Unexpected::Seq => "a list",
+            Unexpected::Unit => "nothing",
+            _ => "a text",
+        };
+        Self::custom(format!("{given} stands where {wanted} is wanted"))
+    }
+
+    /// Serde's own text would quote the value.
+    fn invalid_value(given: Unexpected<'_>, wanted: &dyn Expected) -> Self {
+        match given {
+            Unexpected::Str(text) if is_word(text) => Self::custom(format!("{text:?} is not {wanted}")),
+            Unexpected::Bool(value) => Self::custom(format!("{value} is not {wanted}")),
+            _ => Self::custom(format!("the value is not {wanted}")),
+        }
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::custom(format!("the field {field} is missing"))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+fn unknown_field(path: &str, key: &str, known: &[&str]) -> String {
+    let name = field_name(path, key);
+    let meant = if is_quotable(path, key) { closest(key, known) } else { None };
+    let meant = meant.map(|meant| format!("did you mean {meant}? ")).unwrap_or_default();
+    format!("{name} is unknown; {meant}known are {}", known.join(", "))
+}
+
+/// How a field under `path` is called in a message.
+fn field_name(path: &str, key: &str) -> String {
+    if is_quotable(path, key) { format!("the field {key:?}") } else { "a field".to_owned() }
+}
+
+/// Whether the name of a field may be said. Under a key no names are known but ours: what else stands there may be a
+/// piece of the key.
+fn is_quotable(path: &str, key: &str) -> bool {
+    is_word(key) && !SECRETS.iter().any(|prefix| path.starts_with(prefix))
+}
+
+/// Whether a text from a document is short and plain enough to be quoted. A line of base64 is longer.
+fn is_word(text: &str) -> bool {
+    text.len() <= MAX_WORD && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./*".contains(c))
+}
+
+/// The paths under which secrets stand.
+const SECRETS: [&str; 2] = ["spec.identity.key", "spec.identity.passphrase"];
+const MAX_WORD: usize = 40;

@@ -1,0 +1,70 @@
+//! JSON Schemas (draft 2020-12) of the native document and of everything that `--json` prints.
+//!
+//! They are made of the types that read and write, so that they cannot differ from them, and are committed as
+//! `testdata/schemas/*.v1.json`.
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Value, json};
+use uptls::{Envelope, Explanation, Inspection, Report};
+
+use crate::native::NativeDocument;
+
+/// The native policy document.
+pub fn policy() -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    finish::<NativeDocument>(generator, "policy", "uptls policy document, version 1")
+}
+
+/// The report of a verification, `uptls.report/v1`.
+pub fn report() -> Value {
+    envelope::<Report>("report", "uptls report, version 1")
+}
+
+/// The description of a policy, `uptls.explain/v1`.
+pub fn explain() -> Value {
+    envelope::<Explanation>("explain", "uptls description of a policy, version 1")
+}
+
+/// The description of certificates, `uptls.inspect/v1`.
+pub fn inspect() -> Value {
+    envelope::<Inspection>("inspect", "uptls description of certificates, version 1")
+}
+
+fn envelope<T: JsonSchema>(name: &str, title: &str) -> Value {
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let mut schema = finish::<Envelope<T>>(generator, name, title);
+    if let Some(field) = schema.pointer_mut("/properties/schema") {
+        *field = json!({"const": format!("uptls.{name}/v1")});
+    }
+    schema
+}
+
+fn finish<T: JsonSchema>(generator: SchemaGenerator, name: &str, title: &str) -> Value {
+    let mut schema = generator.into_root_schema_for::<T>();
+    RecursiveTransform(without_null).transform(&mut schema);
+    schema.insert("$id".to_owned(), json!(format!("urn:uptls:schema:{name}:v1")));
+    schema.insert("title".to_owned(), json!(title));
+    schema.to_value()
+}
+
+/// A field that has no value is absent, never null: neither does the reader take one, nor do reports hold one.
+fn without_null(schema: &mut Schema) {
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [one] = types.as_slice() {
+            let one = one.clone();
+            schema.insert("type".to_owned(), one);
+        }
+    }
+    let Some(Value::Array(choices)) = schema.get_mut("anyOf") else { return };
+    choices.retain(|choice| choice.get("type") != Some(&json!("null")));
+    if let [Value::Object(only)] = choices.as_slice() {
+        let only = only.clone();
+        schema.remove("anyOf");
+        for (keyword, value) in only {
+            schema.insert(keyword, value);
+        }
+    }
+}
