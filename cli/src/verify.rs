@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use uptls::{Envelope, Report, Runtime};
+use uptls::{Envelope, Report};
 
 use crate::args::VerifyArgs;
 use crate::explain::runtime_at;
@@ -13,7 +13,11 @@ use crate::print::{self, Complaint, report};
 pub(crate) fn run(args: &VerifyArgs) -> Result<u8, Complaint> {
     let runtime = runtime_at(args.clock.at);
     let chain = read(&args.chain).map_err(|reason| Complaint::unreadable(&args.chain, &reason))?;
-    let report = judge(&runtime, args, &chain)?;
+    // What `uptls_manifest::verify_document` does with text.
+    let report = match uptls_manifest::prepare_file(&runtime, &args.source.policy, args.source.permission()) {
+        Ok(prepared) => prepared.explain_pem(&chain, args.host.as_deref()),
+        Err(problems) => Report::unusable(&problems, runtime.now_text()),
+    };
     let code = report.exit_code();
     if args.json {
         print::json(&Envelope::reports(vec![report]))?;
@@ -21,21 +25,6 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<u8, Complaint> {
         print::out(&report::whole(&report))?;
     }
     Ok(code)
-}
-
-fn judge(runtime: &Runtime, args: &VerifyArgs, chain: &[u8]) -> Result<Report, Complaint> {
-    let policy = &args.source.policy;
-    let text = match std::fs::read_to_string(policy) {
-        Ok(text) => text,
-        // The manifest says what is wrong with it, in the same words as everywhere.
-        Err(reason) => match uptls_manifest::load(policy) {
-            Err(problems) => return Ok(Report::unusable(&problems, runtime.now_text())),
-            Ok(_) => return Err(Complaint::unreadable(policy, &reason)),
-        },
-    };
-    let name = policy.display().to_string();
-    let permission = args.source.permission();
-    Ok(uptls_manifest::verify_document(runtime, &text, &name, policy.parent(), permission, chain, args.host.as_deref()))
 }
 
 /// A file, or standard input for `-`.

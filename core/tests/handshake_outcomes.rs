@@ -6,12 +6,12 @@ mod handshake_support;
 use std::time::Duration;
 
 use handshake_support::{
-    BOTH, Backend, HOST, World, converse, establish, exchange, host, identity, only, policy, read_all, trusting,
+    BOTH, Backend, HOST, World, converse, establish, exchange, host, only, policy, read_all, trusting,
 };
-use uptls::sans_io::Incoming;
+use uptls::sans_io::{Established, Handshake, Incoming};
 use uptls::{
-    AlpnDraft, BackendHost, Code, ConnectError, ConnectOptions, Error, IdentityUse, MaterialErrorKind, PolicySpec,
-    Problem, SanDraft, TlsVersion,
+    AlpnDraft, BackendHost, Code, ConnectError, ConnectOptions, Connector, Error, IdentityUse, PolicySpec, SanDraft,
+    TlsVersion, VerifiedStream,
 };
 use uptls_testkit::{Key, MemoryServer, Pki, San, ServerOptions, Template, Versions};
 
@@ -80,7 +80,7 @@ fn a_refused_peer_gets_the_right_alert() {
             let seen = format!("{:?}", server.feed(&[0]));
             assert!(seen.contains(alert), "{code}: {seen}");
             // Every later call says the same, and no stream comes of it.
-            assert_eq!(handshake.feed(b"").err(), None);
+            assert_eq!(handshake.feed(b""), Err(error.clone()));
             assert_eq!(handshake.feed(b"x"), Err(error.clone()));
             assert_eq!(handshake.finish().unwrap_err().error(), Some(&error));
         }
@@ -161,65 +161,6 @@ fn a_required_protocol_must_be_selected() {
         let none = ConnectOptions::default().with_alpn(Vec::<String>::new());
         assert_eq!(connector.begin(&host(), &none).unwrap_err().code(), Code::Misuse);
     }
-}
-
-#[test]
-fn an_identity_is_sent_when_asked_for() {
-    for versions in BOTH {
-        let world = World::new("mtls");
-        let client = world.pki.client(&[San::dns("gateway.example")]);
-        let with = world.connector(PolicySpec { identity: identity(&world.pki, &client), ..world.spec() });
-        let without = world.connector(world.spec());
-        let asking = world.server(versions).with_client_roots(&[&world.pki.root]);
-        let optional = Backend::new(ServerOptions { client_auth_optional: true, ..asking.clone() });
-
-        let sent = Backend::new(asking).visit(&with).unwrap();
-        assert_eq!(sent.server.seen().unwrap().client_certificate.as_deref(), Some(client.der()));
-        let evidence = sent.established.evidence();
-        assert_eq!(format!("{:?}", evidence.identity), "Sent { acceptable_issuers: 1 }");
-        assert!(!evidence.identity_unused);
-
-        let empty = optional.visit(&without).unwrap();
-        assert!(matches!(empty.established.evidence().identity, IdentityUse::RequestedNotSent { .. }));
-        assert!(!empty.established.evidence().identity_unused, "there is none");
-
-        let unasked = Backend::new(world.server(versions)).visit(&with).unwrap();
-        assert_eq!(unasked.established.evidence().identity, IdentityUse::NotRequested);
-        assert!(unasked.established.evidence().identity_unused);
-    }
-}
-
-/// I5: TLS 1.3 peers say it after the handshake.
-#[test]
-fn a_missing_identity_is_told_from_a_refused_one() {
-    for versions in BOTH {
-        let world = World::new("mtls");
-        let stranger = Pki::new("mtls, another CA");
-        let client = stranger.client(&[San::dns("gateway.example")]);
-        let asking = Backend::new(world.server(versions).with_client_roots(&[&world.pki.root]));
-        let without = world.connector(world.spec());
-        let unwelcome = world.connector(PolicySpec { identity: identity(&stranger, &client), ..world.spec() });
-        for (connector, code) in [(without, Code::IdentityRequired), (unwelcome, Code::IdentityRejected)] {
-            let error = match asking.visit(&connector) {
-                Err(error) => error,
-                Ok(_) => panic!("the peer took it"),
-            };
-            assert_eq!(error.code(), code, "{versions:?}: {error}");
-        }
-    }
-}
-
-#[test]
-fn an_expired_identity_fails_before_anything_is_sent() {
-    let world = World::new("expired identity");
-    let client = world.pki.client(&[San::dns("gateway.example")]);
-    let connector = world.connector(PolicySpec { identity: identity(&world.pki, &client), ..world.spec() });
-    world.clock.advance(61 * uptls_testkit::DAY);
-    let error = connector.begin(&host(), &ConnectOptions::default()).unwrap_err();
-    let Error::Policy(problems) = &error else { panic!("{error:?}") };
-    let Some(Problem::Material(problem)) = problems.first() else { panic!("{problems:?}") };
-    assert!(matches!(problem.kind, MaterialErrorKind::IdentityExpired { .. }));
-    assert_eq!((error.code(), problem.source.as_str()), (Code::IdentityExpired, "inline"));
 }
 
 #[test]
@@ -412,4 +353,13 @@ fn damage_after_our_close_notify_is_an_error() {
         assert_eq!(error.code(), if cfg!(debug_assertions) { Code::Internal } else { Code::PeerMisbehaved });
         assert_eq!(established.feed(b"x"), Err(error));
     }
+}
+
+#[test]
+fn connections_move_between_threads() {
+    fn movable<T: Send + Sync + 'static>() {}
+    movable::<Connector>();
+    movable::<Established>();
+    movable::<Handshake>();
+    movable::<VerifiedStream<std::net::TcpStream>>();
 }

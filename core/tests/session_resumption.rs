@@ -3,7 +3,9 @@
 
 mod handshake_support;
 
-use handshake_support::{BOTH, Backend, HOST, World, host, identity, policy, trusting};
+use handshake_support::{
+    BOTH, Backend, HOST, World, establish, exchange, host, identity, policy, trusting,
+};
 use uptls::{
     AlpnDraft, BackendHost, Code, ConnectOptions, Connector, IdentityUse, MaterialDraft, PolicySpec, RevocationDraft,
     SanDraft,
@@ -247,6 +249,48 @@ fn equal_content_goes_on_resuming() {
         // A second connector for the same content has the same sessions.
         let twin = Connector::new(&world.runtime, &policy(world.spec())).unwrap();
         assert!(backend.visit(&twin).unwrap().resumed(), "R9");
+    }
+}
+
+/// A peer that cannot stand the session it is offered must not be offered it for ever.
+///
+/// Mutation: without the discarding in `Driver::fail` TLS 1.2 resumes.
+#[test]
+fn a_session_that_was_offered_to_a_peer_that_hung_up_is_dropped() {
+    for versions in BOTH {
+        let world = World::new("hung up");
+        let connector = world.connector(world.spec());
+        let backend = Backend::new(world.server(versions));
+        backend.visit(&connector).unwrap();
+        assert!(backend.visit(&connector).unwrap().resumed());
+        let mut handshake = connector.begin(&host(), &ConnectOptions::default()).unwrap();
+        assert_eq!(handshake.feed_eof().unwrap_err().code(), Code::PeerClosed);
+        assert!(!backend.visit(&connector).unwrap().resumed(), "{versions:?}");
+    }
+}
+
+/// RFC 5246 section 7.2.2; a connection that merely ends is another matter.
+#[test]
+fn a_fatal_end_drops_sessions_and_a_lost_transport_does_not() {
+    for versions in BOTH {
+        let world = World::new("fatal");
+        let connector = world.connector(world.spec());
+        let backend = Backend::new(world.server(versions));
+        backend.visit(&connector).unwrap().established.feed_eof();
+        let mut visit = backend.visit(&connector).unwrap();
+        assert!(visit.resumed());
+        visit.established.feed_eof();
+        let mut server = backend.accept();
+        let mut open = establish(&connector, &host(), &ConnectOptions::default(), &mut server).unwrap();
+        exchange(&mut open, &mut server).unwrap();
+        open.feed_eof();
+        assert_eq!(open.read(&mut [0]).unwrap_err().code(), Code::Truncated);
+        assert!(backend.visit(&connector).unwrap().resumed());
+        let mut server = backend.accept();
+        let mut open = establish(&connector, &host(), &ConnectOptions::default(), &mut server).unwrap();
+        exchange(&mut open, &mut server).unwrap();
+        open.feed(b"\x17\x03\x03\x00\x20xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx").unwrap_err();
+        assert!(!backend.visit(&connector).unwrap().resumed());
     }
 }
 

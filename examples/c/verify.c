@@ -1,12 +1,13 @@
 /* Would this policy accept this certificate chain?
  *
  *   cc verify.c -luptls -o verify
- *   ./verify policy.yaml chain.pem [backend-host]
+ *   ./verify policy.yaml chain.pem [backend-host | -] [unix-seconds]
  *
  * Ends with 0: accepted, 1: refused, 2: the policy or the arguments cannot be used.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <uptls.h>
 
@@ -39,21 +40,25 @@ int main(int argc, char **argv) {
   uptls_runtime *runtime;
   uptls_policy *policy;
   uptls_error *error;
+  uptls_status status;
   int exit_code;
 
   if (argc < 3 || (file = fopen(argv[2], "rb")) == NULL) {
-    fprintf(stderr, "usage: %s policy.yaml chain.pem [backend-host]\n", argv[0]);
+    fprintf(stderr, "usage: %s policy.yaml chain.pem [backend-host | -] [unix-seconds]\n", argv[0]);
     return 2;
   }
   length = fread(chain, 1, sizeof chain, file);
   fclose(file);
 
-  if (uptls_runtime_new(&runtime, &error) < 0) return complain("runtime", error, 2);
+  /* now, or then: will it still be accepted next month? */
+  status = argc > 4 ? uptls_runtime_new_at(strtoll(argv[4], NULL, 10), &runtime, &error)
+                    : uptls_runtime_new(&runtime, &error);
+  if (status < 0) return complain("runtime", error, 2);
   if (uptls_policy_from_file(runtime, argv[1], UPTLS_DANGER_FORBID, &policy, &error) < 0) {
     uptls_runtime_free(runtime);
     return complain("policy", error, 2);
   }
-  exit_code = verify(policy, chain, length, argc > 3 ? argv[3] : NULL);
+  exit_code = verify(policy, chain, length, argc > 3 && strcmp(argv[3], "-") != 0 ? argv[3] : NULL);
   uptls_policy_unref(policy);
   uptls_runtime_free(runtime);
   return exit_code;

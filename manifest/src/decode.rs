@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::vec;
 
 use serde::de::value::StringDeserializer;
-use serde::de::{DeserializeOwned, DeserializeSeed, Error, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Error, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
+};
 use serde::de::{Deserializer, Visitor};
 
 use crate::node::{Entry, Node, Resolved, Scalar, Value};

@@ -51,6 +51,9 @@ fn finish<T: JsonSchema>(generator: SchemaGenerator, name: &str, title: &str) ->
 
 /// A field that has no value is absent, never null: neither does the reader take one, nor do reports hold one.
 fn without_null(schema: &mut Schema) {
+    if schema.get("default") == Some(&Value::Null) {
+        schema.remove("default");
+    }
     if let Some(Value::Array(types)) = schema.get_mut("type") {
         types.retain(|name| name != "null");
         if let [one] = types.as_slice() {

@@ -29,7 +29,9 @@ fn scan_fault(error: &ScanError) -> Fault {
     let place = place(error.marker());
     match error.kind() {
         ErrorKind::RecursionLimitExceeded => too_deep(place),
-        ErrorKind::DirectiveDisallowed => Fault::parse(place, "directives (a line that begins with %) are not supported"),
+        ErrorKind::DirectiveDisallowed => {
+            Fault::parse(place, "directives (a line that begins with %) are not supported")
+        }
         _ => Fault::parse(place, error.info()),
     }
 }

@@ -1,1 +1,44 @@
-//! To come.
+//! The Python package uptls: convert, call, convert back. Nothing here decides anything about TLS.
+//!
+//! ```text
+//!  str, bytes, PathLike --arguments--> guard: GIL released, panics caught --> uptls_manifest, uptls
+//!                                                          Report, or an exception of uptls._errors
+//! ```
+#![forbid(unsafe_code)]
+
+#[cfg(not(panic = "unwind"))]
+compile_error!("panics become exceptions: build it with panic = \"unwind\"");
+
+mod arguments;
+mod codes;
+mod command;
+mod errors;
+mod guard;
+mod policy;
+mod report;
+mod runtime;
+
+/// The module `uptls._native`; everything public is exported again by the package `uptls`.
+#[pyo3::pymodule(name = "_native")]
+mod native {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::codes::{PyCode, codes};
+    #[pymodule_export]
+    use crate::command::main;
+    #[pymodule_export]
+    use crate::policy::{PyPolicy, verify_document};
+    #[pymodule_export]
+    use crate::report::PyReport;
+    #[pymodule_export]
+    use crate::runtime::PyRuntime;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        #[cfg(debug_assertions)]
+        module.add_function(wrap_pyfunction!(crate::guard::_panic, module)?)?;
+        Ok(())
+    }
+}

@@ -96,9 +96,13 @@ fn dns_constraints(c: &mut Cases) {
     c.reject(&p, CertNameConstraint, "constraint-second-name [V2] the leaf has a second name that is not permitted", |s| {
         s.sans(&[San::dns("backend.test"), San::dns("other.example")]);
     });
-    c.reject(&p, CertNameConstraint, "constraint-wildcard-not-permitted [V2] the leaf holds a wildcard over the permitted name", |s| {
-        s.intermediate().name_constraints = permitted("accept.test");
-        s.sans(&[San::dns("*.test.test"), San::dns("*.test")]);
+    let wildcard = c.also(&p, "constraint-wildcard-permitted [V2] the leaf holds a wildcard of the permitted domain", |s| {
+        s.set("serverName", "accept.svc.test");
+        s.intermediate().name_constraints = permitted("svc.test");
+        s.sans(&[San::dns("*.svc.test")]);
+    });
+    c.reject(&wildcard, CertNameConstraint, "constraint-wildcard-not-permitted [V2] the permitted name is one of those that the wildcard covers", |s| {
+        s.intermediate().name_constraints = permitted("accept.svc.test");
     });
     c.reject(&p, CertNameConstraint, "constraint-wildcard-excluded [V2] the leaf holds a wildcard that covers an excluded name", |s| {
         s.intermediate().name_constraints = excluded("a.svc.test");

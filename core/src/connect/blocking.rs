@@ -11,6 +11,7 @@ use super::driver::{Failure, Intake};
 use super::evidence::Evidence;
 use super::failure::Answered;
 use super::sans_io::{Deadline, Established, Handshake, Incoming};
+use super::setup::Setup;
 use super::{ConnectOptions, internal};
 use crate::error::{Code, ConnectError, Error, Misuse};
 use crate::name::BackendHost;
@@ -42,8 +43,11 @@ impl Connector {
         host: &BackendHost,
         options: &ConnectOptions,
     ) -> Result<VerifiedStream<TcpStream>, Error> {
-        // Before anything is dialled: a policy or options that cannot be used.
-        let deadline = self.begin(host, options)?.deadline_parts();
+        let snapshot = self.snapshot()?;
+        let timeout = options.timeout.unwrap_or_else(|| snapshot.prepared.policy().handshake_timeout());
+        let deadline = Deadline::after(timeout);
+        // Nothing is dialled for a policy or options that cannot be used.
+        Setup::new(snapshot, host, options)?;
         let transport = address.into().dial(deadline)?;
         negotiate(self.begin_until(host, options, deadline)?, transport)
     }
@@ -248,7 +252,7 @@ enum Direction {
 
 /// H4: what remains is set anew before every read and write.
 fn bound<T: Transport>(handshake: &mut Handshake, transport: &mut T) -> Result<(), Error> {
-    let deadline = handshake.deadline_parts();
+    let deadline = handshake.deadline_of();
     if deadline.has_passed() {
         return Err(handshake.expire());
     }
@@ -262,7 +266,7 @@ fn retry<T: Transport>(
     error: io::Error,
     direction: Direction,
 ) -> Result<(), Error> {
-    let deadline = handshake.deadline_parts();
+    let deadline = handshake.deadline_of();
     match error.kind() {
         io::ErrorKind::Interrupted => Ok(()),
         _ if is_temporary(&error) && deadline.has_passed() => Err(handshake.expire()),

@@ -1,5 +1,6 @@
 //! Where the socket goes, and getting there before the deadline.
 
+use core::time::Duration;
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc;
@@ -8,7 +9,6 @@ use std::thread;
 use super::sans_io::Deadline;
 use crate::error::{ConnectError, Error};
 use crate::name::BackendHost;
-use crate::text::printable;
 
 /// Where the socket goes. It is never an identity (N1): what the certificate must hold comes from the policy and the
 /// backend host.
@@ -63,16 +63,16 @@ impl Address {
         };
         let mut last = None;
         for (index, socket) in sockets.iter().enumerate() {
-            match connect(socket, sockets.len() - index, deadline) {
+            let share = share(deadline, sockets.len() - index);
+            match connect(socket, share) {
                 Ok(stream) => return Ok(stream),
-                Err(error) => last = Some(refused(socket, &error, deadline)),
+                Err(error) => last = Some(refused(socket, &error, share.unwrap_or(deadline.after))),
             }
             if deadline.has_passed() {
                 break;
             }
         }
-        let none =
-            || ConnectError::TcpRefused { address: "nowhere".to_owned(), reason: "no address was given".to_owned() };
+        let none = || ConnectError::TcpRefused { address: "nowhere".to_owned(), reason: "no address was given".to_owned() };
         Err(last.unwrap_or_else(none).into())
     }
 }
@@ -102,25 +102,29 @@ fn resolve(host: &str, port: u16, deadline: Deadline) -> Result<Vec<SocketAddr>,
 }
 
 /// Each address gets its share of what remains, so that one that does not answer cannot use it all up.
-fn connect(socket: &SocketAddr, left: usize, deadline: Deadline) -> io::Result<TcpStream> {
-    let share = u32::try_from(left).unwrap_or(u32::MAX).max(1);
-    let stream = match deadline.remaining() {
+fn share(deadline: Deadline, left: usize) -> Option<Duration> {
+    let parts = u32::try_from(left).unwrap_or(u32::MAX).max(1);
+    deadline.remaining().map(|remaining| (remaining / parts).max(SHORTEST))
+}
+
+fn connect(socket: &SocketAddr, share: Option<Duration>) -> io::Result<TcpStream> {
+    let stream = match share {
         None => TcpStream::connect(socket)?,
-        Some(remaining) => TcpStream::connect_timeout(socket, (remaining / share).max(SHORTEST))?,
+        Some(share) => TcpStream::connect_timeout(socket, share)?,
     };
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
-fn refused(socket: &SocketAddr, error: &io::Error, deadline: Deadline) -> ConnectError {
+fn refused(socket: &SocketAddr, error: &io::Error, waited: Duration) -> ConnectError {
     let address = socket.to_string();
     match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-            ConnectError::TcpTimeout { address, after: format!("{:?}", deadline.after) }
+            ConnectError::TcpTimeout { address, after: format!("{waited:?}") }
         }
-        _ => ConnectError::TcpRefused { address, reason: printable(&error.to_string()) },
+        _ => ConnectError::TcpRefused { address, reason: error.to_string() },
     }
 }
 
 /// Zero would be an error.
-const SHORTEST: core::time::Duration = core::time::Duration::from_millis(1);
+const SHORTEST: Duration = Duration::from_millis(1);

@@ -4,20 +4,19 @@ use std::io::{self, Read, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use rustls::client::Resumption as TlsResumption;
-use rustls::{ClientConfig, ClientConnection, HandshakeKind, IoState};
+use rustls::{ClientConnection, HandshakeKind, IoState};
 
 use super::evidence::{Evidence, Negotiated};
 use super::failure::{Answered, Attempt, OPENING};
 use super::sans_io::Incoming;
-use super::{ConnectOptions, internal, server_name};
-use crate::error::{ConnectError, Error, Misuse, Problem, Problems};
+use super::setup::Setup;
+use super::{ConnectOptions, internal};
+use crate::error::{ConnectError, Error, Misuse};
 use crate::handshake::{IdentityUse, Noted, Verdict, observe};
 use crate::name::BackendHost;
-use crate::policy::{AlpnSelection, Resumption};
-use crate::prepare::Prepared;
+use crate::policy::AlpnSelection;
 use crate::rotate::{Generation, Snapshot};
-use crate::session::{PoolKey, Proof, SessionHandle};
+use crate::session::{Proof, SessionHandle};
 use crate::text::printable;
 use crate::time::seconds;
 use crate::verify::VerifiedPeer;
@@ -56,22 +55,9 @@ enum Outgoing {
 impl Driver {
     /// A connection that has its ClientHello ready.
     pub(super) fn begin(snapshot: Snapshot, host: &BackendHost, options: &ConnectOptions) -> Result<Self, Error> {
-        let Snapshot { generation, prepared } = snapshot;
-        let now = seconds(prepared.runtime().now());
-        check_identity(&prepared, now)?;
-        let policy = prepared.policy();
-        let alpn = options.protocols(policy.alpn())?;
-        let name = server_name(policy, host)?;
-        let session = match policy.resumption() {
-            Resumption::Disabled => None,
-            Resumption::Enabled => {
-                let key = PoolKey::new(*prepared.fingerprint(), &name);
-                Some(Arc::new(SessionHandle::new(prepared.runtime().sessions(), key, now)))
-            }
-        };
-        let config = connection_config(prepared.client_config(), session.clone());
-        let protocols = alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect();
-        let tls = ClientConnection::new_with_alpn(config, name, protocols).map_err(internal)?;
+        let setup = Setup::new(snapshot, host, options)?;
+        let (tls, session) = setup.start()?;
+        let Setup { alpn, generation, prepared, .. } = setup;
         let attempt = Attempt {
             alpn,
             answered: Answered::NotYet,
@@ -98,6 +84,9 @@ impl Driver {
 
     /// Takes octets from the peer. Gives how many; fewer than there are only while decrypted data waits to be read.
     pub(super) fn feed(&mut self, mut octets: &[u8]) -> Result<usize, Error> {
+        if let Some(error) = &self.error {
+            return Err(error.clone());
+        }
         let all = octets.len();
         while !octets.is_empty() {
             match self.receive(&mut octets) {
@@ -186,6 +175,7 @@ impl Driver {
             Ok(state) => state,
             Err(error) => {
                 let error = self.attempt.failure(error, &self.tls);
+                self.discard_sessions();
                 return Err(self.fail(error));
             }
         };
@@ -264,15 +254,23 @@ impl Driver {
         if let Some(first) = &self.error {
             return first.clone();
         }
-        let resumed = self.tls.handshake_kind() == Some(HandshakeKind::Resumed);
-        if let (Some(session), true) = (&self.session, resumed || self.evidence.is_some()) {
-            session.discard();
+        // A session may be what the peer cannot stand.
+        if self.evidence.is_none() && self.session.as_ref().is_some_and(|session| session.offered().is_some()) {
+            self.discard_sessions();
         }
         if self.tls.protocol_version().is_some() {
             self.tls.send_close_notify();
         }
         self.error = Some(error.clone());
         error
+    }
+
+    fn discard_sessions(&self) {
+        if let Some(session) = &self.session
+            && (self.evidence.is_some() || session.offered().is_some())
+        {
+            session.discard();
+        }
     }
 
     /// Moves octets for the peer to `out`; also after an error, which may have left an alert.
@@ -374,24 +372,6 @@ pub(super) enum Intake {
 pub(super) enum Failure {
     Tls(Error),
     Transport(io::Error),
-}
-
-/// I4: an expired identity fails here, not with an opaque alert from the peer.
-fn check_identity(prepared: &Prepared, now: i64) -> Result<(), Error> {
-    let policy = prepared.policy();
-    let (Some(identity), Some(spec)) = (prepared.identity(), policy.identity()) else { return Ok(()) };
-    identity
-        .check_validity(&spec.certificate.source(), now)
-        .map_err(|error| Problems::new(policy.name().map(str::to_owned), Problem::Material(error), Vec::new()).into())
-}
-
-/// The shared configuration with a session store of this connection's own; verifier and resolver stay the same `Arc`s,
-/// without which rustls does not resume (H6).
-fn connection_config(shared: &Arc<ClientConfig>, session: Option<Arc<SessionHandle>>) -> Arc<ClientConfig> {
-    let Some(session) = session else { return shared.clone() };
-    let mut config = ClientConfig::clone(shared);
-    config.resumption = TlsResumption::store(session);
-    Arc::new(config)
 }
 
 /// A panic in rustls must not take the caller's thread with it: with debug assertions, 0.23 panics when a peer misbehaves

@@ -6,6 +6,7 @@ mod driver;
 mod evidence;
 mod failure;
 pub mod sans_io;
+mod setup;
 
 pub use crate::handshake::IdentityUse;
 pub use crate::session::PoolKey;

@@ -6,6 +6,35 @@
 //!
 //! A [`Handshake`] cannot carry data, and only a handshake with a verified peer becomes an [`Established`]: a stream without
 //! a verified peer does not exist as a type. After any error, drain once more: an alert for the peer may wait (H5).
+//!
+//! ```no_run
+//! use std::io::{Read, Write};
+//! use std::net::TcpStream;
+//! use uptls::sans_io::Established;
+//! use uptls::{BackendHost, ConnectOptions, Connector, Error};
+//!
+//! fn establish(connector: &Connector, host: &BackendHost, socket: &mut TcpStream) -> std::io::Result<Established> {
+//!     let mut handshake = connector.begin(host, &ConnectOptions::default())?;
+//!     let mut buffer = [0; 16 * 1024];
+//!     let mut outcome = Ok(0);
+//!     loop {
+//!         let mut out = Vec::new();
+//!         handshake.drain_to(&mut out);
+//!         socket.write_all(&out)?;
+//!         outcome?;
+//!         if handshake.is_done() {
+//!             // `finish` gives the handshake back while it is not done.
+//!             return handshake.finish().map_err(|_| std::io::ErrorKind::Other.into());
+//!         }
+//!         let count = socket.read(&mut buffer)?;
+//!         outcome = match count {
+//!             0 => handshake.feed_eof().map(|()| 0),
+//!             // With a peer that speaks first, what is not taken must be fed to `Established`.
+//!             _ => handshake.feed(&buffer[..count]),
+//!         };
+//!     }
+//! }
+//! ```
 
 use core::fmt;
 use core::time::Duration;
@@ -139,7 +168,7 @@ impl Handshake {
         self.driver.fail(error)
     }
 
-    pub(super) fn deadline_parts(&self) -> Deadline {
+    pub(super) fn deadline_of(&self) -> Deadline {
         self.deadline
     }
 }

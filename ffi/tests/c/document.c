@@ -32,7 +32,7 @@ int main(int argc, char **argv) {
   /* a file that does not exist */
   CHECK(uptls_policy_from_file(runtime, "/nonexistent/policy.yaml", UPTLS_DANGER_FORBID, &policy, &error) ==
         UPTLS_E_CONFIG);
-  CHECK(policy == NULL && strstr(uptls_error_message(error), "policy.yaml") != NULL);
+  CHECK(policy == NULL && strstr(uptls_error_json(error), "\"document\": \"/nonexistent/policy.yaml\"") != NULL);
   uptls_error_free(error);
 
   /* the text of a good one, with its folder: files are found; without NUL behind it; and at its own time */

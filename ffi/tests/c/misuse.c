@@ -5,9 +5,16 @@ static const uint8_t TEXT[] = "apiVersion: uptls/v1\n";
 static const size_t LENGTH = sizeof TEXT - 1;
 #define FORBID UPTLS_DANGER_FORBID
 
-/* The call was misused, and says so; everything that it gave was NULL before. */
-static void misuse(uptls_status status, uptls_error **error, const void *out, const char *word) {
-  CHECK(status == UPTLS_E_USAGE && out == NULL && *error != NULL);
+/* The call is misuse, and says so with `word`; what it would have given is NULL. Nothing is set before it. */
+#define MISUSE(call, out, word)          \
+  do {                                   \
+    uptls_status got = (call);           \
+    CHECK((out) == NULL);                \
+    misuse(got, &error, word);           \
+  } while (0)
+
+static void misuse(uptls_status status, uptls_error **error, const char *word) {
+  CHECK(status == UPTLS_E_USAGE && *error != NULL);
   CHECK(uptls_error_status(*error) == UPTLS_E_USAGE);
   CHECK(uptls_error_number(*error) == UPTLS_CODE_MISUSE);
   CHECK_TEXT(uptls_error_code(*error), "misuse");
@@ -36,43 +43,43 @@ static void null_is_harmless(void) {
 static void runtimes(void) {
   uptls_error *error;
   uptls_runtime *runtime = (uptls_runtime *)&error;
-  misuse(uptls_runtime_new(NULL, &error), &error, NULL, "out");
-  misuse(uptls_runtime_new_at(0, NULL, &error), &error, NULL, "out");
-  misuse(uptls_runtime_new_at(-1, &runtime, &error), &error, runtime, "-1");
+  MISUSE(uptls_runtime_new(NULL, &error), NULL, "out");
+  MISUSE(uptls_runtime_new_at(0, NULL, &error), NULL, "out");
+  MISUSE(uptls_runtime_new_at(-1, &runtime, &error), runtime, "-1");
 }
 
 static void documents(const uptls_runtime *runtime) {
   uptls_error *error;
   uptls_policy *policy = (uptls_policy *)&error;
   const char *base = NULL;
-  misuse(uptls_policy_from_document(runtime, TEXT, LENGTH, "x", base, FORBID, NULL, &error), &error, NULL, "out");
-  misuse(uptls_policy_from_document(NULL, TEXT, LENGTH, "x", base, FORBID, &policy, &error), &error, policy, "runtime");
-  misuse(uptls_policy_from_document(runtime, NULL, 1, "x", base, FORBID, &policy, &error), &error, policy, "text");
-  misuse(uptls_policy_from_document(runtime, TEXT, SIZE_MAX, "x", base, FORBID, &policy, &error), &error, policy, "text");
-  misuse(uptls_policy_from_document(runtime, TEXT, LENGTH, NULL, base, FORBID, &policy, &error), &error, policy, "name");
-  misuse(uptls_policy_from_document(runtime, TEXT, LENGTH, "\xff", base, FORBID, &policy, &error), &error, policy, "UTF-8");
-  misuse(uptls_policy_from_document(runtime, TEXT, LENGTH, "x", "\xff", FORBID, &policy, &error), &error, policy, "base");
-  misuse(uptls_policy_from_document(runtime, TEXT, LENGTH, "x", base, 2, &policy, &error), &error, policy, "permission");
+  MISUSE(uptls_policy_from_document(runtime, TEXT, LENGTH, "x", base, FORBID, NULL, &error), NULL, "out");
+  MISUSE(uptls_policy_from_document(NULL, TEXT, LENGTH, "x", base, FORBID, &policy, &error), policy, "runtime");
+  MISUSE(uptls_policy_from_document(runtime, NULL, 1, "x", base, FORBID, &policy, &error), policy, "text");
+  MISUSE(uptls_policy_from_document(runtime, TEXT, SIZE_MAX, "x", base, FORBID, &policy, &error), policy, "text");
+  MISUSE(uptls_policy_from_document(runtime, TEXT, LENGTH, NULL, base, FORBID, &policy, &error), policy, "name");
+  MISUSE(uptls_policy_from_document(runtime, TEXT, LENGTH, "\xff", base, FORBID, &policy, &error), policy, "UTF-8");
+  MISUSE(uptls_policy_from_document(runtime, TEXT, LENGTH, "x", "\xff", FORBID, &policy, &error), policy, "base");
+  MISUSE(uptls_policy_from_document(runtime, TEXT, LENGTH, "x", base, 2, &policy, &error), policy, "permission");
 }
 
 static void files(const uptls_runtime *runtime, const char *path) {
   uptls_error *error;
   uptls_policy *policy = (uptls_policy *)&error;
-  misuse(uptls_policy_from_file(runtime, path, FORBID, NULL, &error), &error, NULL, "out");
-  misuse(uptls_policy_from_file(NULL, path, FORBID, &policy, &error), &error, policy, "runtime");
-  misuse(uptls_policy_from_file(runtime, NULL, FORBID, &policy, &error), &error, policy, "path");
-  misuse(uptls_policy_from_file(runtime, "\xff", FORBID, &policy, &error), &error, policy, "path");
-  misuse(uptls_policy_from_file(runtime, path, -1, &policy, &error), &error, policy, "permission");
+  MISUSE(uptls_policy_from_file(runtime, path, FORBID, NULL, &error), NULL, "out");
+  MISUSE(uptls_policy_from_file(NULL, path, FORBID, &policy, &error), policy, "runtime");
+  MISUSE(uptls_policy_from_file(runtime, NULL, FORBID, &policy, &error), policy, "path");
+  MISUSE(uptls_policy_from_file(runtime, "\xff", FORBID, &policy, &error), policy, "path");
+  MISUSE(uptls_policy_from_file(runtime, path, -1, &policy, &error), policy, "permission");
 }
 
 static void verifications(const uptls_policy *policy) {
   uptls_error *error;
   char *report = (char *)&error;
-  misuse(uptls_policy_verify(policy, TEXT, LENGTH, NULL, NULL, &error), &error, NULL, "report");
-  misuse(uptls_policy_verify(NULL, TEXT, LENGTH, NULL, &report, &error), &error, report, "policy");
-  misuse(uptls_policy_verify(policy, NULL, 1, NULL, &report, &error), &error, report, "chain");
-  misuse(uptls_policy_verify(policy, TEXT, SIZE_MAX, NULL, &report, &error), &error, report, "chain");
-  misuse(uptls_policy_verify(policy, TEXT, LENGTH, "\xff", &report, &error), &error, report, "backend_host");
+  MISUSE(uptls_policy_verify(policy, TEXT, LENGTH, NULL, NULL, &error), NULL, "report");
+  MISUSE(uptls_policy_verify(NULL, TEXT, LENGTH, NULL, &report, &error), report, "policy");
+  MISUSE(uptls_policy_verify(policy, NULL, 1, NULL, &report, &error), report, "chain");
+  MISUSE(uptls_policy_verify(policy, TEXT, SIZE_MAX, NULL, &report, &error), report, "chain");
+  MISUSE(uptls_policy_verify(policy, TEXT, LENGTH, "\xff", &report, &error), report, "backend_host");
 }
 
 int main(int argc, char **argv) {

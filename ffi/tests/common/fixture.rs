@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use uptls_testkit::{NOW, Pki, San, chain_pem};
 
 /// Files in a temporary folder.
-pub struct Fixture {
+pub(crate) struct Fixture {
     folder: tempfile::TempDir,
 }
 
 impl Fixture {
     /// Mints the certificates and writes all files.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let fixture = Self { folder: tempfile::tempdir().expect("a temporary folder") };
         let pki = Pki::new("ffi");
         let chain = |name| chain_pem(&[&pki.leaf(&[San::dns(name)]), &pki.intermediate]);
@@ -26,32 +26,32 @@ impl Fixture {
     }
 
     /// The folder of all files.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Where the file `name` is.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder().join(name)
     }
 
     /// The same as text.
-    pub fn text_path(&self, name: &str) -> String {
+    pub(crate) fn text_path(&self, name: &str) -> String {
         self.path(name).display().to_string()
     }
 
     /// What the file `name` holds.
-    pub fn read(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         fs::read(self.path(name)).expect("the file can be read")
     }
 
     /// Writes a file.
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).expect("the file can be written");
     }
 
     /// The time of all tests, in unix seconds.
-    pub fn now() -> String {
+    pub(crate) fn now() -> String {
         NOW.to_string()
     }
 }

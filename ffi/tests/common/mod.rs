@@ -10,7 +10,7 @@ use std::thread;
 
 /// How a program is linked.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub enum Link {
+pub(crate) enum Link {
     /// With libuptls.so, as the system's linker finds it.
     Shared,
     /// With libuptls.a.
@@ -18,13 +18,13 @@ pub enum Link {
 }
 
 /// The library, installed as a package would.
-pub struct Installed {
+pub(crate) struct Installed {
     folder: tempfile::TempDir,
 }
 
 impl Installed {
     /// Installs what cargo built for this test: it stands beside the test's own program.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary folder");
         let built = std::env::current_exe().expect("a test has a path");
         let built = built.parent().expect("and a folder");
@@ -41,12 +41,12 @@ impl Installed {
     }
 
     /// Where `libuptls.so` stands.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Compiles `source` (C99 without extensions, no warning) and links it.
-    pub fn compile(&self, source: &Path, link: Link) -> PathBuf {
+    pub(crate) fn compile(&self, source: &Path, link: Link) -> PathBuf {
         let program = self.folder().join(source.file_stem().expect("a name"));
         let mut cc = Command::new("cc");
         cc.args(["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-g", "-pthread"]);
@@ -55,7 +55,7 @@ impl Installed {
     }
 
     /// Compiles `source` as C++17 and links it.
-    pub fn compile_cpp(&self, source: &Path) -> PathBuf {
+    pub(crate) fn compile_cpp(&self, source: &Path) -> PathBuf {
         let program = self.folder().join("cpp");
         let mut cc = Command::new("c++");
         cc.args(["-std=c++17", "-pedantic", "-Wall", "-Wextra", "-Werror"]);
@@ -75,7 +75,7 @@ impl Installed {
 }
 
 /// Runs a command with `input`; its status must be 0.
-pub fn succeed(command: &mut Command, input: &[u8]) -> Vec<u8> {
+pub(crate) fn succeed(command: &mut Command, input: &[u8]) -> Vec<u8> {
     let Output { status, stdout, stderr } = run(command, input);
     assert!(
         status.success(),
@@ -87,7 +87,7 @@ pub fn succeed(command: &mut Command, input: &[u8]) -> Vec<u8> {
 }
 
 /// Runs a command with `input`.
-pub fn run(command: &mut Command, input: &[u8]) -> Output {
+pub(crate) fn run(command: &mut Command, input: &[u8]) -> Output {
     let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = piped.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let mut stdin = child.stdin.take().expect("it was piped");
@@ -99,24 +99,24 @@ pub fn run(command: &mut Command, input: &[u8]) -> Output {
 }
 
 /// Whether a tool is here. Where `UPTLS_REQUIRE_TOOLS` is set, it must be.
-pub fn tool(name: &str) -> bool {
+pub(crate) fn tool(name: &str) -> bool {
     let found = Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     assert!(found || std::env::var_os("UPTLS_REQUIRE_TOOLS").is_none(), "{name} is required and not installed");
     found
 }
 
 /// The folder of this crate.
-pub fn crate_folder() -> &'static Path {
+pub(crate) fn crate_folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A C program of these tests.
-pub fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     crate_folder().join("tests/c").join(name)
 }
 
 /// A command with arguments.
-pub fn command<A: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = A>) -> Command {
+pub(crate) fn command<A: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
     command

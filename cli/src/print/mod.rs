@@ -1,0 +1,120 @@
+//! All that is printed goes through here: results to stdout, complaints to stderr, colour only on a terminal.
+
+pub(crate) mod certificate;
+pub(crate) mod policy;
+pub(crate) mod report;
+pub(crate) mod story;
+mod table;
+mod time;
+mod tree;
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+use uptls::{Envelope, Warning};
+
+use crate::USAGE;
+
+/// Why there is no result, and the exit code for it.
+#[derive(Debug)]
+pub(crate) struct Complaint {
+    pub(crate) code: u8,
+    pub(crate) text: String,
+}
+
+impl Complaint {
+    /// `text` may hold what came from outside only if it is escaped.
+    pub(crate) fn new(code: u8, text: impl AsRef<str>) -> Self {
+        Self { code, text: format!("{}: {}", paint(BAD, "error"), text.as_ref()) }
+    }
+
+    pub(crate) fn internal(text: impl AsRef<str>) -> Self {
+        Self::new(INTERNAL, text)
+    }
+
+    pub(crate) fn unreadable(path: &Path, reason: &io::Error) -> Self {
+        Self::new(USAGE, format!("cannot read {}: {reason}", printable(&path.display().to_string())))
+    }
+}
+
+/// Prints a result.
+pub(crate) fn out(text: &str) -> Result<(), Complaint> {
+    let mut stdout = anstream::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Complaint::internal(format!("cannot print: {error}"))),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Prints a JSON document.
+pub(crate) fn json<T: serde::Serialize>(envelope: &Envelope<T>) -> Result<(), Complaint> {
+    out(&format!("{}\n", envelope.to_json()))
+}
+
+/// Prints a complaint.
+pub(crate) fn complain(text: &str) {
+    let mut stderr = anstream::stderr().lock();
+    // There is nobody left to tell.
+    let _ = writeln!(stderr, "{text}");
+}
+
+/// `text` in a style; stripped where it is not wanted.
+fn paint(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Text from outside: what could steer a terminal is escaped, and it is cut at 256 characters.
+pub(crate) fn printable(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars().take(LIMIT) {
+        if c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric() {
+            out.push(c);
+        } else {
+            out.extend(c.escape_default());
+        }
+    }
+    out
+}
+
+/// How a code or an outcome is spelled in JSON is how it is spelled here.
+fn spelled<T: serde::Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(text)) => text,
+        _ => String::new(),
+    }
+}
+
+fn warnings(warnings: &[Warning]) -> String {
+    let mut text = String::new();
+    for warning in warnings {
+        let facts: Vec<_> = warning.detail.iter().map(|(name, fact)| format!("{name} {fact}")).collect();
+        let line = format!("  {} {} {}", paint(ODD, "warn "), spelled(&warning.code), facts.join(", "));
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const FAINT: Style = Style::new().dimmed();
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const LOUD: Style = Style::new().bold();
+const ODD: Style = AnsiColor::Yellow.on_default().bold();
+
+const INTERNAL: u8 = 5;
+const LIMIT: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_steer_a_terminal_is_escaped() {
+        assert_eq!(printable("a\u{1b}[31m\n\u{202e}é.pem"), "a\\u{1b}[31m\\n\\u{202e}é.pem");
+        assert_eq!(printable(&"x".repeat(1000)).len(), LIMIT);
+    }
+}

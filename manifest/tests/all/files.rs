@@ -1,0 +1,72 @@
+//! Policies in files: what cannot be read, and the whole way from a file to a report.
+
+use std::fs;
+use std::path::Path;
+
+use uptls::danger::DangerPermission::Forbidden;
+use uptls::{Problems, Report, Verdict};
+use uptls_testkit::{Pki, San, chain_pem};
+
+use crate::common::{document, runtime};
+
+fn unreadable(path: &Path) -> String {
+    let problems: Problems = uptls_manifest::load(path).err().unwrap();
+    let problem = problems.first().unwrap();
+    assert_eq!(problem.code().as_str(), "document_parse");
+    assert_eq!(problem.origin().unwrap().document, path.display().to_string());
+    problem.to_string()
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_problem_with_the_reason_of_the_system() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = unreadable(&folder.path().join("missing.yaml"));
+    assert!(missing.starts_with("cannot parse the document: the file cannot be read: No such file"), "{missing}");
+    assert_eq!(unreadable(folder.path()), "cannot parse the document: the file cannot be read: it is a directory");
+    let problems = uptls_manifest::prepare_file(&runtime(), folder.path(), Forbidden).err().unwrap();
+    assert_eq!(problems.code().as_str(), "document_parse");
+}
+
+#[test]
+fn relative_files_start_from_the_folder_of_the_document() {
+    let pki = Pki::new("manifest files");
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("ca")).unwrap();
+    fs::write(folder.path().join("ca/root.pem"), pki.root.pem()).unwrap();
+    let path = folder.path().join("policy.yaml");
+    fs::write(&path, document("  trust: {bundles: [{file: ca/root.pem}]}\n  serverName: a.example\n")).unwrap();
+    let prepared = uptls_manifest::prepare_file(&runtime(), &path, Forbidden).unwrap();
+    let leaf = pki.leaf(&[San::dns("a.example")]);
+    let report = prepared.explain_pem(chain_pem(&[&leaf, &pki.intermediate]).as_bytes(), None);
+    assert_eq!(report.verdict, Verdict::Accepted, "{report:?}");
+}
+
+#[test]
+fn one_call_judges_a_chain_by_a_document() {
+    let pki = Pki::new("manifest verify");
+    let leaf = pki.leaf(&[San::dns("a.example")]);
+    let chain = chain_pem(&[&leaf, &pki.intermediate]);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("ca.pem"), pki.root.pem()).unwrap();
+    let judge = |spec: &str, host: Option<&str>| -> Report {
+        let text = document(spec);
+        let base = Some(folder.path());
+        uptls_manifest::verify_document(&runtime(), text.as_bytes(), "p.yaml", base, Forbidden, chain.as_bytes(), host)
+    };
+    const TRUST: &str = "  trust: {bundles: [{file: ca.pem}]}\n";
+    let code = |report: &Report| report.code.map(|code| code.as_str());
+    let accepted = judge(TRUST, Some("a.example"));
+    assert_eq!((accepted.verdict, code(&accepted)), (Verdict::Accepted, None));
+    let rejected = judge(TRUST, Some("b.example"));
+    assert_eq!((rejected.verdict, code(&rejected)), (Verdict::Rejected, Some("name_mismatch")));
+    let nameless = judge(TRUST, None);
+    assert_eq!((nameless.verdict, code(&nameless)), (Verdict::Error, Some("name_missing")));
+    let wrong = judge("  trust: {bundles: [{file: missing.pem}]}\n  versions: {min: 1.1}\n", Some("a.example"));
+    assert_eq!((wrong.verdict, code(&wrong)), (Verdict::Error, Some("unsupported_option")));
+    let unknown = judge("  trust: {bundle: [{file: ca.pem}]}\n  sni: a\n", Some("a.example"));
+    assert_eq!((unknown.verdict, code(&unknown)), (Verdict::Error, Some("document_parse")));
+    let lines: Vec<_> = unknown.errors.iter().map(|error| (error.document.as_deref(), error.line)).collect();
+    assert_eq!(lines, [(Some("p.yaml"), Some(5)), (Some("p.yaml"), Some(6))]);
+    assert_eq!(unknown.policy.name.as_deref(), Some("payments"));
+    assert_eq!(unknown.at, "2026-11-23T00:00:00Z");
+}

@@ -1,0 +1,13 @@
+//! The tests of `uptls-manifest`, in one program.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod bad_documents;
+mod budgets;
+mod common;
+mod files;
+mod origins;
+mod properties;
+mod scalars;
+mod schemas;
+mod secrets;
+mod validator;

@@ -1,0 +1,144 @@
+//! The committed JSON Schemas are those of the code, and what is read and printed keeps to them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use uptls::danger::DangerPermission;
+use uptls::{Envelope, Inspection};
+use uptls_manifest::schema;
+use uptls_testkit::{Pki, San, chain_pem};
+
+use crate::common::runtime;
+use crate::validator::findings;
+
+fn schemas() -> [(&'static str, Value); 4] {
+    [
+        ("policy", schema::policy()),
+        ("report", schema::report()),
+        ("explain", schema::explain()),
+        ("inspect", schema::inspect()),
+    ]
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "UPTLS_BLESS=1 writes the files")]
+fn the_committed_schemas_are_those_of_the_code() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testdata/schemas");
+    let bless = std::env::var("UPTLS_BLESS").is_ok_and(|value| value == "1");
+    for (name, schema) in schemas() {
+        let path = folder.join(format!("{name}.v1.json"));
+        if bless {
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(&path, serde_json::to_string_pretty(&schema).unwrap() + "\n").unwrap();
+        }
+        let committed: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        assert!(committed == schema, "{} is not that of the code: UPTLS_BLESS=1 rewrites it", path.display());
+    }
+}
+
+#[test]
+fn schemas_say_what_they_are_and_permit_no_null() {
+    for (name, schema) in schemas() {
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+        assert_eq!(schema["$id"], format!("urn:uptls:schema:{name}:v1"));
+        let text = schema.to_string();
+        assert!(!text.contains("null"), "{name}: {text}");
+    }
+}
+
+/// A document that uses every field there is.
+fn full_policy(pki: &Pki) -> Value {
+    let identity = pki.client(&[San::dns("client.example")]);
+    let key = identity.key().pkcs8_pem();
+    json!({
+        "apiVersion": "uptls/v1",
+        "kind": "UpstreamTlsPolicy",
+        "metadata": {"name": "payments"},
+        "spec": {
+            "trust": {
+                "system": "mozilla",
+                "bundles": [{"pem": pki.root.pem()}],
+                "pinnedCertificates": ["00".repeat(32)],
+                "pinnedKeys": [format!("{}=", "A".repeat(43))],
+            },
+            "serverName": "payments.example",
+            "subjectAltNames": [
+                {"dns": "payments.example"},
+                {"uri": "spiffe://prod/pay"},
+                {"ip": "10.0.0.7"},
+                {"spiffeTrustDomain": "prod"},
+            ],
+            "spkiPins": [format!("{}=", "A".repeat(43))],
+            "identity": {
+                "certificate": {"pem": chain_pem(&[&identity, &pki.intermediate])},
+                "key": {"pem": key},
+            },
+            "versions": {"min": "1.2", "max": "1.3"},
+            "cipherSuites": ["TLS_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"],
+            "groups": ["X25519"],
+            "alpn": {"protocols": ["h2", "http/1.1"], "required": true},
+            "resumption": true,
+            "handshakeTimeout": "10s",
+            "danger": {"tolerate": [{"rule": "key_usage", "reason": "old PKI", "until": "2027-01-01T00:00:00Z"}]},
+        },
+    })
+}
+
+#[test]
+fn documents_reports_and_descriptions_keep_to_their_schemas() {
+    let pki = Pki::new("manifest schemas");
+    let policy = full_policy(&pki);
+    assert_eq!(findings(&schema::policy(), &policy), [""; 0]);
+    let text = policy.to_string();
+    let allowed = DangerPermission::Allowed;
+    let prepared = uptls_manifest::prepare(&runtime(), text.as_bytes(), "p.json", None, allowed).unwrap();
+    let leaf = pki.leaf(&[San::dns("payments.example")]);
+    let chain = chain_pem(&[&leaf, &pki.intermediate]);
+    let verify = |permission, text: &str| {
+        uptls_manifest::verify_document(&runtime(), text.as_bytes(), "p.json", None, permission, chain.as_bytes(), None)
+    };
+    let broken = text.replace("\"serverName\"", "\"sni\"");
+    let reports = vec![
+        verify(allowed, &text),
+        verify(DangerPermission::Forbidden, &text),
+        verify(allowed, &broken),
+        verify(allowed, ""),
+    ];
+    let reports: Value = serde_json::from_str(&Envelope::reports(reports).to_json()).unwrap();
+    assert_eq!(findings(&schema::report(), &reports), [""; 0]);
+    let explained = Envelope::new("uptls.explain/v1", vec![prepared.explanation()]).to_json();
+    assert_eq!(findings(&schema::explain(), &serde_json::from_str(&explained).unwrap()), [""; 0]);
+    let inspected = Inspection::of_text(chain.as_bytes(), "chain.pem").unwrap();
+    let inspected = Envelope::new("uptls.inspect/v1", inspected).to_json();
+    assert_eq!(findings(&schema::inspect(), &serde_json::from_str(&inspected).unwrap()), [""; 0]);
+}
+
+#[test]
+fn the_reader_and_the_schema_refuse_the_same_shapes() {
+    let good = json!({"apiVersion": "uptls/v1", "kind": "UpstreamTlsPolicy", "spec": {"trust": {"system": "native"}}});
+    let table: &[(&str, Value)] = &[
+        ("/spec/sni", json!("a")),
+        ("/spec/serverName", json!(null)),
+        ("/spec/serverName", json!(true)),
+        ("/spec/resumption", json!("true")),
+        ("/spec/subjectAltNames", json!({"dns": "a"})),
+        ("/spec/subjectAltNames", json!([{"DNS": "a"}])),
+        ("/spec/trust/system", json!(true)),
+        ("/spec/danger", json!({"acceptAnyName": {}})),
+        ("/metadata", json!({"name": ""})),
+        ("/metadata", json!({"labels": {}})),
+        ("/apiVersion", json!("uptls/v2")),
+        ("/kind", json!("BackendTLSPolicy")),
+        ("/status", json!({})),
+    ];
+    assert_eq!(findings(&schema::policy(), &good), [""; 0]);
+    assert!(uptls_manifest::parse(good.to_string().as_bytes(), "", None).is_ok());
+    for (pointer, value) in table {
+        let mut bad = good.clone();
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        bad.pointer_mut(parent).unwrap()[name] = value.clone();
+        assert_ne!(findings(&schema::policy(), &bad), [""; 0], "{bad}");
+        assert!(uptls_manifest::parse(bad.to_string().as_bytes(), "", None).is_err(), "{bad}");
+    }
+}
