@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use uptls::danger::DangerPermission;
 use uptls::{
-    ConnectOptions, Connector, DangerDraft, Envelope, Error, Inspection, PolicyDraft, PolicySpec, Problems, ReasonDraft,
-    Runtime, UpstreamTlsPolicy,
+    Category, ConnectOptions, Connector, DangerDraft, Envelope, Error, Inspection, PolicyDraft, PolicySpec, Problems,
+    ReasonDraft, Runtime, UpstreamTlsPolicy,
 };
 
 use crate::USAGE;
@@ -14,6 +14,7 @@ use crate::args::InspectArgs;
 use crate::dial::Route;
 use crate::print::{self, Complaint, certificate, printable};
 use crate::target::Target;
+use crate::verify::read;
 
 pub(crate) fn run(args: &InspectArgs) -> Result<u8, Complaint> {
     let runtime = Runtime::new(uptls::aws_lc_rs::provider());
@@ -28,7 +29,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<u8, Complaint> {
 }
 
 fn of_file(path: &Path) -> Result<Vec<Inspection>, Complaint> {
-    let bytes = std::fs::read(path).map_err(|reason| Complaint::unreadable(path, &reason))?;
+    let bytes = read(path).map_err(|reason| Complaint::unreadable(path, &reason))?;
     let name = path.display().to_string();
     let found = Inspection::of_text(&bytes, &name);
     let found = found.map_err(|reason| Complaint::new(USAGE, format!("{}: {reason}", printable(&name))))?;
@@ -44,7 +45,11 @@ fn of_peer(runtime: &Runtime, args: &InspectArgs) -> Result<Vec<Inspection>, Com
         Complaint::new(USAGE, format!("{subject} is neither a file nor HOST:PORT: {reason}"))
     })?;
     let chain = presented(runtime, &target, args).map_err(|error| {
-        let text = format!("{target}: {}: {error}\nhint: {}", error.code(), error.hint());
+        let mut text = format!("{target}: {}: {error}", error.code());
+        // There is no policy to change.
+        if error.code().category() != Category::Remote {
+            text.push_str(&format!("\nhint: {}", error.hint()));
+        }
         Complaint::new(error.code().exit_code(), text)
     })?;
     let inspect = |(index, der): (usize, &Vec<u8>)| {

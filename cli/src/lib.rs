@@ -1,6 +1,7 @@
 //! The command `uptls`: would this policy accept this upstream, and if not, which one thing must change?
 //!
-//! Results go to stdout, complaints to stderr; `docs/cli.md` is the contract.
+//! Results go to stdout, complaints to stderr. What is printed with `--json` and the exit codes are a contract: fields and
+//! codes may be added, never changed.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -36,7 +37,8 @@ where
     };
     // Python calls this too: a panic ends the command, not its caller.
     let outcome = catch_unwind(AssertUnwindSafe(|| dispatch(&cli.command)));
-    let outcome = outcome.unwrap_or_else(|_| Err(Complaint::internal("something that should not happen; please report it")));
+    let outcome =
+        outcome.unwrap_or_else(|_| Err(Complaint::internal("something that should not happen; please report it")));
     outcome.unwrap_or_else(|complaint| {
         print::complain(&complaint.text);
         complaint.code

@@ -22,12 +22,7 @@ pub(crate) enum Next {
 }
 
 /// Makes one connection and reports on it.
-pub(crate) fn check(
-    connector: &Connector,
-    target: &Target,
-    route: &Route,
-    next: Next,
-) -> Result<Report, Complaint> {
+pub(crate) fn check(connector: &Connector, target: &Target, route: &Route, next: Next) -> Result<Report, Complaint> {
     let prepared = connector.prepared().ok_or_else(|| Complaint::internal("the connector has no policy"))?;
     let begin = Instant::now();
     let Dialled { address, elapsed, outcome } = route.dial();
@@ -51,6 +46,7 @@ pub(crate) fn check(
         }
     };
     report.address = address.map(|address| address.to_string());
+    report.policy.generation = report.policy.generation.or(Some(connector.generation().number()));
     Ok(report)
 }
 
@@ -177,9 +173,13 @@ fn rejected(prepared: &Prepared, target: &Target, rejection: &Rejection, error: 
         return report;
     }
     // V7: the chain is good, but the peer did not prove that it holds the key.
+    if rejection.chain.is_empty() {
+        report = blank(prepared, target);
+        report.chain.extend(rejection.peer.clone());
+        report.expected.clone_from(&rejection.expected);
+        report.presented.clone_from(&rejection.presented);
+    }
     judge(&mut report, error);
-    report.expected.clone_from(&rejection.expected);
-    report.presented.clone_from(&rejection.presented);
     report.set_step(Step::failed(StepName::Hello, error.code()).with("reason", error.to_string()));
     report
 }

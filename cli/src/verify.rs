@@ -27,19 +27,19 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<u8, Complaint> {
     Ok(code)
 }
 
-/// A file, or standard input for `-`.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+/// A file within limits, or standard input for `-`.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if path == Path::new("-") {
-        io::stdin().lock().take(MAX_CHAIN + 1).read_to_end(&mut bytes)?;
+        io::stdin().lock().take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     } else {
-        File::open(path)?.take(MAX_CHAIN + 1).read_to_end(&mut bytes)?;
+        File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     }
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_CHAIN) {
-        return Err(io::Error::other(format!("it has more than {MAX_CHAIN} octets")));
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_FILE) {
+        return Err(io::Error::other(format!("it has more than {MAX_FILE} octets")));
     }
     Ok(bytes)
 }
 
 /// Of text; a chain itself is held to 64 KiB (V1).
-const MAX_CHAIN: u64 = 4 << 20;
+const MAX_FILE: u64 = 4 << 20;

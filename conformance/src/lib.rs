@@ -1,1 +1,7 @@
-//! To come.
+//! Suites and cross-language vectors: what this library must say, and where nobody here decided what that is.
+#![forbid(unsafe_code)]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "test code: what is broken must stop the test")]
+#![allow(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "never published")]
+
+pub mod committed;
+pub mod vectors;

@@ -80,7 +80,7 @@ fn a_silent_peer_ends_at_the_deadline() {
     let begun = Instant::now();
     let error = connector.connect_blocking(server.addr(), &host(), &quick()).unwrap_err();
     assert_eq!(error.to_string(), "no handshake within 300ms; nothing was received");
-    assert!((300..2000).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
+    assert!((300..5000).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
 }
 
 /// H4: every octet would restart a timeout of the socket.
@@ -102,7 +102,7 @@ fn a_dribbling_peer_ends_at_the_deadline() {
     let begun = Instant::now();
     let error = connector.connect_blocking(address, &host(), &quick()).unwrap_err();
     assert_eq!(error.code(), Code::HandshakeTimeout, "{error}");
-    assert!((300..2000).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
+    assert!((300..5000).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
     dribbling.join().unwrap();
 }
 

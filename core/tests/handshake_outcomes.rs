@@ -200,14 +200,14 @@ fn damage_within_tls_is_the_peers_misbehaviour() {
     let connector = world.connector(world.spec());
     let cases: [(&[u8], Code); 4] = [
         (b"\x16\x03\x03\x00\x04\x02\x00\x00\x00", Code::PeerMisbehaved),
-        (b"\x17\x03\x03\x00\x01x", Code::PeerNotTls),
+        (b"\x17\x03\x03\x00\x01x", Code::PeerMisbehaved),
         (b"\x16\x03\x03\xff\xff", Code::MessageTooLarge),
         (b"\x15\x03\x03\x00\x02\x02\x28", Code::RemoteAlert),
     ];
     for (octets, code) in cases {
         let mut handshake = connector.begin(&host(), &ConnectOptions::default()).unwrap();
         let error = handshake.feed(octets).unwrap_err();
-        assert!(error.code() == code || error.code() == Code::PeerMisbehaved, "{octets:x?}: {error:?}");
+        assert_eq!(error.code(), code, "{octets:x?}: {error:?}");
     }
 }
 
@@ -337,6 +337,26 @@ fn a_policy_that_is_not_there_makes_no_connection() {
     let republished = connector.update(&policy(world.spec())).unwrap();
     assert_eq!(republished.number(), 2);
     assert!(connector.begin(&host(), &ConnectOptions::default()).is_ok());
+}
+
+/// An alert that comes with data: the data is given first, and the alert is not about our certificate any more (I5).
+#[test]
+fn data_before_a_fatal_alert_is_not_lost() {
+    for versions in BOTH {
+        let world = World::new("data and alert");
+        let connector = world.connector(world.spec());
+        let mut server = MemoryServer::with_options(&world.server(versions));
+        let mut established = establish(&connector, &host(), &ConnectOptions::default(), &mut server).unwrap();
+        exchange(&mut established, &mut server).unwrap();
+        server.write(b"last words");
+        server.feed(b"\x17\x03\x03\x00\x20xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx").unwrap_err();
+        let error = established.feed(&server.drain()).unwrap_err();
+        assert_eq!(error, ConnectError::RemoteAlert { alert: "bad_record_mac".to_owned() }.into());
+        let mut buffer = [0; 4];
+        assert_eq!(established.read(&mut buffer).unwrap(), Incoming::Data(4));
+        assert_eq!(established.read(&mut [0; 64]).unwrap(), Incoming::Data(6));
+        assert_eq!(established.read(&mut buffer), Err(error));
+    }
 }
 
 /// With debug assertions rustls 0.23 panics when it has sent a close_notify and then has an alert to send.

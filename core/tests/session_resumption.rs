@@ -3,9 +3,7 @@
 
 mod handshake_support;
 
-use handshake_support::{
-    BOTH, Backend, HOST, World, establish, exchange, host, identity, policy, trusting,
-};
+use handshake_support::{BOTH, Backend, HOST, World, establish, exchange, host, identity, policy, trusting};
 use uptls::{
     AlpnDraft, BackendHost, Code, ConnectOptions, Connector, IdentityUse, MaterialDraft, PolicySpec, RevocationDraft,
     SanDraft,

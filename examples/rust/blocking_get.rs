@@ -45,7 +45,7 @@ fn get(arguments: &[String]) -> Result<String, Box<dyn Error>> {
     let connector = Connector::new(&runtime, &policy)?;
 
     let host = BackendHost::parse(host)?;
-    let mut stream = connector.connect_blocking(&address, &host, &ConnectOptions::default())?;
+    let mut stream = connector.connect_blocking(address, &host, &ConnectOptions::default())?;
     let evidence = stream.evidence();
     eprintln!("verified {:?} over TLS {}", evidence.peer.matched_name(), evidence.version);
     write!(stream, "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;

@@ -139,11 +139,7 @@ pub unsafe extern "C" fn uptls_policy_verify(
     unsafe { boundary::call(err, verify) }
 }
 
-fn publish(
-    out: Out<Policy>,
-    runtime: &uptls::Runtime,
-    loaded: Result<Arc<Prepared>, Problems>,
-) -> Result<(), Failure> {
+fn publish(out: Out<Policy>, runtime: &uptls::Runtime, loaded: Result<Arc<Prepared>, Problems>) -> Result<(), Failure> {
     let prepared = loaded.map_err(|problems| Failure::unusable(&problems, runtime.now_text()))?;
     out.set(handle::share(Arc::new(Policy(prepared))));
     Ok(())
@@ -153,6 +149,8 @@ fn parse_permission(permission: Danger) -> Result<DangerPermission, Misuse> {
     match permission {
         UPTLS_DANGER_FORBID => Ok(DangerPermission::Forbidden),
         UPTLS_DANGER_ALLOW => Ok(DangerPermission::Allowed),
-        other => Err(Misuse::new(format!("permission must be UPTLS_DANGER_FORBID or UPTLS_DANGER_ALLOW, it is {other}"))),
+        other => {
+            Err(Misuse::new(format!("permission must be UPTLS_DANGER_FORBID or UPTLS_DANGER_ALLOW, it is {other}")))
+        }
     }
 }

@@ -13,9 +13,7 @@ pub extern "C" fn uptls_version_number() -> u32 {
 /// The version of the library that runs, `0.1.0`. Never NULL; valid for ever; not to be freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn uptls_version_string() -> *const c_char {
-    boundary::value(c"".as_ptr(), || {
-        CStr::from_bytes_until_nul(STRING.as_bytes()).map_or(c"".as_ptr(), CStr::as_ptr)
-    })
+    boundary::value(c"".as_ptr(), || CStr::from_bytes_until_nul(STRING.as_bytes()).map_or(c"".as_ptr(), CStr::as_ptr))
 }
 
 const fn part(digits: &str) -> u32 {

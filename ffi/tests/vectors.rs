@@ -46,7 +46,8 @@ fn a_report_in_c_is_that_of_rust() {
         ("empty.yaml", "chain.pem", None),
     ];
     let at = u64::try_from(uptls_testkit::NOW).expect("after 1970");
-    let lines = cases.map(|(document, chain, host)| line(&fixture.path(document), &fixture.path(chain), host, at, "forbid"));
+    let lines =
+        cases.map(|(document, chain, host)| line(&fixture.path(document), &fixture.path(chain), host, at, "forbid"));
     let runtime = Runtime::builder(uptls::aws_lc_rs::provider()).clock(FixedClock::at(at)).build();
     for ((document, chain, host), got) in cases.into_iter().zip(reports(&installed, &lines)) {
         let report = uptls_manifest::verify_document(

@@ -21,7 +21,7 @@ impl PyRuntime {
         let builder = detached(py, || Runtime::builder(uptls::aws_lc_rs::provider()))?;
         let Some(at) = at else { return Ok(Self(builder.build())) };
         let clock = FixedClock::parse(at).map_err(|reason| {
-            errors::misuse(py, &Misuse::new(format!("at must be an RFC 3339 time such as 2026-11-23T00:00:00Z: {reason}")))
+            errors::misuse(py, &Misuse::new(format!("at must be a time like 2026-11-23T00:00:00Z: {reason}")))
         })?;
         Ok(Self(builder.clock(clock).build()))
     }

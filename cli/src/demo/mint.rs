@@ -37,7 +37,13 @@ impl Authority {
         self.issue(name, san, Until::Days(31), ExtendedKeyUsagePurpose::ClientAuth)
     }
 
-    fn issue(&self, name: &str, san: Name, until: Until, usage: ExtendedKeyUsagePurpose) -> Result<Minted, rcgen::Error> {
+    fn issue(
+        &self,
+        name: &str,
+        san: Name,
+        until: Until,
+        usage: ExtendedKeyUsagePurpose,
+    ) -> Result<Minted, rcgen::Error> {
         let end = match until {
             Until::Days(left) => self.now + days(left) + HOUR,
             Until::DaysAgo(past) => self.now.saturating_sub(days(past) + HOUR),

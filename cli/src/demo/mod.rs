@@ -78,7 +78,9 @@ fn rotate(stage: &mut Stage<'_>, scene: &Scene<'_>, props: &Props) -> Result<(),
     scene.upstream.present(&props.payments_next).map_err(|error| broken(&error))?;
     stage.write("ca.pem", &props.next_ca.pem, "cp next-ca.pem ca.pem")?;
     let generation = stage.update(scene, &connector)?;
-    stage.remark(&format!("the upstream has a certificate of the next CA; Connector::update: generation {generation}"))?;
+    stage.remark(&format!(
+        "the upstream has a certificate of the next CA; Connector::update: generation {generation}"
+    ))?;
     stage.connect(scene, &connector, Expected::Full)
 }
 

@@ -1,6 +1,6 @@
 //! A report for people: a title, the steps in their order with one fact each, the chain as a tree, at most one hint.
 
-use uptls::{Outcome, ProblemFacts, Report, Step, StepName, Verdict};
+use uptls::{Category, Code, Outcome, ProblemFacts, Report, Step, StepName, Verdict};
 
 use super::{BAD, FAINT, GOOD, LOUD, ODD, paint, spelled, tree};
 
@@ -43,11 +43,15 @@ pub(crate) fn hint(report: &Report) -> String {
 }
 
 fn title(report: &Report) -> String {
-    let name = report.policy.name.as_deref().map(|name| format!(" by the policy {name}")).unwrap_or_default();
-    let (mark, verdict) = match report.verdict {
-        Verdict::Accepted => (paint(GOOD, "ok   "), format!("accepted{name}")),
-        Verdict::Rejected => (paint(BAD, "FAIL "), format!("rejected{name}: {}", code(report))),
-        _ => (paint(BAD, "FAIL "), format!("no verdict{name}: {}", code(report))),
+    let by = report.policy.name.as_deref().map(|name| format!(" by the policy {name}")).unwrap_or_default();
+    let mark = if report.accepted() { paint(GOOD, "ok   ") } else { paint(BAD, "FAIL ") };
+    let verdict = match (report.verdict, report.code.map(Code::category)) {
+        (Verdict::Accepted, _) => format!("accepted{by}"),
+        (Verdict::Rejected, _) => format!("rejected{by}: {}", code(report)),
+        (_, Some(Category::Connect | Category::Protocol)) => format!("no connection: {}", code(report)),
+        (_, Some(Category::Identity | Category::Policy)) => format!("the policy cannot be used: {}", code(report)),
+        (_, Some(Category::Remote)) => format!("the peer refused us: {}", code(report)),
+        _ => format!("no verdict: {}", code(report)),
     };
     let backend = report.backend_host.as_deref().or(report.server_name.as_deref());
     let subject = match (backend, &report.address) {

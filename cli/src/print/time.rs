@@ -51,7 +51,8 @@ mod tests {
     #[test]
     fn distances_are_in_a_unit_of_which_there_are_two() {
         const DAY: i64 = 86_400;
-        let table = [(0, "0 seconds"), (119, "119 seconds"), (120, "2 minutes"), (DAY, "24 hours"), (2 * DAY, "2 days")];
+        let table =
+            [(0, "0 seconds"), (119, "119 seconds"), (120, "2 minutes"), (DAY, "24 hours"), (2 * DAY, "2 days")];
         for (given, wanted) in table {
             assert_eq!(distance(given), wanted);
         }

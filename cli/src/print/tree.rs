@@ -17,10 +17,11 @@ pub(super) fn tree(chain: &[CertificateFacts], now: &str, indent: usize) -> Stri
     let end = rows.iter().map(|row| row.end.chars().count()).max().unwrap_or_default();
     let mut text = String::new();
     for row in rows {
-        let ends = format!("{}{}", paint(row.style, &row.end), " ".repeat(end - row.end.chars().count()));
-        let subject = format!("{:width$}", row.subject);
-        let line = format!("{:indent$}{subject}  {ends}  {}", "", paint(FAINT, &row.note));
-        text.push_str(&line);
+        text.push_str(&format!("{:indent$}{:width$}  {}", "", row.subject, paint(row.style, &row.end)));
+        if !row.note.is_empty() {
+            let padding = end - row.end.chars().count();
+            text.push_str(&format!("{:padding$}  {}", "", paint(FAINT, &row.note)));
+        }
         text.push('\n');
     }
     text

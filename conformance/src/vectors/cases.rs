@@ -36,6 +36,8 @@ impl Expected {
 
 /// One vector, declared but not minted.
 pub struct Case {
+    /// How many problems an unusable policy has.
+    pub errors: usize,
     /// What must come out.
     pub expected: Expected,
     /// The name of its folder.
@@ -55,6 +57,12 @@ impl Case {
     /// Demands that message or hint of the report hold `text`.
     pub(super) fn says(&mut self, text: &'static str) -> &mut Self {
         self.says.push(text);
+        self
+    }
+
+    /// Demands this many problems instead of one.
+    pub(super) fn errors(&mut self, count: usize) -> &mut Self {
+        self.errors = count;
         self
     }
 
@@ -140,7 +148,8 @@ impl Cases {
             first.twin = name;
         }
         let rules = rules.split(' ').collect();
-        self.0.push(Case { expected, name, property, rules, says: Vec::new(), scene, twin });
+        let errors = usize::from(matches!(expected, Expected::Unusable(_)));
+        self.0.push(Case { errors, expected, name, property, rules, says: Vec::new(), scene, twin });
         self.0.last_mut().expect("one was pushed")
     }
 }

@@ -1,6 +1,6 @@
 //! The document itself: well-formed, known, and not too large (M10, and CLI.md).
 
-use uptls::Code::{DocumentParse, DocumentTooLarge};
+use uptls::Code::{DocumentParse, DocumentTooLarge, PolicyInvalid};
 
 use super::cases::Cases;
 use super::scene::Scene;
@@ -25,10 +25,10 @@ fn known(c: &mut Cases) {
     c.unusable(&p, DocumentParse, "document-duplicate-field [M10] a field stands there twice", |s| {
         s.rewrite = Some(|text| format!("{text}  serverName: other.test\n"));
     }).says("serverName");
-    c.unusable(&p, DocumentParse, "document-other-kind [M10] the kind is another one", |s| {
+    c.unusable(&p, PolicyInvalid, "document-other-kind [M10] the kind is another one", |s| {
         s.rewrite = Some(|text| text.replace("UpstreamTlsPolicy", "BackendTLSPolicy"));
     }).says("UpstreamTlsPolicy");
-    c.unusable(&p, DocumentParse, "document-other-version [M10] the version is another one", |s| {
+    c.unusable(&p, PolicyInvalid, "document-other-version [M10] the version is another one", |s| {
         s.rewrite = Some(|text| text.replace("uptls/v1", "uptls/v2"));
     }).says("uptls/v1");
     c.unusable(&p, DocumentParse, "document-without-kind [M10] there is no kind", |s| {

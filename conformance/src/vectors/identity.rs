@@ -55,7 +55,8 @@ fn halves(c: &mut Cases) {
     c.unusable(&p, IdentityIncomplete, "identity-without-certificate [I1] the certificate is not given", |s| {
         s.set("identity", "{key: {file: tls.key}}");
     });
-    c.unusable(&p, IdentityIncomplete, "identity-empty [I1] neither is given, but an identity is", |s| s.set("identity", "{}"));
+    c.unusable(&p, IdentityIncomplete, "identity-empty [I1] neither is given, but an identity is", |s| s.set("identity", "{}"))
+        .errors(2);
     c.unusable(&p, PolicyInvalid, "identity-two-sources [I1] the certificate is given as a file and as text", |s| {
         s.set("identity", "{certificate: {file: tls.crt, pem: x}, key: {file: tls.key}}");
     });

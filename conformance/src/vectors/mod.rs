@@ -21,7 +21,7 @@ mod spiffe;
 mod types;
 
 pub use cases::{Case, Expected};
-pub use folder::{Minted, index, mint};
+pub use folder::{CaseFile, index, mint};
 
 /// Every case, in the order of the declarations.
 pub fn all() -> Vec<Case> {

@@ -286,5 +286,5 @@ fn many(c: &mut Cases) {
     });
     c.reject(&p, NameMismatch, "many-presented-none [V11] the leaf holds 2001 names, and none is listed", |s| {
         s.sans(&presented("other.test"));
-    }).says("1991 more");
+    });
 }

@@ -35,10 +35,10 @@ fn algorithms(c: &mut Cases) {
         s.set("cipherSuites", "[TLS_AES_128_GCM_SHA256, TLS_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]");
     });
     c.unusable(&p, UnsupportedOption, "suites-unknown [H2] a suite uses RC4", |s| {
-        s.set("cipherSuites", "[TLS_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_RC4_128_SHA]");
+        s.set("cipherSuites", "[TLS_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_RSA_WITH_RC4_128_SHA]");
     }).says("TLS_CHACHA20_POLY1305_SHA256");
     c.unusable(&p, UnsupportedOption, "suites-openssl [H2] a suite is written as OpenSSL does", |s| {
-        s.set("cipherSuites", "[TLS_AES_128_GCM_SHA256, ECDHE-RSA-AES128-GCM-SHA256]");
+        s.set("cipherSuites", "[TLS_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, ECDHE-RSA-AES128-GCM-SHA256]");
     });
     c.unusable(&p, UnsupportedOption, "groups-unknown [H2] a group is unknown", |s| s.set("groups", "[X25519, sect571r1]"))
         .says("secp384r1");
@@ -74,11 +74,11 @@ fn others(c: &mut Cases) {
     ] {
         c.unusable(&p, PolicyInvalid, title, |s| s.set("handshakeTimeout", value));
     }
-    c.unusable(&p, PolicyInvalid, "several-problems [H4 H3] deadline and protocols are wrong: every problem is reported at once", |s| {
+    c.unusable(&p, UnsupportedOption, "several-problems [H2 H3 H4] groups, protocols and deadline are wrong: every problem is reported at once", |s| {
         s.set("handshakeTimeout", "soon");
         s.set("alpn", "{required: true}");
         s.set("groups", "[sect571r1]");
-    });
+    }).errors(3);
     c.unusable(&p, PolicyInvalid, "material-without-source [T1] a bundle has neither file nor text", |s| {
         s.set("trust", "{bundles: [{}]}");
     });

@@ -7,9 +7,9 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 use super::dial::Address;
-use super::driver::{Failure, Intake};
 use super::evidence::Evidence;
 use super::failure::Answered;
+use super::intake::{Failure, Intake};
 use super::sans_io::{Deadline, Established, Handshake, Incoming};
 use super::setup::Setup;
 use super::{ConnectOptions, internal};

@@ -72,7 +72,8 @@ impl Address {
                 break;
             }
         }
-        let none = || ConnectError::TcpRefused { address: "nowhere".to_owned(), reason: "no address was given".to_owned() };
+        let none =
+            || ConnectError::TcpRefused { address: "nowhere".to_owned(), reason: "no address was given".to_owned() };
         Err(last.unwrap_or_else(none).into())
     }
 }

@@ -1,13 +1,13 @@
 //! The one driver: every face moves octets through it, and nothing else calls rustls.
 
-use std::io::{self, Read, Write as _};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io::{self, BufRead as _, Read, Write as _};
 use std::sync::Arc;
 
-use rustls::{ClientConnection, HandshakeKind, IoState};
+use rustls::{ClientConnection, HandshakeKind};
 
 use super::evidence::{Evidence, Negotiated};
-use super::failure::{Answered, Attempt, OPENING};
+use super::failure::{Answered, Attempt};
+use super::intake::{Failure, Intake, Observed, process_new_packets};
 use super::sans_io::Incoming;
 use super::setup::Setup;
 use super::{ConnectOptions, internal};
@@ -112,7 +112,7 @@ impl Driver {
         if self.unread > 0 {
             return Ok(Intake::Full);
         }
-        let mut observed = Observed { opening: &mut self.attempt.opening, outcome: Ok(0), source };
+        let mut observed = Observed::new(source, &mut self.attempt.opening);
         let read = self.tls.read_tls(&mut observed);
         match (observed.outcome, read) {
             (Ok(0), Ok(_)) => {
@@ -174,6 +174,7 @@ impl Driver {
         let state = match processed {
             Ok(state) => state,
             Err(error) => {
+                self.note_data();
                 let error = self.attempt.failure(error, &self.tls);
                 self.discard_sessions();
                 return Err(self.fail(error));
@@ -184,10 +185,8 @@ impl Driver {
         if completed || unread > self.unread || tickets != self.tls.tls13_tickets_received() {
             self.window = count;
         }
-        if unread > 0 {
-            self.attempt.answered = Answered::Yes;
-        }
         self.unread = unread;
+        self.note_data();
         if state.peer_has_closed() {
             self.end = End::Clean;
         }
@@ -195,6 +194,13 @@ impl Driver {
             self.complete().map_err(|error| self.fail(error))?;
         }
         Ok(())
+    }
+
+    /// I5: from the peer's first data on, alerts are not about our identity.
+    fn note_data(&mut self) {
+        if matches!(self.tls.reader().fill_buf(), Ok([_, ..])) {
+            self.attempt.answered = Answered::Yes;
+        }
     }
 
     /// The handshake is complete: only now a connection exists, and sessions are kept (H6).
@@ -254,8 +260,8 @@ impl Driver {
         if let Some(first) = &self.error {
             return first.clone();
         }
-        // A session may be what the peer cannot stand.
-        if self.evidence.is_none() && self.session.as_ref().is_some_and(|session| session.offered().is_some()) {
+        // A session that was offered may be what the peer cannot stand.
+        if self.evidence.is_none() {
             self.discard_sessions();
         }
         if self.tls.protocol_version().is_some() {
@@ -300,8 +306,11 @@ impl Driver {
 
     /// Decrypted data first, then how it ended.
     pub(super) fn read(&mut self, out: &mut [u8]) -> Result<Incoming, Error> {
-        if self.unread > 0 && self.evidence.is_some() {
-            let count = self.tls.reader().read(out).map_err(internal)?;
+        if out.is_empty() {
+            return Ok(Incoming::Data(0));
+        }
+        // Without data rustls gives an end or an error; which one is decided below.
+        if let (Some(_), Ok(count @ 1..)) = (&self.evidence, self.tls.reader().read(out)) {
             self.unread = self.unread.saturating_sub(count);
             return Ok(Incoming::Data(count));
         }
@@ -356,48 +365,5 @@ impl Driver {
 
     pub(super) fn answered(&self) -> Answered {
         self.attempt.answered
-    }
-}
-
-/// What [`Driver::receive`] met.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Intake {
-    End,
-    /// Nothing was read: decrypted data waits.
-    Full,
-    Octets,
-}
-
-/// Whose error it is.
-pub(super) enum Failure {
-    Tls(Error),
-    Transport(io::Error),
-}
-
-/// A panic in rustls must not take the caller's thread with it: with debug assertions, 0.23 panics when a peer misbehaves
-/// after our close_notify. Its state is an error afterwards, and so is ours.
-fn process_new_packets(tls: &mut ClientConnection) -> Result<IoState, rustls::Error> {
-    catch_unwind(AssertUnwindSafe(|| tls.process_new_packets()))
-        .unwrap_or_else(|_| Err(rustls::Error::General("rustls panicked".to_owned())))
-}
-
-/// Keeps the first octets that pass, and the error of the source apart from those of rustls.
-struct Observed<'a> {
-    opening: &'a mut Vec<u8>,
-    outcome: io::Result<usize>,
-    source: &'a mut dyn Read,
-}
-
-impl Read for Observed<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.outcome = self.source.read(out);
-        match &self.outcome {
-            Ok(count) => {
-                let room = OPENING.saturating_sub(self.opening.len());
-                self.opening.extend(out.iter().take(*count).take(room));
-                Ok(*count)
-            }
-            Err(error) => Err(error.kind().into()),
-        }
     }
 }

@@ -5,6 +5,7 @@ mod dial;
 mod driver;
 mod evidence;
 mod failure;
+mod intake;
 pub mod sans_io;
 mod setup;
 

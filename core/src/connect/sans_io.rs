@@ -42,9 +42,10 @@ use std::io::{self, Read};
 use std::time::Instant;
 
 use super::ConnectOptions;
-use super::driver::{Driver, End, Failure, Intake};
+use super::driver::{Driver, End};
 use super::evidence::Evidence;
 use super::failure::Answered;
+use super::intake::{Failure, Intake};
 use crate::error::{ConnectError, Error};
 use crate::name::BackendHost;
 use crate::rotate::Connector;

@@ -17,7 +17,7 @@ use crate::time::FixedClock;
 
 fn attempt() -> (Attempt, ClientConnection) {
     let clock = FixedClock::at(NOW.try_into().unwrap());
-    let runtime = Runtime::builder(crate::aws_lc_rs::provider()).clock(clock).build();
+    let runtime = Runtime::builder(Arc::new(rustls::crypto::aws_lc_rs::default_provider())).clock(clock).build();
     let bundles = vec![MaterialDraft::pem(Pki::new("alerts").root.pem())];
     let spec = PolicySpec { trust: TrustDraft { bundles, ..TrustDraft::default() }, ..PolicySpec::default() };
     let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden).unwrap();

@@ -28,7 +28,10 @@ impl World {
         let sans: Vec<San> = names.iter().map(|name| San::dns(name)).collect();
         let options = ServerOptions { versions, ..ServerOptions::new(&[&pki.leaf(&sans), &pki.intermediate]) };
         let clock = FixedClock::at(NOW.try_into().unwrap());
-        let runtime = Runtime::builder(crate::aws_lc_rs::provider()).clock(clock).session_bytes(LIMIT).build();
+        let runtime = Runtime::builder(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .clock(clock)
+            .session_bytes(LIMIT)
+            .build();
         let trust = TrustDraft { bundles: vec![MaterialDraft::pem(pki.root.pem())], ..TrustDraft::default() };
         let draft = PolicyDraft::new(PolicySpec { trust, ..PolicySpec::default() });
         let policy = UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden).unwrap();

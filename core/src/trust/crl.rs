@@ -13,6 +13,7 @@ pub(crate) struct RevocationList {
     list: CertRevocationList<'static>,
     next_update: Option<i64>,
     sha256: [u8; 32],
+    this_update: i64,
 }
 
 impl RevocationList {
@@ -50,6 +51,7 @@ impl RevocationList {
             list: CertRevocationList::from(list),
             next_update: view.next_update().map(|time| time.timestamp()),
             sha256: sha256(der),
+            this_update: view.last_update().timestamp(),
         })
     }
 
@@ -69,6 +71,11 @@ impl RevocationList {
 
     pub(crate) fn sha256(&self) -> [u8; 32] {
         self.sha256
+    }
+
+    /// Unix seconds.
+    pub(crate) fn this_update(&self) -> i64 {
+        self.this_update
     }
 
     /// Whether it is by `issuer` (a raw name) and lists `serial`.

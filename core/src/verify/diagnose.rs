@@ -2,8 +2,9 @@
 
 use webpki::Error;
 
+use super::path::check_key;
 use super::steps::Context;
-use crate::certificate::{CertificateView, KeyStrength};
+use crate::certificate::CertificateView;
 use crate::error::RejectionKind;
 use crate::text::{digest, hex};
 use crate::time::rfc3339;
@@ -125,6 +126,10 @@ impl<'a> Views<'a> {
         self.all.first()
     }
 
+    fn walked(&self) -> impl DoubleEndedIterator<Item = &CertificateView<'a>> {
+        self.walked.iter().filter_map(|index| self.all.get(*index))
+    }
+
     fn top(&self) -> Option<&CertificateView<'a>> {
         self.walked.last().and_then(|index| self.all.get(*index))
     }
@@ -137,6 +142,10 @@ impl<'a> Views<'a> {
         };
         if leaf.is_self_issued() {
             return RejectionKind::SelfSigned { subject: leaf.subject() };
+        }
+        // Below a root, nobody without basicConstraints may issue; webpki does not even read versions 1 and 2.
+        if let Some(old) = self.walked().skip(1).find(|view| !view.is_v3() && !view.is_self_issued()) {
+            return RejectionKind::IssuerNotCa { subject: old.subject() };
         }
         for facts in context.verifier.trust.bundle_entries() {
             let (Some(entry), Some(Ok(view))) = (facts.entry(), facts.der.map(CertificateView::parse)) else {
@@ -165,12 +174,18 @@ impl<'a> Views<'a> {
         }
     }
 
-    /// A signature that did not verify: a weak key, a CA that was rotated under the same name, or a forgery.
+    /// A signature that did not verify: a key that no signature is checked with, a CA that was rotated under the same
+    /// name, or a forgery.
     fn signature(&self, context: &Context<'_>) -> RejectionKind {
-        if let Some(weak) = self.all.iter().find(|view| view.key().strength == KeyStrength::TooWeak) {
-            return RejectionKind::KeyTooWeak { key: weak.key().text, subject: weak.subject() };
+        let trusted =
+            context.verifier.trust.bundle_entries().filter_map(|facts| CertificateView::parse(facts.der?).ok());
+        let trusted: Vec<_> = trusted.collect();
+        let issued = |view: &CertificateView<'_>| self.walked().any(|lower| lower.issuer_raw() == view.subject_raw());
+        let mut issuers = self.all.iter().chain(&trusted).filter(|view| issued(view));
+        if let Some(unfit) = issuers.find_map(|issuer| check_key(issuer.key(), issuer).err()) {
+            return unfit;
         }
-        for lower in self.walked.iter().rev().filter_map(|index| self.all.get(*index)) {
+        for lower in self.walked().rev() {
             let same_name = |facts: crate::trust::AnchorFacts<'_>| {
                 let view = CertificateView::parse(facts.der?).ok()?;
                 (view.subject_raw() == lower.issuer_raw())
@@ -243,7 +258,7 @@ impl<'a> Views<'a> {
     /// The issuers of the path that no list is by.
     fn issuers(&self, context: &Context<'_>) -> String {
         let covered = |raw: &[u8]| context.verifier.crls.iter().any(|crl| crl.issuer() == raw);
-        let walked = self.walked.iter().filter_map(|index| self.all.get(*index));
+        let walked = self.walked();
         let missing: Vec<String> =
             walked.filter(|v| !v.is_self_issued() && !covered(v.issuer_raw())).map(CertificateView::issuer).collect();
         if missing.is_empty() { "an issuer whose list does not cover it".to_owned() } else { missing.join(", ") }

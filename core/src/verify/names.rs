@@ -1,5 +1,7 @@
 //! Presented names against reference names (N1..N7). DNS names and IP addresses are matched by webpki alone.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use webpki::{EndEntityCert, Error};
 
 use crate::certificate::{CertificateView, PresentedName};
@@ -31,8 +33,9 @@ pub(super) fn find(
     let Some(names) = &presented.names else { return without_san(wanted, presented.view, common_name) };
     if names.contains(&PresentedName::Malformed) {
         // webpki stops reading at such an entry, we would not: two readers must not see two lists of names.
-        return Err(RejectionKind::Malformed { index: 0, reason: "a subjectAltName entry is malformed".to_owned() });
+        return Err(malformed());
     }
+    read_by_both(presented, names)?;
     let mut spiffe_reason = None;
     for matcher in wanted {
         match matches(matcher, presented, names) {
@@ -46,6 +49,21 @@ pub(super) fn find(
         return Err(RejectionKind::SpiffeIdInvalid { reason });
     }
     Err(other_type(wanted, names).unwrap_or(RejectionKind::NameMismatch))
+}
+
+/// The lenient reader is the other one: where webpki reads to the end, both see the same entries. It stops where it
+/// matches, so it is asked for an address that is not there.
+fn read_by_both(presented: &Presented<'_>, names: &[PresentedName]) -> Result<(), RejectionKind> {
+    let mut addresses = (0_u32..).map(|bits| IpAddr::from(Ipv4Addr::from_bits(bits)));
+    let Some(absent) = addresses.find(|ip| !names.contains(&PresentedName::Ip(*ip))) else { return Err(malformed()) };
+    match by_webpki(&BackendHost::Ip(absent), presented) {
+        Verdict::NoMatch => Ok(()),
+        _ => Err(malformed()),
+    }
+}
+
+fn malformed() -> RejectionKind {
+    RejectionKind::Malformed { index: 0, reason: "a subjectAltName entry is malformed".to_owned() }
 }
 
 /// How one reference name fares.

@@ -1,6 +1,7 @@
 //! The path to an anchor: webpki's search with our own checks inside it (V2), trust as itself (T5), revocation (V3).
 
 use core::cell::RefCell;
+use core::cmp::Reverse;
 
 use rustls_pki_types::{CertificateDer, UnixTime};
 use webpki::{
@@ -83,7 +84,10 @@ pub(super) fn find(context: &Context<'_>) -> Result<Path, RejectionKind> {
 /// V3: a path all of whose certificates pass revocation.
 pub(super) fn find_unrevoked(context: &Context<'_>) -> Result<Path, RejectionKind> {
     let Some(spec) = context.verifier.policy.revocation() else { return find(context) };
-    let lists: Vec<&CertRevocationList<'_>> = context.verifier.crls.iter().map(|crl| crl.list()).collect();
+    // webpki asks the first list that covers a certificate and no other: that must be the newest.
+    let mut newest_first: Vec<_> = context.verifier.crls.iter().collect();
+    newest_first.sort_by_key(|crl| Reverse(crl.this_update()));
+    let lists: Vec<&CertRevocationList<'_>> = newest_first.iter().map(|crl| crl.list()).collect();
     let options = RevocationOptionsBuilder::new(&lists)
         .map_err(|_| RejectionKind::RevocationUnknown { issuer: "every issuer".to_owned() })?
         .with_depth(match spec.depth {
@@ -126,7 +130,12 @@ fn search(context: &Context<'_>, revocation: Option<RevocationOptions<'_>>) -> R
     let leaf = EndEntityCert::try_from(first).map_err(|error| diagnose::explain_error(context, &error))?;
     let time = verification_time(context);
     let refused = RefCell::new(None);
-    let accept = |path: &VerifiedPath<'_>| match check_path(context, path, seconds(time)) {
+    let lists_age = |path: &VerifiedPath<'_>| match revocation {
+        Some(_) if time != context.now => check_lists_age(context, path),
+        _ => Ok(()),
+    };
+    let accept = |path: &VerifiedPath<'_>| match check_path(context, path, seconds(time)).and_then(|()| lists_age(path))
+    {
         Ok(()) => Ok(()),
         Err(kind) => {
             refused.borrow_mut().get_or_insert(kind);
@@ -160,6 +169,20 @@ fn verification_time(context: &Context<'_>) -> UnixTime {
     UnixTime::since_unix_epoch(core::time::Duration::from_secs(end))
 }
 
+/// D4 `expired_leaf` sets the clock of the path back, never that of the lists (V3, D5).
+fn check_lists_age(context: &Context<'_>, path: &VerifiedPath<'_>) -> Result<(), RejectionKind> {
+    let mut issuers = vec![path.end_entity().issuer().to_vec()];
+    if context.verifier.policy.revocation().is_some_and(|spec| spec.depth == RevocationDepth::Chain) {
+        issuers.extend(path.intermediate_certificates().map(|intermediate| intermediate.issuer().to_vec()));
+    }
+    let now = seconds(context.now);
+    let of_path = context.verifier.crls.iter().filter(|crl| issuers.iter().any(|issuer| issuer == crl.list().issuer()));
+    match of_path.filter_map(|crl| crl.next_update()).find(|end| *end <= now) {
+        None => Ok(()),
+        Some(end) => Err(RejectionKind::CrlExpired { next_update: rfc3339(end) }),
+    }
+}
+
 /// What webpki does not check of a path that it found (V2, T3, T4).
 fn check_path(context: &Context<'_>, path: &VerifiedPath<'_>, now: i64) -> Result<(), RejectionKind> {
     if let Some(leaf) = &context.leaf {
@@ -182,7 +205,7 @@ fn check_path(context: &Context<'_>, path: &VerifiedPath<'_>, now: i64) -> Resul
     check_anchor(context, path, now, not_self_issued)
 }
 
-fn check_key(key: KeyFacts, owner: &CertificateView<'_>) -> Result<(), RejectionKind> {
+pub(super) fn check_key(key: KeyFacts, owner: &CertificateView<'_>) -> Result<(), RejectionKind> {
     match key.strength {
         KeyStrength::Accepted => Ok(()),
         KeyStrength::TooWeak => Err(RejectionKind::KeyTooWeak { key: key.text, subject: owner.subject() }),

@@ -54,7 +54,7 @@ impl World {
 
     pub fn with_session_bytes(seed: &str, limit: usize) -> World {
         let clock = MovableClock(Arc::new(AtomicI64::new(NOW)));
-        let provider = uptls::aws_lc_rs::provider();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let runtime = Runtime::builder(provider).clock(clock.clone()).session_bytes(limit).build();
         let pki = Pki::new(seed);
         let leaf = pki.leaf(&[San::dns(HOST)]);

@@ -1,6 +1,7 @@
 //! Builds C programs against the library of this build and runs them.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::expect_used, reason = "test code: what is broken must stop the test")]
+#![allow(clippy::disallowed_methods, reason = "UPTLS_REQUIRE_TOOLS decides which tests run, nothing else")]
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -28,11 +29,9 @@ impl Installed {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary folder");
         let built = std::env::current_exe().expect("a test has a path");
         let built = built.parent().expect("and a folder");
-        for (name, file) in [
-            ("libuptls.so.0", "libuptls_ffi.so"),
-            ("libuptls.so", "libuptls_ffi.so"),
-            ("libuptls.a", "libuptls_ffi.a"),
-        ] {
+        for (name, file) in
+            [("libuptls.so.0", "libuptls_ffi.so"), ("libuptls.so", "libuptls_ffi.so"), ("libuptls.a", "libuptls_ffi.a")]
+        {
             let target = built.join(file);
             assert!(target.is_file(), "{} was not built", target.display());
             std::os::unix::fs::symlink(target, folder.path().join(name)).expect("a link");
@@ -64,7 +63,13 @@ impl Installed {
     }
 
     fn finish(&self, mut cc: Command, source: &Path, program: &Path, link: Link) {
-        cc.arg("-I").arg(crate_folder().join("include")).arg(source).arg("-o").arg(program).arg("-L").arg(self.folder());
+        cc.arg("-I")
+            .arg(crate_folder().join("include"))
+            .arg(source)
+            .arg("-o")
+            .arg(program)
+            .arg("-L")
+            .arg(self.folder());
         match link {
             Link::Shared => cc.arg("-luptls").arg(format!("-Wl,-rpath,{}", self.folder().display())),
             // What `rustc --print native-static-libs` says for Linux.

@@ -5,6 +5,7 @@ mod bad_documents;
 mod budgets;
 mod common;
 mod files;
+mod fuzz_seeds;
 mod origins;
 mod properties;
 mod scalars;

@@ -1,0 +1,9 @@
+//! The tests of the command: the binary itself, run as a user runs it.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is what a test is for")]
+
+mod check;
+mod demo;
+mod offline;
+mod openssl;
+mod support;
+mod usage;

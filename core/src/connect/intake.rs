@@ -1,0 +1,59 @@
+//! How octets reach rustls, whoever reads them.
+
+use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rustls::{ClientConnection, IoState};
+
+use super::failure::OPENING;
+use crate::error::Error;
+
+/// What [`Driver::receive`](super::driver::Driver::receive) met.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Intake {
+    End,
+    /// Nothing was read: decrypted data waits.
+    Full,
+    Octets,
+}
+
+/// Whose error it is.
+pub(super) enum Failure {
+    Tls(Error),
+    Transport(io::Error),
+}
+
+/// A panic in rustls must not take the caller's thread with it: with debug assertions, 0.23 panics when a peer misbehaves
+/// after our close_notify. Its state is an error afterwards, and so is ours.
+pub(super) fn process_new_packets(tls: &mut ClientConnection) -> Result<IoState, rustls::Error> {
+    catch_unwind(AssertUnwindSafe(|| tls.process_new_packets()))
+        .unwrap_or_else(|_| Err(rustls::Error::General("rustls panicked".to_owned())))
+}
+
+/// Keeps the first octets that pass, and the error of the source apart from those of rustls.
+pub(super) struct Observed<'a> {
+    opening: &'a mut Vec<u8>,
+    /// What the source gave; nothing if rustls did not ask.
+    pub(super) outcome: io::Result<usize>,
+    source: &'a mut dyn Read,
+}
+
+impl<'a> Observed<'a> {
+    pub(super) fn new(source: &'a mut dyn Read, opening: &'a mut Vec<u8>) -> Self {
+        Self { opening, outcome: Ok(0), source }
+    }
+}
+
+impl Read for Observed<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.outcome = self.source.read(out);
+        match &self.outcome {
+            Ok(count) => {
+                let room = OPENING.saturating_sub(self.opening.len());
+                self.opening.extend(out.iter().take(*count).take(room));
+                Ok(*count)
+            }
+            Err(error) => Err(error.kind().into()),
+        }
+    }
+}
