@@ -162,6 +162,10 @@ impl<'a> CertificateView<'a> {
         self.inner.extensions().iter().any(|e| ca_issuers(e.parsed_extension()))
     }
 
+    pub(crate) fn has_name_constraints(&self) -> bool {
+        self.inner.extensions().iter().any(|e| e.oid.to_id_string() == NAME_CONSTRAINTS_OID)
+    }
+
     pub(crate) fn has_uri_name_constraint(&self) -> bool {
         self.name_constraints(|name| matches!(name, GeneralName::URI(_)))
     }
@@ -291,15 +295,17 @@ impl PresentedName {
     }
 }
 
+/// A name with a space in it could look like two names of a list: a space is shown as an escape (V11).
 impl fmt::Display for PresentedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |text: &str| text.replace(' ', "\\u{20}");
         match self {
-            Self::Dns(text) => write!(f, "dns:{text}"),
-            Self::Email(text) => write!(f, "email:{text}"),
+            Self::Dns(text) => write!(f, "dns:{}", shown(text)),
+            Self::Email(text) => write!(f, "email:{}", shown(text)),
             Self::Ip(ip) => write!(f, "ip:{ip}"),
             Self::Malformed => f.write_str("malformed"),
             Self::Other => f.write_str("other"),
-            Self::Uri(text) => write!(f, "uri:{text}"),
+            Self::Uri(text) => write!(f, "uri:{}", shown(text)),
         }
     }
 }
@@ -422,6 +428,7 @@ const ALGORITHMS: &[(&str, &str)] = &[
     ("2.16.840.1.101.3.4.3.19", "ML-DSA-87"),
 ];
 const CA_ISSUERS_OID: &str = "1.3.6.1.5.5.7.48.2";
+const NAME_CONSTRAINTS_OID: &str = "2.5.29.30";
 const SAN_OID: &str = "2.5.29.17";
 /// What a leaf that is trusted as itself may mark critical: the extensions that rules here read.
 const UNDERSTOOD: &[&str] = &["2.5.29.15", SAN_OID, "2.5.29.19", "2.5.29.37"];

@@ -9,8 +9,8 @@ use uptls::Misuse;
 
 use crate::error::Failure;
 
-/// A type that C holds pointers to, and how it is owned.
-pub(crate) trait Handle: Sized {
+/// A type that C holds pointers to, and how it is owned. C may use it in any thread.
+pub(crate) trait Handle: Send + Sized + Sync {
     /// [`Owned`] or [`Shared`].
     type Ownership;
 }

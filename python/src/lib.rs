@@ -39,6 +39,7 @@ mod native {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         #[cfg(debug_assertions)]
         module.add_function(wrap_pyfunction!(crate::guard::_panic, module)?)?;
-        Ok(())
+        // pyo3's own list: what is public stands in the package.
+        module.delattr("__all__")
     }
 }

@@ -41,7 +41,7 @@ def test_a_file_that_cannot_be_read_is_a_policy_error() -> None:
 def test_a_weakening_needs_permission() -> None:
     text = (
         "apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\n"
-        "spec: {trust: {system: mozilla}, danger: {anyName: {reason: a test}}}\n"
+        "spec: {trust: {system: mozilla}, serverName: a.test, danger: {acceptAnyName: {reason: a test}}}\n"
     )
     with pytest.raises(uptls.PolicyError) as caught:
         uptls.UpstreamTlsPolicy.from_document(text)

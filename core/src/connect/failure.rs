@@ -166,13 +166,7 @@ impl Attempt {
 
     /// V7: the chain was accepted, but the peer does not hold its key.
     fn bad_handshake_signature(&self, error: &CertificateError) -> Error {
-        let kind = match error {
-            CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-                RejectionKind::AlgorithmUnsupported { algorithm: "the signature of the handshake".to_owned() }
-            }
-            _ => RejectionKind::BadSignature { subject: "the handshake".to_owned() },
-        };
+        let kind = handshake_signature(error);
         let verifier = self.prepared.verifier();
         let leaf = self.verified.as_ref().and_then(|peer| peer.chain().into_iter().next());
         let rejection = Rejection {
@@ -192,6 +186,39 @@ impl Attempt {
 
 /// How many of the first octets are kept.
 pub(super) const OPENING: usize = 64;
+
+/// Only the signature of the handshake is left to rustls, so whatever it says is about that. Every variant is named: a new
+/// one is looked at before it is put here.
+fn handshake_signature(error: &CertificateError) -> RejectionKind {
+    #[allow(deprecated, reason = "rustls may still give the variant without context")]
+    match error {
+        CertificateError::UnsupportedSignatureAlgorithm
+        | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            RejectionKind::AlgorithmUnsupported { algorithm: "the signature of the handshake".to_owned() }
+        }
+        CertificateError::ApplicationVerificationFailure
+        | CertificateError::BadEncoding
+        | CertificateError::BadSignature
+        | CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::ExpiredRevocationList
+        | CertificateError::ExpiredRevocationListContext { .. }
+        | CertificateError::InvalidOcspResponse
+        | CertificateError::InvalidPurpose
+        | CertificateError::InvalidPurposeContext { .. }
+        | CertificateError::NotValidForName
+        | CertificateError::NotValidForNameContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. }
+        | CertificateError::Other(_)
+        | CertificateError::Revoked
+        | CertificateError::UnhandledCriticalExtension
+        | CertificateError::UnknownIssuer
+        | CertificateError::UnknownRevocationStatus
+        | _ => RejectionKind::BadSignature { subject: "the handshake".to_owned() },
+    }
+}
 
 /// The alerts with which a peer refuses a client certificate.
 fn is_about_certificates(alert: Alert) -> bool {

@@ -23,7 +23,7 @@ pub(super) fn read(source: &IdentitySource<'_>) -> Result<PrivateKeyDer<'static>
             "CERTIFICATE" | "EC PARAMETERS" => {}
             label if LABELS.contains(&label) => keys.push(block),
             label => {
-                let reason = format!("a {label} block is not a private key");
+                let reason = format!("the {label} block is not a private key");
                 return Err(parse(reason).at_block(block.index, block.line));
             }
         }

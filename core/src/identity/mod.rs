@@ -163,7 +163,7 @@ fn read_chain(source: &IdentitySource<'_>) -> Result<Vec<CertificateDer<'static>
             }
             label if key::LABELS.contains(&label) => {}
             label => {
-                let reason = format!("a {label} block does not belong to a client certificate");
+                let reason = format!("the {label} block does not belong to a client certificate");
                 return Err(parse(reason).at_block(block.index, block.line));
             }
         }

@@ -76,7 +76,7 @@ impl TrustBundle {
         let mut last_unusable = None;
         for block in &blocks {
             if block.label != "CERTIFICATE" {
-                let reason = format!("a {} block does not belong into a trust bundle", block.label);
+                let reason = format!("the {} block does not belong into a trust bundle", block.label);
                 return Err(BundleError::parse(reason).at(block.index, block.line));
             }
             if block.headers == pem::Headers::Present {

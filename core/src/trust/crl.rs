@@ -1,6 +1,6 @@
 //! Revocation lists (RFC 5280 section 5), parsed when they are loaded and interned by content.
 
-use webpki::{CertRevocationList, OwnedCertRevocationList};
+use webpki::{CertRevocationList, Error, OwnedCertRevocationList};
 use x509_parser::prelude::{CertificateRevocationList, FromDer};
 
 use crate::digest::sha256;
@@ -28,7 +28,7 @@ impl RevocationList {
         }
         let blocks = pem::blocks(bytes).map_err(|e| error(e.reason).at_block(e.index, e.line))?;
         if let Some(other) = blocks.iter().find(|block| block.label != "X509 CRL") {
-            let reason = format!("a {} block is not a revocation list", other.label);
+            let reason = format!("the {} block is not a revocation list", other.label);
             return Err(error(reason).at_block(other.index, other.line));
         }
         if blocks.is_empty() {
@@ -43,9 +43,12 @@ impl RevocationList {
     /// `crl_parse`, also for the kinds of lists that are not supported: delta, indirect, partitioned by reason.
     pub(crate) fn parse(path: &str, source: &str, der: &[u8]) -> Result<Self, MaterialError> {
         let error = |reason: String| MaterialError::new(path, source, MaterialErrorKind::CrlParse { reason });
-        let list = OwnedCertRevocationList::from_der(der).map_err(|e| error(format!("it does not parse: {e}")))?;
         let (_, view) =
             CertificateRevocationList::from_der(der).map_err(|e| error(format!("it does not parse: {e}")))?;
+        if view.next_update().is_none() {
+            return Err(error("it has no nextUpdate, so that nobody could tell when it is stale".to_owned()));
+        }
+        let list = OwnedCertRevocationList::from_der(der).map_err(|e| error(why_not(&e)))?;
         Ok(Self {
             issuer: view.issuer().as_raw().to_vec(),
             list: CertRevocationList::from(list),
@@ -81,5 +84,17 @@ impl RevocationList {
     /// Whether it is by `issuer` (a raw name) and lists `serial`.
     pub(crate) fn revokes(&self, issuer: &[u8], serial: &[u8]) -> bool {
         self.issuer == issuer && self.list.find_serial(serial).is_ok_and(|found| found.is_some())
+    }
+}
+
+/// Why webpki does not take a list.
+fn why_not(error: &Error) -> String {
+    match error {
+        Error::UnsupportedDeltaCrl => "it is a delta list, which is not supported".to_owned(),
+        Error::UnsupportedIndirectCrl => "it is an indirect list, which is not supported".to_owned(),
+        Error::UnsupportedRevocationReasonsPartitioning => {
+            "it covers some reasons of revocation only, which is not supported".to_owned()
+        }
+        other => format!("it does not parse: {other}"),
     }
 }

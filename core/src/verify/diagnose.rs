@@ -51,7 +51,7 @@ pub(super) fn explain_error(context: &Context<'_>, error: &Error) -> RejectionKi
         }
         Error::CertDistrusted => RejectionKind::Distrusted,
         Error::UnsupportedCriticalExtension => views.critical_extension(),
-        Error::CertRevoked => RejectionKind::Revoked { serial: views.serial() },
+        Error::CertRevoked => RejectionKind::Revoked { serial: views.revoked_serial(context) },
         Error::UnknownRevocationStatus => RejectionKind::RevocationUnknown { issuer: views.issuers(context) },
         Error::BadDer
         | Error::BadDerTime
@@ -130,6 +130,15 @@ impl<'a> Views<'a> {
         self.walked.iter().filter_map(|index| self.all.get(*index))
     }
 
+    /// Those of the presented and of the trusted certificates that are called as the issuers of the path are.
+    fn issuers_of_path<'b>(
+        &'b self,
+        trusted: &'b [CertificateView<'b>],
+    ) -> impl Iterator<Item = &'b CertificateView<'b>> {
+        let issued = |view: &&CertificateView<'_>| self.walked().any(|lower| lower.issuer_raw() == view.subject_raw());
+        self.all.iter().chain(trusted).filter(issued)
+    }
+
     fn top(&self) -> Option<&CertificateView<'a>> {
         self.walked.last().and_then(|index| self.all.get(*index))
     }
@@ -177,11 +186,8 @@ impl<'a> Views<'a> {
     /// A signature that did not verify: a key that no signature is checked with, a CA that was rotated under the same
     /// name, or a forgery.
     fn signature(&self, context: &Context<'_>) -> RejectionKind {
-        let trusted =
-            context.verifier.trust.bundle_entries().filter_map(|facts| CertificateView::parse(facts.der?).ok());
-        let trusted: Vec<_> = trusted.collect();
-        let issued = |view: &CertificateView<'_>| self.walked().any(|lower| lower.issuer_raw() == view.subject_raw());
-        let mut issuers = self.all.iter().chain(&trusted).filter(|view| issued(view));
+        let trusted = trusted(context);
+        let mut issuers = self.issuers_of_path(&trusted);
         if let Some(unfit) = issuers.find_map(|issuer| check_key(issuer.key(), issuer).err()) {
             return unfit;
         }
@@ -229,16 +235,10 @@ impl<'a> Views<'a> {
 
     /// webpki refuses what it cannot evaluate: URI and directory name constraints.
     fn name_constraint(&self, context: &Context<'_>) -> RejectionKind {
-        let anchors: Vec<_> = context
-            .verifier
-            .trust
-            .bundle_entries()
-            .filter_map(|facts| facts.der.and_then(|der| CertificateView::parse(der).ok()))
-            .collect();
-        let mut of_path = self.all.iter().chain(&anchors);
-        let reason = if of_path.clone().any(CertificateView::has_uri_name_constraint) {
+        let trusted = trusted(context);
+        let reason = if self.issuers_of_path(&trusted).any(|issuer| issuer.has_uri_name_constraint()) {
             "a CA of the path has a URI name constraint, which is not evaluated and therefore refuses every certificate with a URI name"
-        } else if of_path.any(CertificateView::has_directory_name_constraint) {
+        } else if self.issuers_of_path(&trusted).any(|issuer| issuer.has_directory_name_constraint()) {
             "a CA of the path has a directory name constraint, which is not evaluated and therefore refuses"
         } else {
             "a name of the certificate is outside the name constraints of its CA"
@@ -251,8 +251,12 @@ impl<'a> Views<'a> {
         RejectionKind::CriticalExtension { extension: found.unwrap_or_else(|| "of a certificate".to_owned()) }
     }
 
-    fn serial(&self) -> String {
-        self.leaf().map(|leaf| hex(leaf.serial())).unwrap_or_default()
+    /// The serial number that a list names.
+    fn revoked_serial(&self, context: &Context<'_>) -> String {
+        let named = |view: &&CertificateView<'_>| {
+            context.verifier.crls.iter().any(|crl| crl.revokes(view.issuer_raw(), view.serial()))
+        };
+        self.all.iter().find(named).map(|view| hex(view.serial())).unwrap_or_default()
     }
 
     /// The issuers of the path that no list is by.
@@ -261,7 +265,7 @@ impl<'a> Views<'a> {
         let walked = self.walked();
         let missing: Vec<String> =
             walked.filter(|v| !v.is_self_issued() && !covered(v.issuer_raw())).map(CertificateView::issuer).collect();
-        if missing.is_empty() { "an issuer whose list does not cover it".to_owned() } else { missing.join(", ") }
+        if missing.is_empty() { "an issuer whose list is of another scope".to_owned() } else { missing.join(", ") }
     }
 
     fn subject_where(&self, wanted: impl Fn(&CertificateView<'_>) -> bool) -> String {
@@ -271,6 +275,12 @@ impl<'a> Views<'a> {
     fn issuer_where(&self, wanted: impl Fn(&CertificateView<'_>) -> bool) -> String {
         self.all.iter().skip(1).find(|view| wanted(view)).map(CertificateView::subject).unwrap_or_default()
     }
+}
+
+/// The entries of the bundles.
+fn trusted<'a>(context: &Context<'a>) -> Vec<CertificateView<'a>> {
+    let entries = context.verifier.trust.bundle_entries();
+    entries.filter_map(|facts| CertificateView::parse(facts.der?).ok()).collect()
 }
 
 fn rotated(lower: &CertificateView<'_>, trusted: &CertificateView<'_>) -> RejectionKind {

@@ -202,7 +202,23 @@ fn check_path(context: &Context<'_>, path: &VerifiedPath<'_>, now: i64) -> Resul
             not_self_issued += 1;
         }
     }
+    check_common_name(context, path)?;
     check_anchor(context, path, now, not_self_issued)
+}
+
+/// D4 `common_name` reads a CN as a DNS name. Name constraints are not evaluated for it, so that none may be there (D5).
+fn check_common_name(context: &Context<'_>, path: &VerifiedPath<'_>) -> Result<(), RejectionKind> {
+    let without_san = context.leaf.as_ref().is_some_and(|leaf| leaf.presented_names().is_none());
+    if !without_san || !context.tolerates(ToleratedRule::CommonName) {
+        return Ok(());
+    }
+    let constrains = |der: &[u8]| CertificateView::parse(der).map_or(true, |view| view.has_name_constraints());
+    let mut intermediates = path.intermediate_certificates();
+    if path.anchor().name_constraints.is_none() && !intermediates.any(|intermediate| constrains(&intermediate.der())) {
+        return Ok(());
+    }
+    let reason = "a CA of the path has name constraints, which are not evaluated for a CN and therefore refuse it";
+    Err(RejectionKind::NameConstraint { reason: reason.to_owned() })
 }
 
 pub(super) fn check_key(key: KeyFacts, owner: &CertificateView<'_>) -> Result<(), RejectionKind> {

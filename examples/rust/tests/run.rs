@@ -15,9 +15,9 @@ struct Upstream {
 
 /// A server for `pay.test` whose certificate is valid on whatever day this runs, and a policy that wants `name`.
 fn upstream(name: &str) -> Upstream {
-    let century = (NOW - YEAR, NOW + 100 * YEAR);
-    let root = Template::ca("Examples Root").with_validity(century.0, century.1).self_signed(&Key::p256("root"));
-    let template = Template::leaf("pay").with_sans(&[San::dns("pay.test")]).with_validity(century.0, century.1);
+    let (begin, century) = (NOW - YEAR, NOW + 100 * YEAR);
+    let root = Template::ca("Examples Root").with_validity(begin, century + 10 * YEAR).self_signed(&Key::p256("root"));
+    let template = Template::leaf("pay").with_sans(&[San::dns("pay.test")]).with_validity(begin, century);
     let leaf = template.issued_by(&root, &Key::p256("leaf"));
     let folder = tempfile::tempdir().unwrap();
     let write = |file: &str, text: String| std::fs::write(folder.path().join(file), text).unwrap();
