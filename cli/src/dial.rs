@@ -1,12 +1,9 @@
 //! Getting a socket before the deadline, and knowing where it went.
 
-use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::mpsc;
-use std::thread;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use uptls::ConnectError;
+use uptls::{Address, ConnectError, Error};
 
 use crate::args::DialArgs;
 use crate::target::Target;
@@ -29,23 +26,18 @@ impl Route {
         }
     }
 
-    /// Resolves, then tries each address in turn; each gets its share of what remains.
+    /// Resolves, then tries each address in turn.
     pub(crate) fn dial(&self) -> Dialled {
         let begin = Instant::now();
-        let (mut last, sockets) = match self.resolve() {
-            Ok(sockets) => (self.failed("the name has no address".to_owned()), sockets),
-            Err(error) => (error, Vec::new()),
+        let outcome = Address::from((self.host.as_str(), self.port)).dial(self.timeout);
+        let address = match &outcome {
+            Ok(stream) => stream.peer_addr().ok().map(|address| address.to_string()),
+            Err(Error::Connect(
+                ConnectError::TcpRefused { address, .. } | ConnectError::TcpTimeout { address, .. },
+            )) => Some(address.clone()),
+            Err(_) => None,
         };
-        let mut address = None;
-        for (index, socket) in sockets.iter().enumerate() {
-            address = Some(*socket);
-            let share = u32::try_from(sockets.len() - index).unwrap_or(u32::MAX);
-            match self.connect(*socket, self.remaining(begin) / share) {
-                Ok(stream) => return Dialled { address, elapsed: begin.elapsed(), outcome: Ok(stream) },
-                Err(error) => last = error,
-            }
-        }
-        Dialled { address, elapsed: begin.elapsed(), outcome: Err(last) }
+        Dialled { address, elapsed: begin.elapsed(), outcome }
     }
 
     /// What is left of the timeout, in whole milliseconds; never nothing, so that each step says what it was waiting for.
@@ -55,46 +47,12 @@ impl Route {
         let whole = u64::try_from((left + up).as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(whole.max(1))
     }
-
-    /// The system's resolver cannot be bounded, so it gets a thread, which is left alone when the time is over.
-    fn resolve(&self) -> Result<Vec<SocketAddr>, ConnectError> {
-        let asked = (self.host.clone(), self.port);
-        let (sender, receiver) = mpsc::channel();
-        let look_up = move || {
-            let found = (asked.0.as_str(), asked.1).to_socket_addrs().map(Iterator::collect);
-            // Nobody waits any more: that is all right.
-            let _ = sender.send(found);
-        };
-        let thread = thread::Builder::new().name("uptls-resolve".to_owned());
-        thread.spawn(look_up).map_err(|error| self.failed(error.to_string()))?;
-        let answer = receiver.recv_timeout(self.timeout);
-        let answer = answer.map_err(|_| self.failed(format!("no answer within {:?}", self.timeout)))?;
-        answer.map_err(|error| self.failed(error.to_string()))
-    }
-
-    fn connect(&self, socket: SocketAddr, share: Duration) -> Result<TcpStream, ConnectError> {
-        let connected = TcpStream::connect_timeout(&socket, share.max(Duration::from_millis(1)));
-        let stream = connected.and_then(|stream| stream.set_nodelay(true).map(|()| stream));
-        stream.map_err(|error| {
-            let address = socket.to_string();
-            match error.kind() {
-                io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-                    ConnectError::TcpTimeout { address, after: format!("{:?}", self.timeout) }
-                }
-                _ => ConnectError::TcpRefused { address, reason: error.to_string() },
-            }
-        })
-    }
-
-    fn failed(&self, reason: String) -> ConnectError {
-        ConnectError::DnsFailed { host: self.host.clone(), reason }
-    }
 }
 
 /// What came of dialling.
 pub(crate) struct Dialled {
     /// The last address that was tried.
-    pub(crate) address: Option<SocketAddr>,
+    pub(crate) address: Option<String>,
     pub(crate) elapsed: Duration,
-    pub(crate) outcome: Result<TcpStream, ConnectError>,
+    pub(crate) outcome: Result<TcpStream, Error>,
 }

@@ -27,11 +27,11 @@ pub(crate) fn check(connector: &Connector, target: &Target, route: &Route, next:
     let begin = Instant::now();
     let Dialled { address, elapsed, outcome } = route.dial();
     let mut tcp = Step::new(StepName::Tcp, Outcome::Pass).with("ms", elapsed.as_millis().to_string());
-    if let Some(address) = address {
-        tcp = tcp.with("address", address.to_string());
+    if let Some(address) = &address {
+        tcp = tcp.with("address", address);
     }
     let mut report = match outcome {
-        Err(error) => failed(&prepared, target, &error.into()),
+        Err(error) => failed(&prepared, target, &error),
         Ok(stream) => {
             let options = ConnectOptions::default().with_timeout(route.remaining(begin));
             let shaken = connector.handshake(stream, &target.host, &options);
@@ -45,7 +45,7 @@ pub(crate) fn check(connector: &Connector, target: &Target, route: &Route, next:
             report
         }
     };
-    report.address = address.map(|address| address.to_string());
+    report.address = address;
     report.policy.generation = report.policy.generation.or(Some(connector.generation().number()));
     Ok(report)
 }

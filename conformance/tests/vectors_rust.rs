@@ -75,7 +75,8 @@ fn write(files: &BTreeMap<String, Vec<u8>>) {
     for name in tree(&root()).keys().filter(|name| !files.contains_key(*name) && !name.ends_with("/report.json")) {
         fs::remove_file(root().join(name)).expect("a file that can be removed");
     }
-    let cases: BTreeSet<&str> = files.keys().filter_map(|name| name.strip_prefix("cases/")?.split('/').next()).collect();
+    let cases: BTreeSet<&str> =
+        files.keys().filter_map(|name| name.strip_prefix("cases/")?.split('/').next()).collect();
     for entry in fs::read_dir(root().join("cases")).into_iter().flatten() {
         let path = entry.expect("a folder").path();
         if !cases.contains(path.file_name().and_then(|name| name.to_str()).expect("a name")) {
@@ -133,4 +134,16 @@ fn every_code_of_a_document_or_a_chain_is_produced() {
     let wanted = |code: &&Code| matches!(code.number() / 100, 1 | 2 | 4 | 5 | 6) && !not_of_a_document.contains(code);
     let missing: Vec<&Code> = Code::ALL.iter().filter(wanted).filter(|code| !produced.contains(code)).collect();
     assert!(missing.is_empty(), "no vector produces {missing:?}");
+}
+#[test]
+fn zz_timing() {
+    let t = std::time::Instant::now();
+    let cases = all();
+    println!("declare {:?}", t.elapsed());
+    let t = std::time::Instant::now();
+    for case in &cases { let s = std::time::Instant::now(); mint(case); let e = s.elapsed(); if e.as_millis() > 150 { println!("{} {:?}", case.name, e); } }
+    println!("mint {:?}", t.elapsed());
+    let t = std::time::Instant::now();
+    for c in Committed::all() { let s = std::time::Instant::now(); c.judge(); let e = s.elapsed(); if e.as_millis() > 150 { println!("{} {:?}", c.name, e); } }
+    println!("judge {:?}", t.elapsed());
 }

@@ -110,7 +110,7 @@ impl Prepared {
         let mut report = self.blank_report(host);
         report.set_step(Step::new(StepName::Policy, Outcome::Pass));
         report.set_step(Step::failed(StepName::Chain, kind.code()).with("reason", kind.to_string()));
-        report.fail(Verdict::Rejected, kind.code(), kind.to_string(), kind.code().remedy().to_owned());
+        report.fail(Verdict::Rejected, kind.code(), kind.to_string(), kind.code().hint());
         report
     }
 

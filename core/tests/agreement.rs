@@ -54,7 +54,10 @@ static POLICIES: LazyLock<Vec<Arc<Prepared>>> = LazyLock::new(|| {
     };
     let itself = format!("{}{}", pki.root.pem(), POOL[11].pem());
     let bundles = [pki.root.pem(), itself];
-    bundles.iter().flat_map(|bundle| specs.iter().map(|spec| prepare((bundle, spec.clone()))).collect::<Vec<_>>()).collect()
+    bundles
+        .iter()
+        .flat_map(|bundle| specs.iter().map(|spec| prepare((bundle, spec.clone()))).collect::<Vec<_>>())
+        .collect()
 });
 
 proptest! {

@@ -16,13 +16,14 @@
  *             empty. They are copied: nothing is kept after the call. Out: UTF-8, NUL-terminated; `char *` is the
  *             caller's (uptls_string_free), `const char *` is not.
  *   State     No initialisation, nothing global, no callbacks. Nothing is installed in the process.
- *   Panics    They are caught: UPTLS_E_PANIC. The process is never ended on purpose.
+ *   Panics    They are caught: UPTLS_E_PANIC, after a note on stderr. The process is never ended on purpose.
+ *   Linking   -luptls; for libuptls.a on Linux also -lgcc_s -lutil -lrt -lpthread -lm -ldl.
  *
  * Threads
  *   uptls_runtime   any thread, several at once; freed once, when no call uses it
  *   uptls_policy    any thread, several at once; each thread that keeps it takes a reference
- *   uptls_error     one thread at a time
- *   functions without a handle, and the texts that they return: any thread, several at once
+ *   uptls_error     any thread, several at once; freed once, when nobody uses it or its texts
+ *   Functions without a handle, and the texts that they return: any thread, several at once.
  */
 
 #ifndef UPTLS_H

@@ -9,13 +9,17 @@ use uptls_testkit::{
     chain_pem, crl_pem, pem, trusted_certificate_pem,
 };
 
-use super::cases::Cases;
+use super::cases::{Cases, Positive};
 use super::scene::{Authority, Scene};
 
 pub(super) fn cases(c: &mut Cases) {
     sources(c);
-    blocks(c);
-    lenient(c);
+    let three = c.accept(
+        "bundle-three [T2] the bundle holds three roots and nothing else",
+        Scene::new().with(|s| three(s, |_| {})),
+    );
+    blocks(c, &three);
+    lenient(c, &three);
     expiry(c);
     issuers(c);
     version_one(c);
@@ -23,7 +27,7 @@ pub(super) fn cases(c: &mut Cases) {
 
 /// T1: where trust comes from.
 fn sources(c: &mut Cases) {
-    let p = c.accept("trust-bundle [T1] a bundle is trusted", Scene::new());
+    let p = c.usual.clone();
     c.also(&p, "trust-inline [T1] the bundle is written into the document", |s| {
         let pem = s.mint().root().pem().replace('\n', "\\n");
         s.files.clear();
@@ -48,79 +52,110 @@ fn sources(c: &mut Cases) {
     });
     c.unusable(&p, TrustUnreadable, "trust-file-missing [T1] the file does not exist", |s| {
         s.set("trust", "{bundles: [{file: missing.pem}]}");
-    }).says("missing.pem");
+    })
+    .says("missing.pem");
     c.unusable(&p, TrustUnreadable, "trust-file-is-folder [T1] the file is a folder", |s| {
         s.set("trust", "{bundles: [{file: .}]}");
     });
     c.unusable(&p, TrustUnreadable, "trust-one-file-missing [T1] one of two files does not exist", |s| {
         s.set("trust", "{bundles: [{file: ca.pem}, {file: missing.pem}]}");
-    }).says("spec.trust.bundles[1]");
+    })
+    .says("spec.trust.bundles[1]");
 }
 
 /// T2: strict about blocks.
-fn blocks(c: &mut Cases) {
-    let p = c.accept("bundle-three [T2] the bundle holds three roots", Scene::new().with(|s| three(s, |_| {})));
-    c.unusable(&p, TrustBundleEmpty, "bundle-empty [T2] the bundle is empty", |s| s.file("ca.pem", |_| ""));
-    c.unusable(&p, TrustBundleEmpty, "bundle-text [T2] the bundle holds text and no block", |s| {
+fn blocks(c: &mut Cases, p: &Positive) {
+    c.unusable(p, TrustBundleEmpty, "bundle-empty [T2] the bundle is empty", |s| s.file("ca.pem", |_| ""));
+    c.unusable(p, TrustBundleEmpty, "bundle-text [T2] the bundle holds text and no block", |s| {
         s.file("ca.pem", |_| "# to be filled in\n");
     });
-    c.unusable(&p, TrustBundleParse, "bundle-der [T2] the bundle is DER", |s| s.file("ca.pem", |m| m.root().der().to_vec()))
-        .says("DER");
-    c.unusable(&p, TrustBundleParse, "bundle-truncated [T2] the last block has no end", |s| {
+    c.unusable(p, TrustBundleParse, "bundle-der [T2] the bundle is DER", |s| {
+        s.file("ca.pem", |m| m.root().der().to_vec())
+    })
+    .says("DER");
+    c.unusable(p, TrustBundleParse, "bundle-truncated [T2] the last block has no end", |s| {
         three(s, |blocks| blocks[2] = blocks[2].split("-----END").next().unwrap_or_default().to_owned());
-    }).says("block 3 (line 23)").says("truncated");
-    c.unusable(&p, TrustBundleParse, "bundle-truncated-inside [T2] the second block has no end", |s| {
+    })
+    .says("block 3 (line 23)")
+    .says("truncated");
+    c.unusable(p, TrustBundleParse, "bundle-truncated-inside [T2] the second block has no end", |s| {
         three(s, |blocks| blocks[1] = blocks[1].split("-----END").next().unwrap_or_default().to_owned());
-    }).says("block 2 (line 12)").says("truncated");
-    c.unusable(&p, TrustBundleParse, "bundle-without-begin [T2] the second block has no beginning", |s| {
+    })
+    .says("block 2 (line 12)")
+    .says("truncated");
+    c.unusable(p, TrustBundleParse, "bundle-without-begin [T2] the second block has no beginning", |s| {
         three(s, |blocks| blocks[1] = blocks[1].split_once('\n').unwrap_or_default().1.to_owned());
-    }).says("block 2 (line 21)");
-    c.unusable(&p, TrustBundleParse, "bundle-broken-base64 [T2] the second block is not base64", |s| {
+    })
+    .says("block 2 (line 21)");
+    c.unusable(p, TrustBundleParse, "bundle-broken-base64 [T2] the second block is not base64", |s| {
         three(s, |blocks| blocks[1] = blocks[1].replace("\nM", "\n!"));
-    }).says("block 2 (line 12)").says("base64");
-    c.unusable(&p, TrustBundleParse, "bundle-empty-block [T2] the second block is empty", |s| {
+    })
+    .says("block 2 (line 12)")
+    .says("base64");
+    c.unusable(p, TrustBundleParse, "bundle-empty-block [T2] the second block is empty", |s| {
         three(s, |blocks| blocks[1] = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n".to_owned());
-    }).says("block 2 (line 12)").says("empty");
-    c.unusable(&p, TrustBundleParse, "bundle-trusted-certificate [T2] the second block is OpenSSL's TRUSTED CERTIFICATE", |s| {
-        three(s, |blocks| blocks[1] = trusted_certificate_pem(&Pki::new("second").root));
-    }).says("block 2 (line 12)").says("TRUSTED CERTIFICATE");
-    c.unusable(&p, TrustBundleParse, "bundle-private-key [T2] the second block is a private key", |s| {
+    })
+    .says("block 2 (line 12)")
+    .says("empty");
+    c.unusable(
+        p,
+        TrustBundleParse,
+        "bundle-trusted-certificate [T2] the second block is OpenSSL's TRUSTED CERTIFICATE",
+        |s| {
+            three(s, |blocks| blocks[1] = trusted_certificate_pem(&Pki::new("second").root));
+        },
+    )
+    .says("block 2 (line 12)")
+    .says("TRUSTED CERTIFICATE");
+    c.unusable(p, TrustBundleParse, "bundle-private-key [T2] the second block is a private key", |s| {
         three(s, |blocks| blocks[1] = Key::p256("second").pkcs8_pem());
-    }).says("block 2 (line 12)").says("PRIVATE KEY");
-    c.unusable(&p, TrustBundleParse, "bundle-encrypted-key [T2] the second block is an encrypted private key", |s| {
+    })
+    .says("block 2 (line 12)")
+    .says("PRIVATE KEY");
+    c.unusable(p, TrustBundleParse, "bundle-encrypted-key [T2] the second block is an encrypted private key", |s| {
         three(s, |blocks| blocks[1] = Key::p256("second").encrypted_pkcs8_pem("secret", 10));
-    }).says("ENCRYPTED PRIVATE KEY");
-    c.unusable(&p, TrustBundleParse, "bundle-legacy-key [T2] the second block is a key in the legacy encrypted form", |s| {
-        three(s, |blocks| blocks[1] = Key::p256("second").legacy_encrypted_pem());
-    });
-    c.unusable(&p, TrustBundleParse, "bundle-headers [T2] the second block has headers", |s| {
-        three(s, |blocks| blocks[1] = blocks[1].replace("CERTIFICATE-----\nM", "CERTIFICATE-----\nComment: second\n\nM"));
-    }).says("headers");
-    c.unusable(&p, TrustBundleParse, "bundle-crl [T2] the second block is a revocation list", |s| {
+    })
+    .says("ENCRYPTED PRIVATE KEY");
+    c.unusable(
+        p,
+        TrustBundleParse,
+        "bundle-legacy-key [T2] the second block is a key in the legacy encrypted form",
+        |s| {
+            three(s, |blocks| blocks[1] = Key::p256("second").legacy_encrypted_pem());
+        },
+    );
+    c.unusable(p, TrustBundleParse, "bundle-headers [T2] the second block has headers", |s| {
+        three(s, |blocks| {
+            blocks[1] = blocks[1].replace("CERTIFICATE-----\nM", "CERTIFICATE-----\nComment: second\n\nM")
+        });
+    })
+    .says("headers");
+    c.unusable(p, TrustBundleParse, "bundle-crl [T2] the second block is a revocation list", |s| {
         three(s, |blocks| blocks[1] = crl_pem(&CrlTemplate::new(&[]).issued_by(&Pki::new("second").root)));
-    }).says("X509 CRL");
-    c.unusable(&p, TrustBundleParse, "bundle-one-unusable [T2] the only certificate does not parse", |s| {
+    })
+    .says("X509 CRL");
+    c.unusable(p, TrustBundleParse, "bundle-one-unusable [T2] the only certificate does not parse", |s| {
         s.file("ca.pem", |_| pem("CERTIFICATE", b"\x30\x03\x02\x01\x07"));
-    }).says("block 1 (line 1)");
+    })
+    .says("block 1 (line 1)");
 }
 
 /// T2: what is allowed.
-fn lenient(c: &mut Cases) {
-    let p = c.accept("bundle-plain [T2] the bundle holds three roots and nothing else", Scene::new().with(|s| three(s, |_| {})));
-    c.also(&p, "bundle-with-text [T2] text stands before, between and after the blocks", |s| {
+fn lenient(c: &mut Cases, p: &Positive) {
+    c.also(p, "bundle-with-text [T2] text stands before, between and after the blocks", |s| {
         three(s, |blocks| blocks.iter_mut().for_each(|block| *block = format!("# subject: ü\n{block}\ntext\n")));
     });
-    c.also(&p, "bundle-crlf [T2] its lines end in CR LF", |s| {
+    c.also(p, "bundle-crlf [T2] its lines end in CR LF", |s| {
         three(s, |blocks| blocks.iter_mut().for_each(|block| *block = block.replace('\n', "\r\n")));
     });
-    c.also(&p, "bundle-indented [T2] its lines are indented, as in a badly quoted YAML block", |s| {
+    c.also(p, "bundle-indented [T2] its lines are indented, as in a badly quoted YAML block", |s| {
         three(s, |blocks| blocks.iter_mut().for_each(|block| *block = block.replace('\n', "\n    ")));
     });
-    c.also(&p, "bundle-duplicate [T2] the second root stands there twice", |s| {
+    c.also(p, "bundle-duplicate [T2] the second root stands there twice", |s| {
         three(s, |blocks| blocks[0] = blocks[1].clone());
         s.warnings.push("trust_entry_duplicate");
     });
-    c.also(&p, "bundle-one-of-three-unusable [T2] the second certificate does not parse and is skipped", |s| {
+    c.also(p, "bundle-one-of-three-unusable [T2] the second certificate does not parse and is skipped", |s| {
         three(s, |blocks| blocks[1] = pem("CERTIFICATE", b"\x30\x03\x02\x01\x07"));
         s.warnings.push("trust_entry_unusable");
     });
@@ -128,12 +163,17 @@ fn lenient(c: &mut Cases) {
 
 /// T4: anchors expire.
 fn expiry(c: &mut Cases) {
-    let p = c.accept("expiry-of-one-entry [T4] one of two entries has expired, and not the one that issued", Scene::new().with(|s| {
-        s.file("ca.pem", |m| chain_pem(&[m.root(), &ended()]));
-        s.warnings.push("trust_entry_expired");
-    }));
-    c.unusable(&p, TrustBundleExpired, "expiry-of-every-entry [T4] both entries have expired", |s| s.root().not_after = NOW - 1)
-        .says("2026-11-22T23:59:59Z");
+    let p = c.accept(
+        "expiry-of-one-entry [T4] one of two entries has expired, and not the one that issued",
+        Scene::new().with(|s| {
+            s.file("ca.pem", |m| chain_pem(&[m.root(), &ended()]));
+            s.warnings.push("trust_entry_expired");
+        }),
+    );
+    c.unusable(&p, TrustBundleExpired, "expiry-of-every-entry [T4] both entries have expired", |s| {
+        s.root().not_after = NOW - 1
+    })
+    .says("2026-11-22T23:59:59Z");
     c.unusable(&p, TrustBundleExpired, "expiry-of-the-entry [T4] the only entry has expired", |s| {
         s.file("ca.pem", |_| ended().pem());
     });
@@ -145,7 +185,7 @@ fn expiry(c: &mut Cases) {
 
 /// T3: which entries issue.
 fn issuers(c: &mut Cases) {
-    let p = c.accept("entry-is-ca [T3] the entry says CA:TRUE and keyCertSign", Scene::new());
+    let p = c.usual.clone();
     c.also(&p, "entry-without-key-usage [T3] the entry has no key usage", |s| s.root().key_usage = None);
     c.also(&p, "entry-for-servers [T3] the entry has the extended key usage serverAuth", |s| {
         s.root().extended_key_usage = Some(vec![SERVER_AUTH]);
@@ -154,7 +194,8 @@ fn issuers(c: &mut Cases) {
     c.reject(&p, CertIssuerNotCa, "entry-ca-false [T3] the entry says CA:FALSE", |s| {
         s.root().basic_constraints = Some(BasicConstraints { ca: false, path_len: None });
         as_itself(s);
-    }).says("CN=root");
+    })
+    .says("CN=root");
     c.reject(&p, CertIssuerNotCa, "entry-without-basic-constraints [T3] the entry has no basic constraints", |s| {
         s.root().basic_constraints = None;
         as_itself(s);
@@ -163,47 +204,71 @@ fn issuers(c: &mut Cases) {
         s.root().key_usage = Some(vec![KeyUsage::DigitalSignature]);
         as_itself(s);
     });
-    c.reject(&p, CertIssuerNotCa, "entry-for-clients [T3] the entry has the extended key usage clientAuth alone", |s| {
-        s.root().extended_key_usage = Some(vec![CLIENT_AUTH]);
-        as_itself(s);
-    });
-    let server = c.also(&p, "entry-server-certificate [T3 T5] the entry is a self-signed server certificate, and is itself presented", |s| {
-        s.authorities.truncate(1);
-        s.authorities[0].template = Template::leaf("server").with_sans(&[San::dns("backend.test")]);
-        s.sends(|m| m.root().pem());
-        as_itself(s);
-    });
+    c.reject(
+        &p,
+        CertIssuerNotCa,
+        "entry-for-clients [T3] the entry has the extended key usage clientAuth alone",
+        |s| {
+            s.root().extended_key_usage = Some(vec![CLIENT_AUTH]);
+            as_itself(s);
+        },
+    );
+    let server = c.also(
+        &p,
+        "entry-server-certificate [T3 T5] the entry is a self-signed server certificate, and is itself presented",
+        |s| {
+            s.authorities.truncate(1);
+            s.authorities[0].template = Template::leaf("server").with_sans(&[San::dns("backend.test")]);
+            s.sends(|m| m.root().pem());
+            as_itself(s);
+        },
+    );
     c.reject(&server, CertIssuerNotCa, "entry-server-certificate-signs [T3] its key signed another certificate", |s| {
         s.sends(|m| m.leaf.pem());
-    }).says("CN=server");
+    })
+    .says("CN=server");
     let ca = c.also(&server, "entry-server-certificate-ca-true [T5] it says CA:TRUE, as openssl req -x509 makes them, and is itself presented", |s| {
         s.root().basic_constraints = Some(BasicConstraints { ca: true, path_len: None });
         s.root().key_usage = None;
         s.root().extended_key_usage = None;
         s.warnings.clear();
     });
-    c.reject(&ca, CertSelfSigned, "entry-server-certificate-ca-true-other [T5] another one of the same name is presented", |s| {
-        s.sends(|m| {
-            let own = Template { key_usage: None, ..Template::ca("server") };
-            let own = own.with_sans(&[San::dns("backend.test")]);
-            assert_eq!(m.root().subject_der(), own.self_signed(&Key::p256("other")).subject_der());
-            own.self_signed(&Key::p256("other")).pem()
-        });
-    });
+    c.reject(
+        &ca,
+        CertSelfSigned,
+        "entry-server-certificate-ca-true-other [T5] another one of the same name is presented",
+        |s| {
+            s.sends(|m| {
+                let own = Template { key_usage: None, ..Template::ca("server") };
+                let own = own.with_sans(&[San::dns("backend.test")]);
+                assert_eq!(m.root().subject_der(), own.self_signed(&Key::p256("other")).subject_der());
+                own.self_signed(&Key::p256("other")).pem()
+            });
+        },
+    );
 }
 
 /// T3: X.509 version 1.
 fn version_one(c: &mut Cases) {
-    let p = c.accept("entry-v1-root [T3] the entry is a self-signed X.509 version 1 certificate", Scene::new().with(|s| {
-        s.root().version = Version::V1;
-        s.warnings.push("trust_entry_v1");
-    }));
-    c.reject(&p, CertIssuerNotCa, "entry-v1-not-self-signed [T3] the entry is of version 1 and was issued by another", |s| {
-        s.authorities.insert(0, Authority::new("top"));
-        s.sends(|m| chain_pem(&[&m.leaf, m.issuer()]));
-        s.file("ca.pem", |m| m.authorities[1].pem());
-        s.warnings = vec!["trust_entry_is_leaf"];
-    }).says("CN=root");
+    let p = c.accept(
+        "entry-v1-root [T3] the entry is a self-signed X.509 version 1 certificate",
+        Scene::new().with(|s| {
+            s.root().version = Version::V1;
+            s.warnings.push("trust_entry_v1");
+        }),
+    );
+    c.reject(
+        &p,
+        CertIssuerNotCa,
+        "entry-v1-not-self-signed [T3] the entry is of version 1 and was issued by another",
+        |s| {
+            s.authorities.insert(0, Authority::new("top"));
+            s.sends(|m| chain_pem(&[&m.leaf, m.issuer()]));
+            s.file("ca.pem", |m| m.authorities[1].pem());
+            s.warnings = vec!["trust_entry_is_leaf"];
+        },
+    )
+    .says("CN=root");
 }
 
 /// Two strangers and the root, each block open to a change.

@@ -98,10 +98,28 @@ pub(super) struct Positive {
 }
 
 /// The cases of a theme in the order of their declaration. A title is `name [rules] property`.
-#[derive(Default)]
-pub(super) struct Cases(pub(super) Vec<Case>);
+pub(super) struct Cases {
+    list: Vec<Case>,
+    /// [`Scene::new`], from which most themes start.
+    pub(super) usual: Positive,
+}
 
 impl Cases {
+    /// The usual case and no other.
+    pub(super) fn new() -> Self {
+        let title =
+            "usual [V1 V2] root, intermediate and leaf, and a policy that trusts the root and asks for the leaf's name";
+        let scene = Scene::new();
+        let mut cases = Self { list: Vec::new(), usual: Positive { name: "", scene: scene.clone() } };
+        cases.usual = cases.accept(title, scene);
+        cases
+    }
+
+    /// All of them.
+    pub(super) fn into_list(self) -> Vec<Case> {
+        self.list
+    }
+
     /// A first positive, from which others differ.
     pub(super) fn accept(&mut self, title: &'static str, scene: Scene) -> Positive {
         self.positive(title, "", scene)
@@ -144,13 +162,13 @@ impl Cases {
     fn push(&mut self, title: &'static str, twin: &'static str, expected: Expected, scene: Scene) -> &mut Case {
         let parts = title.split_once(" [").and_then(|(name, rest)| Some((name, rest.split_once("] ")?)));
         let (name, (rules, property)) = parts.expect("a title is: name [rules] property");
-        if let Some(first) = self.0.iter_mut().find(|case| case.name == twin && case.twin.is_empty()) {
+        if let Some(first) = self.list.iter_mut().find(|case| case.name == twin && case.twin.is_empty()) {
             first.twin = name;
         }
         let rules = rules.split(' ').collect();
         let errors = usize::from(matches!(expected, Expected::Unusable(_)));
-        self.0.push(Case { errors, expected, name, property, rules, says: Vec::new(), scene, twin });
-        self.0.last_mut().expect("one was pushed")
+        self.list.push(Case { errors, expected, name, property, rules, says: Vec::new(), scene, twin });
+        self.list.last_mut().expect("one was pushed")
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn cases(c: &mut Cases) {
 
 /// Order, duplicates, strangers, and what is missing.
 fn sent(c: &mut Cases) {
-    let p = c.accept("chain-leaf-and-intermediate [V1 V2] the leaf and its intermediate are sent", Scene::new());
+    let p = c.usual.clone();
     c.also(&p, "chain-with-root [V1] the root is sent as well", |s| {
         s.sends(|m| chain_pem(&[&m.leaf, m.issuer(), m.root()]));
     });
@@ -34,61 +34,96 @@ fn sent(c: &mut Cases) {
     c.also(&p, "chain-with-stranger [V1] a certificate of another CA is sent as well", |s| {
         s.sends(|m| chain_pem(&[&m.leaf, &Pki::new("stranger").root, m.issuer()]));
     });
-    c.also(&p, "chain-with-text [V1] text and a key block stand between the certificates, as openssl prints them", |s| {
-        s.sends(|m| format!("depth=1\n{}---\n{}{}", m.leaf.pem(), Key::p256("other").pkcs8_pem(), m.issuer().pem()));
-    });
+    c.also(
+        &p,
+        "chain-with-text [V1] text and a key block stand between the certificates, as openssl prints them",
+        |s| {
+            s.sends(|m| {
+                format!("depth=1\n{}---\n{}{}", m.leaf.pem(), Key::p256("other").pkcs8_pem(), m.issuer().pem())
+            });
+        },
+    );
     c.also(&p, "chain-unordered [V1] of two intermediates the upper one is sent first", |s| {
         s.authorities.push(Authority::new("lower"));
         s.sends(|m| chain_pem(&[&m.leaf, &m.authorities[1], &m.authorities[2]]));
     });
     c.also(&p, "chain-directly-under-root [V2] the root issued the leaf", Scene::flat);
-    c.also(&p, "chain-cross-signed-cycle [V2] two intermediates issued each other, and the root issued one of them", |s| {
-        s.sends(|m| {
-            let other = Authority::new("other");
-            let down = other.template.issued_by(m.issuer(), &other.key);
-            let up = Template::ca("intermediate").issued_by(&down, m.issuer().key());
-            chain_pem(&[&m.leaf, &up, &down, m.issuer()])
-        });
-    });
-    c.reject(&p, CertUnknownIssuer, "chain-cycle-without-root [V2 V9] two intermediates issued each other, and nobody else did", |s| {
-        s.sends(|m| {
-            let other = Authority::new("other");
-            let down = other.template.issued_by(m.issuer(), &other.key);
-            let up = Template::ca("intermediate").issued_by(&down, m.issuer().key());
-            chain_pem(&[&m.leaf, &up, &down])
-        });
-    });
+    c.also(
+        &p,
+        "chain-cross-signed-cycle [V2] two intermediates issued each other, and the root issued one of them",
+        |s| {
+            s.sends(|m| {
+                let other = Authority::new("other");
+                let down = other.template.issued_by(m.issuer(), &other.key);
+                let up = Template::ca("intermediate").issued_by(&down, m.issuer().key());
+                chain_pem(&[&m.leaf, &up, &down, m.issuer()])
+            });
+        },
+    );
+    c.reject(
+        &p,
+        CertUnknownIssuer,
+        "chain-cycle-without-root [V2 V9] two intermediates issued each other, and nobody else did",
+        |s| {
+            s.sends(|m| {
+                let other = Authority::new("other");
+                let down = other.template.issued_by(m.issuer(), &other.key);
+                let up = Template::ca("intermediate").issued_by(&down, m.issuer().key());
+                chain_pem(&[&m.leaf, &up, &down])
+            });
+        },
+    );
     c.reject(&p, CertNone, "chain-empty [V1] no certificate is sent", |s| s.sends(|_| "no certificate here\n"));
-    c.reject(&p, CertUnknownIssuer, "chain-of-leaf-alone [V9] the intermediate is not sent, and nothing tells that it exists", |s| {
-        s.sends(|m| m.leaf.pem());
-    }).says("CN=intermediate");
+    c.reject(
+        &p,
+        CertUnknownIssuer,
+        "chain-of-leaf-alone [V9] the intermediate is not sent, and nothing tells that it exists",
+        |s| {
+            s.sends(|m| m.leaf.pem());
+        },
+    )
+    .says("CN=intermediate");
     c.reject(&p, CertUnknownIssuer, "chain-of-another-root [V9] the bundle holds another root", |s| {
         s.file("ca.pem", |_| Pki::new("stranger").root.pem());
-    }).says("CN=root");
+    })
+    .says("CN=root");
     let located = c.also(&p, "chain-with-issuer-location [V9] the leaf says where its issuer can be fetched", |s| {
         s.leaf.aia_ca_issuers = Some("http://ca.test/intermediate.der".to_owned());
     });
-    c.reject(&located, CertMissingIntermediate, "chain-without-located-intermediate [V9] that intermediate is not sent", |s| {
-        s.sends(|m| m.leaf.pem());
-    }).says("CN=intermediate");
+    c.reject(
+        &located,
+        CertMissingIntermediate,
+        "chain-without-located-intermediate [V9] that intermediate is not sent",
+        |s| {
+            s.sends(|m| m.leaf.pem());
+        },
+    )
+    .says("CN=intermediate");
     let organized = c.also(&p, "chain-of-one-organization [V9] root and intermediate are of one organization", |s| {
         s.root().organization = Some("Example".to_owned());
         s.intermediate().organization = Some("Example".to_owned());
     });
-    c.reject(&organized, CertMissingIntermediate, "chain-without-organized-intermediate [V9] that intermediate is not sent", |s| {
-        s.sends(|m| m.leaf.pem());
-    });
+    c.reject(
+        &organized,
+        CertMissingIntermediate,
+        "chain-without-organized-intermediate [V9] that intermediate is not sent",
+        |s| {
+            s.sends(|m| m.leaf.pem());
+        },
+    );
 }
 
 /// V1: everything that is sent parses.
 fn form(c: &mut Cases) {
-    let p = c.accept("form-well-formed [V1] every certificate parses", Scene::new());
+    let p = c.usual.clone();
     c.reject(&p, CertMalformed, "form-leaf-garbage [V1] the first block is not a certificate", |s| {
         s.sends(|m| [pem("CERTIFICATE", b"\x30\x03\x02\x01\x07"), m.issuer().pem()].concat());
-    }).says("certificate 0");
+    })
+    .says("certificate 0");
     c.reject(&p, CertMalformed, "form-intermediate-garbage [V1] the second block is not a certificate", |s| {
         s.sends(|m| [m.leaf.pem(), pem("CERTIFICATE", b"\x30\x03\x02\x01\x07"), m.issuer().pem()].concat());
-    }).says("certificate 1");
+    })
+    .says("certificate 1");
     c.reject(&p, CertMalformed, "form-trailing-octet [V1] an octet follows the leaf", |s| {
         s.sends(|m| [pem("CERTIFICATE", &[m.leaf.der(), &[0]].concat()), m.issuer().pem()].concat());
     });
@@ -97,7 +132,8 @@ fn form(c: &mut Cases) {
             let intermediate = m.issuer().pem();
             [m.leaf.pem(), intermediate.split("-----END").next().unwrap_or_default().to_owned()].concat()
         });
-    }).says("truncated");
+    })
+    .says("truncated");
     c.reject(&p, CertMalformed, "form-leaf-v1 [V1] the leaf is an X.509 version 1 certificate", |s| {
         s.leaf.version = Version::V1;
     });
@@ -108,62 +144,107 @@ fn form(c: &mut Cases) {
 
 /// Validity at the clock (V2, V8).
 fn validity(c: &mut Cases) {
-    let p = c.accept("validity-now [V2] every certificate is valid at the clock", Scene::new());
+    let p = c.usual.clone();
     c.also(&p, "validity-first-second [V8] the clock stands at the leaf's notBefore", |s| s.at = s.leaf.not_before);
     c.also(&p, "validity-last-second [V8] the clock stands at the leaf's notAfter", |s| s.at = s.leaf.not_after);
-    c.reject(&p, CertNotYetValid, "validity-leaf-one-second-early [V2 V8] the clock stands one second before the leaf's notBefore", |s| {
-        s.at = s.leaf.not_before - 1;
-    });
-    c.reject(&p, CertExpired, "validity-leaf-one-second-late [V2 V8] the clock stands one second after the leaf's notAfter", |s| {
-        s.at = s.leaf.not_after + 1;
-    }).says("CN=leaf");
+    c.reject(
+        &p,
+        CertNotYetValid,
+        "validity-leaf-one-second-early [V2 V8] the clock stands one second before the leaf's notBefore",
+        |s| {
+            s.at = s.leaf.not_before - 1;
+        },
+    );
+    c.reject(
+        &p,
+        CertExpired,
+        "validity-leaf-one-second-late [V2 V8] the clock stands one second after the leaf's notAfter",
+        |s| {
+            s.at = s.leaf.not_after + 1;
+        },
+    )
+    .says("CN=leaf");
     c.reject(&p, CertExpired, "validity-intermediate-expired [V2] the intermediate has expired", |s| {
         s.intermediate().not_after = NOW - 1;
-    }).says("CN=intermediate");
+    })
+    .says("CN=intermediate");
     c.reject(&p, CertNotYetValid, "validity-intermediate-not-yet [V2] the intermediate is not valid yet", |s| {
         s.intermediate().not_before = NOW + 1;
     });
-    c.reject(&p, CertNotYetValid, "validity-anchor-not-yet [V2] the anchor is not valid yet", |s| s.root().not_before = NOW + 1);
+    c.reject(&p, CertNotYetValid, "validity-anchor-not-yet [V2] the anchor is not valid yet", |s| {
+        s.root().not_before = NOW + 1
+    });
     let two = c.also(&p, "validity-two-anchors [T4] the bundle holds a second root", |s| {
         s.file("ca.pem", |m| chain_pem(&[m.root(), &Pki::new("second").root]));
     });
-    c.reject(&two, IssuerExpired, "validity-anchor-expired [T4] the anchor has expired, the second root has not", |s| {
-        s.root().not_after = NOW - 1;
-        s.warnings.push("trust_entry_expired");
-    }).says("CN=root");
-    let renewed = c.also(&two, "validity-anchor-renewed [T4] the second root is the first one renewed, under the same key", |s| {
-        s.root().not_after = NOW - 1;
-        s.file("ca.pem", |m| chain_pem(&[m.root(), &Template::ca("root").self_signed(m.root().key())]));
-        s.warnings.push("trust_entry_expired");
-    });
+    c.reject(
+        &two,
+        IssuerExpired,
+        "validity-anchor-expired [T4] the anchor has expired, the second root has not",
+        |s| {
+            s.root().not_after = NOW - 1;
+            s.warnings.push("trust_entry_expired");
+        },
+    )
+    .says("CN=root");
+    let renewed = c.also(
+        &two,
+        "validity-anchor-renewed [T4] the second root is the first one renewed, under the same key",
+        |s| {
+            s.root().not_after = NOW - 1;
+            s.file("ca.pem", |m| chain_pem(&[m.root(), &Template::ca("root").self_signed(m.root().key())]));
+            s.warnings.push("trust_entry_expired");
+        },
+    );
     c.also(&renewed, "validity-anchor-renewed-first [T4] the renewed root stands first", |s| {
         s.file("ca.pem", |m| chain_pem(&[&Template::ca("root").self_signed(m.root().key()), m.root()]));
     });
-    c.reject(&p, CertExpired, "validity-before-name [V2 V5] the leaf has expired and is for another name: the path comes first", |s| {
-        s.at = s.leaf.not_after + 1;
-        s.sans(&[San::dns("other.test")]);
-    });
+    c.reject(
+        &p,
+        CertExpired,
+        "validity-before-name [V2 V5] the leaf has expired and is for another name: the path comes first",
+        |s| {
+            s.at = s.leaf.not_after + 1;
+            s.sans(&[San::dns("other.test")]);
+        },
+    );
 }
 
 /// Who may issue (V2), and who did not (V9).
 fn issuers(c: &mut Cases) {
-    let p = c.accept("issuer-is-ca [V2] the intermediate is a CA", Scene::new());
-    c.also(&p, "issuer-without-key-usage [V2] the intermediate has no key usage", |s| s.intermediate().key_usage = None);
+    let p = c.usual.clone();
+    c.also(&p, "issuer-without-key-usage [V2] the intermediate has no key usage", |s| {
+        s.intermediate().key_usage = None
+    });
     c.reject(&p, CertIssuerNotCa, "issuer-ca-false [V2] the intermediate says CA:FALSE", |s| {
         s.intermediate().basic_constraints = Some(BasicConstraints { ca: false, path_len: None });
-    }).says("CN=intermediate");
-    c.reject(&p, CertIssuerNotCa, "issuer-without-basic-constraints [V2] the intermediate has no basic constraints", |s| {
-        s.intermediate().basic_constraints = None;
-    });
-    c.reject(&p, CertIssuerNotCa, "issuer-without-cert-sign [V2] the intermediate's key usage lacks keyCertSign", |s| {
-        s.intermediate().key_usage = Some(vec![KeyUsage::DigitalSignature, KeyUsage::CrlSign]);
-    }).says("CN=intermediate");
+    })
+    .says("CN=intermediate");
+    c.reject(
+        &p,
+        CertIssuerNotCa,
+        "issuer-without-basic-constraints [V2] the intermediate has no basic constraints",
+        |s| {
+            s.intermediate().basic_constraints = None;
+        },
+    );
+    c.reject(
+        &p,
+        CertIssuerNotCa,
+        "issuer-without-cert-sign [V2] the intermediate's key usage lacks keyCertSign",
+        |s| {
+            s.intermediate().key_usage = Some(vec![KeyUsage::DigitalSignature, KeyUsage::CrlSign]);
+        },
+    )
+    .says("CN=intermediate");
     c.reject(&p, CertIssuerNotCa, "issuer-v1 [V2] the intermediate is an X.509 version 1 certificate", |s| {
         s.intermediate().version = Version::V1;
-    }).says("CN=intermediate");
+    })
+    .says("CN=intermediate");
     c.reject(&p, CertCaAsLeaf, "leaf-is-ca [V2 V9] the leaf says CA:TRUE", |s| {
         s.leaf.basic_constraints = Some(BasicConstraints { ca: true, path_len: None });
-    }).says("CN=leaf");
+    })
+    .says("CN=leaf");
     c.reject(&p, CertSelfSigned, "leaf-self-signed [V9] the leaf is signed by its own key", |s| {
         s.sends(|m| Template::leaf("leaf").with_sans(&[San::dns("backend.test")]).self_signed(m.leaf.key()).pem());
     });
@@ -177,25 +258,46 @@ fn issuers(c: &mut Cases) {
 
 /// Signatures, and CAs of one name with two keys (V2, V9).
 fn signatures(c: &mut Cases) {
-    let p = c.accept("signature-valid [V2] every signature verifies", Scene::new());
+    let p = c.usual.clone();
     c.reject(&p, CertBadSignature, "signature-of-leaf [V2] one bit of the leaf's signature is flipped", |s| {
         s.sends(|m| chain_pem(&[&m.leaf.with_tampered_signature(), m.issuer()]));
     });
-    c.reject(&p, CertBadSignature, "signature-of-intermediate [V2] one bit of the intermediate's signature is flipped", |s| {
-        s.sends(|m| chain_pem(&[&m.leaf, &m.issuer().with_tampered_signature()]));
-    });
-    c.reject(&p, CertBadSignature, "signature-by-other-intermediate [V2] an intermediate of the same name and another key is sent", |s| {
-        s.sends(|m| chain_pem(&[&m.leaf, &Template::ca("intermediate").issued_by(m.root(), &Key::p256("other"))]));
-    });
-    c.reject(&p, CertIssuerKeyChanged, "ca-rotated [V9] the bundle holds a root of the same name and another key", |s| {
-        s.file("ca.pem", |_| Template::ca("root").self_signed(&Key::p256("old root")).pem());
-    }).says("CN=root");
-    c.reject(&p, CertIssuerKeyChanged, "ca-rotated-and-sent [V9] the new root is sent, the bundle holds the old one", |s| {
-        s.root().authority_key_id = false;
-        s.intermediate().authority_key_id = false;
-        s.file("ca.pem", |_| Template::ca("root").self_signed(&Key::p256("old root")).pem());
-        s.sends(|m| chain_pem(&[&m.leaf, m.issuer(), m.root()]));
-    });
+    c.reject(
+        &p,
+        CertBadSignature,
+        "signature-of-intermediate [V2] one bit of the intermediate's signature is flipped",
+        |s| {
+            s.sends(|m| chain_pem(&[&m.leaf, &m.issuer().with_tampered_signature()]));
+        },
+    );
+    c.reject(
+        &p,
+        CertBadSignature,
+        "signature-by-other-intermediate [V2] an intermediate of the same name and another key is sent",
+        |s| {
+            s.sends(|m| chain_pem(&[&m.leaf, &Template::ca("intermediate").issued_by(m.root(), &Key::p256("other"))]));
+        },
+    );
+    c.reject(
+        &p,
+        CertIssuerKeyChanged,
+        "ca-rotated [V9] the bundle holds a root of the same name and another key",
+        |s| {
+            s.file("ca.pem", |_| Template::ca("root").self_signed(&Key::p256("old root")).pem());
+        },
+    )
+    .says("CN=root");
+    c.reject(
+        &p,
+        CertIssuerKeyChanged,
+        "ca-rotated-and-sent [V9] the new root is sent, the bundle holds the old one",
+        |s| {
+            s.root().authority_key_id = false;
+            s.intermediate().authority_key_id = false;
+            s.file("ca.pem", |_| Template::ca("root").self_signed(&Key::p256("old root")).pem());
+            s.sends(|m| chain_pem(&[&m.leaf, m.issuer(), m.root()]));
+        },
+    );
     c.also(&p, "ca-overlap [V2] the bundle holds the old and the new root of one name", |s| {
         s.file("ca.pem", |m| chain_pem(&[&Template::ca("root").self_signed(&Key::p256("old root")), m.root()]));
     });
@@ -206,10 +308,16 @@ fn signatures(c: &mut Cases) {
     });
     c.reject(&rsa, CertAlgorithmUnsupported, "signature-sha1-leaf [V2] the leaf is signed with SHA-1", |s| {
         s.leaf.signature_hash = SignatureHash::Sha1;
-    }).says("sha1WithRSAEncryption");
-    c.reject(&rsa, CertAlgorithmUnsupported, "signature-sha1-intermediate [V2] the intermediate is signed with SHA-1", |s| {
-        s.intermediate().signature_hash = SignatureHash::Sha1;
-    });
+    })
+    .says("sha1WithRSAEncryption");
+    c.reject(
+        &rsa,
+        CertAlgorithmUnsupported,
+        "signature-sha1-intermediate [V2] the intermediate is signed with SHA-1",
+        |s| {
+            s.intermediate().signature_hash = SignatureHash::Sha1;
+        },
+    );
     c.also(&rsa, "signature-sha1-root [V2] the root is signed with SHA-1, which nobody checks", |s| {
         s.root().signature_hash = SignatureHash::Sha1;
     });
@@ -217,19 +325,35 @@ fn signatures(c: &mut Cases) {
 
 /// How long a path may be.
 fn path_length(c: &mut Cases) {
-    let limit = |ca: &mut Template, length: u8| ca.basic_constraints = Some(BasicConstraints { ca: true, path_len: Some(length) });
+    let limit = |ca: &mut Template, length: u8| {
+        ca.basic_constraints = Some(BasicConstraints { ca: true, path_len: Some(length) })
+    };
     let three = Scene::new().with(|s| s.authorities.push(Authority::new("lower")));
-    let p = c.accept("path-length-kept [V2] the intermediate permits one CA below it, and there is one", three.with(|s| limit(s.intermediate(), 1)));
-    c.reject(&p, CertPathTooLong, "path-length-exceeded [V2] the intermediate permits no CA below it", |s| limit(s.intermediate(), 0));
-    let anchor = c.also(&p, "path-length-of-anchor-kept [T3] the anchor permits two CAs below it, and there are two", |s| limit(s.root(), 2));
-    c.reject(&anchor, CertPathTooLong, "path-length-of-anchor-exceeded [T3] the anchor permits one CA below it", |s| limit(s.root(), 1))
-        .says("CN=root");
-    c.also(&anchor, "path-length-self-issued [T3] the anchor permits one CA, and a self-issued one is not counted", |s| {
-        s.authorities.truncate(1);
-        s.authorities.push(Authority { key: Key::p256("new root"), template: Template::ca("root") });
-        s.authorities.push(Authority::new("lower"));
-        limit(s.root(), 1);
+    let p = c.accept(
+        "path-length-kept [V2] the intermediate permits one CA below it, and there is one",
+        three.with(|s| limit(s.intermediate(), 1)),
+    );
+    c.reject(&p, CertPathTooLong, "path-length-exceeded [V2] the intermediate permits no CA below it", |s| {
+        limit(s.intermediate(), 0)
     });
+    let anchor =
+        c.also(&p, "path-length-of-anchor-kept [T3] the anchor permits two CAs below it, and there are two", |s| {
+            limit(s.root(), 2)
+        });
+    c.reject(&anchor, CertPathTooLong, "path-length-of-anchor-exceeded [T3] the anchor permits one CA below it", |s| {
+        limit(s.root(), 1)
+    })
+    .says("CN=root");
+    c.also(
+        &anchor,
+        "path-length-self-issued [T3] the anchor permits one CA, and a self-issued one is not counted",
+        |s| {
+            s.authorities.truncate(1);
+            s.authorities.push(Authority { key: Key::p256("new root"), template: Template::ca("root") });
+            s.authorities.push(Authority::new("lower"));
+            limit(s.root(), 1);
+        },
+    );
     let deep = |s: &mut Scene, names: &[&str]| {
         s.authorities.truncate(1);
         s.authorities.extend(names.iter().map(|name| Authority::new(name)));
@@ -237,26 +361,38 @@ fn path_length(c: &mut Cases) {
     let six = c.also(&p, "path-of-six-intermediates [V2] six intermediates lie between leaf and root", |s| {
         deep(s, &["1", "2", "3", "4", "5", "6"]);
     });
-    c.reject(&six, CertPathTooLong, "path-of-seven-intermediates [V2] seven intermediates lie between leaf and root", |s| {
-        deep(s, &["1", "2", "3", "4", "5", "6", "7"]);
-    });
+    c.reject(
+        &six,
+        CertPathTooLong,
+        "path-of-seven-intermediates [V2] seven intermediates lie between leaf and root",
+        |s| {
+            deep(s, &["1", "2", "3", "4", "5", "6", "7"]);
+        },
+    );
 }
 
 /// Which keys take part.
 fn keys(c: &mut Cases) {
-    let p = c.accept("key-rsa-2048 [V2] root, intermediate and leaf have RSA keys of at least 2048 bits", Scene::new().with(|s| {
-        s.authorities[0].key = Key::rsa3072();
-        s.authorities[1].key = Key::rsa2048(0);
-        s.leaf_key = Key::rsa2048(1);
-    }));
-    c.reject(&p, CertKeyTooWeak, "key-leaf-rsa-1024 [V2] the leaf has an RSA key of 1024 bits", |s| s.leaf_key = Key::rsa1024())
-        .says("1024");
+    let p = c.accept(
+        "key-rsa-2048 [V2] root, intermediate and leaf have RSA keys of at least 2048 bits",
+        Scene::new().with(|s| {
+            s.authorities[0].key = Key::rsa3072();
+            s.authorities[1].key = Key::rsa2048(0);
+            s.leaf_key = Key::rsa2048(1);
+        }),
+    );
+    c.reject(&p, CertKeyTooWeak, "key-leaf-rsa-1024 [V2] the leaf has an RSA key of 1024 bits", |s| {
+        s.leaf_key = Key::rsa1024()
+    })
+    .says("1024");
     c.reject(&p, CertKeyTooWeak, "key-intermediate-rsa-1024 [V2] the intermediate has an RSA key of 1024 bits", |s| {
         s.authorities[1].key = Key::rsa1024();
-    }).says("CN=intermediate");
+    })
+    .says("CN=intermediate");
     c.reject(&p, CertKeyTooWeak, "key-root-rsa-1024 [V2] the root has an RSA key of 1024 bits", |s| {
         s.authorities[0].key = Key::rsa1024();
-    }).says("CN=root");
+    })
+    .says("CN=root");
     c.also(&p, "key-p384 [V2] root, intermediate and leaf have keys on P-384", |s| {
         s.authorities[0].key = Key::p384("root");
         s.authorities[1].key = Key::p384("intermediate");
@@ -269,19 +405,29 @@ fn keys(c: &mut Cases) {
     });
     c.reject(&p, CertAlgorithmUnsupported, "key-leaf-rsa-16384 [V2] the leaf has an RSA key of 16384 bits", |s| {
         s.leaf.spki_override = Some(super::odd_keys::rsa(16384));
-    }).says("16384");
-    c.reject(&p, CertAlgorithmUnsupported, "key-intermediate-rsa-16384 [V2] the intermediate has an RSA key of 16384 bits", |s| {
-        s.intermediate().spki_override = Some(super::odd_keys::rsa(16384));
-    }).says("16384");
+    })
+    .says("16384");
+    c.reject(
+        &p,
+        CertAlgorithmUnsupported,
+        "key-intermediate-rsa-16384 [V2] the intermediate has an RSA key of 16384 bits",
+        |s| {
+            s.intermediate().spki_override = Some(super::odd_keys::rsa(16384));
+        },
+    )
+    .says("16384");
     c.reject(&p, CertAlgorithmUnsupported, "key-leaf-dsa [V2] the leaf has a DSA key", |s| {
         s.leaf.spki_override = Some(super::odd_keys::dsa());
-    }).says("DSA");
+    })
+    .says("DSA");
     c.reject(&p, CertAlgorithmUnsupported, "key-intermediate-dsa [V2] the intermediate has a DSA key", |s| {
         s.intermediate().spki_override = Some(super::odd_keys::dsa());
-    }).says("DSA");
+    })
+    .says("DSA");
     c.reject(&p, CertKeyTooWeak, "key-leaf-p224 [V2] the leaf has a key on P-224", |s| {
         s.leaf.spki_override = Some(super::odd_keys::p224());
-    }).says("P-224");
+    })
+    .says("P-224");
     c.also(&p, "key-lifetime-of-decades [V2] the root is valid for forty years", |s| {
         s.root().not_before = NOW - 20 * YEAR - DAY;
         s.root().not_after = NOW + 20 * YEAR;

@@ -1,11 +1,13 @@
 //! The explicit weakenings, and what they do not weaken (D1, D2, D4, D5).
 
 use uptls::Code::{
-    CertExpired, CertIssuerNotCa, CertKeyUsage, CertMalformed, CertNone, CertPinMismatch, CertRevoked, CertSelfSigned,
-    CertUnknownIssuer, CrlExpired, DangerForbidden, IssuerExpired, NameMismatch, NameMissing, PolicyInvalid, SanMissing,
-    TrustMissing, UnsupportedOption,
+    CertExpired, CertIssuerNotCa, CertKeyUsage, CertMalformed, CertNameConstraint, CertNone, CertPinMismatch,
+    CertRevoked, CertSelfSigned, CertUnknownIssuer, CrlExpired, DangerForbidden, IssuerExpired, NameMismatch,
+    NameMissing, PolicyInvalid, SanMissing, TrustMissing, UnsupportedOption,
 };
-use uptls_testkit::{CrlTemplate, DAY, Key, KeyUsage, NOW, Pki, San, Template, YEAR, chain_pem, crl_pem};
+use uptls_testkit::{
+    CrlTemplate, DAY, Key, KeyUsage, NOW, NameConstraints, Pki, San, Template, YEAR, chain_pem, crl_pem,
+};
 
 use super::cases::Cases;
 use super::scene::{Permission, Scene};
@@ -24,16 +26,21 @@ const PIN: &str = "['AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=']";
 
 /// D1: the path is verified, names are not.
 fn any_name(c: &mut Cases) {
-    let p = c.accept("any-name [D1] the leaf is for another name, and any is accepted", Scene::new().with(|s| {
-        s.sans(&[San::dns("other.test")]);
-        s.danger("{acceptAnyName: {reason: the certificates have no names}}");
-    }));
+    let p = c.accept(
+        "any-name [D1] the leaf is for another name, and any is accepted",
+        Scene::new().with(|s| {
+            s.sans(&[San::dns("other.test")]);
+            s.danger("{acceptAnyName: {reason: the certificates have no names}}");
+        }),
+    );
     c.reject(&p, NameMismatch, "any-name-not-asked [D1 D5] that is not asked for", |s| {
         s.unset("danger");
         s.warnings.clear();
     });
-    c.unusable(&p, DangerForbidden, "any-name-forbidden [D1 D5] the caller does not permit it", |s| s.permission = Permission::Forbid)
-        .says("--allow-danger");
+    c.unusable(&p, DangerForbidden, "any-name-forbidden [D1 D5] the caller does not permit it", |s| {
+        s.permission = Permission::Forbid
+    })
+    .says("--allow-danger");
     c.reject(&p, CertUnknownIssuer, "any-name-unknown-issuer [D1] nobody trusted issued the leaf", |s| {
         s.file("ca.pem", |_| Pki::new("stranger").root.pem());
     });
@@ -49,10 +56,18 @@ fn any_name(c: &mut Cases) {
 
 /// D2: nothing but the handshake signature.
 fn any_certificate(c: &mut Cases) {
-    let p = c.accept("any-certificate [D2] the leaf is self-signed, expired and for another name, and any is accepted", Scene::new().with(|s| {
-        s.sends(|_| Template::leaf("stranger").with_validity(NOW - YEAR, NOW - DAY).self_signed(&Key::p256("stranger")).pem());
-        s.danger("{acceptAnyCertificate: {reason: a test bench}}");
-    }));
+    let p = c.accept(
+        "any-certificate [D2] the leaf is self-signed, expired and for another name, and any is accepted",
+        Scene::new().with(|s| {
+            s.sends(|_| {
+                Template::leaf("stranger")
+                    .with_validity(NOW - YEAR, NOW - DAY)
+                    .self_signed(&Key::p256("stranger"))
+                    .pem()
+            });
+            s.danger("{acceptAnyCertificate: {reason: a test bench}}");
+        }),
+    );
     c.reject(&p, CertExpired, "any-certificate-not-asked [D2 D5] that is not asked for", |s| {
         s.unset("danger");
         s.warnings.clear();
@@ -61,26 +76,39 @@ fn any_certificate(c: &mut Cases) {
         s.files.clear();
         s.unset("trust");
     });
-    c.unusable(&p, TrustMissing, "any-certificate-replaced-by-any-name [D1 T1] any name is accepted, and nothing is trusted", |s| {
-        s.files.clear();
-        s.unset("trust");
-        s.set("danger", "{acceptAnyName: {reason: a test bench}}");
-    });
+    c.unusable(
+        &p,
+        TrustMissing,
+        "any-certificate-replaced-by-any-name [D1 T1] any name is accepted, and nothing is trusted",
+        |s| {
+            s.files.clear();
+            s.unset("trust");
+            s.set("danger", "{acceptAnyName: {reason: a test bench}}");
+        },
+    );
     c.unusable(&p, DangerForbidden, "any-certificate-forbidden [D2 D5] the caller does not permit it", |s| {
         s.permission = Permission::Forbid;
     });
     c.reject(&p, CertNone, "any-certificate-none [D2] no certificate is sent", |s| s.sends(|_| ""));
-    c.reject(&p, CertMalformed, "any-certificate-malformed [D2 V7] the leaf does not parse, so no handshake could be verified", |s| {
-        s.sends(|_| uptls_testkit::pem("CERTIFICATE", b"\x30\x03\x02\x01\x07"));
-    });
+    c.reject(
+        &p,
+        CertMalformed,
+        "any-certificate-malformed [D2 V7] the leaf does not parse, so no handshake could be verified",
+        |s| {
+            s.sends(|_| uptls_testkit::pem("CERTIFICATE", b"\x30\x03\x02\x01\x07"));
+        },
+    );
 }
 
 /// D4 `key_usage`.
 fn key_usage(c: &mut Cases) {
-    let p = c.accept("tolerate-key-usage [D4 V4] the leaf's key usage is keyEncipherment alone, which is tolerated", Scene::new().with(|s| {
-        s.leaf.key_usage = Some(vec![KeyUsage::KeyEncipherment]);
-        s.danger("{tolerate: [{rule: key_usage, reason: an old CA}]}");
-    }));
+    let p = c.accept(
+        "tolerate-key-usage [D4 V4] the leaf's key usage is keyEncipherment alone, which is tolerated",
+        Scene::new().with(|s| {
+            s.leaf.key_usage = Some(vec![KeyUsage::KeyEncipherment]);
+            s.danger("{tolerate: [{rule: key_usage, reason: an old CA}]}");
+        }),
+    );
     c.also(&p, "tolerate-until-now [D4] until now, this second included", |s| {
         s.set("danger", "{tolerate: [{rule: key_usage, reason: an old CA, until: 2026-11-23T00:00:00Z}]}");
     });
@@ -88,49 +116,83 @@ fn key_usage(c: &mut Cases) {
         s.set("danger", "{tolerate: [{rule: key_usage, reason: an old CA, until: 2026-11-22T23:59:59Z}]}");
         s.warnings.clear();
     });
-    c.unusable(&p, DangerForbidden, "tolerate-forbidden [D4 D5] the caller does not permit it", |s| s.permission = Permission::Forbid);
-    c.unusable(&p, DangerForbidden, "tolerate-until-past-forbidden [D4 D5] until a second ago, and the caller does not permit it", |s| {
-        s.permission = Permission::Forbid;
-        s.set("danger", "{tolerate: [{rule: key_usage, reason: an old CA, until: 2026-11-22T23:59:59Z}]}");
+    c.unusable(&p, DangerForbidden, "tolerate-forbidden [D4 D5] the caller does not permit it", |s| {
+        s.permission = Permission::Forbid
     });
+    c.unusable(
+        &p,
+        DangerForbidden,
+        "tolerate-until-past-forbidden [D4 D5] until a second ago, and the caller does not permit it",
+        |s| {
+            s.permission = Permission::Forbid;
+            s.set("danger", "{tolerate: [{rule: key_usage, reason: an old CA, until: 2026-11-22T23:59:59Z}]}");
+        },
+    );
     c.reject(&p, CertKeyUsage, "tolerate-another-rule [D4] it is another rule that is tolerated", |s| {
         s.set("danger", "{tolerate: [{rule: common_name, reason: an old CA}]}");
     });
-    c.reject(&p, CertExpired, "tolerate-no-more-than-asked [D4] the leaf has expired as well", |s| s.at = s.leaf.not_after + 1);
-    c.reject(&p, CertIssuerNotCa, "tolerate-key-usage-of-issuer [D4 V2] the intermediate's key usage lacks keyCertSign", |s| {
-        s.intermediate().key_usage = Some(vec![KeyUsage::DigitalSignature]);
+    c.reject(&p, CertExpired, "tolerate-no-more-than-asked [D4] the leaf has expired as well", |s| {
+        s.at = s.leaf.not_after + 1
     });
+    c.reject(
+        &p,
+        CertIssuerNotCa,
+        "tolerate-key-usage-of-issuer [D4 V2] the intermediate's key usage lacks keyCertSign",
+        |s| {
+            s.intermediate().key_usage = Some(vec![KeyUsage::DigitalSignature]);
+        },
+    );
 }
 
 /// D4 `expired_anchor`.
 fn expired_anchor(c: &mut Cases) {
-    let p = c.accept("tolerate-expired-anchor [D4 T4] the anchor has expired, which is tolerated", Scene::new().with(|s| {
-        s.root().not_after = NOW - 1;
-        s.file("ca.pem", |m| chain_pem(&[m.root(), &Pki::new("second").root]));
-        s.danger("{tolerate: [{rule: expired_anchor, reason: the device is offline}]}");
-        s.warnings.push("trust_entry_expired");
-    }));
+    let p = c.accept(
+        "tolerate-expired-anchor [D4 T4] the anchor has expired, which is tolerated",
+        Scene::new().with(|s| {
+            s.root().not_after = NOW - 1;
+            s.file("ca.pem", |m| chain_pem(&[m.root(), &Pki::new("second").root]));
+            s.danger("{tolerate: [{rule: expired_anchor, reason: the device is offline}]}");
+            s.warnings.push("trust_entry_expired");
+        }),
+    );
     c.reject(&p, IssuerExpired, "tolerate-expired-anchor-past [D4 T4] until yesterday", |s| {
-        s.set("danger", "{tolerate: [{rule: expired_anchor, reason: the device is offline, until: 2026-11-22T00:00:00Z}]}");
+        s.set(
+            "danger",
+            "{tolerate: [{rule: expired_anchor, reason: the device is offline, until: 2026-11-22T00:00:00Z}]}",
+        );
         s.warnings = vec!["trust_entry_expired"];
     });
-    c.reject(&p, CertExpired, "tolerate-expired-anchor-not-intermediate [D4] the intermediate has expired as well", |s| {
-        s.intermediate().not_after = NOW - 1;
-    });
+    c.reject(
+        &p,
+        CertExpired,
+        "tolerate-expired-anchor-not-intermediate [D4] the intermediate has expired as well",
+        |s| {
+            s.intermediate().not_after = NOW - 1;
+        },
+    );
 }
 
 /// D4 `expired_leaf`: the path is verified at the leaf's notAfter.
 fn expired_leaf(c: &mut Cases) {
-    let p = c.accept("tolerate-expired-leaf [D4 V2] the leaf has expired, which is tolerated", Scene::new().with(|s| {
-        s.leaf.not_after = NOW - 10 * DAY;
-        s.danger("{tolerate: [{rule: expired_leaf, reason: nobody can renew it, until: 2027-01-01T00:00:00Z}]}");
-    }));
+    let p = c.accept(
+        "tolerate-expired-leaf [D4 V2] the leaf has expired, which is tolerated",
+        Scene::new().with(|s| {
+            s.leaf.not_after = NOW - 10 * DAY;
+            s.danger("{tolerate: [{rule: expired_leaf, reason: nobody can renew it, until: 2027-01-01T00:00:00Z}]}");
+        }),
+    );
     c.also(&p, "tolerate-expired-leaf-and-intermediate [D4] the intermediate expired after the leaf", |s| {
         s.intermediate().not_after = NOW - 5 * DAY;
     });
-    c.reject(&p, CertExpired, "tolerate-expired-leaf-intermediate-before [D4] the intermediate expired before the leaf", |s| {
-        s.intermediate().not_after = NOW - 15 * DAY;
-    }).says("CN=intermediate");
+    c.reject(
+        &p,
+        CertExpired,
+        "tolerate-expired-leaf-intermediate-before [D4] the intermediate expired before the leaf",
+        |s| {
+            s.intermediate().not_after = NOW - 15 * DAY;
+        },
+    )
+    .says("CN=intermediate");
     c.reject(&p, CertExpired, "tolerate-expired-leaf-past [D4] until yesterday", |s| {
         s.set("danger", "{tolerate: [{rule: expired_leaf, reason: nobody can renew it, until: 2026-11-22T00:00:00Z}]}");
         s.warnings.clear();
@@ -159,11 +221,14 @@ fn expired_leaf(c: &mut Cases) {
 
 /// D4 `common_name`.
 fn common_name(c: &mut Cases) {
-    let p = c.accept("tolerate-common-name [D4 N5] the leaf has no SAN, and its CN is tolerated", Scene::new().with(|s| {
-        s.leaf.common_name = Some("Backend.test".to_owned());
-        s.sans(&[]);
-        s.danger("{tolerate: [{rule: common_name, reason: an old CA}]}");
-    }));
+    let p = c.accept(
+        "tolerate-common-name [D4 N5] the leaf has no SAN, and its CN is tolerated",
+        Scene::new().with(|s| {
+            s.leaf.common_name = Some("Backend.test".to_owned());
+            s.sans(&[]);
+            s.danger("{tolerate: [{rule: common_name, reason: an old CA}]}");
+        }),
+    );
     c.reject(&p, SanMissing, "tolerate-common-name-past [D4 N5] until yesterday", |s| {
         s.set("danger", "{tolerate: [{rule: common_name, reason: an old CA, until: 2026-11-22T00:00:00Z}]}");
         s.warnings.clear();
@@ -171,6 +236,15 @@ fn common_name(c: &mut Cases) {
     c.reject(&p, SanMissing, "tolerate-common-name-other [D4] the CN is another name", |s| {
         s.leaf.common_name = Some("other.test".to_owned());
     });
+    c.reject(
+        &p,
+        CertNameConstraint,
+        "tolerate-common-name-constrained [D4 D5 V2] the intermediate permits another domain, which no CN may escape",
+        |s| {
+            let permitted = vec![San::dns("example")];
+            s.intermediate().name_constraints = Some(NameConstraints { permitted, ..NameConstraints::default() });
+        },
+    );
     c.reject(&p, NameMismatch, "tolerate-common-name-with-san [D4] the leaf has a SAN with another name", |s| {
         s.sans(&[San::dns("other.test")]);
     });
@@ -188,9 +262,12 @@ fn common_name(c: &mut Cases) {
 
 /// How weakenings are declared.
 fn declared(c: &mut Cases) {
-    let p = c.accept("danger-declared [D1] the reason is given", Scene::new().with(|s| {
-        s.danger("{acceptAnyName: {reason: the certificates have no names}}");
-    }));
+    let p = c.accept(
+        "danger-declared [D1] the reason is given",
+        Scene::new().with(|s| {
+            s.danger("{acceptAnyName: {reason: the certificates have no names}}");
+        }),
+    );
     c.unusable(&p, PolicyInvalid, "danger-without-reason [D1] the reason is blank", |s| {
         s.set("danger", "{acceptAnyName: {reason: '  '}}");
     });
@@ -202,7 +279,8 @@ fn declared(c: &mut Cases) {
     });
     c.unusable(&p, UnsupportedOption, "danger-unknown-rule [D4 D5] the tolerated rule is none", |s| {
         s.set("danger", "{tolerate: [{rule: sha1, reason: x}]}");
-    }).says("key_usage");
+    })
+    .says("key_usage");
     c.also(&p, "danger-empty [D5] nothing is weakened, and nothing need be permitted", |s| {
         s.permission = Permission::Forbid;
         s.set("danger", "{}");

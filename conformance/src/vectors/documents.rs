@@ -3,7 +3,6 @@
 use uptls::Code::{DocumentParse, DocumentTooLarge, PolicyInvalid};
 
 use super::cases::Cases;
-use super::scene::Scene;
 
 pub(super) fn cases(c: &mut Cases) {
     known(c);
@@ -13,24 +12,31 @@ pub(super) fn cases(c: &mut Cases) {
 
 /// Only what is known is read.
 fn known(c: &mut Cases) {
-    let p = c.accept("document [M10] every field is known", Scene::new());
-    c.unusable(&p, DocumentParse, "document-unknown-field [M10] a field of spec is unknown", |s| s.set("servername", "backend.test"))
-        .says("servername");
+    let p = c.usual.clone();
+    c.unusable(&p, DocumentParse, "document-unknown-field [M10] a field of spec is unknown", |s| {
+        s.set("servername", "backend.test")
+    })
+    .says("servername");
     c.unusable(&p, DocumentParse, "document-unknown-nested-field [M10] a field of trust is unknown", |s| {
         s.set("trust", "{bundle: [{file: ca.pem}]}");
-    }).says("bundle");
+    })
+    .says("bundle");
     c.unusable(&p, DocumentParse, "document-unknown-top-field [M10] a field beside spec is unknown", |s| {
         s.rewrite = Some(|text| format!("{text}status: {{}}\n"));
-    }).says("status");
+    })
+    .says("status");
     c.unusable(&p, DocumentParse, "document-duplicate-field [M10] a field stands there twice", |s| {
         s.rewrite = Some(|text| format!("{text}  serverName: other.test\n"));
-    }).says("serverName");
+    })
+    .says("serverName");
     c.unusable(&p, PolicyInvalid, "document-other-kind [M10] the kind is another one", |s| {
         s.rewrite = Some(|text| text.replace("UpstreamTlsPolicy", "BackendTLSPolicy"));
-    }).says("UpstreamTlsPolicy");
+    })
+    .says("UpstreamTlsPolicy");
     c.unusable(&p, PolicyInvalid, "document-other-version [M10] the version is another one", |s| {
         s.rewrite = Some(|text| text.replace("uptls/v1", "uptls/v2"));
-    }).says("uptls/v1");
+    })
+    .says("uptls/v1");
     c.unusable(&p, DocumentParse, "document-without-kind [M10] there is no kind", |s| {
         s.rewrite = Some(|text| text.replace("kind: UpstreamTlsPolicy\n", ""));
     });
@@ -41,7 +47,11 @@ fn known(c: &mut Cases) {
         ("document-list-for-text [M10] a text is given as a list", "serverName", "[backend.test]"),
         ("document-text-for-list [M10] a list is given as a text", "groups", "X25519"),
         ("document-text-for-flag [M10] a flag is given as a text", "resumption", "'no'"),
-        ("document-system-true [T6] the system's roots are given as true, which does not say which", "trust", "{system: true}"),
+        (
+            "document-system-true [T6] the system's roots are given as true, which does not say which",
+            "trust",
+            "{system: true}",
+        ),
         ("document-system-unknown [T6] the system's roots are unknown", "trust", "{system: windows}"),
     ] {
         c.unusable(&p, DocumentParse, title, |s| s.set(field, value));
@@ -50,7 +60,7 @@ fn known(c: &mut Cases) {
 
 /// Only what is well-formed is read.
 fn well_formed(c: &mut Cases) {
-    let p = c.accept("document-yaml [M10] the document is YAML", Scene::new());
+    let p = c.usual.clone();
     c.also(&p, "document-json [M10] the document is JSON", |s| {
         s.rewrite = Some(|_| {
             let spec = r#"{"trust": {"bundles": [{"file": "ca.pem"}]}, "serverName": "backend.test"}"#;
@@ -60,8 +70,12 @@ fn well_formed(c: &mut Cases) {
     c.also(&p, "document-without-name [M10] the document has no name", |s| {
         s.rewrite = Some(|text| text.replace("metadata: {name: document-without-name}\n", ""));
     });
-    c.unusable(&p, DocumentParse, "document-empty [M10] the document is empty", |s| s.rewrite = Some(|_| String::new()));
-    c.unusable(&p, DocumentParse, "document-text [M10] the document is a text", |s| s.rewrite = Some(|_| "see the wiki\n".to_owned()));
+    c.unusable(&p, DocumentParse, "document-empty [M10] the document is empty", |s| {
+        s.rewrite = Some(|_| String::new())
+    });
+    c.unusable(&p, DocumentParse, "document-text [M10] the document is a text", |s| {
+        s.rewrite = Some(|_| "see the wiki\n".to_owned())
+    });
     c.unusable(&p, DocumentParse, "document-unclosed [M10] a bracket is not closed", |s| s.set("groups", "[X25519"));
     c.unusable(&p, DocumentParse, "document-tab [M10] a line is indented by a tab", |s| {
         s.rewrite = Some(|text| text.replace("  serverName", "\tserverName"));
@@ -73,7 +87,7 @@ fn well_formed(c: &mut Cases) {
 
 /// M10: budgets.
 fn limits(c: &mut Cases) {
-    let p = c.accept("document-small [M10] the document is small", Scene::new());
+    let p = c.usual.clone();
     c.unusable(&p, DocumentTooLarge, "document-deep [M10] the document is nested a thousand times", |s| {
         s.set("groups", format!("{}{}", "[".repeat(1000), "]".repeat(1000)));
     });

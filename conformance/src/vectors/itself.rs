@@ -1,8 +1,9 @@
 //! Trusted as itself, by a bundle entry or a pin; intermediates as anchors; pins of the leaf's key (T5, V6).
 
 use uptls::Code::{
-    CertCriticalExtension, CertExpired, CertIssuerKeyChanged, CertKeyTooWeak, CertKeyUsage, CertMalformed, CertNotYetValid,
-    CertPinMismatch, CertPurpose, CertRevoked, CertUnknownIssuer, NameMismatch, PolicyInvalid, RevocationUnknown,
+    CertCriticalExtension, CertExpired, CertIssuerKeyChanged, CertKeyTooWeak, CertKeyUsage, CertMalformed,
+    CertNotYetValid, CertPinMismatch, CertPurpose, CertRevoked, CertUnknownIssuer, NameMismatch, PolicyInvalid,
+    RevocationUnknown,
 };
 use uptls_testkit::{CLIENT_AUTH, CrlTemplate, Key, KeyUsage, NOW, San, Template, Version, chain_pem, crl_pem};
 
@@ -21,31 +22,48 @@ pub(super) fn cases(c: &mut Cases) {
 
 /// T5: an intermediate is a valid anchor.
 fn partial_chain(c: &mut Cases) {
-    let p = c.accept("anchor-is-intermediate [T5] the bundle holds the intermediate alone", Scene::new().with(|s| {
-        s.file("ca.pem", |m| m.issuer().pem());
-    }));
+    let p = c.accept(
+        "anchor-is-intermediate [T5] the bundle holds the intermediate alone",
+        Scene::new().with(|s| {
+            s.file("ca.pem", |m| m.issuer().pem());
+        }),
+    );
     c.also(&p, "anchor-is-intermediate-not-sent [T5] it is not sent", |s| s.sends(|m| m.leaf.pem()));
     c.reject(&p, CertUnknownIssuer, "anchor-is-sibling [T5] the bundle holds a sibling of the intermediate", |s| {
         s.file("ca.pem", |m| Template::ca("sibling").issued_by(m.root(), &Key::p256("sibling")).pem());
     });
-    c.reject(&p, CertIssuerKeyChanged, "anchor-is-namesake [T5 V9] the bundle holds an intermediate of the same name and another key", |s| {
-        s.file("ca.pem", |m| Template::ca("intermediate").issued_by(m.root(), &Key::p256("other")).pem());
-    });
+    c.reject(
+        &p,
+        CertIssuerKeyChanged,
+        "anchor-is-namesake [T5 V9] the bundle holds an intermediate of the same name and another key",
+        |s| {
+            s.file("ca.pem", |m| Template::ca("intermediate").issued_by(m.root(), &Key::p256("other")).pem());
+        },
+    );
 }
 
 /// T5: the leaf is byte-equal to a bundle entry.
 fn bundle_entry(c: &mut Cases) -> Positive {
-    let p = c.accept("itself-entry [T5] the bundle holds the leaf, whose issuer nobody knows", Scene::new().with(|s| {
-        s.file("ca.pem", |m| m.leaf.pem());
-        s.sends(|m| m.leaf.pem());
-        s.warnings.push("trust_entry_is_leaf");
-    }));
-    c.reject(&p, CertUnknownIssuer, "itself-renewed [T5] the leaf was renewed under the same key: it is not byte-equal", |s| {
-        s.sends(|m| {
-            let renewed = Template::leaf("leaf").with_sans(&[San::dns("backend.test")]).with_validity(NOW - 1, NOW + 1);
-            renewed.issued_by(m.issuer(), m.leaf.key()).pem()
-        });
-    });
+    let p = c.accept(
+        "itself-entry [T5] the bundle holds the leaf, whose issuer nobody knows",
+        Scene::new().with(|s| {
+            s.file("ca.pem", |m| m.leaf.pem());
+            s.sends(|m| m.leaf.pem());
+            s.warnings.push("trust_entry_is_leaf");
+        }),
+    );
+    c.reject(
+        &p,
+        CertUnknownIssuer,
+        "itself-renewed [T5] the leaf was renewed under the same key: it is not byte-equal",
+        |s| {
+            s.sends(|m| {
+                let renewed =
+                    Template::leaf("leaf").with_sans(&[San::dns("backend.test")]).with_validity(NOW - 1, NOW + 1);
+                renewed.issued_by(m.issuer(), m.leaf.key()).pem()
+            });
+        },
+    );
     p
 }
 
@@ -59,19 +77,32 @@ fn everything_else_holds(c: &mut Cases, p: &Positive) {
         s.at = s.leaf.not_after + 1;
         s.warnings.push("trust_entry_expired");
     });
-    c.reject(p, CertNotYetValid, "itself-not-yet-valid [T5] the leaf is not valid yet", |s| s.at = s.leaf.not_before - 1);
-    c.reject(p, CertKeyTooWeak, "itself-rsa-1024 [T5 V2] the leaf has an RSA key of 1024 bits", |s| s.leaf_key = Key::rsa1024());
+    c.reject(p, CertNotYetValid, "itself-not-yet-valid [T5] the leaf is not valid yet", |s| {
+        s.at = s.leaf.not_before - 1
+    });
+    c.reject(p, CertKeyTooWeak, "itself-rsa-1024 [T5 V2] the leaf has an RSA key of 1024 bits", |s| {
+        s.leaf_key = Key::rsa1024()
+    });
     c.reject(p, CertPurpose, "itself-for-clients [T5 V2] the leaf is for clientAuth alone", |s| {
         s.leaf.extended_key_usage = Some(vec![CLIENT_AUTH]);
     });
     c.reject(p, CertKeyUsage, "itself-for-encipherment [T5 V4] the leaf's key usage is keyEncipherment alone", |s| {
         s.leaf.key_usage = Some(vec![KeyUsage::KeyEncipherment]);
     });
-    c.reject(p, NameMismatch, "itself-other-name [T5 V5] the leaf is for another name", |s| s.sans(&[San::dns("other.test")]));
-    c.reject(p, CertCriticalExtension, "itself-critical-extension [T5] the leaf has an unknown critical extension", |s| {
-        s.leaf = s.leaf.clone().with_extension("1.3.6.1.4.1.55555.1", true, b"\x05\x00");
+    c.reject(p, NameMismatch, "itself-other-name [T5 V5] the leaf is for another name", |s| {
+        s.sans(&[San::dns("other.test")])
     });
-    c.reject(p, CertMalformed, "itself-v1 [T5] the leaf is an X.509 version 1 certificate", |s| s.leaf.version = Version::V1);
+    c.reject(
+        p,
+        CertCriticalExtension,
+        "itself-critical-extension [T5] the leaf has an unknown critical extension",
+        |s| {
+            s.leaf = s.leaf.clone().with_extension("1.3.6.1.4.1.55555.1", true, b"\x05\x00");
+        },
+    );
+    c.reject(p, CertMalformed, "itself-v1 [T5] the leaf is an X.509 version 1 certificate", |s| {
+        s.leaf.version = Version::V1
+    });
     c.reject(p, CertPinMismatch, "itself-other-pin [T5 V6] another key is pinned", |s| {
         let other = base64(&Key::p256("other").spki_sha256());
         s.set("spkiPins", format!("['{other}']"));
@@ -90,9 +121,14 @@ fn with_lists(c: &mut Cases, p: &Positive) {
         s.file("ca.crl", list(false));
         s.set("revocation", "{crls: [{file: ca.crl}], unknown: allow}");
     });
-    c.reject(p, RevocationUnknown, "itself-unknown-denied [T5 V3] unknown is denied: nobody vouches for the list", |s| {
-        s.set("revocation", "{crls: [{file: ca.crl}], unknown: deny}");
-    });
+    c.reject(
+        p,
+        RevocationUnknown,
+        "itself-unknown-denied [T5 V3] unknown is denied: nobody vouches for the list",
+        |s| {
+            s.set("revocation", "{crls: [{file: ca.crl}], unknown: deny}");
+        },
+    );
     c.reject(p, CertRevoked, "itself-revoked [T5 V3] the list names it", |s| s.file("ca.crl", list(true)));
 }
 
@@ -123,7 +159,9 @@ fn pinned(c: &mut Cases) {
     c.reject(&key, CertUnknownIssuer, "pinned-key-of-issuer [T5] the digest of the issuer's key is pinned", |s| {
         s.set("trust", pin("pinnedKeys", base64(&s.authorities[1].key.spki_sha256())));
     });
-    c.reject(&key, NameMismatch, "pinned-key-other-name [T5 V5] the leaf is for another name", |s| s.sans(&[San::dns("other.test")]));
+    c.reject(&key, NameMismatch, "pinned-key-other-name [T5 V5] the leaf is for another name", |s| {
+        s.sans(&[San::dns("other.test")])
+    });
     c.also(&key, "pinned-key-and-bundle [T1] a bundle is trusted as well, and the leaf has another key", |s| {
         s.leaf_key = Key::p256("other");
         s.file("ca.pem", |m| m.issuer().pem());
@@ -134,16 +172,26 @@ fn pinned(c: &mut Cases) {
 
 /// Pins that are none.
 fn malformed_pins(c: &mut Cases) {
-    let p = c.accept("pin-well-formed [T5 V6] pins of each kind are well-formed", Scene::new().with(|s| {
-        let (certificate, key) = ("00".repeat(32), base64(&[0; 32]));
-        s.set("trust", format!("{{bundles: [{{file: ca.pem}}], pinnedCertificates: ['{certificate}'], pinnedKeys: ['{key}']}}"));
-    }));
+    let p = c.accept(
+        "pin-well-formed [T5 V6] pins of each kind are well-formed",
+        Scene::new().with(|s| {
+            let (certificate, key) = ("00".repeat(32), base64(&[0; 32]));
+            s.set(
+                "trust",
+                format!(
+                    "{{bundles: [{{file: ca.pem}}], pinnedCertificates: ['{certificate}'], pinnedKeys: ['{key}']}}"
+                ),
+            );
+        }),
+    );
     c.unusable(&p, PolicyInvalid, "pin-certificate-short [T5] the digest of a certificate has 62 digits", |s| {
         s.set("trust", format!("{{bundles: [{{file: ca.pem}}], pinnedCertificates: ['{}']}}", "00".repeat(31)));
-    }).says("64 hexadecimal digits");
+    })
+    .says("64 hexadecimal digits");
     c.unusable(&p, PolicyInvalid, "pin-key-hexadecimal [T5] the digest of a key is written in hexadecimal", |s| {
         s.set("trust", format!("{{bundles: [{{file: ca.pem}}], pinnedKeys: ['{}']}}", "00".repeat(32)));
-    }).says("base64");
+    })
+    .says("base64");
     c.unusable(&p, PolicyInvalid, "pin-spki-short [V6] the digest of a key has 31 octets", |s| {
         s.set("spkiPins", format!("['{}']", base64(&[0; 31])));
     });
@@ -152,9 +200,12 @@ fn malformed_pins(c: &mut Cases) {
 /// V6: pins in addition to all the rest.
 fn key_pins(c: &mut Cases) {
     let pin = |key: &Key| base64(&key.spki_sha256());
-    let p = c.accept("spki-pin [V6] the leaf's key is pinned", Scene::new().with(|s| {
-        s.set("spkiPins", format!("['{}']", pin(&s.leaf_key)));
-    }));
+    let p = c.accept(
+        "spki-pin [V6] the leaf's key is pinned",
+        Scene::new().with(|s| {
+            s.set("spkiPins", format!("['{}']", pin(&s.leaf_key)));
+        }),
+    );
     c.also(&p, "spki-pin-of-two [V6] the leaf's key is one of two pinned ones", |s| {
         s.set("spkiPins", format!("['{}', '{}']", pin(&Key::p256("next")), pin(&s.leaf_key)));
     });
@@ -167,9 +218,14 @@ fn key_pins(c: &mut Cases) {
     c.reject(&p, NameMismatch, "spki-pin-and-name [V5 V6] the pin matches, the name does not: both must", |s| {
         s.sans(&[San::dns("other.test")]);
     });
-    c.reject(&p, CertUnknownIssuer, "spki-pin-is-no-trust [V6 T5] the pin matches, and nobody trusted issued the leaf", |s| {
-        s.file("ca.pem", |_| uptls_testkit::Pki::new("stranger").root.pem());
-    });
+    c.reject(
+        &p,
+        CertUnknownIssuer,
+        "spki-pin-is-no-trust [V6 T5] the pin matches, and nobody trusted issued the leaf",
+        |s| {
+            s.file("ca.pem", |_| uptls_testkit::Pki::new("stranger").root.pem());
+        },
+    );
 }
 
 fn hex(octets: &[u8]) -> String {

@@ -21,14 +21,15 @@ pub(super) fn cases(c: &mut Cases) {
 
 /// Extended key usage (V2) and key usage (V4).
 fn purpose(c: &mut Cases) {
-    let p = c.accept("purpose-server [V2 V4] the leaf is for serverAuth and digitalSignature", Scene::new());
+    let p = c.usual.clone();
     c.also(&p, "purpose-absent [V2] the leaf has no extended key usage", |s| s.leaf.extended_key_usage = None);
     c.also(&p, "purpose-server-and-client [V2] the leaf is for serverAuth and clientAuth", |s| {
         s.leaf.extended_key_usage = Some(vec![CLIENT_AUTH, SERVER_AUTH]);
     });
     c.reject(&p, CertPurpose, "purpose-client [V2] the leaf is for clientAuth alone", |s| {
         s.leaf.extended_key_usage = Some(vec![CLIENT_AUTH]);
-    }).says("clientAuth");
+    })
+    .says("clientAuth");
     c.reject(&p, CertPurpose, "purpose-email [V2] the leaf is for emailProtection alone", |s| {
         s.leaf.extended_key_usage = Some(vec![EMAIL]);
     });
@@ -40,7 +41,8 @@ fn purpose(c: &mut Cases) {
     });
     c.reject(&p, CertPurpose, "purpose-of-intermediate [V2] the intermediate is for emailProtection alone", |s| {
         s.intermediate().extended_key_usage = Some(vec![EMAIL]);
-    }).says("CN=intermediate");
+    })
+    .says("CN=intermediate");
     c.also(&p, "purpose-of-intermediate-server [V2] the intermediate is for serverAuth", |s| {
         s.intermediate().extended_key_usage = Some(vec![SERVER_AUTH]);
     });
@@ -48,9 +50,14 @@ fn purpose(c: &mut Cases) {
     c.reject(&p, CertKeyUsage, "key-usage-encipherment [V4] the leaf's key usage is keyEncipherment alone", |s| {
         s.leaf.key_usage = Some(vec![KeyUsage::KeyEncipherment]);
     });
-    c.reject(&p, CertKeyUsage, "key-usage-agreement [V4] the leaf's key usage is keyAgreement and nonRepudiation", |s| {
-        s.leaf.key_usage = Some(vec![KeyUsage::KeyAgreement, KeyUsage::NonRepudiation]);
-    });
+    c.reject(
+        &p,
+        CertKeyUsage,
+        "key-usage-agreement [V4] the leaf's key usage is keyAgreement and nonRepudiation",
+        |s| {
+            s.leaf.key_usage = Some(vec![KeyUsage::KeyAgreement, KeyUsage::NonRepudiation]);
+        },
+    );
     c.reject(&p, CertPurpose, "purpose-before-key-usage [V2 V4] the leaf fails in both: the path comes first", |s| {
         s.leaf.extended_key_usage = Some(vec![CLIENT_AUTH]);
         s.leaf.key_usage = Some(vec![KeyUsage::KeyEncipherment]);
@@ -59,7 +66,8 @@ fn purpose(c: &mut Cases) {
 
 /// Critical extensions that are not understood.
 fn extensions(c: &mut Cases) {
-    let unknown = |t: &mut Template, critical| *t = t.clone().with_extension("1.3.6.1.4.1.55555.1", critical, b"\x05\x00");
+    let unknown =
+        |t: &mut Template, critical| *t = t.clone().with_extension("1.3.6.1.4.1.55555.1", critical, b"\x05\x00");
     let p = c.accept(
         "extension-not-critical [V2] the leaf has an unknown extension that is not critical",
         Scene::new().with(|s| unknown(&mut s.leaf, false)),
@@ -67,58 +75,107 @@ fn extensions(c: &mut Cases) {
     c.reject(&p, CertCriticalExtension, "extension-critical [V2] that extension is critical", |s| {
         s.leaf.extra_extensions.clear();
         unknown(&mut s.leaf, true);
-    }).says("1.3.6.1.4.1.55555.1");
-    c.reject(&p, CertCriticalExtension, "extension-critical-in-intermediate [V2] the intermediate has a critical one", |s| {
-        unknown(s.intermediate(), true);
-    }).says("1.3.6.1.4.1.55555.1");
-    c.reject(&p, CertCriticalExtension, "extension-policy-constraints [V2] the intermediate has critical policy constraints", |s| {
-        *s.intermediate() = s.intermediate().clone().with_extension("2.5.29.36", true, b"\x30\x03\x80\x01\x00");
-    }).says("2.5.29.36");
+    })
+    .says("1.3.6.1.4.1.55555.1");
+    c.reject(
+        &p,
+        CertCriticalExtension,
+        "extension-critical-in-intermediate [V2] the intermediate has a critical one",
+        |s| {
+            unknown(s.intermediate(), true);
+        },
+    )
+    .says("1.3.6.1.4.1.55555.1");
+    c.reject(
+        &p,
+        CertCriticalExtension,
+        "extension-policy-constraints [V2] the intermediate has critical policy constraints",
+        |s| {
+            *s.intermediate() = s.intermediate().clone().with_extension("2.5.29.36", true, b"\x30\x03\x80\x01\x00");
+        },
+    )
+    .says("2.5.29.36");
 }
 
 /// Name constraints on DNS names.
 fn dns_constraints(c: &mut Cases) {
-    let permitted = |name: &str| Some(NameConstraints { permitted: vec![San::dns(name)], ..NameConstraints::default() });
+    let permitted =
+        |name: &str| Some(NameConstraints { permitted: vec![San::dns(name)], ..NameConstraints::default() });
     let excluded = |name: &str| Some(NameConstraints { excluded: vec![San::dns(name)], ..NameConstraints::default() });
     let p = c.accept(
         "constraint-dns-permitted [V2] the intermediate permits the leaf's domain",
         Scene::new().with(|s| s.intermediate().name_constraints = permitted("test")),
     );
-    c.reject(&p, CertNameConstraint, "constraint-dns-not-permitted [V2] the intermediate permits another domain", |s| {
-        s.intermediate().name_constraints = permitted("example");
-    });
+    c.reject(
+        &p,
+        CertNameConstraint,
+        "constraint-dns-not-permitted [V2] the intermediate permits another domain",
+        |s| {
+            s.intermediate().name_constraints = permitted("example");
+        },
+    );
     c.reject(&p, CertNameConstraint, "constraint-dns-excluded [V2] the intermediate excludes the leaf's domain", |s| {
         s.intermediate().name_constraints = excluded("test");
     });
     c.reject(&p, CertNameConstraint, "constraint-of-anchor [V2] the anchor permits another domain", |s| {
         s.root().name_constraints = permitted("example");
     });
-    c.reject(&p, CertNameConstraint, "constraint-second-name [V2] the leaf has a second name that is not permitted", |s| {
-        s.sans(&[San::dns("backend.test"), San::dns("other.example")]);
-    });
-    let wildcard = c.also(&p, "constraint-wildcard-permitted [V2] the leaf holds a wildcard of the permitted domain", |s| {
-        s.set("serverName", "accept.svc.test");
-        s.intermediate().name_constraints = permitted("svc.test");
-        s.sans(&[San::dns("*.svc.test")]);
-    });
-    c.reject(&wildcard, CertNameConstraint, "constraint-wildcard-not-permitted [V2] the permitted name is one of those that the wildcard covers", |s| {
-        s.intermediate().name_constraints = permitted("accept.svc.test");
-    });
-    c.reject(&p, CertNameConstraint, "constraint-wildcard-excluded [V2] the leaf holds a wildcard that covers an excluded name", |s| {
-        s.intermediate().name_constraints = excluded("a.svc.test");
-        s.sans(&[San::dns("backend.test"), San::dns("*.svc.test")]);
-    });
-    c.reject(&p, CertNameConstraint, "constraint-case-insensitive [V2] the excluded name is written in another case", |s| {
-        s.intermediate().name_constraints = excluded("SVC.test");
-        s.sans(&[San::dns("backend.test"), San::dns("*.svc.TEST")]);
-    });
-    c.reject(&p, CertMalformed, "constraint-empty-name [V2] the leaf has an empty dNSName, which no constraint can judge", |s| {
-        s.sans(&[San::dns("backend.test"), San::dns("")]);
-    });
-    c.also(&p, "name-empty-unconstrained [V5] without constraints an empty dNSName beside the right one is passed over", |s| {
-        s.intermediate().name_constraints = None;
-        s.sans(&[San::dns(""), San::dns("backend.test")]);
-    });
+    c.reject(
+        &p,
+        CertNameConstraint,
+        "constraint-second-name [V2] the leaf has a second name that is not permitted",
+        |s| {
+            s.sans(&[San::dns("backend.test"), San::dns("other.example")]);
+        },
+    );
+    let wildcard =
+        c.also(&p, "constraint-wildcard-permitted [V2] the leaf holds a wildcard of the permitted domain", |s| {
+            s.set("serverName", "accept.svc.test");
+            s.intermediate().name_constraints = permitted("svc.test");
+            s.sans(&[San::dns("*.svc.test")]);
+        });
+    c.reject(
+        &wildcard,
+        CertNameConstraint,
+        "constraint-wildcard-not-permitted [V2] the permitted name is one of those that the wildcard covers",
+        |s| {
+            s.intermediate().name_constraints = permitted("accept.svc.test");
+        },
+    );
+    c.reject(
+        &p,
+        CertNameConstraint,
+        "constraint-wildcard-excluded [V2] the leaf holds a wildcard that covers an excluded name",
+        |s| {
+            s.intermediate().name_constraints = excluded("a.svc.test");
+            s.sans(&[San::dns("backend.test"), San::dns("*.svc.test")]);
+        },
+    );
+    c.reject(
+        &p,
+        CertNameConstraint,
+        "constraint-case-insensitive [V2] the excluded name is written in another case",
+        |s| {
+            s.intermediate().name_constraints = excluded("SVC.test");
+            s.sans(&[San::dns("backend.test"), San::dns("*.svc.TEST")]);
+        },
+    );
+    c.reject(
+        &p,
+        CertMalformed,
+        "constraint-empty-name [V2] the leaf has an empty dNSName, which no constraint can judge",
+        |s| {
+            s.sans(&[San::dns("backend.test"), San::dns("")]);
+        },
+    );
+    c.also(
+        &p,
+        "name-empty-unconstrained [V5] without constraints an empty dNSName beside the right one is passed over",
+        |s| {
+            s.intermediate().name_constraints = None;
+            s.sans(&[San::dns(""), San::dns("backend.test")]);
+        },
+    );
 }
 
 /// Name constraints on other names.
@@ -132,9 +189,14 @@ fn other_constraints(c: &mut Cases) {
             s.wants("[{ip: 10.0.0.7}]");
         }),
     );
-    c.reject(&ip, CertNameConstraint, "constraint-ip-not-permitted [V2] the intermediate permits another subnet", |s| {
-        s.intermediate().name_constraints = permitted(San::subnet("192.0.2.0/24"));
-    });
+    c.reject(
+        &ip,
+        CertNameConstraint,
+        "constraint-ip-not-permitted [V2] the intermediate permits another subnet",
+        |s| {
+            s.intermediate().name_constraints = permitted(San::subnet("192.0.2.0/24"));
+        },
+    );
     c.reject(&ip, CertNameConstraint, "constraint-ip-mask-broken [V2] the subnet's mask has holes", |s| {
         let mask = San::RawTag { tag: 0x87, bytes: vec![10, 0, 0, 0, 255, 0, 255, 0] };
         s.intermediate().name_constraints = permitted(mask);
@@ -143,21 +205,38 @@ fn other_constraints(c: &mut Cases) {
         "constraint-uri-and-dns-leaf [V2] the intermediate has a URI constraint and the leaf no URI",
         Scene::new().with(|s| s.intermediate().name_constraints = permitted(San::uri("prod"))),
     );
-    c.reject(&uri, CertNameConstraint, "constraint-uri-and-uri-leaf [V2] the leaf has a URI: such a constraint is never ignored", |s| {
-        s.sans(&[San::dns("backend.test"), San::uri("spiffe://prod/api")]);
-    }).says("URI name constraint");
-    c.reject(&uri, CertNameConstraint, "constraint-directory [V2] the intermediate has a directory name constraint, which is not evaluated", |s| {
-        s.intermediate().name_constraints = permitted(San::DirectoryName("Example".to_owned()));
-    }).says("directory name constraint");
-    c.reject(&uri, CertNameConstraint, "constraint-email [V2] the intermediate has an email constraint and the leaf an email name", |s| {
-        s.intermediate().name_constraints = permitted(San::Email("test".to_owned()));
-        s.sans(&[San::dns("backend.test"), San::Email("a@other.test".to_owned())]);
-    });
+    c.reject(
+        &uri,
+        CertNameConstraint,
+        "constraint-uri-and-uri-leaf [V2] the leaf has a URI: such a constraint is never ignored",
+        |s| {
+            s.sans(&[San::dns("backend.test"), San::uri("spiffe://prod/api")]);
+        },
+    )
+    .says("URI name constraint");
+    c.reject(
+        &uri,
+        CertNameConstraint,
+        "constraint-directory [V2] the intermediate has a directory name constraint, which is not evaluated",
+        |s| {
+            s.intermediate().name_constraints = permitted(San::DirectoryName("Example".to_owned()));
+        },
+    )
+    .says("directory name constraint");
+    c.reject(
+        &uri,
+        CertNameConstraint,
+        "constraint-email [V2] the intermediate has an email constraint and the leaf an email name",
+        |s| {
+            s.intermediate().name_constraints = permitted(San::Email("test".to_owned()));
+            s.sans(&[San::dns("backend.test"), San::Email("a@other.test".to_owned())]);
+        },
+    );
 }
 
 /// Keys that are distrusted by name.
 fn distrust(c: &mut Cases) {
-    let p = c.accept("distrust-none [V2] no key is distrusted", Scene::new());
+    let p = c.usual.clone();
     c.reject(&p, CertDistrusted, "distrust-leaf [V2] the leaf has a key that is distrusted by name", |s| {
         s.leaf.spki_override = Some(odd_keys::distrusted());
     });
@@ -197,7 +276,8 @@ fn budget(c: &mut Cases) {
     c.reject(&octets, CertBudgetExceeded, "budget-66-kib [V1] leaf and intermediate have some 66 KiB", |s| {
         s.leaf.extra_extensions.clear();
         large(&mut s.leaf, 35 << 10);
-    }).says("octets");
+    })
+    .says("octets");
     let issuers = |count: usize| {
         move |m: &super::scene::Minted| {
             let mut text = m.leaf.pem();
@@ -211,7 +291,13 @@ fn budget(c: &mut Cases) {
     let work = c.also(&p, "budget-ten-issuers-of-one-name [V2] ten strangers have the intermediate's name", |s| {
         s.sends(issuers(10));
     });
-    c.reject(&work, CertBudgetExceeded, "budget-sixty-issuers-of-one-name [V2] sixty strangers have the intermediate's name", |s| {
-        s.sends(issuers(60));
-    }).says("work");
+    c.reject(
+        &work,
+        CertBudgetExceeded,
+        "budget-sixty-issuers-of-one-name [V2] sixty strangers have the intermediate's name",
+        |s| {
+            s.sends(issuers(60));
+        },
+    )
+    .says("work");
 }

@@ -25,7 +25,7 @@ pub use folder::{CaseFile, index, mint};
 
 /// Every case, in the order of the declarations.
 pub fn all() -> Vec<Case> {
-    let mut cases = cases::Cases::default();
+    let mut cases = cases::Cases::new();
     for theme in [
         chain::cases,
         limits::cases,
@@ -42,5 +42,5 @@ pub fn all() -> Vec<Case> {
     ] {
         theme(&mut cases);
     }
-    cases.0
+    cases.into_list()
 }

@@ -21,23 +21,37 @@ pub(super) fn cases(c: &mut Cases) {
 
 /// N2 and N3: the server name is the identity, unless names are listed.
 fn server_name(c: &mut Cases) {
-    let p = c.accept("server-name [N3] the leaf holds the server name", Scene::new());
-    c.reject(&p, NameMismatch, "server-name-other [N3] the leaf holds another name", |s| s.sans(&[San::dns("other.test")]))
-        .says("dns:backend.test").says("dns:other.test");
+    let p = c.usual.clone();
+    c.reject(&p, NameMismatch, "server-name-other [N3] the leaf holds another name", |s| {
+        s.sans(&[San::dns("other.test")])
+    })
+    .says("dns:backend.test")
+    .says("dns:other.test");
     c.reject(&p, NameMismatch, "server-name-subdomain [N3] the leaf holds a name below it", |s| {
         s.sans(&[San::dns("a.backend.test")]);
     });
     c.also(&p, "server-name-canonical [N2] the policy writes it in capitals and with a trailing dot", |s| {
         s.set("serverName", "Backend.TEST.");
     });
-    c.also(&p, "server-name-certificate-case [N5] the leaf writes it in capitals", |s| s.sans(&[San::dns("BACKEND.Test")]));
-    let listed = c.also(&p, "server-name-and-sans [N4] the server name is another one, and the leaf holds the listed name", |s| {
-        s.set("serverName", "sni.test");
-        s.wants("[{dns: backend.test}]");
+    c.also(&p, "server-name-certificate-case [N5] the leaf writes it in capitals", |s| {
+        s.sans(&[San::dns("BACKEND.Test")])
     });
-    c.reject(&listed, NameMismatch, "server-name-authenticates-nothing [N4] the leaf holds the server name alone", |s| {
-        s.sans(&[San::dns("sni.test")]);
-    });
+    let listed = c.also(
+        &p,
+        "server-name-and-sans [N4] the server name is another one, and the leaf holds the listed name",
+        |s| {
+            s.set("serverName", "sni.test");
+            s.wants("[{dns: backend.test}]");
+        },
+    );
+    c.reject(
+        &listed,
+        NameMismatch,
+        "server-name-authenticates-nothing [N4] the leaf holds the server name alone",
+        |s| {
+            s.sans(&[San::dns("sni.test")]);
+        },
+    );
     let none = c.also(&p, "server-name-none [N3] none is sent, and the leaf holds the listed name", |s| {
         s.set("serverName", "none");
         s.wants("[{dns: backend.test}]");
@@ -64,18 +78,23 @@ fn server_name(c: &mut Cases) {
     }
     c.unusable(&p, NameInvalid, "server-name-long [N2] the server name has 300 octets", |s| {
         s.set("serverName", format!("{}test", "abcd.".repeat(59)));
-    }).says("253");
+    })
+    .says("253");
     c.unusable(&p, NameInvalid, "server-name-long-label [N2] a label of the server name has 64 octets", |s| {
         s.set("serverName", format!("{}.test", "a".repeat(64)));
-    }).says("63");
+    })
+    .says("63");
 }
 
 /// N1 and N2: `auto` is the backend host, and nothing else is.
 fn backend_host(c: &mut Cases) {
-    let p = c.accept("host [N1 N2] the server name is auto, and the leaf holds the backend host", Scene::new().with(|s| {
-        s.set("serverName", "auto");
-        s.host = Some("backend.test");
-    }));
+    let p = c.accept(
+        "host [N1 N2] the server name is auto, and the leaf holds the backend host",
+        Scene::new().with(|s| {
+            s.set("serverName", "auto");
+            s.host = Some("backend.test");
+        }),
+    );
     c.also(&p, "host-by-default [N2] the server name is not written", |s| s.unset("serverName"));
     c.also(&p, "host-canonical [N1] the backend host is given in capitals and with a trailing dot", |s| {
         s.host = Some("Backend.Test.");
@@ -95,10 +114,13 @@ fn backend_host(c: &mut Cases) {
         s.host = Some("10.0.0.7");
         s.sans(&[San::ip("10.0.0.7")]);
     });
-    c.reject(&ip, NameMismatch, "host-ip-other [N5] the leaf holds another address", |s| s.sans(&[San::ip("10.0.0.8")]));
+    c.reject(&ip, NameMismatch, "host-ip-other [N5] the leaf holds another address", |s| {
+        s.sans(&[San::ip("10.0.0.8")])
+    });
     c.reject(&ip, SanTypeMismatch, "host-ip-as-dns [N5] the leaf holds the address as a dNSName", |s| {
         s.sans(&[San::dns("10.0.0.7")]);
-    }).says("ip:10.0.0.7");
+    })
+    .says("ip:10.0.0.7");
     c.also(&ip, "host-ipv6-brackets [N2] the backend host is an IPv6 address in brackets", |s| {
         s.host = Some("[2001:db8::7]");
         s.sans(&[San::ip("2001:db8::7")]);
@@ -107,9 +129,12 @@ fn backend_host(c: &mut Cases) {
 
 /// N4 and N5: any of the list.
 fn alternatives(c: &mut Cases) {
-    let p = c.accept("sans-first [N4] the leaf holds the first of two listed names", Scene::new().with(|s| {
-        s.wants("[{dns: backend.test}, {dns: other.test}]");
-    }));
+    let p = c.accept(
+        "sans-first [N4] the leaf holds the first of two listed names",
+        Scene::new().with(|s| {
+            s.wants("[{dns: backend.test}, {dns: other.test}]");
+        }),
+    );
     c.also(&p, "sans-last [N4] the leaf holds the second one", |s| s.sans(&[San::dns("other.test")]));
     c.reject(&p, NameMismatch, "sans-none [N4] the leaf holds neither", |s| s.sans(&[San::dns("third.test")]));
     c.also(&p, "sans-of-two-types [N4 N5] the leaf holds the listed address, and not the listed name", |s| {
@@ -119,7 +144,9 @@ fn alternatives(c: &mut Cases) {
     c.unusable(&p, PolicyInvalid, "sans-two-in-one-entry [N5] one entry holds a name and an address", |s| {
         s.wants("[{dns: backend.test, ip: 10.0.0.7}]");
     });
-    c.unusable(&p, PolicyInvalid, "sans-empty-entry [N5] one entry holds nothing", |s| s.wants("[{dns: backend.test}, {}]"));
+    c.unusable(&p, PolicyInvalid, "sans-empty-entry [N5] one entry holds nothing", |s| {
+        s.wants("[{dns: backend.test}, {}]")
+    });
     for (title, entry) in [
         ("sans-u-label [N5] a listed name has a letter outside ASCII", "[{dns: bücher.test}]"),
         ("sans-ip-as-dns [N5] a listed dNSName is an address", "[{dns: 10.0.0.7}]"),
@@ -134,15 +161,20 @@ fn alternatives(c: &mut Cases) {
         c.unusable(&p, NameInvalid, title, |s| s.wants(entry));
     }
     c.unusable(&p, PolicyInvalid, "sans-ip-malformed [N5] a listed address is none", |s| s.wants("[{ip: 10.0.0}]"));
-    c.unusable(&p, PolicyInvalid, "sans-ip-zone [N5] a listed address has a zone", |s| s.wants("[{ip: 'fe80::1%eth0'}]"));
+    c.unusable(&p, PolicyInvalid, "sans-ip-zone [N5] a listed address has a zone", |s| {
+        s.wants("[{ip: 'fe80::1%eth0'}]")
+    });
 }
 
 /// N6: the certificate's wildcard.
 fn wildcards(c: &mut Cases) {
-    let p = c.accept("wildcard-one-label [N6] the leaf's wildcard stands for one label", Scene::new().with(|s| {
-        s.set("serverName", "backend.svc.test");
-        s.sans(&[San::dns("*.svc.test")]);
-    }));
+    let p = c.accept(
+        "wildcard-one-label [N6] the leaf's wildcard stands for one label",
+        Scene::new().with(|s| {
+            s.set("serverName", "backend.svc.test");
+            s.sans(&[San::dns("*.svc.test")]);
+        }),
+    );
     for (title, wanted, presented) in [
         ("wildcard-two-labels [N6] it would have to stand for two labels", "a.backend.svc.test", "*.svc.test"),
         ("wildcard-no-label [N6] it would have to stand for no label", "svc.test", "*.svc.test"),
@@ -163,12 +195,17 @@ fn wildcards(c: &mut Cases) {
 
 /// N6: the policy's `*.x`.
 fn literal_wildcards(c: &mut Cases) {
-    let p = c.accept("wildcard-literal [N6] the policy lists a wildcard, and the leaf holds it literally", Scene::new().with(|s| {
-        s.wants("[{dns: '*.svc.test'}]");
-        s.sans(&[San::dns("*.svc.test")]);
-        s.warnings.push("name_wildcard_literal");
-    }));
-    c.also(&p, "wildcard-literal-case [N6] in the leaf it is written in capitals", |s| s.sans(&[San::dns("*.SVC.test")]));
+    let p = c.accept(
+        "wildcard-literal [N6] the policy lists a wildcard, and the leaf holds it literally",
+        Scene::new().with(|s| {
+            s.wants("[{dns: '*.svc.test'}]");
+            s.sans(&[San::dns("*.svc.test")]);
+            s.warnings.push("name_wildcard_literal");
+        }),
+    );
+    c.also(&p, "wildcard-literal-case [N6] in the leaf it is written in capitals", |s| {
+        s.sans(&[San::dns("*.SVC.test")])
+    });
     c.reject(&p, NameMismatch, "wildcard-literal-covers-nothing [N6] the leaf holds a name that it would cover", |s| {
         s.sans(&[San::dns("backend.svc.test")]);
     });
@@ -179,10 +216,13 @@ fn literal_wildcards(c: &mut Cases) {
 
 /// N5: addresses, by their octets.
 fn addresses(c: &mut Cases) {
-    let p = c.accept("ip-v4 [N5] the leaf holds the listed IPv4 address", Scene::new().with(|s| {
-        s.wants("[{ip: 10.0.0.7}]");
-        s.sans(&[San::ip("10.0.0.7")]);
-    }));
+    let p = c.accept(
+        "ip-v4 [N5] the leaf holds the listed IPv4 address",
+        Scene::new().with(|s| {
+            s.wants("[{ip: 10.0.0.7}]");
+            s.sans(&[San::ip("10.0.0.7")]);
+        }),
+    );
     c.reject(&p, NameMismatch, "ip-v4-mapped-in-leaf [N5] the leaf holds it as a v4-mapped IPv6 address", |s| {
         s.sans(&[San::ip("::ffff:10.0.0.7")]);
     });
@@ -193,17 +233,25 @@ fn addresses(c: &mut Cases) {
         s.wants("[{ip: '2001:DB8:0:0::7'}]");
         s.sans(&[San::ip("2001:db8::7")]);
     });
-    c.reject(&p, CertMalformed, "ip-five-octets [N5 V1] the leaf has an address of five octets beside the right one", |s| {
-        s.sans(&[San::ip("10.0.0.7"), San::RawTag { tag: 0x87, bytes: vec![10, 0, 0, 7, 0] }]);
-    });
+    c.reject(
+        &p,
+        CertMalformed,
+        "ip-five-octets [N5 V1] the leaf has an address of five octets beside the right one",
+        |s| {
+            s.sans(&[San::ip("10.0.0.7"), San::RawTag { tag: 0x87, bytes: vec![10, 0, 0, 7, 0] }]);
+        },
+    );
 }
 
 /// N5: URIs, octet for octet.
 fn uris(c: &mut Cases) {
-    let p = c.accept("uri [N5] the leaf holds the listed URI", Scene::new().with(|s| {
-        s.wants("[{uri: 'https://backend.test/api'}]");
-        s.sans(&[San::uri("https://backend.test/api")]);
-    }));
+    let p = c.accept(
+        "uri [N5] the leaf holds the listed URI",
+        Scene::new().with(|s| {
+            s.wants("[{uri: 'https://backend.test/api'}]");
+            s.sans(&[San::uri("https://backend.test/api")]);
+        }),
+    );
     c.also(&p, "uri-of-two [N5 N7] the leaf holds a second URI, which only matters for SPIFFE IDs", |s| {
         s.sans(&[San::uri("https://other.test/"), San::uri("https://backend.test/api")]);
     });
@@ -217,9 +265,17 @@ fn uris(c: &mut Cases) {
     ] {
         c.reject(&p, NameMismatch, title, |s| s.sans(&[San::uri(presented)]));
     }
-    c.reject(&p, CertMalformed, "uri-constructed-tag [N5 V1] a second URI stands under a constructed tag, which no two parsers read alike", |s| {
-        s.sans(&[San::uri("https://backend.test/api"), San::RawTag { tag: 0xa6, bytes: b"https://x.test/".to_vec() }]);
-    });
+    c.reject(
+        &p,
+        CertMalformed,
+        "uri-constructed-tag [N5 V1] a second URI stands under a constructed tag, which no two parsers read alike",
+        |s| {
+            s.sans(&[
+                San::uri("https://backend.test/api"),
+                San::RawTag { tag: 0xa6, bytes: b"https://x.test/".to_vec() },
+            ]);
+        },
+    );
     c.reject(&p, CertMalformed, "uri-constructed-tag-alone [N5 V1] the URI stands under a constructed tag", |s| {
         s.sans(&[San::RawTag { tag: 0xa6, bytes: b"https://backend.test/api".to_vec() }]);
     });
@@ -227,9 +283,12 @@ fn uris(c: &mut Cases) {
 
 /// N5: the CN is never read.
 fn common_name(c: &mut Cases) {
-    let p = c.accept("cn-and-san [N5] CN and SAN of the leaf are the server name", Scene::new().with(|s| {
-        s.leaf.common_name = Some("backend.test".to_owned());
-    }));
+    let p = c.accept(
+        "cn-and-san [N5] CN and SAN of the leaf are the server name",
+        Scene::new().with(|s| {
+            s.leaf.common_name = Some("backend.test".to_owned());
+        }),
+    );
     c.reject(&p, SanMissing, "cn-alone [N5] the leaf has no SAN", |s| s.sans(&[])).says("backend.test");
     c.reject(&p, NameMismatch, "cn-and-other-san [N5] the SAN is another name", |s| s.sans(&[San::dns("other.test")]));
     c.reject(&p, SanMissing, "cn-and-san-missing [N5] the leaf has neither SAN nor CN", |s| {
@@ -244,10 +303,9 @@ fn common_name(c: &mut Cases) {
 
 /// Names that are made to be misread.
 fn hostile(c: &mut Cases) {
-    let p = c.accept("hostile-none [N5] the leaf holds the server name and nothing odd", Scene::new());
+    let p = c.usual.clone();
     for (title, presented) in [
         ("hostile-nul [N5] a NUL stands behind the right name", "backend.test\0.evil.test"),
-        ("hostile-comma [N5 V11] the name looks like a list of names when it is printed", "evil.test, dns:backend.test"),
         ("hostile-newline [N5 V11] the name has line ends and escapes in it", "evil.test\r\n\u{1b}[31mbackend.test"),
         ("hostile-absolute [N5] the name is absolute", "backend.test."),
         ("hostile-space [N5] a space stands before the name", " backend.test"),
@@ -255,12 +313,21 @@ fn hostile(c: &mut Cases) {
     ] {
         c.reject(&p, NameMismatch, title, |s| s.sans(&[San::dns(presented)]));
     }
+    c.reject(&p, NameMismatch, "hostile-comma [N5 V11] the name looks like a list of names when it is printed", |s| {
+        s.sans(&[San::dns("evil.test, dns:backend.test")]);
+    })
+    .says(r"presented dns:evil.test,\u{20}dns:backend.test");
     c.reject(&p, CertMalformed, "hostile-not-utf8 [V1] the name is not UTF-8", |s| {
         s.sans(&[San::RawTag { tag: 0x82, bytes: b"backend\xff.test".to_vec() }]);
     });
-    c.reject(&p, CertMalformed, "hostile-unknown-tag [V1] an entry beside the right one has a tag that there is not", |s| {
-        s.sans(&[San::dns("backend.test"), San::RawTag { tag: 0x89, bytes: b"x".to_vec() }]);
-    });
+    c.reject(
+        &p,
+        CertMalformed,
+        "hostile-unknown-tag [V1] an entry beside the right one has a tag that there is not",
+        |s| {
+            s.sans(&[San::dns("backend.test"), San::RawTag { tag: 0x89, bytes: b"x".to_vec() }]);
+        },
+    );
     c.reject(&p, CertMalformed, "hostile-two-extensions [V1] there are two SAN extensions", |s| {
         s.leaf = s.leaf.clone().with_extension("2.5.29.17", false, b"\x30\x0b\x82\x09evil.test");
     });

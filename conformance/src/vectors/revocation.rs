@@ -1,19 +1,22 @@
 //! Revocation lists (V3).
 
 use uptls::Code::{CertRevoked, CrlExpired, CrlParse, CrlUnreadable, CrlUntrusted, PolicyInvalid, RevocationUnknown};
-use uptls_testkit::{Certificate, CrlTemplate, DAY, Key, KeyUsage, NOW, RawExtension, SignatureHash, Template, crl_pem, pem};
+use uptls_testkit::{
+    Certificate, CrlTemplate, DAY, Key, KeyUsage, NOW, RawExtension, SignatureHash, Template, crl_pem, pem,
+};
 
-use super::cases::Cases;
+use super::cases::{Cases, Positive};
 use super::scene::{Minted, Scene};
 
 pub(super) fn cases(c: &mut Cases) {
-    verdicts(c);
-    coverage(c);
+    let p = c.accept("crl-nothing-revoked [V3] there are lists of root and intermediate, and they are empty", scene());
+    verdicts(c, &p);
+    coverage(c, &p);
     age(c);
-    trust(c);
+    trust(c, &p);
     several(c);
     distribution_points(c);
-    parsing(c);
+    parsing(c, &p);
     fields(c);
 }
 
@@ -42,61 +45,89 @@ fn changed(s: &mut Scene, change: impl Fn(&mut CrlTemplate, &Minted) + 'static) 
 }
 
 /// What a list says.
-fn verdicts(c: &mut Cases) {
-    let p = c.accept("crl-nothing-revoked [V3] there are lists of root and intermediate, and they are empty", scene());
-    c.also(&p, "crl-other-revoked [V3] another serial number is revoked", |s| {
+fn verdicts(c: &mut Cases, p: &Positive) {
+    c.also(p, "crl-other-revoked [V3] another serial number is revoked", |s| {
         changed(s, |list, _| list.revoked = vec![vec![0x11, 0x22]]);
     });
-    c.reject(&p, CertRevoked, "crl-leaf-revoked [V3] the leaf is revoked", |s| {
+    c.reject(p, CertRevoked, "crl-leaf-revoked [V3] the leaf is revoked", |s| {
         changed(s, |list, m| list.revoked = vec![m.leaf.serial().to_vec()]);
     });
-    c.reject(&p, CertRevoked, "crl-intermediate-revoked [V3] the intermediate is revoked", |s| {
+    c.reject(p, CertRevoked, "crl-intermediate-revoked [V3] the intermediate is revoked", |s| {
         s.file("root.crl", |m| list(&CrlTemplate::new(&[m.issuer()]), m.root()));
     });
-    c.also(&p, "crl-intermediate-revoked-leaf-only [V3] the intermediate is revoked, and the leaf alone is looked at", |s| {
-        s.file("root.crl", |m| list(&CrlTemplate::new(&[m.issuer()]), m.root()));
-        s.set("revocation", "{crls: [{file: root.crl}, {file: intermediate.crl}], depth: leaf}");
-    });
-    c.reject(&p, CertRevoked, "crl-revoked-before-name [V3 V5] the leaf is revoked and for another name: revocation comes first", |s| {
-        changed(s, |list, m| list.revoked = vec![m.leaf.serial().to_vec()]);
-        s.set("serverName", "other.test");
-    });
+    c.also(
+        p,
+        "crl-intermediate-revoked-leaf-only [V3] the intermediate is revoked, and the leaf alone is looked at",
+        |s| {
+            s.file("root.crl", |m| list(&CrlTemplate::new(&[m.issuer()]), m.root()));
+            s.set("revocation", "{crls: [{file: root.crl}, {file: intermediate.crl}], depth: leaf}");
+        },
+    );
+    c.reject(
+        p,
+        CertRevoked,
+        "crl-revoked-before-name [V3 V5] the leaf is revoked and for another name: revocation comes first",
+        |s| {
+            changed(s, |list, m| list.revoked = vec![m.leaf.serial().to_vec()]);
+            s.set("serverName", "other.test");
+        },
+    );
 }
 
 /// Which certificates a list covers.
-fn coverage(c: &mut Cases) {
-    let p = c.accept("crl-both [V3] both lists are given", scene());
-    c.reject(&p, RevocationUnknown, "crl-of-root-missing [V3] the root's list is not given", |s| {
+fn coverage(c: &mut Cases, p: &Positive) {
+    c.reject(p, RevocationUnknown, "crl-of-root-missing [V3] the root's list is not given", |s| {
         s.set("revocation", "{crls: [{file: intermediate.crl}]}");
-    }).says("CN=root");
-    c.reject(&p, RevocationUnknown, "crl-of-intermediate-missing [V3] the intermediate's list is not given", |s| {
+    })
+    .says("CN=root");
+    c.reject(p, RevocationUnknown, "crl-of-intermediate-missing [V3] the intermediate's list is not given", |s| {
         s.set("revocation", "{crls: [{file: root.crl}]}");
-    }).says("CN=intermediate");
-    let leaf = c.also(&p, "crl-of-root-missing-leaf-only [V3] the root's list is not given, and the leaf alone is looked at", |s| {
-        s.set("revocation", "{crls: [{file: intermediate.crl}], depth: leaf}");
-    });
-    c.reject(&leaf, RevocationUnknown, "crl-of-intermediate-missing-leaf-only [V3] it is the intermediate's list that is not given", |s| {
-        s.set("revocation", "{crls: [{file: root.crl}], depth: leaf}");
-    });
-    let allowed = c.also(&p, "crl-unknown-allowed [V3] the intermediate's list is not given, and unknown is allowed", |s| {
-        s.set("revocation", "{crls: [{file: root.crl}], unknown: allow}");
-    });
-    c.reject(&allowed, CertRevoked, "crl-unknown-allowed-revoked [V3] the list that is given revokes the intermediate", |s| {
-        s.file("root.crl", |m| list(&CrlTemplate::new(&[m.issuer()]), m.root()));
-    });
+    })
+    .says("CN=intermediate");
+    let leaf = c.also(
+        p,
+        "crl-of-root-missing-leaf-only [V3] the root's list is not given, and the leaf alone is looked at",
+        |s| {
+            s.set("revocation", "{crls: [{file: intermediate.crl}], depth: leaf}");
+        },
+    );
+    c.reject(
+        &leaf,
+        RevocationUnknown,
+        "crl-of-intermediate-missing-leaf-only [V3] it is the intermediate's list that is not given",
+        |s| {
+            s.set("revocation", "{crls: [{file: root.crl}], depth: leaf}");
+        },
+    );
+    let allowed =
+        c.also(p, "crl-unknown-allowed [V3] the intermediate's list is not given, and unknown is allowed", |s| {
+            s.set("revocation", "{crls: [{file: root.crl}], unknown: allow}");
+        });
+    c.reject(
+        &allowed,
+        CertRevoked,
+        "crl-unknown-allowed-revoked [V3] the list that is given revokes the intermediate",
+        |s| {
+            s.file("root.crl", |m| list(&CrlTemplate::new(&[m.issuer()]), m.root()));
+        },
+    );
 }
 
 /// Lists expire.
 fn age(c: &mut Cases) {
-    let p = c.accept("crl-fresh [V3 V8] the clock stands one second before the list's nextUpdate", scene().with(|s| {
-        changed(s, |list, _| list.next_update = Some(NOW + 1));
-    }));
+    let p = c.accept(
+        "crl-fresh [V3 V8] the clock stands one second before the list's nextUpdate",
+        scene().with(|s| {
+            changed(s, |list, _| list.next_update = Some(NOW + 1));
+        }),
+    );
     c.reject(&p, CrlExpired, "crl-at-next-update [V3 V8] the clock stands at the list's nextUpdate", |s| {
         changed(s, |list, _| list.next_update = Some(NOW));
     });
     c.reject(&p, CrlExpired, "crl-stale [V3] the list's nextUpdate is a day ago", |s| {
         changed(s, |list, _| (list.this_update, list.next_update) = (NOW - 2 * DAY, Some(NOW - DAY)));
-    }).says("2026-11-22T00:00:00Z");
+    })
+    .says("2026-11-22T00:00:00Z");
     c.reject(&p, CrlExpired, "crl-stale-unknown-allowed [V3] it is a day ago, and unknown is allowed", |s| {
         changed(s, |list, _| (list.this_update, list.next_update) = (NOW - 2 * DAY, Some(NOW - DAY)));
         s.set("revocation", "{crls: [{file: root.crl}, {file: intermediate.crl}], unknown: allow}");
@@ -104,24 +135,23 @@ fn age(c: &mut Cases) {
 }
 
 /// Who signed a list.
-fn trust(c: &mut Cases) {
-    let p = c.accept("crl-by-issuer [V3] the lists are signed by the issuers", scene());
-    c.reject(&p, CrlUntrusted, "crl-by-other-key [V3] a namesake with another key signed the list", |s| {
+fn trust(c: &mut Cases, p: &Positive) {
+    c.reject(p, CrlUntrusted, "crl-by-other-key [V3] a namesake with another key signed the list", |s| {
         s.file("intermediate.crl", |_| {
             list(&CrlTemplate::new(&[]), &Template::ca("intermediate").self_signed(&Key::p256("other")))
         });
     });
-    c.reject(&p, CrlUntrusted, "crl-tampered [V3] one bit of the list's signature is flipped", |s| {
+    c.reject(p, CrlUntrusted, "crl-tampered [V3] one bit of the list's signature is flipped", |s| {
         s.file("intermediate.crl", |m| {
             let mut der = CrlTemplate::new(&[]).issued_by(m.issuer());
             *der.last_mut().expect("a list is not empty") ^= 1;
             crl_pem(&der)
         });
     });
-    c.reject(&p, CrlUntrusted, "crl-without-crl-sign [V3] the intermediate's key usage lacks cRLSign", |s| {
+    c.reject(p, CrlUntrusted, "crl-without-crl-sign [V3] the intermediate's key usage lacks cRLSign", |s| {
         s.intermediate().key_usage = Some(vec![KeyUsage::KeyCertSign]);
     });
-    let rsa = c.also(&p, "crl-rsa [V3] the intermediate has an RSA key", |s| s.authorities[1].key = Key::rsa2048(0));
+    let rsa = c.also(p, "crl-rsa [V3] the intermediate has an RSA key", |s| s.authorities[1].key = Key::rsa2048(0));
     c.reject(&rsa, CrlUntrusted, "crl-sha1 [V3] the list is signed with SHA-1", |s| {
         changed(s, |list, _| list.signature_hash = SignatureHash::Sha1);
     });
@@ -133,11 +163,16 @@ fn several(c: &mut Cases) {
         let (this_update, next_update) = (NOW - 20 * DAY, Some(next_update));
         list(&CrlTemplate { this_update, next_update, ..CrlTemplate::new(revoked) }, m.issuer())
     };
-    let p = c.accept("crl-older-beside [V3] an older list of the intermediate stands before the newer one", scene().with(move |s| {
-        s.file("older.crl", move |m| older(m, &[], NOW + DAY));
-        s.set("revocation", "{crls: [{file: root.crl}, {file: older.crl}, {file: intermediate.crl}]}");
-    }));
-    c.also(&p, "crl-stale-beside [V3] the older list is stale", |s| s.file("older.crl", move |m| older(m, &[], NOW - DAY)));
+    let p = c.accept(
+        "crl-older-beside [V3] an older list of the intermediate stands before the newer one",
+        scene().with(move |s| {
+            s.file("older.crl", move |m| older(m, &[], NOW + DAY));
+            s.set("revocation", "{crls: [{file: root.crl}, {file: older.crl}, {file: intermediate.crl}]}");
+        }),
+    );
+    c.also(&p, "crl-stale-beside [V3] the older list is stale", |s| {
+        s.file("older.crl", move |m| older(m, &[], NOW - DAY))
+    });
     c.also(&p, "crl-newer-first [V3] the newer list stands first", |s| {
         s.set("revocation", "{crls: [{file: root.crl}, {file: intermediate.crl}, {file: older.crl}]}");
     });
@@ -157,14 +192,15 @@ fn several(c: &mut Cases) {
 /// Lists that cover a part of the certificates.
 fn distribution_points(c: &mut Cases) {
     let point = |s: &mut Scene, uri: &'static str| {
-        s.file("intermediate.crl", move |m| {
-            list(&CrlTemplate::new(&[]).with_distribution_point(uri), m.issuer())
-        });
+        s.file("intermediate.crl", move |m| list(&CrlTemplate::new(&[]).with_distribution_point(uri), m.issuer()));
     };
-    let p = c.accept("crl-point [V3] the leaf names the list's distribution point", scene().with(|s| {
-        s.leaf.crl_distribution_points = vec!["http://ca.test/1.crl".to_owned()];
-        point(s, "http://ca.test/1.crl");
-    }));
+    let p = c.accept(
+        "crl-point [V3] the leaf names the list's distribution point",
+        scene().with(|s| {
+            s.leaf.crl_distribution_points = vec!["http://ca.test/1.crl".to_owned()];
+            point(s, "http://ca.test/1.crl");
+        }),
+    );
     c.reject(&p, RevocationUnknown, "crl-other-point [V3] the list is of another distribution point", |s| {
         point(s, "http://ca.test/2.crl");
     });
@@ -182,26 +218,30 @@ fn distribution_points(c: &mut Cases) {
 }
 
 /// Lists that cannot be read.
-fn parsing(c: &mut Cases) {
-    let p = c.accept("crl-well-formed [V3] the lists are well-formed", scene());
-    c.also(&p, "crl-der [V3] a list is DER", |s| s.file("intermediate.crl", |m| CrlTemplate::new(&[]).issued_by(m.issuer())));
-    c.unusable(&p, CrlUnreadable, "crl-file-missing [V3] the file does not exist", |s| {
+fn parsing(c: &mut Cases, p: &Positive) {
+    c.also(p, "crl-der [V3] a list is DER", |s| {
+        s.file("intermediate.crl", |m| CrlTemplate::new(&[]).issued_by(m.issuer()))
+    });
+    c.unusable(p, CrlUnreadable, "crl-file-missing [V3] the file does not exist", |s| {
         s.set("revocation", "{crls: [{file: root.crl}, {file: missing.crl}]}");
-    }).says("spec.revocation.crls[1]");
-    c.unusable(&p, CrlParse, "crl-empty-file [V3] the file is empty", |s| s.file("intermediate.crl", |_| ""));
-    c.unusable(&p, CrlParse, "crl-garbage [V3] the block holds garbage", |s| {
+    })
+    .says("spec.revocation.crls[1]");
+    c.unusable(p, CrlParse, "crl-empty-file [V3] the file is empty", |s| s.file("intermediate.crl", |_| ""));
+    c.unusable(p, CrlParse, "crl-garbage [V3] the block holds garbage", |s| {
         s.file("intermediate.crl", |_| pem("X509 CRL", b"\x30\x03\x02\x01\x07"));
     });
-    c.unusable(&p, CrlParse, "crl-truncated [V3] the block has no end", |s| {
+    c.unusable(p, CrlParse, "crl-truncated [V3] the block has no end", |s| {
         s.file("intermediate.crl", |m| {
             let text = list(&CrlTemplate::new(&[]), m.issuer());
             text.split("-----END").next().unwrap_or_default().to_owned()
         });
-    }).says("truncated");
-    c.unusable(&p, CrlParse, "crl-is-certificate [V3] the block is a certificate", |s| {
+    })
+    .says("truncated");
+    c.unusable(p, CrlParse, "crl-is-certificate [V3] the block is a certificate", |s| {
         s.file("intermediate.crl", |m| m.issuer().pem());
-    }).says("CERTIFICATE");
-    c.unusable(&p, CrlParse, "crl-without-next-update [V3] the list has no nextUpdate", |s| {
+    })
+    .says("CERTIFICATE");
+    c.unusable(p, CrlParse, "crl-without-next-update [V3] the list has no nextUpdate", |s| {
         changed(s, |list, _| list.next_update = None);
     });
     for (title, oid, value) in [
@@ -212,7 +252,7 @@ fn parsing(c: &mut Cases) {
         ("crl-empty-reasons [V3] the list's reasons are not even a set", "2.5.29.28", b"\x30\x02\x83\x00"),
         ("crl-critical-extension [V3] the list has an unknown critical extension", "1.3.6.1.4.1.55555.1", b"\x05\x00"),
     ] {
-        c.unusable(&p, CrlParse, title, |s| {
+        c.unusable(p, CrlParse, title, |s| {
             let extension = RawExtension { oid, critical: true, der: value.to_vec() };
             changed(s, move |list, _| list.extra_extensions.push(extension.clone()));
         });
@@ -221,10 +261,15 @@ fn parsing(c: &mut Cases) {
 
 /// The fields of `revocation`.
 fn fields(c: &mut Cases) {
-    let p = c.accept("revocation-written-out [V3] depth and unknown are written out", scene().with(|s| {
-        s.set("revocation", "{crls: [{file: root.crl}, {file: intermediate.crl}], depth: chain, unknown: deny}");
-    }));
-    c.unusable(&p, PolicyInvalid, "revocation-without-lists [V3] no list is named", |s| s.set("revocation", "{unknown: allow}"));
+    let p = c.accept(
+        "revocation-written-out [V3] depth and unknown are written out",
+        scene().with(|s| {
+            s.set("revocation", "{crls: [{file: root.crl}, {file: intermediate.crl}], depth: chain, unknown: deny}");
+        }),
+    );
+    c.unusable(&p, PolicyInvalid, "revocation-without-lists [V3] no list is named", |s| {
+        s.set("revocation", "{unknown: allow}")
+    });
     c.unusable(&p, PolicyInvalid, "revocation-depth [V3] the depth is neither chain nor leaf", |s| {
         s.set("revocation", "{crls: [{file: root.crl}], depth: full}");
     });

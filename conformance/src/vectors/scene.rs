@@ -98,10 +98,7 @@ impl Scene {
             leaf_key: Key::p256("leaf"),
             permission: Permission::Forbid,
             rewrite: None,
-            spec: vec![
-                ("trust", "{bundles: [{file: ca.pem}]}".to_owned()),
-                ("serverName", "backend.test".to_owned()),
-            ],
+            spec: vec![("trust", "{bundles: [{file: ca.pem}]}".to_owned()), ("serverName", "backend.test".to_owned())],
             warnings: Vec::new(),
         }
     }

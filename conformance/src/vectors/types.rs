@@ -13,33 +13,65 @@ pub(super) fn cases(c: &mut Cases) {
             s.sans(&[presented]);
         })
     };
-    let p = c.accept("type-dns [N5] a dNSName is wanted and presented", scene("[{dns: backend.test}]", San::dns("backend.test")));
-    cross(c, &p, "backend.test", &[
-        ("type-dns-as-uri [N5] the text stands in a URI", SanTypeMismatch, San::Uri),
-        ("type-dns-as-email [N5] the text stands in an email address", SanTypeMismatch, San::Email),
-        ("type-dns-as-directory-name [N5] the text stands in a directory name", NameMismatch, San::DirectoryName),
-        ("type-dns-as-other-name [N5] the text stands in an otherName", NameMismatch, other_name),
-        ("type-dns-as-registered-id [N5] the text stands under the tag of a registeredID", NameMismatch, registered_id),
-    ]);
-    let p = c.accept("type-ip [N5] an iPAddress is wanted and presented", scene("[{ip: 10.0.0.7}]", San::ip("10.0.0.7")));
-    cross(c, &p, "10.0.0.7", &[
-        ("type-ip-as-dns [N5] the text stands in a dNSName", SanTypeMismatch, San::Dns),
-        ("type-ip-as-uri [N5] the text stands in a URI", SanTypeMismatch, San::Uri),
-        ("type-ip-as-email [N5] the text stands in an email address", SanTypeMismatch, San::Email),
-        ("type-ip-as-other-name [N5] the text stands in an otherName", NameMismatch, other_name),
-    ]);
+    let p = c.accept(
+        "type-dns [N5] a dNSName is wanted and presented",
+        scene("[{dns: backend.test}]", San::dns("backend.test")),
+    );
+    cross(
+        c,
+        &p,
+        "backend.test",
+        &[
+            ("type-dns-as-uri [N5] the text stands in a URI", SanTypeMismatch, San::Uri),
+            ("type-dns-as-email [N5] the text stands in an email address", SanTypeMismatch, San::Email),
+            ("type-dns-as-directory-name [N5] the text stands in a directory name", NameMismatch, San::DirectoryName),
+            ("type-dns-as-other-name [N5] the text stands in an otherName", NameMismatch, other_name),
+            (
+                "type-dns-as-registered-id [N5] the text stands under the tag of a registeredID",
+                NameMismatch,
+                registered_id,
+            ),
+        ],
+    );
+    let p =
+        c.accept("type-ip [N5] an iPAddress is wanted and presented", scene("[{ip: 10.0.0.7}]", San::ip("10.0.0.7")));
+    cross(
+        c,
+        &p,
+        "10.0.0.7",
+        &[
+            ("type-ip-as-dns [N5] the text stands in a dNSName", SanTypeMismatch, San::Dns),
+            ("type-ip-as-uri [N5] the text stands in a URI", SanTypeMismatch, San::Uri),
+            ("type-ip-as-email [N5] the text stands in an email address", SanTypeMismatch, San::Email),
+            ("type-ip-as-other-name [N5] the text stands in an otherName", NameMismatch, other_name),
+        ],
+    );
     let id = "spiffe://prod/api";
-    let p = c.accept("type-uri [N5] a URI is wanted and presented", scene("[{uri: 'spiffe://prod/api'}]", San::uri(id)));
-    cross(c, &p, id, &[
-        ("type-uri-as-dns [N5] the text stands in a dNSName", SanTypeMismatch, San::Dns),
-        ("type-uri-as-email [N5] the text stands in an email address", SanTypeMismatch, San::Email),
-        ("type-uri-as-other-name [N5] the text stands in an otherName", NameMismatch, other_name),
-    ]);
-    let p = c.accept("type-trust-domain [N5 N7] a trust domain is wanted, and a SPIFFE ID of it presented", scene("[{spiffeTrustDomain: prod}]", San::uri(id)));
-    cross(c, &p, id, &[
-        ("type-trust-domain-as-dns [N5 N7] the text stands in a dNSName", NameMismatch, San::Dns),
-        ("type-trust-domain-as-email [N5 N7] the text stands in an email address", NameMismatch, San::Email),
-    ]);
+    let p =
+        c.accept("type-uri [N5] a URI is wanted and presented", scene("[{uri: 'spiffe://prod/api'}]", San::uri(id)));
+    cross(
+        c,
+        &p,
+        id,
+        &[
+            ("type-uri-as-dns [N5] the text stands in a dNSName", SanTypeMismatch, San::Dns),
+            ("type-uri-as-email [N5] the text stands in an email address", SanTypeMismatch, San::Email),
+            ("type-uri-as-other-name [N5] the text stands in an otherName", NameMismatch, other_name),
+        ],
+    );
+    let p = c.accept(
+        "type-trust-domain [N5 N7] a trust domain is wanted, and a SPIFFE ID of it presented",
+        scene("[{spiffeTrustDomain: prod}]", San::uri(id)),
+    );
+    cross(
+        c,
+        &p,
+        id,
+        &[
+            ("type-trust-domain-as-dns [N5 N7] the text stands in a dNSName", NameMismatch, San::Dns),
+            ("type-trust-domain-as-email [N5 N7] the text stands in an email address", NameMismatch, San::Email),
+        ],
+    );
     c.reject(&p, NameMismatch, "type-trust-domain-bare-dns [N5 N7] the trust domain's name stands in a dNSName", |s| {
         s.sans(&[San::dns("prod")]);
     });

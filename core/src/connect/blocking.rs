@@ -48,7 +48,7 @@ impl Connector {
         let deadline = Deadline::after(timeout);
         // Nothing is dialled for a policy or options that cannot be used.
         Setup::new(snapshot, host, options)?;
-        let transport = address.into().dial(deadline)?;
+        let transport = address.into().dial_until(deadline)?;
         negotiate(self.begin_until(host, options, deadline)?, transport)
     }
 }

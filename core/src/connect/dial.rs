@@ -55,8 +55,16 @@ impl From<(&BackendHost, u16)> for Address {
 }
 
 impl Address {
-    /// A connected socket, with Nagle's algorithm off.
-    pub(super) fn dial(&self, deadline: Deadline) -> Result<TcpStream, Error> {
+    /// A connected socket, with Nagle's algorithm off, for [`Connector::handshake`](crate::Connector::handshake). A name is
+    /// resolved, and each of its addresses tried, within `timeout` together (H4).
+    ///
+    /// # Errors
+    /// `dns_failed`, `tcp_refused` and `tcp_timeout`.
+    pub fn dial(&self, timeout: Duration) -> Result<TcpStream, Error> {
+        self.dial_until(Deadline::after(timeout))
+    }
+
+    pub(super) fn dial_until(&self, deadline: Deadline) -> Result<TcpStream, Error> {
         let sockets = match self {
             Self::Name { host, port } => resolve(host, *port, deadline)?,
             Self::Sockets(sockets) => sockets.clone(),

@@ -170,7 +170,7 @@ impl Attempt {
         let verifier = self.prepared.verifier();
         let leaf = self.verified.as_ref().and_then(|peer| peer.chain().into_iter().next());
         let rejection = Rejection {
-            chain: Vec::new(),
+            chain: self.verified.as_ref().map(|peer| peer.chain_der().to_vec()).unwrap_or_default(),
             at: rfc3339(seconds(self.prepared.runtime().now())),
             expected: verifier.reference_names(Some(&self.host)).iter().map(ToString::to_string).collect(),
             fingerprint: Some(digest(self.prepared.fingerprint())),

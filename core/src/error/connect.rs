@@ -171,7 +171,7 @@ impl ConnectError {
             Self::PeerReset { .. } => {
                 "look into the peer's log; a peer that wants a client certificate may reset like this".to_owned()
             }
-            _ => self.code().remedy().to_owned(),
+            _ => self.code().hint(),
         }
     }
 }

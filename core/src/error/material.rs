@@ -149,7 +149,7 @@ impl MaterialError {
             MaterialErrorKind::TrustBundleExpired { not_after, .. } => {
                 format!("replace the bundle; its last certificate ended at {not_after}")
             }
-            _ => self.code().remedy().to_owned(),
+            _ => self.code().hint(),
         }
     }
 }

@@ -49,7 +49,7 @@ impl Error {
     pub fn hint(&self) -> String {
         match self {
             Self::Connect(error) => error.hint(),
-            Self::Misuse(_) => Code::Misuse.remedy().to_owned(),
+            Self::Misuse(_) => Code::Misuse.hint(),
             Self::Policy(problems) => problems.first().map(Problem::hint).unwrap_or_default(),
             Self::Rejected(rejection) => rejection.hint(),
         }

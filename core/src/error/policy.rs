@@ -131,7 +131,7 @@ impl PolicyError {
             PolicyErrorKind::DangerForbidden => {
                 format!("remove {}, or pass --allow-danger (API: DangerPermission::Allowed)", self.field())
             }
-            _ => self.code().remedy().to_owned(),
+            _ => self.code().hint(),
         }
     }
 

@@ -268,7 +268,7 @@ impl Rejection {
             RejectionKind::CrlExpired { next_update } => {
                 format!("fetch the current CRL: this one ended at {next_update} and it is {}", self.at)
             }
-            _ => self.code().remedy().to_owned(),
+            _ => self.code().hint(),
         }
     }
 }

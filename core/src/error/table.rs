@@ -267,6 +267,14 @@ impl Code {
         Self::ALL.iter().copied().find(|code| code.as_str() == name)
     }
 
+    /// The remedy as a hint: a clause without capital and full stop, as all hints are.
+    pub fn hint(self) -> String {
+        let remedy = self.remedy().trim_end_matches('.');
+        let mut characters = remedy.chars();
+        let first = characters.next().map(|c| c.to_ascii_lowercase());
+        first.into_iter().chain(characters).collect()
+    }
+
     /// Which block it stands in.
     pub const fn category(self) -> Category {
         match self.number() / 100 {
