@@ -135,15 +135,3 @@ fn every_code_of_a_document_or_a_chain_is_produced() {
     let missing: Vec<&Code> = Code::ALL.iter().filter(wanted).filter(|code| !produced.contains(code)).collect();
     assert!(missing.is_empty(), "no vector produces {missing:?}");
 }
-#[test]
-fn zz_timing() {
-    let t = std::time::Instant::now();
-    let cases = all();
-    println!("declare {:?}", t.elapsed());
-    let t = std::time::Instant::now();
-    for case in &cases { let s = std::time::Instant::now(); mint(case); let e = s.elapsed(); if e.as_millis() > 150 { println!("{} {:?}", case.name, e); } }
-    println!("mint {:?}", t.elapsed());
-    let t = std::time::Instant::now();
-    for c in Committed::all() { let s = std::time::Instant::now(); c.judge(); let e = s.elapsed(); if e.as_millis() > 150 { println!("{} {:?}", c.name, e); } }
-    println!("judge {:?}", t.elapsed());
-}

@@ -31,7 +31,9 @@ fn main() -> ExitCode {
 }
 
 fn get(arguments: &[String]) -> Result<String, Box<dyn Error>> {
-    let [policy, backend, rest @ ..] = arguments else { return Err("usage: blocking_get POLICY HOST:PORT [ADDRESS:PORT]".into()) };
+    let [policy, backend, rest @ ..] = arguments else {
+        return Err("usage: blocking_get POLICY HOST:PORT [ADDRESS:PORT]".into());
+    };
     let (host, port) = backend.rsplit_once(':').ok_or("HOST:PORT has no port")?;
     let address = match rest.first() {
         Some(address) => Address::from(address.parse::<SocketAddr>()?),

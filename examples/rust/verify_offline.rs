@@ -25,7 +25,9 @@ fn main() -> ExitCode {
 }
 
 fn verify(arguments: &[String]) -> Result<Report, Box<dyn Error>> {
-    let [policy, chain, host, at] = arguments else { return Err("usage: verify_offline POLICY CHAIN HOST RFC3339".into()) };
+    let [policy, chain, host, at] = arguments else {
+        return Err("usage: verify_offline POLICY CHAIN HOST RFC3339".into());
+    };
     let chain = std::fs::read(chain)?;
     // Time is a parameter: the verdict of yesterday can be had today.
     let runtime = Runtime::builder(uptls::aws_lc_rs::provider()).clock(FixedClock::parse(at)?).build();

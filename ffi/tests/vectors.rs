@@ -71,10 +71,24 @@ fn every_vector_gives_its_report_in_c() {
     cases.sort();
     assert!(!cases.is_empty(), "there are no vectors");
     let lines: Vec<String> = cases.iter().map(|case| case_line(case)).collect();
+    let mut differences = Vec::new();
     for (case, got) in cases.iter().zip(reports(&Installed::new(), &lines)) {
         let wanted = fs::read_to_string(case.join("report.json")).expect("every case has a report");
-        assert_eq!(got, wanted, "{}", case.display());
+        differences.extend(difference(&got, &wanted).map(|line| format!("{}: {line}", case.display())));
     }
+    assert!(differences.is_empty(), "{} of {} differ\n{}", differences.len(), cases.len(), differences.join("\n"));
+}
+
+/// The first line that is not the same.
+fn difference(got: &str, wanted: &str) -> Option<String> {
+    if got == wanted {
+        return None;
+    }
+    let pairs = got.lines().zip(wanted.lines()).enumerate();
+    let differing = pairs
+        .filter(|(_, (got, wanted))| got != wanted)
+        .map(|(number, (got, wanted))| format!("line {}: {} instead of {}", number + 1, got.trim(), wanted.trim()));
+    Some(differing.into_iter().next().unwrap_or_else(|| "the lengths differ".to_owned()))
 }
 
 fn case_line(case: &Path) -> String {

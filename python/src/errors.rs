@@ -22,7 +22,7 @@ fn without_policy(code: Code, message: String) -> Report {
     let mut report = Report::default();
     report.at = uptls::Runtime::new(uptls::aws_lc_rs::provider()).now_text();
     report.steps = StepName::ALL.iter().map(|name| Step::new(*name, Outcome::Skip)).collect();
-    report.fail(Verdict::Error, code, message, code.remedy().to_owned());
+    report.fail(Verdict::Error, code, message, code.hint());
     report
 }
 

@@ -88,7 +88,8 @@ fn the_table_of_refusals_comes_from_real_verdicts() {
         println!("skipped: the openssl command is absent");
         return;
     }
-    let mut table = String::from("| certificate | rustls's webpki | openssl verify | uptls |\n| --- | --- | --- | --- |\n");
+    let mut table =
+        String::from("| certificate | rustls's webpki | openssl verify | uptls |\n| --- | --- | --- | --- |\n");
     for (case, what) in ROWS {
         let folder = root().join("testdata/vectors/cases").join(case);
         let case = Case::read(&folder);
