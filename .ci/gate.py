@@ -72,7 +72,10 @@ def run(name: str, command: list[str], cwd: Path = ROOT, **env: str) -> tuple[bo
         sys.stdout.write(line)
         sys.stdout.flush()
     ok = process.wait() == 0
-    print(f"== {name}: {'ok' if ok else 'FAILED'} after {time.monotonic() - began:.0f} s", flush=True)
+    print(
+        f"== {name}: {'ok' if ok else 'FAILED'} after {time.monotonic() - began:.0f} s",
+        flush=True,
+    )
     return ok, "".join(lines)
 
 
@@ -96,15 +99,31 @@ def cargo_tests(tally: Tally, face: str, name: str, arguments: list[str]) -> Non
 def lint(tally: Tally) -> None:
     check(tally, "lint", "format", ["cargo", "fmt", "--all", "--check"])
     strict = ["--", "-D", "warnings"]
-    check(tally, "lint", "clippy", ["cargo", "clippy", "--workspace", "--all-targets", *strict])
+    check(
+        tally,
+        "lint",
+        "clippy",
+        ["cargo", "clippy", "--workspace", "--all-targets", *strict],
+    )
     for features in ("", "ring", "ring,aws-lc-rs"):
         name = f"clippy of core with {features or 'no features'}"
-        check(tally, "lint", name, ["cargo", "clippy", "-p", "uptls", "--features", features, *strict])
+        check(
+            tally,
+            "lint",
+            name,
+            ["cargo", "clippy", "-p", "uptls", "--features", features, *strict],
+        )
 
 
 def rust(tally: Tally) -> None:
     # The command and the libraries are built first: tests of other crates run them.
-    check(tally, "lint", "build", ["cargo", "build", "--workspace"])
+    # Python's crate is built by maturin, with an environment of its own.
+    check(
+        tally,
+        "lint",
+        "build",
+        ["cargo", "build", "--workspace", "--exclude", "uptls-python"],
+    )
     for face, packages in {
         "rust": ["uptls", "uptls-manifest", "uptls-testkit", "uptls-examples"],
         "command": ["uptls-cli"],
@@ -113,7 +132,12 @@ def rust(tally: Tally) -> None:
     }.items():
         selected = [part for package in packages for part in ("-p", package)]
         # Tests print `skipped: why` where they cannot run, so their output must be seen.
-        cargo_tests(tally, face, f"tests of {face}", [*selected, "--no-fail-fast", "--", "--show-output"])
+        cargo_tests(
+            tally,
+            face,
+            f"tests of {face}",
+            [*selected, "--no-fail-fast", "--", "--show-output"],
+        )
 
 
 def docs(tally: Tally) -> None:
@@ -125,7 +149,10 @@ def tool(name: str, version: str) -> str:
     """A cargo tool of a fixed version, installed under target/tools unless it is there."""
     marker = TOOLS / f".{name}-{version}"
     if not marker.exists():
-        ok, _ = run(f"install {name}", ["cargo", "install", "--locked", "--root", str(TOOLS), f"{name}@{version}"])
+        ok, _ = run(
+            f"install {name}",
+            ["cargo", "install", "--locked", "--root", str(TOOLS), f"{name}@{version}"],
+        )
         if not ok:
             raise SystemExit(f"cannot install {name}")
         marker.touch()
@@ -133,7 +160,14 @@ def tool(name: str, version: str) -> str:
 
 
 def deny(tally: Tally) -> None:
-    command = [tool("cargo-deny", "0.20.2"), "--all-features", "check", "bans", "licenses", "sources"]
+    command = [
+        tool("cargo-deny", "0.20.2"),
+        "--all-features",
+        "check",
+        "bans",
+        "licenses",
+        "sources",
+    ]
     check(tally, "lint", "dependencies", command)
 
 
@@ -144,7 +178,18 @@ def python_environment() -> Path:
     interpreter = VENV / "bin" / "python"
     if not stamp.exists() or stamp.read_bytes() != requirements.read_bytes():
         venv.create(VENV, with_pip=True, clear=True)
-        ok, _ = run("Python tools", [str(interpreter), "-m", "pip", "install", "--quiet", "-r", str(requirements)])
+        ok, _ = run(
+            "Python tools",
+            [
+                str(interpreter),
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "-r",
+                str(requirements),
+            ],
+        )
         if not ok:
             raise SystemExit("cannot install the Python tools")
         stamp.write_bytes(requirements.read_bytes())
@@ -156,13 +201,35 @@ def python(tally: Tally) -> None:
     folder = ROOT / "python"
     wheels = TARGET / "wheels-dev"
     shutil.rmtree(wheels, ignore_errors=True)
-    build = [interpreter, "-m", "maturin", "build", "--profile", "dev", "--out", str(wheels), "--interpreter", interpreter]
+    build = [
+        interpreter,
+        "-m",
+        "maturin",
+        "build",
+        "--profile",
+        "dev",
+        "--out",
+        str(wheels),
+    ]
     if not check(tally, "python", "wheel", build, cwd=folder):
         return
     wheel = next(wheels.glob("*.whl"))
-    install = [interpreter, "-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", str(wheel)]
+    install = [
+        interpreter,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--force-reinstall",
+        "--no-deps",
+        str(wheel),
+    ]
     check(tally, "python", "install the wheel", install)
-    ok, output = run("tests of python", [interpreter, "-m", "pytest", "-q", "-rs", "tests"], cwd=folder)
+    ok, output = run(
+        "tests of python",
+        [interpreter, "-m", "pytest", "-q", "-rs", "tests"],
+        cwd=folder,
+    )
     counts = defaultdict(int)
     for number, kind in PYTEST_RESULT.findall(output.strip().splitlines()[-1] if output.strip() else ""):
         counts[kind] += int(number)
@@ -170,10 +237,29 @@ def python(tally: Tally) -> None:
     tally.add("python", counts["passed"], failed, counts["skipped"])
     if not ok and not failed:
         tally.step("python", "tests of python", False)
-    check(tally, "python", "ruff", [interpreter, "-m", "ruff", "check", ".", "../.ci"], cwd=folder)
-    check(tally, "python", "ruff format", [interpreter, "-m", "ruff", "format", "--check", ".", "../.ci"], cwd=folder)
-    check(tally, "python", "mypy", [interpreter, "-m", "mypy", "--strict", "-p", "uptls"], cwd=folder)
-    check(tally, "python", "stubtest", [interpreter, "-m", "mypy.stubtest", "uptls._native"], cwd=folder)
+    places = [".", "../.ci", "../examples/python"]
+    check(
+        tally,
+        "python",
+        "ruff",
+        [interpreter, "-m", "ruff", "check", *places],
+        cwd=folder,
+    )
+    check(
+        tally,
+        "python",
+        "ruff format",
+        [interpreter, "-m", "ruff", "format", "--check", *places],
+        cwd=folder,
+    )
+    check(tally, "python", "mypy", [interpreter, "-m", "mypy"], cwd=folder)
+    check(
+        tally,
+        "python",
+        "stubtest",
+        [interpreter, "-m", "mypy.stubtest", "uptls._native"],
+        cwd=folder,
+    )
 
 
 def has_nightly() -> bool:
@@ -189,8 +275,22 @@ def fuzz(tally: Tally, runs: int) -> None:
     for target in FUZZ_TARGETS:
         corpus = TARGET / "fuzz-corpus" / target
         corpus.mkdir(parents=True, exist_ok=True)
-        arguments = ["fuzz", "run", *([] if nightly else ["-s", "none"]), target, str(corpus), f"seeds/{target}"]
-        command = ["cargo", *(["+nightly"] if nightly else []), *arguments, "--", f"-runs={runs}", "-max_len=8192", "-rss_limit_mb=2048"]
+        arguments = [
+            "fuzz",
+            "run",
+            *([] if nightly else ["-s", "none"]),
+            target,
+            str(corpus),
+            f"seeds/{target}",
+        ]
+        limits = [f"-runs={runs}", "-max_len=8192", "-rss_limit_mb=2048"]
+        command = [
+            "cargo",
+            *(["+nightly"] if nightly else []),
+            *arguments,
+            "--",
+            *limits,
+        ]
         environment = {"PATH": path} if nightly else {"PATH": path, "RUSTC_BOOTSTRAP": "1"}
         assert Path(cargo_fuzz).exists()
         check(tally, "fuzz", f"fuzz {target}", command, cwd=ROOT / "fuzz", **environment)
@@ -198,7 +298,15 @@ def fuzz(tally: Tally, runs: int) -> None:
 
 def wheel() -> int:
     interpreter = str(python_environment())
-    command = [interpreter, "-m", "maturin", "build", "--release", "--out", str(TARGET / "wheels")]
+    command = [
+        interpreter,
+        "-m",
+        "maturin",
+        "build",
+        "--release",
+        "--out",
+        str(TARGET / "wheels"),
+    ]
     ok, _ = run("wheel", command, cwd=ROOT / "python")
     return 0 if ok else 1
 
@@ -216,7 +324,12 @@ def main() -> int:
         return tally.report()
     lint(tally)
     if arguments.what == "check":
-        cargo_tests(tally, "rust", "unit tests", ["-p", "uptls", "-p", "uptls-manifest", "--lib"])
+        cargo_tests(
+            tally,
+            "rust",
+            "unit tests",
+            ["-p", "uptls", "-p", "uptls-manifest", "--lib"],
+        )
         return tally.report()
     rust(tally)
     docs(tally)

@@ -4,4 +4,5 @@
 #![allow(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "never published")]
 
 pub mod committed;
+pub mod suites;
 pub mod vectors;

@@ -110,6 +110,14 @@ impl Report {
         report
     }
 
+    /// The report of a failure that is no policy's: a misuse, a panic that was caught at a border.
+    pub fn without_policy(code: Code, message: String, at: impl Into<String>) -> Self {
+        let mut report = Self { at: at.into(), ..Self::default() };
+        report.steps = StepName::ALL.iter().map(|name| Step::new(*name, Outcome::Skip)).collect();
+        report.fail(Verdict::Error, code, message, code.hint());
+        report
+    }
+
     /// Sets verdict, code and texts.
     pub fn fail(&mut self, verdict: Verdict, code: Code, message: String, hint: String) {
         self.verdict = verdict;

@@ -4,7 +4,7 @@ use core::ffi::c_char;
 use core::ptr;
 use std::ffi::CString;
 
-use uptls::{Code, Envelope, Misuse, Outcome, Problems, Report, Step, StepName, Verdict};
+use uptls::{Code, Envelope, Misuse, Problems, Report};
 
 use crate::boundary;
 use crate::handle::{self, Handle, Owned};
@@ -76,11 +76,7 @@ impl Failure {
             Self::Panic(words) => format!("a panic was caught: {words}"),
             Self::Report(report) => return *report,
         };
-        let mut report = Report::default();
-        report.at = uptls::Runtime::new(uptls::aws_lc_rs::provider()).now_text();
-        report.steps = StepName::ALL.iter().map(|name| Step::new(*name, Outcome::Skip)).collect();
-        report.fail(Verdict::Error, code, message, code.hint());
-        report
+        Report::without_policy(code, message, uptls::Runtime::new(uptls::aws_lc_rs::provider()).now_text())
     }
 }
 

@@ -89,11 +89,10 @@ impl<'a> Decoder<'a> {
                 continue;
             }
             seen.insert(entry.key.clone(), entry.place);
-            match known {
-                Some(known) if !known.contains(&entry.key.as_str()) => {
-                    notes.parse_problem(&path, entry.place, unknown_field(&path, &entry.key, known));
-                }
-                _ => kept.push(entry),
+            match known.filter(|known| !known.contains(&entry.key.as_str())) {
+                None => kept.push(entry),
+                Some(_) if notes.is_full() => {}
+                Some(known) => notes.parse_problem(&path, entry.place, unknown_field(&path, &entry.key, known)),
             }
         }
         Ok(Fields { entries: kept.into_iter(), notes, path, value: None })

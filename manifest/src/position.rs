@@ -54,11 +54,16 @@ impl<'a> Notes<'a> {
         self.origins.borrow_mut().insert(path.to_owned(), self.at(place));
     }
 
+    /// Whether no more problems are noted, so that nothing need be made of them.
+    pub(crate) fn is_full(&self) -> bool {
+        self.problems.borrow().len() >= MAX_PROBLEMS
+    }
+
     /// Notes a problem, unless there are [`MAX_PROBLEMS`] already.
     pub(crate) fn problem(&self, path: &str, place: Place, kind: PolicyErrorKind) {
-        let mut problems = self.problems.borrow_mut();
-        if problems.len() < MAX_PROBLEMS {
-            problems.push(Problem::from(PolicyError::new(path, kind)).with_origin(Some(self.at(place))));
+        if !self.is_full() {
+            let problem = Problem::from(PolicyError::new(path, kind)).with_origin(Some(self.at(place)));
+            self.problems.borrow_mut().push(problem);
         }
     }
 

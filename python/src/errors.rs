@@ -1,7 +1,7 @@
 //! From failures to the exceptions of `uptls._errors`.
 
 use pyo3::prelude::*;
-use uptls::{Category, Code, Envelope, Misuse, Outcome, Problems, Report, Step, StepName, Verdict};
+use uptls::{Category, Code, Envelope, Misuse, Problems, Report};
 
 /// The exception for a policy that cannot be used; `at` is the clock's time.
 pub(crate) fn unusable(py: Python<'_>, problems: &Problems, at: String) -> PyErr {
@@ -19,11 +19,7 @@ pub(crate) fn panic(py: Python<'_>, words: &str) -> PyErr {
 }
 
 fn without_policy(code: Code, message: String) -> Report {
-    let mut report = Report::default();
-    report.at = uptls::Runtime::new(uptls::aws_lc_rs::provider()).now_text();
-    report.steps = StepName::ALL.iter().map(|name| Step::new(*name, Outcome::Skip)).collect();
-    report.fail(Verdict::Error, code, message, code.hint());
-    report
+    Report::without_policy(code, message, uptls::Runtime::new(uptls::aws_lc_rs::provider()).now_text())
 }
 
 fn of_report(py: Python<'_>, report: Report) -> PyErr {

@@ -19,6 +19,7 @@ pub(super) fn cases(c: &mut Cases) {
         Scene::new().with(|s| three(s, |_| {})),
     );
     blocks(c, &three);
+    labels(c, &three);
     lenient(c, &three);
     expiry(c);
     issuers(c);
@@ -63,7 +64,7 @@ fn sources(c: &mut Cases) {
     .says("spec.trust.bundles[1]");
 }
 
-/// T2: strict about blocks.
+/// T2: strict about how a block is written.
 fn blocks(c: &mut Cases, p: &Positive) {
     c.unusable(p, TrustBundleEmpty, "bundle-empty [T2] the bundle is empty", |s| s.file("ca.pem", |_| ""));
     c.unusable(p, TrustBundleEmpty, "bundle-text [T2] the bundle holds text and no block", |s| {
@@ -97,6 +98,10 @@ fn blocks(c: &mut Cases, p: &Positive) {
     })
     .says("block 2 (line 12)")
     .says("empty");
+}
+
+/// T2: strict about what a block is.
+fn labels(c: &mut Cases, p: &Positive) {
     c.unusable(
         p,
         TrustBundleParse,

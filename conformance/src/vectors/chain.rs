@@ -1,28 +1,24 @@
 //! What is sent, and whether it leads to an anchor (V1, V2, V9).
 
 use uptls::Code::{
-    CertAlgorithmUnsupported, CertBadSignature, CertCaAsLeaf, CertExpired, CertIssuerKeyChanged, CertIssuerNotCa,
-    CertKeyTooWeak, CertMalformed, CertMissingIntermediate, CertNone, CertNotYetValid, CertPathTooLong, CertSelfSigned,
-    CertUnknownIssuer, IssuerExpired,
+    CertCaAsLeaf, CertExpired, CertIssuerNotCa, CertMalformed, CertMissingIntermediate, CertNone, CertNotYetValid,
+    CertPathTooLong, CertSelfSigned, CertUnknownIssuer, IssuerExpired,
 };
-use uptls_testkit::{
-    BasicConstraints, DAY, Key, KeyUsage, NOW, Pki, San, SignatureHash, Template, Version, YEAR, chain_pem, pem,
-};
+use uptls_testkit::{BasicConstraints, Key, KeyUsage, NOW, Pki, San, Template, Version, chain_pem, pem};
 
 use super::cases::Cases;
 use super::scene::{Authority, Scene};
 
 pub(super) fn cases(c: &mut Cases) {
     sent(c);
+    missing(c);
     form(c);
     validity(c);
     issuers(c);
-    signatures(c);
     path_length(c);
-    keys(c);
 }
 
-/// Order, duplicates, strangers, and what is missing.
+/// Order, duplicates and strangers.
 fn sent(c: &mut Cases) {
     let p = c.usual.clone();
     c.also(&p, "chain-with-root [V1] the root is sent as well", |s| {
@@ -73,6 +69,11 @@ fn sent(c: &mut Cases) {
             });
         },
     );
+}
+
+/// V9: what is not sent, and whether anything tells that it exists.
+fn missing(c: &mut Cases) {
+    let p = c.usual.clone();
     c.reject(&p, CertNone, "chain-empty [V1] no certificate is sent", |s| s.sends(|_| "no certificate here\n"));
     c.reject(
         &p,
@@ -256,73 +257,6 @@ fn issuers(c: &mut Cases) {
     });
 }
 
-/// Signatures, and CAs of one name with two keys (V2, V9).
-fn signatures(c: &mut Cases) {
-    let p = c.usual.clone();
-    c.reject(&p, CertBadSignature, "signature-of-leaf [V2] one bit of the leaf's signature is flipped", |s| {
-        s.sends(|m| chain_pem(&[&m.leaf.with_tampered_signature(), m.issuer()]));
-    });
-    c.reject(
-        &p,
-        CertBadSignature,
-        "signature-of-intermediate [V2] one bit of the intermediate's signature is flipped",
-        |s| {
-            s.sends(|m| chain_pem(&[&m.leaf, &m.issuer().with_tampered_signature()]));
-        },
-    );
-    c.reject(
-        &p,
-        CertBadSignature,
-        "signature-by-other-intermediate [V2] an intermediate of the same name and another key is sent",
-        |s| {
-            s.sends(|m| chain_pem(&[&m.leaf, &Template::ca("intermediate").issued_by(m.root(), &Key::p256("other"))]));
-        },
-    );
-    c.reject(
-        &p,
-        CertIssuerKeyChanged,
-        "ca-rotated [V9] the bundle holds a root of the same name and another key",
-        |s| {
-            s.file("ca.pem", |_| Template::ca("root").self_signed(&Key::p256("old root")).pem());
-        },
-    )
-    .says("CN=root");
-    c.reject(
-        &p,
-        CertIssuerKeyChanged,
-        "ca-rotated-and-sent [V9] the new root is sent, the bundle holds the old one",
-        |s| {
-            s.root().authority_key_id = false;
-            s.intermediate().authority_key_id = false;
-            s.file("ca.pem", |_| Template::ca("root").self_signed(&Key::p256("old root")).pem());
-            s.sends(|m| chain_pem(&[&m.leaf, m.issuer(), m.root()]));
-        },
-    );
-    c.also(&p, "ca-overlap [V2] the bundle holds the old and the new root of one name", |s| {
-        s.file("ca.pem", |m| chain_pem(&[&Template::ca("root").self_signed(&Key::p256("old root")), m.root()]));
-    });
-    let rsa = c.also(&p, "signature-rsa-sha256 [V2] root, intermediate and leaf have RSA keys and SHA-256", |s| {
-        s.authorities[0].key = Key::rsa2048(0);
-        s.authorities[1].key = Key::rsa2048(1);
-        s.leaf_key = Key::rsa3072();
-    });
-    c.reject(&rsa, CertAlgorithmUnsupported, "signature-sha1-leaf [V2] the leaf is signed with SHA-1", |s| {
-        s.leaf.signature_hash = SignatureHash::Sha1;
-    })
-    .says("sha1WithRSAEncryption");
-    c.reject(
-        &rsa,
-        CertAlgorithmUnsupported,
-        "signature-sha1-intermediate [V2] the intermediate is signed with SHA-1",
-        |s| {
-            s.intermediate().signature_hash = SignatureHash::Sha1;
-        },
-    );
-    c.also(&rsa, "signature-sha1-root [V2] the root is signed with SHA-1, which nobody checks", |s| {
-        s.root().signature_hash = SignatureHash::Sha1;
-    });
-}
-
 /// How long a path may be.
 fn path_length(c: &mut Cases) {
     let limit = |ca: &mut Template, length: u8| {
@@ -369,67 +303,4 @@ fn path_length(c: &mut Cases) {
             deep(s, &["1", "2", "3", "4", "5", "6", "7"]);
         },
     );
-}
-
-/// Which keys take part.
-fn keys(c: &mut Cases) {
-    let p = c.accept(
-        "key-rsa-2048 [V2] root, intermediate and leaf have RSA keys of at least 2048 bits",
-        Scene::new().with(|s| {
-            s.authorities[0].key = Key::rsa3072();
-            s.authorities[1].key = Key::rsa2048(0);
-            s.leaf_key = Key::rsa2048(1);
-        }),
-    );
-    c.reject(&p, CertKeyTooWeak, "key-leaf-rsa-1024 [V2] the leaf has an RSA key of 1024 bits", |s| {
-        s.leaf_key = Key::rsa1024()
-    })
-    .says("1024");
-    c.reject(&p, CertKeyTooWeak, "key-intermediate-rsa-1024 [V2] the intermediate has an RSA key of 1024 bits", |s| {
-        s.authorities[1].key = Key::rsa1024();
-    })
-    .says("CN=intermediate");
-    c.reject(&p, CertKeyTooWeak, "key-root-rsa-1024 [V2] the root has an RSA key of 1024 bits", |s| {
-        s.authorities[0].key = Key::rsa1024();
-    })
-    .says("CN=root");
-    c.also(&p, "key-p384 [V2] root, intermediate and leaf have keys on P-384", |s| {
-        s.authorities[0].key = Key::p384("root");
-        s.authorities[1].key = Key::p384("intermediate");
-        s.leaf_key = Key::p384("leaf");
-    });
-    c.also(&p, "key-ed25519 [V2] root, intermediate and leaf have Ed25519 keys", |s| {
-        s.authorities[0].key = Key::ed25519("root");
-        s.authorities[1].key = Key::ed25519("intermediate");
-        s.leaf_key = Key::ed25519("leaf");
-    });
-    c.reject(&p, CertAlgorithmUnsupported, "key-leaf-rsa-16384 [V2] the leaf has an RSA key of 16384 bits", |s| {
-        s.leaf.spki_override = Some(super::odd_keys::rsa(16384));
-    })
-    .says("16384");
-    c.reject(
-        &p,
-        CertAlgorithmUnsupported,
-        "key-intermediate-rsa-16384 [V2] the intermediate has an RSA key of 16384 bits",
-        |s| {
-            s.intermediate().spki_override = Some(super::odd_keys::rsa(16384));
-        },
-    )
-    .says("16384");
-    c.reject(&p, CertAlgorithmUnsupported, "key-leaf-dsa [V2] the leaf has a DSA key", |s| {
-        s.leaf.spki_override = Some(super::odd_keys::dsa());
-    })
-    .says("DSA");
-    c.reject(&p, CertAlgorithmUnsupported, "key-intermediate-dsa [V2] the intermediate has a DSA key", |s| {
-        s.intermediate().spki_override = Some(super::odd_keys::dsa());
-    })
-    .says("DSA");
-    c.reject(&p, CertKeyTooWeak, "key-leaf-p224 [V2] the leaf has a key on P-224", |s| {
-        s.leaf.spki_override = Some(super::odd_keys::p224());
-    })
-    .says("P-224");
-    c.also(&p, "key-lifetime-of-decades [V2] the root is valid for forty years", |s| {
-        s.root().not_before = NOW - 20 * YEAR - DAY;
-        s.root().not_after = NOW + 20 * YEAR;
-    });
 }

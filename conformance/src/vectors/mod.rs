@@ -17,6 +17,7 @@ mod odd_keys;
 mod revocation;
 mod scene;
 mod settings;
+mod signatures;
 mod spiffe;
 mod types;
 
@@ -28,6 +29,7 @@ pub fn all() -> Vec<Case> {
     let mut cases = cases::Cases::new();
     for theme in [
         chain::cases,
+        signatures::cases,
         limits::cases,
         bundles::cases,
         itself::cases,

@@ -304,7 +304,7 @@ fn is_far(deadline: Deadline) -> bool {
     deadline.remaining().is_none_or(|remaining| remaining > EARLY)
 }
 
-fn transport_error(error: &io::Error) -> Error {
+pub(crate) fn transport_error(error: &io::Error) -> Error {
     ConnectError::PeerReset { reason: error.to_string() }.into()
 }
 
@@ -332,5 +332,5 @@ impl From<Error> for io::Error {
 }
 
 /// How long a peer that is given up may take for a last alert.
-const LAST_WORDS: Duration = Duration::from_millis(250);
+pub(crate) const LAST_WORDS: Duration = Duration::from_millis(250);
 const EARLY: Duration = Duration::from_millis(100);

@@ -80,9 +80,7 @@ impl Address {
                 break;
             }
         }
-        let none =
-            || ConnectError::TcpRefused { address: "nowhere".to_owned(), reason: "no address was given".to_owned() };
-        Err(last.unwrap_or_else(none).into())
+        Err(last.unwrap_or_else(nowhere).into())
     }
 }
 
@@ -111,7 +109,7 @@ fn resolve(host: &str, port: u16, deadline: Deadline) -> Result<Vec<SocketAddr>,
 }
 
 /// Each address gets its share of what remains, so that one that does not answer cannot use it all up.
-fn share(deadline: Deadline, left: usize) -> Option<Duration> {
+pub(crate) fn share(deadline: Deadline, left: usize) -> Option<Duration> {
     let parts = u32::try_from(left).unwrap_or(u32::MAX).max(1);
     deadline.remaining().map(|remaining| (remaining / parts).max(SHORTEST))
 }
@@ -125,7 +123,7 @@ fn connect(socket: &SocketAddr, share: Option<Duration>) -> io::Result<TcpStream
     Ok(stream)
 }
 
-fn refused(socket: &SocketAddr, error: &io::Error, waited: Duration) -> ConnectError {
+pub(crate) fn refused(socket: &SocketAddr, error: &io::Error, waited: Duration) -> ConnectError {
     let address = socket.to_string();
     match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
@@ -133,6 +131,10 @@ fn refused(socket: &SocketAddr, error: &io::Error, waited: Duration) -> ConnectE
         }
         _ => ConnectError::TcpRefused { address, reason: error.to_string() },
     }
+}
+
+pub(crate) fn nowhere() -> ConnectError {
+    ConnectError::TcpRefused { address: "nowhere".to_owned(), reason: "no address was given".to_owned() }
 }
 
 /// Zero would be an error.

@@ -16,7 +16,7 @@ use crate::handshake::{IdentityUse, Noted, Verdict, observe};
 use crate::name::BackendHost;
 use crate::policy::AlpnSelection;
 use crate::rotate::{Generation, Snapshot};
-use crate::session::{Proof, SessionHandle};
+use crate::session::{PoolKey, Proof, SessionHandle};
 use crate::text::printable;
 use crate::time::seconds;
 use crate::verify::VerifiedPeer;
@@ -29,6 +29,7 @@ pub(super) struct Driver {
     evidence: Option<Arc<Evidence>>,
     generation: Generation,
     outgoing: Outgoing,
+    pool_key: PoolKey,
     session: Option<Arc<SessionHandle>>,
     tls: ClientConnection,
     /// Decrypted octets that were not read yet.
@@ -57,6 +58,7 @@ impl Driver {
     pub(super) fn begin(snapshot: Snapshot, host: &BackendHost, options: &ConnectOptions) -> Result<Self, Error> {
         let setup = Setup::new(snapshot, host, options)?;
         let (tls, session) = setup.start()?;
+        let pool_key = setup.pool_key();
         let Setup { alpn, generation, prepared, .. } = setup;
         let attempt = Attempt {
             alpn,
@@ -75,6 +77,7 @@ impl Driver {
             evidence: None,
             generation,
             outgoing: Outgoing::Open,
+            pool_key,
             session,
             tls,
             unread: 0,
@@ -234,6 +237,7 @@ impl Driver {
             identity: proof.identity,
             identity_unused: configured && !matches!(proof.identity, IdentityUse::Sent { .. }),
             peer: proof.peer.clone(),
+            pool_key: self.pool_key.clone(),
             resumed,
             server_name: self.attempt.server_name.clone(),
             version: negotiated.version,

@@ -8,6 +8,7 @@ use crate::handshake::IdentityUse;
 use crate::policy::{TlsVersion, group_name, suite_name};
 use crate::report::TlsFacts;
 use crate::rotate::Generation;
+use crate::session::PoolKey;
 use crate::verify::VerifiedPeer;
 
 /// What was proven and negotiated for a connection.
@@ -30,6 +31,9 @@ pub struct Evidence {
     pub identity_unused: bool,
     /// The proof of the peer; for a resumed session, that of the full handshake that it descends from (H6).
     pub peer: Arc<VerifiedPeer>,
+    /// Under which key a pool may keep this connection: what [`Connector::pool_key`](crate::Connector::pool_key) gave when
+    /// it was made.
+    pub pool_key: PoolKey,
     /// Whether a session was resumed.
     pub resumed: bool,
     /// The server name (SNI) that was sent, if one was.

@@ -36,7 +36,7 @@ pub(super) struct Attempt {
 
 /// Whether application data arrived.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Answered {
+pub(crate) enum Answered {
     NotYet,
     Yes,
 }

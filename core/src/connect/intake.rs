@@ -10,7 +10,7 @@ use crate::error::Error;
 
 /// What [`Driver::receive`](super::driver::Driver::receive) met.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Intake {
+pub(crate) enum Intake {
     End,
     /// Nothing was read: decrypted data waits.
     Full,
@@ -18,7 +18,7 @@ pub(super) enum Intake {
 }
 
 /// Whose error it is.
-pub(super) enum Failure {
+pub(crate) enum Failure {
     Tls(Error),
     Transport(io::Error),
 }

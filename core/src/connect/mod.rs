@@ -1,13 +1,13 @@
 //! From a connector to a verified connection: the options and names that all faces share.
 
-mod blocking;
-mod dial;
+pub(crate) mod blocking;
+pub(crate) mod dial;
 mod driver;
 mod evidence;
-mod failure;
-mod intake;
+pub(crate) mod failure;
+pub(crate) mod intake;
 pub mod sans_io;
-mod setup;
+pub(crate) mod setup;
 
 pub use crate::handshake::IdentityUse;
 pub use crate::session::PoolKey;

@@ -62,7 +62,7 @@ impl Connector {
         self.begin_until(host, options, Deadline::after(timeout))
     }
 
-    pub(super) fn begin_until(
+    pub(crate) fn begin_until(
         &self,
         host: &BackendHost,
         options: &ConnectOptions,
@@ -157,19 +157,19 @@ impl Handshake {
         }
     }
 
-    pub(super) fn receive(&mut self, source: &mut dyn Read) -> Result<Intake, Failure> {
+    pub(crate) fn receive(&mut self, source: &mut dyn Read) -> Result<Intake, Failure> {
         self.driver.receive(source)
     }
 
-    pub(super) fn send(&mut self, sink: &mut dyn io::Write) -> io::Result<usize> {
+    pub(crate) fn send(&mut self, sink: &mut dyn io::Write) -> io::Result<usize> {
         self.driver.send(sink)
     }
 
-    pub(super) fn fail(&mut self, error: Error) -> Error {
+    pub(crate) fn fail(&mut self, error: Error) -> Error {
         self.driver.fail(error)
     }
 
-    pub(super) fn deadline_of(&self) -> Deadline {
+    pub(crate) fn deadline_of(&self) -> Deadline {
         self.deadline
     }
 }
@@ -262,19 +262,19 @@ impl Established {
         self.driver.error()
     }
 
-    pub(super) fn receive(&mut self, source: &mut dyn Read) -> Result<Intake, Failure> {
+    pub(crate) fn receive(&mut self, source: &mut dyn Read) -> Result<Intake, Failure> {
         self.driver.receive(source)
     }
 
-    pub(super) fn send(&mut self, sink: &mut dyn io::Write) -> io::Result<usize> {
+    pub(crate) fn send(&mut self, sink: &mut dyn io::Write) -> io::Result<usize> {
         self.driver.send(sink)
     }
 
-    pub(super) fn fail(&mut self, error: Error) -> Error {
+    pub(crate) fn fail(&mut self, error: Error) -> Error {
         self.driver.fail(error)
     }
 
-    pub(super) fn answered(&self) -> Answered {
+    pub(crate) fn answered(&self) -> Answered {
         self.driver.answered()
     }
 }
@@ -302,23 +302,23 @@ pub enum Incoming {
 
 /// A monotonic end of waiting (H4), and what it was asked as.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Deadline {
-    pub(super) after: Duration,
+pub(crate) struct Deadline {
+    pub(crate) after: Duration,
     /// `None`: beyond what the clock can say.
-    pub(super) at: Option<Instant>,
+    pub(crate) at: Option<Instant>,
 }
 
 impl Deadline {
-    pub(super) fn after(timeout: Duration) -> Self {
+    pub(crate) fn after(timeout: Duration) -> Self {
         Self { after: timeout, at: Instant::now().checked_add(timeout) }
     }
 
-    pub(super) fn has_passed(self) -> bool {
+    pub(crate) fn has_passed(self) -> bool {
         self.at.is_some_and(|at| Instant::now() >= at)
     }
 
     /// What remains; never zero, which sockets would take as no limit.
-    pub(super) fn remaining(self) -> Option<Duration> {
+    pub(crate) fn remaining(self) -> Option<Duration> {
         self.at.map(|at| at.saturating_duration_since(Instant::now()).max(Duration::from_millis(1)))
     }
 }

@@ -16,7 +16,7 @@ use crate::session::{PoolKey, SessionHandle};
 use crate::time::seconds;
 
 /// A connection that can be begun.
-pub(super) struct Setup {
+pub(crate) struct Setup {
     /// The protocols to offer.
     pub(super) alpn: Vec<String>,
     pub(super) generation: Generation,
@@ -26,7 +26,7 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    pub(super) fn new(snapshot: Snapshot, host: &BackendHost, options: &ConnectOptions) -> Result<Self, Error> {
+    pub(crate) fn new(snapshot: Snapshot, host: &BackendHost, options: &ConnectOptions) -> Result<Self, Error> {
         let Snapshot { generation, prepared } = snapshot;
         let now = seconds(prepared.runtime().now());
         check_identity(&prepared, now)?;
@@ -35,13 +35,16 @@ impl Setup {
         Ok(Self { alpn, generation, prepared, name, now })
     }
 
+    pub(super) fn pool_key(&self) -> PoolKey {
+        PoolKey::new(*self.prepared.fingerprint(), &self.name)
+    }
+
     /// rustls with its ClientHello ready, and the sessions it may use.
     pub(super) fn start(&self) -> Result<(ClientConnection, Option<Arc<SessionHandle>>), Error> {
         let session = match self.prepared.policy().resumption() {
             Resumption::Disabled => None,
             Resumption::Enabled => {
-                let key = PoolKey::new(*self.prepared.fingerprint(), &self.name);
-                Some(Arc::new(SessionHandle::new(self.prepared.runtime().sessions(), key, self.now)))
+                Some(Arc::new(SessionHandle::new(self.prepared.runtime().sessions(), self.pool_key(), self.now)))
             }
         };
         let config = connection_config(self.prepared.client_config(), session.clone());

@@ -17,8 +17,8 @@ fn folder() -> PathBuf {
 /// The policy that `verify_chain` judges by: every step of a verification has something to do.
 fn policy(pki: &Pki) -> String {
     let revoked = pki.leaf(&[San::dns("revoked.example")]);
-    let crls = [(&pki.root, &[] as &[_]), (&pki.intermediate, &[&revoked])]
-        .map(|(issuer, revoked)| json!({"pem": crl_pem(&CrlTemplate::new(revoked).issued_by(issuer))}));
+    let crl = |revoked: &[&Certificate], issuer| json!({"pem": crl_pem(&CrlTemplate::new(revoked).issued_by(issuer))});
+    let crls = [crl(&[], &pki.root), crl(&[&revoked], &pki.intermediate)];
     let pinned = itself().sha256().map(|octet| format!("{octet:02x}")).concat();
     let policy = json!({
         "apiVersion": "uptls/v1",

@@ -1,0 +1,15 @@
+"""The README's Python program prints the README's report."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_program_prints_the_report() -> None:
+    """The same octets as from Rust, whose test generates the README's report."""
+    command = [sys.executable, str(ROOT / "examples" / "python" / "refused.py")]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    assert '"code": "name_mismatch"' in printed
+    assert f"```json\n{printed}```\n" in (ROOT / "README.md").read_text()
