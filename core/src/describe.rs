@@ -55,10 +55,12 @@ pub struct TrustExplanation {
 pub struct SystemExplanation {
     /// Which.
     pub source: String,
-    /// How many roots can be used.
-    pub roots: usize,
+    /// How many roots can be used; the platform's verifier does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roots: Option<usize>,
     /// How many could not.
-    pub skipped: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<usize>,
 }
 
 /// One entry of a bundle.
@@ -129,10 +131,13 @@ impl Prepared {
         TrustExplanation {
             system: match policy.trust().system {
                 SystemTrust::Off => None,
+                SystemTrust::Platform => {
+                    Some(SystemExplanation { source: "platform".to_owned(), roots: None, skipped: None })
+                }
                 SystemTrust::Mozilla | SystemTrust::Native => store.system().map(|system| SystemExplanation {
                     source: system.source().to_owned(),
-                    roots: system.anchors().len(),
-                    skipped: system.skipped(),
+                    roots: Some(system.anchors().len()),
+                    skipped: Some(system.skipped()),
                 }),
             },
             anchors: anchors.collect(),

@@ -44,10 +44,16 @@ mod verify;
 #[path = "provider_aws_lc_rs.rs"]
 pub mod aws_lc_rs;
 pub mod danger;
+#[cfg(feature = "hyper")]
+#[path = "connect/hyper.rs"]
+pub mod hyper;
 pub mod interop;
 #[cfg(feature = "ring")]
 #[path = "provider_ring.rs"]
 pub mod ring;
+#[cfg(feature = "tokio")]
+#[path = "connect/tokio.rs"]
+pub mod tokio;
 
 pub use connect::{Address, ConnectOptions, Evidence, IdentityUse, PoolKey, Transport, VerifiedStream, sans_io};
 pub use describe::{

@@ -16,7 +16,9 @@ use crate::identity::{CERTIFICATE_PATH, ClientIdentity, IdentitySource, KEY_PATH
 use crate::material;
 use crate::name::BackendHost;
 use crate::pem;
-use crate::policy::{CIPHER_SUITES, GROUPS, IdentitySpec, Material, ServerNameRule, TlsVersion, UpstreamTlsPolicy};
+use crate::policy::{
+    CIPHER_SUITES, GROUPS, IdentitySpec, Material, ServerNameRule, SystemTrust, TlsVersion, UpstreamTlsPolicy,
+};
 use crate::report::{Outcome, Report, Step, StepName, Verdict, Warning};
 use crate::runtime::Runtime;
 use crate::text;
@@ -180,6 +182,10 @@ pub(crate) fn prepare(runtime: &Runtime, policy: &UpstreamTlsPolicy) -> Result<A
     let mut loader = Loader { now: seconds(runtime.now()), policy, problems: Vec::new(), runtime };
     let bundles = loader.bundles();
     let system = loader.keep(runtime.system_roots(policy.trust().system)).flatten();
+    let platform = match policy.trust().system {
+        SystemTrust::Platform => loader.keep(runtime.platform()),
+        SystemTrust::Mozilla | SystemTrust::Native | SystemTrust::Off => None,
+    };
     let crls = loader.crls();
     let identity = policy.identity().and_then(|spec| loader.identity(spec));
     let provider = loader.provider();
@@ -193,7 +199,7 @@ pub(crate) fn prepare(runtime: &Runtime, policy: &UpstreamTlsPolicy) -> Result<A
     let trust = runtime.trust(bundles, system);
     let fingerprint = fingerprint(policy, &trust, &crls, identity.as_deref(), &provider);
     let algorithms = provider.signature_verification_algorithms;
-    let verifier = Arc::new(Verifier { algorithms, crls, fingerprint, policy: policy.clone(), trust });
+    let verifier = Arc::new(Verifier { algorithms, crls, fingerprint, platform, policy: policy.clone(), trust });
     let make = || client_config(runtime, &verifier, identity.as_ref(), provider);
     let client_config = runtime.configs().get_or_make(fingerprint, make).map_err(|error| {
         let kind = PolicyErrorKind::Invalid { given: error.to_string(), wanted: "accepted by the provider".to_owned() };

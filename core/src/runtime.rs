@@ -13,7 +13,7 @@ use crate::policy::{SystemTrust, UpstreamTlsPolicy};
 use crate::prepare::{self, Prepared};
 use crate::session::SessionStore;
 use crate::time::{Clock, SystemClock};
-use crate::trust::{RevocationList, SystemRoots, TrustBundle, TrustStore};
+use crate::trust::{PlatformTrust, RevocationList, SystemRoots, TrustBundle, TrustStore};
 
 /// Everything that policies share. A clone is the same runtime; there is no global one.
 #[derive(Clone)]
@@ -26,6 +26,7 @@ struct Shared {
     identities: Interned<ClientIdentity>,
     mozilla: Mutex<Option<Arc<SystemRoots>>>,
     native: Mutex<Option<Arc<SystemRoots>>>,
+    platform: Mutex<Option<Arc<PlatformTrust>>>,
     configs: Interned<rustls::ClientConfig>,
     provider: Arc<CryptoProvider>,
     sessions: Arc<SessionStore>,
@@ -64,6 +65,7 @@ impl RuntimeBuilder {
             identities: Interned::default(),
             mozilla: Mutex::new(None),
             native: Mutex::new(None),
+            platform: Mutex::new(None),
             configs: Interned::default(),
             provider: self.provider,
             sessions: Arc::new(SessionStore::new(self.session_bytes)),
@@ -147,7 +149,7 @@ impl Runtime {
             Problem::from(MaterialError::new("spec.trust.system", "native roots", kind))
         };
         match kind {
-            SystemTrust::Off => return Ok(None),
+            SystemTrust::Off | SystemTrust::Platform => return Ok(None),
             SystemTrust::Mozilla => load_once(&self.0.mozilla, || Ok(SystemRoots::mozilla())),
             SystemTrust::Native => load_once(&self.0.native, SystemRoots::native),
         }
@@ -155,16 +157,28 @@ impl Runtime {
         .map_err(unreadable)
     }
 
+    /// T6: the platform's verifier, loaded once.
+    pub(crate) fn platform(&self) -> Result<Arc<PlatformTrust>, Problem> {
+        load_once(&self.0.platform, || PlatformTrust::new(self.provider())).map_err(|reason| {
+            let kind = MaterialErrorKind::TrustUnreadable { reason };
+            Problem::from(MaterialError::new("spec.trust.system", "the platform's verifier", kind))
+        })
+    }
+
+    /// Puts a verifier with roots of the test's own in the place of the platform's.
+    #[cfg(test)]
+    pub(crate) fn set_platform(&self, platform: PlatformTrust) {
+        *self.0.platform.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(platform));
+    }
+
     /// Forgets the system's roots: policies that are prepared from now on read them again.
     pub fn refresh_system_roots(&self) {
         *self.0.native.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.0.platform.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
-fn load_once(
-    slot: &Mutex<Option<Arc<SystemRoots>>>,
-    load: impl FnOnce() -> Result<SystemRoots, String>,
-) -> Result<Arc<SystemRoots>, String> {
+fn load_once<T>(slot: &Mutex<Option<Arc<T>>>, load: impl FnOnce() -> Result<T, String>) -> Result<Arc<T>, String> {
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(roots) = &*slot {
         return Ok(Arc::clone(roots));

@@ -44,9 +44,24 @@ fn sources(c: &mut Cases) {
     c.reject(&p, CertUnknownIssuer, "trust-mozilla [T6] the compiled-in roots alone are trusted", |s| {
         s.set("trust", "{system: mozilla}");
     });
-    c.unusable(&p, UnsupportedOption, "trust-platform [T6] the platform's verifier is asked for", |s| {
-        s.set("trust", "{system: platform}");
-    });
+    c.unusable(
+        &p,
+        UnsupportedOption,
+        "trust-platform-and-bundle [T6] the platform's verifier is asked for as well",
+        |s| {
+            s.set("trust", "{system: platform, bundles: [{file: ca.pem}]}");
+        },
+    );
+    c.unusable(
+        &p,
+        UnsupportedOption,
+        "trust-platform-and-lists [T6] the platform's verifier is asked for, with a revocation list",
+        |s| {
+            s.file("root.crl", |m| crl_pem(&CrlTemplate::new(&[]).issued_by(m.root())));
+            s.set("trust", "{system: platform}");
+            s.set("revocation", "{crls: [{file: root.crl}]}");
+        },
+    );
     c.unusable(&p, TrustMissing, "trust-absent [T1] nothing is said of trust", |s| s.unset("trust"));
     c.unusable(&p, TrustMissing, "trust-empty [T1] the list of bundles is empty and the system's roots are off", |s| {
         s.set("trust", "{system: false, bundles: []}");

@@ -7,12 +7,6 @@ use super::cases::{Cases, Positive};
 use super::scene::Scene;
 
 pub(super) fn cases(c: &mut Cases) {
-    let scene = |wanted: &str, presented: San| {
-        Scene::new().with(|s| {
-            s.wants(wanted);
-            s.sans(&[presented]);
-        })
-    };
     let p = c.accept(
         "type-dns [N5] a dNSName is wanted and presented",
         scene("[{dns: backend.test}]", San::dns("backend.test")),
@@ -21,12 +15,16 @@ pub(super) fn cases(c: &mut Cases) {
         c,
         &p,
         "backend.test",
-        &[
-            ("type-dns-as-uri [N5] the text stands in a URI", SanTypeMismatch, San::Uri),
-            ("type-dns-as-email [N5] the text stands in an email address", SanTypeMismatch, San::Email),
-            ("type-dns-as-directory-name [N5] the text stands in a directory name", NameMismatch, San::DirectoryName),
-            ("type-dns-as-other-name [N5] the text stands in an otherName", NameMismatch, other_name),
-            (
+        [
+            Row("type-dns-as-uri [N5] the text stands in a URI", SanTypeMismatch, San::Uri),
+            Row("type-dns-as-email [N5] the text stands in an email address", SanTypeMismatch, San::Email),
+            Row(
+                "type-dns-as-directory-name [N5] the text stands in a directory name",
+                NameMismatch,
+                San::DirectoryName,
+            ),
+            Row("type-dns-as-other-name [N5] the text stands in an otherName", NameMismatch, other_name),
+            Row(
                 "type-dns-as-registered-id [N5] the text stands under the tag of a registeredID",
                 NameMismatch,
                 registered_id,
@@ -39,13 +37,17 @@ pub(super) fn cases(c: &mut Cases) {
         c,
         &p,
         "10.0.0.7",
-        &[
-            ("type-ip-as-dns [N5] the text stands in a dNSName", SanTypeMismatch, San::Dns),
-            ("type-ip-as-uri [N5] the text stands in a URI", SanTypeMismatch, San::Uri),
-            ("type-ip-as-email [N5] the text stands in an email address", SanTypeMismatch, San::Email),
-            ("type-ip-as-other-name [N5] the text stands in an otherName", NameMismatch, other_name),
+        [
+            Row("type-ip-as-dns [N5] the text stands in a dNSName", SanTypeMismatch, San::Dns),
+            Row("type-ip-as-uri [N5] the text stands in a URI", SanTypeMismatch, San::Uri),
+            Row("type-ip-as-email [N5] the text stands in an email address", SanTypeMismatch, San::Email),
+            Row("type-ip-as-other-name [N5] the text stands in an otherName", NameMismatch, other_name),
         ],
     );
+    uris(c);
+}
+
+fn uris(c: &mut Cases) {
     let id = "spiffe://prod/api";
     let p =
         c.accept("type-uri [N5] a URI is wanted and presented", scene("[{uri: 'spiffe://prod/api'}]", San::uri(id)));
@@ -53,10 +55,10 @@ pub(super) fn cases(c: &mut Cases) {
         c,
         &p,
         id,
-        &[
-            ("type-uri-as-dns [N5] the text stands in a dNSName", SanTypeMismatch, San::Dns),
-            ("type-uri-as-email [N5] the text stands in an email address", SanTypeMismatch, San::Email),
-            ("type-uri-as-other-name [N5] the text stands in an otherName", NameMismatch, other_name),
+        [
+            Row("type-uri-as-dns [N5] the text stands in a dNSName", SanTypeMismatch, San::Dns),
+            Row("type-uri-as-email [N5] the text stands in an email address", SanTypeMismatch, San::Email),
+            Row("type-uri-as-other-name [N5] the text stands in an otherName", NameMismatch, other_name),
         ],
     );
     let p = c.accept(
@@ -67,9 +69,9 @@ pub(super) fn cases(c: &mut Cases) {
         c,
         &p,
         id,
-        &[
-            ("type-trust-domain-as-dns [N5 N7] the text stands in a dNSName", NameMismatch, San::Dns),
-            ("type-trust-domain-as-email [N5 N7] the text stands in an email address", NameMismatch, San::Email),
+        [
+            Row("type-trust-domain-as-dns [N5 N7] the text stands in a dNSName", NameMismatch, San::Dns),
+            Row("type-trust-domain-as-email [N5 N7] the text stands in an email address", NameMismatch, San::Email),
         ],
     );
     c.reject(&p, NameMismatch, "type-trust-domain-bare-dns [N5 N7] the trust domain's name stands in a dNSName", |s| {
@@ -77,12 +79,23 @@ pub(super) fn cases(c: &mut Cases) {
     });
 }
 
+/// A policy that wants this, and a leaf that holds that alone.
+fn scene(wanted: &str, presented: San) -> Scene {
+    Scene::new().with(|s| {
+        s.wants(wanted);
+        s.sans(&[presented]);
+    })
+}
+
 /// The same text, each time under another type.
-fn cross(c: &mut Cases, twin: &Positive, text: &str, rows: &[(&'static str, Code, fn(String) -> San)]) {
-    for (title, code, san) in rows {
-        c.reject(twin, *code, title, |s| s.sans(&[san(text.to_owned())]));
+fn cross<const N: usize>(c: &mut Cases, twin: &Positive, text: &str, rows: [Row; N]) {
+    for Row(title, code, san) in rows {
+        c.reject(twin, code, title, |s| s.sans(&[san(text.to_owned())]));
     }
 }
+
+/// Title, code, and the type under which the text stands.
+struct Row(&'static str, Code, fn(String) -> San);
 
 /// A user principal name with this text.
 fn other_name(text: String) -> San {

@@ -90,7 +90,7 @@ fn server_name(policy: &UpstreamTlsPolicy, host: &BackendHost) -> Result<ServerN
     name.ok_or_else(|| internal("a checked name is not accepted by rustls"))
 }
 
-fn internal(detail: impl ToString) -> Error {
+pub(crate) fn internal(detail: impl ToString) -> Error {
     ConnectError::Internal { detail: detail.to_string() }.into()
 }
 

@@ -55,6 +55,29 @@ impl Error {
         }
     }
 
+    /// The error of this library behind an error of somebody else's, through any number of wrappings: what hyper, tonic or
+    /// an `io::Error` give back.
+    ///
+    /// ```
+    /// let error = uptls::Error::from(uptls::Misuse::new("an example"));
+    /// let wrapped = std::io::Error::other(std::io::Error::from(error.clone()));
+    /// assert_eq!(uptls::Error::find_in(&wrapped), Some(&error));
+    /// ```
+    pub fn find_in<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            // The source of an `io::Error` is that of the error inside, which is passed over.
+            next = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+                Some(inner) => Some(inner),
+                None => error.source(),
+            };
+        }
+        None
+    }
+
     /// The code alone: all that an HTTP client on the other side of a gateway may learn.
     pub fn public_text(&self) -> &'static str {
         self.code().as_str()

@@ -209,17 +209,10 @@ impl Rejection {
     /// assert!(uptls::Rejection::from_io_error(&plain).is_none());
     /// ```
     pub fn from_io_error(error: &std::io::Error) -> Option<&Self> {
-        let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error.get_ref()?);
-        while let Some(inner) = source {
-            if let Some(super::Error::Rejected(rejection)) = inner.downcast_ref() {
-                return Some(rejection);
-            }
-            if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-                return Self::from_io_error(io);
-            }
-            source = inner.source();
+        match super::Error::find_in(error)? {
+            super::Error::Rejected(rejection) => Some(rejection),
+            _ => None,
         }
-        None
     }
 
     /// The one thing to change; it holds both of the differing values.

@@ -248,6 +248,8 @@ pub enum SystemTrust {
     /// None.
     #[default]
     Off,
+    /// The platform's own verifier decides the path, our rules the names; without bundles, lists or resumption.
+    Platform,
 }
 
 /// Our own certificate and key, not yet read.

@@ -2,10 +2,12 @@
 
 mod bundle;
 mod crl;
+mod platform;
 mod system;
 
 pub(crate) use bundle::{EXPIRING, Entry, TrustBundle};
 pub(crate) use crl::RevocationList;
+pub(crate) use platform::PlatformTrust;
 pub(crate) use system::SystemRoots;
 
 use std::collections::BTreeMap;

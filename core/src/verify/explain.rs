@@ -131,6 +131,7 @@ fn describe(context: &Context<'_>, step: Step) -> Step {
                 }
                 PathEnd::Itself => "itself, an entry of a bundle".to_owned(),
                 PathEnd::Pinned => "itself, by a pin".to_owned(),
+                PathEnd::Platform => "the platform's verifier".to_owned(),
             };
             let step = step.with("trusted", trusted).with("intermediates", path.intermediates.to_string());
             step.with("until", rfc3339(path.trusted_until))

@@ -4,6 +4,7 @@ mod diagnose;
 mod explain;
 mod names;
 mod path;
+mod platform;
 mod steps;
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::policy::{SanMatcher, ServerNameRule, UpstreamTlsPolicy};
 use crate::report::CertificateFacts;
 use crate::text::{SHOWN, digest, printable};
 use crate::time::{rfc3339, seconds};
-use crate::trust::{RevocationList, TrustStore};
+use crate::trust::{PlatformTrust, RevocationList, TrustStore};
 
 use steps::{CHAIN_STEPS, Context};
 
@@ -29,6 +30,7 @@ pub struct Verifier {
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
     pub(crate) crls: Vec<Arc<RevocationList>>,
     pub(crate) fingerprint: [u8; 32],
+    pub(crate) platform: Option<Arc<PlatformTrust>>,
     pub(crate) policy: UpstreamTlsPolicy,
     pub(crate) trust: Arc<TrustStore>,
 }

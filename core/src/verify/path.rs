@@ -10,7 +10,7 @@ use webpki::{
 };
 
 use super::steps::Context;
-use super::{diagnose, subject_of};
+use super::{diagnose, platform, subject_of};
 use crate::certificate::{CertificateView, KeyFacts, KeyStrength};
 use crate::danger::ToleratedRule;
 use crate::error::RejectionKind;
@@ -36,6 +36,8 @@ pub(super) enum PathEnd {
     Itself,
     /// At the leaf, which is pinned.
     Pinned,
+    /// Where the platform's verifier says (T6).
+    Platform,
 }
 
 /// V1: size, number, and that every certificate parses.
@@ -75,10 +77,11 @@ pub(super) fn leaf_error(leaf: &CertificateView<'_>, error: &webpki::Error) -> R
 
 /// V2, or else T5.
 pub(super) fn find(context: &Context<'_>) -> Result<Path, RejectionKind> {
-    match search(context, None) {
-        Ok(path) => Ok(path),
-        Err(kind) => itself(context).unwrap_or(Err(kind)),
-    }
+    let found = match &context.verifier.platform {
+        Some(platform) => platform::find(context, platform),
+        None => search(context, None),
+    };
+    found.or_else(|kind| itself(context).unwrap_or(Err(kind)))
 }
 
 /// V3: a path all of whose certificates pass revocation.

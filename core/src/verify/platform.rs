@@ -84,9 +84,14 @@ fn explain_error(leaf: &CertificateView<'_>, error: &Error) -> RejectionKind {
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             RejectionKind::AlgorithmUnsupported { algorithm: leaf.signature_algorithm() }
         }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            RejectionKind::NameMismatch
+        }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => purpose(leaf),
         // The platform verifier wraps its own type around a wrong purpose.
-        CertificateError::Other(_) if leaf.extended_key_usage().is_some_and(|usage| !usage.server_auth) => purpose(leaf),
+        CertificateError::Other(_) if leaf.extended_key_usage().is_some_and(|usage| !usage.server_auth) => {
+            purpose(leaf)
+        }
         CertificateError::Other(_) if leaf.is_ca() => RejectionKind::CaAsLeaf { subject },
         _ if leaf.is_self_issued() => RejectionKind::SelfSigned { subject },
         _ => RejectionKind::UnknownIssuer { issuer: leaf.issuer() },
@@ -96,4 +101,107 @@ fn explain_error(leaf: &CertificateView<'_>, error: &Error) -> RejectionKind {
 fn purpose(leaf: &CertificateView<'_>) -> RejectionKind {
     let presented = leaf.extended_key_usage().map(|usage| usage.text).unwrap_or_default();
     RejectionKind::Purpose { presented, subject: leaf.subject() }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::sync::Arc;
+
+    use rustls::crypto::CryptoProvider;
+    use rustls_pki_types::CertificateDer;
+    use uptls_testkit::{CLIENT_AUTH, Certificate, DAY, Key, NOW, Pki, San, Template};
+
+    use crate::danger::DangerPermission;
+    use crate::trust::PlatformTrust;
+    use crate::{
+        BackendHost, FixedClock, MaterialDraft, PolicyDraft, PolicySpec, Prepared, Runtime, SanDraft, SystemTrustDraft,
+        TrustDraft, UpstreamTlsPolicy,
+    };
+
+    fn provider() -> Arc<CryptoProvider> {
+        Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+    }
+
+    /// A policy for whatever the platform trusts, which here is one root more.
+    fn prepared(root: &Certificate, sans: &[SanDraft]) -> Arc<Prepared> {
+        let runtime = Runtime::builder(provider()).clock(FixedClock::at(NOW.unsigned_abs())).build();
+        let extra = vec![CertificateDer::from(root.der().to_vec())];
+        runtime.set_platform(PlatformTrust::with_extra_roots(&provider(), extra).unwrap());
+        let trust = TrustDraft { system: SystemTrustDraft::Platform, ..TrustDraft::default() };
+        let spec = PolicySpec { trust, subject_alt_names: sans.to_vec(), ..PolicySpec::default() };
+        runtime
+            .prepare(&UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden).unwrap())
+            .unwrap()
+    }
+
+    /// `accepted`, or the code.
+    fn verdict(prepared: &Prepared, chain: &[&Certificate]) -> &'static str {
+        let chain: Vec<_> = chain.iter().map(|c| CertificateDer::from_slice(c.der())).collect();
+        let host = BackendHost::parse("a.test").unwrap();
+        let report = prepared.explain(&chain, Some(&host));
+        let verified = prepared.verify(&chain, Some(&host)).map_err(|rejection| rejection.code());
+        assert_eq!(verified.err(), report.code);
+        report.code.map_or("accepted", |code| code.as_str())
+    }
+
+    #[test]
+    fn the_platform_decides_the_path_and_our_rules_the_names() {
+        let pki = Pki::new("platform");
+        let (by_host, stranger) = (prepared(&pki.root, &[]), Pki::new("stranger"));
+        let leaf = |sans: &[San]| pki.leaf(sans);
+        let a = [San::dns("a.test")];
+        assert_eq!(verdict(&by_host, &[&leaf(&a), &pki.intermediate]), "accepted");
+        let by_name = prepared(&pki.root, &[SanDraft::dns("a.b.test")]);
+        assert_eq!(verdict(&by_name, &[&leaf(&[San::dns("*.b.test")]), &pki.intermediate]), "accepted");
+        assert_eq!(verdict(&by_host, &[&leaf(&[San::dns("*.test")]), &pki.intermediate]), "name_mismatch");
+        assert_eq!(verdict(&by_host, &[&leaf(&[San::dns("b.test")]), &pki.intermediate]), "name_mismatch");
+        assert_eq!(verdict(&by_host, &[&stranger.leaf(&a), &stranger.intermediate]), "cert_unknown_issuer");
+        assert_eq!(verdict(&by_host, &[&leaf(&a)]), "cert_unknown_issuer");
+        assert_eq!(
+            verdict(&by_host, &[&leaf(&[San::uri("spiffe://prod/a")]), &pki.intermediate]),
+            "cert_unknown_issuer"
+        );
+        assert_eq!(verdict(&by_host, &[]), "cert_none");
+    }
+
+    #[test]
+    fn other_names_of_the_leaf_take_the_platform_to_its_verdict() {
+        let pki = Pki::new("platform");
+        let by_uri = prepared(&pki.root, &[SanDraft::uri("spiffe://prod/a")]);
+        let both = pki.leaf(&[San::dns("b.test"), San::uri("spiffe://prod/a")]);
+        assert_eq!(verdict(&by_uri, &[&both, &pki.intermediate]), "accepted");
+        let other = pki.leaf(&[San::dns("b.test"), San::uri("spiffe://prod/b")]);
+        assert_eq!(verdict(&by_uri, &[&other, &pki.intermediate]), "name_mismatch");
+    }
+
+    #[test]
+    fn what_the_platform_says_has_our_codes() {
+        let pki = Pki::new("platform");
+        let by_host = prepared(&pki.root, &[]);
+        let template = || Template::leaf("a").with_sans(&[San::dns("a.test")]);
+        let refuse = |template: Template| {
+            let leaf = template.issued_by(&pki.intermediate, &Key::p256("platform leaf"));
+            verdict(&by_host, &[&leaf, &pki.intermediate])
+        };
+        assert_eq!(refuse(template()), "accepted");
+        assert_eq!(refuse(template().with_validity(NOW - 9 * DAY, NOW - DAY)), "cert_expired");
+        assert_eq!(refuse(template().with_validity(NOW + DAY, NOW + 9 * DAY)), "cert_not_yet_valid");
+        assert_eq!(refuse(Template { extended_key_usage: Some(vec![CLIENT_AUTH]), ..template() }), "cert_purpose");
+        let tampered = pki.leaf(&[San::dns("a.test")]).with_tampered_signature();
+        assert_eq!(verdict(&by_host, &[&tampered, &pki.intermediate]), "cert_bad_signature");
+        let itself = template().self_signed(&Key::p256("platform leaf"));
+        assert_eq!(verdict(&by_host, &[&itself]), "cert_self_signed");
+    }
+
+    #[test]
+    fn neither_bundles_nor_resumption_go_with_it() {
+        let bundles = vec![MaterialDraft::pem(Pki::new("platform").root.pem())];
+        let trust = TrustDraft { system: SystemTrustDraft::Platform, bundles, ..TrustDraft::default() };
+        let draft = PolicyDraft::new(PolicySpec { trust, ..PolicySpec::default() });
+        let problems = UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden).unwrap_err();
+        assert_eq!(problems.code(), crate::Code::UnsupportedOption);
+        let prepared = prepared(&Pki::new("platform").root, &[]);
+        assert_eq!(prepared.policy().resumption(), crate::Resumption::Disabled);
+    }
 }

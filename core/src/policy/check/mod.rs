@@ -72,9 +72,11 @@ impl Checker {
         let alpn = self.alpn(alpn);
         let revocation = revocation.and_then(|revocation| self.revocation(revocation));
         let handshake_timeout = self.timeout(handshake_timeout.as_deref());
-        let resumption = match resumption {
-            None | Some(true) => Resumption::Enabled,
-            Some(false) => Resumption::Disabled,
+        self.platform(&trust, revocation.is_some());
+        let resumption = match (resumption, trust.system) {
+            // T6: until when the platform would trust a peer is not known.
+            (_, SystemTrust::Platform) | (Some(false), _) => Resumption::Disabled,
+            (None | Some(true), _) => Resumption::Enabled,
         };
         Fields {
             alpn,
@@ -121,18 +123,30 @@ impl Checker {
             SystemTrustDraft::Mozilla => SystemTrust::Mozilla,
             SystemTrustDraft::Native => SystemTrust::Native,
             SystemTrustDraft::Off => SystemTrust::Off,
-            SystemTrustDraft::Platform => {
-                let supported = ["false", "native", "mozilla"].map(str::to_owned).to_vec();
-                let kind = PolicyErrorKind::UnsupportedOption { given: "platform".to_owned(), supported };
-                self.fail("spec.trust.system", kind);
-                SystemTrust::Off
-            }
+            SystemTrustDraft::Platform => SystemTrust::Platform,
         };
         TrustSpec {
             bundles: self.materials("spec.trust.bundles", bundles),
             pinned_certificates: self.sha256_list("spec.trust.pinnedCertificates", &pinned_certificates, parse_hex),
             pinned_keys: self.sha256_list("spec.trust.pinnedKeys", &pinned_keys, parse_base64),
             system,
+        }
+    }
+
+    /// T6: the platform verifier takes neither bundles nor lists.
+    fn platform(&mut self, trust: &TrustSpec, has_lists: bool) {
+        if trust.system != SystemTrust::Platform {
+            return;
+        }
+        let supported = vec!["false".to_owned(), "native".to_owned(), "mozilla".to_owned()];
+        if !trust.bundles.is_empty() {
+            let given = "platform together with bundles".to_owned();
+            let supported = supported.clone();
+            self.fail("spec.trust.system", PolicyErrorKind::UnsupportedOption { given, supported });
+        }
+        if has_lists {
+            let given = "platform together with revocation lists".to_owned();
+            self.fail("spec.trust.system", PolicyErrorKind::UnsupportedOption { given, supported });
         }
     }
 

@@ -1,0 +1,294 @@
+//! The hyper face: a connector for hyper-util's client, tonic, and whoever else takes a `tower_service::Service<Uri>`.
+//!
+//! ```no_run
+//! use hyper_util::client::legacy::{Builder, Client};
+//! use uptls::hyper::UpstreamService;
+//!
+//! fn client(connector: uptls::Connector, builder: &Builder) -> Client<UpstreamService, String> {
+//!     builder.build(UpstreamService::new(connector))
+//! }
+//! ```
+//!
+//! - **Never plaintext.** A URI with any other scheme than `https` is refused, see [`UpstreamService::also_for_http_uris`].
+//! - **Pools.** hyper-util keeps connections by scheme and authority, and knows nothing of policies: after
+//!   [`Connector::update`] it goes on with those it has (R7). Keep one client for each [`UpstreamService::pool_key`].
+//! - **Why.** [`Error::find_in`] finds the reason behind the errors of hyper and tonic. Responses of hyper-util's client have
+//!   [`ConnectionInfo`] among their extensions.
+//! - **tonic** wants [`UpstreamService::http2_only`]. With one of its TLS features it keeps `https` URIs for itself, and fails
+//!   after our handshake: write `http` into its `Endpoint`, set `Endpoint::origin` to the `https` URI, and use
+//!   [`UpstreamService::also_for_http_uris`].
+
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use ::hyper::Uri;
+use ::hyper::rt::{Read, ReadBufCursor, Write};
+use ::tokio::net::TcpStream;
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use tower_service::Service;
+
+use crate::connect::{Address, ConnectOptions, Evidence, PoolKey};
+use crate::error::{ConnectError, Error, Misuse, PolicyError, PolicyErrorKind, Problem, Problems};
+use crate::name::BackendHost;
+use crate::rotate::Connector;
+use crate::tokio::AsyncStream;
+
+/// Makes verified connections for URIs. A clone is cheap.
+///
+/// The backend host is the URI's host, and the address its authority, unless they are given here.
+#[derive(Clone)]
+pub struct UpstreamService {
+    addresses: Option<Arc<Addresses>>,
+    connector: Connector,
+    host: Option<BackendHost>,
+    schemes: Schemes,
+    timeout: Option<Duration>,
+    versions: HttpVersions,
+}
+
+type Addresses = dyn Fn(&Uri) -> Option<Address> + Send + Sync;
+
+/// The HTTP versions that are offered by ALPN.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum HttpVersions {
+    /// Whatever the policy says.
+    AsPolicy,
+    Http1,
+    Http2,
+}
+
+/// The URIs that connections are made for; it is TLS for all of them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Schemes {
+    AlsoHttp,
+    Https,
+}
+
+impl UpstreamService {
+    /// Connections by the current generation of `connector`, each by the one that is current when it is made (R1).
+    pub fn new(connector: Connector) -> Self {
+        Self {
+            addresses: None,
+            connector,
+            host: None,
+            schemes: Schemes::Https,
+            timeout: None,
+            versions: HttpVersions::AsPolicy,
+        }
+    }
+
+    /// Sets where all sockets go: a pod's address. It is never an identity (N1).
+    #[must_use]
+    pub fn with_address(self, address: impl Into<Address>) -> Self {
+        let address = address.into();
+        self.with_addresses(move |_| Some(address.clone()))
+    }
+
+    /// Asks `addresses` where the socket for a URI goes; `None`: to the URI's authority.
+    #[must_use]
+    pub fn with_addresses(mut self, addresses: impl Fn(&Uri) -> Option<Address> + Send + Sync + 'static) -> Self {
+        self.addresses = Some(Arc::new(addresses));
+        self
+    }
+
+    /// Sets the backend host of all connections (N1), whatever the URI says.
+    #[must_use]
+    pub fn with_host(mut self, host: BackendHost) -> Self {
+        self.host = Some(host);
+        self
+    }
+
+    /// Sets the deadline of each whole connect (H4). Default: the policy's `handshakeTimeout`.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Offers `http/1.1` alone: for WebSockets (H3). A policy that lists protocols must have it.
+    #[must_use]
+    pub fn http1_only(mut self) -> Self {
+        self.versions = HttpVersions::Http1;
+        self
+    }
+
+    /// Offers `h2` alone, and fails with `alpn_mismatch` unless the peer selects it: for gRPC (H3). The policy must have it.
+    #[must_use]
+    pub fn http2_only(mut self) -> Self {
+        self.versions = HttpVersions::Http2;
+        self
+    }
+
+    /// Makes TLS connections for `http` URIs too, to port 443 where they name none: for callers like tonic that keep
+    /// `https` for a TLS of their own.
+    #[must_use]
+    pub fn also_for_http_uris(mut self) -> Self {
+        self.schemes = Schemes::AlsoHttp;
+        self
+    }
+
+    /// Under which key a client may be kept that has connections for `uri` made now, and be found again.
+    ///
+    /// # Errors
+    /// Those of [`Connector::pool_key`], and of a URI that is not connected to.
+    pub fn pool_key(&self, uri: &Uri) -> Result<PoolKey, Error> {
+        self.connector.pool_key(&self.target(uri)?.1)
+    }
+
+    async fn connect(&self, uri: &Uri) -> Result<UpstreamStream, Error> {
+        let (address, host) = self.target(uri)?;
+        let stream = self.connector.connect_async(address, &host, &self.options()).await?;
+        let selected = &stream.evidence().alpn;
+        if self.versions == HttpVersions::Http2 && selected.as_deref() != Some(H2) {
+            let error = ConnectError::AlpnMismatch { offered: vec![H2.to_owned()], selected: selected.clone() };
+            return Err(error.into());
+        }
+        Ok(UpstreamStream { io: TokioIo::new(stream) })
+    }
+
+    /// Where to, and to whom.
+    fn target(&self, uri: &Uri) -> Result<(Address, BackendHost), Error> {
+        match (uri.scheme_str(), self.schemes) {
+            (Some("https"), _) | (Some("http"), Schemes::AlsoHttp) => {}
+            (scheme, _) => {
+                let scheme = scheme.map_or_else(|| "no scheme".to_owned(), |scheme| format!("the scheme {scheme}"));
+                return Err(Misuse::new(format!("a URI has {scheme}; connections are made for https")).into());
+            }
+        }
+        let given = uri.host().unwrap_or_default();
+        let port = uri.port_u16().unwrap_or(HTTPS_PORT);
+        let named = BackendHost::parse(given);
+        let override_ = self.addresses.as_ref().and_then(|addresses| addresses(uri));
+        let address = override_.unwrap_or_else(|| match &named {
+            Ok(host) => Address::from((host, port)),
+            Err(_) => Address::from((given, port)),
+        });
+        let invalid = |reason| {
+            let kind = PolicyErrorKind::NameInvalid { given: given.to_owned(), reason };
+            Problems::from(Problem::from(PolicyError::new("backendHost", kind)))
+        };
+        let host = self.host.clone().map_or(named.map_err(invalid), Ok)?;
+        Ok((address, host))
+    }
+
+    fn options(&self) -> ConnectOptions {
+        let options = ConnectOptions { timeout: self.timeout, ..ConnectOptions::default() };
+        let prepared = self.connector.prepared();
+        let offers = prepared.is_some_and(|prepared| !prepared.policy().alpn().protocols.is_empty());
+        match self.versions {
+            HttpVersions::Http1 if offers => options.with_alpn([HTTP1]),
+            HttpVersions::Http2 => options.with_alpn([H2]),
+            // Without ALPN it is HTTP/1.1 (RFC 9113 section 3.2).
+            HttpVersions::AsPolicy | HttpVersions::Http1 => options,
+        }
+    }
+}
+
+impl Service<Uri> for UpstreamService {
+    type Response = UpstreamStream;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<UpstreamStream, Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move { service.connect(&uri).await })
+    }
+}
+
+impl fmt::Debug for UpstreamService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpstreamService")
+            .field("connector", &self.connector)
+            .field("host", &self.host)
+            .field("versions", &self.versions)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A stream to a verified peer as hyper wants it.
+#[derive(Debug)]
+pub struct UpstreamStream {
+    io: TokioIo<AsyncStream<TcpStream>>,
+}
+
+impl UpstreamStream {
+    /// The stream of the tokio face, for its evidence and addresses.
+    pub fn get_ref(&self) -> &AsyncStream<TcpStream> {
+        self.io.inner()
+    }
+
+    /// The stream of the tokio face.
+    pub fn into_inner(self) -> AsyncStream<TcpStream> {
+        self.io.into_inner()
+    }
+}
+
+impl Connection for UpstreamStream {
+    fn connected(&self) -> Connected {
+        let stream = self.get_ref();
+        let connected = Connected::new().extra(ConnectionInfo {
+            evidence: Arc::new(stream.evidence().clone()),
+            remote_address: stream.get_ref().peer_addr().ok(),
+        });
+        match stream.evidence().alpn.as_deref() {
+            Some(H2) => connected.negotiated_h2(),
+            _ => connected,
+        }
+    }
+}
+
+impl Read for UpstreamStream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, out)
+    }
+}
+
+impl Write for UpstreamStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, data)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, data)
+    }
+}
+
+/// Over which connection a response of hyper-util's client came: `response.extensions().get::<ConnectionInfo>()`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ConnectionInfo {
+    /// What was proven and negotiated, with the [`PoolKey`].
+    pub evidence: Arc<Evidence>,
+    /// Where the socket went.
+    pub remote_address: Option<SocketAddr>,
+}
+
+const H2: &str = "h2";
+const HTTP1: &str = "http/1.1";
+const HTTPS_PORT: u16 = 443;
