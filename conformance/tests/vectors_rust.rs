@@ -22,6 +22,7 @@ fn the_rust_face_says_what_is_committed() {
         minted.extend(mint(case).into_iter().map(|(name, content)| (format!("cases/{}/{name}", case.name), content)));
     }
     minted.insert("INDEX.md".to_owned(), index(&cases).into_bytes());
+    minted.insert(".gitattributes".to_owned(), ATTRIBUTES.into());
     if bless {
         write(&minted);
     }
@@ -135,3 +136,6 @@ fn every_code_of_a_document_or_a_chain_is_produced() {
     let missing: Vec<&Code> = Code::ALL.iter().filter(wanted).filter(|code| !produced.contains(code)).collect();
     assert!(missing.is_empty(), "no vector produces {missing:?}");
 }
+
+/// Some cases are about line ends.
+const ATTRIBUTES: &str = "# Octet for octet, line ends included.\n* -text linguist-generated\n";

@@ -295,19 +295,23 @@ impl PresentedName {
     }
 }
 
-/// A name with a space in it could look like two names of a list: a space is shown as an escape (V11).
+/// Only what an IA5String prints is shown as it is: neither a look-alike nor a space that makes two names of one (V11).
 impl fmt::Display for PresentedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |text: &str| text.replace(' ', "\\u{20}");
         match self {
-            Self::Dns(text) => write!(f, "dns:{}", shown(text)),
-            Self::Email(text) => write!(f, "email:{}", shown(text)),
+            Self::Dns(text) => write!(f, "dns:{}", ascii(text)),
+            Self::Email(text) => write!(f, "email:{}", ascii(text)),
             Self::Ip(ip) => write!(f, "ip:{ip}"),
             Self::Malformed => f.write_str("malformed"),
             Self::Other => f.write_str("other"),
-            Self::Uri(text) => write!(f, "uri:{}", shown(text)),
+            Self::Uri(text) => write!(f, "uri:{}", ascii(text)),
         }
     }
+}
+
+fn ascii(text: &str) -> String {
+    let shown = |c: char| if c.is_ascii_graphic() { c.to_string() } else { c.escape_unicode().to_string() };
+    text.chars().map(shown).collect()
 }
 
 /// What keyUsage permits.
@@ -364,7 +368,7 @@ impl KeyFacts {
         let oid = spki.algorithm.algorithm.to_id_string();
         match spki.parsed() {
             Ok(PublicKey::RSA(key)) => {
-                let bits = key.key_size();
+                let bits = significant_bits(key.modulus);
                 let strength = match bits {
                     0..2048 => KeyStrength::TooWeak,
                     2048..=8192 => KeyStrength::Accepted,
@@ -391,6 +395,13 @@ impl KeyFacts {
             _ => Self { strength: KeyStrength::Unsupported, text: algorithm_name(&oid) },
         }
     }
+}
+
+/// The length of an INTEGER; 0 if it is negative. (x509-parser counts octets, leading zeros among them.)
+fn significant_bits(integer: &[u8]) -> usize {
+    let mut octets = integer.iter().skip_while(|octet| **octet == 0);
+    let (Some(first), true) = (octets.next(), integer.first().is_some_and(|octet| *octet < 0x80)) else { return 0 };
+    usize::try_from(u8::BITS - first.leading_zeros()).unwrap_or_default() + 8 * octets.count()
 }
 
 fn name_text(name: &X509Name<'_>) -> String {

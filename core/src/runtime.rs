@@ -75,8 +75,8 @@ impl RuntimeBuilder {
 }
 
 impl Runtime {
-    /// Begins a runtime on `provider`. The features `aws-lc-rs`, `ring` and `fips` give ready ones in
-    /// [`crate::provider`]; a process-wide default is neither installed nor read.
+    /// Begins a runtime on `provider`. The features `aws-lc-rs` and `ring` give ready ones in the
+    /// modules of their names; a process-wide default is neither installed nor read.
     pub fn builder(provider: Arc<CryptoProvider>) -> RuntimeBuilder {
         RuntimeBuilder { clock: Box::new(SystemClock), provider, session_bytes: DEFAULT_SESSION_BYTES }
     }

@@ -1,7 +1,7 @@
 //! What a policy trusts, sends and accepts, for people.
 
 use anstyle::Style;
-use uptls::{AcceptsExplanation, Explanation, SendsExplanation, TrustExplanation};
+use uptls::{AcceptsExplanation, Explanation, SendsExplanation, SystemExplanation, TrustExplanation};
 
 use super::{FAINT, LOUD, paint, table, time};
 
@@ -35,7 +35,7 @@ fn row(name: &str, value: &str) -> String {
 fn trusts(trusts: &TrustExplanation, now: &str) -> String {
     let mut text = match &trusts.system {
         None => row("system", "no"),
-        Some(system) => row("system", &format!("{}: {}, {} unusable", system.source, system.roots, system.skipped)),
+        Some(system) => row("system", &roots(system)),
     };
     let rows = trusts.anchors.iter().map(|anchor| {
         let facts = &anchor.certificate;
@@ -113,3 +113,11 @@ fn lines(items: &[String]) -> String {
 const IN_A_LINE: usize = 2;
 /// The widest name of a row.
 const NAME: usize = 12;
+
+/// The platform's own verifier does not say how many roots it has.
+fn roots(system: &SystemExplanation) -> String {
+    match (system.roots, system.skipped) {
+        (Some(roots), Some(skipped)) => format!("{}: {roots}, {skipped} unusable", system.source),
+        _ => format!("{}: as the platform decides", system.source),
+    }
+}

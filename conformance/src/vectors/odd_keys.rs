@@ -2,9 +2,17 @@
 
 /// An RSA key of this many bits; its modulus has factors that nobody knows and nobody needs.
 pub(super) fn rsa(bits: usize) -> Vec<u8> {
-    let mut modulus = vec![0xa5; bits / 8];
-    modulus.insert(0, 0);
-    let key = tlv(0x30, &[tlv(0x02, &modulus), tlv(0x02, &[1, 0, 1])].concat());
+    let mut modulus = vec![0xa5; bits.div_ceil(8)];
+    modulus[0] >>= 8 * modulus.len() - bits;
+    if modulus[0] >= 0x80 {
+        modulus.insert(0, 0);
+    }
+    rsa_of(&modulus)
+}
+
+/// An RSA key with these content octets as its modulus.
+pub(super) fn rsa_of(modulus: &[u8]) -> Vec<u8> {
+    let key = tlv(0x30, &[tlv(0x02, modulus), tlv(0x02, &[1, 0, 1])].concat());
     spki(&[RSA, &[0x05, 0]].concat(), &key)
 }
 

@@ -111,6 +111,29 @@ fn keys(c: &mut Cases) {
         s.authorities[1].key = Key::ed25519("intermediate");
         s.leaf_key = Key::ed25519("leaf");
     });
+    c.also(&p, "key-leaf-rsa-2048-exactly [V2] the leaf has another RSA key of 2048 bits", |s| {
+        s.leaf.spki_override = Some(odd_keys::rsa(2048));
+    });
+    c.reject(&p, CertKeyTooWeak, "key-leaf-rsa-2047 [V2] the leaf has an RSA key of 2047 bits", |s| {
+        s.leaf.spki_override = Some(odd_keys::rsa(2047));
+    })
+    .says("2047");
+    c.reject(
+        &p,
+        CertAlgorithmUnsupported,
+        "key-leaf-rsa-padded [V2] the leaf has an RSA key of 1024 bits with zeros before it",
+        |s| {
+            s.leaf.spki_override = Some(odd_keys::rsa_of(&[[0; 128], [0xa5; 128]].concat()));
+        },
+    );
+    c.reject(
+        &p,
+        CertKeyTooWeak,
+        "key-leaf-rsa-negative [V2] the leaf has an RSA key whose modulus is a negative number",
+        |s| {
+            s.leaf.spki_override = Some(odd_keys::rsa_of(&[0xa5; 256]));
+        },
+    );
     c.reject(&p, CertAlgorithmUnsupported, "key-leaf-rsa-16384 [V2] the leaf has an RSA key of 16384 bits", |s| {
         s.leaf.spki_override = Some(odd_keys::rsa(16384));
     })

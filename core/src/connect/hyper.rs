@@ -44,15 +44,13 @@ use crate::tokio::AsyncStream;
 /// The backend host is the URI's host, and the address its authority, unless they are given here.
 #[derive(Clone)]
 pub struct UpstreamService {
-    addresses: Option<Arc<Addresses>>,
+    addresses: Option<Arc<dyn Fn(&Uri) -> Option<Address> + Send + Sync>>,
     connector: Connector,
     host: Option<BackendHost>,
     schemes: Schemes,
     timeout: Option<Duration>,
     versions: HttpVersions,
 }
-
-type Addresses = dyn Fn(&Uri) -> Option<Address> + Send + Sync;
 
 /// The HTTP versions that are offered by ALPN.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -164,8 +162,8 @@ impl UpstreamService {
         let given = uri.host().unwrap_or_default();
         let port = uri.port_u16().unwrap_or(HTTPS_PORT);
         let named = BackendHost::parse(given);
-        let override_ = self.addresses.as_ref().and_then(|addresses| addresses(uri));
-        let address = override_.unwrap_or_else(|| match &named {
+        let elsewhere = self.addresses.as_ref().and_then(|addresses| addresses(uri));
+        let address = elsewhere.unwrap_or_else(|| match &named {
             Ok(host) => Address::from((host, port)),
             Err(_) => Address::from((given, port)),
         });

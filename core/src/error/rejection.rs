@@ -6,7 +6,7 @@ use super::Code;
 use crate::report::CertificateFacts;
 use crate::text::{listed, printable};
 
-/// A peer that the policy refuses. Produced by [`crate::verify`] alone.
+/// A peer that the policy refuses. Produced by [`crate::Verifier`] alone.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Rejection {

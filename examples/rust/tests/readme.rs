@@ -1,6 +1,6 @@
 //! The README says what is true: its material and report are made anew, its programs are those that run, its table comes
 //! from real verdicts. UPTLS_BLESS=1 rewrites what is generated.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::print_stdout, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
