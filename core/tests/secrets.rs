@@ -56,6 +56,23 @@ fn keys_and_passphrases_stay_out_of_every_text() {
 }
 
 #[test]
+fn a_key_in_place_of_a_file_name_is_not_repeated() {
+    let key = Pki::new("secrets").root.key().pkcs8_pem();
+    let identity = IdentityDraft {
+        certificate: Some(MaterialDraft::file("tls.crt")),
+        key: Some(SecretDraft::file(&key)),
+        passphrase: Some(SecretDraft::file(key.replace('\n', ""))),
+    };
+    let trust = TrustDraft { bundles: vec![MaterialDraft::file("ca.pem")], ..TrustDraft::default() };
+    let draft = PolicyDraft::new(PolicySpec { trust, identity: Some(identity), ..PolicySpec::default() });
+    let problems = UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden).unwrap_err();
+    let paths: Vec<_> = problems.iter().map(uptls::Problem::path).collect();
+    assert_eq!(paths, ["spec.identity.key.file", "spec.identity.passphrase.file"]);
+    let text = format!("{problems} {problems:?}");
+    assert!(!text.contains("BEGIN") && key.lines().all(|line| !text.contains(line)), "{text}");
+}
+
+#[test]
 fn a_good_key_gives_an_identity_and_a_bad_one_its_code() {
     let pki = Pki::new("secrets");
     let key = pki.client(&[San::dns("client.test")]).key().clone();

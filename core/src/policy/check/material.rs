@@ -1,5 +1,7 @@
 //! Checks of references to material, and of digests.
 
+use std::path::PathBuf;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
@@ -14,7 +16,10 @@ impl Checker {
 
     pub(super) fn material(&mut self, path: &str, draft: MaterialDraft) -> Option<Material> {
         match draft {
-            MaterialDraft { file: Some(path), pem: None } => Some(Material::File { base: self.base.clone(), path }),
+            MaterialDraft { file: Some(file), pem: None } => {
+                let path = self.file(path, file)?;
+                Some(Material::File { base: self.base.clone(), path })
+            }
             MaterialDraft { file: None, pem: Some(pem) } => Some(Material::Inline(pem.into_bytes().into())),
             _ => {
                 self.invalid(path, "an entry without exactly one source", "{file: PATH} or {pem: TEXT}");
@@ -23,9 +28,27 @@ impl Checker {
         }
     }
 
+    /// Errors name files. What was pasted here in place of a file's name may be a key, and is not repeated (I6).
+    fn file(&mut self, path: &str, file: PathBuf) -> Option<PathBuf> {
+        let text = file.to_string_lossy();
+        if !text.is_empty()
+            && text.len() <= MAX_PATH
+            && !text.contains(['\n', '\r', '\0'])
+            && !text.starts_with("-----")
+        {
+            return Some(file);
+        }
+        let wanted = "the name of a file; a text stands under pem";
+        self.invalid(format!("{path}.file"), "what is written there", wanted);
+        None
+    }
+
     pub(super) fn secret(&mut self, path: &str, draft: SecretDraft) -> Option<SecretMaterial> {
         match draft {
-            SecretDraft { file: Some(path), pem: None } => Some(SecretMaterial::File { base: self.base.clone(), path }),
+            SecretDraft { file: Some(file), pem: None } => {
+                let path = self.file(path, file)?;
+                Some(SecretMaterial::File { base: self.base.clone(), path })
+            }
             SecretDraft { file: None, pem: Some(secret) } => Some(SecretMaterial::Inline(secret)),
             _ => {
                 self.invalid(path, "an entry without exactly one source", "{file: PATH} or {pem: TEXT}");
@@ -72,3 +95,6 @@ pub(super) fn parse_hex(text: &str) -> Option<[u8; 32]> {
 pub(super) fn parse_base64(text: &str) -> Option<[u8; 32]> {
     BASE64_STANDARD.decode(text).ok()?.try_into().ok()
 }
+
+/// PATH_MAX of the systems that have the longest.
+const MAX_PATH: usize = 4096;
