@@ -3,7 +3,7 @@
 use uptls::Code::{CertAlgorithmUnsupported, CertBadSignature, CertIssuerKeyChanged, CertKeyTooWeak};
 use uptls_testkit::{DAY, Key, NOW, SignatureHash, Template, YEAR, chain_pem};
 
-use super::cases::Cases;
+use super::cases::{Cases, Positive};
 use super::odd_keys;
 use super::scene::Scene;
 
@@ -111,15 +111,20 @@ fn keys(c: &mut Cases) {
         s.authorities[1].key = Key::ed25519("intermediate");
         s.leaf_key = Key::ed25519("leaf");
     });
-    c.also(&p, "key-leaf-rsa-2048-exactly [V2] the leaf has another RSA key of 2048 bits", |s| {
+    odd(c, &p);
+}
+
+/// Keys that are too large, too old, or not what they seem.
+fn odd(c: &mut Cases, p: &Positive) {
+    c.also(p, "key-leaf-rsa-2048-exactly [V2] the leaf has another RSA key of 2048 bits", |s| {
         s.leaf.spki_override = Some(odd_keys::rsa(2048));
     });
-    c.reject(&p, CertKeyTooWeak, "key-leaf-rsa-2047 [V2] the leaf has an RSA key of 2047 bits", |s| {
+    c.reject(p, CertKeyTooWeak, "key-leaf-rsa-2047 [V2] the leaf has an RSA key of 2047 bits", |s| {
         s.leaf.spki_override = Some(odd_keys::rsa(2047));
     })
     .says("2047");
     c.reject(
-        &p,
+        p,
         CertAlgorithmUnsupported,
         "key-leaf-rsa-padded [V2] the leaf has an RSA key of 1024 bits with zeros before it",
         |s| {
@@ -127,19 +132,19 @@ fn keys(c: &mut Cases) {
         },
     );
     c.reject(
-        &p,
+        p,
         CertKeyTooWeak,
         "key-leaf-rsa-negative [V2] the leaf has an RSA key whose modulus is a negative number",
         |s| {
             s.leaf.spki_override = Some(odd_keys::rsa_of(&[0xa5; 256]));
         },
     );
-    c.reject(&p, CertAlgorithmUnsupported, "key-leaf-rsa-16384 [V2] the leaf has an RSA key of 16384 bits", |s| {
+    c.reject(p, CertAlgorithmUnsupported, "key-leaf-rsa-16384 [V2] the leaf has an RSA key of 16384 bits", |s| {
         s.leaf.spki_override = Some(odd_keys::rsa(16384));
     })
     .says("16384");
     c.reject(
-        &p,
+        p,
         CertAlgorithmUnsupported,
         "key-intermediate-rsa-16384 [V2] the intermediate has an RSA key of 16384 bits",
         |s| {
@@ -147,19 +152,19 @@ fn keys(c: &mut Cases) {
         },
     )
     .says("16384");
-    c.reject(&p, CertAlgorithmUnsupported, "key-leaf-dsa [V2] the leaf has a DSA key", |s| {
+    c.reject(p, CertAlgorithmUnsupported, "key-leaf-dsa [V2] the leaf has a DSA key", |s| {
         s.leaf.spki_override = Some(odd_keys::dsa());
     })
     .says("DSA");
-    c.reject(&p, CertAlgorithmUnsupported, "key-intermediate-dsa [V2] the intermediate has a DSA key", |s| {
+    c.reject(p, CertAlgorithmUnsupported, "key-intermediate-dsa [V2] the intermediate has a DSA key", |s| {
         s.intermediate().spki_override = Some(odd_keys::dsa());
     })
     .says("DSA");
-    c.reject(&p, CertKeyTooWeak, "key-leaf-p224 [V2] the leaf has a key on P-224", |s| {
+    c.reject(p, CertKeyTooWeak, "key-leaf-p224 [V2] the leaf has a key on P-224", |s| {
         s.leaf.spki_override = Some(odd_keys::p224());
     })
     .says("P-224");
-    c.also(&p, "key-lifetime-of-decades [V2] the root is valid for forty years", |s| {
+    c.also(p, "key-lifetime-of-decades [V2] the root is valid for forty years", |s| {
         s.root().not_before = NOW - 20 * YEAR - DAY;
         s.root().not_after = NOW + 20 * YEAR;
     });
