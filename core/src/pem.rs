@@ -89,6 +89,10 @@ impl Reader {
             return Ok(());
         }
         match &mut self.open {
+            // A reader that takes a damaged boundary for text loses a certificate without a word (T2).
+            None if is_damaged_boundary(line) => {
+                Err(PemError { index, line: number, reason: "a BEGIN or END line is damaged".to_owned() })
+            }
             None => Ok(()),
             Some(open) if line.starts_with(b"-----") => Err(open.error("holds a broken boundary line")),
             Some(open) => {
@@ -119,6 +123,13 @@ fn boundary(line: &[u8], prefix: &[u8]) -> Option<String> {
     let label = line.strip_prefix(prefix)?.strip_suffix(b"-----")?;
     let plain = label.len() <= 64 && label.iter().all(|b| b.is_ascii_graphic() || *b == b' ');
     plain.then(|| label.iter().copied().map(char::from).collect())
+}
+
+fn is_damaged_boundary(line: &[u8]) -> bool {
+    let word = line.trim_ascii_start();
+    let dashed = word.starts_with(b"--") || word.ends_with(b"--");
+    let bare = word.iter().copied().skip_while(|b| *b == b'-').collect::<Vec<_>>();
+    dashed && (bare.starts_with(b"BEGIN ") || bare.starts_with(b"END "))
 }
 
 #[cfg(test)]
@@ -157,6 +168,9 @@ mod tests {
             ("-----BEGIN A-----\nAQID\n-----END B-----\n", 1, 1, "ends as B"),
             ("x\n-----END A-----\n", 1, 2, "without its BEGIN"),
             ("-----BEGIN A-----\nAQID\n----END A-----\n", 1, 1, "truncated"),
+            ("text\n----BEGIN A-----\nAQID\n----END A-----\n", 1, 2, "damaged"),
+            ("-----BEGIN A----\nAQID\n-----END A-----\n", 1, 1, "damaged"),
+            ("BEGIN A-----\nAQID\nEND A-----\n", 1, 1, "damaged"),
         ] {
             let error = reason(text);
             assert_eq!((error.index, error.line), (index, line), "{text}");

@@ -155,7 +155,7 @@ impl fmt::Display for PolicyError {
                 write!(f, "{} cannot be a name here: {reason}", printable(given))
             }
             PolicyErrorKind::NameMissing => {
-                f.write_str("serverName is none and there are no subjectAltNames, so no certificate could ever match")
+                f.write_str("there is neither a server name nor a backend host nor a subjectAltName to look for")
             }
             PolicyErrorKind::NotReady { reason } => write!(f, "the policy is not ready: {}", printable(reason)),
             PolicyErrorKind::TrustMissing => {

@@ -228,7 +228,7 @@ impl Rejection {
                 printable(name)
             ),
             RejectionKind::SanTypeMismatch { presented, wanted } => {
-                format!("re-issue it with {}, or ask for {} in the policy", printable(wanted), printable(presented))
+                format!("re-issue it with {}: {} is another type", printable(wanted), printable(presented))
             }
             RejectionKind::IssuerKeyChanged { issuer, trusted_sha256, wanted_key_id } => format!(
                 "the CA {} was rotated: add its new certificate{} beside {trusted_sha256}",
@@ -320,7 +320,7 @@ impl fmt::Display for RejectionKind {
         let p = printable;
         match self {
             Self::AlgorithmUnsupported { algorithm } => {
-                write!(f, "the signature algorithm {} is not accepted", p(algorithm))
+                write!(f, "the algorithm {} is not accepted", p(algorithm))
             }
             Self::BadSignature { subject } => write!(f, "the signature of {} does not verify", p(subject)),
             Self::BudgetExceeded { limit } => write!(f, "the chain exceeds {}", p(limit)),

@@ -33,7 +33,7 @@ impl fmt::Display for SanMatcher {
     }
 }
 
-/// `*.` and a DNS name of at least two labels, in lower case.
+/// `*.` and a DNS name, in lower case.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct WildcardName(String);
 

@@ -32,7 +32,7 @@ impl Checker {
 
     /// H2.
     pub(super) fn cipher_suites(&mut self, names: &[String], versions: Versions) -> Vec<&'static str> {
-        let mut suites = Vec::new();
+        let (mut suites, known_problems) = (Vec::new(), self.problems.len());
         for (index, name) in names.iter().enumerate() {
             match CIPHER_SUITES.iter().find(|(known, ..)| known == name) {
                 Some((known, ..)) if suites.contains(known) => {}
@@ -43,6 +43,9 @@ impl Checker {
                     self.fail(format!("spec.cipherSuites[{index}]"), kind);
                 }
             }
+        }
+        if self.problems.len() > known_problems {
+            return suites;
         }
         let usable = |wanted: TlsVersion| CIPHER_SUITES.iter().any(|(n, _, v)| suites.contains(n) && *v == wanted);
         for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
