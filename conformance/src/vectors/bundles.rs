@@ -99,6 +99,16 @@ fn blocks(c: &mut Cases, p: &Positive) {
     })
     .says("block 2 (line 12)")
     .says("truncated");
+    c.unusable(
+        p,
+        TrustBundleParse,
+        "bundle-damaged-boundaries [T2] both boundaries of the second block are damaged",
+        |s| {
+            three(s, |blocks| blocks[1] = blocks[1].replace("-----", "----"));
+        },
+    )
+    .says("block 2 (line 12)")
+    .says("damaged");
     c.unusable(p, TrustBundleParse, "bundle-without-begin [T2] the second block has no beginning", |s| {
         three(s, |blocks| blocks[1] = blocks[1].split_once('\n').unwrap_or_default().1.to_owned());
     })

@@ -3,7 +3,7 @@
 use uptls::Code::{
     CertExpired, CertIssuerNotCa, CertKeyUsage, CertMalformed, CertNameConstraint, CertNone, CertPinMismatch,
     CertRevoked, CertSelfSigned, CertUnknownIssuer, CrlExpired, DangerForbidden, IssuerExpired, NameMismatch,
-    NameMissing, PolicyInvalid, SanMissing, TrustMissing, UnsupportedOption,
+    NameMissing, PolicyInvalid, SanMissing, TrustBundleExpired, TrustMissing, UnsupportedOption,
 };
 use uptls_testkit::{
     CrlTemplate, DAY, Key, KeyUsage, NOW, NameConstraints, Pki, San, Template, YEAR, chain_pem, crl_pem,
@@ -155,6 +155,15 @@ fn expired_anchor(c: &mut Cases) {
             s.warnings.push("trust_entry_expired");
         }),
     );
+    let alone = c.also(&p, "tolerate-expired-anchor-alone [D4 T4] the expired anchor is the only entry", |s| {
+        s.file("ca.pem", |m| m.root().pem());
+    });
+    c.unusable(&alone, TrustBundleExpired, "tolerate-expired-anchor-alone-past [D4 T4] until yesterday", |s| {
+        s.set(
+            "danger",
+            "{tolerate: [{rule: expired_anchor, reason: the device is offline, until: 2026-11-22T00:00:00Z}]}",
+        );
+    });
     c.reject(&p, IssuerExpired, "tolerate-expired-anchor-past [D4 T4] until yesterday", |s| {
         s.set(
             "danger",

@@ -9,6 +9,7 @@ pub use async_stream::AsyncStream;
 
 use core::future::poll_fn;
 use core::pin::Pin;
+use core::task::{Context, Poll, ready};
 use std::io;
 use std::net::SocketAddr;
 
@@ -82,7 +83,8 @@ async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
     let outcome = within(until, exchange(&mut handshake, &mut transport)).await;
     if let Err(error) = outcome.unwrap_or_else(|| Err(handshake.expire())) {
         // What the peer does not take cannot be said.
-        let _ = timeout(LAST_WORDS, send(&mut handshake, &mut transport)).await;
+        let alert = poll_fn(|cx| poll_flight(&mut handshake, &mut transport, &mut Flight::Sent, cx));
+        let _ = timeout(LAST_WORDS, alert).await;
         return Err(error);
     }
     match handshake.finish() {
@@ -96,37 +98,73 @@ async fn exchange<T: AsyncRead + AsyncWrite + Unpin>(
     handshake: &mut Handshake,
     transport: &mut T,
 ) -> Result<(), Error> {
-    loop {
-        if let Err(error) = send(handshake, transport).await {
+    let mut flight = Flight::Flushed;
+    match poll_fn(|cx| poll_exchange(handshake, transport, &mut flight, cx)).await {
+        Ok(()) => Ok(()),
+        Err(Failure::Tls(error)) => Err(error),
+        Err(Failure::Transport(error)) => {
             // I5: the peer may have said why before it closed.
             let last_words = async { while let Ok(Intake::Octets) = receive(handshake, transport).await {} };
             let _ = timeout(LAST_WORDS, last_words).await;
-            return Err(handshake.fail(transport_error(&error)));
+            Err(handshake.fail(transport_error(&error)))
         }
-        if handshake.is_done() {
-            return Ok(());
-        }
-        // H4: a transport that is always ready would never come to the timer.
-        if handshake.deadline_of().has_passed() {
-            return Err(handshake.expire());
-        }
-        receive(handshake, transport).await.map_err(|failure| match failure {
-            Failure::Tls(error) => error,
-            Failure::Transport(error) => handshake.fail(transport_error(&error)),
-        })?;
     }
 }
 
-async fn send<T: AsyncWrite + Unpin>(handshake: &mut Handshake, transport: &mut T) -> io::Result<()> {
-    if !handshake.wants_write() {
-        return Ok(());
-    }
-    while handshake.wants_write() {
-        if poll_fn(|cx| poll_send(|sink| handshake.send(sink), transport, cx)).await? == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
+/// Reads also while it cannot write: both sides may have much to say. A `Failure::Transport` is one of writing.
+fn poll_exchange<T: AsyncRead + AsyncWrite + Unpin>(
+    handshake: &mut Handshake,
+    transport: &mut T,
+    flight: &mut Flight,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), Failure>> {
+    loop {
+        let sent = poll_flight(handshake, transport, flight, cx).map_err(Failure::Transport)?;
+        if sent.is_ready() && handshake.is_done() {
+            return Poll::Ready(Ok(()));
+        }
+        // H4: a transport that is always ready would never come to the timer.
+        if !handshake.is_done() && handshake.deadline_of().has_passed() {
+            return Poll::Ready(Err(Failure::Tls(handshake.expire())));
+        }
+        match ready!(poll_receive(|source| handshake.receive(source), transport, cx)) {
+            Ok(Intake::Octets) => {}
+            // There is nothing to wait for but our own flight.
+            Ok(Intake::End | Intake::Full) if handshake.is_done() => return Poll::Pending,
+            Ok(Intake::End | Intake::Full) => {}
+            Err(Failure::Tls(error)) => return Poll::Ready(Err(Failure::Tls(error))),
+            Err(Failure::Transport(error)) => {
+                return Poll::Ready(Err(Failure::Tls(handshake.fail(transport_error(&error)))));
+            }
         }
     }
-    poll_fn(|cx| Pin::new(&mut *transport).poll_flush(cx)).await
+}
+
+/// What waits to be sent is sent and flushed.
+fn poll_flight<T: AsyncWrite + Unpin>(
+    handshake: &mut Handshake,
+    transport: &mut T,
+    flight: &mut Flight,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    while handshake.wants_write() {
+        if ready!(poll_send(|sink| handshake.send(sink), transport, cx))? == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        *flight = Flight::Sent;
+    }
+    if *flight == Flight::Sent {
+        ready!(Pin::new(transport).poll_flush(cx))?;
+        *flight = Flight::Flushed;
+    }
+    Poll::Ready(Ok(()))
+}
+
+/// How far our octets are.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Flight {
+    Flushed,
+    Sent,
 }
 
 async fn receive<T: AsyncRead + Unpin>(handshake: &mut Handshake, transport: &mut T) -> Result<Intake, Failure> {
