@@ -1,31 +1,29 @@
 //! Policy and material to everything that a connection needs, under one fingerprint.
 
+mod loader;
+
 use std::sync::Arc;
 
 use rustls::client::Resumption as RustlsResumption;
-use rustls::crypto::{CryptoProvider, SupportedKxGroup};
-use rustls::{ClientConfig, SupportedCipherSuite, SupportedProtocolVersion};
+use rustls::crypto::CryptoProvider;
+use rustls::{ClientConfig, SupportedProtocolVersion};
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use crate::danger::ToleratedRule;
 use crate::digest::CanonicalDigest;
-use crate::error::{
-    MaterialError, MaterialErrorKind, PolicyError, PolicyErrorKind, Problem, Problems, Rejection, RejectionKind,
-};
+use crate::error::{PolicyError, PolicyErrorKind, Problem, Problems, Rejection, RejectionKind};
 use crate::handshake::{HandshakeVerifier, IdentityResolver};
-use crate::identity::{CERTIFICATE_PATH, ClientIdentity, IdentitySource, KEY_PATH, trim_passphrase};
-use crate::material;
+use crate::identity::ClientIdentity;
 use crate::name::BackendHost;
 use crate::pem;
-use crate::policy::{
-    CIPHER_SUITES, GROUPS, IdentitySpec, Material, ServerNameRule, SystemTrust, TlsVersion, UpstreamTlsPolicy,
-};
+use crate::policy::{ServerNameRule, SystemTrust, TlsVersion, UpstreamTlsPolicy};
 use crate::report::{Outcome, Report, Step, StepName, Verdict, Warning};
 use crate::runtime::Runtime;
 use crate::text;
 use crate::time::seconds;
-use crate::trust::{RevocationList, TrustBundle, TrustStore};
+use crate::trust::{RevocationList, TrustStore};
 use crate::verify::{VerifiedPeer, Verifier};
+
+use loader::Loader;
 
 /// A policy with its material, ready to connect and to judge.
 ///
@@ -180,7 +178,7 @@ impl core::fmt::Debug for Prepared {
 }
 
 pub(crate) fn prepare(runtime: &Runtime, policy: &UpstreamTlsPolicy) -> Result<Arc<Prepared>, Problems> {
-    let mut loader = Loader { now: seconds(runtime.now()), policy, problems: Vec::new(), runtime };
+    let mut loader = Loader::new(runtime, policy);
     let bundles = loader.bundles();
     let system = loader.keep(runtime.system_roots(policy.trust().system)).flatten();
     let platform = match policy.trust().system {
@@ -190,13 +188,7 @@ pub(crate) fn prepare(runtime: &Runtime, policy: &UpstreamTlsPolicy) -> Result<A
     let crls = loader.crls();
     let identity = policy.identity().and_then(|spec| loader.identity(spec));
     let provider = loader.provider();
-    let problems = core::mem::take(&mut loader.problems);
-    let locate = |problem: Problem| {
-        let origin = policy.origin(problem.path());
-        problem.with_origin(origin)
-    };
-    let located = problems.into_iter().map(locate).collect();
-    Problems::or_else(policy.name(), located, ())?;
+    loader.finish()?;
     let trust = runtime.trust(bundles, system);
     let fingerprint = fingerprint(policy, &trust, &crls, identity.as_deref(), &provider);
     let algorithms = provider.signature_verification_algorithms;
@@ -207,144 +199,6 @@ pub(crate) fn prepare(runtime: &Runtime, policy: &UpstreamTlsPolicy) -> Result<A
         Problems::from(Problem::from(PolicyError::new("spec", kind)))
     })?;
     Ok(Arc::new(Prepared { client_config, fingerprint, identity, runtime: runtime.clone(), verifier }))
-}
-
-/// Reads material, and collects what is wrong with it.
-struct Loader<'a> {
-    now: i64,
-    policy: &'a UpstreamTlsPolicy,
-    problems: Vec<Problem>,
-    runtime: &'a Runtime,
-}
-
-impl Loader<'_> {
-    fn keep<T, E: Into<Problem>>(&mut self, result: Result<T, E>) -> Option<T> {
-        result.map_err(|problem| self.problems.push(problem.into())).ok()
-    }
-
-    fn bundles(&mut self) -> Vec<Arc<TrustBundle>> {
-        let mut bundles = Vec::new();
-        for (index, material) in self.policy.trust().bundles.iter().enumerate() {
-            let path = format!("spec.trust.bundles[{index}]");
-            bundles.extend(self.bundle(&path, material));
-        }
-        bundles
-    }
-
-    fn bundle(&mut self, path: &str, material: &Material) -> Option<Arc<TrustBundle>> {
-        let source = material.source();
-        let unreadable = |reason| MaterialError::new(path, &source, MaterialErrorKind::TrustUnreadable { reason });
-        let text = self.keep(material::read(material).map_err(unreadable))?;
-        let bundle = self.keep(self.runtime.bundle(path, &source, &text))?;
-        if !self.tolerates_expiry() {
-            self.keep(bundle.check_expiry(path, &source, self.now))?;
-        }
-        Some(bundle)
-    }
-
-    /// D4: whether an expired entry can still complete a path, or be trusted as itself.
-    fn tolerates_expiry(&self) -> bool {
-        let danger = self.policy.danger();
-        [ToleratedRule::ExpiredAnchor, ToleratedRule::ExpiredLeaf].iter().any(|rule| danger.tolerates(*rule, self.now))
-    }
-
-    fn crls(&mut self) -> Vec<Arc<RevocationList>> {
-        let mut lists = Vec::new();
-        let named = self.policy.revocation().map(|spec| spec.crls.as_slice()).unwrap_or_default();
-        for (index, material) in named.iter().enumerate() {
-            let path = format!("spec.revocation.crls[{index}]");
-            let source = material.source();
-            let unreadable = |reason| MaterialError::new(&path, &source, MaterialErrorKind::CrlUnreadable { reason });
-            let Some(bytes) = self.keep(material::read(material).map_err(unreadable)) else { continue };
-            let Some(ders) = self.keep(RevocationList::split(&path, &source, &bytes)) else { continue };
-            for der in ders {
-                lists.extend(self.keep(self.runtime.crl(&path, &source, &der)));
-            }
-        }
-        lists
-    }
-
-    fn identity(&mut self, spec: &IdentitySpec) -> Option<Arc<ClientIdentity>> {
-        let IdentitySpec { certificate, key, passphrase } = spec;
-        let unreadable = |path: &str, source: String| {
-            let path = path.to_owned();
-            move |reason| MaterialError::new(path, source, MaterialErrorKind::IdentityUnreadable { reason })
-        };
-        let certificate_bytes =
-            self.keep(material::read(certificate).map_err(unreadable(CERTIFICATE_PATH, certificate.source())));
-        let key_bytes = self.keep(material::read_secret(key).map_err(unreadable(KEY_PATH, key.source())));
-        let passphrase = match passphrase {
-            None => None,
-            Some(secret) => {
-                let read = material::read_secret(secret).map_err(unreadable(PASSPHRASE_PATH, secret.source()));
-                Some(trim_passphrase(self.keep(read)?))
-            }
-        };
-        let (certificate_source, key_source) = (certificate.source(), key.source());
-        let source = IdentitySource {
-            certificate: &certificate_bytes?,
-            certificate_source: &certificate_source,
-            key: &key_bytes?,
-            key_source: &key_source,
-            passphrase: passphrase.as_deref().map(Vec::as_slice),
-        };
-        let provider = self.runtime.provider();
-        let load = || ClientIdentity::load(&source, provider);
-        let identity = self.keep(self.runtime.identities().get_or_make(source.digest(), load))?;
-        self.keep(identity.check_validity(&certificate_source, self.now))?;
-        Some(identity)
-    }
-
-    /// The runtime's provider, narrowed to the suites and groups of the policy, in its order.
-    fn provider(&mut self) -> CryptoProvider {
-        let mut provider = CryptoProvider::clone(self.runtime.provider());
-        if !self.policy.cipher_suites().is_empty() {
-            provider.cipher_suites = self.suites(&provider.cipher_suites);
-        }
-        provider.kx_groups = self.groups(&provider.kx_groups);
-        provider
-    }
-
-    fn suites(&mut self, offered: &[SupportedCipherSuite]) -> Vec<SupportedCipherSuite> {
-        let mut suites = Vec::new();
-        for (index, name) in self.policy.cipher_suites().iter().enumerate() {
-            let wire = CIPHER_SUITES.iter().find(|(known, ..)| known == name).map(|(_, wire, _)| *wire);
-            match offered.iter().find(|suite| Some(suite.suite()) == wire) {
-                Some(suite) => suites.push(*suite),
-                None => {
-                    let supported = offered.iter().map(|suite| crate::policy::suite_name(suite.suite())).collect();
-                    self.unsupported(format!("spec.cipherSuites[{index}]"), name, supported);
-                }
-            }
-        }
-        suites
-    }
-
-    fn groups(&mut self, offered: &[&'static dyn SupportedKxGroup]) -> Vec<&'static dyn SupportedKxGroup> {
-        let find = |name: &str| {
-            let wire = GROUPS.iter().find(|(known, _)| *known == name).map(|(_, wire)| *wire);
-            offered.iter().copied().find(|group| Some(group.name()) == wire)
-        };
-        if self.policy.groups().is_empty() {
-            return GROUPS.iter().filter_map(|(name, _)| find(name)).collect();
-        }
-        let mut groups = Vec::new();
-        for (index, name) in self.policy.groups().iter().enumerate() {
-            match find(name) {
-                Some(group) => groups.push(group),
-                None => {
-                    let supported = offered.iter().map(|group| crate::policy::group_name(group.name())).collect();
-                    self.unsupported(format!("spec.groups[{index}]"), name, supported);
-                }
-            }
-        }
-        groups
-    }
-
-    fn unsupported(&mut self, path: String, given: &str, supported: Vec<String>) {
-        let kind = PolicyErrorKind::UnsupportedOption { given: given.to_owned(), supported };
-        self.problems.push(PolicyError::new(path, kind).into());
-    }
 }
 
 /// R9: the policy, the content of every anchor, CRL and identity, and the provider.
@@ -415,5 +269,3 @@ impl rustls::time_provider::TimeProvider for RustlsClock {
 fn text_time(now: UnixTime) -> String {
     crate::time::rfc3339(seconds(now))
 }
-
-const PASSPHRASE_PATH: &str = "spec.identity.passphrase";

@@ -1,7 +1,12 @@
 //! One certificate as a reader sees it: the facts that rules, diagnoses and reports need.
 
-use core::fmt;
-use std::net::IpAddr;
+mod key;
+mod presented;
+
+pub(crate) use key::{KeyFacts, KeyStrength};
+pub(crate) use presented::{PresentedName, shown};
+
+use key::algorithm_name;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -9,8 +14,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::oid_registry::Oid;
 use x509_parser::prelude::FromDer;
-use x509_parser::public_key::PublicKey;
-use x509_parser::x509::{SubjectPublicKeyInfo, X509Name, X509Version};
+use x509_parser::x509::{X509Name, X509Version};
 
 use crate::digest::sha256;
 use crate::report::CertificateFacts;
@@ -241,77 +245,9 @@ pub(crate) fn facts_or_digest(der: &[u8], source: &str) -> CertificateFacts {
     }
 }
 
-/// At most ten presented names as text.
-pub(crate) fn shown(names: &[PresentedName]) -> Vec<String> {
-    names.iter().take(SHOWN).map(|name| printable(&name.to_string())).collect()
-}
-
 /// A pin as it is written in a policy.
 pub(crate) fn pin_text(sha256: &[u8; 32]) -> String {
     BASE64_STANDARD.encode(sha256)
-}
-
-/// One entry of subjectAltName.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum PresentedName {
-    Dns(String),
-    Email(String),
-    Ip(IpAddr),
-    Malformed,
-    Other,
-    Uri(String),
-}
-
-impl PresentedName {
-    fn new(name: &GeneralName<'_>) -> Self {
-        match name {
-            GeneralName::DNSName(name) => Self::Dns((*name).to_owned()),
-            GeneralName::RFC822Name(name) => Self::Email((*name).to_owned()),
-            GeneralName::URI(name) => Self::Uri((*name).to_owned()),
-            GeneralName::IPAddress(octets) => match (<[u8; 4]>::try_from(*octets), <[u8; 16]>::try_from(*octets)) {
-                (Ok(v4), _) => Self::Ip(v4.into()),
-                (_, Ok(v6)) => Self::Ip(v6.into()),
-                _ => Self::Malformed,
-            },
-            GeneralName::Invalid(..) => Self::Malformed,
-            _ => Self::Other,
-        }
-    }
-
-    pub(crate) fn as_uri(&self) -> Option<&str> {
-        match self {
-            Self::Uri(uri) => Some(uri),
-            _ => None,
-        }
-    }
-
-    /// The value without its type.
-    pub(crate) fn value(&self) -> String {
-        match self {
-            Self::Dns(text) | Self::Email(text) | Self::Uri(text) => text.clone(),
-            Self::Ip(ip) => ip.to_string(),
-            Self::Malformed | Self::Other => String::new(),
-        }
-    }
-}
-
-/// Only what an IA5String prints is shown as it is: neither a look-alike nor a space that makes two names of one (V11).
-impl fmt::Display for PresentedName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Dns(text) => write!(f, "dns:{}", ascii(text)),
-            Self::Email(text) => write!(f, "email:{}", ascii(text)),
-            Self::Ip(ip) => write!(f, "ip:{ip}"),
-            Self::Malformed => f.write_str("malformed"),
-            Self::Other => f.write_str("other"),
-            Self::Uri(text) => write!(f, "uri:{}", ascii(text)),
-        }
-    }
-}
-
-fn ascii(text: &str) -> String {
-    let shown = |c: char| if c.is_ascii_graphic() { c.to_string() } else { c.escape_unicode().to_string() };
-    text.chars().map(shown).collect()
 }
 
 /// What keyUsage permits.
@@ -346,64 +282,6 @@ impl ExtendedKeyUsage {
     }
 }
 
-/// The kind and size of a public key.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct KeyFacts {
-    pub(crate) strength: KeyStrength,
-    pub(crate) text: String,
-}
-
-/// Whether a key may take part in a path (V2).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum KeyStrength {
-    Accepted,
-    /// Too small to be safe.
-    TooWeak,
-    /// Not a kind or size that is verified here; too large counts, it is a way to burn our time.
-    Unsupported,
-}
-
-impl KeyFacts {
-    fn new(spki: &SubjectPublicKeyInfo<'_>) -> Self {
-        let oid = spki.algorithm.algorithm.to_id_string();
-        match spki.parsed() {
-            Ok(PublicKey::RSA(key)) => {
-                let bits = significant_bits(key.modulus);
-                let strength = match bits {
-                    0..2048 => KeyStrength::TooWeak,
-                    2048..=8192 => KeyStrength::Accepted,
-                    _ => KeyStrength::Unsupported,
-                };
-                Self { strength, text: format!("RSA of {bits} bits") }
-            }
-            Ok(PublicKey::EC(_)) => {
-                let curve = spki.algorithm.parameters.as_ref().and_then(|p| p.as_oid().ok());
-                let curve = curve.map(|oid| oid.to_id_string()).unwrap_or_default();
-                let (strength, text) = match curve.as_str() {
-                    "1.2.840.10045.3.1.7" => (KeyStrength::Accepted, "P-256"),
-                    "1.3.132.0.34" => (KeyStrength::Accepted, "P-384"),
-                    "1.3.132.0.35" => (KeyStrength::Accepted, "P-521"),
-                    "1.2.840.10045.3.1.1" => (KeyStrength::TooWeak, "P-192"),
-                    "1.3.132.0.33" => (KeyStrength::TooWeak, "P-224"),
-                    _ => (KeyStrength::Unsupported, "EC on an unsupported curve"),
-                };
-                Self { strength, text: text.to_owned() }
-            }
-            _ if ACCEPTED_KEYS.contains(&oid.as_str()) => {
-                Self { strength: KeyStrength::Accepted, text: algorithm_name(&oid) }
-            }
-            _ => Self { strength: KeyStrength::Unsupported, text: algorithm_name(&oid) },
-        }
-    }
-}
-
-/// The length of an INTEGER; 0 if it is negative. (x509-parser counts octets, leading zeros among them.)
-fn significant_bits(integer: &[u8]) -> usize {
-    let mut octets = integer.iter().skip_while(|octet| **octet == 0);
-    let (Some(first), true) = (octets.next(), integer.first().is_some_and(|octet| *octet < 0x80)) else { return 0 };
-    usize::try_from(u8::BITS - first.leading_zeros()).unwrap_or_default() + 8 * octets.count()
-}
-
 fn name_text(name: &X509Name<'_>) -> String {
     let text = name.to_string();
     if !text.is_empty() {
@@ -412,32 +290,6 @@ fn name_text(name: &X509Name<'_>) -> String {
     if name.iter().next().is_none() { "an empty name".to_owned() } else { hex(name.as_raw()) }
 }
 
-fn algorithm_name(oid: &str) -> String {
-    let known = ALGORITHMS.iter().find(|(known, _)| *known == oid);
-    known.map_or_else(|| oid.to_owned(), |(_, name)| (*name).to_owned())
-}
-
-const ACCEPTED_KEYS: &[&str] =
-    &["1.3.101.112", "2.16.840.1.101.3.4.3.17", "2.16.840.1.101.3.4.3.18", "2.16.840.1.101.3.4.3.19"];
-const ALGORITHMS: &[(&str, &str)] = &[
-    ("1.2.840.113549.1.1.4", "md5WithRSAEncryption"),
-    ("1.2.840.113549.1.1.5", "sha1WithRSAEncryption"),
-    ("1.2.840.113549.1.1.10", "RSASSA-PSS"),
-    ("1.2.840.113549.1.1.11", "sha256WithRSAEncryption"),
-    ("1.2.840.113549.1.1.12", "sha384WithRSAEncryption"),
-    ("1.2.840.113549.1.1.13", "sha512WithRSAEncryption"),
-    ("1.2.840.10040.4.1", "DSA"),
-    ("1.2.840.10040.4.3", "dsa-with-sha1"),
-    ("1.2.840.10045.4.1", "ecdsa-with-SHA1"),
-    ("1.2.840.10045.4.3.2", "ecdsa-with-SHA256"),
-    ("1.2.840.10045.4.3.3", "ecdsa-with-SHA384"),
-    ("1.2.840.10045.4.3.4", "ecdsa-with-SHA512"),
-    ("1.3.101.112", "Ed25519"),
-    ("1.3.101.113", "Ed448"),
-    ("2.16.840.1.101.3.4.3.17", "ML-DSA-44"),
-    ("2.16.840.1.101.3.4.3.18", "ML-DSA-65"),
-    ("2.16.840.1.101.3.4.3.19", "ML-DSA-87"),
-];
 const CA_ISSUERS_OID: &str = "1.3.6.1.5.5.7.48.2";
 const NAME_CONSTRAINTS_OID: &str = "2.5.29.30";
 const SAN_OID: &str = "2.5.29.17";

@@ -1,11 +1,17 @@
 //! What is said of a verification: versioned, serialisable, equal octet for octet in every language.
 
+mod facts;
+mod warning;
+
+pub use facts::{CertificateFacts, PolicyFacts, ProblemFacts, TlsFacts};
+pub use warning::{Warning, WarningCode};
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::error::{Code, Origin, Problem, Problems};
+use crate::error::{Code, Problem, Problems};
 use crate::text::printable;
 
 /// The envelope of every `--json` output: one object, whatever the number of results.
@@ -160,24 +166,6 @@ pub enum Verdict {
     Rejected,
 }
 
-/// Which policy judged.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct PolicyFacts {
-    /// Its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// The digest of the policy as written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub spec_digest: Option<String>,
-    /// The digest of all that decides a verdict or a handshake.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fingerprint: Option<String>,
-    /// Which published fingerprint of its connector this is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub generation: Option<u64>,
-}
-
 /// One step of a verification.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
@@ -269,151 +257,4 @@ pub enum Outcome {
     Pass,
     /// It does not apply, or was not reached.
     Skip,
-}
-
-/// What is said of one certificate. Texts are escaped and bounded.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct CertificateFacts {
-    /// The subject.
-    pub subject: String,
-    /// The issuer.
-    pub issuer: String,
-    /// RFC 3339.
-    pub not_before: String,
-    /// RFC 3339.
-    pub not_after: String,
-    /// The digest of the whole certificate.
-    pub sha256: String,
-    /// `type:value`, at most ten.
-    pub sans: Vec<String>,
-    /// `peer`, or where the anchor came from.
-    pub source: String,
-}
-
-/// What was negotiated.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct TlsFacts {
-    /// `1.2` or `1.3`.
-    pub version: String,
-    /// The IANA name of the suite.
-    pub cipher: String,
-    /// The IANA name of the group.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub group: Option<String>,
-    /// The application protocol.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub alpn: Option<String>,
-    /// Whether a session was resumed.
-    pub resumed: bool,
-}
-
-impl TlsFacts {
-    /// Facts without group and protocol.
-    pub fn new(version: impl Into<String>, cipher: impl Into<String>) -> Self {
-        Self { version: version.into(), cipher: cipher.into(), ..Self::default() }
-    }
-}
-
-/// One thing that is wrong with a policy or its material.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct ProblemFacts {
-    /// The stable code.
-    #[schemars(with = "String")]
-    pub code: Code,
-    /// Its number.
-    pub number: u16,
-    /// Its category.
-    pub category: &'static str,
-    /// One useful sentence.
-    pub message: String,
-    /// The one thing to change.
-    pub hint: String,
-    /// The field.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub path: String,
-    /// The document.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub document: Option<String>,
-    /// The 1-based line.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u64>,
-    /// The 1-based column.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub column: Option<u64>,
-}
-
-impl ProblemFacts {
-    /// The facts of `problem`.
-    pub fn new(problem: &Problem) -> Self {
-        let code = problem.code();
-        let origin = problem.origin();
-        Self {
-            code,
-            number: code.number(),
-            category: code.category().as_str(),
-            message: problem.to_string(),
-            hint: problem.hint(),
-            path: problem.path().to_owned(),
-            document: origin.map(|o: &Origin| o.document.clone()).filter(|name| !name.is_empty()),
-            line: origin.map(|o| o.line),
-            column: origin.map(|o| o.column),
-        }
-    }
-}
-
-/// Something that is not a verdict, but should be known.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct Warning {
-    /// Which.
-    pub code: WarningCode,
-    /// Facts: text by name.
-    pub detail: BTreeMap<&'static str, String>,
-}
-
-impl Warning {
-    /// A warning; texts are escaped and bounded.
-    pub fn new(code: WarningCode, detail: impl IntoIterator<Item = (&'static str, String)>) -> Self {
-        let detail = detail.into_iter().map(|(name, text)| (name, printable(&text))).collect();
-        Self { code, detail }
-    }
-}
-
-/// The codes of warnings; never a verdict.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum WarningCode {
-    /// A weakening is in force (D1..D4).
-    DangerActive,
-    /// An export can meet a difference of Envoy's engine (X1).
-    EngineDifference,
-    /// Our certificate ends within 30 days.
-    IdentityExpiring,
-    /// Our certificate has an EKU without clientAuth (I2).
-    IdentityPurpose,
-    /// Our certificate was not asked for (I5).
-    IdentityUnused,
-    /// A `*.x` entry matches only a certificate that holds it literally (N6).
-    NameWildcardLiteral,
-    /// A field was overridden in a merge (M5).
-    Overridden,
-    /// An imported form was made stricter (M8).
-    Strengthened,
-    /// A bundle entry stands twice.
-    TrustEntryDuplicate,
-    /// A bundle entry has expired (T4).
-    TrustEntryExpired,
-    /// A bundle entry ends within 30 days.
-    TrustEntryExpiring,
-    /// A bundle entry may not issue and is trusted as itself (T3).
-    TrustEntryIsLeaf,
-    /// A bundle entry could not be used (T2).
-    TrustEntryUnusable,
-    /// A bundle entry is a self-signed X.509 v1 certificate (T3).
-    #[serde(rename = "trust_entry_v1")]
-    TrustEntryV1,
 }

@@ -1,0 +1,170 @@
+//! Reads what a policy names, and collects what is wrong with it.
+
+use std::sync::Arc;
+
+use rustls::SupportedCipherSuite;
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
+
+use crate::danger::ToleratedRule;
+use crate::error::{MaterialError, MaterialErrorKind, PolicyError, PolicyErrorKind, Problem, Problems};
+use crate::identity::{CERTIFICATE_PATH, ClientIdentity, IdentitySource, KEY_PATH, trim_passphrase};
+use crate::material;
+use crate::policy::{CIPHER_SUITES, GROUPS, IdentitySpec, Material, UpstreamTlsPolicy};
+use crate::runtime::Runtime;
+use crate::time::seconds;
+use crate::trust::{RevocationList, TrustBundle};
+
+/// One policy on its way to be prepared.
+pub(super) struct Loader<'a> {
+    now: i64,
+    policy: &'a UpstreamTlsPolicy,
+    problems: Vec<Problem>,
+    runtime: &'a Runtime,
+}
+
+impl<'a> Loader<'a> {
+    pub(super) fn new(runtime: &'a Runtime, policy: &'a UpstreamTlsPolicy) -> Self {
+        Self { now: seconds(runtime.now()), policy, problems: Vec::new(), runtime }
+    }
+
+    /// Everything that was wrong, with where it was written.
+    pub(super) fn finish(self) -> Result<(), Problems> {
+        let locate = |problem: Problem| {
+            let origin = self.policy.origin(problem.path());
+            problem.with_origin(origin)
+        };
+        let located = self.problems.into_iter().map(locate).collect();
+        Problems::or_else(self.policy.name(), located, ())
+    }
+
+    /// What was read, or nothing and a problem more.
+    pub(super) fn keep<T, E: Into<Problem>>(&mut self, result: Result<T, E>) -> Option<T> {
+        result.map_err(|problem| self.problems.push(problem.into())).ok()
+    }
+
+    pub(super) fn bundles(&mut self) -> Vec<Arc<TrustBundle>> {
+        let mut bundles = Vec::new();
+        for (index, material) in self.policy.trust().bundles.iter().enumerate() {
+            let path = format!("spec.trust.bundles[{index}]");
+            bundles.extend(self.bundle(&path, material));
+        }
+        bundles
+    }
+
+    fn bundle(&mut self, path: &str, material: &Material) -> Option<Arc<TrustBundle>> {
+        let source = material.source();
+        let unreadable = |reason| MaterialError::new(path, &source, MaterialErrorKind::TrustUnreadable { reason });
+        let text = self.keep(material::read(material).map_err(unreadable))?;
+        let bundle = self.keep(self.runtime.bundle(path, &source, &text))?;
+        if !self.tolerates_expiry() {
+            self.keep(bundle.check_expiry(path, &source, self.now))?;
+        }
+        Some(bundle)
+    }
+
+    /// D4: whether an expired entry can still complete a path, or be trusted as itself.
+    fn tolerates_expiry(&self) -> bool {
+        let danger = self.policy.danger();
+        [ToleratedRule::ExpiredAnchor, ToleratedRule::ExpiredLeaf].iter().any(|rule| danger.tolerates(*rule, self.now))
+    }
+
+    pub(super) fn crls(&mut self) -> Vec<Arc<RevocationList>> {
+        let mut lists = Vec::new();
+        let named = self.policy.revocation().map(|spec| spec.crls.as_slice()).unwrap_or_default();
+        for (index, material) in named.iter().enumerate() {
+            let path = format!("spec.revocation.crls[{index}]");
+            let source = material.source();
+            let unreadable = |reason| MaterialError::new(&path, &source, MaterialErrorKind::CrlUnreadable { reason });
+            let Some(bytes) = self.keep(material::read(material).map_err(unreadable)) else { continue };
+            let Some(ders) = self.keep(RevocationList::split(&path, &source, &bytes)) else { continue };
+            for der in ders {
+                lists.extend(self.keep(self.runtime.crl(&path, &source, &der)));
+            }
+        }
+        lists
+    }
+
+    pub(super) fn identity(&mut self, spec: &IdentitySpec) -> Option<Arc<ClientIdentity>> {
+        let IdentitySpec { certificate, key, passphrase } = spec;
+        let unreadable = |path: &str, source: String| {
+            let path = path.to_owned();
+            move |reason| MaterialError::new(path, source, MaterialErrorKind::IdentityUnreadable { reason })
+        };
+        let certificate_bytes =
+            self.keep(material::read(certificate).map_err(unreadable(CERTIFICATE_PATH, certificate.source())));
+        let key_bytes = self.keep(material::read_secret(key).map_err(unreadable(KEY_PATH, key.source())));
+        let passphrase = match passphrase {
+            None => None,
+            Some(secret) => {
+                let read = material::read_secret(secret).map_err(unreadable(PASSPHRASE_PATH, secret.source()));
+                Some(trim_passphrase(self.keep(read)?))
+            }
+        };
+        let (certificate_source, key_source) = (certificate.source(), key.source());
+        let source = IdentitySource {
+            certificate: &certificate_bytes?,
+            certificate_source: &certificate_source,
+            key: &key_bytes?,
+            key_source: &key_source,
+            passphrase: passphrase.as_deref().map(Vec::as_slice),
+        };
+        let provider = self.runtime.provider();
+        let load = || ClientIdentity::load(&source, provider);
+        let identity = self.keep(self.runtime.identities().get_or_make(source.digest(), load))?;
+        self.keep(identity.check_validity(&certificate_source, self.now))?;
+        Some(identity)
+    }
+
+    /// The runtime's provider, narrowed to the suites and groups of the policy, in its order.
+    pub(super) fn provider(&mut self) -> CryptoProvider {
+        let mut provider = CryptoProvider::clone(self.runtime.provider());
+        if !self.policy.cipher_suites().is_empty() {
+            provider.cipher_suites = self.suites(&provider.cipher_suites);
+        }
+        provider.kx_groups = self.groups(&provider.kx_groups);
+        provider
+    }
+
+    fn suites(&mut self, offered: &[SupportedCipherSuite]) -> Vec<SupportedCipherSuite> {
+        let mut suites = Vec::new();
+        for (index, name) in self.policy.cipher_suites().iter().enumerate() {
+            let wire = CIPHER_SUITES.iter().find(|(known, ..)| known == name).map(|(_, wire, _)| *wire);
+            match offered.iter().find(|suite| Some(suite.suite()) == wire) {
+                Some(suite) => suites.push(*suite),
+                None => {
+                    let supported = offered.iter().map(|suite| crate::policy::suite_name(suite.suite())).collect();
+                    self.unsupported(format!("spec.cipherSuites[{index}]"), name, supported);
+                }
+            }
+        }
+        suites
+    }
+
+    fn groups(&mut self, offered: &[&'static dyn SupportedKxGroup]) -> Vec<&'static dyn SupportedKxGroup> {
+        let find = |name: &str| {
+            let wire = GROUPS.iter().find(|(known, _)| *known == name).map(|(_, wire)| *wire);
+            offered.iter().copied().find(|group| Some(group.name()) == wire)
+        };
+        if self.policy.groups().is_empty() {
+            return GROUPS.iter().filter_map(|(name, _)| find(name)).collect();
+        }
+        let mut groups = Vec::new();
+        for (index, name) in self.policy.groups().iter().enumerate() {
+            match find(name) {
+                Some(group) => groups.push(group),
+                None => {
+                    let supported = offered.iter().map(|group| crate::policy::group_name(group.name())).collect();
+                    self.unsupported(format!("spec.groups[{index}]"), name, supported);
+                }
+            }
+        }
+        groups
+    }
+
+    fn unsupported(&mut self, path: String, given: &str, supported: Vec<String>) {
+        let kind = PolicyErrorKind::UnsupportedOption { given: given.to_owned(), supported };
+        self.problems.push(PolicyError::new(path, kind).into());
+    }
+}
+
+const PASSPHRASE_PATH: &str = "spec.identity.passphrase";

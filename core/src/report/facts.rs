@@ -1,0 +1,117 @@
+//! What a report says of a policy, a certificate, a connection and a problem.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::error::{Code, Origin, Problem};
+
+/// Which policy judged.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct PolicyFacts {
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The digest of the policy as written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spec_digest: Option<String>,
+    /// The digest of all that decides a verdict or a handshake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// Which published fingerprint of its connector this is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+}
+
+/// What is said of one certificate. Texts are escaped and bounded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct CertificateFacts {
+    /// The subject.
+    pub subject: String,
+    /// The issuer.
+    pub issuer: String,
+    /// RFC 3339.
+    pub not_before: String,
+    /// RFC 3339.
+    pub not_after: String,
+    /// The digest of the whole certificate.
+    pub sha256: String,
+    /// `type:value`, at most ten.
+    pub sans: Vec<String>,
+    /// `peer`, or where the anchor came from.
+    pub source: String,
+}
+
+/// What was negotiated.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct TlsFacts {
+    /// `1.2` or `1.3`.
+    pub version: String,
+    /// The IANA name of the suite.
+    pub cipher: String,
+    /// The IANA name of the group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// The application protocol.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alpn: Option<String>,
+    /// Whether a session was resumed.
+    pub resumed: bool,
+}
+
+impl TlsFacts {
+    /// Facts without group and protocol.
+    pub fn new(version: impl Into<String>, cipher: impl Into<String>) -> Self {
+        Self { version: version.into(), cipher: cipher.into(), ..Self::default() }
+    }
+}
+
+/// One thing that is wrong with a policy or its material.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct ProblemFacts {
+    /// The stable code.
+    #[schemars(with = "String")]
+    pub code: Code,
+    /// Its number.
+    pub number: u16,
+    /// Its category.
+    pub category: &'static str,
+    /// One useful sentence.
+    pub message: String,
+    /// The one thing to change.
+    pub hint: String,
+    /// The field.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// The document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+    /// The 1-based line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The 1-based column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u64>,
+}
+
+impl ProblemFacts {
+    /// The facts of `problem`.
+    pub fn new(problem: &Problem) -> Self {
+        let code = problem.code();
+        let origin = problem.origin();
+        Self {
+            code,
+            number: code.number(),
+            category: code.category().as_str(),
+            message: problem.to_string(),
+            hint: problem.hint(),
+            path: problem.path().to_owned(),
+            document: origin.map(|o: &Origin| o.document.clone()).filter(|name| !name.is_empty()),
+            line: origin.map(|o| o.line),
+            column: origin.map(|o| o.column),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What is not a verdict, but should be known.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::text::printable;
+
+/// Something that is not a verdict, but should be known.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Warning {
+    /// Which.
+    pub code: WarningCode,
+    /// Facts: text by name.
+    pub detail: BTreeMap<&'static str, String>,
+}
+
+impl Warning {
+    /// A warning; texts are escaped and bounded.
+    pub fn new(code: WarningCode, detail: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let detail = detail.into_iter().map(|(name, text)| (name, printable(&text))).collect();
+        Self { code, detail }
+    }
+}
+
+/// The codes of warnings; never a verdict.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WarningCode {
+    /// A weakening is in force (D1..D4).
+    DangerActive,
+    /// An export can meet a difference of Envoy's engine (X1).
+    EngineDifference,
+    /// Our certificate ends within 30 days.
+    IdentityExpiring,
+    /// Our certificate has an EKU without clientAuth (I2).
+    IdentityPurpose,
+    /// Our certificate was not asked for (I5).
+    IdentityUnused,
+    /// A `*.x` entry matches only a certificate that holds it literally (N6).
+    NameWildcardLiteral,
+    /// A field was overridden in a merge (M5).
+    Overridden,
+    /// An imported form was made stricter (M8).
+    Strengthened,
+    /// A bundle entry stands twice.
+    TrustEntryDuplicate,
+    /// A bundle entry has expired (T4).
+    TrustEntryExpired,
+    /// A bundle entry ends within 30 days.
+    TrustEntryExpiring,
+    /// A bundle entry may not issue and is trusted as itself (T3).
+    TrustEntryIsLeaf,
+    /// A bundle entry could not be used (T2).
+    TrustEntryUnusable,
+    /// A bundle entry is a self-signed X.509 v1 certificate (T3).
+    #[serde(rename = "trust_entry_v1")]
+    TrustEntryV1,
+}
