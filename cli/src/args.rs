@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use uptls::FixedClock;
-use uptls::danger::DangerPermission;
+use uptls_manifest::kubernetes::BackendRef;
 
 use crate::target::{ConnectTo, Target, parse_timeout};
 
@@ -13,6 +13,7 @@ use crate::target::{ConnectTo, Target, parse_timeout};
 #[derive(Debug, Parser)]
 #[command(name = "uptls", version, after_help = help("uptls demo
   uptls check --policy payments.yaml payments.internal:8443
+  uptls check --manifests ./manifests --backend shop/pay:443 pay.shop.svc:443
   uptls verify --policy payments.yaml --chain chain.pem --host payments.internal"))]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -52,7 +53,9 @@ pub(crate) struct DemoArgs {
 #[command(after_help = help("uptls check --policy payments.yaml payments.internal:8443
   uptls check --policy payments.yaml --connect-to 10.0.0.7 payments.internal:8443
   uptls check --policy payments.yaml --repeat 2 payments.internal:8443
-  uptls check --policy payments.yaml --timeout 500ms --json a.internal:443 b.internal:443"))]
+  uptls check --policy payments.yaml --timeout 500ms --json a.internal:443 b.internal:443
+  uptls check --manifests ./manifests --backend shop/pay:443 pay.shop.svc:443
+  uptls check --manifests shop.yaml --backend shop/pay:443 --connect-to 127.0.0.1:8443 pay.shop.svc:443"))]
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) source: Source,
@@ -73,6 +76,7 @@ pub(crate) struct CheckArgs {
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls verify --policy payments.yaml --chain chain.pem
   uptls verify --policy payments.yaml --chain chain.pem --host payments.internal --at 2026-11-23T00:00:00Z
+  uptls verify --manifests ./manifests --backend shop/pay:443 --chain chain.pem
   openssl s_client -connect payments.internal:8443 -showcerts </dev/null | uptls verify --policy payments.yaml --chain -"))]
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
@@ -93,7 +97,8 @@ pub(crate) struct VerifyArgs {
 /// What a policy trusts, sends and accepts, and when it ends.
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls explain --policy payments.yaml
-  uptls explain --policy payments.yaml --json --at 2027-01-01T00:00:00Z"))]
+  uptls explain --policy payments.yaml --json --at 2027-01-01T00:00:00Z
+  uptls explain --manifests ./manifests --backend shop/pay:443"))]
 pub(crate) struct ExplainArgs {
     #[command(flatten)]
     pub(crate) source: Source,
@@ -140,21 +145,24 @@ pub(crate) struct SchemaArgs {
     pub(crate) inspect: bool,
 }
 
-/// Where the policy comes from.
+/// Where the policy comes from: a document of its own, or Kubernetes objects.
 #[derive(Args, Debug)]
+#[group(skip)]
+#[command(group(ArgGroup::new("source").required(true).args(["policy", "manifests"])))]
 pub(crate) struct Source {
     /// The policy document, YAML or JSON.
     #[arg(long, value_name = "FILE")]
-    pub(crate) policy: PathBuf,
+    pub(crate) policy: Option<PathBuf>,
+    /// Kubernetes objects instead (BackendTLSPolicy, ConfigMap, Service): a file, or the *.yaml, *.yml and *.json files of a
+    /// folder.
+    #[arg(long, value_name = "PATH", requires = "backend")]
+    pub(crate) manifests: Option<PathBuf>,
+    /// The Service whose policy is wanted, and its port where policies differ by port. Default namespace: default.
+    #[arg(long, value_name = "[NAMESPACE/]NAME[:PORT]", requires = "manifests", conflicts_with = "policy", value_parser = BackendRef::parse)]
+    pub(crate) backend: Option<BackendRef>,
     /// Accept a policy that weakens verification (spec.danger).
     #[arg(long)]
-    allow_danger: bool,
-}
-
-impl Source {
-    pub(crate) fn permission(&self) -> DangerPermission {
-        if self.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden }
-    }
+    pub(crate) allow_danger: bool,
 }
 
 /// How the socket is made.

@@ -1,8 +1,8 @@
 //! `uptls check`: would this policy accept this upstream?
 
-use uptls::{Connector, Envelope, Problems, Report, Runtime};
+use uptls::{Connector, Envelope, Report, Runtime};
 
-use crate::args::{CheckArgs, Source};
+use crate::args::CheckArgs;
 use crate::dial::Route;
 use crate::live::{self, Next};
 use crate::print::{self, Complaint, report};
@@ -10,17 +10,11 @@ use crate::print::{self, Complaint, report};
 pub(crate) fn run(args: &CheckArgs) -> Result<u8, Complaint> {
     let runtime = Runtime::new(uptls::aws_lc_rs::provider());
     let mut screen = Screen { json: args.json, reports: Vec::new() };
-    match connector(&runtime, &args.source) {
+    match args.source.connector(&runtime) {
         Err(problems) => screen.show(Report::unusable(&problems, runtime.now_text()), 1)?,
         Ok(connector) => every_target(&connector, args, &mut screen)?,
     }
     screen.finish()
-}
-
-/// A connector by the policy document.
-fn connector(runtime: &Runtime, source: &Source) -> Result<Connector, Problems> {
-    let prepared = uptls_manifest::prepare_file(runtime, &source.policy, source.permission())?;
-    Connector::new(runtime, prepared.policy())
 }
 
 fn every_target(connector: &Connector, args: &CheckArgs, screen: &mut Screen) -> Result<(), Complaint> {

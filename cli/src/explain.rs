@@ -7,7 +7,7 @@ use crate::print::{self, Complaint, policy, report};
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<u8, Complaint> {
     let runtime = runtime_at(args.clock.at);
-    let prepared = match uptls_manifest::prepare_file(&runtime, &args.source.policy, args.source.permission()) {
+    let prepared = match args.source.prepare(&runtime) {
         Ok(prepared) => prepared,
         Err(problems) => {
             let report = Report::unusable(&problems, runtime.now_text());

@@ -13,6 +13,7 @@ mod inspect;
 mod live;
 mod print;
 mod schema;
+mod source;
 mod target;
 mod verify;
 

@@ -14,7 +14,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<u8, Complaint> {
     let runtime = runtime_at(args.clock.at);
     let chain = read(&args.chain).map_err(|reason| Complaint::unreadable(&args.chain, &reason))?;
     // What `uptls_manifest::verify_document` does with text.
-    let report = match uptls_manifest::prepare_file(&runtime, &args.source.policy, args.source.permission()) {
+    let report = match args.source.prepare(&runtime) {
         Ok(prepared) => prepared.explain_pem(&chain, args.host.as_deref()),
         Err(problems) => Report::unusable(&problems, runtime.now_text()),
     };

@@ -5,6 +5,7 @@ mod handshake_support;
 mod hyper_support;
 
 use std::io;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use handshake_support::{HOST, World, identity, only, trusting};
@@ -96,19 +97,30 @@ async fn a_silent_peer_ends_at_the_deadline() {
     assert_eq!(error.to_string(), "no handshake within 200ms; nothing was received");
 }
 
-/// I5: TLS 1.3 tells after the handshake, when the request is on its way.
+/// I5: TLS 1.3 tells after the handshake, when the request is on its way; h2 then keeps the text alone.
 #[tokio::test]
 async fn a_refused_identity_is_the_reason_of_the_request() {
-    for version in ["1.2", "1.3"] {
+    for (version, protocol) in [("1.2", "http/1.1"), ("1.3", "http/1.1"), ("1.2", "h2"), ("1.3", "h2")] {
         let world = World::new("mtls");
         let stranger = Pki::new("mtls, another CA");
-        let client = stranger.client(&[San::dns("gateway.example")]);
+        let identity = identity(&stranger, &stranger.client(&[San::dns("gateway.example")]));
         let options = world.server(Versions::Both).with_client_roots(&[&world.pki.root]);
-        let server = HttpServer::start(&options).await;
-        let spec = PolicySpec { identity: identity(&stranger, &client), versions: only(version), ..world.spec() };
-        let service = UpstreamService::new(world.connector(spec)).with_address(server.address());
-        let error = refusal(service, server.uri(HOST)).await;
-        assert_eq!(error.code(), Code::IdentityRejected, "{version}: {error}");
+        let server = HttpServer::start(&ServerOptions { alpn: vec![b"h2", b"http/1.1"], ..options }).await;
+        let alpn = AlpnDraft { protocols: vec![protocol.to_owned()], required: true };
+        let connector = world.connector(PolicySpec { alpn, identity, versions: only(version), ..world.spec() });
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let telling = told.clone();
+        let service = UpstreamService::new(connector)
+            .with_address(server.address())
+            .with_failures(move |host, error| telling.lock().unwrap().push((host.to_string(), error.code())));
+        let error = get(&client(service), server.uri(HOST)).await.err().expect("no answer");
+        if (version, protocol) == ("1.3", "h2") {
+            assert!(format!("{error:?}").contains("the peer refused our client certificate"), "{error:?}");
+        } else {
+            let found = Error::find_in(&error).unwrap_or_else(|| panic!("{error:?}"));
+            assert_eq!(found.code(), Code::IdentityRejected, "{version} {protocol}: {error}");
+        }
+        assert_eq!(*told.lock().unwrap(), [(HOST.to_owned(), Code::IdentityRejected)], "{version} {protocol}");
     }
 }
 
@@ -121,7 +133,7 @@ async fn a_body_that_was_cut_off_is_an_error() {
     let acceptor = TlsAcceptor::from(world.server(Versions::Both).config(&Sessions::new()));
     let serving = tokio::spawn(async move {
         let mut stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
-        stream.read(&mut [0; 1024]).await.unwrap();
+        assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
         stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf of").await.unwrap();
         stream.flush().await.unwrap();
         // TCP ends, TLS does not.

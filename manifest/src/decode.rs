@@ -19,10 +19,15 @@ use crate::suggest::closest;
 /// A `T` of the document `node`, or `None` and a noted problem. With noted problems there may still be a value.
 pub(crate) fn decode<T: DeserializeOwned>(node: Node, notes: &Notes<'_>) -> Option<T> {
     let place = node.place;
-    match T::deserialize(Decoder { node, notes, path: String::new(), place }) {
+    decode_at(node, notes, "", place)
+}
+
+/// The same for a part of a document: the value of the field at `path`, which was written at `place`.
+pub(crate) fn decode_at<T: DeserializeOwned>(node: Node, notes: &Notes<'_>, path: &str, place: Place) -> Option<T> {
+    match T::deserialize(Decoder { node, notes, path: path.to_owned(), place }) {
         Ok(value) => Some(value),
         Err(Failure { at, reason }) => {
-            let (path, place) = at.unwrap_or_else(|| (String::new(), place));
+            let (path, place) = at.unwrap_or_else(|| (path.to_owned(), place));
             notes.parse_problem(&path, place, reason);
             None
         }
@@ -289,7 +294,8 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-fn unknown_field(path: &str, key: &str, known: &[&str]) -> String {
+/// That nobody knows the field `key` under `path`, and which one was probably meant.
+pub(crate) fn unknown_field(path: &str, key: &str, known: &[&str]) -> String {
     let name = field_name(path, key);
     let meant = if is_quotable(path, key) { closest(key, known) } else { None };
     let meant = meant.map(|meant| format!("did you mean {meant}? ")).unwrap_or_default();
@@ -308,7 +314,7 @@ fn is_quotable(path: &str, key: &str) -> bool {
 }
 
 /// Whether a text from a document is short and plain enough to be quoted. A line of base64 is longer.
-fn is_word(text: &str) -> bool {
+pub(crate) fn is_word(text: &str) -> bool {
     text.len() <= MAX_WORD && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./*".contains(c))
 }
 

@@ -13,7 +13,10 @@
 //!  uptls::Prepared or uptls::Report
 //! ```
 //!
-//! Everything but [`load`] and [`prepare_file`] is pure: octets in, value or [`uptls::Problems`] out. (Preparing reads
+//! [`kubernetes`] goes the same way with the objects of the Gateway API: several documents in, one policy for each backend
+//! out.
+//!
+//! Everything but [`load`], [`prepare_file`] and [`kubernetes::load`] is pure: octets in, value or [`uptls::Problems`] out. (Preparing reads
 //! the files that a policy names; that is [`uptls::Runtime::prepare`].)
 //!
 //! What is stricter here than in most readers of YAML, and why:
@@ -60,6 +63,7 @@ mod source;
 mod suggest;
 mod yaml;
 
+pub mod kubernetes;
 pub mod schema;
 
 pub use calls::{prepare, prepare_file, verify_document};

@@ -73,6 +73,19 @@ impl<'a> Notes<'a> {
         self.problems.borrow_mut().push(Problem::from(PolicyError::new(path, kind)).with_origin(origin));
     }
 
+    /// Notes a problem of the field at `path`, at the place of the nearest field around it that was noted.
+    pub(crate) fn near(&self, path: &str, kind: PolicyErrorKind) {
+        if !self.is_full() {
+            let origin = nearest(&self.origins.borrow(), path);
+            self.problems.borrow_mut().push(Problem::from(PolicyError::new(path, kind)).with_origin(origin));
+        }
+    }
+
+    /// Whether a problem of the field at `path` was noted.
+    pub(crate) fn has_problem(&self, path: &str) -> bool {
+        self.problems.borrow().iter().any(|problem| problem.path() == path)
+    }
+
     /// Notes that the document cannot be read at `place`.
     pub(crate) fn parse_problem(&self, path: &str, place: Place, reason: impl Into<String>) {
         self.problem(path, place, PolicyErrorKind::DocumentParse { reason: reason.into() });
@@ -90,22 +103,47 @@ impl<'a> Notes<'a> {
         policy: Option<String>,
         value: Option<T>,
     ) -> Result<(T, BTreeMap<String, Origin>), Problems> {
-        let mut problems = self.problems.into_inner();
-        problems.sort_by_key(|problem| problem.origin().map(|origin| (origin.line, origin.column)));
+        let (problems, origins) = self.into_parts();
         let mut problems = problems.into_iter();
         match (problems.next(), value) {
-            (None, Some(value)) => Ok((value, self.origins.into_inner())),
+            (None, Some(value)) => Ok((value, origins)),
             (Some(first), _) => Err(Problems::new(policy, first, problems.collect())),
             // Without a value there is a problem; should one ever be forgotten, the document is refused all the same.
-            (None, None) => {
-                let kind = PolicyErrorKind::DocumentParse { reason: "it holds no policy".to_owned() };
-                Err(Problems::new(policy, PolicyError::new("", kind).into(), Vec::new()))
-            }
+            (None, None) => Err(no_policy(policy)),
         }
     }
 
-    fn at(&self, place: Place) -> Origin {
+    /// The problems, of which there is at least one.
+    pub(crate) fn refuse(self) -> Problems {
+        self.finish(None, None::<()>).err().unwrap_or_else(|| no_policy(None))
+    }
+
+    /// The problems in the order of their lines, and the places.
+    pub(crate) fn into_parts(self) -> (Vec<Problem>, BTreeMap<String, Origin>) {
+        let mut problems = self.problems.into_inner();
+        problems.sort_by_key(|problem| problem.origin().map(|origin| (origin.line, origin.column)));
+        (problems, self.origins.into_inner())
+    }
+
+    /// `place` in this document.
+    pub(crate) fn at(&self, place: Place) -> Origin {
         Origin::new(self.document, place.line, place.column)
+    }
+}
+
+fn no_policy(policy: Option<String>) -> Problems {
+    let kind = PolicyErrorKind::DocumentParse { reason: "it holds no policy".to_owned() };
+    Problems::new(policy, PolicyError::new("", kind).into(), Vec::new())
+}
+
+/// Where `path`, or the nearest field around it, was written.
+pub(crate) fn nearest(origins: &BTreeMap<String, Origin>, path: &str) -> Option<Origin> {
+    let mut path = path;
+    loop {
+        if let Some(origin) = origins.get(path) {
+            return Some(origin.clone());
+        }
+        path = path.get(..path.rfind(['.', '['])?)?;
     }
 }
 

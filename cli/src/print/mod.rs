@@ -62,6 +62,11 @@ pub(crate) fn complain(text: &str) {
     let _ = writeln!(stderr, "{text}");
 }
 
+/// A complaint that changes nothing; `text` is escaped already.
+pub(crate) fn warning(text: &str) -> String {
+    format!("{}: {text}", paint(ODD, "warning"))
+}
+
 /// `text` in a style; stripped where it is not wanted.
 fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")

@@ -3,6 +3,7 @@
 
 mod check;
 mod demo;
+mod manifests;
 mod offline;
 mod openssl;
 mod support;

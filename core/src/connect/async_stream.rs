@@ -88,19 +88,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
     /// Takes octets from the transport; what they mean is found in `established`.
     fn poll_intake(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let received = ready!(poll_receive(|source| self.established.receive(source), &mut self.transport, cx));
+        // A writer may wait for the peer's last words, or for room that nobody will make any more.
+        if self.lost.is_some() || received.is_err() {
+            self.wake_writer(cx);
+        }
         match received {
-            // A writer that waits for the peer's last words may have them now.
-            Ok(_) if self.lost.is_none() => {}
-            Ok(_) => self.wake_writer(cx),
-            Err(Failure::Tls(_)) => {
-                // H5: an alert of ours may wait. It is tried once; a writer goes on with it.
-                let _ = self.poll_flush_all(cx);
-                self.wake_writer(cx);
-            }
-            Err(Failure::Transport(error)) => {
-                self.established.fail(transport_error(&error));
-                self.wake_writer(cx);
-            }
+            Ok(_) => {}
+            // H5: an alert of ours may wait. It is tried once; a writer goes on with it.
+            Err(Failure::Tls(_)) => drop(self.poll_flush_all(cx)),
+            Err(Failure::Transport(error)) => drop(self.established.fail(transport_error(&error))),
         }
         Poll::Ready(())
     }

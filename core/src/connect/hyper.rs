@@ -12,45 +12,54 @@
 //! - **Never plaintext.** A URI with any other scheme than `https` is refused, see [`UpstreamService::also_for_http_uris`].
 //! - **Pools.** hyper-util keeps connections by scheme and authority, and knows nothing of policies: after
 //!   [`Connector::update`] it goes on with those it has (R7). Keep one client for each [`UpstreamService::pool_key`].
-//! - **Why.** [`Error::find_in`] finds the reason behind the errors of hyper and tonic. Responses of hyper-util's client have
-//!   [`ConnectionInfo`] among their extensions.
+//! - **Why.** [`Error::find_in`] finds the reason behind the errors of hyper and tonic, except those that h2 turns into text:
+//!   see [`UpstreamService::with_failures`]. Responses of hyper-util's client have [`ConnectionInfo`] among their extensions.
 //! - **tonic** wants [`UpstreamService::http2_only`]. With one of its TLS features it keeps `https` URIs for itself, and fails
 //!   after our handshake: write `http` into its `Endpoint`, set `Endpoint::origin` to the `https` URI, and use
 //!   [`UpstreamService::also_for_http_uris`].
 
+mod upstream_stream;
+
+pub use upstream_stream::{ConnectionInfo, UpstreamStream};
+
 use core::fmt;
+use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
-use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ::hyper::Uri;
-use ::hyper::rt::{Read, ReadBufCursor, Write};
+use ::tokio::io::AsyncWrite as _;
 use ::tokio::net::TcpStream;
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::TokioIo;
+use ::tokio::time::timeout;
 use tower_service::Service;
 
-use crate::connect::{Address, ConnectOptions, Evidence, PoolKey};
+use crate::connect::blocking::LAST_WORDS;
+use crate::connect::{Address, ConnectOptions, PoolKey};
 use crate::error::{ConnectError, Error, Misuse, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::name::BackendHost;
 use crate::rotate::Connector;
 use crate::tokio::AsyncStream;
+use upstream_stream::Watched;
 
 /// Makes verified connections for URIs. A clone is cheap.
 ///
 /// The backend host is the URI's host, and the address its authority, unless they are given here.
 #[derive(Clone)]
 pub struct UpstreamService {
-    addresses: Option<Arc<dyn Fn(&Uri) -> Option<Address> + Send + Sync>>,
+    /// `None`: the URI's authority.
+    addresses: Arc<Addresses>,
     connector: Connector,
+    failures: Arc<Failures>,
     host: Option<BackendHost>,
     schemes: Schemes,
     timeout: Option<Duration>,
     versions: HttpVersions,
 }
+
+type Addresses = dyn Fn(&Uri) -> Option<Address> + Send + Sync;
+type Failures = dyn Fn(&BackendHost, &Error) + Send + Sync;
 
 /// The HTTP versions that are offered by ALPN.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,8 +81,9 @@ impl UpstreamService {
     /// Connections by the current generation of `connector`, each by the one that is current when it is made (R1).
     pub fn new(connector: Connector) -> Self {
         Self {
-            addresses: None,
+            addresses: Arc::new(|_| None),
             connector,
+            failures: Arc::new(|_, _| {}),
             host: None,
             schemes: Schemes::Https,
             timeout: None,
@@ -91,7 +101,7 @@ impl UpstreamService {
     /// Asks `addresses` where the socket for a URI goes; `None`: to the URI's authority.
     #[must_use]
     pub fn with_addresses(mut self, addresses: impl Fn(&Uri) -> Option<Address> + Send + Sync + 'static) -> Self {
-        self.addresses = Some(Arc::new(addresses));
+        self.addresses = Arc::new(addresses);
         self
     }
 
@@ -131,6 +141,14 @@ impl UpstreamService {
         self
     }
 
+    /// Tells `failures` of each connection that is not made, or that fails later, once. h2 keeps no more than the text of an
+    /// error that comes after the handshake, and a TLS 1.3 peer refuses a client certificate only then (I5).
+    #[must_use]
+    pub fn with_failures(mut self, failures: impl Fn(&BackendHost, &Error) + Send + Sync + 'static) -> Self {
+        self.failures = Arc::new(failures);
+        self
+    }
+
     /// Under which key a client may be kept that has connections for `uri` made now, and be found again.
     ///
     /// # Errors
@@ -141,13 +159,24 @@ impl UpstreamService {
 
     async fn connect(&self, uri: &Uri) -> Result<UpstreamStream, Error> {
         let (address, host) = self.target(uri)?;
-        let stream = self.connector.connect_async(address, &host, &self.options()).await?;
-        let selected = &stream.evidence().alpn;
-        if self.versions == HttpVersions::Http2 && selected.as_deref() != Some(H2) {
-            let error = ConnectError::AlpnMismatch { offered: vec![H2.to_owned()], selected: selected.clone() };
-            return Err(error.into());
+        match self.connect_to(address, &host).await {
+            Ok(stream) => Ok(UpstreamStream::new(stream, Watched::new(host, self.failures.clone()))),
+            Err(error) => {
+                (self.failures)(&host, &error);
+                Err(error)
+            }
         }
-        Ok(UpstreamStream { io: TokioIo::new(stream) })
+    }
+
+    async fn connect_to(&self, address: Address, host: &BackendHost) -> Result<AsyncStream<TcpStream>, Error> {
+        let mut stream = self.connector.connect_async(address, host, &self.options()).await?;
+        let selected = stream.evidence().alpn.clone();
+        if self.versions == HttpVersions::Http2 && selected.as_deref() != Some(H2) {
+            let goodbye = poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx));
+            let _ = timeout(LAST_WORDS, goodbye).await;
+            return Err(ConnectError::AlpnMismatch { offered: vec![H2.to_owned()], selected }.into());
+        }
+        Ok(stream)
     }
 
     /// Where to, and to whom.
@@ -162,8 +191,7 @@ impl UpstreamService {
         let given = uri.host().unwrap_or_default();
         let port = uri.port_u16().unwrap_or(HTTPS_PORT);
         let named = BackendHost::parse(given);
-        let elsewhere = self.addresses.as_ref().and_then(|addresses| addresses(uri));
-        let address = elsewhere.unwrap_or_else(|| match &named {
+        let address = (self.addresses)(uri).unwrap_or_else(|| match &named {
             Ok(host) => Address::from((host, port)),
             Err(_) => Address::from((given, port)),
         });
@@ -211,80 +239,6 @@ impl fmt::Debug for UpstreamService {
             .field("versions", &self.versions)
             .finish_non_exhaustive()
     }
-}
-
-/// A stream to a verified peer as hyper wants it.
-#[derive(Debug)]
-pub struct UpstreamStream {
-    io: TokioIo<AsyncStream<TcpStream>>,
-}
-
-impl UpstreamStream {
-    /// The stream of the tokio face, for its evidence and addresses.
-    pub fn get_ref(&self) -> &AsyncStream<TcpStream> {
-        self.io.inner()
-    }
-
-    /// The stream of the tokio face.
-    pub fn into_inner(self) -> AsyncStream<TcpStream> {
-        self.io.into_inner()
-    }
-}
-
-impl Connection for UpstreamStream {
-    fn connected(&self) -> Connected {
-        let stream = self.get_ref();
-        let connected = Connected::new().extra(ConnectionInfo {
-            evidence: Arc::new(stream.evidence().clone()),
-            remote_address: stream.get_ref().peer_addr().ok(),
-        });
-        match stream.evidence().alpn.as_deref() {
-            Some(H2) => connected.negotiated_h2(),
-            _ => connected,
-        }
-    }
-}
-
-impl Read for UpstreamStream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, out)
-    }
-}
-
-impl Write for UpstreamStream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, data)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, data)
-    }
-}
-
-/// Over which connection a response of hyper-util's client came: `response.extensions().get::<ConnectionInfo>()`.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ConnectionInfo {
-    /// What was proven and negotiated, with the [`PoolKey`].
-    pub evidence: Arc<Evidence>,
-    /// Where the socket went.
-    pub remote_address: Option<SocketAddr>,
 }
 
 const H2: &str = "h2";

@@ -129,9 +129,8 @@ fn poll_exchange<T: AsyncRead + AsyncWrite + Unpin>(
         }
         match ready!(poll_receive(|source| handshake.receive(source), transport, cx)) {
             Ok(Intake::Octets) => {}
-            // There is nothing to wait for but our own flight.
-            Ok(Intake::End | Intake::Full) if handshake.is_done() => return Poll::Pending,
-            Ok(Intake::End | Intake::Full) => {}
+            // There is nothing to wait for but our own flight, and the deadline.
+            Ok(Intake::End | Intake::Full) => return Poll::Pending,
             Err(Failure::Tls(error)) => return Poll::Ready(Err(Failure::Tls(error))),
             Err(Failure::Transport(error)) => {
                 return Poll::Ready(Err(Failure::Tls(handshake.fail(transport_error(&error)))));

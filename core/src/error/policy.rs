@@ -41,6 +41,11 @@ impl Origin {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum PolicyErrorKind {
+    /// Another policy for the same target takes precedence (M4).
+    Conflicted {
+        /// The policy that does.
+        winner: String,
+    },
     /// A weakening that the caller did not permit (D1..D5).
     DangerForbidden,
     /// The document is not well-formed.
@@ -79,6 +84,13 @@ pub enum PolicyErrorKind {
         /// What is wrong with it.
         reason: String,
     },
+    /// An object that is referred to does not exist, or does not hold what it must (M3).
+    ReferenceUnresolved {
+        /// The object: `ConfigMap shop/pay-ca`.
+        object: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The policy names no trust (T1).
     TrustMissing,
     /// A value that is understood but not supported.
@@ -101,6 +113,7 @@ impl PolicyError {
     /// The stable code.
     pub fn code(&self) -> Code {
         match &self.kind {
+            PolicyErrorKind::Conflicted { .. } => Code::Conflicted,
             PolicyErrorKind::DangerForbidden => Code::DangerForbidden,
             PolicyErrorKind::DocumentParse { .. } => Code::DocumentParse,
             PolicyErrorKind::DocumentTooLarge { .. } => Code::DocumentTooLarge,
@@ -109,6 +122,7 @@ impl PolicyError {
             PolicyErrorKind::NameInvalid { .. } => Code::NameInvalid,
             PolicyErrorKind::NameMissing => Code::NameMissing,
             PolicyErrorKind::NotReady { .. } => Code::PolicyNotReady,
+            PolicyErrorKind::ReferenceUnresolved { .. } => Code::ReferenceUnresolved,
             PolicyErrorKind::TrustMissing => Code::TrustMissing,
             PolicyErrorKind::UnsupportedOption { .. } => Code::UnsupportedOption,
             PolicyErrorKind::Withdrawn => Code::PolicyWithdrawn,
@@ -146,6 +160,9 @@ impl fmt::Display for PolicyError {
             write!(f, "{}: ", self.path)?;
         }
         match &self.kind {
+            PolicyErrorKind::Conflicted { winner } => {
+                write!(f, "{} takes precedence for this target", printable(winner))
+            }
             PolicyErrorKind::DangerForbidden => f.write_str("weakens verification, which the caller does not allow"),
             PolicyErrorKind::DocumentParse { reason } => write!(f, "cannot parse the document: {}", printable(reason)),
             PolicyErrorKind::DocumentTooLarge { limit } => write!(f, "the document exceeds {limit}"),
@@ -158,6 +175,9 @@ impl fmt::Display for PolicyError {
                 f.write_str("there is neither a server name nor a backend host nor a subjectAltName to look for")
             }
             PolicyErrorKind::NotReady { reason } => write!(f, "the policy is not ready: {}", printable(reason)),
+            PolicyErrorKind::ReferenceUnresolved { object, reason } => {
+                write!(f, "{} cannot be used: {}", printable(object), printable(reason))
+            }
             PolicyErrorKind::TrustMissing => {
                 f.write_str("neither bundles, system roots nor pins are given, so nothing is trusted")
             }

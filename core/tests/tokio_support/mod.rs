@@ -107,3 +107,30 @@ impl AsyncWrite for Breakable {
         Pin::new(&mut self.pipe).poll_shutdown(cx)
     }
 }
+
+/// A peer that has one octet at a time, and never makes anyone wait for it.
+pub struct Hurried<I> {
+    pub octets: I,
+}
+
+impl<I: Iterator<Item = u8> + Unpin> AsyncRead for Hurried<I> {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        out.put_slice(&[self.octets.next().unwrap()]);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<I: Unpin> AsyncWrite for Hurried<I> {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

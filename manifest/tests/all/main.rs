@@ -6,6 +6,7 @@ mod budgets;
 mod common;
 mod files;
 mod fuzz_seeds;
+mod kubernetes;
 mod origins;
 mod properties;
 mod scalars;

@@ -1,0 +1,117 @@
+//! The stream of the hyper face.
+
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use ::hyper::rt::{Read, ReadBufCursor, Write};
+use ::tokio::net::TcpStream;
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+
+use super::{Failures, H2};
+use crate::connect::Evidence;
+use crate::error::Error;
+use crate::name::BackendHost;
+use crate::tokio::AsyncStream;
+
+/// A stream to a verified peer as hyper wants it.
+pub struct UpstreamStream {
+    io: TokioIo<AsyncStream<TcpStream>>,
+    watched: Watched,
+}
+
+impl UpstreamStream {
+    pub(super) fn new(stream: AsyncStream<TcpStream>, watched: Watched) -> Self {
+        Self { io: TokioIo::new(stream), watched }
+    }
+
+    /// The stream of the tokio face, for its evidence and addresses.
+    pub fn get_ref(&self) -> &AsyncStream<TcpStream> {
+        self.io.inner()
+    }
+
+    /// The stream of the tokio face.
+    pub fn into_inner(self) -> AsyncStream<TcpStream> {
+        self.io.into_inner()
+    }
+}
+
+impl Connection for UpstreamStream {
+    fn connected(&self) -> Connected {
+        let stream = self.get_ref();
+        let connected = Connected::new().extra(ConnectionInfo {
+            evidence: Arc::new(stream.evidence().clone()),
+            remote_address: stream.get_ref().peer_addr().ok(),
+        });
+        match stream.evidence().alpn.as_deref() {
+            Some(H2) => connected.negotiated_h2(),
+            _ => connected,
+        }
+    }
+}
+
+impl Read for UpstreamStream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.io).poll_read(cx, out);
+        self.watched.note(read)
+    }
+}
+
+impl Write for UpstreamStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write(cx, data);
+        self.watched.note(written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        self.watched.note(flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let shut = Pin::new(&mut self.io).poll_shutdown(cx);
+        self.watched.note(shut)
+    }
+}
+
+impl fmt::Debug for UpstreamStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpstreamStream").field("stream", self.get_ref()).finish_non_exhaustive()
+    }
+}
+
+/// Who is told of a connection's first error.
+pub(super) struct Watched {
+    failures: Option<Arc<Failures>>,
+    host: BackendHost,
+}
+
+impl Watched {
+    pub(super) fn new(host: BackendHost, failures: Arc<Failures>) -> Self {
+        Self { failures: Some(failures), host }
+    }
+
+    fn note<R>(&mut self, outcome: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+        if let Poll::Ready(Err(error)) = &outcome
+            && let Some(error) = Error::find_in(error)
+            && let Some(failures) = self.failures.take()
+        {
+            failures(&self.host, error);
+        }
+        outcome
+    }
+}
+
+/// Over which connection a response of hyper-util's client came: `response.extensions().get::<ConnectionInfo>()`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ConnectionInfo {
+    /// What was proven and negotiated, with the [`PoolKey`](crate::PoolKey).
+    pub evidence: Arc<Evidence>,
+    /// Where the socket went.
+    pub remote_address: Option<SocketAddr>,
+}

@@ -1,0 +1,200 @@
+//! Runs the asynchronous examples as a user would: as processes, against real sockets.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::process::{Command, Output};
+use std::thread;
+
+use hyper::body::{Body, Bytes, Frame, Incoming};
+use hyper::http::HeaderMap;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use uptls_testkit::{Certificate, Key, NOW, San, Server, ServerOptions, Sessions, Template, YEAR};
+
+/// A certificate for `pay.test` that is valid on whatever day this runs, and a folder with policies that trust its root.
+struct Upstream {
+    folder: tempfile::TempDir,
+    leaf: Certificate,
+}
+
+impl Upstream {
+    /// The policy wants `name`, and offers `alpn`.
+    fn new(name: &str, alpn: &str) -> Self {
+        let (begin, century) = (NOW - YEAR, NOW + 100 * YEAR);
+        let root = Template::ca("Examples Root").with_validity(begin, century + 10 * YEAR);
+        let root = root.self_signed(&Key::p256("root"));
+        let template = Template::leaf("pay").with_sans(&[San::dns("pay.test")]).with_validity(begin, century);
+        let leaf = template.issued_by(&root, &Key::p256("leaf"));
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("ca.pem"), root.pem()).unwrap();
+        let upstream = Self { folder, leaf };
+        upstream.write_policy("policy.yaml", name, alpn);
+        upstream
+    }
+
+    fn write_policy(&self, file: &str, name: &str, alpn: &str) {
+        let text = format!(
+            "apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nmetadata: {{name: example}}\nspec:\n  trust: {{bundles: [{{file: ca.pem}}]}}\n  serverName: {name}\n  alpn: {{protocols: [{alpn}]}}\n"
+        );
+        std::fs::write(self.folder.path().join(file), text).unwrap();
+    }
+
+    /// Answers one HTTP/1.1 request for each connection.
+    fn serve(&self) -> Server {
+        Server::start(&ServerOptions::new(&[&self.leaf]))
+    }
+
+    /// Answers HTTP/2 and HTTP/1.1, gRPC health checks among them, until the process of the tests ends.
+    fn serve_http(&self, alpn: &[&'static [u8]]) -> SocketAddr {
+        let options = ServerOptions { alpn: alpn.to_vec(), ..ServerOptions::new(&[&self.leaf]) };
+        let acceptor = TlsAcceptor::from(options.config(&Sessions::new()));
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+            runtime.block_on(async { serve_http(TcpListener::from_std(listener).unwrap(), acceptor).await });
+        });
+        address
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> Output {
+        Command::new(program).current_dir(self.folder.path()).args(arguments).output().unwrap()
+    }
+}
+
+async fn serve_http(listener: TcpListener, acceptor: TlsAcceptor) {
+    while let Ok((socket, _)) = listener.accept().await {
+        let acceptor = acceptor.clone();
+        tokio::spawn(async move {
+            let Ok(stream) = acceptor.accept(socket).await else { return };
+            let service = service_fn(async |request| Ok::<_, Infallible>(answer(&request)));
+            // The client may go away at any moment.
+            let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+fn answer(request: &Request<Incoming>) -> Response<Frames> {
+    if request.uri().path() != "/grpc.health.v1.Health/Check" {
+        return Response::new(Frames(vec![Frame::data(Bytes::from_static(b"hello"))]));
+    }
+    let ok = HeaderMap::from_iter([("grpc-status".parse().unwrap(), "0".parse().unwrap())]);
+    // Not compressed, two octets: field 1 is 1.
+    let serving = Frame::data(Bytes::from_static(&[0, 0, 0, 0, 2, 8, 1]));
+    let response = Response::builder().header("content-type", "application/grpc");
+    response.body(Frames(vec![Frame::trailers(ok), serving])).unwrap()
+}
+
+/// A body of these frames, the last one first.
+struct Frames(Vec<Frame<Bytes>>);
+
+impl Body for Frames {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        std::task::Poll::Ready(self.0.pop().map(Ok))
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn tokio_get_reads_an_answer_from_the_right_peer_alone() {
+    for (name, right) in [("pay.test", true), ("other.test", false)] {
+        let upstream = Upstream::new(name, "");
+        let server = upstream.serve();
+        let address = server.addr().to_string();
+        let output = upstream.run(env!("CARGO_BIN_EXE_tokio_get"), &["policy.yaml", "pay.test:443", &address]);
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        match right {
+            true => assert!(out.starts_with("HTTP/1.1 200") && err.contains("dns:pay.test"), "{out} {err}"),
+            false => assert!(out.is_empty() && err.starts_with("name_mismatch: "), "{out} {err}"),
+        }
+        assert_eq!(output.status.code(), Some(if right { 0 } else { 1 }));
+    }
+}
+
+#[test]
+fn hyper_pool_makes_a_new_connection_for_a_new_policy() {
+    let upstream = Upstream::new("pay.test", "h2, http/1.1");
+    upstream.write_policy("next.yaml", "pay.test", "http/1.1");
+    upstream.write_policy("wrong.yaml", "other.test", "h2");
+    let address = upstream.serve_http(&[b"h2", b"http/1.1"]).to_string();
+    let pool = |next| {
+        let arguments = ["policy.yaml", "https://pay.test/", &address, next];
+        upstream.run(env!("CARGO_BIN_EXE_hyper_pool"), &arguments)
+    };
+    let followed = pool("next.yaml");
+    let expected = "generation 1: HTTP/2.0 200 OK, 5 octets\ngeneration 1: HTTP/2.0 200 OK, 5 octets\n\
+                    generation 2: HTTP/1.1 200 OK, 5 octets\ngeneration 2: HTTP/1.1 200 OK, 5 octets\n";
+    assert_eq!(text(&followed.stdout), expected, "{}", text(&followed.stderr));
+    // The connection of the old policy is still open, and does not serve the new one.
+    let refused = pool("wrong.yaml");
+    assert_eq!(text(&refused.stdout), expected.split_inclusive('\n').take(2).collect::<String>());
+    assert!(text(&refused.stderr).starts_with("name_mismatch: "), "{}", text(&refused.stderr));
+    assert_eq!(refused.status.code(), Some(1));
+}
+
+#[test]
+fn hyper_pool_never_speaks_plaintext() {
+    let upstream = Upstream::new("pay.test", "");
+    let arguments = ["policy.yaml", "http://pay.test/", "127.0.0.1:9"];
+    let output = upstream.run(env!("CARGO_BIN_EXE_hyper_pool"), &arguments);
+    assert!(text(&output.stderr).starts_with("misuse: "), "{}", text(&output.stderr));
+}
+
+#[test]
+fn tonic_channel_asks_the_right_peer_over_h2_alone() {
+    let cases: [(&str, &str, &[&[u8]], Result<&str, &str>); 4] = [
+        ("pay.test", "h2", &[b"h2"], Ok("SERVING\n")),
+        ("other.test", "h2", &[b"h2"], Err("name_mismatch: ")),
+        ("pay.test", "h2", &[], Err("alpn_mismatch: ")),
+        ("pay.test", "http/1.1", &[b"h2"], Err("misuse: ")),
+    ];
+    for (name, offered, alpn, wanted) in cases {
+        let upstream = Upstream::new(name, offered);
+        let address = upstream.serve_http(alpn).to_string();
+        let output = upstream.run(env!("CARGO_BIN_EXE_tonic_channel"), &["policy.yaml", "pay.test:443", &address]);
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        match wanted {
+            Ok(health) => assert_eq!(out, health, "{err}"),
+            Err(code) => assert!(out.is_empty() && err.starts_with(code), "{out} {err}"),
+        }
+    }
+}
+
+#[test]
+fn reqwest_get_reads_an_answer_from_the_right_peer_alone() {
+    for (name, right) in [("pay.test", true), ("other.test", false)] {
+        let upstream = Upstream::new(name, "");
+        let server = upstream.serve();
+        let (address, url) = (server.addr().to_string(), format!("https://pay.test:{}/", server.addr().port()));
+        let output = upstream.run(env!("CARGO_BIN_EXE_reqwest_get"), &["policy.yaml", &url, &address]);
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        match right {
+            true => assert_eq!(out.trim_end(), uptls_testkit::RESPONSE_BODY.trim_end(), "{err}"),
+            false => assert!(out.is_empty() && err.contains("error sending request"), "{out} {err}"),
+        }
+        assert_eq!(output.status.success(), right);
+        if !right {
+            // H5: the peer is told why, even so.
+            let failures = format!("{:?}", server.wait_for_failures(1));
+            assert!(
+                failures.contains("AlertReceived(CertificateUnknown)") || failures.contains("BadCertificate"),
+                "{failures}"
+            );
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! `gateway.networking.k8s.io/v1 BackendTLSPolicy`: what was written, and whether its CRD permits it (M2).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use uptls::{DnsName, FixedClock, NameError, Origin, PolicyErrorKind, Problem, UriName};
+
+use super::crd::{self, check_items, violated};
+use super::object::{self, ObjectName, field, quotable};
+use crate::decode::{decode_at, unknown_field};
+use crate::node::{Node, Value};
+use crate::position::Notes;
+
+/// One policy. With problems it is not ready, and keeps its targets all the same.
+pub(super) struct BackendTlsPolicy {
+    /// Unix seconds; a policy that was not created yet is younger than all others.
+    pub(super) created: Option<u64>,
+    pub(super) name: ObjectName,
+    /// Where its fields were written.
+    pub(super) origins: BTreeMap<String, Origin>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) targets: Vec<TargetRef>,
+    pub(super) validation: Option<Validation>,
+}
+
+/// What it is for.
+#[derive(Clone, Debug)]
+pub(super) struct TargetRef {
+    pub(super) fields: TargetFields,
+    /// `spec.targetRefs[0]`
+    pub(super) path: String,
+    pub(super) origin: Origin,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct TargetFields {
+    pub(super) group: String,
+    pub(super) kind: String,
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) section_name: Option<String>,
+}
+
+/// `spec.validation`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct Validation {
+    pub(super) ca_certificate_refs: Vec<CaRef>,
+    pub(super) hostname: Option<String>,
+    pub(super) subject_alt_names: Vec<SubjectAltName>,
+    #[serde(rename = "wellKnownCACertificates")]
+    pub(super) well_known: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CaRef {
+    pub(super) group: String,
+    pub(super) kind: String,
+    pub(super) name: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SubjectAltName {
+    #[serde(default)]
+    pub(super) hostname: Option<String>,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) uri: Option<String>,
+}
+
+impl BackendTlsPolicy {
+    /// With the problems and places that were noted while it was read.
+    pub(super) fn with_notes(mut self, notes: Notes<'_>) -> Self {
+        (self.problems, self.origins) = notes.into_parts();
+        self
+    }
+}
+
+/// The policy `node`, with all problems noted; `None` if it has no name.
+pub(super) fn read(node: &Node, notes: &Notes<'_>) -> Option<BackendTlsPolicy> {
+    let name = object::name(node, notes)?;
+    let created = created(node, notes);
+    let (mut targets, mut validation) = (Vec::new(), None);
+    if let Some(spec) = field(node, "", "spec", notes) {
+        unknown_fields(&spec.value, notes);
+        targets = read_targets(&spec.value, notes);
+        validation = read_validation(&spec.value, notes);
+        check_options(&spec.value, notes);
+    } else {
+        notes.parse_problem("", node.place, "the field spec is missing");
+    }
+    check_targets(&targets, notes);
+    if let Some(validation) = &validation {
+        check_validation(validation, notes);
+    }
+    Some(BackendTlsPolicy { created, name, origins: BTreeMap::new(), problems: Vec::new(), targets, validation })
+}
+
+fn created(node: &Node, notes: &Notes<'_>) -> Option<u64> {
+    let metadata = node.field("metadata")?;
+    let entry = field(&metadata.value, "metadata", TIMESTAMP, notes).filter(|entry| !entry.value.is_null())?;
+    let time = entry.value.text().and_then(|text| FixedClock::parse(text).ok());
+    if time.is_none() {
+        notes.parse_problem(&format!("metadata.{TIMESTAMP}"), entry.place, "it is not a time as 2026-11-23T00:00:00Z");
+    }
+    time.map(|clock| uptls::Clock::now(&clock).as_secs())
+}
+
+/// A newer standard may mean another check by a field that nobody knows here.
+fn unknown_fields(spec: &Node, notes: &Notes<'_>) {
+    let Value::Map(entries) = &spec.value else { return };
+    for entry in entries.iter().filter(|entry| !FIELDS.contains(&entry.key.as_str())) {
+        notes.parse_problem("spec", entry.place, unknown_field("spec", &entry.key, &FIELDS));
+    }
+}
+
+fn read_targets(spec: &Node, notes: &Notes<'_>) -> Vec<TargetRef> {
+    let Some(entry) = field(spec, "spec", "targetRefs", notes) else {
+        violated(notes, TARGETS, "", &format!("{TARGETS} in body should have at least 1 items"));
+        return Vec::new();
+    };
+    let Value::List(nodes) = &entry.value.value else {
+        let reason = format!("{} stands where a list is wanted", entry.value.describe());
+        notes.parse_problem(TARGETS, entry.place, reason);
+        return Vec::new();
+    };
+    check_items(notes, TARGETS, nodes.len(), 1, 16);
+    let target = |(index, node): (usize, &Node)| {
+        let path = format!("{TARGETS}[{index}]");
+        notes.origin(&path, node.place);
+        let fields = decode_at(node.clone(), notes, &path, node.place)?;
+        Some(TargetRef { fields, path, origin: notes.at(node.place) })
+    };
+    nodes.iter().enumerate().filter_map(target).collect()
+}
+
+fn read_validation(spec: &Node, notes: &Notes<'_>) -> Option<Validation> {
+    let Some(entry) = field(spec, "spec", "validation", notes) else {
+        notes.near("spec", PolicyErrorKind::DocumentParse { reason: "the field validation is missing".to_owned() });
+        return None;
+    };
+    decode_at(entry.value.clone(), notes, VALIDATION, entry.place)
+}
+
+/// Whose keys they are, they mean something to.
+fn check_options(spec: &Node, notes: &Notes<'_>) {
+    let Some(entry) = field(spec, "spec", "options", notes) else { return };
+    if let Value::Map(entries) = &entry.value.value {
+        check_items(notes, "spec.options", entries.len(), 0, 16);
+    } else {
+        let reason = format!("{} stands where a map is wanted", entry.value.describe());
+        notes.parse_problem("spec.options", entry.place, reason);
+    }
+}
+
+fn check_targets(targets: &[TargetRef], notes: &Notes<'_>) {
+    let mut seen: BTreeSet<(&str, &str, &str, Option<&str>)> = BTreeSet::new();
+    let (mut repeated, mut mixed) = (false, false);
+    for TargetRef { fields, path, .. } in targets {
+        let TargetFields { group, kind, name, section_name } = fields;
+        crd::GROUP.check(notes, &format!("{path}.group"), group);
+        crd::KIND.check(notes, &format!("{path}.kind"), kind);
+        crd::NAME.check(notes, &format!("{path}.name"), name);
+        let section = section_name.as_deref();
+        if let Some(section) = section {
+            crd::SECTION.check(notes, &format!("{path}.sectionName"), section);
+        }
+        let section = section.filter(|section| !section.is_empty());
+        let same = |other: &&(&str, &str, &str, Option<&str>)| (other.0, other.1, other.2) == (group, kind, name);
+        mixed |= seen.iter().filter(same).any(|other| other.3.is_some() != section.is_some());
+        repeated |= !seen.insert((group, kind, name, section));
+    }
+    if mixed {
+        violated(
+            notes,
+            TARGETS,
+            "",
+            "sectionName must be specified when targetRefs includes 2 or more references to the same target",
+        );
+    }
+    if repeated {
+        violated(
+            notes,
+            TARGETS,
+            "",
+            "sectionName must be unique when targetRefs includes 2 or more references to the same target",
+        );
+    }
+}
+
+fn check_validation(validation: &Validation, notes: &Notes<'_>) {
+    let Validation { ca_certificate_refs, hostname, subject_alt_names, well_known } = validation;
+    check_items(notes, "spec.validation.caCertificateRefs", ca_certificate_refs.len(), 0, 8);
+    for (index, CaRef { group, kind, name }) in ca_certificate_refs.iter().enumerate() {
+        let path = format!("spec.validation.caCertificateRefs[{index}]");
+        crd::GROUP.check(notes, &format!("{path}.group"), group);
+        crd::KIND.check(notes, &format!("{path}.kind"), kind);
+        crd::NAME.check(notes, &format!("{path}.name"), name);
+    }
+    if let Some(well_known) = well_known {
+        check_well_known(well_known, notes);
+    }
+    match (ca_certificate_refs.is_empty(), well_known.as_deref().unwrap_or_default().is_empty()) {
+        (true, true) => {
+            violated(notes, VALIDATION, "", "must specify either CACertificateRefs or WellKnownCACertificates")
+        }
+        (false, false) => {
+            violated(notes, VALIDATION, "", "must not contain both CACertificateRefs and WellKnownCACertificates");
+        }
+        _ => {}
+    }
+    let path = "spec.validation.hostname";
+    let hostname = hostname.as_deref().unwrap_or_default();
+    crd::PRECISE_HOSTNAME.check(notes, path, hostname);
+    check_name(notes, path, hostname, DnsName::parse(hostname).err());
+    check_items(notes, "spec.validation.subjectAltNames", subject_alt_names.len(), 0, 5);
+    for (index, san) in subject_alt_names.iter().enumerate() {
+        check_san(san, &format!("spec.validation.subjectAltNames[{index}]"), notes);
+    }
+}
+
+fn check_well_known(text: &str, notes: &Notes<'_>) {
+    let path = "spec.validation.wellKnownCACertificates";
+    crd::WELL_KNOWN.check(notes, path, text);
+    if text != SYSTEM && crd::WELL_KNOWN.permits(text) {
+        let kind = PolicyErrorKind::UnsupportedOption { given: text.to_owned(), supported: vec![SYSTEM.to_owned()] };
+        notes.near(path, kind);
+    }
+}
+
+fn check_san(san: &SubjectAltName, path: &str, notes: &Notes<'_>) {
+    let given = |text: &Option<String>| text.as_deref().filter(|text| !text.is_empty()).map(str::to_owned);
+    let (hostname, uri) = (given(&san.hostname), given(&san.uri));
+    if !SAN_TYPES.contains(&san.kind.as_str()) {
+        let supported = SAN_TYPES.map(str::to_owned).to_vec();
+        notes.near(
+            &format!("{path}.type"),
+            PolicyErrorKind::UnsupportedOption { given: quotable(&san.kind).to_owned(), supported },
+        );
+        return;
+    }
+    let is_hostname = san.kind == HOSTNAME;
+    for (name, value, wanted) in [("Hostname", &hostname, is_hostname), ("URI", &uri, !is_hostname)] {
+        if wanted && value.is_none() {
+            let rule = format!("SubjectAltName element must contain {name}, if Type is set to {name}");
+            violated(notes, path, "", &rule);
+        } else if !wanted && value.is_some() {
+            let rule = format!("SubjectAltName element must not contain {name}, if Type is not set to {name}");
+            violated(notes, path, "", &rule);
+        }
+    }
+    if let Some(hostname) = hostname.filter(|_| is_hostname) {
+        let path = format!("{path}.hostname");
+        crd::HOSTNAME.check(notes, &path, &hostname);
+        let rest = hostname.strip_prefix("*.").unwrap_or(&hostname);
+        check_name(notes, &path, &hostname, DnsName::parse(rest).err());
+    }
+    if let Some(uri) = uri.filter(|_| !is_hostname) {
+        let path = format!("{path}.uri");
+        crd::URI.check(notes, &path, &uri);
+        check_name(notes, &path, &uri, UriName::parse(&uri).err());
+    }
+}
+
+/// What the CRD's pattern lets through and no certificate can hold: an IP address, a label of 64 octets.
+fn check_name(notes: &Notes<'_>, path: &str, given: &str, error: Option<NameError>) {
+    let Some(reason) = error.filter(|_| !given.is_empty() && !notes.has_problem(path)) else { return };
+    let given = given.to_owned();
+    notes.near(
+        path,
+        match reason {
+            NameError::IpLiteral => {
+                PolicyErrorKind::Invalid { given, wanted: "a DNS name; IP addresses are not allowed".to_owned() }
+            }
+            reason => PolicyErrorKind::NameInvalid { given, reason },
+        },
+    );
+}
+
+pub(super) const API_VERSION: &str = "gateway.networking.k8s.io/v1";
+pub(super) const GROUP: &str = "gateway.networking.k8s.io/";
+pub(super) const HOSTNAME: &str = "Hostname";
+pub(super) const KIND: &str = "BackendTLSPolicy";
+pub(super) const SYSTEM: &str = "System";
+const FIELDS: [&str; 3] = ["options", "targetRefs", "validation"];
+const SAN_TYPES: [&str; 2] = [HOSTNAME, "URI"];
+const TARGETS: &str = "spec.targetRefs";
+const TIMESTAMP: &str = "creationTimestamp";
+const VALIDATION: &str = "spec.validation";

@@ -1,0 +1,83 @@
+//! Kubernetes objects in, policies out: the Gateway API's `BackendTLSPolicy` (`gateway.networking.k8s.io/v1`).
+//!
+//! ```text
+//!  files, folders       folder       *.yaml, *.yml, *.json, in the order of their names
+//!    |  documents       the same reader, budgets and positions as for native documents; `v1 List`
+//!    v
+//!  Objects              one reader for each kind: backend_tls_policy, config_map, service
+//!    |  draft           a policy and what it refers to -> PolicyDraft, with the origin of every field
+//!    |  precedence      which policy has which target (M4)
+//!    v
+//!  Imported             every policy with its draft or the reasons why there is none
+//!    |  resolve         the one policy of a backend and port
+//!    v
+//!  uptls::PolicyDraft or uptls::Problems
+//! ```
+//!
+//! Everything but [`load`] is pure, and the order of the documents does not count (M10).
+//!
+//! It fails closed: a policy that is invalid, or refers to nothing that can be used, keeps its target, and its backend
+//! gets the reasons instead of a policy. So does every backend while a document cannot be read, since the policy that
+//! counts might stand in it. [`connector`] makes of both a connector that always fails.
+//!
+//! ```
+//! use uptls_manifest::kubernetes::{BackendRef, Document, import, resolve};
+//!
+//! let text = br#"
+//! apiVersion: gateway.networking.k8s.io/v1
+//! kind: BackendTLSPolicy
+//! metadata: {name: pay-tls, namespace: shop}
+//! spec:
+//!   targetRefs: [{group: "", kind: Service, name: pay}]
+//!   validation: {wellKnownCACertificates: System, hostname: pay.example}
+//! "#;
+//! let imported = import([Document::new("pay.yaml", text)]);
+//! let draft = resolve(&imported, &BackendRef::new("shop", "pay", Some(443)))?;
+//! assert_eq!(draft.spec.server_name.as_deref(), Some("pay.example"));
+//! assert_eq!(draft.origins["spec.serverName"].line, 7);
+//! # Ok::<(), uptls::Problems>(())
+//! ```
+
+mod backend_tls_policy;
+mod config_map;
+mod crd;
+mod documents;
+mod draft;
+mod folder;
+mod imported;
+mod object;
+mod precedence;
+mod resolve;
+mod service;
+
+pub use folder::load;
+pub use imported::{
+    Accepted, Diagnostic, Effect, Imported, ImportedPolicy, Provenance, ResolvedRefs, Target, TargetState,
+};
+pub use object::ObjectName;
+pub use resolve::{BackendRef, ON_INVALID, connector, resolve};
+
+use crate::kubernetes::documents::Objects;
+
+/// A text with any number of objects in it, YAML or JSON.
+#[derive(Clone, Copy)]
+pub struct Document<'a> {
+    name: &'a str,
+    text: &'a [u8],
+}
+
+impl<'a> Document<'a> {
+    /// `name` is what errors call it.
+    pub fn new(name: &'a str, text: &'a [u8]) -> Self {
+        Self { name, text }
+    }
+}
+
+/// Makes policies of the objects in `documents`. Whatever is wrong with them is in the result.
+pub fn import<'a>(documents: impl IntoIterator<Item = Document<'a>>) -> Imported {
+    let mut objects = Objects::default();
+    for Document { name, text } in documents {
+        objects.read(name, text);
+    }
+    objects.finish()
+}

@@ -1,0 +1,90 @@
+//! What all objects have: a namespace, a name, fields that stand once.
+
+use core::fmt;
+
+use uptls::PolicyErrorKind;
+
+use crate::decode::is_word;
+use crate::node::{Entry, Node, Value};
+use crate::position::Notes;
+
+/// Which object of its kind.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub struct ObjectName {
+    /// Its namespace; `default` where none is written.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl ObjectName {
+    /// The object `name` in `namespace`.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", quotable(&self.namespace), quotable(&self.name))
+    }
+}
+
+/// `text`, if it may stand in a message: what was pasted into the wrong field may be a piece of a key.
+pub(super) fn quotable(text: &str) -> &str {
+    if is_object_name(text) || is_word(text) { text } else { "(no name)" }
+}
+
+/// The name of the object `node`; `None`, and a noted problem, if it has none.
+pub(super) fn name(node: &Node, notes: &Notes<'_>) -> Option<ObjectName> {
+    let Some(metadata) = field(node, "", "metadata", notes) else {
+        notes.parse_problem("", node.place, "the field metadata is missing");
+        return None;
+    };
+    let text = |key: &str| {
+        let entry = field(&metadata.value, "metadata", key, notes).filter(|entry| !entry.value.is_null())?;
+        let text = entry.value.text().filter(|text| !text.is_empty());
+        if text.is_none() {
+            let reason = format!("{} stands where a name is wanted", entry.value.describe());
+            notes.parse_problem(&format!("metadata.{key}"), entry.place, reason);
+        }
+        text.map(|text| (text.to_owned(), entry.place))
+    };
+    let namespace = text("namespace").map_or_else(|| DEFAULT_NAMESPACE.to_owned(), |(namespace, _)| namespace);
+    let Some((name, place)) = text("name") else {
+        notes.parse_problem("metadata", metadata.place, "the object has no name");
+        return None;
+    };
+    for (key, text) in [("namespace", &namespace), ("name", &name)] {
+        if !is_object_name(text) {
+            let given = "the value".to_owned();
+            let wanted = "a name of 1 to 253 of the characters a-z, 0-9, - and .".to_owned();
+            notes.problem(&format!("metadata.{key}"), place, PolicyErrorKind::Invalid { given, wanted });
+            return None;
+        }
+    }
+    Some(ObjectName { namespace, name })
+}
+
+/// The field `key` of `node`, which stands at `path`: its place is noted, and a second one of the name is a problem.
+pub(super) fn field<'n>(node: &'n Node, path: &str, key: &str, notes: &Notes<'_>) -> Option<&'n Entry> {
+    let Value::Map(entries) = &node.value else { return None };
+    let mut found = entries.iter().filter(|entry| entry.key == key);
+    let first = found.next()?;
+    let full = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    notes.origin(&full, first.place);
+    if let Some(second) = found.next() {
+        let reason = format!("the field {key:?} stands twice, first in line {}", first.place.line);
+        notes.parse_problem(path, second.place, reason);
+    }
+    Some(first)
+}
+
+/// What the names of all objects here may consist of.
+fn is_object_name(text: &str) -> bool {
+    text.len() <= MAX_NAME && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c))
+}
+
+pub(super) const DEFAULT_NAMESPACE: &str = "default";
+const MAX_NAME: usize = 253;
