@@ -52,7 +52,7 @@ fn fact<'a>(report: &'a Report, name: StepName, fact: &str) -> &'a str {
 fn bundle_entries(case: &Committed, prepared: &Prepared) -> Vec<CertificateDer<'static>> {
     let text = |material: &Material| match material {
         Material::File { path, .. } => case.file(path.to_str().unwrap()),
-        Material::Inline(text) => text.to_vec(),
+        Material::Inline { content, .. } => content.to_vec(),
         _ => panic!("{}: a new kind of material", case.name),
     };
     let bundles = prepared.policy().trust().bundles.iter();

@@ -14,7 +14,7 @@ use crate::policy::{Material, SecretMaterial, resolve};
 pub(crate) fn read(material: &Material) -> Result<Vec<u8>, String> {
     match material {
         Material::File { base, path } => read_file(&resolve(base.as_deref(), path)).map(|bytes| bytes.to_vec()),
-        Material::Inline(bytes) => Ok(bytes.to_vec()),
+        Material::Inline { content, .. } => Ok(content.to_vec()),
     }
 }
 

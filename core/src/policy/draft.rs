@@ -169,6 +169,10 @@ impl JsonSchema for SystemTrustDraft {
 pub struct MaterialDraft {
     /// A file, relative to the document.
     pub file: Option<PathBuf>,
+    /// How errors and reports call a text; `inline` without it. Not a field of the document: readers of other kinds of
+    /// documents set it to the object that the text came from.
+    #[serde(skip)]
+    pub name: Option<String>,
     /// The text itself.
     pub pem: Option<String>,
 }
@@ -176,12 +180,19 @@ pub struct MaterialDraft {
 impl MaterialDraft {
     /// Material in a file.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self { file: Some(path.into()), pem: None }
+        Self { file: Some(path.into()), ..Self::default() }
     }
 
     /// Material given as text.
     pub fn pem(text: impl Into<String>) -> Self {
-        Self { file: None, pem: Some(text.into()) }
+        Self { pem: Some(text.into()), ..Self::default() }
+    }
+
+    /// The same under a name for errors and reports.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
     }
 }
 

@@ -331,23 +331,28 @@ pub enum Material {
         /// As written.
         path: PathBuf,
     },
-    /// The content itself: PEM text, or DER where the format permits it.
-    Inline(Arc<[u8]>),
+    /// The content itself.
+    Inline {
+        /// PEM text, or DER where the format permits it.
+        content: Arc<[u8]>,
+        /// How errors and reports call it: `inline`, or the object that it came from.
+        name: String,
+    },
 }
 
 impl Material {
-    /// How errors and reports call it: the path as written, or `inline`.
+    /// How errors and reports call it: the path as written, or the name of the text.
     pub fn source(&self) -> String {
         match self {
             Self::File { path, .. } => path.display().to_string(),
-            Self::Inline(_) => "inline".to_owned(),
+            Self::Inline { name, .. } => name.clone(),
         }
     }
 
     fn canonical(&self) -> Vec<u8> {
         match self {
             Self::File { path, .. } => [b"file:", path.as_os_str().as_encoded_bytes()].concat(),
-            Self::Inline(bytes) => [b"inline:", &**bytes].concat(),
+            Self::Inline { content, name: _ } => [b"inline:", &**content].concat(),
         }
     }
 }

@@ -170,10 +170,11 @@ impl<'a> Linker<'a> {
             let path = format!("spec.validation.caCertificateRefs[{index}]");
             match self.bundle(reference) {
                 Ok((object, Bundle { field, origin, pem })) => {
+                    let name = format!("{object} {field}");
                     let provenance = Provenance { field: field.clone(), object, origin: origin.clone() };
                     self.provenance.insert(format!("spec.trust.bundles[{}]", self.bundles), provenance);
                     self.bundles = self.bundles.saturating_add(1);
-                    trust.bundles.push(MaterialDraft::pem(pem));
+                    trust.bundles.push(MaterialDraft::pem(pem).named(name));
                 }
                 Err((reason, kind)) => {
                     let origin = nearest(&self.policy.origins, &path);

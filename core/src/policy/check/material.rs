@@ -16,11 +16,14 @@ impl Checker {
 
     pub(super) fn material(&mut self, path: &str, draft: MaterialDraft) -> Option<Material> {
         match draft {
-            MaterialDraft { file: Some(file), pem: None } => {
+            MaterialDraft { file: Some(file), name: _, pem: None } => {
                 let path = self.file(path, file)?;
                 Some(Material::File { base: self.base.clone(), path })
             }
-            MaterialDraft { file: None, pem: Some(pem) } => Some(Material::Inline(pem.into_bytes().into())),
+            MaterialDraft { file: None, name, pem: Some(pem) } => {
+                let name = name.unwrap_or_else(|| "inline".to_owned());
+                Some(Material::Inline { content: pem.into_bytes().into(), name })
+            }
             _ => {
                 self.invalid(path, "an entry without exactly one source", "{file: PATH} or {pem: TEXT}");
                 None
