@@ -103,7 +103,7 @@ def lint(tally: Tally) -> None:
         tally,
         "lint",
         "clippy",
-        ["cargo", "clippy", "--workspace", "--all-targets", *strict],
+        ["cargo", "clippy", "--workspace", "--all-targets", "--features", "uptls/hyper", *strict],
     )
     for features in ("", "ring", "ring,aws-lc-rs"):
         name = f"clippy of core with {features or 'no features'}"
@@ -131,6 +131,8 @@ def rust(tally: Tally) -> None:
         "vectors": ["uptls-conformance"],
     }.items():
         selected = [part for package in packages for part in ("-p", package)]
+        if face == "rust":
+            selected += ["--features", "uptls/aws-lc-rs,uptls/hyper"]
         # Tests print `skipped: why` where they cannot run, so their output must be seen.
         cargo_tests(
             tally,

@@ -271,6 +271,8 @@ impl Driver {
         if self.tls.protocol_version().is_some() {
             self.tls.send_close_notify();
         }
+        let policy = self.attempt.prepared.policy().name();
+        tracing::info!(target: "uptls", code = error.code().as_str(), policy, "connection failed: {error}");
         self.error = Some(error.clone());
         error
     }

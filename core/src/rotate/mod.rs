@@ -100,6 +100,7 @@ impl Connector {
         let next = match prepared {
             Ok(prepared) => current.followed_by(prepared),
             Err(reason) => {
+                tracing::warn!(target: "uptls", code = reason.code().as_str(), "update refused: {reason}");
                 let since = seconds(self.0.runtime.now());
                 self.0.current.store(Arc::new(current.after_invalid(reason.clone(), since, self.0.on_invalid)));
                 return Err(reason);
