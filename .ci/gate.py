@@ -105,7 +105,7 @@ def lint(tally: Tally) -> None:
         "clippy",
         ["cargo", "clippy", "--workspace", "--all-targets", "--features", "uptls/hyper", *strict],
     )
-    for features in ("", "ring", "ring,aws-lc-rs"):
+    for features in ("", "tokio", "ring,hyper", "ring,aws-lc-rs"):
         name = f"clippy of core with {features or 'no features'}"
         check(
             tally,

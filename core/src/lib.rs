@@ -15,6 +15,10 @@
 //!  offline: Prepared::verify / explain, the same steps -> Report
 //! ```
 //!
+//! A [`Connector`] works over blocking transports ([`Connector::handshake`]) and bytes in, bytes out ([`sans_io`]); the
+//! features `tokio` and `hyper` add asynchronous streams and a connector service for HTTP clients. No feature picks a
+//! cryptography provider for the caller: `aws-lc-rs` and `ring` only offer theirs.
+//!
 //! Rule numbers in the documentation (T3, N6, H6) are those of `docs/semantics.md`.
 #![forbid(unsafe_code)]
 

@@ -157,21 +157,20 @@ fn hyper_pool_never_speaks_plaintext() {
 
 #[test]
 fn tonic_channel_asks_the_right_peer_over_h2_alone() {
-    let cases: [(&str, &str, &[&[u8]], Result<&str, &str>); 4] = [
-        ("pay.test", "h2", &[b"h2"], Ok("SERVING\n")),
-        ("other.test", "h2", &[b"h2"], Err("name_mismatch: ")),
-        ("pay.test", "h2", &[], Err("alpn_mismatch: ")),
-        ("pay.test", "http/1.1", &[b"h2"], Err("misuse: ")),
+    let cases = [
+        ("pay.test", "h2", vec!["h2"], "SERVING\n"),
+        ("other.test", "h2", vec!["h2"], "name_mismatch: "),
+        ("pay.test", "h2", vec![], "alpn_mismatch: "),
+        ("pay.test", "http/1.1", vec!["h2"], "misuse: "),
     ];
     for (name, offered, alpn, wanted) in cases {
         let upstream = Upstream::new(name, offered);
-        let address = upstream.serve_http(alpn).to_string();
+        let alpn: Vec<&[u8]> = alpn.into_iter().map(str::as_bytes).collect();
+        let address = upstream.serve_http(&alpn).to_string();
         let output = upstream.run(env!("CARGO_BIN_EXE_tonic_channel"), &["policy.yaml", "pay.test:443", &address]);
-        let (out, err) = (text(&output.stdout), text(&output.stderr));
-        match wanted {
-            Ok(health) => assert_eq!(out, health, "{err}"),
-            Err(code) => assert!(out.is_empty() && err.starts_with(code), "{out} {err}"),
-        }
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert!(said.starts_with(wanted), "{said}");
+        assert_eq!(output.status.success(), wanted.starts_with("SERVING"));
     }
 }
 
@@ -191,10 +190,7 @@ fn reqwest_get_reads_an_answer_from_the_right_peer_alone() {
         if !right {
             // H5: the peer is told why, even so.
             let failures = format!("{:?}", server.wait_for_failures(1));
-            assert!(
-                failures.contains("AlertReceived(CertificateUnknown)") || failures.contains("BadCertificate"),
-                "{failures}"
-            );
+            assert!(failures.contains("AlertReceived(BadCertificate)"), "{failures}");
         }
     }
 }
