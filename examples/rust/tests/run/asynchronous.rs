@@ -1,9 +1,7 @@
 //! Runs the asynchronous examples as a user would: as processes, against real sockets.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::process::{Command, Output};
 use std::thread;
 
 use hyper::body::{Body, Bytes, Frame, Incoming};
@@ -14,58 +12,22 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use uptls_testkit::{Certificate, Key, NOW, San, Server, ServerOptions, Sessions, Template, YEAR};
+use uptls_testkit::{ServerOptions, Sessions};
 
-/// A certificate for `pay.test` that is valid on whatever day this runs, and a folder with policies that trust its root.
-struct Upstream {
-    folder: tempfile::TempDir,
-    leaf: Certificate,
-}
+use crate::support::{Upstream, text};
 
-impl Upstream {
-    /// The policy wants `name`, and offers `alpn`.
-    fn new(name: &str, alpn: &str) -> Self {
-        let (begin, century) = (NOW - YEAR, NOW + 100 * YEAR);
-        let root = Template::ca("Examples Root").with_validity(begin, century + 10 * YEAR);
-        let root = root.self_signed(&Key::p256("root"));
-        let template = Template::leaf("pay").with_sans(&[San::dns("pay.test")]).with_validity(begin, century);
-        let leaf = template.issued_by(&root, &Key::p256("leaf"));
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("ca.pem"), root.pem()).unwrap();
-        let upstream = Self { folder, leaf };
-        upstream.write_policy("policy.yaml", name, alpn);
-        upstream
-    }
-
-    fn write_policy(&self, file: &str, name: &str, alpn: &str) {
-        let text = format!(
-            "apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nmetadata: {{name: example}}\nspec:\n  trust: {{bundles: [{{file: ca.pem}}]}}\n  serverName: {name}\n  alpn: {{protocols: [{alpn}]}}\n"
-        );
-        std::fs::write(self.folder.path().join(file), text).unwrap();
-    }
-
-    /// Answers one HTTP/1.1 request for each connection.
-    fn serve(&self) -> Server {
-        Server::start(&ServerOptions::new(&[&self.leaf]))
-    }
-
-    /// Answers HTTP/2 and HTTP/1.1, gRPC health checks among them, until the process of the tests ends.
-    fn serve_http(&self, alpn: &[&'static [u8]]) -> SocketAddr {
-        let options = ServerOptions { alpn: alpn.to_vec(), ..ServerOptions::new(&[&self.leaf]) };
-        let acceptor = TlsAcceptor::from(options.config(&Sessions::new()));
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
-        thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
-            runtime.block_on(async { serve_http(TcpListener::from_std(listener).unwrap(), acceptor).await });
-        });
-        address
-    }
-
-    fn run(&self, program: &str, arguments: &[&str]) -> Output {
-        Command::new(program).current_dir(self.folder.path()).args(arguments).output().unwrap()
-    }
+/// Answers HTTP/2 and HTTP/1.1, gRPC health checks among them, until the process of the tests ends.
+fn http_server(upstream: &Upstream, alpn: &[&'static [u8]]) -> SocketAddr {
+    let options = ServerOptions { alpn: alpn.to_vec(), ..ServerOptions::new(&[&upstream.leaf]) };
+    let acceptor = TlsAcceptor::from(options.config(&Sessions::new()));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        runtime.block_on(async { serve_http(TcpListener::from_std(listener).unwrap(), acceptor).await });
+    });
+    address
 }
 
 async fn serve_http(listener: TcpListener, acceptor: TlsAcceptor) {
@@ -106,10 +68,6 @@ impl Body for Frames {
     }
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 #[test]
 fn tokio_get_reads_an_answer_from_the_right_peer_alone() {
     for (name, right) in [("pay.test", true), ("other.test", false)] {
@@ -131,7 +89,7 @@ fn hyper_pool_makes_a_new_connection_for_a_new_policy() {
     let upstream = Upstream::new("pay.test", "h2, http/1.1");
     upstream.write_policy("next.yaml", "pay.test", "http/1.1");
     upstream.write_policy("wrong.yaml", "other.test", "h2");
-    let address = upstream.serve_http(&[b"h2", b"http/1.1"]).to_string();
+    let address = http_server(&upstream, &[b"h2", b"http/1.1"]).to_string();
     let pool = |next| {
         let arguments = ["policy.yaml", "https://pay.test/", &address, next];
         upstream.run(env!("CARGO_BIN_EXE_hyper_pool"), &arguments)
@@ -166,7 +124,7 @@ fn tonic_channel_asks_the_right_peer_over_h2_alone() {
     for (name, offered, alpn, wanted) in cases {
         let upstream = Upstream::new(name, offered);
         let alpn: Vec<&[u8]> = alpn.into_iter().map(str::as_bytes).collect();
-        let address = upstream.serve_http(&alpn).to_string();
+        let address = http_server(&upstream, &alpn).to_string();
         let output = upstream.run(env!("CARGO_BIN_EXE_tonic_channel"), &["policy.yaml", "pay.test:443", &address]);
         let said = text(&output.stdout) + &text(&output.stderr);
         assert!(said.starts_with(wanted), "{said}");
