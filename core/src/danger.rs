@@ -35,6 +35,11 @@ impl Danger {
         !matches!(peer, PeerDanger::None) || !tolerations.is_empty()
     }
 
+    /// When the first toleration that is in force at `now` ends (unix seconds).
+    pub(crate) fn first_end(&self, now: i64) -> Option<i64> {
+        self.tolerations.iter().filter_map(|toleration| toleration.until).filter(|until| now <= *until).min()
+    }
+
     /// Whether `rule` is tolerated at `now` (unix seconds).
     pub(crate) fn tolerates(&self, rule: ToleratedRule, now: i64) -> bool {
         self.tolerations.iter().any(|t| t.rule == rule && t.until.is_none_or(|until| now <= until))

@@ -80,7 +80,7 @@ impl<'a> Context<'a> {
     fn chain(&mut self) -> Result<(), RejectionKind> {
         path::check_form(self.chain)?;
         if self.applies(StepName::Chain) {
-            self.path = Some(path::find(self)?);
+            self.path = Some(self.bounded(path::find(self)?));
         }
         Ok(())
     }
@@ -88,9 +88,16 @@ impl<'a> Context<'a> {
     /// V3.
     fn revocation(&mut self) -> Result<(), RejectionKind> {
         if self.applies(StepName::Revocation) {
-            self.path = Some(path::find_unrevoked(self)?);
+            self.path = Some(self.bounded(path::find_unrevoked(self)?));
         }
         Ok(())
+    }
+
+    /// A proof that may rest on a toleration ends with it (D4, H6).
+    fn bounded(&self, mut path: Path) -> Path {
+        let end = self.verifier.policy.danger().first_end(seconds(self.now));
+        path.trusted_until = path.trusted_until.min(end.unwrap_or(i64::MAX));
+        path
     }
 
     /// V4.
