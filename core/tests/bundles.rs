@@ -1,5 +1,5 @@
 //! A bundle of the size that systems have: one broken block is named, and one odd certificate does not take the rest away.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::as_conversions, clippy::unwrap_used, reason = "tests")]
 
 use uptls::danger::DangerPermission;
 use uptls::{

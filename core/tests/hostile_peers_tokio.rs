@@ -1,0 +1,68 @@
+//! Every hostile peer against the tokio face: its code, no data of it, and few octets.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
+
+mod handshake_support;
+mod hostile_support;
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use handshake_support::host;
+use hostile_support::{Counted, Outcome, REQUEST, Stage, cases, code, print_heading};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use uptls::ConnectOptions;
+
+#[tokio::test]
+async fn tokio() {
+    print_heading();
+    let mut complaints = Vec::new();
+    for case in cases() {
+        let (stage, options) = case.begin();
+        complaints.extend(case.judge("tokio", case.code, &meet(&stage, &options).await));
+    }
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+async fn meet(stage: &Stage, options: &ConnectOptions) -> Outcome {
+    let begun = Instant::now();
+    let mut socket = Socket(Counted::new(TcpStream::connect(stage.address).await.unwrap()));
+    let mut data = Vec::new();
+    let code = match stage.connector.handshake_async(&mut socket, &host(), options).await {
+        Err(error) => Some(error.code()),
+        Ok(mut stream) => match stream.write_all(REQUEST).await {
+            Err(error) => Some(code(&error)),
+            Ok(()) => stream.read_to_end(&mut data).await.err().map(|error| code(&error)),
+        },
+    };
+    Outcome { code, data, elapsed: begun.elapsed(), octets: socket.0.octets }
+}
+
+struct Socket(Counted<TcpStream>);
+
+impl AsyncRead for Socket {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = out.filled().len();
+        ready!(Pin::new(&mut self.0.transport).poll_read(cx, out))?;
+        self.0.octets.read += out.filled().len() - before;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let count = ready!(Pin::new(&mut self.0.transport).poll_write(cx, data))?;
+        self.0.octets.sent += count;
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0.transport).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0.transport).poll_shutdown(cx)
+    }
+}
