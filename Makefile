@@ -1,5 +1,5 @@
 # Thin: each target calls the real tool.
-.PHONY: demo test check header bless fuzz wheel docs clean
+.PHONY: demo test check bench header bless fuzz wheel docs clean
 
 # The main job, on freshly made certificates and upstreams.
 demo:
@@ -16,6 +16,10 @@ check:
 # Rewrites what is generated and committed: vectors, header, schemas, documentation.
 bless:
 	UPTLS_BLESS=1 cargo test --workspace --quiet
+
+# What uptls costs over rustls: a table, and target/bench/core.json. Needs valgrind.
+bench:
+	cargo run --release --package uptls-bench
 
 # The C header alone.
 header:
