@@ -40,8 +40,11 @@ pub(super) enum PathEnd {
     Platform,
 }
 
-/// V1: size, number, and that every certificate parses.
-pub(super) fn check_form(chain: &[CertificateDer<'_>]) -> Result<(), RejectionKind> {
+/// V1: size, number, and that every certificate parses. `view` is the leaf, where x509-parser reads it.
+pub(super) fn check_form(
+    chain: &[CertificateDer<'_>],
+    view: Option<&CertificateView<'_>>,
+) -> Result<(), RejectionKind> {
     let Some(leaf) = chain.first() else { return Err(RejectionKind::NoCertificate) };
     if chain.len() > MAX_CERTIFICATES {
         return Err(RejectionKind::BudgetExceeded { limit: format!("{MAX_CERTIFICATES} certificates") });
@@ -50,8 +53,11 @@ pub(super) fn check_form(chain: &[CertificateDer<'_>]) -> Result<(), RejectionKi
         return Err(RejectionKind::BudgetExceeded { limit: format!("{MAX_OCTETS} octets") });
     }
     // The leaf must be read by both parsers: one finds the path, the other the names.
-    let view = CertificateView::parse(leaf).map_err(|reason| RejectionKind::Malformed { index: 0, reason })?;
-    EndEntityCert::try_from(leaf).map_err(|error| leaf_error(&view, &error))?;
+    let Some(view) = view else {
+        let reason = CertificateView::parse(leaf).err().unwrap_or_else(|| "it cannot be read".to_owned());
+        return Err(RejectionKind::Malformed { index: 0, reason });
+    };
+    EndEntityCert::try_from(leaf).map_err(|error| leaf_error(view, &error))?;
     for (index, certificate) in chain.iter().enumerate().skip(1) {
         if EndEntityCert::try_from(certificate).is_err()
             && let Err(reason) = CertificateView::parse(certificate)

@@ -78,7 +78,7 @@ impl<'a> Context<'a> {
 
     /// V1 and V2. Under D2 a leaf must be there and parse; its signature is checked by the handshake (V7).
     fn chain(&mut self) -> Result<(), RejectionKind> {
-        path::check_form(self.chain)?;
+        path::check_form(self.chain, self.leaf.as_ref())?;
         if self.applies(StepName::Chain) {
             self.path = Some(self.bounded(path::find(self)?));
         }
