@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use rustls_pki_types::TrustAnchor;
 
+use crate::certificate::CertificateView;
 use crate::digest::CanonicalDigest;
 use crate::policy::UpstreamTlsPolicy;
 
@@ -140,6 +141,13 @@ impl TrustStore {
     }
 }
 
+/// How long an anchor is valid (unix seconds), and how many intermediates it permits.
+pub(crate) struct AnchorTerms {
+    pub(crate) not_after: i64,
+    pub(crate) not_before: i64,
+    pub(crate) path_length: Option<u32>,
+}
+
 /// One trusted certificate and where it came from.
 pub(crate) struct AnchorFacts<'a> {
     /// The certificate; the compiled-in roots have none.
@@ -164,6 +172,17 @@ impl<'a> AnchorFacts<'a> {
             AnchorOrigin::Bundle(_, entry) => Some(entry),
             AnchorOrigin::System(_) => None,
         }
+    }
+
+    /// What webpki does not keep of an anchor. Compiled-in roots say nothing of it, nor do roots that only webpki reads.
+    pub(crate) fn terms(&self) -> Option<AnchorTerms> {
+        if let Some(entry) = self.entry() {
+            let (not_before, not_after) = (entry.not_before(), entry.not_after());
+            return Some(AnchorTerms { not_after, not_before, path_length: entry.path_length() });
+        }
+        let view = CertificateView::parse(self.der?).ok()?;
+        let (not_before, not_after) = (view.not_before(), view.not_after());
+        Some(AnchorTerms { not_after, not_before, path_length: view.path_length() })
     }
 
     /// `ca.pem #3` with the name that `policy` gives the bundle, or the kind of system store.

@@ -17,6 +17,7 @@ use crate::error::RejectionKind;
 use crate::policy::{RevocationDepth, RevocationSpec, UnknownRevocation};
 use crate::text::hex;
 use crate::time::{rfc3339, seconds};
+use crate::trust::AnchorTerms;
 
 /// A path that passed.
 pub(super) struct Path {
@@ -217,8 +218,10 @@ fn check_path(context: &Context<'_>, path: &VerifiedPath<'_>, now: i64) -> Resul
 
 /// D4 `common_name` reads a CN as a DNS name. Name constraints are not evaluated for it, so that none may be there (D5).
 fn check_common_name(context: &Context<'_>, path: &VerifiedPath<'_>) -> Result<(), RejectionKind> {
-    let without_san = context.leaf.as_ref().is_some_and(|leaf| leaf.presented_names().is_none());
-    if !without_san || !context.tolerates(ToleratedRule::CommonName) {
+    if !context.tolerates(ToleratedRule::CommonName) {
+        return Ok(());
+    }
+    if context.leaf.as_ref().is_none_or(|leaf| leaf.presented_names().is_some()) {
         return Ok(());
     }
     let constrains = |der: &[u8]| CertificateView::parse(der).map_or(true, |view| view.has_name_constraints());
@@ -250,12 +253,7 @@ fn check_anchor(
     let Some(facts) = facts else {
         return Err(RejectionKind::UnknownIssuer { issuer: "an unknown anchor".to_owned() });
     };
-    let (not_before, not_after, path_length) = match (facts.entry(), facts.der.map(CertificateView::parse)) {
-        (Some(entry), _) => (entry.not_before(), entry.not_after(), entry.path_length()),
-        (None, Some(Ok(view))) => (view.not_before(), view.not_after(), view.path_length()),
-        // Compiled-in roots say nothing of their validity, nor do roots that only webpki reads.
-        (None, _) => return Ok(()),
-    };
+    let Some(AnchorTerms { not_after, not_before, path_length }) = facts.terms() else { return Ok(()) };
     let subject = || facts.der.map(subject_of).unwrap_or_default();
     if now > not_after && !context.tolerates(ToleratedRule::ExpiredAnchor) {
         return Err(RejectionKind::IssuerExpired { not_after: rfc3339(not_after), subject: subject() });
@@ -263,8 +261,9 @@ fn check_anchor(
     if now < not_before {
         return Err(RejectionKind::NotYetValid { not_before: rfc3339(not_before), subject: subject() });
     }
-    if path_length.is_some_and(|limit| intermediates > limit) {
-        let limit = path_length.unwrap_or_default();
+    if let Some(limit) = path_length
+        && intermediates > limit
+    {
         let reason = format!("{} permits {limit} intermediates and the path has {intermediates}", subject());
         return Err(RejectionKind::PathTooLong { reason });
     }
@@ -274,12 +273,9 @@ fn check_anchor(
 fn describe(context: &Context<'_>, path: &VerifiedPath<'_>) -> Path {
     let trust = &context.verifier.trust;
     let anchor = trust.anchor_index(path.anchor());
-    let anchor_end = anchor.and_then(|index| trust.anchor_facts(index)).and_then(|facts| {
-        let entry_end = facts.entry().map(|entry| entry.not_after());
-        entry_end.or_else(|| facts.der.and_then(|der| CertificateView::parse(der).ok()).map(|view| view.not_after()))
-    });
+    let terms = anchor.and_then(|index| trust.anchor_facts(index)).and_then(|facts| facts.terms());
     let mut trusted_until = context.leaf.as_ref().map_or(i64::MIN, CertificateView::not_after);
-    trusted_until = trusted_until.min(anchor_end.unwrap_or(i64::MAX));
+    trusted_until = trusted_until.min(terms.map_or(i64::MAX, |terms| terms.not_after));
     let mut intermediates = 0;
     for intermediate in path.intermediate_certificates() {
         intermediates += 1;
