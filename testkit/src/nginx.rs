@@ -83,7 +83,7 @@ impl NginxOptions {
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|of| format!("{of}_temp_path {of};"));
         let body = BODY.map(|name| format!("{name}=${name}\\n")).concat();
         format!(
-            "daemon off; worker_processes 1; pid nginx.pid; error_log {LOG} info;\n\
+            "daemon off; worker_processes 1; pid {PID}; error_log {LOG} info;\n\
              events {{ worker_connections 256; }}\n\
              http {{\n\
              access_log off; default_type text/plain; {}\n\
@@ -118,7 +118,9 @@ impl Nginx {
         listener.set_nonblocking(true).expect("a socket can be made nonblocking");
         let address = listener.local_addr().expect("a bound socket has an address");
         options.write(folder.path(), address);
-        let mut command = command(&program, folder.path());
+        let stopping = format!("pid {PID}; error_log {LOG}; events {{}}\n");
+        fs::write(folder.path().join(STOPPING), stopping).expect("the folder is writable");
+        let mut command = command(&program, folder.path(), CONFIGURATION);
         command.env("NGINX", "0;").stdin(Stdio::from(std::os::fd::OwnedFd::from(listener)));
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("nginx starts");
         let mut nginx = Nginx { address, folder, process, program };
@@ -138,7 +140,7 @@ impl Nginx {
     pub fn reload(&self, options: &NginxOptions) {
         options.write(self.folder.path(), self.address);
         let before = self.retired();
-        assert!(self.signal("reload"), "nginx cannot reload: {}", self.log());
+        assert!(self.signal("reload", CONFIGURATION), "nginx cannot reload: {}", self.log());
         self.wait("the old worker retires", || self.retired() > before);
         self.wait("the new certificate is presented", || self.presented().as_ref() == options.chain.first());
     }
@@ -189,9 +191,9 @@ impl Nginx {
         onlooker.seen.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Whether the signal was sent.
-    fn signal(&self, name: &str) -> bool {
-        let mut command = command(&self.program, self.folder.path());
+    /// Whether the signal was sent; it is not when nginx refuses the configuration.
+    fn signal(&self, name: &str, configuration: &str) -> bool {
+        let mut command = command(&self.program, self.folder.path(), configuration);
         command.args(["-s", name]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     }
@@ -199,8 +201,8 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // A killed master would leave its worker behind.
-        if !self.signal("stop") {
+        // A killed master would leave its worker behind: only one that never ran is killed.
+        if !self.signal("stop", STOPPING) {
             let _ = self.process.kill();
         }
         let _ = self.process.wait();
@@ -223,10 +225,10 @@ fn installed() -> Option<PathBuf> {
     found.map(PathBuf::from)
 }
 
-/// nginx on the configuration of this folder.
-fn command(program: &Path, folder: &Path) -> Command {
+/// nginx on a configuration in this folder.
+fn command(program: &Path, folder: &Path, configuration: &str) -> Command {
     let mut command = Command::new(program);
-    command.arg("-p").arg(folder).args(["-c", CONFIGURATION, "-e", LOG]);
+    command.arg("-p").arg(folder).args(["-c", configuration, "-e", LOG]);
     command
 }
 
@@ -284,6 +286,10 @@ const BODY: [&str; 6] = [
 
 const CONFIGURATION: &str = "nginx.conf";
 const LOG: &str = "error.log";
+const PID: &str = "nginx.pid";
+
+/// Enough to find the running nginx, and valid whatever the tests have put into the other one.
+const STOPPING: &str = "stop.conf";
 
 /// Nothing is ever expected to take this long.
 const PATIENCE: Duration = Duration::from_secs(60);

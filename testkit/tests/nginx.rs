@@ -25,5 +25,8 @@ fn what_nginx_refuses_stops_the_test() {
     let torn = NginxOptions { key: other.key().pkcs8_der(), ..NginxOptions::new(&[&leaf]) };
     let Some(nginx) = Nginx::start(&NginxOptions::new(&[&leaf])) else { return };
     assert!(catch_unwind(AssertUnwindSafe(|| nginx.reload(&torn))).is_err());
+    let address = nginx.addr();
+    drop(nginx);
+    assert!(TcpStream::connect(address).is_err(), "its worker is gone too");
     assert!(catch_unwind(|| Nginx::start(&torn)).is_err());
 }
