@@ -45,10 +45,11 @@ async fn serve_http(listener: TcpListener, acceptor: Option<TlsAcceptor>) {
         tokio::spawn(async move {
             match acceptor {
                 None => serve_connection(socket).await,
-                Some(acceptor) => match acceptor.accept(socket).await {
-                    Ok(stream) => serve_connection(stream).await,
-                    Err(_) => {}
-                },
+                Some(acceptor) => {
+                    if let Ok(stream) = acceptor.accept(socket).await {
+                        serve_connection(stream).await;
+                    }
+                }
             }
         });
     }
