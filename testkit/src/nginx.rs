@@ -111,7 +111,7 @@ impl Nginx {
     /// Starts on a free port of 127.0.0.1, and gives it once it presents its certificate. `None` where nginx is not
     /// installed, which is said, and where `UPTLS_REQUIRE_SUITES` is 1 is a panic.
     pub fn start(options: &NginxOptions) -> Option<Nginx> {
-        let program = installed()?;
+        let program = Nginx::program()?;
         let folder = tempfile::tempdir().expect("a temporary folder");
         // nginx takes the listening socket as from its predecessor: nobody else can get the port in between.
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
@@ -128,6 +128,22 @@ impl Nginx {
         drop(command);
         nginx.wait_until_it_runs(options);
         Some(nginx)
+    }
+
+    /// Where nginx is: in `PATH`, or where Debian has it, which is not in everybody's `PATH`. `None` as for [`Nginx::start`].
+    #[allow(clippy::disallowed_methods, reason = "UPTLS_REQUIRE_SUITES decides which tests run, nothing else")]
+    pub fn program() -> Option<PathBuf> {
+        let runs = |program: &&str| {
+            let mut command = Command::new(program);
+            command.arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+        };
+        let found = ["nginx", "/usr/sbin/nginx"].into_iter().find(runs);
+        if found.is_none() {
+            let required = std::env::var_os("UPTLS_REQUIRE_SUITES").is_some_and(|value| value == "1");
+            assert!(!required, "nginx is not installed and UPTLS_REQUIRE_SUITES=1");
+            println!("skipped: nginx is not installed");
+        }
+        found.map(PathBuf::from)
     }
 
     /// Where to connect to.
@@ -207,22 +223,6 @@ impl Drop for Nginx {
         }
         let _ = self.process.wait();
     }
-}
-
-/// Where nginx is: in `PATH`, or where Debian has it, which is not in everybody's `PATH`.
-#[allow(clippy::disallowed_methods, reason = "UPTLS_REQUIRE_SUITES decides which tests run, nothing else")]
-fn installed() -> Option<PathBuf> {
-    let runs = |program: &&str| {
-        let mut command = Command::new(program);
-        command.arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-    };
-    let found = ["nginx", "/usr/sbin/nginx"].into_iter().find(runs);
-    if found.is_none() {
-        let required = std::env::var_os("UPTLS_REQUIRE_SUITES").is_some_and(|value| value == "1");
-        assert!(!required, "nginx is not installed and UPTLS_REQUIRE_SUITES=1");
-        println!("skipped: nginx is not installed");
-    }
-    found.map(PathBuf::from)
 }
 
 /// nginx on a configuration in this folder.

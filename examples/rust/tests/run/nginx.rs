@@ -1,5 +1,9 @@
 //! Runs the examples against a real nginx, over HTTP/1.1 and HTTP/2.
 
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
 use uptls_testkit::{Nginx, NginxOptions};
 
 use crate::asynchronous::health_server;
@@ -92,6 +96,40 @@ fn tonic_channel_asks_through_nginx() {
         assert!(said.starts_with(wanted), "{said}");
         assert_eq!(output.status.success(), wanted == "SERVING\n");
     }
+}
+
+/// The guide's block of shell, with a free port, and with the end of nginx even if a step fails.
+#[test]
+fn the_guide_says_how_it_is_done() {
+    if Nginx::program().is_none() || !openssl_is_installed() {
+        return;
+    }
+    let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guide.md")).unwrap();
+    let block = guide.split_once("```sh\n").and_then(|(_, rest)| rest.split_once("```")).expect("a block of shell").0;
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let block = block.replace("8443", &port.to_string());
+    let (steps, stop) = block.trim_end().rsplit_once('\n').expect("many lines");
+    assert!(stop.ends_with("-s stop"), "{stop}");
+    let built = Path::new(env!("CARGO_BIN_EXE_hyper_pool")).parent().unwrap().display();
+    let script = format!("set -eu; PATH=\"{built}:$PATH\"; trap '{stop}' EXIT\n{steps}\n");
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new("sh").args(["-c", &script]).current_dir(folder.path()).output().unwrap();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{out} {err}");
+    for line in ["generation 1: HTTP/2.0 200 OK", "HTTP/1.1 200 OK", "HTTP/1.1 from pay.test"] {
+        assert!(out.contains(line), "{out} {err}");
+    }
+}
+
+#[allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a test that cannot run must say so")]
+fn openssl_is_installed() -> bool {
+    let found = Command::new("openssl").arg("version").output().is_ok();
+    if !found {
+        let required = std::env::var_os("UPTLS_REQUIRE_SUITES").is_some_and(|value| value == "1");
+        assert!(!required, "the openssl command is absent and UPTLS_REQUIRE_SUITES=1");
+        println!("skipped: the openssl command is absent");
+    }
+    found
 }
 
 const HTTP_1: &str = "server_protocol=HTTP/1.1";
