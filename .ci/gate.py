@@ -118,7 +118,7 @@ def lint(tally: Tally) -> None:
 
 def rust(tally: Tally) -> None:
     # The command and the libraries are built first: tests of other crates run them.
-    # Python's crate is built by maturin, with an environment of its own; the hosts have features that others must not get.
+    # Python's crate is built by maturin, with an environment of its own; the hosts have features that are theirs alone.
     apart = [f"--exclude={package}" for package in ("uptls-python", *HOSTS)]
     check(tally, "lint", "build", ["cargo", "build", "--workspace", *apart])
     for face, packages in {
