@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 VENV = TARGET / "venv"
 TOOLS = TARGET / "tools"
+HOSTS = ("uptls-host-both", "uptls-host-ring")
 FUZZ_TARGETS = ("native_document", "verify_chain")
 REQUIRED = os.environ.get("UPTLS_REQUIRE_SUITES") == "1"
 
@@ -117,13 +118,9 @@ def lint(tally: Tally) -> None:
 
 def rust(tally: Tally) -> None:
     # The command and the libraries are built first: tests of other crates run them.
-    # Python's crate is built by maturin, with an environment of its own.
-    check(
-        tally,
-        "lint",
-        "build",
-        ["cargo", "build", "--workspace", "--exclude", "uptls-python"],
-    )
+    # Python's crate is built by maturin, with an environment of its own; the hosts have features that are theirs alone.
+    apart = [f"--exclude={package}" for package in ("uptls-python", *HOSTS)]
+    check(tally, "lint", "build", ["cargo", "build", "--workspace", *apart])
     for face, packages in {
         "rust": ["uptls", "uptls-manifest", "uptls-testkit", "uptls-examples"],
         "command": ["uptls-cli"],
@@ -140,6 +137,9 @@ def rust(tally: Tally) -> None:
             f"tests of {face}",
             [*selected, "--no-fail-fast", "--", "--show-output"],
         )
+    # Each alone: features are united over all that is selected, and nothing may bring a host another provider.
+    for host in HOSTS:
+        cargo_tests(tally, "rust", f"tests of {host}", ["-p", host])
 
 
 def docs(tally: Tally) -> None:
