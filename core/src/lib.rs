@@ -83,5 +83,6 @@ pub use report::{
 };
 pub use rotate::{Connector, ConnectorState, Generation, OnInvalid};
 pub use runtime::{Runtime, RuntimeBuilder};
+pub use session::HeldSessions;
 pub use time::{Clock, FixedClock, SystemClock};
 pub use verify::{VerifiedPeer, Verifier};

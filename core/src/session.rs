@@ -25,13 +25,13 @@ use crate::verify::VerifiedPeer;
 pub struct PoolKey {
     fingerprint: [u8; 32],
     /// With its kind, so that a DNS name never meets an address.
-    server_name: String,
+    server_name: Arc<str>,
 }
 
 impl PoolKey {
     pub(crate) fn new(fingerprint: [u8; 32], server_name: &ServerName<'_>) -> Self {
         let kind = if matches!(server_name, ServerName::DnsName(_)) { "dns" } else { "ip" };
-        Self { fingerprint, server_name: format!("{kind}:{}", server_name.to_str()) }
+        Self { fingerprint, server_name: format!("{kind}:{}", server_name.to_str()).into() }
     }
 }
 
@@ -39,6 +39,21 @@ impl fmt::Debug for PoolKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PoolKey({} {})", self.server_name, hex(&self.fingerprint))
     }
+}
+
+/// What a [`Runtime`](crate::Runtime) holds for resumption (H6), for metrics.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct HeldSessions {
+    /// How many sessions: at most one of TLS 1.2 and eight of TLS 1.3 for each server name under each fingerprint. Some may
+    /// have ended; those are found out when they are next looked for.
+    pub count: usize,
+    /// The most octets that they may take: what [`RuntimeBuilder::session_bytes`](crate::RuntimeBuilder::session_bytes) set.
+    pub limit: usize,
+    /// The octets that are charged for them, an upper bound; never above `limit`.
+    pub octets: usize,
+    /// For how many server names under fingerprints something is kept: sessions, or the group that was agreed on.
+    pub servers: usize,
 }
 
 /// What a full handshake proved, and until when sessions that descend from it may rely on it.
@@ -69,14 +84,11 @@ impl SessionStore {
         Self { limit, shelves: Mutex::default() }
     }
 
-    /// How many sessions it holds.
-    pub(crate) fn len(&self) -> usize {
-        self.lock().by_key.values().map(Shelf::sessions).sum()
-    }
-
-    /// The octets that are charged at present; never above the limit.
-    pub(crate) fn bytes(&self) -> usize {
-        self.lock().octets
+    /// What it holds, at one moment.
+    pub(crate) fn held(&self) -> HeldSessions {
+        let shelves = self.lock();
+        let count = shelves.by_key.values().map(Shelf::sessions).sum();
+        HeldSessions { count, limit: self.limit, octets: shelves.octets, servers: shelves.by_key.len() }
     }
 
     /// Drops all that was stored under a fingerprint.
@@ -92,6 +104,20 @@ impl SessionStore {
         self.lock().edit(key, self.limit, change)
     }
 
+    /// [`SessionStore::edit`], if there is something to change; looking alone is no use of a server.
+    fn edit_if<R>(
+        &self,
+        key: &PoolKey,
+        wanted: impl FnOnce(&Shelf) -> bool,
+        change: impl FnOnce(&mut Shelf) -> Option<R>,
+    ) -> Option<R> {
+        let mut shelves = self.lock();
+        match shelves.by_key.get(key) {
+            Some(shelf) if wanted(shelf) => shelves.edit(key, self.limit, change),
+            _ => None,
+        }
+    }
+
     /// The lock does not poison: one caught panic must not end resumption (T8).
     fn lock(&self) -> MutexGuard<'_, Shelves> {
         self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
@@ -100,11 +126,7 @@ impl SessionStore {
 
 impl fmt::Debug for SessionStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionStore")
-            .field("sessions", &self.len())
-            .field("bytes", &self.bytes())
-            .field("limit", &self.limit)
-            .finish_non_exhaustive()
+        f.debug_struct("SessionStore").field("held", &self.held()).finish_non_exhaustive()
     }
 }
 
@@ -192,8 +214,12 @@ impl SessionHandle {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take<T>(&self, take: impl FnOnce(&mut Shelf) -> Option<Stored<T>>) -> Option<T> {
-        let stored = self.store.edit(&self.key, |shelf| {
+    fn take<T>(
+        &self,
+        wanted: impl FnOnce(&Shelf) -> bool,
+        take: impl FnOnce(&mut Shelf) -> Option<Stored<T>>,
+    ) -> Option<T> {
+        let stored = self.store.edit_if(&self.key, wanted, |shelf| {
             shelf.drop_expired(self.now);
             take(shelf)
         })?;
@@ -212,7 +238,7 @@ impl ClientSessionStore for SessionHandle {
     }
 
     fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
-        self.store.edit(&self.key, |shelf| shelf.group)
+        self.store.lock().by_key.get(&self.key)?.group
     }
 
     fn set_tls12_session(&self, _: ServerName<'static>, value: Tls12ClientSessionValue) {
@@ -229,11 +255,11 @@ impl ClientSessionStore for SessionHandle {
     }
 
     fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        self.take(|shelf| shelf.tls12.clone())
+        self.take(|shelf| shelf.tls12.is_some(), |shelf| shelf.tls12.clone())
     }
 
     fn remove_tls12_session(&self, _: &ServerName<'static>) {
-        self.store.edit(&self.key, |shelf| shelf.tls12 = None);
+        self.store.edit_if(&self.key, |shelf| shelf.tls12.is_some(), |shelf| shelf.tls12.take());
     }
 
     fn insert_tls13_ticket(&self, _: ServerName<'static>, value: Tls13ClientSessionValue) {
@@ -255,7 +281,7 @@ impl ClientSessionStore for SessionHandle {
     }
 
     fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
-        self.take(|shelf| shelf.tls13.pop_back())
+        self.take(|shelf| !shelf.tls13.is_empty(), |shelf| shelf.tls13.pop_back())
     }
 }
 
@@ -339,16 +365,42 @@ struct Shelves {
 
 impl Shelves {
     fn edit<R>(&mut self, key: &PoolKey, limit: usize, change: impl FnOnce(&mut Shelf) -> R) -> R {
-        let mut shelf = self.remove(key).unwrap_or_default();
-        let result = change(&mut shelf);
-        if !shelf.is_empty() {
-            self.put(key.clone(), shelf);
-        }
+        let result = match self.by_key.get_mut(key) {
+            Some(shelf) => {
+                let result = change(shelf);
+                self.settle(key);
+                result
+            }
+            None => {
+                let mut shelf = Shelf::default();
+                let result = change(&mut shelf);
+                if !shelf.is_empty() {
+                    self.put(key.clone(), shelf);
+                }
+                result
+            }
+        };
         while self.octets > limit {
             let Some((_, oldest)) = self.by_use.pop_first() else { break };
             self.remove(&oldest);
         }
         result
+    }
+
+    /// After a change: charges anew, and counts as a use.
+    fn settle(&mut self, key: &PoolKey) {
+        let Some(shelf) = self.by_key.get_mut(key) else { return };
+        if shelf.is_empty() {
+            self.remove(key);
+            return;
+        }
+        let octets = shelf.charge(key);
+        self.octets = self.octets.saturating_sub(shelf.octets).saturating_add(octets);
+        shelf.octets = octets;
+        self.uses += 1;
+        let owned = self.by_use.remove(&shelf.last_use);
+        shelf.last_use = self.uses;
+        self.by_use.insert(self.uses, owned.unwrap_or_else(|| key.clone()));
     }
 
     fn put(&mut self, key: PoolKey, mut shelf: Shelf) {
