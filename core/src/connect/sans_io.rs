@@ -26,7 +26,7 @@
 //!             // `finish` gives the handshake back while it is not done.
 //!             return handshake.finish().map_err(|_| std::io::ErrorKind::Other.into());
 //!         }
-//!         let count = socket.read(&mut buffer)?;
+//!         let count = socket.read(&mut buffer).map_err(|error| handshake.feed_error(&error))?;
 //!         outcome = match count {
 //!             0 => handshake.feed_eof().map(|()| 0),
 //!             // With a peer that speaks first, what is not taken must be fed to `Established`.
