@@ -52,6 +52,24 @@ fn pieces_of_any_size_give_the_same_data() {
     }
 }
 
+/// What is not read is not taken, to the last octet of it.
+#[test]
+fn nothing_is_taken_while_data_waits() {
+    for versions in BOTH {
+        let world = World::new("bulk");
+        let (mut established, mut server) = connection(&world, versions);
+        server.write(b"two");
+        assert!(established.feed(&server.drain()).unwrap() > 0);
+        server.write(b"more");
+        let octets = server.drain();
+        assert_eq!(established.feed(&octets), Ok(0));
+        assert_eq!(established.read(&mut [0; 2]).unwrap(), Incoming::Data(2));
+        assert_eq!(established.feed(&octets), Ok(0));
+        assert_eq!(established.read(&mut [0; 2]).unwrap(), Incoming::Data(1));
+        assert_eq!(established.feed(&octets), Ok(octets.len()));
+    }
+}
+
 /// Small records among large ones.
 #[test]
 fn records_of_every_size_are_taken() {

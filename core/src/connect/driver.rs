@@ -114,7 +114,7 @@ impl Driver {
     /// before the peer's first data: until then the pieces bound what a ticket is charged for (see [`Driver::process`]).
     fn receive_much(&mut self, octets: &mut &[u8]) -> Result<Intake, Failure> {
         let before = octets.len();
-        if self.error.is_none() && self.end != End::Clean && self.unread == 0 {
+        if self.unread == 0 {
             // A slice does not fail: an error says that the buffer is full, a zero that rustls listens no more.
             while !octets.is_empty() && matches!(self.tls.read_tls(octets), Ok(1..)) {}
         }
