@@ -5,7 +5,7 @@
 mod handshake_support;
 mod hostile_support;
 
-use hostile_support::{cases, faces, print_heading};
+use hostile_support::{Watch, cases, faces, print_heading};
 
 #[test]
 fn every_peer_by_the_faces_without_a_runtime() {
@@ -18,4 +18,19 @@ fn every_peer_by_the_faces_without_a_runtime() {
         complaints.extend(case.judge("sans-IO", &faces::sans_io(&stage, &options)));
     }
     assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+/// What is counted is this thread's, and all of it.
+#[test]
+fn the_watch_sees_what_is_held_at_once() {
+    let watch = Watch::begin();
+    drop(vec![0_u8; 1 << 20]);
+    drop(vec![0_u8; 1 << 10]);
+    assert!((1 << 20..1 << 21).contains(&watch.peak()), "{}", watch.peak());
+    let watch = Watch::begin();
+    std::thread::spawn(|| drop(vec![0_u8; 1 << 20])).join().unwrap();
+    assert!(watch.peak() < 1 << 19, "{}", watch.peak());
+    let mut grown = vec![0_u8; 1 << 20];
+    grown.reserve_exact(2 << 20);
+    assert!(watch.peak() >= 3 << 20, "{}", watch.peak());
 }
