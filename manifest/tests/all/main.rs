@@ -4,6 +4,7 @@
 mod bad_documents;
 mod budgets;
 mod common;
+mod envoy_export;
 mod files;
 mod fuzz_seeds;
 mod kubernetes;
