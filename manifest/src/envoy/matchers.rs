@@ -41,10 +41,11 @@ fn of(name: &SanMatcher) -> Vec<Value> {
     }
 }
 
-/// N6: the one wildcard that covers `name`; none covers a name that would leave a bare top-level name behind the star.
+/// N6: the one wildcard that covers `name`; none covers a name that would leave a bare top-level name behind the
+/// star, nor another wildcard.
 pub(super) fn covering_wildcard(name: &str) -> Option<String> {
-    let (_, rest) = name.split_once('.')?;
-    rest.contains('.').then(|| format!("*.{rest}"))
+    let (first, rest) = name.split_once('.')?;
+    (first != "*" && rest.contains('.')).then(|| format!("*.{rest}"))
 }
 
 /// A dNSName that is this text, whatever the case. Envoy's own exact matcher of the type DNS would take partial wildcards

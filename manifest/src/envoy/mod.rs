@@ -17,8 +17,10 @@ mod exportable;
 mod matchers;
 mod parameters;
 mod place;
+mod read;
 
 pub use cluster::cluster;
 pub use difference::Difference;
 pub use export::{Export, ExportOptions, export};
 pub use place::{ExportedFile, Placement, Secrecy};
+pub use read::{ClusterReading, Effect, Finding, ReadFile, Reading, Standing, read};
