@@ -11,12 +11,12 @@ pub enum Difference {
     CaAsLeaf,
     /// E2: Envoy takes SHA-1 signatures in certificates.
     Sha1,
-    /// E3: Envoy takes RSA keys below 2048 bits and the curve P-521.
+    /// E3: Envoy takes RSA keys below 2048 bits, and other keys that are refused here.
     Keys,
     /// E4: Envoy takes a SPIFFE ID beside another URI name.
     SpiffeUris,
-    /// E5: Envoy evaluates name constraints on URIs and e-mail addresses, which are refused here; it refuses a leaf without
-    /// names below constraints, which under D1 is accepted here.
+    /// E5: Envoy evaluates name constraints on URIs and e-mail addresses, which are refused here; it refuses those on
+    /// addresses, and a leaf without names below constraints, which are accepted here.
     NameConstraints,
     /// E6: one of the two parsers does not read the certificate.
     Form,
@@ -26,7 +26,8 @@ pub enum Difference {
     Lists,
     /// E9: an HTTP cluster offers `http/1.1` where the policy lists no protocol.
     Protocols,
-    /// E10: Envoy reads longer chains than 64 KiB or 128 certificates.
+    /// E10: Envoy reads longer chains than 64 KiB or 128 certificates, and does not count the path length of a self-signed
+    /// anchor.
     ChainLength,
     /// E11: Envoy wants the authority key identifier to be that of the issuer.
     KeyIdentifiers,
@@ -65,14 +66,14 @@ impl Difference {
         match self {
             Self::CaAsLeaf => ("E1", "a CA certificate as leaf"),
             Self::Sha1 => ("E2", "SHA-1 signatures"),
-            Self::Keys => ("E3", "RSA below 2048 bits, and P-521"),
+            Self::Keys => ("E3", "RSA below 2048 bits"),
             Self::SpiffeUris => ("E4", "a SPIFFE ID beside another URI"),
-            Self::NameConstraints => ("E5", "name constraints on URIs, e-mail addresses, or without names"),
+            Self::NameConstraints => ("E5", "name constraints that are not on DNS names"),
             Self::Form => ("E6", "certificates that one of two parsers refuses"),
             Self::KeyCurve => ("E7", "the curve of the key in TLS 1.2"),
             Self::Lists => ("E8", "who may sign revocation lists, and from when they hold"),
             Self::Protocols => ("E9", "http/1.1 is offered by HTTP clusters"),
-            Self::ChainLength => ("E10", "chains over 64 KiB or 128 certificates"),
+            Self::ChainLength => ("E10", "how long a chain may be"),
             Self::KeyIdentifiers => ("E11", "authority key identifiers"),
             Self::PathSearch => ("E12", "several issuers of one name"),
         }

@@ -8,7 +8,7 @@ use uptls::{Prepared, Problems};
 use zeroize::Zeroizing;
 
 use super::ExportOptions;
-use super::parameters::base64;
+use super::parameters::{self, base64};
 
 /// Where certificates, lists and keys are put.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -65,7 +65,10 @@ pub(super) struct Material {
 
 impl Material {
     pub(super) fn place(prepared: &Prepared, options: &ExportOptions) -> Result<Self, Problems> {
-        let authorities = pem("CERTIFICATE", interop::trusted_certificates(prepared));
+        // T4: an expired anchor completes no path here, and there it may be taken before a valid one of the same name.
+        let now = prepared.runtime().now_text();
+        let trusted = interop::trusted_certificates(prepared).filter(|der| !parameters::has_expired(der, &now));
+        let authorities = pem("CERTIFICATE", trusted);
         let lists = interop::revocation_lists(prepared)?;
         let lists = (!lists.is_empty()).then(|| pem("X509 CRL", lists.iter().map(Vec::as_slice)));
         match &options.placement {

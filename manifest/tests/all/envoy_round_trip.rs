@@ -1,6 +1,7 @@
 //! Export and read again: the same policy.
 
 use std::fs;
+use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -80,6 +81,9 @@ const SUITES: [&str; 4] = [
 ];
 const TLS13: [&str; 3] = ["TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"];
 
+/// Minted once: keys cost more than exports.
+static FIXTURE: LazyLock<Fixture> = LazyLock::new(Fixture::new);
+
 struct Fixture {
     folder: TempDir,
     pki: Pki,
@@ -102,7 +106,7 @@ impl Fixture {
         Self { folder, pki, runtime: runtime() }
     }
 
-    fn prepare(&self, spec: &Value) -> Result<std::sync::Arc<Prepared>, uptls::Problems> {
+    fn prepare(&self, spec: &Value) -> Result<Arc<Prepared>, uptls::Problems> {
         let document = json!({"apiVersion": "uptls/v1", "kind": "UpstreamTlsPolicy", "spec": spec});
         let text = document.to_string();
         let base = Some(self.folder.path());
@@ -145,7 +149,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn a_policy_that_went_to_envoy_and_back_is_the_same(spec in spec()) {
-        let fixture = Fixture::new();
+        let fixture = &*FIXTURE;
         let Ok(prepared) = fixture.prepare(&spec) else { return Ok(()) };
         let host = BackendHost::parse("pay.test.example").unwrap();
         let mut options = ExportOptions::default();
@@ -178,7 +182,7 @@ proptest! {
 
     #[test]
     fn a_mutilated_context_never_panics(spec in spec(), at in any::<prop::sample::Index>(), octet in any::<u8>()) {
-        let fixture = Fixture::new();
+        let fixture = &*FIXTURE;
         let Ok(prepared) = fixture.prepare(&spec) else { return Ok(()) };
         let mut options = ExportOptions::default();
         options.backend_host = Some(BackendHost::parse("pay.test.example").unwrap());
