@@ -12,7 +12,7 @@ mod policies;
 mod process;
 mod servers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,9 +26,10 @@ use certificates::World;
 use policies::Policy;
 use process::{Binary, Envoy};
 use servers::Peer;
+use uptls_manifest::envoy::Difference;
 
 #[test]
-fn the_exported_contexts_give_the_same_verdict() {
+fn envoy_gives_the_same_verdict_by_the_exported_contexts() {
     let Some(binary) = Binary::find() else { return };
     let world = World::new();
     let (policies, peers) = (policies::all(&world), servers::all(&world));
@@ -73,6 +74,33 @@ fn balance(policies: &[Policy], peers: &[Peer], answers: &[Answer]) {
     let base = peers.iter().position(|peer| peer.name == "base").unwrap();
     for (policy, answers) in policies.iter().zip(answers.chunks(peers.len())) {
         assert_eq!(answers[base].live, Ok(()), "{} refuses the base", policy.name);
+    }
+}
+
+/// `docs/envoy-differences.md` is the list: a row and a section for each class, with its witnesses.
+#[test]
+fn the_differences_are_documented_with_their_witnesses() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/envoy-differences.md");
+    let text = fs::read_to_string(path).unwrap();
+    let rows: BTreeMap<&str, Vec<&str>> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| E")?.strip_suffix(" |"))
+        .map(|row| row.split(" | ").collect::<Vec<_>>())
+        .map(|row| (row[0], row))
+        .collect();
+    assert_eq!(rows.len(), Difference::ALL.len());
+    let peers = servers::all(&World::new());
+    for difference in Difference::ALL {
+        let number = difference.number();
+        let row = &rows[number.trim_start_matches('E')];
+        assert_eq!(row[1], difference.about(), "{number}");
+        assert!(text.contains(&format!("\n## {number}: ")), "{number} has no section");
+        let witnesses: BTreeSet<_> =
+            peers.iter().filter(|peer| peer.witness == Some(*difference)).map(|peer| peer.name).collect();
+        match difference {
+            Difference::Lists => assert!(witnesses.is_empty()),
+            _ => assert_eq!(row[3].split("; ").collect::<BTreeSet<_>>(), witnesses, "{number}"),
+        }
     }
 }
 
