@@ -23,8 +23,10 @@ pub(crate) struct World {
     pub(crate) other_issuing: Certificate,
     /// Signed by itself, and in one of the bundles.
     pub(crate) itself: Certificate,
-    /// On the lists.
+    /// On the list of the issuing CA.
     pub(crate) revoked: Certificate,
+    /// On the list of the root.
+    pub(crate) revoked_issuing: Certificate,
 }
 
 impl World {
@@ -36,8 +38,10 @@ impl World {
         let other_issuing = issuing_template().issued_by(&other_root, &issuing_key());
         let itself = leaf().self_signed(&Key::p256("itself"));
         let revoked = leaf().issued_by(&issuing, &Key::p256("revoked"));
+        let revoked_issuing = lasting(Template::ca("revoked issuing")).issued_by(&root, &Key::p256("revoked issuing"));
         let folder = TempDir::new().unwrap();
-        let world = Self { folder, root, issuing, rsa_issuing, other_root, other_issuing, itself, revoked };
+        let world =
+            Self { folder, root, issuing, rsa_issuing, other_root, other_issuing, itself, revoked, revoked_issuing };
         world.write_bundles();
         world.write_lists();
         world.write_identities();
@@ -95,11 +99,14 @@ impl World {
             let template = CrlTemplate { this_update: NOW - 20 * YEAR, ..template };
             crl_pem(&template.issued_by(issuer))
         };
-        let (root, issuing) = (list(&self.root, &[]), list(&self.issuing, &[&self.revoked]));
+        let (root, issuing) = (list(&self.root, &[&self.revoked_issuing]), list(&self.issuing, &[&self.revoked]));
         let future =
             CrlTemplate { this_update: NOW + YEAR, next_update: Some(NOW + 2 * YEAR), ..CrlTemplate::new(&[]) };
         let future = crl_pem(&future.issued_by(&self.issuing));
-        self.write("all.crl", &format!("{root}{issuing}{}", list(&self.rsa_issuing, &[])));
+        self.write(
+            "all.crl",
+            &format!("{root}{issuing}{}{}", list(&self.rsa_issuing, &[]), list(&self.revoked_issuing, &[])),
+        );
         self.write("issuing.crl", &issuing);
         self.write("future.crl", &format!("{future}{root}"));
     }

@@ -115,7 +115,7 @@ fn goes(difference: Difference, answer: &Answer) -> bool {
         }
         Difference::Form => refused_here(&[Code::CertMalformed]),
         Difference::KeyCurve => refused_there(&["BAD_ECC_CERT"]),
-        Difference::Lists => refused_there(&["CRL"]),
+        Difference::Lists => refused_there(&["CRL_is_not_yet_valid", "not_include_CRL_signing"]),
         Difference::Protocols => refused_there(&["NO_APPLICATION_PROTOCOL"]),
         Difference::ChainLength => refused_here(&[Code::CertBudgetExceeded, Code::CertPathTooLong]),
         Difference::KeyIdentifiers => refused_there(&["unable_to_get_local_issuer_certificate"]),

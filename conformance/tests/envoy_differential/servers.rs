@@ -157,7 +157,9 @@ impl Peers<'_> {
         self.start("another authority", ServerOptions::new(&[&foreign, other_issuing]));
         self.start("itself", ServerOptions::new(&[&self.world.itself]));
         self.start("intermediate not sent", ServerOptions::new(&[&usual]));
-        let revoked = &self.world.revoked;
+        let World { revoked, revoked_issuing, .. } = self.world;
+        let below_revoked = leaf_of(revoked_issuing);
+        self.start("revoked intermediate", ServerOptions::new(&[&below_revoked, revoked_issuing]));
         self.start("revoked", ServerOptions::new(&[revoked, issuing]));
     }
 
