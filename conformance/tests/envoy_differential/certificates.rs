@@ -73,6 +73,7 @@ impl World {
         for (name, text) in [
             ("root.pem", own.clone()),
             ("issuing.pem", self.issuing.pem()),
+            ("stranger.pem", self.other_root.pem()),
             ("other.pem", chain_pem(&[&self.other_root, &self.root])),
             ("itself.pem", chain_pem(&[&self.itself, &self.root])),
             ("messy.pem", format!("text\n{own}{broken}more\n{own}")),

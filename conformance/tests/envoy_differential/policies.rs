@@ -1,6 +1,7 @@
 //! The policies: every feature that can be exported, alone and together.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -85,6 +86,20 @@ fn prepare(world: &World, runtime: &Runtime, spec: &str) -> (UpstreamTlsPolicy, 
     let checked = checked.unwrap_or_else(|problems| panic!("{spec}: {problems}"));
     let prepared = runtime.prepare(&checked).unwrap_or_else(|problems| panic!("{spec}: {problems}"));
     (checked, prepared)
+}
+
+/// A cluster that takes its material from files in `folder`, which are written, or moved over those that are there.
+pub(crate) fn by_sds(world: &World, folder: &Path, spec: &str) -> Value {
+    let (_, prepared) = prepare(world, &Runtime::new(uptls::aws_lc_rs::provider()), spec);
+    let mut options = ExportOptions::default();
+    options.placement = Placement::Sds(folder.to_owned());
+    let export = envoy::export(&prepared, &options).unwrap();
+    for file in &export.files {
+        let temporary = folder.join("temporary");
+        fs::write(&temporary, &file.content).unwrap();
+        fs::rename(&temporary, &file.path).unwrap();
+    }
+    cluster_of("sds", &export.context)
 }
 
 /// Whole clusters, a CA in a file, and file-based SDS with everything in it, written.

@@ -39,9 +39,7 @@ impl Binary {
 
     /// Whether Envoy takes a configuration with these clusters.
     pub(crate) fn validate(&self, folder: &Path, clusters: &[Value]) -> Result<(), String> {
-        // SDS wants a node.
-        let node = json!({"id": "test", "cluster": "test"});
-        let config = json!({"node": node, "static_resources": {"clusters": clusters}});
+        let config = json!({"node": node(), "static_resources": {"clusters": clusters}});
         let output = self.command(folder, &config).args(["--mode", "validate"]).output().unwrap();
         if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
     }
@@ -127,6 +125,7 @@ fn bootstrap(clusters: Vec<Value>) -> Value {
         }}},
     });
     json!({
+        "node": node(),
         "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
         "static_resources": {
             "listeners": [{
@@ -137,6 +136,11 @@ fn bootstrap(clusters: Vec<Value>) -> Value {
             "clusters": clusters,
         },
     })
+}
+
+/// SDS wants one.
+fn node() -> Value {
+    json!({"id": "test", "cluster": "test"})
 }
 
 /// It is ready in a fifth of a second; a machine with other work may take some hundred times as long.

@@ -33,6 +33,11 @@ pub(crate) fn all(world: &World) -> Vec<Peer> {
     peers.list
 }
 
+/// The server that is right in every way.
+pub(crate) fn base(world: &World) -> ServerOptions {
+    ServerOptions::new(&[&leaf().issued_by(&world.issuing, &World::leaf_key()), &world.issuing])
+}
+
 struct Peers<'a> {
     list: Vec<Peer>,
     world: &'a World,
