@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use crate::certificate::CertificateView;
 use crate::error::{MaterialError, MaterialErrorKind, Problem, Problems};
 use crate::identity::{KEY_PATH, trim_passphrase};
 use crate::material;
 use crate::policy::{IdentitySpec, Material, SecretMaterial, UpstreamTlsPolicy, resolve};
 use crate::prepare::Prepared;
+use crate::time::seconds;
 use crate::trust::RevocationList;
 
 /// The policy as a `rustls::ClientConfig`, for libraries that take nothing else.
@@ -50,13 +52,79 @@ pub fn client_config(prepared: &Prepared) -> Arc<rustls::ClientConfig> {
     Arc::clone(prepared.client_config())
 }
 
-/// The certificates (DER) that a prepared policy trusts: the usable entries of its bundles, then the platform's root files.
+/// A certificate that a policy trusts, for other TLS stacks.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct TrustedCertificate<'a> {
+    /// The certificate.
+    pub der: &'a [u8],
+    /// Unix seconds.
+    pub not_after: i64,
+    /// At the runtime's clock.
+    pub phase: Phase,
+    /// What it is good for.
+    pub trusted_as: TrustedAs,
+}
+
+/// Where a certificate stands in its life.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Phase {
+    /// It is valid.
+    Valid,
+    /// It will be.
+    NotYetValid,
+    /// It was.
+    Expired,
+}
+
+/// What a trusted certificate is good for (T3, T5), and whether others would see it so.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum TrustedAs {
+    /// It may issue.
+    Issuer,
+    /// It is trusted as itself, and its key usage tells every reader that it signs no certificates.
+    Itself,
+    /// It is trusted as itself, and has no key usage that would keep another TLS stack from taking it for an issuer.
+    ItselfUnrestricted,
+    /// It neither may issue nor can be a server's certificate.
+    Nothing,
+}
+
+impl TrustedAs {
+    fn of(view: &CertificateView<'_>, is_issuer: bool) -> Self {
+        let is_server = view.is_v3() && view.extended_key_usage().is_none_or(|usage| usage.server_auth);
+        match (is_issuer, is_server, view.key_usage()) {
+            (true, ..) => Self::Issuer,
+            (false, false, _) => Self::Nothing,
+            (false, true, Some(usage)) if !usage.cert_sign => Self::Itself,
+            (false, true, _) => Self::ItselfUnrestricted,
+        }
+    }
+}
+
+/// The certificates that a prepared policy trusts: the usable entries of its bundles, then the platform's root files.
 /// Of the compiled-in roots only names and keys are kept, so that they are not among them; nor is what the platform's own
 /// verifier trusts.
-pub fn trusted_certificates(prepared: &Prepared) -> impl Iterator<Item = &[u8]> {
+pub fn trusted_certificates(prepared: &Prepared) -> Vec<TrustedCertificate<'_>> {
     let trust = &prepared.verifier().trust;
-    let system = trust.system().map(|system| (0..system.anchors().len()).filter_map(|index| system.certificate(index)));
-    trust.bundle_entries().filter_map(|facts| facts.der).chain(system.into_iter().flatten())
+    let entries = trust.bundle_entries().filter_map(|facts| Some((facts.der?, facts.entry()?.anchor().is_some())));
+    let roots = trust.system().into_iter().flat_map(|system| {
+        (0..system.anchors().len()).filter_map(|index| system.certificate(index)).map(|der| (der, true))
+    });
+    let now = seconds(prepared.runtime().now());
+    let describe = |(der, is_issuer)| {
+        let view = CertificateView::parse(der).ok()?;
+        let phase = match now {
+            now if now < view.not_before() => Phase::NotYetValid,
+            now if now > view.not_after() => Phase::Expired,
+            _ => Phase::Valid,
+        };
+        let trusted_as = TrustedAs::of(&view, is_issuer);
+        Some(TrustedCertificate { der, not_after: view.not_after(), phase, trusted_as })
+    };
+    entries.chain(roots).filter_map(describe).collect()
 }
 
 /// The revocation lists (DER) that a prepared policy names, read again.

@@ -66,7 +66,11 @@ impl World {
         let permitted = NameConstraints { permitted: vec![San::dns("example.com")], excluded: Vec::new() };
         let excluded = NameConstraints { permitted: Vec::new(), excluded: vec![San::dns("deep.example.com")] };
         let ca = |path_len| Some(BasicConstraints { ca: true, path_len });
+        let no_ca = Some(BasicConstraints { ca: false, path_len: None });
         let expired = root_template().with_validity(NOW - 10 * YEAR, NOW - YEAR);
+        let future = root_template().with_validity(NOW + YEAR, NOW + 2 * YEAR);
+        let none_below = Template { basic_constraints: ca(Some(0)), ..issuing_template() };
+        let none_below = none_below.issued_by(&self.root, &issuing_key());
         let own = self.root.pem();
         let namesake = root_template().self_signed(&Key::p256("namesake")).pem();
         let broken = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n";
@@ -74,6 +78,7 @@ impl World {
             ("root.pem", own.clone()),
             ("issuing.pem", self.issuing.pem()),
             ("stranger.pem", self.other_root.pem()),
+            ("none-below.pem", none_below.pem()),
             ("other.pem", chain_pem(&[&self.other_root, &self.root])),
             ("itself.pem", chain_pem(&[&self.itself, &self.root])),
             ("messy.pem", format!("text\n{own}{broken}more\n{own}")),
@@ -82,6 +87,18 @@ impl World {
             ("permitted.pem", root(Template { name_constraints: Some(permitted), ..root_template() })),
             ("excluded.pem", root(Template { name_constraints: Some(excluded), ..root_template() })),
             ("one-below.pem", root(Template { basic_constraints: ca(Some(1)), ..root_template() })),
+            ("may-not-sign.pem", root(Template { key_usage: Some(vec![KeyUsage::CrlSign]), ..root_template() })),
+            ("for-clients.pem", root(Template { extended_key_usage: Some(vec![CLIENT_AUTH]), ..root_template() })),
+            (
+                "server.pem",
+                root(Template {
+                    basic_constraints: no_ca,
+                    key_usage: Some(vec![KeyUsage::DigitalSignature]),
+                    ..root_template()
+                }),
+            ),
+            ("future-first.pem", format!("{}{own}", root(future.clone()))),
+            ("future-last.pem", format!("{own}{}", root(future))),
             ("v1.pem", root(Template { version: Version::V1, ..root_template() })),
             (
                 "server-auth.pem",

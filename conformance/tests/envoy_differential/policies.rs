@@ -246,5 +246,11 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("one-below", "a.example.com", "trust: {bundles: [{file: one-below.pem}]}"),
     ("v1", "a.example.com", "trust: {bundles: [{file: v1.pem}]}"),
     ("server-auth", "a.example.com", "trust: {bundles: [{file: server-auth.pem}]}"),
+    // These issue nothing (T3): beside the intermediate they change nothing.
+    ("may-not-sign", "a.example.com", "trust: {bundles: [{file: may-not-sign.pem}, {file: issuing.pem}]}"),
+    ("for-clients", "a.example.com", "trust: {bundles: [{file: for-clients.pem}, {file: issuing.pem}]}"),
+    ("server", "a.example.com", "trust: {bundles: [{file: server.pem}, {file: issuing.pem}]}"),
+    ("future-first", "a.example.com", "trust: {bundles: [{file: future-first.pem}]}"),
+    ("future-last", "a.example.com", "trust: {bundles: [{file: future-last.pem}]}"),
     ("no-usage", "a.example.com", "trust: {bundles: [{file: no-usage.pem}]}"),
 ];

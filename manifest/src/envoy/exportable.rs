@@ -1,19 +1,20 @@
 //! What Envoy has no form for (X2): found before anything is written, all at once.
 
 use uptls::danger::PeerDanger;
-use uptls::interop;
+use uptls::interop::{self, TrustedAs, TrustedCertificate};
 use uptls::{
     AlpnSelection, PolicyError, PolicyErrorKind, Prepared, Problem, Problems, RevocationDepth, ServerNameRule,
     SystemTrust, TlsVersion, UnknownRevocation, UpstreamTlsPolicy,
 };
 
-use super::{ExportOptions, Placement, parameters};
+use super::{ExportOptions, Placement, parameters, place};
 
 /// Refuses what could not give the same verdict.
 pub(super) fn check(prepared: &Prepared, options: &ExportOptions) -> Result<(), Problems> {
     let policy = prepared.policy();
     let mut refusals = Refusals(Vec::new());
     refusals.trust(policy, options);
+    refusals.itself(prepared);
     refusals.revocation(prepared);
     refusals.negotiation(policy);
     refusals.danger(policy);
@@ -62,14 +63,30 @@ impl Refusals {
         }
     }
 
+    /// T3: an anchor of Envoy issues, unless its key usage forbids it; basicConstraints and EKU of an anchor are not read.
+    fn itself(&mut self, prepared: &Prepared) {
+        let trusted = interop::trusted_certificates(prepared);
+        if trusted.iter().any(|certificate| certificate.trusted_as == TrustedAs::ItselfUnrestricted) {
+            let feature =
+                "a certificate that is trusted as itself has no key usage, and Envoy would let it sign for any name";
+            let change = "issue it again with a key usage of digitalSignature, or trust its CA";
+            self.refuse("spec.trust.bundles", "T3", feature, change);
+        } else if !prepared.policy().trust().bundles.is_empty() && place::anchors(prepared).is_empty() {
+            let feature = "no certificate of the bundles can complete a path";
+            self.refuse("spec.trust.bundles", "T3", feature, "put a CA certificate into them");
+        }
+    }
+
     fn revocation(&mut self, prepared: &Prepared) {
         let Some(spec) = prepared.policy().revocation() else { return };
         if spec.unknown == UnknownRevocation::Allow {
             let feature = "Envoy refuses every certificate that no list covers";
             self.refuse("spec.revocation.unknown", "V3", feature, "set it to deny");
         }
-        let mut trusted = interop::trusted_certificates(prepared);
-        if spec.depth == RevocationDepth::Chain && trusted.any(parameters::is_intermediate) {
+        let is_intermediate = |certificate: &TrustedCertificate<'_>| {
+            certificate.trusted_as == TrustedAs::Issuer && parameters::is_issued_by_another(certificate.der)
+        };
+        if spec.depth == RevocationDepth::Chain && interop::trusted_certificates(prepared).iter().any(is_intermediate) {
             let feature = "Envoy wants a list for an anchor too, and for one that is not self-signed finds none";
             self.refuse("spec.revocation.depth", "V3", feature, "set it to leaf, or trust the self-signed root");
         }

@@ -28,15 +28,10 @@ pub(super) fn base64(octets: &[u8]) -> String {
     BASE64_STANDARD.encode(octets)
 }
 
-/// Whether a certificate has ended at `now` (RFC 3339, UTC, as everywhere in reports).
-pub(super) fn has_expired(der: &[u8], now: &str) -> bool {
-    Inspection::of_der(der, "").is_ok_and(|facts| facts.certificate.not_after.as_str() < now)
-}
-
-/// Whether a certificate is a CA's that somebody else issued.
-pub(super) fn is_intermediate(der: &[u8]) -> bool {
+/// Whether somebody else issued a certificate; one that cannot be read counts as such.
+pub(super) fn is_issued_by_another(der: &[u8]) -> bool {
     let facts = Inspection::of_der(der, "");
-    facts.map_or(true, |facts| facts.ca && facts.certificate.subject != facts.certificate.issuer)
+    facts.map_or(true, |facts| facts.certificate.subject != facts.certificate.issuer)
 }
 
 fn version(version: TlsVersion) -> &'static str {

@@ -1,14 +1,15 @@
 //! Where material is put: into the context, beside it, or under the names of file-based SDS.
 
+use core::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
-use uptls::interop::{self, IdentityFiles};
+use uptls::interop::{self, IdentityFiles, Phase, TrustedAs};
 use uptls::{Prepared, Problems};
 use zeroize::Zeroizing;
 
 use super::ExportOptions;
-use super::parameters::{self, base64};
+use super::parameters::base64;
 
 /// Where certificates, lists and keys are put.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -65,10 +66,7 @@ pub(super) struct Material {
 
 impl Material {
     pub(super) fn place(prepared: &Prepared, options: &ExportOptions) -> Result<Self, Problems> {
-        // T4: an expired anchor completes no path here, and there it may be taken before a valid one of the same name.
-        let now = prepared.runtime().now_text();
-        let trusted = interop::trusted_certificates(prepared).filter(|der| !parameters::has_expired(der, &now));
-        let authorities = pem("CERTIFICATE", trusted);
+        let authorities = pem("CERTIFICATE", anchors(prepared).into_iter());
         let lists = interop::revocation_lists(prepared)?;
         let lists = (!lists.is_empty()).then(|| pem("X509 CRL", lists.iter().map(Vec::as_slice)));
         match &options.placement {
@@ -130,6 +128,15 @@ impl Material {
         let validation_sds = Some(config(folder, VALIDATION_SECRET));
         Ok(Self { files, identity, validation: Map::new(), validation_sds })
     }
+}
+
+/// What is trusted, as Envoy must see it: of several anchors of one name it takes the first, whatever the clock says (E12).
+pub(super) fn anchors(prepared: &Prepared) -> Vec<&[u8]> {
+    let mut trusted = interop::trusted_certificates(prepared);
+    // T4: an expired anchor completes no path here.
+    trusted.retain(|anchor| anchor.phase != Phase::Expired && anchor.trusted_as != TrustedAs::Nothing);
+    trusted.sort_by_key(|anchor| (anchor.phase, Reverse(anchor.not_after)));
+    trusted.into_iter().map(|anchor| anchor.der).collect()
 }
 
 /// A file of SDS: one secret.

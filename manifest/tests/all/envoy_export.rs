@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use uptls::danger::DangerPermission;
 use uptls::{BackendHost, Code, Problems, WarningCode};
 use uptls_manifest::envoy::{self, Difference, Export, ExportOptions, Placement, Secrecy};
-use uptls_testkit::{CrlTemplate, Key, Pki, San, chain_pem, crl_pem};
+use uptls_testkit::{CLIENT_AUTH, CrlTemplate, Key, KeyUsage, NOW, Pki, San, Template, YEAR, chain_pem, crl_pem};
 
 use crate::common::{document, runtime};
 
@@ -310,6 +310,49 @@ fn only_what_is_usable_of_a_bundle_is_exported() {
     let inline = &export.context["common_tls_context"]["validation_context"]["trusted_ca"]["inline_string"];
     assert_eq!(inline.as_str().unwrap(), ca.strip_prefix("the root\n").unwrap());
     assert!(export.warnings.iter().any(|warning| warning.code == WarningCode::TrustEntryUnusable));
+}
+
+/// T3 in Envoy: whatever stands in `trusted_ca` issues, unless its key usage forbids it.
+#[test]
+fn a_certificate_that_envoy_would_let_sign_is_refused() {
+    let folder = Folder::new();
+    let leaf = Template::leaf("server").with_sans(&[San::dns("pay.test")]);
+    let trusting = |template: &Template| {
+        let text = template.self_signed(&Key::p256("server")).pem();
+        fs::write(folder.path().join("leaf.pem"), text).unwrap();
+        folder.export("  trust: {bundles: [{file: ca.pem}, {file: leaf.pem}]}\n  serverName: pay.test\n", &host(""))
+    };
+    let count = |export: &Export| {
+        let text =
+            export.context["common_tls_context"]["validation_context"]["trusted_ca"]["inline_string"].to_string();
+        text.matches("BEGIN CERTIFICATE").count()
+    };
+    assert_eq!(count(&trusting(&leaf).unwrap()), 2);
+    for template in [
+        Template { key_usage: None, ..leaf.clone() },
+        Template { key_usage: None, basic_constraints: None, ..leaf.clone() },
+        Template { key_usage: Some(vec![KeyUsage::KeyCertSign, KeyUsage::DigitalSignature]), ..leaf.clone() },
+    ] {
+        let problems = trusting(&template).unwrap_err();
+        assert_eq!(problems.code(), Code::NotExportable);
+        assert!(problems.to_string().contains("(T3)"), "{problems}");
+    }
+    // What is good for nothing here is not there either: Envoy reads no purpose of an anchor.
+    let clients = Template { extended_key_usage: Some(vec![CLIENT_AUTH]), ..Template::ca("for clients") };
+    assert_eq!(count(&trusting(&clients).unwrap()), 1);
+}
+
+/// E12: of anchors of one name Envoy takes the first.
+#[test]
+fn anchors_are_in_the_order_in_which_they_last() {
+    let folder = Folder::new();
+    let (ca, key) = (Template::ca("renewed"), Key::p256("renewed"));
+    let at = |from: i64, to: i64| ca.clone().with_validity(NOW + from * YEAR, NOW + to * YEAR).self_signed(&key).pem();
+    let (expired, short, long, future) = (at(-3, -1), at(-1, 1), at(-1, 2), at(1, 9));
+    fs::write(folder.path().join("ca.pem"), [&*future, &expired, &short, &long].concat()).unwrap();
+    let export = folder.export(&spec("  serverName: pay.test\n"), &host("")).unwrap();
+    let trusted = &export.context["common_tls_context"]["validation_context"]["trusted_ca"]["inline_string"];
+    assert_eq!(trusted.as_str().unwrap(), [&*long, &short, &future].concat());
 }
 
 #[test]

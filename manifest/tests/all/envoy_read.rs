@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uptls::danger::DangerPermission;
 use uptls::{Code, UpstreamTlsPolicy};
 use uptls_manifest::envoy::{self, ClusterReading, Effect, Standing};
-use uptls_testkit::Pki;
+use uptls_testkit::{Key, Pki, San, Template};
 
 fn read(text: &str) -> Vec<ClusterReading> {
     envoy::read(text.as_bytes(), "envoy.yaml", &|_| Err("no file is read".to_owned())).unwrap().clusters
@@ -147,6 +147,19 @@ fn forms_of_names() -> Vec<(Value, Standing, &'static str)> {
         (names(json!([{"san_type": "EMAIL", "matcher": {"exact": "a@b"}}])), Verified, "other_type"),
         (names(json!([{"matcher": {"exact": "a"}}])), Unclear, "san_type"),
     ]
+}
+
+#[test]
+fn a_leaf_that_envoy_would_let_sign_is_named() {
+    let template = Template::leaf("server").with_sans(&[San::dns("a.test")]);
+    let trusting = |template: &Template| {
+        let leaf = template.self_signed(&Key::p256("server")).pem();
+        context(&validated(sound(json!({"trusted_ca": {"inline_string": leaf}}))))
+    };
+    let unrestricted = Template { key_usage: None, ..template.clone() };
+    let read = trusting(&unrestricted);
+    assert_eq!((read.standing, read.reason().unwrap().name), (Standing::VerifiesLess, "leaf_as_anchor"));
+    assert_eq!(trusting(&template).standing, Standing::Verified);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a `CertificateValidationContext` verifies, and which of its fields only seem to.
 
-use uptls::{MaterialDraft, PolicySpec, RevocationDraft, SanDraft, TrustDraft};
+use uptls::{Inspection, MaterialDraft, PolicySpec, RevocationDraft, SanDraft, TrustDraft};
 
 use super::context::HttpNames;
 use super::finding::{Effect, Findings};
@@ -33,6 +33,7 @@ pub(super) fn judge(
     };
     ignored_roots(validation, findings);
     let bundle = secrets::material(&trusted, "trusted_ca", findings);
+    signing_leaves(&trusted, bundle.as_ref(), findings);
     spec.trust = TrustDraft { bundles: bundle.into_iter().collect(), ..TrustDraft::default() };
     pins(validation, spec, findings);
     spec.revocation = revocation(validation, findings);
@@ -84,6 +85,17 @@ fn without_ca(validation: &Object<'_>, findings: &mut Findings) {
         ("no_trusted_ca", Effect::Nothing, "without a CA nothing is verified")
     };
     findings.add(validation.spot(), effect, name, reason, change);
+}
+
+/// T3: an anchor of Envoy issues, unless its key usage forbids it. Only what stands in the document is looked at.
+fn signing_leaves(at: &Object<'_>, bundle: Option<&MaterialDraft>, findings: &mut Findings) {
+    let Some(text) = bundle.and_then(|bundle| bundle.pem.as_deref()) else { return };
+    let certificates = Inspection::of_text(text.as_bytes(), "").unwrap_or_default();
+    if certificates.iter().any(|certificate| !certificate.ca && certificate.key_usage.is_none()) {
+        let reason = "a certificate in it is no CA and has no key usage: Envoy lets its key sign for any name";
+        let change = "issue it again with a key usage of digitalSignature, or trust its CA";
+        findings.add(at.spot(), Effect::Less, "leaf_as_anchor", reason, change);
+    }
 }
 
 fn ignored_roots(validation: &Object<'_>, findings: &mut Findings) {
