@@ -216,6 +216,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ),
     // Anchors.
     ("issuing", "a.example.com", "trust: {bundles: [{file: issuing.pem}]}"),
+    ("issuing-none-below", "a.example.com", "trust: {bundles: [{file: none-below.pem}]}"),
     (
         "issuing-spiffe",
         "x.test",

@@ -26,7 +26,7 @@ pub enum Difference {
     Lists,
     /// E9: an HTTP cluster offers `http/1.1` where the policy lists no protocol.
     Protocols,
-    /// E10: Envoy reads longer chains than 64 KiB or 128 certificates, and does not count the path length of a self-signed
+    /// E10: Envoy reads longer chains than 64 KiB or 128 certificates, and does not count the path length of an
     /// anchor.
     ChainLength,
     /// E11: Envoy wants the authority key identifier to be that of the issuer.
