@@ -1,6 +1,7 @@
 //! Export and read again: the same policy.
 
 use std::fs;
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uptls::danger::DangerPermission;
 use uptls::{BackendHost, Prepared, Runtime, UpstreamTlsPolicy};
-use uptls_manifest::envoy::{self, ExportOptions, Standing};
+use uptls_manifest::envoy::{self, ExportOptions, Placement, Standing};
 use uptls_testkit::{CrlTemplate, Pki, San, chain_pem, crl_pem};
 
 use crate::common::runtime;
@@ -143,6 +144,35 @@ fn sorted(mut context: Value) -> Value {
         names.sort_by_key(ToString::to_string);
     }
     context
+}
+
+#[test]
+fn sds_is_read_with_its_files() {
+    let fixture = &*FIXTURE;
+    let spec = json!({
+        "trust": {"bundles": [{"file": "ca.pem"}]},
+        "serverName": "pay.test.example",
+        "revocation": {"crls": [{"file": "ca.crl"}]},
+        "identity": {"certificate": {"file": "client.pem"}, "key": {"file": "client.key"}},
+    });
+    let prepared = fixture.prepare(&spec).unwrap();
+    let mut options = ExportOptions::default();
+    options.placement = Placement::Sds("/sds".into());
+    let export = envoy::export(&prepared, &options).unwrap();
+    let cluster = envoy::cluster(&prepared, &export, &BackendHost::parse("10.0.0.7").unwrap(), 8443);
+    let read_file = |path: &Path| {
+        let file = export.files.iter().find(|file| file.path == path).ok_or("no such file")?;
+        Ok(file.content.to_vec())
+    };
+    let text = cluster.to_string();
+    let one = envoy::read(text.as_bytes(), "exported", &read_file).unwrap().clusters.remove(0);
+    assert_eq!(one.standing, Standing::Verified, "{:?}", one.findings);
+    let draft = one.draft.unwrap_or_else(|| panic!("{:?}", one.findings));
+    assert_eq!(draft.spec.handshake_timeout.as_deref(), Some("10.000000000s"));
+    assert_eq!(draft.spec.trust.bundles[0].file.as_deref(), Some(Path::new("/sds/ca.pem")));
+    assert!(draft.spec.identity.is_some() && draft.spec.revocation.is_some());
+    // The deadline is one that a policy takes.
+    UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden).unwrap();
 }
 
 proptest! {
