@@ -118,8 +118,6 @@ pub(crate) fn other_forms(world: &World) -> Vec<Value> {
         export.files.iter().for_each(|file| fs::write(&file.path, &file.content).unwrap());
         let mut cluster = envoy::cluster(&prepared, &export, &BackendHost::parse("a.example.com").unwrap(), 8443);
         cluster["name"] = json!(format!("form {index}"));
-        // A static list of clusters wants them bare.
-        cluster.as_object_mut().unwrap().remove("@type");
         cluster
     };
     placements.into_iter().enumerate().map(form).collect()

@@ -6,7 +6,8 @@ use uptls::{BackendHost, Prepared};
 use super::Export;
 
 /// The cluster that reaches `host` on `port` by the exported context. Its name is that of the policy, or the host; its
-/// connect timeout is the policy's deadline of the whole connect (H4).
+/// connect timeout is the policy's deadline of the whole connect (H4). It is an entry of `static_resources.clusters`; a
+/// resource of a discovery response has an `@type` beside.
 pub fn cluster(prepared: &Prepared, export: &Export, host: &BackendHost, port: u16) -> Value {
     let policy = prepared.policy();
     let name = policy.name().map_or_else(|| host.to_string(), str::to_owned);
@@ -17,7 +18,6 @@ pub fn cluster(prepared: &Prepared, export: &Export, host: &BackendHost, port: u
     let timeout = policy.handshake_timeout();
     let address = json!({"socket_address": {"address": host.to_string(), "port_value": port}});
     let mut cluster = json!({
-        "@type": CLUSTER_TYPE,
         "name": name,
         "type": discovery,
         "connect_timeout": format!("{}.{:09}s", timeout.as_secs(), timeout.subsec_nanos()),
@@ -44,7 +44,6 @@ fn http_protocols(alpn: &[String]) -> Option<(&'static str, Value)> {
     }
 }
 
-const CLUSTER_TYPE: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const HTTP_TYPE: &str = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const SOCKET: &str = "envoy.transport_sockets.tls";
