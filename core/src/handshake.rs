@@ -16,7 +16,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use crate::error::{Alert, Rejection};
+use crate::error::{Alert, Category, Code, Rejection};
 use crate::identity::ClientIdentity;
 use crate::name::{BackendHost, DnsName};
 use crate::verify::{VerifiedPeer, Verifier};
@@ -52,13 +52,13 @@ impl ServerCertVerifier for HandshakeVerifier {
                 Ok(ServerCertVerified::assertion())
             }
             Ok(Err(rejection)) => {
-                let error = error_with_alert(rejection.code().alert());
+                let error = error_for_rustls(rejection.code());
                 note(|noted| noted.verdict = Some(Verdict::Rejected(rejection)));
                 Err(error)
             }
             Err(_) => {
                 note(|noted| noted.verdict = Some(Verdict::Panicked));
-                Err(error_with_alert(None))
+                Err(unspecific())
             }
         }
     }
@@ -191,33 +191,38 @@ fn backend_host(name: &ServerName<'_>) -> Option<BackendHost> {
     }
 }
 
-/// The error that makes rustls send `alert` (its `impl From<CertificateError> for AlertDescription`); H5.
-fn error_with_alert(alert: Option<Alert>) -> rustls::Error {
-    let error = match alert {
+/// The error that makes rustls send the alert of `code` (its `impl From<CertificateError> for AlertDescription`); H5.
+/// Through `interop` its text is all that a host gets.
+fn error_for_rustls(code: Code) -> rustls::Error {
+    let error = match code.alert() {
         Some(Alert::CertificateExpired) => CertificateError::Expired,
         Some(Alert::CertificateRevoked) => CertificateError::Revoked,
         Some(Alert::CertificateUnknown) => CertificateError::Other(OtherError(Arc::new(fmt::Error))),
         Some(Alert::DecryptError) => CertificateError::BadSignature,
         Some(Alert::UnknownCa) => CertificateError::UnknownIssuer,
         Some(Alert::UnsupportedCertificate) => CertificateError::InvalidPurpose,
+        Some(Alert::BadCertificate) if code.category() == Category::Name => CertificateError::NotValidForName,
         Some(Alert::BadCertificate) => CertificateError::BadEncoding,
-        // rustls sends handshake_failure for what is not about a certificate.
-        _ => return rustls::Error::General("verification failed".to_owned()),
+        _ => return unspecific(),
     };
     rustls::Error::InvalidCertificate(error)
+}
+
+/// rustls sends handshake_failure for what is not about a certificate.
+fn unspecific() -> rustls::Error {
+    rustls::Error::General("verification failed".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Code;
     use rustls::AlertDescription;
 
     #[test]
     fn every_rejection_sends_its_alert() {
         for code in Code::ALL {
             let Some(alert) = code.alert() else { continue };
-            let sent = match error_with_alert(Some(alert)) {
+            let sent = match error_for_rustls(*code) {
                 rustls::Error::InvalidCertificate(error) => AlertDescription::from(error),
                 _ => AlertDescription::HandshakeFailure,
             };
