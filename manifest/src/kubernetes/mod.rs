@@ -43,6 +43,7 @@ mod config_map;
 mod crd;
 mod documents;
 mod draft;
+mod extension;
 mod folder;
 mod imported;
 mod object;
