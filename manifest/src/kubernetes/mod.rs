@@ -50,6 +50,7 @@ mod object;
 mod precedence;
 mod resolve;
 mod service;
+mod standard;
 
 pub use folder::load;
 pub use imported::{
