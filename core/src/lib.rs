@@ -84,4 +84,5 @@ pub use report::{
 pub use rotate::{Connector, ConnectorState, Generation, OnInvalid};
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use time::{Clock, FixedClock, SystemClock};
+pub use trust::check_trust_bundle;
 pub use verify::{VerifiedPeer, Verifier};
