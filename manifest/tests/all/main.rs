@@ -7,6 +7,7 @@ mod common;
 mod files;
 mod fuzz_seeds;
 mod kubernetes;
+mod merge;
 mod origins;
 mod properties;
 mod scalars;
