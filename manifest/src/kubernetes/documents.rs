@@ -13,7 +13,7 @@ use super::object::ObjectName;
 use super::service::{self, Service};
 use super::standard::{Gateway, Meta, ReferenceGrant, Route, SecretObject, XBackend};
 use super::standard::{gateway, reference_grant, route, secret, xbackend};
-use super::{draft, precedence};
+use super::{draft, precedence, resolve};
 use crate::decode::is_word;
 use crate::node::{Node, Value};
 use crate::position::{Fault, Notes};
@@ -99,6 +99,7 @@ impl Objects {
         let (mut diagnostics, ignored) = (core::mem::take(&mut self.diagnostics), core::mem::take(&mut self.ignored));
         // The order of the documents does not count (M10).
         diagnostics.sort_by(|a, b| place(a).cmp(&place(b)));
+        diagnostics.extend(object_diagnostics(&self));
         diagnostics.extend(policies.iter().flat_map(draft::diagnostics));
         Imported::new(policies, diagnostics, ignored, self)
     }
@@ -304,6 +305,26 @@ impl Objects {
         let (problems, _) = notes.into_parts();
         self.diagnostics.extend(problems.into_iter().map(|problem| Diagnostic::new(None, effect, problem)));
     }
+}
+
+/// What is to be said about objects that are part of policies.
+fn object_diagnostics(objects: &Objects) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let mut say = |object: String, effect: Effect, problems: &[Problem]| {
+        let said = problems.iter().map(|problem| Diagnostic::new(Some(object.clone()), effect, problem.clone()));
+        found.extend(said);
+    };
+    for extension in &objects.extensions {
+        say(resolve::object(extension), Effect::NotReady, &extension.problems);
+        say(resolve::object(extension), Effect::Notice, &extension.notices);
+    }
+    for (name, declared) in &objects.gateways {
+        say(format!("Gateway {name}"), Effect::NotReady, &declared.value.problems);
+    }
+    for (name, declared) in &objects.xbackends {
+        say(format!("XBackend {name}"), Effect::NotReady, &declared.value.problems);
+    }
+    found
 }
 
 /// The options of a BackendTLSPolicy that are kgateway's, as an extension of it.
