@@ -33,8 +33,8 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Exte
     }
     let origin = notes.at(node.place);
     let what = TargetOf::Service { name: name.clone(), port };
-    let mut tls = ExtensionTls::default();
-    tls.one_way = one_way.and_then(|flag| is_set(&flag.text, notes));
+    let one_way = one_way.and_then(|flag| is_set(&flag.text, notes));
+    let mut tls = ExtensionTls { one_way, ..ExtensionTls::default() };
     if let Some(Ported { text: Written { field, origin, value }, .. }) = secret {
         let secret = ObjectName::new(&name.namespace, value);
         let identity = ExtensionIdentity::Secret(secret.clone());
