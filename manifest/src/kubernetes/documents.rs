@@ -7,7 +7,7 @@ use uptls::{Origin, PolicyError, PolicyErrorKind, Problem};
 
 use super::backend_tls_policy::{self, BackendTlsPolicy};
 use super::config_map::{self, ConfigMap};
-use super::extension::{Extension, KgatewayBackend, Vendor, backend, gloo, kgateway, options};
+use super::extension::{Extension, KgatewayBackend, Vendor, annotations, backend, gloo, kgateway, options};
 use super::imported::{Diagnostic, Effect, Imported};
 use super::object::ObjectName;
 use super::service::{self, Service};
@@ -242,7 +242,10 @@ impl Objects {
     fn extension(&mut self, document: &str, node: &Node, read: fn(&Node, &Notes<'_>) -> Option<Extension>) {
         let notes = Notes::new(document);
         let Some(extension) = read(node, &notes) else { return self.diagnose(notes, Effect::Unread) };
-        let mut extension = extension.with_notes(notes);
+        self.add_extension(document, node, extension.with_notes(notes));
+    }
+
+    fn add_extension(&mut self, document: &str, node: &Node, mut extension: Extension) {
         if let Some(meta) = Meta::read(node, &Notes::new(document)) {
             let key = (extension.vendor, extension.name.clone());
             // What either of them is for must not fall to a third one.
@@ -294,6 +297,10 @@ impl Objects {
         // Which port a policy is for cannot be told without it.
         self.diagnose(notes, if read.is_some() { Effect::Unread } else { Effect::Skipped });
         let Some((name, value)) = read else { return };
+        let notes = Notes::new(document);
+        if let Some(extension) = annotations::read(node, &notes) {
+            self.add_extension(document, node, extension.with_notes(notes));
+        }
         let object = format!("Service {name}");
         if let Some(first) = declare(&mut self.services, name, origin.clone(), value) {
             let problem = twice(&first, origin);
