@@ -149,7 +149,7 @@ impl Objects {
         let Some(items) = node.field("items") else { return };
         if let Value::List(nodes) = &items.value.value {
             for node in nodes.iter().filter(|node| !node.is_null()) {
-                let or = |given, or| if given == "" { or } else { given };
+                let or = |given, or| if str::is_empty(given) { or } else { given };
                 let (api_version, kind) = (header(node, "apiVersion"), header(node, "kind"));
                 self.object_of(document, node, or(api_version, of.0), or(kind, of.1));
             }
