@@ -8,6 +8,7 @@
 mod ask;
 mod certificates;
 mod classes;
+mod module;
 mod policies;
 mod process;
 mod servers;

@@ -34,6 +34,8 @@ impl Binary {
         let mut command = Command::new(&self.0);
         command.args(["--disable-hot-restart", "--log-level", "error", "-c"]).arg(path).current_dir(folder);
         command.stdin(Stdio::null());
+        // Where the module is, for those configurations that load it.
+        command.env("ENVOY_DYNAMIC_MODULES_SEARCH_PATH", built());
         command
     }
 
@@ -43,6 +45,12 @@ impl Binary {
         let output = self.command(folder, &config).args(["--mode", "validate"]).output().unwrap();
         if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
     }
+}
+
+/// Where `cargo build` leaves what it builds.
+pub(crate) fn built() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(2).unwrap().to_owned()
 }
 
 /// A running Envoy; dropping it ends it.

@@ -137,7 +137,7 @@ fn what_envoy_cannot_do_is_refused() {
     );
     for (spec, path) in [
         ("  alpn: {protocols: [h2], required: true}\n", "spec.alpn.required"),
-        ("  cipherSuites: [TLS_AES_128_GCM_SHA256]\n", "spec.cipherSuites"),
+        ("  versions: {min: '1.3'}\n  cipherSuites: [TLS_AES_128_GCM_SHA256]\n", "spec.cipherSuites"),
         (inline.as_str(), "spec.identity"),
     ] {
         let problems = export(&folder, spec, &host("a.test")).map(drop).unwrap_err();
