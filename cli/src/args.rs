@@ -149,9 +149,9 @@ pub(crate) struct ExportEnvoyArgs {
     /// Write the CA certificates to this file, and refer to it.
     #[arg(long, value_name = "FILE", conflicts_with = "sds")]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Load this library into Envoy: libuptls_envoy.so gives the verdict, by the policy in the context. Its files are watched;
-    /// of --sds only the identity's part is written.
-    #[arg(long, conflicts_with = "ca_file")]
+    /// Load this library into Envoy: libuptls_envoy.so gives the verdict, by the policy in the context. The policy's files are
+    /// watched; --ca-file takes its texts, and of --sds only the identity's part is written.
+    #[arg(long)]
     pub(crate) module: bool,
     /// Write certificates, lists and key to this folder for file-based SDS, and refer to it: Envoy then takes what is moved
     /// there while it runs. The key is readable by its owner alone.

@@ -67,9 +67,6 @@ impl Tally {
         let refused: usize = self.refused.values().sum();
         let apart: usize = self.apart.values().map(|(pairs, _)| pairs).sum();
         let judged = self.accepted + refused;
-        if let Some(x) = self.differing.first() {
-            println!("{x}")
-        };
         println!("envoy with the module: {policies} policies x {peers} servers = {} pairs", policies * peers);
         println!("  equal verdict and code {judged:>5} of {}", judged + self.differing.len());
         println!("    accepted             {:>5}", self.accepted);

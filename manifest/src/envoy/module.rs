@@ -1,5 +1,7 @@
 //! From a prepared policy to an `UpstreamTlsContext` that loads this library as a module of Envoy (X4).
 
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 use uptls::danger::{Danger, PeerDanger, Toleration};
 use uptls::{
@@ -10,14 +12,17 @@ use uptls::{
 
 use super::export::context;
 use super::place::{self, located};
-use super::{Export, ExportOptions, exportable, parameters};
+use super::{Export, ExportOptions, ExportedFile, Placement, exportable, parameters};
 use crate::native::{API_VERSION, KIND};
 
 /// The `UpstreamTlsContext` by which Envoy asks `libuptls_envoy.so` for the verdict. Nothing is written.
 ///
 /// What verifies stands in the policy document inside: bundles and lists by the absolute names of their files, which the
 /// module watches (R6), or as text where the policy has them so. Server name, versions, suites, groups, protocols and the
-/// identity are Envoy's own fields, from the same policy; of [`ExportOptions::placement`] only the identity's part counts.
+/// identity are Envoy's own fields, from the same policy. [`Placement::CaFile`](super::Placement::CaFile) takes the texts among
+/// the bundles; of [`Placement::Sds`](super::Placement::Sds) only the identity's part counts. Sessions are resumed only where
+/// no file can change (H6).
+///
 /// Without a backend host a server name of `auto` is what Envoy finds as the endpoint's host name (`auto_host_sni`).
 ///
 /// # Errors
@@ -26,8 +31,9 @@ use crate::native::{API_VERSION, KIND};
 pub fn export_module(prepared: &Prepared, options: &ExportOptions) -> Result<Export, Problems> {
     let policy = prepared.policy();
     exportable::check_beside_module(prepared, options)?;
-    let document = document(policy, options)?;
-    let (identity, files) = place::identity(prepared, options)?;
+    let (document, ca_file) = document(policy, options)?;
+    let (identity, mut files) = place::identity(prepared, options)?;
+    files.extend(ca_file);
     let mut common = Map::new();
     common.insert("tls_params".to_owned(), parameters::write(prepared));
     common.extend(identity);
@@ -36,8 +42,18 @@ pub fn export_module(prepared: &Prepared, options: &ExportOptions) -> Result<Exp
     if *policy.server_name() == ServerNameRule::Auto && options.backend_host.is_none() {
         context.insert("auto_host_sni".to_owned(), json!(true));
     }
+    if has_files(policy) || matches!(options.placement, Placement::CaFile(_)) {
+        // H6: Envoy keeps a session whose chain the new files refuse, and would offer it again and again.
+        context.insert("max_session_keys".to_owned(), json!(0));
+    }
     let warnings = prepared.explanation().warnings;
     Ok(Export { context: Value::Object(context), files, warnings })
+}
+
+/// Whether something in it can change while Envoy runs.
+fn has_files(policy: &UpstreamTlsPolicy) -> bool {
+    let lists = policy.revocation().map(|revocation| revocation.crls.as_slice()).unwrap_or_default();
+    policy.trust().bundles.iter().chain(lists).any(|material| matches!(material, Material::File { .. }))
 }
 
 fn validator(policy: &UpstreamTlsPolicy, document: &Value) -> Value {
@@ -54,8 +70,8 @@ fn validator(policy: &UpstreamTlsPolicy, document: &Value) -> Value {
 }
 
 /// The native document of a policy, without the identity: that is Envoy's, and its configuration can be dumped.
-fn document(policy: &UpstreamTlsPolicy, options: &ExportOptions) -> Result<Value, Problems> {
-    let mut writer = Writer { options, policy, spec: Map::new() };
+fn document(policy: &UpstreamTlsPolicy, options: &ExportOptions) -> Result<(Value, Option<ExportedFile>), Problems> {
+    let mut writer = Writer { ca_file: None, options, policy, spec: Map::new() };
     writer.names();
     writer.negotiation();
     writer.trust()?;
@@ -65,10 +81,12 @@ fn document(policy: &UpstreamTlsPolicy, options: &ExportOptions) -> Result<Value
     if let Some(name) = policy.name() {
         document["metadata"] = json!({"name": name});
     }
-    Ok(document)
+    Ok((document, writer.ca_file))
 }
 
 struct Writer<'a> {
+    /// What is put into the file of [`Placement::CaFile`].
+    ca_file: Option<ExportedFile>,
     options: &'a ExportOptions,
     policy: &'a UpstreamTlsPolicy,
     spec: Map<String, Value>,
@@ -127,7 +145,11 @@ impl Writer<'_> {
     fn trust(&mut self) -> Result<(), Problems> {
         let TrustSpec { bundles, pinned_certificates, pinned_keys, system, .. } = self.policy.trust();
         let mut trust = Map::new();
-        trust.insert("bundles".to_owned(), self.material("spec.trust.bundles", bundles)?);
+        let bundles = match &self.options.placement {
+            Placement::CaFile(path) => self.with_texts_in(path, bundles),
+            _ => bundles.clone(),
+        };
+        trust.insert("bundles".to_owned(), self.material("spec.trust.bundles", &bundles)?);
         let pinned: Vec<String> = pinned_certificates.iter().map(|digest| hex(digest)).collect();
         trust.insert("pinnedCertificates".to_owned(), json!(pinned));
         let pinned: Vec<String> = pinned_keys.iter().map(|pin| parameters::base64(pin)).collect();
@@ -170,6 +192,26 @@ impl Writer<'_> {
         if !danger.is_empty() {
             self.set("danger", Value::Object(danger));
         }
+    }
+
+    /// The bundles, with all texts among them in one file.
+    fn with_texts_in(&mut self, path: &Path, bundles: &[Material]) -> Vec<Material> {
+        let mut files = Vec::new();
+        let mut texts = Vec::new();
+        for bundle in bundles {
+            match bundle {
+                Material::Inline { content, .. } => {
+                    texts.extend_from_slice(content);
+                    texts.push(b'\n');
+                }
+                file => files.push(file.clone()),
+            }
+        }
+        if !texts.is_empty() {
+            files.push(Material::File { base: None, path: path.to_owned() });
+            self.ca_file = Some(place::public(path.to_owned(), texts));
+        }
+        files
     }
 
     fn material(&self, path: &str, list: &[Material]) -> Result<Value, Problems> {

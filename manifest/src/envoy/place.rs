@@ -174,8 +174,8 @@ fn config(folder: &Path, name: &str) -> Value {
     json!({"name": name, "sds_config": {"path_config_source": source, "resource_api_version": "V3"}})
 }
 
-fn public(path: PathBuf, content: String) -> ExportedFile {
-    ExportedFile { content: Zeroizing::new(content.into_bytes()), path, secrecy: Secrecy::Public }
+pub(super) fn public(path: PathBuf, content: impl Into<Vec<u8>>) -> ExportedFile {
+    ExportedFile { content: Zeroizing::new(content.into()), path, secrecy: Secrecy::Public }
 }
 
 fn secret(path: PathBuf, content: Zeroizing<Vec<u8>>) -> ExportedFile {

@@ -144,3 +144,22 @@ fn what_envoy_cannot_do_is_refused() {
         assert_eq!((problems.code(), problems.first().unwrap().path()), (Code::NotExportable, path));
     }
 }
+
+#[test]
+fn texts_go_to_the_file_that_is_named() {
+    let folder = folder();
+    let root = Pki::new("inline").root.pem();
+    let spec = format!("  trust: {{bundles: [{{pem: {root:?}}}, {{file: ca.pem}}]}}\n");
+    let mut options = host("a.test");
+    let inline = export(&folder, &format!("  trust: {{bundles: [{{pem: {root:?}}}]}}\n"), &options).unwrap().1;
+    assert!(inline.context.get("max_session_keys").is_none(), "nothing of it can change");
+    let path = folder.path().join("texts.pem");
+    options.placement = Placement::CaFile(path.clone());
+    let (prepared, export) = export(&folder, &spec, &options).unwrap();
+    assert_eq!(export.context["max_session_keys"], 0);
+    assert_eq!(export.files.len(), 1);
+    assert_eq!((&export.files[0].path, String::from_utf8_lossy(&export.files[0].content).trim()), (&path, root.trim()));
+    fs::write(&path, &*export.files[0].content).unwrap();
+    let text = validator(&export)["validator_config"]["value"].as_str().unwrap();
+    assert_eq!(prepare(&folder, text).unwrap().fingerprint(), prepared.fingerprint());
+}
