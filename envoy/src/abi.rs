@@ -68,8 +68,8 @@ impl Validation {
     }
 }
 
-/// The version of the ABI, which Envoy compares.
-pub(crate) const VERSION: &CStr = c"v0.1.0";
+/// The version of the ABI of Envoy 1.40: another Envoy says so in its log.
+pub(crate) const VERSION: &CStr = c"v0.2.0";
 /// `SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT`.
 pub(crate) const VERIFY_PEER: c_int = 3;
 /// Levels of Envoy's log.

@@ -7,8 +7,8 @@ use uptls::Code;
 use crate::ask::Answer;
 use crate::certificates::World;
 use crate::policies::{self, Policy};
-use crate::process::{Binary, Envoy, built};
 use crate::servers::{self, Peer};
+use uptls_testkit::envoy::{Binary, Envoy, built};
 
 /// It is a part of the workspace, and there wherever this is.
 pub(crate) fn require_module() {

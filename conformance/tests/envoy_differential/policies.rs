@@ -121,6 +121,12 @@ pub(crate) fn by_sds(world: &World, folder: &Path, spec: &str) -> Value {
     cluster_of("sds", &export.context)
 }
 
+/// A context with the module.
+pub(crate) fn by_module(world: &World, spec: &str) -> Value {
+    let (_, prepared) = prepare(world, &Runtime::new(uptls::aws_lc_rs::provider()), spec);
+    envoy::export_module(&prepared, &ExportOptions::default()).unwrap().context
+}
+
 /// Whole clusters, a CA in a file, and file-based SDS with everything in it, written.
 pub(crate) fn other_forms(world: &World) -> Vec<Value> {
     let runtime = Runtime::new(uptls::aws_lc_rs::provider());

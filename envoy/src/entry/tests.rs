@@ -115,7 +115,7 @@ impl Drop for Held {
 fn the_version_and_the_mode_are_those_of_envoy() {
     // SAFETY: it is a static text.
     let version = unsafe { core::ffi::CStr::from_ptr(envoy_dynamic_module_on_program_init()) };
-    assert_eq!(version, c"v0.1.0");
+    assert_eq!(version, c"v0.2.0");
     assert_eq!(envoy_dynamic_module_on_cert_validator_get_ssl_verify_mode(ptr::null(), false), 3);
 }
 
