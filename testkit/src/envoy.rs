@@ -30,6 +30,11 @@ impl Binary {
         None
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     fn command(&self, folder: &Path, config: &Value) -> Command {
         let path = folder.join("envoy.json");
         fs::write(&path, config.to_string()).unwrap();

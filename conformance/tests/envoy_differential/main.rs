@@ -8,6 +8,7 @@
 mod ask;
 mod certificates;
 mod classes;
+mod example;
 mod module;
 mod module_load;
 mod policies;
