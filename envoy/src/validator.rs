@@ -80,7 +80,11 @@ impl Validator {
         match self.connector.update(&self.policy) {
             Ok(_) if before == ConnectorState::Ready => {}
             Ok(_) => host::log_warning(&format!("{}: its files are good again", self.name())),
-            Err(problems) => self.refuse_update(&before, &problems),
+            Err(problems) => {
+                // It is tried again although nothing changes: too many open files, say.
+                watch.unsettle();
+                self.refuse_update(&before, &problems);
+            }
         }
     }
 

@@ -16,8 +16,13 @@ use uptls::{Material, UpstreamTlsPolicy};
 pub(crate) struct Watch {
     files: Vec<PathBuf>,
     found: Vec<Result<State, io::ErrorKind>>,
-    /// A file system stamps within a tick, which another write may share: until then it is read again anyway.
-    unsettled_until: Option<Instant>,
+    unsettled: Option<Unsettled>,
+}
+
+/// A file system stamps within a tick, which another write may share: for some time it is read again anyway.
+struct Unsettled {
+    next: Instant,
+    until: Instant,
 }
 
 impl Watch {
@@ -29,7 +34,7 @@ impl Watch {
         });
         let files: Vec<PathBuf> = files.collect();
         let found = files.iter().map(|file| State::of(file)).collect();
-        let mut watch = Self { files, found, unsettled_until: None };
+        let mut watch = Self { files, found, unsettled: None };
         watch.unsettle();
         watch
     }
@@ -46,17 +51,20 @@ impl Watch {
             self.unsettle();
             return true;
         }
-        let Some(until) = self.unsettled_until else { return false };
-        if Instant::now() > until {
-            self.unsettled_until = None;
+        let now = Instant::now();
+        match &mut self.unsettled {
+            Some(unsettled) if now >= unsettled.until => self.unsettled = None,
+            Some(unsettled) if now >= unsettled.next => unsettled.next = now + INTERVAL,
+            _ => return false,
         }
         true
     }
 
-    /// The next calls say that something has changed, for some time.
-    fn unsettle(&mut self) {
+    /// Says for some time that something has changed; too after a file could not be used, which may end by itself.
+    pub(crate) fn unsettle(&mut self) {
         if !self.files.is_empty() {
-            self.unsettled_until = Some(Instant::now() + SETTLES);
+            let now = Instant::now();
+            self.unsettled = Some(Unsettled { next: now + INTERVAL, until: now + SETTLES });
         }
     }
 }
@@ -84,6 +92,8 @@ impl State {
     }
 }
 
+/// How often a file is read that may have been written twice in a tick: 50 ms.
+const INTERVAL: Duration = Duration::from_millis(50);
 /// Twice the coarsest stamps in use.
 const SETTLES: Duration = Duration::from_secs(4);
 
@@ -102,8 +112,7 @@ mod tests {
         );
         let draft = uptls_manifest::parse(text.as_bytes(), "test", None).unwrap();
         let mut watch = Watch::new(&UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden).unwrap());
-        assert!(watch.has_changed(), "what has just been written may have been written again");
-        watch.unsettled_until = None;
+        assert!(watch.unsettled.take().is_some(), "what has just been written may have been written again");
         assert!(!watch.has_changed());
         watch
     }
@@ -140,9 +149,13 @@ mod tests {
         let mut watch = rested(&file);
         fs::write(&file, "ab").unwrap();
         assert!(watch.has_changed());
-        watch.unsettled_until = Some(Instant::now());
-        // Once more: it may have been written just before.
-        assert!(watch.has_changed());
         assert!(!watch.has_changed());
+        let now = Instant::now();
+        watch.unsettled = Some(Unsettled { next: now, until: now + SETTLES });
+        assert!(watch.has_changed(), "now and then");
+        assert!(!watch.has_changed());
+        watch.unsettled = Some(Unsettled { next: now, until: now });
+        assert!(watch.has_changed(), "and once more");
+        assert!(!watch.has_changed() && watch.unsettled.is_none());
     }
 }
