@@ -21,8 +21,11 @@ conformance:
 bless:
 	UPTLS_BLESS=1 cargo test --workspace --quiet
 
-# What uptls costs over rustls: a table, and target/bench/core.json. Needs valgrind.
+# What uptls costs over rustls, and in Envoy over Envoy's own validator: a table, target/bench/core.json and envoy.json.
+# Needs valgrind.
 bench:
+	python3 .ci/envoy.py
+	cargo build --release --package uptls-envoy
 	cargo run --release --package uptls-bench
 
 # The C header alone.

@@ -144,7 +144,10 @@ def rust(tally: Tally) -> None:
 
 
 def envoy(tally: Tally) -> None:
-    """The export against the real Envoy."""
+    """The export and the module against the real Envoy."""
+    if not check(tally, "envoy", "build the module", ["cargo", "build", "-p", "uptls-envoy", "-p", "uptls-cli"]):
+        return
+    cargo_tests(tally, "envoy", "tests of the module", ["-p", "uptls-envoy"])
     ok, output = run("install Envoy", [sys.executable, str(ROOT / ".ci" / "envoy.py")])
     environment = {"UPTLS_ENVOY": output.strip().splitlines()[-1]} if ok else {}
     test = ["-p", "uptls-conformance", "--test", "envoy_differential", "--", "--show-output"]

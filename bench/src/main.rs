@@ -11,6 +11,7 @@
 mod allocation;
 mod callgrind;
 mod client;
+mod envoy;
 mod meter;
 mod prepare;
 mod scenario;
@@ -29,9 +30,10 @@ const SIDES: [&str; 2] = ["uptls", "rustls"];
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => report(),
+        [] => report().and_then(|()| report_envoy()),
+        ["envoy"] => report_envoy(),
         ["count", scenario, side, rounds] => count(scenario, side, rounds.parse()?),
-        _ => Err("usage: bench [count full|resumed|read|write uptls|rustls ROUNDS]".into()),
+        _ => Err("usage: bench [envoy | count full|resumed|read|write uptls|rustls ROUNDS]".into()),
     }
 }
 
@@ -47,8 +49,7 @@ fn count(scenario: &str, side: &str, rounds: u32) -> Result<(), Box<dyn Error>> 
 }
 
 fn report() -> Result<(), Box<dyn Error>> {
-    let folder = std::env::current_exe()?.ancestors().nth(2).ok_or("no target folder")?.join("bench");
-    std::fs::create_dir_all(&folder)?;
+    let folder = folder()?;
     let [full, resumed, read, write] = [
         Figures::of(Scenario::Full, &folder, 100)?,
         Figures::of(Scenario::Resumed, &folder, 100)?,
@@ -94,6 +95,36 @@ fn report() -> Result<(), Box<dyn Error>> {
     std::fs::write(&path, serde_json::to_vec_pretty(&json)?)?;
     writeln!(out, "{}", path.display())?;
     Ok(())
+}
+
+/// Inside Envoy; `target/bench/envoy.json`.
+fn report_envoy() -> Result<(), Box<dyn Error>> {
+    let Some(figures) = envoy::measure()? else { return Ok(()) };
+    let mut out = std::io::stdout().lock();
+    let [module, own] = figures.handshakes_per_second;
+    let [module_kib, own_kib] = figures.kib_per_cluster;
+    for (what, value, goal, met) in [
+        ("envoy: handshakes/s, module / own", figures.throughput, ">= 0.95", figures.throughput >= 0.95),
+        ("envoy: handshakes/s, module", module, "", true),
+        ("envoy: handshakes/s, own", own, "", true),
+        ("envoy: processor time, module / own", figures.cpu, "", true),
+        ("envoy: memory per cluster, module / own", figures.memory, "<= 1.0", figures.memory <= 1.0),
+        ("envoy: KiB per cluster, module", module_kib, "", true),
+        ("envoy: KiB per cluster, own", own_kib, "", true),
+    ] {
+        let verdict = if met { "" } else { "MISSED" };
+        writeln!(out, "{what:<42} {value:>12.3} {goal:>9} {verdict}")?;
+    }
+    let path = folder()?.join("envoy.json");
+    std::fs::write(&path, serde_json::to_vec_pretty(&figures.json())?)?;
+    writeln!(out, "{}", path.display())?;
+    Ok(())
+}
+
+fn folder() -> Result<std::path::PathBuf, Box<dyn Error>> {
+    let folder = std::env::current_exe()?.ancestors().nth(2).ok_or("no target folder")?.join("bench");
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
 
 /// Both sides of one scenario; uptls first.

@@ -135,7 +135,8 @@ pub(crate) enum ExportTarget {
 #[command(after_help = help("uptls export envoy --policy payments.yaml
   uptls export envoy --policy payments.yaml --ca-file /etc/envoy/payments-ca.pem
   uptls export envoy --policy payments.yaml --cluster payments.internal:8443 --sds /etc/envoy/payments
-  uptls export envoy --manifests ./manifests --backend shop/pay:443 --host pay.shop.svc"))]
+  uptls export envoy --manifests ./manifests --backend shop/pay:443 --host pay.shop.svc
+  uptls export envoy --policy payments.yaml --cluster payments.internal:8443 --module"))]
 pub(crate) struct ExportEnvoyArgs {
     #[command(flatten)]
     pub(crate) source: Source,
@@ -148,6 +149,10 @@ pub(crate) struct ExportEnvoyArgs {
     /// Write the CA certificates to this file, and refer to it.
     #[arg(long, value_name = "FILE", conflicts_with = "sds")]
     pub(crate) ca_file: Option<PathBuf>,
+    /// Load this library into Envoy: libuptls_envoy.so gives the verdict, by the policy in the context. The policy's files are
+    /// watched; --ca-file takes its texts, and of --sds only the identity's part is written.
+    #[arg(long)]
+    pub(crate) module: bool,
     /// Write certificates, lists and key to this folder for file-based SDS, and refer to it: Envoy then takes what is moved
     /// there while it runs. The key is readable by its owner alone.
     #[arg(long, value_name = "DIR")]

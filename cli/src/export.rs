@@ -24,7 +24,8 @@ fn export_envoy(args: &ExportEnvoyArgs) -> Result<u8, Complaint> {
     let runtime = runtime_at(args.clock.at);
     let options = options(args)?;
     let exported = args.source.prepare(&runtime).and_then(|prepared| {
-        let export = envoy::export(&prepared, &options)?;
+        let export = if args.module { envoy::export_module } else { envoy::export };
+        let export = export(&prepared, &options)?;
         Ok((prepared, export))
     });
     let (prepared, export) = match exported {

@@ -77,6 +77,13 @@ pub struct Toleration {
     pub until: Option<i64>,
 }
 
+impl Toleration {
+    /// [`Toleration::until`] as the native document has it: RFC 3339.
+    pub fn until_text(&self) -> Option<String> {
+        self.until.map(crate::time::rfc3339)
+    }
+}
+
 /// The rules that can be tolerated.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]

@@ -238,6 +238,9 @@ mod tests {
                 _ => AlertDescription::HandshakeFailure,
             };
             assert_eq!(sent, wanted, "{code}");
+            if wanted != AlertDescription::HandshakeFailure {
+                assert_eq!(AlertDescription::from(alert.number()), wanted, "{code}");
+            }
         }
     }
 

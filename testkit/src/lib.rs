@@ -24,6 +24,7 @@ mod asn1;
 pub mod certificate;
 pub mod clock;
 pub mod crl;
+pub mod envoy;
 mod extensions;
 pub mod hostile;
 pub mod key;

@@ -97,3 +97,21 @@ fn a_ca_file_is_referred_to() {
     let both = ["export", "envoy", "--policy", "policy.yaml", "--ca-file", "a", "--sds", "b"];
     assert_eq!(uptls(folder.path(), &both).code, 2);
 }
+
+#[test]
+fn a_context_with_the_module_holds_the_policy() {
+    let folder = Folder::new();
+    let ran = uptls(folder.path(), &["export", "envoy", "--policy", "policy.yaml", "--module"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(!ran.stderr.contains("engine_difference"), "{ran:?}");
+    let validation = ran.json()["common_tls_context"]["validation_context"].clone();
+    let config = &validation["custom_validator_config"]["typed_config"];
+    assert_eq!(config["validator_name"], "uptls");
+    assert_eq!(config["dynamic_module_config"]["name"], "uptls_envoy");
+    let document = config["validator_config"]["value"].as_str().unwrap();
+    // Envoy runs in another folder.
+    let bundle = folder.path().canonicalize().unwrap().join("ca.pem");
+    assert!(document.contains(&format!("{{\"file\":\"{}\"}}", bundle.display())), "{document}");
+    let ran = uptls(folder.path(), &["export", "envoy", "--policy", "policy.yaml"]);
+    assert!(ran.stderr.contains("engine_difference"), "{ran:?}");
+}

@@ -8,8 +8,8 @@ use uptls::{Code, ConnectOptions, Error};
 use uptls_testkit::RESPONSE_BODY;
 
 use crate::policies::Policy;
-use crate::process::Envoy;
 use crate::servers::Peer;
+use uptls_testkit::envoy::Envoy;
 
 /// What each way says: nothing, or why not.
 pub(crate) struct Answer {

@@ -8,8 +8,10 @@
 mod ask;
 mod certificates;
 mod classes;
+mod example;
+mod module;
+mod module_load;
 mod policies;
-mod process;
 mod servers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,9 +27,9 @@ use serde_json::{Value, json};
 use ask::Answer;
 use certificates::{World, leaf};
 use policies::Policy;
-use process::{Binary, Envoy};
 use servers::Peer;
 use uptls_manifest::envoy::Difference;
+use uptls_testkit::envoy::{Binary, Envoy};
 use uptls_testkit::{San, Server, ServerOptions};
 
 #[test]

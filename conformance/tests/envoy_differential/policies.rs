@@ -8,8 +8,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use uptls::danger::DangerPermission;
-use uptls::{BackendHost, Connector, Prepared, Runtime, UpstreamTlsPolicy, WarningCode};
-use uptls_manifest::envoy::{self, Difference, ExportOptions, Placement};
+use uptls::{BackendHost, Connector, Prepared, Problems, Runtime, UpstreamTlsPolicy, WarningCode};
+use uptls_manifest::envoy::{self, Difference, Export, ExportOptions, Placement};
 use uptls_testkit::Key;
 
 use crate::certificates::World;
@@ -53,16 +53,35 @@ pub(crate) fn cluster_of(name: &str, context: &Value) -> Value {
 
 /// Every policy, exported.
 pub(crate) fn all(world: &World) -> Vec<Policy> {
-    let runtime = Runtime::new(uptls::aws_lc_rs::provider());
-    TABLE.iter().map(|(name, host, spec)| policy(world, &runtime, name, host, spec)).collect()
+    exported(world, TABLE, envoy::export)
 }
 
-fn policy(world: &World, runtime: &Runtime, name: &'static str, host: &str, spec: &str) -> Policy {
+/// Every policy, and those that Envoy has no form for, with the module.
+pub(crate) fn all_by_module(world: &World) -> Vec<Policy> {
+    let mut policies = exported(world, TABLE, envoy::export_module);
+    policies.extend(exported(world, MODULE_ALONE, envoy::export_module));
+    policies
+}
+
+/// One of the forms of an export.
+type Exporter = fn(&Prepared, &ExportOptions) -> Result<Export, Problems>;
+
+fn exported(world: &World, table: &[(&'static str, &str, &str)], export: Exporter) -> Vec<Policy> {
+    let runtime = Runtime::new(uptls::aws_lc_rs::provider());
+    table.iter().map(|(name, host, spec)| policy(world, &runtime, (name, host, spec), export)).collect()
+}
+
+fn policy(
+    world: &World,
+    runtime: &Runtime,
+    (name, host, spec): (&'static str, &str, &str),
+    export: Exporter,
+) -> Policy {
     let (checked, prepared) = prepare(world, runtime, spec);
     let host = BackendHost::parse(host).unwrap();
     let mut options = ExportOptions::default();
     options.backend_host = Some(host.clone());
-    let export = envoy::export(&prepared, &options).unwrap_or_else(|problems| panic!("{name}: {problems}"));
+    let export = export(&prepared, &options).unwrap_or_else(|problems| panic!("{name}: {problems}"));
     let warned = |difference: &Difference| {
         let is_it = |warning: &uptls::Warning| {
             warning.code == WarningCode::EngineDifference && warning.detail["difference"] == difference.number()
@@ -100,6 +119,12 @@ pub(crate) fn by_sds(world: &World, folder: &Path, spec: &str) -> Value {
         fs::rename(&temporary, &file.path).unwrap();
     }
     cluster_of("sds", &export.context)
+}
+
+/// A context with the module.
+pub(crate) fn by_module(world: &World, spec: &str) -> Value {
+    let (_, prepared) = prepare(world, &Runtime::new(uptls::aws_lc_rs::provider()), spec);
+    envoy::export_module(&prepared, &ExportOptions::default()).unwrap().context
 }
 
 /// Whole clusters, a CA in a file, and file-based SDS with everything in it, written.
@@ -252,4 +277,27 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("future-first", "a.example.com", "trust: {bundles: [{file: future-first.pem}]}"),
     ("future-last", "a.example.com", "trust: {bundles: [{file: future-last.pem}]}"),
     ("no-usage", "a.example.com", "trust: {bundles: [{file: no-usage.pem}]}"),
+];
+
+/// What Envoy itself has no form for (X2).
+const MODULE_ALONE: &[(&str, &str, &str)] = &[
+    ("pinned-key", "a.example.com", "trust: {pinnedKeys: ['LEAF']}"),
+    ("pinned-key-too", "a.example.com", "trust: {pinnedKeys: ['LEAF'], bundles: [{file: other.pem}]}"),
+    ("unknown-allowed", "a.example.com", "revocation: {crls: [{file: issuing.crl}], unknown: allow}"),
+    (
+        "issuing-lists-chain",
+        "a.example.com",
+        "trust: {bundles: [{file: issuing.pem}]}, revocation: {crls: [{file: all.crl}]}",
+    ),
+    (
+        "tolerated",
+        "a.example.com",
+        "danger: {tolerate: [{rule: key_usage, reason: a test}, {rule: common_name, reason: a test}, {rule: expired_leaf, reason: a test}]}",
+    ),
+    (
+        "tolerance-over",
+        "a.example.com",
+        "danger: {tolerate: [{rule: key_usage, reason: a test, until: '2020-01-01T00:00:00Z'}]}",
+    ),
+    ("no-usage-itself", "a.example.com", "trust: {bundles: [{file: itself.pem}, {file: no-usage.pem}]}"),
 ];

@@ -99,6 +99,23 @@ pub enum Alert {
 }
 
 impl Alert {
+    /// The number that is sent.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::BadCertificate => 42,
+            Self::CertificateExpired => 45,
+            Self::CertificateRevoked => 44,
+            Self::CertificateUnknown => 46,
+            Self::DecodeError => 50,
+            Self::DecryptError => 51,
+            Self::HandshakeFailure => 40,
+            Self::NoApplicationProtocol => 120,
+            Self::ProtocolVersion => 70,
+            Self::UnknownCa => 48,
+            Self::UnsupportedCertificate => 43,
+        }
+    }
+
     /// The name that RFC 8446 gives it.
     pub fn as_str(self) -> &'static str {
         match self {

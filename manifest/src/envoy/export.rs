@@ -62,6 +62,16 @@ pub fn export(prepared: &Prepared, options: &ExportOptions) -> Result<Export, Pr
         ),
     };
     common.insert(field.to_owned(), value);
+    let context = Value::Object(context(policy, options, common));
+    Ok(Export { context, files: material.files, warnings: warnings(prepared, &names) })
+}
+
+/// The context around `common`: protocols, server name and resumption are Envoy's own fields in every form.
+pub(super) fn context(
+    policy: &UpstreamTlsPolicy,
+    options: &ExportOptions,
+    mut common: Map<String, Value>,
+) -> Map<String, Value> {
     if !policy.alpn().protocols.is_empty() {
         common.insert("alpn_protocols".to_owned(), json!(policy.alpn().protocols));
     }
@@ -74,7 +84,7 @@ pub fn export(prepared: &Prepared, options: &ExportOptions) -> Result<Export, Pr
         context.insert("max_session_keys".to_owned(), json!(0));
     }
     context.insert("common_tls_context".to_owned(), Value::Object(common));
-    Ok(Export { context: Value::Object(context), files: material.files, warnings: warnings(prepared, &names) })
+    context
 }
 
 /// V3 and V6, beside the names.

@@ -20,16 +20,29 @@ pub(super) fn check(prepared: &Prepared, options: &ExportOptions) -> Result<(), 
     refusals.danger(policy);
     refusals.host(policy, options);
     refusals.identity(policy, options);
-    let mut problems = refusals.0.into_iter();
-    match problems.next() {
-        None => Ok(()),
-        Some(first) => Err(Problems::new(policy.name().map(str::to_owned), first, problems.collect())),
-    }
+    refusals.finish(policy)
+}
+
+/// Refuses what the module could not give the same verdict with: whatever Envoy's own fields must do.
+pub(super) fn check_beside_module(prepared: &Prepared, options: &ExportOptions) -> Result<(), Problems> {
+    let policy = prepared.policy();
+    let mut refusals = Refusals(Vec::new());
+    refusals.negotiation(policy);
+    refusals.identity(policy, options);
+    refusals.finish(policy)
 }
 
 struct Refusals(Vec<Problem>);
 
 impl Refusals {
+    fn finish(self, policy: &UpstreamTlsPolicy) -> Result<(), Problems> {
+        let mut problems = self.0.into_iter();
+        match problems.next() {
+            None => Ok(()),
+            Some(first) => Err(Problems::new(policy.name().map(str::to_owned), first, problems.collect())),
+        }
+    }
+
     fn refuse(&mut self, path: &str, rule: &'static str, feature: &str, change: &'static str) {
         let kind = PolicyErrorKind::NotExportable { change, feature: feature.to_owned(), rule };
         self.0.push(PolicyError::new(path, kind).into());

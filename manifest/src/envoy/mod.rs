@@ -8,6 +8,8 @@
 //! [`export`] gives the verdict of this library or none: what Envoy cannot say is refused by name (X2), what its engine
 //! decides differently is a warning, one for each class of `docs/envoy-differences.md` that the export can touch.
 //!
+//! [`export_module`] writes the context that loads `libuptls_envoy.so` instead: then this library itself gives the verdict (X4).
+//!
 //! Field names are those of `envoy.extensions.transport_sockets.tls.v3`; everything here was tried with Envoy 1.40.
 
 mod cluster;
@@ -15,6 +17,7 @@ mod difference;
 mod export;
 mod exportable;
 mod matchers;
+mod module;
 mod parameters;
 mod place;
 mod read;
@@ -22,5 +25,6 @@ mod read;
 pub use cluster::cluster;
 pub use difference::Difference;
 pub use export::{Export, ExportOptions, export};
+pub use module::export_module;
 pub use place::{ExportedFile, Placement, Secrecy};
 pub use read::{ClusterReading, Effect, Finding, ReadFile, Reading, Standing, read};

@@ -86,35 +86,12 @@ impl Material {
         if let Some(lists) = lists {
             validation.insert("crl".to_owned(), json!({"inline_string": lists}));
         }
-        let mut identity = Map::new();
-        if let Some(IdentityFiles { certificate, key, .. }) = interop::identity_files(prepared.policy()) {
-            let file = |path: &Path| json!({"filename": text(&located(options, path))});
-            let pair = json!({"certificate_chain": file(&certificate), "private_key": file(&key)});
-            identity.insert("tls_certificates".to_owned(), json!([pair]));
-        }
+        let identity = identity_beside(prepared, options);
         Self { files: Vec::new(), identity, validation, validation_sds: None }
     }
 
     fn sds(prepared: &Prepared, folder: &Path, authorities: String, lists: Option<String>) -> Result<Self, Problems> {
-        let mut files = Vec::new();
-        let mut identity = Map::new();
-        if let Some(private) = interop::private_key(prepared)? {
-            let chain = pem("CERTIFICATE", interop::identity_chain(prepared));
-            let mut pair = json!({
-                "certificate_chain": {"filename": text(&folder.join(IDENTITY))},
-                "private_key": {"filename": text(&folder.join(KEY))},
-                "watched_directory": {"path": text(folder)},
-            });
-            files.push(public(folder.join(IDENTITY), chain));
-            files.push(secret(folder.join(KEY), private.key));
-            if let Some(passphrase) = private.passphrase {
-                pair["password"] = json!({"filename": text(&folder.join(PASSPHRASE))});
-                files.push(secret(folder.join(PASSPHRASE), passphrase));
-            }
-            files.push(resource(folder, CERTIFICATE_SECRET, "tls_certificate", &pair));
-            let config = json!([config(folder, CERTIFICATE_SECRET)]);
-            identity.insert("tls_certificate_sds_secret_configs".to_owned(), config);
-        }
+        let (identity, mut files) = identity_by_sds(prepared, folder)?;
         let mut trust = json!({
             "trusted_ca": {"filename": text(&folder.join(AUTHORITIES))},
             "watched_directory": {"path": text(folder)},
@@ -128,6 +105,50 @@ impl Material {
         let validation_sds = Some(config(folder, VALIDATION_SECRET));
         Ok(Self { files, identity, validation: Map::new(), validation_sds })
     }
+}
+
+/// Fields of `CommonTlsContext` for the identity alone, and its files; as [`Material::place`] has them.
+pub(super) fn identity(
+    prepared: &Prepared,
+    options: &ExportOptions,
+) -> Result<(Map<String, Value>, Vec<ExportedFile>), Problems> {
+    match &options.placement {
+        Placement::Sds(folder) => identity_by_sds(prepared, folder),
+        Placement::CaFile(_) | Placement::Inline => Ok((identity_beside(prepared, options), Vec::new())),
+    }
+}
+
+fn identity_beside(prepared: &Prepared, options: &ExportOptions) -> Map<String, Value> {
+    let mut identity = Map::new();
+    if let Some(IdentityFiles { certificate, key, .. }) = interop::identity_files(prepared.policy()) {
+        let file = |path: &Path| json!({"filename": text(&located(options, path))});
+        let pair = json!({"certificate_chain": file(&certificate), "private_key": file(&key)});
+        identity.insert("tls_certificates".to_owned(), json!([pair]));
+    }
+    identity
+}
+
+fn identity_by_sds(prepared: &Prepared, folder: &Path) -> Result<(Map<String, Value>, Vec<ExportedFile>), Problems> {
+    let mut files = Vec::new();
+    let mut identity = Map::new();
+    if let Some(private) = interop::private_key(prepared)? {
+        let chain = pem("CERTIFICATE", interop::identity_chain(prepared));
+        let mut pair = json!({
+            "certificate_chain": {"filename": text(&folder.join(IDENTITY))},
+            "private_key": {"filename": text(&folder.join(KEY))},
+            "watched_directory": {"path": text(folder)},
+        });
+        files.push(public(folder.join(IDENTITY), chain));
+        files.push(secret(folder.join(KEY), private.key));
+        if let Some(passphrase) = private.passphrase {
+            pair["password"] = json!({"filename": text(&folder.join(PASSPHRASE))});
+            files.push(secret(folder.join(PASSPHRASE), passphrase));
+        }
+        files.push(resource(folder, CERTIFICATE_SECRET, "tls_certificate", &pair));
+        let config = json!([config(folder, CERTIFICATE_SECRET)]);
+        identity.insert("tls_certificate_sds_secret_configs".to_owned(), config);
+    }
+    Ok((identity, files))
 }
 
 /// What is trusted, as Envoy must see it: of several anchors of one name it takes the first, whatever the clock says (E12).
@@ -153,15 +174,15 @@ fn config(folder: &Path, name: &str) -> Value {
     json!({"name": name, "sds_config": {"path_config_source": source, "resource_api_version": "V3"}})
 }
 
-fn public(path: PathBuf, content: String) -> ExportedFile {
-    ExportedFile { content: Zeroizing::new(content.into_bytes()), path, secrecy: Secrecy::Public }
+pub(super) fn public(path: PathBuf, content: impl Into<Vec<u8>>) -> ExportedFile {
+    ExportedFile { content: Zeroizing::new(content.into()), path, secrecy: Secrecy::Public }
 }
 
 fn secret(path: PathBuf, content: Zeroizing<Vec<u8>>) -> ExportedFile {
     ExportedFile { content, path, secrecy: Secrecy::OwnerOnly }
 }
 
-fn located(options: &ExportOptions, path: &Path) -> PathBuf {
+pub(super) fn located(options: &ExportOptions, path: &Path) -> PathBuf {
     options.current_folder.as_ref().map_or_else(|| path.to_path_buf(), |folder| folder.join(path))
 }
 

@@ -5,6 +5,7 @@ mod bad_documents;
 mod budgets;
 mod common;
 mod envoy_export;
+mod envoy_module;
 mod envoy_read;
 mod envoy_round_trip;
 mod files;

@@ -1,4 +1,5 @@
-//! The Envoy process: found, started on free ports, stopped.
+//! The real Envoy as a process: found, started on a free port, asked, stopped.
+#![allow(clippy::print_stdout, reason = "a test that cannot run must say so")]
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -11,12 +12,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 /// Where Envoy is.
-pub(crate) struct Binary(PathBuf);
+#[derive(Debug)]
+pub struct Binary(PathBuf);
 
 impl Binary {
     /// `UPTLS_ENVOY`, or what `.ci/envoy.py` installs; `None`, said visibly, where there is none.
     #[allow(clippy::disallowed_methods, reason = "it decides which tests run, and nothing about verification")]
-    pub(crate) fn find() -> Option<Self> {
+    pub fn find() -> Option<Self> {
         let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/envoy/binary");
         let path = std::env::var_os("UPTLS_ENVOY").map_or(installed, PathBuf::from);
         if path.is_file() {
@@ -28,31 +30,48 @@ impl Binary {
         None
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     fn command(&self, folder: &Path, config: &Value) -> Command {
         let path = folder.join("envoy.json");
         fs::write(&path, config.to_string()).unwrap();
         let mut command = Command::new(&self.0);
         command.args(["--disable-hot-restart", "--log-level", "error", "-c"]).arg(path).current_dir(folder);
         command.stdin(Stdio::null());
+        // Where the module is, for those configurations that load it.
+        command.env("ENVOY_DYNAMIC_MODULES_SEARCH_PATH", built());
         command
     }
 
     /// Whether Envoy takes a configuration with these clusters.
-    pub(crate) fn validate(&self, folder: &Path, clusters: &[Value]) -> Result<(), String> {
+    pub fn validate(&self, folder: &Path, clusters: &[Value]) -> Result<(), String> {
         let config = json!({"node": node(), "static_resources": {"clusters": clusters}});
         let output = self.command(folder, &config).args(["--mode", "validate"]).output().unwrap();
         if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
     }
 }
 
+/// Where `cargo build` leaves what it builds: the folder of a binary, and that above the folder of a test.
+pub fn built() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let folder = own.parent().unwrap();
+    if folder.ends_with("deps") { folder.parent().unwrap().to_owned() } else { folder.to_owned() }
+}
+
 /// A running Envoy; dropping it ends it.
-pub(crate) struct Envoy {
+#[derive(Debug)]
+pub struct Envoy {
     address: SocketAddr,
     child: Child,
 }
 
 impl Envoy {
-    pub(crate) fn start(binary: &Binary, folder: &Path, clusters: Vec<Value>) -> Self {
+    /// Starts it with these clusters and two workers. A request names the cluster that it goes to; one of the type `ORIGINAL_DST`
+    /// goes to the server that [`Envoy::get`] is given.
+    pub fn start(binary: &Binary, folder: &Path, clusters: Vec<Value>) -> Self {
         let admin = folder.join("admin");
         let log = fs::File::create(folder.join("envoy.log")).unwrap();
         let mut command = binary.command(folder, &bootstrap(clusters));
@@ -70,8 +89,22 @@ impl Envoy {
         panic!("Envoy is not ready")
     }
 
+    /// How much memory it holds.
+    pub fn resident_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// How much time its threads have run, in ticks.
+    pub fn ticks(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields = stat.rsplit(") ").next().unwrap().split(' ');
+        fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+
     /// What a request by this policy to this server gives: status and body.
-    pub(crate) fn get(&self, policy: &str, server: SocketAddr) -> (u16, String) {
+    pub fn get(&self, policy: &str, server: SocketAddr) -> (u16, String) {
         let headers = format!("x-policy: {policy}\r\nx-envoy-original-dst-host: {server}\r\n");
         http_get(self.address, "/", &headers).expect("Envoy answers")
     }

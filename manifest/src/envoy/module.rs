@@ -1,0 +1,271 @@
+//! From a prepared policy to an `UpstreamTlsContext` that loads this library as a module of Envoy (X4).
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+use uptls::danger::{Danger, PeerDanger, Toleration};
+use uptls::{
+    AlpnSelection, BackendHost, Material, PolicyError, PolicyErrorKind, Prepared, Problem, Problems, Resumption,
+    RevocationDepth, RevocationSpec, SanMatcher, ServerNameRule, SystemTrust, TrustSpec, UnknownRevocation,
+    UpstreamTlsPolicy,
+};
+
+use super::export::context;
+use super::place::{self, located};
+use super::{Export, ExportOptions, ExportedFile, Placement, exportable, parameters};
+use crate::native::{API_VERSION, KIND};
+
+/// The `UpstreamTlsContext` by which Envoy asks `libuptls_envoy.so` for the verdict. Nothing is written.
+///
+/// What verifies stands in the policy document inside: bundles and lists by the absolute names of their files, which the
+/// module watches (R6), or as text where the policy has them so. Server name, versions, suites, groups, protocols and the
+/// identity are Envoy's own fields, from the same policy. [`Placement::CaFile`](super::Placement::CaFile) takes the texts among
+/// the bundles; of [`Placement::Sds`](super::Placement::Sds) only the identity's part counts. Sessions are resumed only where
+/// no file can change (H6).
+///
+/// Without a backend host a server name of `auto` is what Envoy finds as the endpoint's host name (`auto_host_sni`).
+///
+/// # Errors
+/// `not_exportable` for what Envoy's own fields cannot do (H2, H3, I6), and for material that is neither a file whose name
+/// is UTF-8 nor text; codes of the identity where its files have changed.
+pub fn export_module(prepared: &Prepared, options: &ExportOptions) -> Result<Export, Problems> {
+    let policy = prepared.policy();
+    exportable::check_beside_module(prepared, options)?;
+    let (document, ca_file) = document(policy, options)?;
+    let (identity, mut files) = place::identity(prepared, options)?;
+    files.extend(ca_file);
+    let mut common = Map::new();
+    common.insert("tls_params".to_owned(), parameters::write(prepared));
+    common.extend(identity);
+    common.insert("validation_context".to_owned(), json!({"custom_validator_config": validator(policy, &document)}));
+    let mut context = context(policy, options, common);
+    if *policy.server_name() == ServerNameRule::Auto && options.backend_host.is_none() {
+        context.insert("auto_host_sni".to_owned(), json!(true));
+    }
+    if has_files(policy) || matches!(options.placement, Placement::CaFile(_)) {
+        // H6: Envoy keeps a session whose chain the new files refuse, and would offer it again and again.
+        context.insert("max_session_keys".to_owned(), json!(0));
+    }
+    let warnings = prepared.explanation().warnings;
+    Ok(Export { context: Value::Object(context), files, warnings })
+}
+
+/// Whether something in it can change while Envoy runs.
+fn has_files(policy: &UpstreamTlsPolicy) -> bool {
+    let lists = policy.revocation().map(|revocation| revocation.crls.as_slice()).unwrap_or_default();
+    policy.trust().bundles.iter().chain(lists).any(|material| matches!(material, Material::File { .. }))
+}
+
+fn validator(policy: &UpstreamTlsPolicy, document: &Value) -> Value {
+    json!({
+        "name": EXTENSION,
+        "typed_config": {
+            "@type": CONFIG_TYPE,
+            // Another configuration may still run while this one comes or goes.
+            "dynamic_module_config": {"name": MODULE, "do_not_close": true},
+            "validator_name": if policy.danger().is_active() { ALLOWS_DANGER } else { FORBIDS_DANGER },
+            "validator_config": {"@type": STRING_TYPE, "value": document.to_string()},
+        },
+    })
+}
+
+/// The native document of a policy, without the identity: that is Envoy's, and its configuration can be dumped.
+fn document(policy: &UpstreamTlsPolicy, options: &ExportOptions) -> Result<(Value, Option<ExportedFile>), Problems> {
+    let mut writer = Writer { ca_file: None, options, policy, spec: Map::new() };
+    writer.names();
+    writer.negotiation();
+    writer.trust()?;
+    writer.revocation()?;
+    writer.danger();
+    let mut document = json!({"apiVersion": API_VERSION, "kind": KIND, "spec": writer.spec});
+    if let Some(name) = policy.name() {
+        document["metadata"] = json!({"name": name});
+    }
+    Ok((document, writer.ca_file))
+}
+
+struct Writer<'a> {
+    /// What is put into the file of [`Placement::CaFile`].
+    ca_file: Option<ExportedFile>,
+    options: &'a ExportOptions,
+    policy: &'a UpstreamTlsPolicy,
+    spec: Map<String, Value>,
+}
+
+impl Writer<'_> {
+    fn set(&mut self, field: &str, value: Value) {
+        self.spec.insert(field.to_owned(), value);
+    }
+
+    fn names(&mut self) {
+        let host = self.options.backend_host.as_ref();
+        let mut names = self.policy.subject_alt_names().to_vec();
+        let sent = match (self.policy.server_name(), host) {
+            (ServerNameRule::Dns(name), _) => name.to_string(),
+            // No address is ever sent, so that the module would not know it (N2).
+            (ServerNameRule::Auto, Some(BackendHost::Ip(ip))) => {
+                if names.is_empty() && self.policy.danger().peer == PeerDanger::None {
+                    names.push(SanMatcher::Ip(*ip));
+                }
+                "none".to_owned()
+            }
+            (ServerNameRule::Auto, _) => "auto".to_owned(),
+            _ => "none".to_owned(),
+        };
+        self.set("serverName", json!(sent));
+        if !names.is_empty() {
+            let names: Vec<Value> = names.iter().map(name).collect();
+            self.set("subjectAltNames", json!(names));
+        }
+        let pins: Vec<String> = self.policy.spki_pins().iter().map(|pin| parameters::base64(pin)).collect();
+        if !pins.is_empty() {
+            self.set("spkiPins", json!(pins));
+        }
+    }
+
+    /// What is Envoy's to do, so that the fingerprint covers it too (R9).
+    fn negotiation(&mut self) {
+        let policy = self.policy;
+        let versions = policy.versions();
+        self.set("versions", json!({"min": versions.min.as_str(), "max": versions.max.as_str()}));
+        for (field, list) in [("cipherSuites", policy.cipher_suites()), ("groups", policy.groups())] {
+            if !list.is_empty() {
+                self.set(field, json!(list));
+            }
+        }
+        let alpn = policy.alpn();
+        if !alpn.protocols.is_empty() {
+            let required = alpn.selection == AlpnSelection::Required;
+            self.set("alpn", json!({"protocols": alpn.protocols, "required": required}));
+        }
+        self.set("resumption", json!(policy.resumption() == Resumption::Enabled));
+        self.set("handshakeTimeout", json!(format!("{}ms", policy.handshake_timeout().as_millis())));
+    }
+
+    fn trust(&mut self) -> Result<(), Problems> {
+        let TrustSpec { bundles, pinned_certificates, pinned_keys, system, .. } = self.policy.trust();
+        let mut trust = Map::new();
+        let bundles = match &self.options.placement {
+            Placement::CaFile(path) => self.with_texts_in(path, bundles),
+            _ => bundles.clone(),
+        };
+        trust.insert("bundles".to_owned(), self.material("spec.trust.bundles", &bundles)?);
+        let pinned: Vec<String> = pinned_certificates.iter().map(|digest| hex(digest)).collect();
+        trust.insert("pinnedCertificates".to_owned(), json!(pinned));
+        let pinned: Vec<String> = pinned_keys.iter().map(|pin| parameters::base64(pin)).collect();
+        trust.insert("pinnedKeys".to_owned(), json!(pinned));
+        let system = match system {
+            SystemTrust::Mozilla => json!("mozilla"),
+            SystemTrust::Native => json!("native"),
+            SystemTrust::Platform => json!("platform"),
+            _ => json!(false),
+        };
+        trust.insert("system".to_owned(), system);
+        self.set("trust", Value::Object(trust));
+        Ok(())
+    }
+
+    fn revocation(&mut self) -> Result<(), Problems> {
+        let Some(RevocationSpec { crls, depth, unknown, .. }) = self.policy.revocation() else { return Ok(()) };
+        let depth = if *depth == RevocationDepth::Leaf { "leaf" } else { "chain" };
+        let unknown = if *unknown == UnknownRevocation::Allow { "allow" } else { "deny" };
+        let crls = self.material("spec.revocation.crls", crls)?;
+        self.set("revocation", json!({"crls": crls, "depth": depth, "unknown": unknown}));
+        Ok(())
+    }
+
+    fn danger(&mut self) {
+        let Danger { peer, tolerations, .. } = self.policy.danger();
+        let mut danger = Map::new();
+        match peer {
+            PeerDanger::AnyCertificate { reason } => {
+                danger.insert("acceptAnyCertificate".to_owned(), json!({"reason": reason}));
+            }
+            PeerDanger::AnyName { reason } => {
+                danger.insert("acceptAnyName".to_owned(), json!({"reason": reason}));
+            }
+            _ => {}
+        }
+        if !tolerations.is_empty() {
+            danger.insert("tolerate".to_owned(), tolerations.iter().map(toleration).collect());
+        }
+        if !danger.is_empty() {
+            self.set("danger", Value::Object(danger));
+        }
+    }
+
+    /// The bundles, with all texts among them in one file.
+    fn with_texts_in(&mut self, path: &Path, bundles: &[Material]) -> Vec<Material> {
+        let mut files = Vec::new();
+        let mut texts = Vec::new();
+        for bundle in bundles {
+            match bundle {
+                Material::Inline { content, .. } => {
+                    texts.extend_from_slice(content);
+                    texts.push(b'\n');
+                }
+                file => files.push(file.clone()),
+            }
+        }
+        if !texts.is_empty() {
+            files.push(Material::File { base: None, path: path.to_owned() });
+            self.ca_file = Some(place::public(path.to_owned(), texts));
+        }
+        files
+    }
+
+    fn material(&self, path: &str, list: &[Material]) -> Result<Value, Problems> {
+        let write = |(index, material): (usize, &Material)| {
+            self.entry(material).ok_or_else(|| {
+                let feature = format!("{} is neither text nor in a file whose name is UTF-8", material.source());
+                let kind = PolicyErrorKind::NotExportable { change: "put it into a PEM file", feature, rule: "X2" };
+                let problem = Problem::from(PolicyError::new(format!("{path}[{index}]"), kind));
+                Problems::new(self.policy.name().map(str::to_owned), problem, Vec::new())
+            })
+        };
+        list.iter().enumerate().map(write).collect()
+    }
+
+    fn entry(&self, material: &Material) -> Option<Value> {
+        match material {
+            Material::File { base, path } => {
+                let path = base.as_ref().map_or_else(|| path.clone(), |base| base.join(path));
+                Some(json!({"file": located(self.options, &path).to_str()?}))
+            }
+            Material::Inline { content, .. } => Some(json!({"pem": core::str::from_utf8(content).ok()?})),
+            _ => None,
+        }
+    }
+}
+
+fn name(name: &SanMatcher) -> Value {
+    match name {
+        SanMatcher::DnsWildcard(name) => json!({"dns": name.as_str()}),
+        SanMatcher::Ip(ip) => json!({"ip": ip}),
+        SanMatcher::SpiffeTrustDomain(domain) => json!({"spiffeTrustDomain": domain.as_str()}),
+        SanMatcher::Uri(uri) => json!({"uri": uri.as_str()}),
+        SanMatcher::Dns(name) => json!({"dns": name.as_str()}),
+        // The document has no other; whatever came here would be refused by the module.
+        other => json!({"unknown": other.to_string()}),
+    }
+}
+
+fn toleration(toleration: &Toleration) -> Value {
+    let mut entry = json!({"rule": toleration.rule.as_str(), "reason": toleration.reason});
+    if let Some(until) = toleration.until_text() {
+        entry["until"] = json!(until);
+    }
+    entry
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+const ALLOWS_DANGER: &str = "uptls-allow-danger";
+const CONFIG_TYPE: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.cert_validator.dynamic_modules.v3.DynamicModuleCertValidatorConfig";
+const EXTENSION: &str = "envoy.tls.cert_validator.dynamic_modules";
+const FORBIDS_DANGER: &str = "uptls";
+/// Envoy looks for `libuptls_envoy.so` in `ENVOY_DYNAMIC_MODULES_SEARCH_PATH`.
+const MODULE: &str = "uptls_envoy";
+const STRING_TYPE: &str = "type.googleapis.com/google.protobuf.StringValue";

@@ -1,0 +1,165 @@
+//! The export that loads the module (X4): its document says the same as the policy, by the fingerprint.
+
+use std::fs;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use uptls::danger::DangerPermission;
+use uptls::{BackendHost, Code, Prepared, Problems};
+use uptls_manifest::envoy::{self, Export, ExportOptions, Placement};
+use uptls_testkit::{CrlTemplate, NOW, Pki, San, YEAR, chain_pem, crl_pem};
+
+use crate::common::{document, runtime};
+
+const IDENTITY: &str = "  serverName: a.test\n  identity: {certificate: {file: client.pem}, key: {file: client.key}}\n";
+
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let pki = Pki::new("envoy module");
+    let client = pki.client(&[San::dns("client.test")]);
+    let list = CrlTemplate { next_update: Some(NOW + 20 * YEAR), ..CrlTemplate::new(&[]) };
+    let lists = [&pki.root, &pki.intermediate].map(|issuer| crl_pem(&list.issued_by(issuer)));
+    for (name, text) in [
+        ("ca.pem", pki.root.pem()),
+        ("ca.crl", lists.concat()),
+        ("client.pem", chain_pem(&[&client, &pki.intermediate])),
+        ("client.key", client.key().pkcs8_pem()),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn prepare(folder: &TempDir, text: &str) -> Result<std::sync::Arc<Prepared>, Problems> {
+    uptls_manifest::prepare(&runtime(), text.as_bytes(), "policy", Some(folder.path()), DangerPermission::Allowed)
+}
+
+fn export(
+    folder: &TempDir,
+    spec: &str,
+    options: &ExportOptions,
+) -> Result<(std::sync::Arc<Prepared>, Export), Problems> {
+    let trust = if spec.contains("trust:") { "" } else { "  trust: {bundles: [{file: ca.pem}]}\n" };
+    let prepared = prepare(folder, &document(&format!("{trust}{spec}")))?;
+    let export = envoy::export_module(&prepared, options)?;
+    Ok((prepared, export))
+}
+
+fn host(text: &str) -> ExportOptions {
+    let mut options = ExportOptions::default();
+    options.backend_host = (!text.is_empty()).then(|| BackendHost::parse(text).unwrap());
+    options
+}
+
+fn validator(export: &Export) -> &Value {
+    &export.context["common_tls_context"]["validation_context"]["custom_validator_config"]["typed_config"]
+}
+
+#[test]
+fn the_document_has_the_fingerprint_of_the_policy() {
+    let folder = folder();
+    let pin = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let digest = "ab".repeat(32);
+    for spec in [
+        "".to_owned(),
+        "  serverName: A.test.\n  resumption: false\n  handshakeTimeout: 1500ms\n".to_owned(),
+        "  serverName: none\n  subjectAltNames: [{dns: '*.a.test'}, {dns: b.test}, {ip: '::1'}, {uri: 'spiffe://a/b'}, {spiffeTrustDomain: prod}]\n".to_owned(),
+        "  versions: {min: '1.3'}\n  groups: [X25519MLKEM768, secp256r1]\n  alpn: {protocols: [h2, http/1.1]}\n".to_owned(),
+        "  versions: {max: '1.2'}\n  cipherSuites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]\n".to_owned(),
+        format!("  spkiPins: ['{pin}']\n"),
+        "  revocation: {crls: [{file: ca.crl}], depth: leaf, unknown: allow}\n".to_owned(),
+        "  revocation: {crls: [{file: ca.crl}]}\n".to_owned(),
+        "  serverName: none\n  danger: {acceptAnyName: {reason: 'a \"test\"'}}\n".to_owned(),
+        "  danger: {acceptAnyCertificate: {reason: a test}}\n".to_owned(),
+        "  danger: {tolerate: [{rule: key_usage, reason: old, until: '2099-01-01T00:00:00Z'}, {rule: common_name, reason: older}]}\n".to_owned(),
+        format!("  trust: {{system: mozilla, pinnedKeys: ['{pin}'], pinnedCertificates: ['{digest}'], bundles: [{{file: ca.pem}}]}}\n"),
+        format!("  trust: {{bundles: [{{pem: {:?}}}]}}\n", Pki::new("inline").root.pem()),
+    ] {
+        let options = host("a.test");
+        let (prepared, export) = export(&folder, &spec, &options).unwrap_or_else(|problems| panic!("{spec}: {problems}"));
+        let validator = validator(&export);
+        let danger = spec.contains("danger:");
+        assert_eq!(validator["validator_name"], if danger { "uptls-allow-danger" } else { "uptls" });
+        let text = validator["validator_config"]["value"].as_str().unwrap();
+        let again = prepare(&TempDir::new().unwrap(), text).unwrap_or_else(|problems| panic!("{text}: {problems}"));
+        assert_eq!(prepared.fingerprint(), again.fingerprint(), "{spec}{text}");
+    }
+}
+
+#[test]
+fn envoy_sends_what_envoy_must_send() {
+    let folder = folder();
+    let (_, with_identity) = export(&folder, IDENTITY, &host("")).unwrap();
+    let common = &with_identity.context["common_tls_context"];
+    let key = &common["tls_certificates"][0]["private_key"]["filename"];
+    assert!(key.as_str().unwrap().ends_with("client.key"));
+    assert_eq!(with_identity.context["sni"], "a.test");
+    let text = validator(&with_identity)["validator_config"]["value"].as_str().unwrap();
+    assert!(!text.contains("identity") && !text.contains("client"), "{text}");
+    assert!(common["validation_context"].get("trusted_ca").is_none());
+    assert_eq!(common["tls_params"]["tls_maximum_protocol_version"], "TLSv1_3");
+    // By SDS the identity is all that is written.
+    let mut options = host("");
+    options.placement = Placement::Sds(folder.path().join("sds"));
+    let (_, by_sds) = export(&folder, IDENTITY, &options).unwrap();
+    let names: Vec<_> = by_sds.files.iter().map(|file| file.path.file_name().unwrap().to_str().unwrap()).collect();
+    assert_eq!(names, ["tls.crt", "tls.key", "tls_certificate.json"]);
+    assert!(by_sds.context["common_tls_context"].get("tls_certificate_sds_secret_configs").is_some());
+}
+
+#[test]
+fn the_name_is_the_one_that_is_sent() {
+    let folder = folder();
+    let spec = |text: &str, options: &ExportOptions| {
+        let (_, export) = export(&folder, text, options).unwrap();
+        let document = validator(&export)["validator_config"]["value"].as_str().unwrap().to_owned();
+        (serde_json::from_str::<Value>(&document).unwrap()["spec"].clone(), export.context)
+    };
+    let (auto, context) = spec("", &host(""));
+    assert_eq!((&auto["serverName"], &context["auto_host_sni"]), (&Value::from("auto"), &Value::from(true)));
+    assert!(context.get("sni").is_none());
+    let (named, context) = spec("", &host("a.test"));
+    assert_eq!((&named["serverName"], &context["sni"]), (&Value::from("auto"), &Value::from("a.test")));
+    assert!(context.get("auto_host_sni").is_none());
+    // No address is sent: the module is told.
+    let (address, context) = spec("", &host("[::1]"));
+    assert_eq!(address["serverName"], "none");
+    assert_eq!(address["subjectAltNames"], serde_json::json!([{"ip": "::1"}]));
+    assert!(context.get("sni").is_none() && context.get("auto_host_sni").is_none());
+}
+
+#[test]
+fn what_envoy_cannot_do_is_refused() {
+    let folder = folder();
+    let inline = format!(
+        "  serverName: a.test\n  identity: {{certificate: {{file: client.pem}}, key: {{pem: {:?}}}}}\n",
+        fs::read_to_string(folder.path().join("client.key")).unwrap()
+    );
+    for (spec, path) in [
+        ("  alpn: {protocols: [h2], required: true}\n", "spec.alpn.required"),
+        ("  versions: {min: '1.3'}\n  cipherSuites: [TLS_AES_128_GCM_SHA256]\n", "spec.cipherSuites"),
+        (inline.as_str(), "spec.identity"),
+    ] {
+        let problems = export(&folder, spec, &host("a.test")).map(drop).unwrap_err();
+        assert_eq!((problems.code(), problems.first().unwrap().path()), (Code::NotExportable, path));
+    }
+}
+
+#[test]
+fn texts_go_to_the_file_that_is_named() {
+    let folder = folder();
+    let root = Pki::new("inline").root.pem();
+    let spec = format!("  trust: {{bundles: [{{pem: {root:?}}}, {{file: ca.pem}}]}}\n");
+    let mut options = host("a.test");
+    let inline = export(&folder, &format!("  trust: {{bundles: [{{pem: {root:?}}}]}}\n"), &options).unwrap().1;
+    assert!(inline.context.get("max_session_keys").is_none(), "nothing of it can change");
+    let path = folder.path().join("texts.pem");
+    options.placement = Placement::CaFile(path.clone());
+    let (prepared, export) = export(&folder, &spec, &options).unwrap();
+    assert_eq!(export.context["max_session_keys"], 0);
+    assert_eq!(export.files.len(), 1);
+    assert_eq!((&export.files[0].path, String::from_utf8_lossy(&export.files[0].content).trim()), (&path, root.trim()));
+    fs::write(&path, &*export.files[0].content).unwrap();
+    let text = validator(&export)["validator_config"]["value"].as_str().unwrap();
+    assert_eq!(prepare(&folder, text).unwrap().fingerprint(), prepared.fingerprint());
+}
