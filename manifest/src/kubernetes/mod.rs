@@ -43,12 +43,14 @@ mod config_map;
 mod crd;
 mod documents;
 mod draft;
+mod extension;
 mod folder;
 mod imported;
 mod object;
 mod precedence;
 mod resolve;
 mod service;
+mod standard;
 
 pub use folder::load;
 pub use imported::{

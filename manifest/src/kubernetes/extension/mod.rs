@@ -1,0 +1,119 @@
+//! What vendors' objects say of TLS to a backend, in one vocabulary: one reader for each vendor, one type for the merge.
+#![allow(dead_code, reason = "the readers and the merge are being written")]
+
+use std::collections::BTreeMap;
+
+use uptls::{Origin, Problem, Warning};
+
+use super::object::ObjectName;
+
+/// One object of a vendor. With problems it is not ready, and keeps its targets all the same.
+pub(super) struct Extension {
+    /// Unix seconds; an object that was not created yet is younger than all others.
+    pub(super) created: Option<u64>,
+    pub(super) generation: Option<i64>,
+    pub(super) name: ObjectName,
+    pub(super) origin: Origin,
+    pub(super) origins: BTreeMap<String, Origin>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) targets: Vec<ExtensionTarget>,
+    pub(super) tls: Option<ExtensionTls>,
+    pub(super) vendor: Vendor,
+}
+
+/// Whose object it is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Vendor {
+    /// The annotations `gloo.solo.io/sslService.*` of a Service.
+    GlooAnnotations,
+    /// `gloo.solo.io/v1 Upstream`, `spec.sslConfig`.
+    GlooUpstream,
+    /// `gateway.kgateway.dev/v1alpha1 BackendConfigPolicy`, `spec.tls`.
+    KgatewayBackendConfigPolicy,
+    /// The options `kgateway.dev/*` of a BackendTLSPolicy.
+    KgatewayOptions,
+}
+
+/// Which backends it is for.
+#[derive(Clone, Debug)]
+pub(super) struct ExtensionTarget {
+    pub(super) origin: Origin,
+    /// `spec.targetRefs[0]`
+    pub(super) path: String,
+    pub(super) what: TargetOf,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum TargetOf {
+    /// A kgateway `Backend`.
+    Backend(ObjectName),
+    /// All objects of a kind (`Service` or `Backend`) of the namespace that have these labels.
+    Labels { kind: String, labels: BTreeMap<String, String> },
+    /// A Service, all its ports or one of them.
+    Service { name: ObjectName, port: Option<u16> },
+    /// A kind that cannot be one here, as an Istio Hostname.
+    Unsupported { group: String, kind: String, name: String },
+    /// The object itself is the backend: a Gloo Upstream with static hosts.
+    Upstream(ObjectName),
+}
+
+/// The fields, each in the words of the native document as far as it has them, and where each was written.
+///
+/// What cannot be expressed is a problem of the [`Extension`]; what was made stricter is in `strengthened`.
+#[derive(Clone, Default)]
+pub(super) struct ExtensionTls {
+    pub(super) alpn: Option<Written<Vec<String>>>,
+    /// IANA names.
+    pub(super) cipher_suites: Option<Written<Vec<String>>>,
+    /// IANA names.
+    pub(super) groups: Option<Written<Vec<String>>>,
+    pub(super) identity: Option<Written<ExtensionIdentity>>,
+    /// `1.2` or `1.3`
+    pub(super) max_version: Option<Written<String>>,
+    /// `1.2` or `1.3`
+    pub(super) min_version: Option<Written<String>>,
+    /// The client certificate is not sent although there is one (`simpleTLS`, `oneWayTls`).
+    pub(super) one_way: Option<Written<()>>,
+    pub(super) server_name: Option<Written<String>>,
+    pub(super) skip_verify: Option<Written<()>>,
+    /// What was made stricter while it was read: a lower version that was raised.
+    pub(super) strengthened: Vec<Warning>,
+    pub(super) subject_alt_names: Vec<Written<VendorName>>,
+    pub(super) trust: Option<Written<ExtensionTrust>>,
+}
+
+/// A value, and where it was written.
+#[derive(Clone, Debug)]
+pub(super) struct Written<T> {
+    /// The path in the object: `spec.tls.sni`.
+    pub(super) field: String,
+    pub(super) origin: Origin,
+    pub(super) value: T,
+}
+
+/// Our certificate and key.
+#[derive(Clone, Debug)]
+pub(super) enum ExtensionIdentity {
+    /// Files on the proxy. One of them may be missing: that is `identity_incomplete` (I1).
+    Files { certificate: Option<String>, key: Option<String> },
+    /// `tls.crt` and `tls.key` of a Secret; a Secret without both has none of ours.
+    Secret(ObjectName),
+}
+
+/// Where the vendor's CA comes from.
+#[derive(Clone, Debug)]
+pub(super) enum ExtensionTrust {
+    File(String),
+    /// `ca.crt` of a Secret, if it has one.
+    Secret(ObjectName),
+    System,
+}
+
+/// A wanted name as the vendor writes it.
+#[derive(Clone, Debug)]
+pub(super) enum VendorName {
+    /// A dNSName (kgateway).
+    Dns(String),
+    /// Compared as text with a SAN of any type (Gloo).
+    Untyped(String),
+}
