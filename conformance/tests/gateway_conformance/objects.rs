@@ -1,0 +1,73 @@
+//! The manifests, as their authors would write them.
+
+use serde_json::{Value, json};
+
+pub(crate) const NAMESPACE: &str = "gateway-conformance-infra";
+pub(crate) const CA: &str = "tls-checks-ca-certificate";
+pub(crate) const OTHER_CA: &str = "mismatch-ca-certificate";
+
+/// A BackendTLSPolicy for the whole Service of the same name.
+pub(crate) fn policy(service: &str, hostname: &str) -> Value {
+    json!({
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "BackendTLSPolicy",
+        "metadata": {"name": service, "namespace": NAMESPACE, "generation": 1},
+        "spec": {
+            "targetRefs": [{"group": "", "kind": "Service", "name": service}],
+            "validation": {"caCertificateRefs": [config_map_ref(CA)], "hostname": hostname},
+        },
+    })
+}
+
+/// The same under another name, and created at this second of a minute.
+pub(crate) fn created(mut policy: Value, name: &str, second: u8) -> Value {
+    policy["metadata"]["name"] = name.into();
+    policy["metadata"]["creationTimestamp"] = format!("2026-11-23T00:00:{second:02}Z").into();
+    policy
+}
+
+/// The same for one port only.
+pub(crate) fn for_section(mut policy: Value, section: &str) -> Value {
+    policy["spec"]["targetRefs"][0]["sectionName"] = section.into();
+    policy
+}
+
+/// The same with these references.
+pub(crate) fn trusting(mut policy: Value, references: &[Value]) -> Value {
+    policy["spec"]["validation"]["caCertificateRefs"] = references.into();
+    policy
+}
+
+/// The same with these names, written `dns:` or `uri:`.
+pub(crate) fn naming(mut policy: Value, sans: &[&str]) -> Value {
+    let san = |text: &&str| match text.split_once(':').expect("a type") {
+        ("dns", name) => json!({"type": "Hostname", "hostname": name}),
+        (_, uri) => json!({"type": "URI", "uri": uri}),
+    };
+    policy["spec"]["validation"]["subjectAltNames"] = sans.iter().map(san).collect();
+    policy
+}
+
+pub(crate) fn config_map_ref(name: &str) -> Value {
+    json!({"group": "", "kind": "ConfigMap", "name": name})
+}
+
+pub(crate) fn config_map(name: &str, data: Value) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "data": data,
+    })
+}
+
+/// A Service with these ports.
+pub(crate) fn service(name: &str, ports: &[(&str, u16)]) -> Value {
+    let port = |(name, port): &(&str, u16)| json!({"name": name, "port": port, "protocol": "TCP"});
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"ports": ports.iter().map(port).collect::<Value>()},
+    })
+}
