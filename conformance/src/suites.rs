@@ -1,6 +1,5 @@
 //! Data that nobody here wrote: read where it lies, never copied.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -48,35 +47,15 @@ pub struct LimboName {
     pub value: String,
 }
 
-/// Reads `limbo/limbo-core.json.xz` and the like; `None` as for [`unpacked`].
+/// Reads `limbo/limbo-core.json.xz` and the like; `None` where the suites are absent.
 pub fn limbo(path: &str) -> Option<Limbo> {
     Some(serde_json::from_slice(&unpacked(path)?).expect("the suite has limbo's schema"))
-}
-
-/// The files of `gateway.tar.xz` by their paths below its one folder: `gateway-api/conformance/tests/...`. `None` as for
-/// [`unpacked`].
-pub fn gateway() -> Option<BTreeMap<String, Vec<u8>>> {
-    let octets = unpacked("gateway.tar.xz")?;
-    let mut files = BTreeMap::new();
-    for entry in tar::Archive::new(octets.as_slice()).entries().expect("it is a tar archive") {
-        let mut entry = entry.expect("a whole entry");
-        if !entry.header().entry_type().is_file() {
-            continue;
-        }
-        let path = entry.path().expect("a path").into_owned();
-        let path = path.strip_prefix("gateway").expect("everything is below one folder");
-        let path = path.to_str().expect("a path in ASCII").to_owned();
-        let mut content = Vec::new();
-        entry.read_to_end(&mut content).expect("a whole file");
-        assert!(files.insert(path.clone(), content).is_none(), "{path} stands twice");
-    }
-    Some(files)
 }
 
 /// What the file holds that is compressed with xz; `None`, and a visible line, where the suites are absent. They must be
 /// there where `UPTLS_REQUIRE_SUITES` is 1.
 #[allow(clippy::print_stdout, reason = "what is skipped must be seen")]
-fn unpacked(path: &str) -> Option<Vec<u8>> {
+pub(crate) fn unpacked(path: &str) -> Option<Vec<u8>> {
     let Ok(file) = File::open(folder().join(path)) else {
         assert!(!required(), "{path} is absent and UPTLS_REQUIRE_SUITES=1");
         println!("skipped: suites absent");

@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uptls::Code;
-use uptls_conformance::suites::gateway;
+use uptls_conformance::gateway;
 use uptls_manifest::kubernetes::{Accepted, Document, Effect, Imported, import};
 
 /// `cel-cases.json`.
@@ -42,7 +42,7 @@ struct Case {
 
 #[test]
 fn every_case_gives_the_messages_of_the_crd() {
-    let Some(files) = gateway() else { return };
+    let Some(files) = gateway::files() else { return };
     let cases: Cases = serde_json::from_slice(&files["cel-cases.json"]).expect("the cases have their schema");
     let (mut accepted, mut refused, mut messages) = (0, 0, 0);
     for case in cases.targets.iter().chain(&cases.validation) {

@@ -1,10 +1,7 @@
 //! The manifests, as their authors would write them.
 
 use serde_json::{Value, json};
-
-pub(crate) const NAMESPACE: &str = "gateway-conformance-infra";
-pub(crate) const CA: &str = "tls-checks-ca-certificate";
-pub(crate) const OTHER_CA: &str = "mismatch-ca-certificate";
+pub(crate) use uptls_conformance::gateway::{CA, NAMESPACE, OTHER_CA, config_map};
 
 /// A BackendTLSPolicy for the whole Service of the same name.
 pub(crate) fn policy(service: &str, hostname: &str) -> Value {
@@ -50,15 +47,6 @@ pub(crate) fn naming(mut policy: Value, sans: &[&str]) -> Value {
 
 pub(crate) fn config_map_ref(name: &str) -> Value {
     json!({"group": "", "kind": "ConfigMap", "name": name})
-}
-
-pub(crate) fn config_map(name: &str, data: Value) -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": name, "namespace": NAMESPACE},
-        "data": data,
-    })
 }
 
 /// A Service with these ports.

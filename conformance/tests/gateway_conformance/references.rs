@@ -24,7 +24,7 @@ fn a_reference_that_leads_nowhere_fails_every_connection() {
         (other("wrong.io", "ConfigMap"), NO_KIND),
     ] {
         let documents = |references: &[Value]| {
-            let other_key = config_map("malformed-ca-certificate", json!({"ca.pem": world.pki.root.pem()}));
+            let other_key = config_map("malformed-ca-certificate", json!({"ca.pem": world.fixtures.pki.root.pem()}));
             [trusting(policy("invalid", ABC), references), other_key]
         };
         let gateway = world.gateway(&documents(&[reference.clone()]));
@@ -89,7 +89,7 @@ fn a_ca_that_is_replaced_holds_from_then_on() {
     objects(config_map(CA, json!({"ca.crt": stranger}))).refresh(&mut connector, "replaced", 443);
     assert!(connector.generation() > Generation::default() && connector.generation().number() == 2);
     assert_eq!(world.get(&connector).err().map(|error| error.code()), Some(Code::CertUnknownIssuer));
-    let both = format!("{stranger}{}", world.pki.root.pem());
+    let both = format!("{stranger}{}", world.fixtures.pki.root.pem());
     objects(config_map(CA, json!({"ca.crt": both}))).refresh(&mut connector, "replaced", 443);
     assert!(world.get(&connector).is_ok());
     assert!(matches!(connector.state(), ConnectorState::Ready));

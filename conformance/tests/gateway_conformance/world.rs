@@ -5,12 +5,11 @@ use std::io::{Read as _, Write as _};
 use serde_json::{Value, json};
 use uptls::danger::DangerPermission::Forbidden;
 use uptls::{AlpnDraft, BackendHost, Code, ConnectOptions, Connector, Error, FixedClock, Runtime, UpstreamTlsPolicy};
+use uptls_conformance::gateway::Fixtures;
 use uptls_manifest::kubernetes::{self, BackendRef, Document, Imported, ON_INVALID};
-use uptls_testkit::{
-    CLIENT_AUTH, Key, NOW, Pki, RESPONSE_BODY, SERVER_AUTH, San, Seen, Server, ServerOptions, Template,
-};
+use uptls_testkit::{NOW, RESPONSE_BODY, Seen, Server, ServerOptions};
 
-use crate::objects::{CA, NAMESPACE, OTHER_CA, config_map};
+use crate::objects::{CA, NAMESPACE, config_map};
 
 /// The names of the backend's certificate.
 pub(crate) const ABC: &str = "abc.example.com";
@@ -22,10 +21,9 @@ pub(crate) const GOOD: (&str, &str) = ("Accepted", "ResolvedRefs");
 
 /// The backend, and what is there beside the manifests of a test.
 pub(crate) struct World {
-    pub(crate) pki: Pki,
+    pub(crate) fixtures: Fixtures,
     pub(crate) runtime: Runtime,
     pub(crate) server: Server,
-    other: Pki,
 }
 
 impl World {
@@ -35,31 +33,22 @@ impl World {
 
     /// With a backend that differs.
     pub(crate) fn with(change: impl FnOnce(ServerOptions) -> ServerOptions) -> Self {
-        let (pki, other) = (Pki::new("gateway conformance"), Pki::new("mismatch"));
-        let uri = IDENTITY.trim_start_matches("uri:");
-        let template = Template::leaf("backend").with_sans(&[San::dns(ABC), San::dns(OTHER), San::uri(uri)]);
-        // As the suite's own: RSA, for servers and clients.
-        let template = Template { extended_key_usage: Some(vec![CLIENT_AUTH, SERVER_AUTH]), ..template };
-        let leaf = template.issued_by(&pki.intermediate, &Key::rsa2048(0));
-        let server = Server::start(&change(ServerOptions::new(&[&leaf, &pki.intermediate])));
+        let fixtures = Fixtures::mint();
+        let options = ServerOptions::new(&[&fixtures.leaf, &fixtures.pki.intermediate]);
+        let server = Server::start(&change(options));
         let clock = FixedClock::at(u64::try_from(NOW).unwrap());
         let runtime = Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
-        Self { pki, runtime, server, other }
+        Self { fixtures, runtime, server }
     }
 
     /// The ConfigMap with the CA of the backend.
     pub(crate) fn ca(&self) -> Value {
-        config_map(CA, json!({"ca.crt": self.pki.root.pem()}))
+        config_map(CA, json!({"ca.crt": self.fixtures.pki.root.pem()}))
     }
 
-    /// Both ConfigMaps that the suite makes.
-    pub(crate) fn cas(&self) -> Vec<Value> {
-        vec![self.ca(), config_map(OTHER_CA, json!({"ca.crt": self.other.root.pem()}))]
-    }
-
-    /// A gateway that has read these manifests and the ConfigMaps of the suite.
+    /// A gateway that has read these manifests and the objects of the suite.
     pub(crate) fn gateway(&self, manifests: &[Value]) -> Gateway<'_> {
-        self.gateway_of(&[manifests.to_vec(), self.cas()].concat())
+        self.gateway_of(&[manifests.to_vec(), self.fixtures.objects()].concat())
     }
 
     /// A gateway that has read these manifests and nothing else.

@@ -1,0 +1,271 @@
+//! Every manifest that others wrote gives what the ledger says: conditions, problems, and what each backend gets.
+//!
+//! The ledger names files by path and digest, and holds nothing of them. UPTLS_BLESS=1 writes it.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "test code: what is broken must stop the test")]
+#![allow(clippy::print_stdout, reason = "the figures")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+use uptls::danger::DangerPermission::Forbidden;
+use uptls::{ConnectorState, FixedClock, PolicyDraft, Runtime, SystemTrustDraft};
+use uptls_conformance::gateway::{self, Fixtures};
+use uptls_manifest::kubernetes::{
+    BackendRef, Document, Imported, ImportedPolicy, TargetState, connector, import, resolve,
+};
+
+#[test]
+fn every_manifest_gives_what_the_ledger_says() {
+    let Some(files) = gateway::files() else { return };
+    let (mut ledger, mut tally) = (String::new(), Tally::default());
+    for (path, content) in files.iter().filter(|(path, _)| path.ends_with(".yaml")) {
+        tally.files += 1;
+        ledger.push_str(&format!("{path} {}\n", hex(content)));
+        let imported = read(&files, path);
+        for line in lines(&imported, path, content, &mut tally) {
+            ledger.push_str(&format!("  {line}\n"));
+        }
+    }
+    println!("{tally}");
+    assert!(tally.files >= 70 && tally.policies >= 40 && tally.ready >= 20, "{tally}");
+    check(&ledger);
+}
+
+/// What the standard's authors say of their own policies, in the text of their tests.
+#[test]
+fn the_conformance_tests_get_the_conditions_that_they_assert() {
+    let Some(files) = gateway::files() else { return };
+    let mut seen = BTreeSet::new();
+    for path in files.keys().filter(|path| path.starts_with(TESTS)) {
+        for policy in own(&read(&files, path), path) {
+            let name = policy.name.name.as_str();
+            let wanted =
+                ASSERTED.iter().find(|(of, ..)| *of == name).map_or(GOOD, |(_, accepted, refs)| (accepted, refs));
+            assert_eq!((policy.accepted.as_str(), policy.resolved_refs.as_str()), wanted, "{name}");
+            seen.insert(name.to_owned());
+        }
+    }
+    assert!(ASSERTED.iter().all(|(name, ..)| seen.contains(*name)), "{seen:?}");
+    assert!(seen.len() >= 23, "{} policies", seen.len());
+    println!("conformance: the conditions of {} policies are those that the suite asserts", seen.len());
+}
+
+/// The file, with those that its authors apply before it and the objects that they mint.
+fn read(files: &BTreeMap<String, Vec<u8>>, path: &str) -> Imported {
+    let minted: Vec<Vec<u8>> = match path.starts_with(TESTS) {
+        true => Fixtures::mint().objects().iter().map(|object| serde_json::to_vec(object).unwrap()).collect(),
+        false => Vec::new(),
+    };
+    let folder = COMPANIONS.iter().find(|(folder, _)| path.starts_with(folder));
+    let companions = folder.map_or(&[][..], |(_, companions)| companions).iter().copied().filter(|name| *name != path);
+    let companions = companions.map(|name| Document::new(name, &files[name]));
+    let minted = minted.iter().map(|text| Document::new("minted", text));
+    import([Document::new(path, &files[path])].into_iter().chain(companions).chain(minted))
+}
+
+/// The policies that stand in this file.
+fn own<'a>(imported: &'a Imported, path: &str) -> Vec<&'a ImportedPolicy> {
+    let is_own = |policy: &&ImportedPolicy| policy.targets.iter().any(|target| target.origin.document == path);
+    imported.policies.iter().filter(is_own).collect()
+}
+
+fn lines(imported: &Imported, path: &str, content: &[u8], tally: &mut Tally) -> Vec<String> {
+    let mut lines = Vec::new();
+    for policy in own(imported, path) {
+        tally.policies += 1;
+        let (accepted, resolved) = (policy.accepted.as_str(), policy.resolved_refs.as_str());
+        *tally.conditions.entry(format!("{accepted}/{resolved}")).or_default() += 1;
+        lines.push(format!("policy {} {accepted}/{resolved}", policy.name));
+    }
+    for diagnostic in &imported.diagnostics {
+        let problem = &diagnostic.problem;
+        let Some(origin) = problem.origin().filter(|origin| origin.document == path) else { continue };
+        let (effect, code) = (diagnostic.effect.as_str(), problem.code());
+        lines.push(format!("problem {effect} {code} line {} {}", origin.line, problem.path()).trim_end().to_owned());
+    }
+    let runtime = runtime();
+    for backend in backends(imported, path, content) {
+        let outcome = match resolve(imported, &backend) {
+            Ok(draft) => {
+                let state = connector(&runtime, imported, &backend, Forbidden).state();
+                *tally.of(&state) += 1;
+                format!("{} {}", summary(&draft), shown(&state, &draft))
+            }
+            Err(problems) => {
+                tally.refused += 1;
+                problems.code().to_string()
+            }
+        };
+        lines.push(format!("backend {backend} {outcome}"));
+    }
+    lines
+}
+
+/// Every port of the Services in the file, and the Services that only its policies name.
+fn backends(imported: &Imported, path: &str, content: &[u8]) -> Vec<BackendRef> {
+    let mut backends = Vec::new();
+    for object in gateway::objects(content).into_iter().flatten().filter(|object| object["kind"] == "Service") {
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default");
+        let name = object["metadata"]["name"].as_str().expect("a Service has a name");
+        for port in object["spec"]["ports"].as_array().into_iter().flatten() {
+            let port = port["port"].as_u64().and_then(|port| u16::try_from(port).ok());
+            backends.push(BackendRef::new(namespace, name, port));
+        }
+    }
+    let attached = own(imported, path).into_iter().flat_map(|policy| &policy.targets);
+    for target in attached.filter(|target| target.state != TargetState::Unsupported) {
+        if !backends.iter().any(|known| known.name == target.name) {
+            backends.push(BackendRef::new(&target.name.namespace, &target.name.name, None));
+        }
+    }
+    backends.sort_by_key(ToString::to_string);
+    backends.dedup();
+    backends
+}
+
+/// What was taken over of a policy.
+fn summary(draft: &PolicyDraft) -> String {
+    let spec = &draft.spec;
+    let sans = spec.subject_alt_names.iter().map(|san| match (&san.dns, &san.uri) {
+        (Some(dns), _) => format!("dns:{dns}"),
+        (_, Some(uri)) => format!("uri:{uri}"),
+        _ => "another kind".to_owned(),
+    });
+    let sans: Vec<_> = sans.collect();
+    let mut trust: Vec<&str> = Vec::new();
+    if spec.trust.system == SystemTrustDraft::Native {
+        trust.push("system");
+    }
+    for index in 0..spec.trust.bundles.len() {
+        let origin = &draft.origins[&format!("spec.trust.bundles[{index}]")];
+        trust.push(origin.document.split(" in ").next().unwrap_or_default());
+    }
+    format!(
+        "name={} sans=[{}] trust=[{}] identity={}",
+        spec.server_name.as_deref().unwrap_or("-"),
+        sans.join(" "),
+        trust.join(", "),
+        if spec.identity.is_some() { "yes" } else { "no" },
+    )
+}
+
+/// Whether a connector can be made of it at the fixed time. With the roots of this machine, that is no matter of manifests.
+fn shown(state: &ConnectorState, draft: &PolicyDraft) -> String {
+    match state {
+        _ if draft.spec.trust.system == SystemTrustDraft::Native => "valid".to_owned(),
+        ConnectorState::Ready => "ready".to_owned(),
+        ConnectorState::NotReady { reason, .. } => reason.code().to_string(),
+        other => panic!("a new connector is {other:?}"),
+    }
+}
+
+fn runtime() -> Runtime {
+    let clock = FixedClock::at(u64::try_from(uptls_testkit::NOW).unwrap());
+    Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build()
+}
+
+fn hex(content: &[u8]) -> String {
+    Sha256::digest(content).iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// The figures that are printed.
+#[derive(Default)]
+struct Tally {
+    conditions: BTreeMap<String, usize>,
+    files: usize,
+    not_ready: usize,
+    policies: usize,
+    ready: usize,
+    refused: usize,
+}
+
+impl Tally {
+    fn of(&mut self, state: &ConnectorState) -> &mut usize {
+        match state {
+            ConnectorState::Ready => &mut self.ready,
+            _ => &mut self.not_ready,
+        }
+    }
+}
+
+impl core::fmt::Display for Tally {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { conditions, files, not_ready, policies, ready, refused } = self;
+        writeln!(f, "manifests: {files} files, {policies} policies: {conditions:?}")?;
+        write!(
+            f,
+            "  backends: {ready} ready, {not_ready} with material that cannot be used, {refused} without a policy"
+        )
+    }
+}
+
+/// A file that is new, changed or gone is in the difference, as is another outcome.
+#[allow(clippy::disallowed_methods, reason = "UPTLS_BLESS decides nothing about verification")]
+fn check(found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("ledgers/manifests.txt");
+    if std::env::var_os("UPTLS_BLESS").is_some_and(|value| value == "1") {
+        fs::write(&path, found).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    let (found, committed) = (by_file(found), by_file(&committed));
+    let files: BTreeSet<&str> = found.keys().chain(committed.keys()).copied().collect();
+    let differ = |file: &&str| found.get(file) != committed.get(file);
+    let shown = |file: &str| format!("{:#?}\nwanted {:#?}", found.get(file), committed.get(file));
+    let differing: Vec<_> = files.into_iter().filter(differ).map(shown).collect();
+    assert!(differing.is_empty(), "not what the ledger says (UPTLS_BLESS=1 writes it):\n{}", differing.join("\n"));
+}
+
+/// The lines of each file, by its path.
+fn by_file(ledger: &str) -> BTreeMap<&str, Vec<&str>> {
+    let mut files: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut current = "";
+    for line in ledger.lines() {
+        if !line.starts_with(' ') {
+            current = line.split(' ').next().unwrap_or_default();
+        }
+        files.entry(current).or_default().push(line);
+    }
+    files
+}
+
+const GOOD: (&str, &str) = ("Accepted", "ResolvedRefs");
+const TESTS: &str = "gateway-api/conformance/tests/";
+
+/// What the suite asserts of policies that are not good.
+const ASSERTED: &[(&str, &str, &str)] = &[
+    ("conflicted-with-section-name-2", "Conflicted", "ResolvedRefs"),
+    ("conflicted-without-section-name-2", "Conflicted", "ResolvedRefs"),
+    ("invalid-kind", "NoValidCACertificate", "InvalidKind"),
+    ("malformed-ca-certificate-ref", "NoValidCACertificate", "InvalidCACertificateRef"),
+    ("nonexistent-ca-certificate-ref", "NoValidCACertificate", "InvalidCACertificateRef"),
+];
+
+/// What is applied before the files of a folder: the first row that fits.
+const COMPANIONS: &[(&str, &[&str])] = &[
+    (TESTS, &["gateway-api/conformance/base/manifests.yaml"]),
+    // It takes the place of a policy of base.yaml.
+    (
+        "kgateway/test/e2e/features/backendtls/testdata/missing-target.yaml",
+        &[
+            "kgateway/test/e2e/features/backendtls/testdata/configmap.yaml",
+            "kgateway/test/e2e/features/backendtls/testdata/nginx.yaml",
+        ],
+    ),
+    (
+        "kgateway/test/e2e/features/backendtls/testdata/",
+        &[
+            "kgateway/test/e2e/features/backendtls/testdata/base.yaml",
+            "kgateway/test/e2e/features/backendtls/testdata/configmap.yaml",
+            "kgateway/test/e2e/features/backendtls/testdata/nginx.yaml",
+        ],
+    ),
+    (
+        "agentgateway/controller/test/e2e/testdata/backendtls/",
+        &[
+            "agentgateway/controller/test/e2e/testdata/backendtls/base.yaml",
+            "agentgateway/controller/test/e2e/testdata/backendtls/configmap.yaml",
+        ],
+    ),
+];
