@@ -29,9 +29,8 @@ struct Case {
     errors: Vec<String>,
     #[serde(default)]
     ok: bool,
-    /// Group, kind, name and section of each target.
     #[serde(default)]
-    refs: Option<Vec<(String, String, String, Option<String>)>>,
+    refs: Option<Vec<Target>>,
     /// The one entry of `subjectAltNames`.
     #[serde(default)]
     san: Option<Value>,
@@ -39,6 +38,9 @@ struct Case {
     #[serde(default)]
     v: Option<Value>,
 }
+
+/// Group, kind, name and section.
+type Target = (String, String, String, Option<String>);
 
 #[test]
 fn every_case_gives_the_messages_of_the_crd() {
@@ -86,7 +88,7 @@ fn broken_rules(imported: &Imported) -> Vec<String> {
 }
 
 fn judge(cases: &Cases, case: &Case) -> Imported {
-    let target = |(group, kind, name, section): &(String, String, String, Option<String>)| {
+    let target = |(group, kind, name, section): &Target| {
         let mut target = json!({"group": group, "kind": kind, "name": name});
         if let Some(section) = section {
             target["sectionName"] = section.as_str().into();
