@@ -2,6 +2,7 @@
 //! and of traffic, and the negative twins that they lack.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "test code: what is broken must stop the test")]
 
+mod authors;
 mod conflicts;
 mod names;
 mod objects;
