@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
 use uptls::{Connector, OnInvalid, PolicyDraft, Prepared, Problem, Problems, Runtime, UpstreamTlsPolicy};
-use uptls_manifest::kubernetes::{self, BackendRef};
+use uptls_manifest::kubernetes::{self, BackendRef, Scope};
 
 use crate::args::Source;
 use crate::print;
@@ -38,7 +38,8 @@ impl Source {
 
 /// The policy of a backend. What was left out of it goes to stderr: the verdict is that of the rest.
 fn of_backend(imported: &kubernetes::Imported, backend: &BackendRef) -> Result<PolicyDraft, Problems> {
-    let policy = imported.policy_of(backend)?;
+    let resolution = imported.resolve(&Scope::default());
+    let policy = resolution.policy_of(backend, None)?;
     let draft = policy.draft.clone()?;
     policy.notices.iter().for_each(|notice| print::complain(&left_out(notice)));
     Ok(draft)

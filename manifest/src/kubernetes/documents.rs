@@ -7,9 +7,11 @@ use uptls::{Origin, PolicyError, PolicyErrorKind, Problem};
 
 use super::backend_tls_policy::{self, BackendTlsPolicy};
 use super::config_map::{self, ConfigMap};
+use super::extension::{Extension, Vendor};
 use super::imported::{Diagnostic, Effect, Imported};
 use super::object::ObjectName;
 use super::service::{self, Service};
+use super::standard::{Gateway, Meta, ReferenceGrant, Route, SecretObject, XBackend};
 use super::{draft, precedence};
 use crate::decode::is_word;
 use crate::node::{Node, Value};
@@ -29,11 +31,31 @@ enum Kind {
 #[derive(Default)]
 pub(super) struct Objects {
     pub(super) config_maps: BTreeMap<ObjectName, Declared<ConfigMap>>,
+    pub(super) backends: BTreeMap<ObjectName, Declared<NamedBackend>>,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// The `metadata` and `status` of the objects that are extensions.
+    pub(super) extension_metas: BTreeMap<(Vendor, ObjectName), Meta>,
+    pub(super) extensions: Vec<Extension>,
+    pub(super) gateways: BTreeMap<ObjectName, Declared<Gateway>>,
+    pub(super) grants: Vec<ReferenceGrant>,
     /// How many objects of each other kind there are.
     pub(super) ignored: BTreeMap<String, usize>,
+    /// `kgateway.dev/*` of a BackendTLSPolicy.
+    pub(super) options: BTreeMap<ObjectName, Extension>,
     pub(super) policies: BTreeMap<ObjectName, Declared<BackendTlsPolicy>>,
+    pub(super) routes: Vec<Route>,
+    pub(super) secrets: BTreeMap<ObjectName, Declared<SecretObject>>,
     pub(super) services: BTreeMap<ObjectName, Declared<Service>>,
+    /// Those with static hosts.
+    pub(super) upstreams: BTreeMap<ObjectName, Declared<NamedBackend>>,
+    pub(super) x_backends: BTreeMap<ObjectName, Declared<XBackend>>,
+}
+
+/// A vendor's backend: by which labels it is found, and which hosts it has.
+#[derive(Clone, Debug)]
+pub(super) struct NamedBackend {
+    pub(super) hosts: Vec<String>,
+    pub(super) labels: BTreeMap<String, String>,
 }
 
 /// An object, and where it was written; `again` where the same name is declared a second time.
@@ -66,15 +88,14 @@ impl Objects {
     }
 
     /// Links the objects.
-    pub(super) fn finish(self) -> Imported {
+    pub(super) fn finish(mut self) -> Imported {
         let mut policies = draft::policies(&self);
         precedence::settle(&mut policies, &self.services);
-        let Self { mut diagnostics, ignored, services, .. } = self;
+        let (mut diagnostics, ignored) = (core::mem::take(&mut self.diagnostics), core::mem::take(&mut self.ignored));
         // The order of the documents does not count (M10).
         diagnostics.sort_by(|a, b| place(a).cmp(&place(b)));
         diagnostics.extend(policies.iter().flat_map(draft::diagnostics));
-        let services = services.into_iter().map(|(name, declared)| (name, declared.value)).collect();
-        Imported::new(policies, diagnostics, ignored, services)
+        Imported::new(policies, diagnostics, ignored, self)
     }
 
     fn object(&mut self, document: &str, node: &Node) {
