@@ -40,7 +40,7 @@ impl Ancestors {
 
     /// A route that refers to another namespace without a grant does not use the backend.
     fn of_routes(&mut self, objects: &Objects, dependencies: &Dependencies) {
-        for route in &objects.routes {
+        for route in objects.routes.values().map(|declared| &declared.value) {
             let is_gateway = |parent: &&crate::kubernetes::standard::ParentRef| {
                 (parent.group.as_str(), parent.kind.as_str()) == (GATEWAY_GROUP, GATEWAY)
             };

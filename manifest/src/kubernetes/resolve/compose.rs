@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use uptls::{Origin, PolicyError, PolicyErrorKind, Problem, Problems};
+use uptls::{Origin, PolicyErrorKind, Problems};
 
 use super::ancestors::Ancestors;
 use super::backend::BackendKind;
@@ -165,13 +165,12 @@ impl<'a> Resolver<'a> {
 
     /// M9: what an XBackend says of itself. Without TLS there is no policy, and nothing here ever connects to it.
     fn x_backend(&self, merge: &mut Merge<'a>, name: &ObjectName) -> Option<String> {
-        let declared = self.objects.x_backends.get(name)?;
+        let declared = self.objects.xbackends.get(name)?;
         let x_backend = &declared.value;
         let object = format!("{} {name}", BackendKind::XBackend);
         self.dependencies.note(BackendKind::XBackend.as_str(), name, Some(()));
         merge.sources.insert(object.clone());
         merge.problems.extend(x_backend.problems.iter().cloned());
-        merge.problems.extend(declared.again.as_ref().map(|again| twice(&declared.origin, again)));
         let Some(tls) = x_backend.tls.as_ref().filter(|tls| tls.mode.value != NO_TLS) else {
             let (path, origin) = match &x_backend.tls {
                 Some(tls) => ("spec.tls.mode", tls.mode.origin.clone()),
@@ -281,11 +280,6 @@ fn missing_ports(policies: &[ImportedPolicy]) -> BTreeMap<ObjectName, String> {
         }
     }
     missing
-}
-
-fn twice(first: &Origin, again: &Origin) -> Problem {
-    let reason = format!("it is declared twice, first in line {} of {}", first.line, first.document);
-    Problem::from(PolicyError::new("", PolicyErrorKind::DocumentParse { reason })).with_origin(Some(again.clone()))
 }
 
 fn whole(extension: &Extension) -> Provenance {

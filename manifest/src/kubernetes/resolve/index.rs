@@ -66,7 +66,7 @@ impl<'a> Index<'a> {
                 }
             }
         }
-        slots.extend(self.objects.x_backends.iter().map(|(name, declared)| Slot {
+        slots.extend(self.objects.xbackends.iter().map(|(name, declared)| Slot {
             kind: BackendKind::XBackend,
             name: name.clone(),
             port: declared.value.port,

@@ -121,7 +121,7 @@ pub(super) fn is_granted(
     }
     let from = End { group, kind, namespace: &from.namespace };
     let to = End { group: to.0, kind: to.1, namespace: &name.namespace };
-    let grant = objects.grants.iter().find(|grant| grant.permits(from, to, &name.name));
+    let grant = objects.reference_grants.values().map(|of| &of.value).find(|grant| grant.permits(from, to, &name.name));
     if let Some(grant) = grant {
         dependencies.note("ReferenceGrant", &grant.meta.name, Some(()));
     }

@@ -275,7 +275,7 @@ mod tests {
                 "at least 1 chars long",
             ),
             (", protocol: QUIC", "spec.protocol", "HTTP11"),
-            (", tsl: {mode: None}", "spec", "did you mean tls?"),
+            (", tsl: {mode: None}", "spec", "\"tsl\" is unknown"),
         ];
         for (rest, path, text) in TABLE {
             let found = messages(&with(rest));
@@ -315,7 +315,7 @@ mod tests {
             assert!(matches!(found.as_slice(), [(at, said)] if at == path && said.contains(text)), "{spec}: {found:?}");
         }
         let found = messages(&backend("{type: Other, port: {port: 1}, externalHostname: {hostname: a.b}}"));
-        assert_eq!(found.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["spec.type", "spec"]);
+        assert_eq!(found.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["spec", "spec.type"]);
         assert_eq!(messages(&backend("{type: Other, port: {port: 1}}")).len(), 1);
         assert_eq!(messages(&XBackend { problems: Vec::new(), ..with("") }), []);
     }

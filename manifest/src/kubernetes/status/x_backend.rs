@@ -20,7 +20,7 @@ pub(super) fn patches(
 ) -> Vec<StatusPatch> {
     let kind = BackendKind::XBackend;
     let mut patches = Vec::new();
-    for (name, declared) in &imported.objects.x_backends {
+    for (name, declared) in &imported.objects.xbackends {
         let meta = &declared.value.meta;
         let old = existing(scope, kind.as_str(), meta);
         let conditions = |of: &ObjectName| {
