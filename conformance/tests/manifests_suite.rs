@@ -10,11 +10,9 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 use uptls::danger::DangerPermission::Forbidden;
-use uptls::{ConnectorState, FixedClock, PolicyDraft, Runtime, SystemTrustDraft};
+use uptls::{ConnectorState, FixedClock, PolicyDraft, Runtime, SystemTrustDraft, WarningCode};
 use uptls_conformance::gateway::{self, Fixtures};
-use uptls_manifest::kubernetes::{
-    BackendRef, Document, Imported, ImportedPolicy, TargetState, connector, import, resolve,
-};
+use uptls_manifest::kubernetes::{Document, EffectivePolicy, Imported, ImportedPolicy, Scope, import};
 
 #[test]
 fn every_manifest_gives_what_the_ledger_says() {
@@ -24,7 +22,7 @@ fn every_manifest_gives_what_the_ledger_says() {
         tally.files += 1;
         ledger.push_str(&format!("{path} {}\n", hex(content)));
         let imported = read(&files, path);
-        for line in lines(&imported, path, content, &mut tally) {
+        for line in lines(&imported, path, &mut tally) {
             ledger.push_str(&format!("  {line}\n"));
         }
     }
@@ -71,7 +69,7 @@ fn own<'a>(imported: &'a Imported, path: &str) -> Vec<&'a ImportedPolicy> {
     imported.policies.iter().filter(is_own).collect()
 }
 
-fn lines(imported: &Imported, path: &str, content: &[u8], tally: &mut Tally) -> Vec<String> {
+fn lines(imported: &Imported, path: &str, tally: &mut Tally) -> Vec<String> {
     let mut lines = Vec::new();
     for policy in own(imported, path) {
         tally.policies += 1;
@@ -86,43 +84,46 @@ fn lines(imported: &Imported, path: &str, content: &[u8], tally: &mut Tally) -> 
         lines.push(format!("problem {effect} {code} line {} {}", origin.line, problem.path()).trim_end().to_owned());
     }
     let runtime = runtime();
-    for backend in backends(imported, path, content) {
-        let outcome = match resolve(imported, &backend) {
+    let resolution = imported.resolve(&Scope::new("uptls.example/conformance"));
+    for effective in resolution.policies.iter().filter(|effective| is_of(effective, path)) {
+        let mut line = format!("effective {}", named(effective));
+        match &effective.draft {
             Ok(draft) => {
-                let state = connector(&runtime, imported, &backend, Forbidden).state();
+                let state = effective.connector(&runtime, Forbidden).state();
                 *tally.of(&state) += 1;
-                format!("{} {}", summary(&draft), shown(&state, &draft))
+                line.push_str(&format!(" {} {}", summary(draft), shown(&state, draft)));
             }
             Err(problems) => {
                 tally.refused += 1;
-                problems.code().to_string()
+                line.push_str(&format!(" {}", problems.code()));
             }
-        };
-        lines.push(format!("backend {backend} {outcome}"));
+        }
+        lines.push(line);
+        let overridden = effective.overridden.iter();
+        let overridden =
+            overridden.map(|one| format!("  overridden {} of {} by {}", one.field, one.lost.object, one.kept.object));
+        lines.extend(overridden);
+        let warnings = effective.warnings.iter().filter(|warning| warning.code == WarningCode::Strengthened);
+        lines.extend(warnings.map(|warning| format!("  strengthened {}", warning.detail["what"])));
     }
     lines
 }
 
-/// Every port of the Services in the file, and the Services that only its policies name.
-fn backends(imported: &Imported, path: &str, content: &[u8]) -> Vec<BackendRef> {
-    let mut backends = Vec::new();
-    for object in gateway::objects(content).into_iter().flatten().filter(|object| object["kind"] == "Service") {
-        let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default");
-        let name = object["metadata"]["name"].as_str().expect("a Service has a name");
-        for port in object["spec"]["ports"].as_array().into_iter().flatten() {
-            let port = port["port"].as_u64().and_then(|port| u16::try_from(port).ok());
-            backends.push(BackendRef::new(namespace, name, port));
-        }
-    }
-    let attached = own(imported, path).into_iter().flat_map(|policy| &policy.targets);
-    for target in attached.filter(|target| target.state != TargetState::Unsupported) {
-        if !backends.iter().any(|known| known.name == target.name) {
-            backends.push(BackendRef::new(&target.name.namespace, &target.name.name, None));
-        }
-    }
-    backends.sort_by_key(ToString::to_string);
-    backends.dedup();
-    backends
+/// Whether some part of it stands in this file.
+fn is_of(effective: &EffectivePolicy, path: &str) -> bool {
+    let written = effective.provenance.values().map(|from| &from.origin);
+    let wrong = effective.draft.as_ref().err().into_iter().flat_map(|problems| problems.iter());
+    let wrong = wrong.filter_map(|problem| problem.origin());
+    written.chain(wrong).any(|origin| origin.document == path)
+}
+
+/// `Service default/backend:443 (https) of default/gateway`
+fn named(effective: &EffectivePolicy) -> String {
+    let EffectivePolicy { backend_kind, backend, gateway, port, port_name, .. } = effective;
+    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+    let port_name = port_name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+    let gateway = gateway.as_ref().map(|gateway| format!(" of {gateway}")).unwrap_or_default();
+    format!("{backend_kind} {backend}{port}{port_name}{gateway}")
 }
 
 /// What was taken over of a policy.
@@ -139,8 +140,8 @@ fn summary(draft: &PolicyDraft) -> String {
         trust.push("system");
     }
     for index in 0..spec.trust.bundles.len() {
-        let origin = &draft.origins[&format!("spec.trust.bundles[{index}]")];
-        trust.push(origin.document.split(" in ").next().unwrap_or_default());
+        let document = &draft.origins[&format!("spec.trust.bundles[{index}]")].document;
+        trust.push(document.split(" in ").next().unwrap_or_default());
     }
     format!(
         "name={} sans=[{}] trust=[{}] identity={}",
@@ -194,10 +195,7 @@ impl core::fmt::Display for Tally {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let Self { conditions, files, not_ready, policies, ready, refused } = self;
         writeln!(f, "manifests: {files} files, {policies} policies: {conditions:?}")?;
-        write!(
-            f,
-            "  backends: {ready} ready, {not_ready} with material that cannot be used, {refused} without a policy"
-        )
+        write!(f, "  effective: {ready} ready, {not_ready} with material that cannot be used, {refused} refused")
     }
 }
 
