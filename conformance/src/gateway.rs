@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use serde_json::{Value, json};
-use uptls_testkit::{CLIENT_AUTH, Certificate, Key, Pki, SERVER_AUTH, San, Template};
+use uptls_testkit::{CLIENT_AUTH, Certificate, Key, Pki, SERVER_AUTH, San, Template, chain_pem};
 
 use crate::suites::unpacked;
 
@@ -68,9 +68,13 @@ impl Fixtures {
         Self { client, leaf, other, pki }
     }
 
+    /// A certificate of the CA and what a peer needs to verify it, as PEM.
+    pub fn chain(&self, certificate: &Certificate) -> String {
+        chain_pem(&[certificate, &self.pki.intermediate])
+    }
+
     /// Both ConfigMaps and the Secret.
     pub fn objects(&self) -> Vec<Value> {
-        let chain = format!("{}{}", self.client.pem(), self.pki.intermediate.pem());
         vec![
             config_map(CA, json!({"ca.crt": self.pki.root.pem()})),
             config_map(OTHER_CA, json!({"ca.crt": self.other.root.pem()})),
@@ -79,7 +83,7 @@ impl Fixtures {
                 "kind": "Secret",
                 "metadata": {"name": CLIENT, "namespace": NAMESPACE},
                 "type": "kubernetes.io/tls",
-                "stringData": {"tls.crt": chain, "tls.key": self.client.key().pkcs8_pem()},
+                "stringData": {"tls.crt": self.chain(&self.client), "tls.key": self.client.key().pkcs8_pem()},
             }),
         ]
     }

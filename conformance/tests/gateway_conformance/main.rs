@@ -4,7 +4,9 @@
 
 mod authors;
 mod conflicts;
+mod identity;
 mod names;
 mod objects;
 mod references;
+mod status;
 mod world;

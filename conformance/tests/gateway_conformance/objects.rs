@@ -1,7 +1,9 @@
 //! The manifests, as their authors would write them.
 
 use serde_json::{Value, json};
+use uptls_conformance::gateway::Fixtures;
 pub(crate) use uptls_conformance::gateway::{CA, NAMESPACE, OTHER_CA, config_map};
+use uptls_testkit::Certificate;
 
 /// A BackendTLSPolicy for the whole Service of the same name.
 pub(crate) fn policy(service: &str, hostname: &str) -> Value {
@@ -57,5 +59,59 @@ pub(crate) fn service(name: &str, ports: &[(&str, u16)]) -> Value {
         "kind": "Service",
         "metadata": {"name": name, "namespace": NAMESPACE},
         "spec": {"ports": ports.iter().map(port).collect::<Value>()},
+    })
+}
+
+/// A Gateway, with this `clientCertificateRef`.
+pub(crate) fn gateway(name: &str, clients: Option<Value>) -> Value {
+    let mut gateway = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": name, "namespace": NAMESPACE, "generation": 1},
+        "spec": {
+            "gatewayClassName": "uptls",
+            "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}],
+        },
+    });
+    if let Some(reference) = clients {
+        gateway["spec"]["tls"] = json!({"backend": {"clientCertificateRef": reference}});
+    }
+    gateway
+}
+
+/// An HTTPRoute by which this Gateway uses the port of the Service.
+pub(crate) fn route(service: &str, gateway: &str, port: u16) -> Value {
+    json!({
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": format!("{gateway}-{service}"), "namespace": NAMESPACE},
+        "spec": {
+            "parentRefs": [{"name": gateway}],
+            "rules": [{"backendRefs": [{"name": service, "port": port}]}],
+        },
+    })
+}
+
+/// A Secret with this client certificate and its key.
+pub(crate) fn secret(name: &str, namespace: &str, fixtures: &Fixtures, client: &Certificate) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": namespace},
+        "type": "kubernetes.io/tls",
+        "stringData": {"tls.crt": fixtures.chain(client), "tls.key": client.key().pkcs8_pem()},
+    })
+}
+
+/// Lets objects of this kind in the suite's namespace refer to Secrets of `namespace`.
+pub(crate) fn reference_grant(namespace: &str, kind: &str) -> Value {
+    json!({
+        "apiVersion": "gateway.networking.k8s.io/v1beta1",
+        "kind": "ReferenceGrant",
+        "metadata": {"name": "grant", "namespace": namespace},
+        "spec": {
+            "from": [{"group": "gateway.networking.k8s.io", "kind": kind, "namespace": NAMESPACE}],
+            "to": [{"group": "", "kind": "Secret"}],
+        },
     })
 }

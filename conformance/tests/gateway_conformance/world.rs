@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uptls::danger::DangerPermission::Forbidden;
 use uptls::{AlpnDraft, BackendHost, Code, ConnectOptions, Connector, Error, FixedClock, Runtime, UpstreamTlsPolicy};
 use uptls_conformance::gateway::Fixtures;
-use uptls_manifest::kubernetes::{self, BackendRef, Document, Imported, ON_INVALID};
+use uptls_manifest::kubernetes::{self, BackendRef, Document, Imported, ON_INVALID, ObjectName, Scope};
 use uptls_testkit::{NOW, RESPONSE_BODY, Seen, Server, ServerOptions};
 
 use crate::objects::{CA, NAMESPACE, config_map};
@@ -33,9 +33,17 @@ impl World {
 
     /// With a backend that differs.
     pub(crate) fn with(change: impl FnOnce(ServerOptions) -> ServerOptions) -> Self {
-        let fixtures = Fixtures::mint();
+        Self::of(Fixtures::mint(), |_, options| change(options))
+    }
+
+    /// With a backend that asks for a client certificate of the same CA, and may differ besides.
+    pub(crate) fn asking(change: impl FnOnce(ServerOptions) -> ServerOptions) -> Self {
+        Self::of(Fixtures::mint(), |fixtures, options| change(options.with_client_roots(&[&fixtures.pki.root])))
+    }
+
+    fn of(fixtures: Fixtures, change: impl FnOnce(&Fixtures, ServerOptions) -> ServerOptions) -> Self {
         let options = ServerOptions::new(&[&fixtures.leaf, &fixtures.pki.intermediate]);
-        let server = Server::start(&change(options));
+        let server = Server::start(&change(&fixtures, options));
         let clock = FixedClock::at(u64::try_from(NOW).unwrap());
         let runtime = Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
         Self { fixtures, runtime, server }
@@ -109,6 +117,17 @@ impl Gateway<'_> {
     pub(crate) fn request(&self, service: &str, port: u16) -> Result<Option<String>, Code> {
         let seen = self.world.get(&self.connector(service, port));
         seen.map(|seen| seen.sni).map_err(|error| error.code())
+    }
+
+    /// What the backend saw of a request that this Gateway sends on, or the code of the failure.
+    pub(crate) fn request_of(&self, gateway: &str, service: &str, port: u16) -> Result<Seen, Code> {
+        let (gateway, backend) = (ObjectName::new(NAMESPACE, gateway), BackendRef::new(NAMESPACE, service, Some(port)));
+        let resolution = self.imported.resolve(&Scope::default());
+        let connector = match resolution.policy_of(&backend, Some(&gateway)) {
+            Ok(policy) => policy.connector(&self.world.runtime, Forbidden),
+            Err(problems) => Connector::not_ready(&self.world.runtime, problems, ON_INVALID),
+        };
+        self.world.get(&connector).map_err(|error| error.code())
     }
 
     /// The reasons of `Accepted` and `ResolvedRefs`.
