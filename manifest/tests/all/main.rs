@@ -11,6 +11,7 @@ mod envoy_round_trip;
 mod files;
 mod fuzz_seeds;
 mod kubernetes;
+mod merge;
 mod origins;
 mod properties;
 mod scalars;

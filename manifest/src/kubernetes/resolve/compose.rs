@@ -157,8 +157,10 @@ impl<'a> Resolver<'a> {
             merge.problem("status.ancestors", PolicyErrorKind::NotReady { reason }, None);
         }
         if let Some(options) = self.objects.options.get(&policy.name)
-            && let Some(tls) = merge.begin(options)
+            && let Some(tls) = &options.tls
         {
+            // Its problems are the policy's own.
+            merge.warnings.extend(tls.strengthened.iter().cloned());
             merge.additions(tls, &object);
         }
     }
@@ -236,12 +238,11 @@ impl<'a> Resolver<'a> {
                 )
             }
             kind => {
-                let found = match kind {
-                    BackendKind::Upstream => self.objects.upstreams.get(&slot.name),
-                    _ => self.objects.backends.get(&slot.name),
-                };
-                let hosts = found.map(|declared| declared.value.hosts.as_slice()).unwrap_or_default();
-                hosts.iter().filter(|host| host.parse::<IpAddr>().is_err()).cloned().collect()
+                let own = self.objects.backends.get(&slot.name).filter(|_| kind == BackendKind::Backend);
+                let upstreams = self.index.extensions(slot).into_iter().filter(|_| kind == BackendKind::Upstream);
+                let hosts = own.into_iter().flat_map(|declared| &declared.value.hosts);
+                let all = hosts.chain(upstreams.flat_map(|upstream| &upstream.hosts)).map(|host| host.host.clone());
+                all.filter(|host| host.parse::<IpAddr>().is_err()).collect()
             }
         }
     }

@@ -1,0 +1,1 @@
+//! Every field of every vendor, and its negative twin.
