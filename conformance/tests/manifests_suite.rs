@@ -104,9 +104,15 @@ fn lines(imported: &Imported, path: &str, tally: &mut Tally) -> Vec<String> {
             overridden.map(|one| format!("  overridden {} of {} by {}", one.field, one.lost.object, one.kept.object));
         lines.extend(overridden);
         let warnings = effective.warnings.iter().filter(|warning| warning.code == WarningCode::Strengthened);
-        lines.extend(warnings.map(|warning| format!("  strengthened {}", warning.detail["what"])));
+        lines.extend(warnings.map(|warning| format!("  strengthened {}", said(&warning.detail))));
     }
     lines
+}
+
+/// What was made stricter.
+fn said(detail: &BTreeMap<&'static str, String>) -> String {
+    let what = detail.get("what").or_else(|| detail.get("reason")).expect("a reason");
+    format!("{} of {}: {what}", detail["field"], detail.get("object").map_or("the object", String::as_str))
 }
 
 /// Whether some part of it stands in this file.
