@@ -7,13 +7,13 @@ use uptls::{Origin, PolicyError, PolicyErrorKind, Problem};
 
 use super::backend_tls_policy::{self, BackendTlsPolicy};
 use super::config_map::{self, ConfigMap};
-use super::extension::{Extension, KgatewayBackend, Vendor, backend, gloo, kgateway, options};
+use super::extension::{Extension, KgatewayBackend, Vendor, annotations, backend, gloo, kgateway, options};
 use super::imported::{Diagnostic, Effect, Imported};
 use super::object::ObjectName;
 use super::service::{self, Service};
 use super::standard::{Gateway, Meta, ReferenceGrant, Route, SecretObject, XBackend};
 use super::standard::{gateway, reference_grant, route, secret, xbackend};
-use super::{draft, precedence};
+use super::{draft, precedence, resolve};
 use crate::decode::is_word;
 use crate::node::{Node, Value};
 use crate::position::{Fault, Notes};
@@ -99,6 +99,7 @@ impl Objects {
         let (mut diagnostics, ignored) = (core::mem::take(&mut self.diagnostics), core::mem::take(&mut self.ignored));
         // The order of the documents does not count (M10).
         diagnostics.sort_by(|a, b| place(a).cmp(&place(b)));
+        diagnostics.extend(object_diagnostics(&self));
         diagnostics.extend(policies.iter().flat_map(draft::diagnostics));
         Imported::new(policies, diagnostics, ignored, self)
     }
@@ -148,7 +149,7 @@ impl Objects {
         let Some(items) = node.field("items") else { return };
         if let Value::List(nodes) = &items.value.value {
             for node in nodes.iter().filter(|node| !node.is_null()) {
-                let or = |given, or| if given == "" { or } else { given };
+                let or = |given, or| if str::is_empty(given) { or } else { given };
                 let (api_version, kind) = (header(node, "apiVersion"), header(node, "kind"));
                 self.object_of(document, node, or(api_version, of.0), or(kind, of.1));
             }
@@ -241,7 +242,10 @@ impl Objects {
     fn extension(&mut self, document: &str, node: &Node, read: fn(&Node, &Notes<'_>) -> Option<Extension>) {
         let notes = Notes::new(document);
         let Some(extension) = read(node, &notes) else { return self.diagnose(notes, Effect::Unread) };
-        let mut extension = extension.with_notes(notes);
+        self.add_extension(document, node, extension.with_notes(notes));
+    }
+
+    fn add_extension(&mut self, document: &str, node: &Node, mut extension: Extension) {
         if let Some(meta) = Meta::read(node, &Notes::new(document)) {
             let key = (extension.vendor, extension.name.clone());
             // What either of them is for must not fall to a third one.
@@ -293,6 +297,10 @@ impl Objects {
         // Which port a policy is for cannot be told without it.
         self.diagnose(notes, if read.is_some() { Effect::Unread } else { Effect::Skipped });
         let Some((name, value)) = read else { return };
+        let notes = Notes::new(document);
+        if let Some(extension) = annotations::read(node, &notes) {
+            self.add_extension(document, node, extension.with_notes(notes));
+        }
         let object = format!("Service {name}");
         if let Some(first) = declare(&mut self.services, name, origin.clone(), value) {
             let problem = twice(&first, origin);
@@ -304,6 +312,26 @@ impl Objects {
         let (problems, _) = notes.into_parts();
         self.diagnostics.extend(problems.into_iter().map(|problem| Diagnostic::new(None, effect, problem)));
     }
+}
+
+/// What is to be said about objects that are part of policies.
+fn object_diagnostics(objects: &Objects) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let mut say = |object: String, effect: Effect, problems: &[Problem]| {
+        let said = problems.iter().map(|problem| Diagnostic::new(Some(object.clone()), effect, problem.clone()));
+        found.extend(said);
+    };
+    for extension in &objects.extensions {
+        say(resolve::object(extension), Effect::NotReady, &extension.problems);
+        say(resolve::object(extension), Effect::Notice, &extension.notices);
+    }
+    for (name, declared) in &objects.gateways {
+        say(format!("Gateway {name}"), Effect::NotReady, &declared.value.problems);
+    }
+    for (name, declared) in &objects.xbackends {
+        say(format!("XBackend {name}"), Effect::NotReady, &declared.value.problems);
+    }
+    found
 }
 
 /// The options of a BackendTLSPolicy that are kgateway's, as an extension of it.

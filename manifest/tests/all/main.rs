@@ -17,4 +17,5 @@ mod properties;
 mod scalars;
 mod schemas;
 mod secrets;
+mod subset;
 mod validator;

@@ -12,7 +12,7 @@ use super::effective::{EffectivePolicy, Resolution};
 use super::find::{unknown_service, unread};
 use super::index::{Index, Slot};
 use super::merge::{Merge, OwnIdentity, object, place};
-use super::scope::Scope;
+use super::scope::{Mode, Scope};
 use crate::kubernetes::backend_tls_policy::KIND;
 use crate::kubernetes::documents::Objects;
 use crate::kubernetes::extension::{Extension, Written};
@@ -138,7 +138,6 @@ impl<'a> Resolver<'a> {
     fn standard(&self, merge: &mut Merge<'a>, policy: &ImportedPolicy, gateway: Option<&ObjectName>) {
         let object = format!("{KIND} {}", policy.name);
         merge.sources.insert(object.clone());
-        merge.notices.clone_from(&policy.notices);
         for provenance in policy.provenance.values() {
             if let Some((kind, name)) = reference(&provenance.object) {
                 self.dependencies.note(kind, &name, Some(()));
@@ -147,6 +146,7 @@ impl<'a> Resolver<'a> {
         match &policy.draft {
             Ok(draft) => {
                 merge.spec = draft.spec.clone();
+                merge.notices.clone_from(&policy.notices);
                 merge.provenance.clone_from(&policy.provenance);
             }
             Err(problems) => merge.problems.extend(problems.iter().cloned()),
@@ -169,6 +169,8 @@ impl<'a> Resolver<'a> {
     fn x_backend(&self, merge: &mut Merge<'a>, name: &ObjectName) -> Option<String> {
         let declared = self.objects.xbackends.get(name)?;
         let x_backend = &declared.value;
+        // No vendor has another meaning of it.
+        merge.mode = Mode::Strict;
         let object = format!("{} {name}", BackendKind::XBackend);
         self.dependencies.note(BackendKind::XBackend.as_str(), name, Some(()));
         merge.sources.insert(object.clone());
