@@ -4,5 +4,6 @@
 #![allow(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "never published")]
 
 pub mod committed;
+pub mod gateway;
 pub mod suites;
 pub mod vectors;

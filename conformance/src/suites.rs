@@ -47,18 +47,23 @@ pub struct LimboName {
     pub value: String,
 }
 
-/// Reads `limbo/limbo-core.json.xz` and the like; `None`, and a visible line, where the suites are absent. They must be
+/// Reads `limbo/limbo-core.json.xz` and the like; `None` where the suites are absent.
+pub fn limbo(path: &str) -> Option<Limbo> {
+    Some(serde_json::from_slice(&unpacked(path)?).expect("the suite has limbo's schema"))
+}
+
+/// What the file holds that is compressed with xz; `None`, and a visible line, where the suites are absent. They must be
 /// there where `UPTLS_REQUIRE_SUITES` is 1.
 #[allow(clippy::print_stdout, reason = "what is skipped must be seen")]
-pub fn limbo(path: &str) -> Option<Limbo> {
+pub(crate) fn unpacked(path: &str) -> Option<Vec<u8>> {
     let Ok(file) = File::open(folder().join(path)) else {
         assert!(!required(), "{path} is absent and UPTLS_REQUIRE_SUITES=1");
         println!("skipped: suites absent");
         return None;
     };
-    let mut text = Vec::new();
-    XzReader::new(file, true).read_to_end(&mut text).expect("the suite is compressed with xz");
-    Some(serde_json::from_slice(&text).expect("the suite has limbo's schema"))
+    let mut octets = Vec::new();
+    XzReader::new(file, true).read_to_end(&mut octets).expect("the suite is compressed with xz");
+    Some(octets)
 }
 
 #[allow(clippy::disallowed_methods, reason = "it says where test data lies, and decides nothing about verification")]
