@@ -1,5 +1,5 @@
 # Thin: each target calls the real tool.
-.PHONY: demo test check bench header bless fuzz wheel docs clean
+.PHONY: demo test check conformance bench header bless fuzz wheel docs clean
 
 # The main job, on freshly made certificates and upstreams.
 demo:
@@ -12,6 +12,10 @@ test:
 # For every save: format, lints, unit tests.
 check:
 	python3 .ci/gate.py check
+
+# The export against the real Envoy, which is installed under target/envoy: prints pairs, agreements and classes.
+conformance:
+	python3 .ci/gate.py conformance
 
 # Rewrites what is generated and committed: vectors, header, schemas, documentation.
 bless:

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 VENV = TARGET / "venv"
 TOOLS = TARGET / "tools"
+HOSTS = ("uptls-host-both", "uptls-host-ring")
 FUZZ_TARGETS = ("native_document", "verify_chain")
 REQUIRED = os.environ.get("UPTLS_REQUIRE_SUITES") == "1"
 
@@ -85,9 +86,9 @@ def check(tally: Tally, face: str, name: str, command: list[str], **kwargs: obje
     return ok
 
 
-def cargo_tests(tally: Tally, face: str, name: str, arguments: list[str]) -> None:
+def cargo_tests(tally: Tally, face: str, name: str, arguments: list[str], **env: str) -> None:
     """Tests of cargo; a test that cannot run says `skipped: why`, and is counted as such."""
-    ok, output = run(name, ["cargo", "test", *arguments], RUST_BACKTRACE="0")
+    ok, output = run(name, ["cargo", "test", *arguments], RUST_BACKTRACE="0", **env)
     results = CARGO_RESULT.findall(output)
     passed, failed, ignored = (sum(int(result[i]) for result in results) for i in range(3))
     skips = VISIBLE_SKIP.findall(output)
@@ -117,13 +118,9 @@ def lint(tally: Tally) -> None:
 
 def rust(tally: Tally) -> None:
     # The command and the libraries are built first: tests of other crates run them.
-    # Python's crate is built by maturin, with an environment of its own.
-    check(
-        tally,
-        "lint",
-        "build",
-        ["cargo", "build", "--workspace", "--exclude", "uptls-python"],
-    )
+    # Python's crate is built by maturin, with an environment of its own; the hosts have features that are theirs alone.
+    apart = [f"--exclude={package}" for package in ("uptls-python", *HOSTS)]
+    check(tally, "lint", "build", ["cargo", "build", "--workspace", *apart])
     for face, packages in {
         "rust": ["uptls", "uptls-manifest", "uptls-testkit", "uptls-examples"],
         "command": ["uptls-cli"],
@@ -138,8 +135,20 @@ def rust(tally: Tally) -> None:
             tally,
             face,
             f"tests of {face}",
-            [*selected, "--no-fail-fast", "--", "--show-output"],
+            # Envoy is a face of its own.
+            [*selected, "--no-fail-fast", "--", "--show-output", "--skip", "envoy_gives"],
         )
+    # Each alone: features are united over all that is selected, and nothing may bring a host another provider.
+    for host in HOSTS:
+        cargo_tests(tally, "rust", f"tests of {host}", ["-p", host])
+
+
+def envoy(tally: Tally) -> None:
+    """The export against the real Envoy."""
+    ok, output = run("install Envoy", [sys.executable, str(ROOT / ".ci" / "envoy.py")])
+    environment = {"UPTLS_ENVOY": output.strip().splitlines()[-1]} if ok else {}
+    test = ["-p", "uptls-conformance", "--test", "envoy_differential", "--", "--show-output"]
+    cargo_tests(tally, "envoy", "the export against Envoy", test, **environment)
 
 
 def docs(tally: Tally) -> None:
@@ -303,7 +312,7 @@ def wheel() -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("check", "test", "fuzz", "wheel"))
+    parser.add_argument("what", choices=("check", "test", "conformance", "fuzz", "wheel"))
     parser.add_argument("--runs", type=int, default=20_000, help="how many inputs each fuzz target gets")
     arguments = parser.parse_args()
     tally = Tally()
@@ -311,6 +320,9 @@ def main() -> int:
         return wheel()
     if arguments.what == "fuzz":
         fuzz(tally, arguments.runs, sanitize=has_nightly())
+        return tally.report()
+    if arguments.what == "conformance":
+        envoy(tally)
         return tally.report()
     lint(tally)
     if arguments.what == "check":
@@ -321,6 +333,7 @@ def main() -> int:
             ["-p", "uptls", "-p", "uptls-manifest", "--lib"],
         )
         return tally.report()
+    envoy(tally)
     rust(tally)
     docs(tally)
     python(tally)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
-use uptls::FixedClock;
+use uptls::{BackendHost, FixedClock};
 use uptls_manifest::kubernetes::BackendRef;
 
 use crate::target::{ConnectTo, Target, parse_timeout};
@@ -26,6 +26,7 @@ pub(crate) enum Command {
     Check(CheckArgs),
     Verify(VerifyArgs),
     Explain(ExplainArgs),
+    Export(ExportArgs),
     Inspect(InspectArgs),
     Schema(SchemaArgs),
 }
@@ -109,6 +110,52 @@ pub(crate) struct ExplainArgs {
     pub(crate) json: bool,
 }
 
+/// The policy for somebody else's TLS stack.
+///
+/// What that stack would ignore, or weaken, is refused by name; where its engine decides differently about certificates, a
+/// warning says so.
+#[derive(Args, Debug)]
+#[command(after_help = help("uptls export envoy --policy payments.yaml
+  uptls export envoy --manifests ./manifests --backend shop/pay:443 --cluster pay.shop.svc:443"))]
+pub(crate) struct ExportArgs {
+    #[command(subcommand)]
+    pub(crate) target: ExportTarget,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExportTarget {
+    Envoy(ExportEnvoyArgs),
+}
+
+/// The policy as an Envoy UpstreamTlsContext, in JSON.
+///
+/// Certificates and lists stand in the context, the identity by the names of its files, unless a file or folder is given
+/// for them. A running Envoy reads nothing but SDS again.
+#[derive(Args, Debug)]
+#[command(after_help = help("uptls export envoy --policy payments.yaml
+  uptls export envoy --policy payments.yaml --ca-file /etc/envoy/payments-ca.pem
+  uptls export envoy --policy payments.yaml --cluster payments.internal:8443 --sds /etc/envoy/payments
+  uptls export envoy --manifests ./manifests --backend shop/pay:443 --host pay.shop.svc"))]
+pub(crate) struct ExportEnvoyArgs {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Print a whole cluster that reaches this address. HOST is the backend host, unless --host names another.
+    #[arg(long, value_name = "HOST:PORT", value_parser = Target::parse)]
+    pub(crate) cluster: Option<Target>,
+    /// The backend host, used where the policy says serverName auto.
+    #[arg(long, value_name = "NAME-OR-IP", value_parser = parse_host)]
+    pub(crate) host: Option<BackendHost>,
+    /// Write the CA certificates to this file, and refer to it.
+    #[arg(long, value_name = "FILE", conflicts_with = "sds")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Write certificates, lists and key to this folder for file-based SDS, and refer to it: Envoy then takes what is moved
+    /// there while it runs. The key is readable by its owner alone.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) sds: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) clock: ClockArgs,
+}
+
 /// Show certificates. Verifies nothing.
 ///
 /// Of a file (PEM or DER), or of whoever answers at HOST:PORT. Nobody is authenticated: what is shown may come from an
@@ -182,6 +229,10 @@ pub(crate) struct ClockArgs {
     /// Judge as if it were this time.
     #[arg(long, value_name = "RFC3339", value_parser = FixedClock::parse)]
     pub(crate) at: Option<FixedClock>,
+}
+
+fn parse_host(text: &str) -> Result<BackendHost, String> {
+    BackendHost::parse(text).map_err(|reason| reason.to_string())
 }
 
 /// What stands below each help text.

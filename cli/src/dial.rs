@@ -32,9 +32,10 @@ impl Route {
         let outcome = Address::from((self.host.as_str(), self.port)).dial(self.timeout);
         let address = match &outcome {
             Ok(stream) => stream.peer_addr().ok().map(|address| address.to_string()),
-            Err(Error::Connect(
-                ConnectError::TcpRefused { address, .. } | ConnectError::TcpTimeout { address, .. },
-            )) => Some(address.clone()),
+            Err(Error::Connect {
+                error: ConnectError::TcpRefused { address, .. } | ConnectError::TcpTimeout { address, .. },
+                ..
+            }) => Some(address.clone()),
             Err(_) => None,
         };
         Dialled { address, elapsed: begin.elapsed(), outcome }

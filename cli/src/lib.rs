@@ -9,6 +9,7 @@ mod check;
 mod demo;
 mod dial;
 mod explain;
+mod export;
 mod inspect;
 mod live;
 mod print;
@@ -51,6 +52,7 @@ fn dispatch(command: &Command) -> Result<u8, Complaint> {
         Command::Check(args) => check::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Export(args) => export::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Verify(args) => verify::run(args),

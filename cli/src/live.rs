@@ -145,17 +145,21 @@ fn failed(prepared: &Prepared, target: &Target, error: &Error) -> Report {
             return report;
         }
         Error::Rejected(rejection) => return rejected(prepared, target, rejection, error),
-        _ => blank(prepared, target),
+        _ if error.chain().is_empty() => blank(prepared, target),
+        // The chain was verified before the connection failed for another reason.
+        _ => explain(prepared, target, error.chain()),
     };
+    report.tls = error.tls().cloned();
     judge(&mut report, error);
     let step = match error {
-        Error::Connect(
-            ConnectError::DnsFailed { .. } | ConnectError::TcpRefused { .. } | ConnectError::TcpTimeout { .. },
-        ) => StepName::Tcp,
-        Error::Connect(ConnectError::IdentityRejected { .. } | ConnectError::IdentityRequired { .. }) => {
-            StepName::Client
-        }
-        Error::Connect(ConnectError::AlpnMismatch { .. }) => StepName::Alpn,
+        Error::Connect { error, .. } => match error {
+            ConnectError::DnsFailed { .. } | ConnectError::TcpRefused { .. } | ConnectError::TcpTimeout { .. } => {
+                StepName::Tcp
+            }
+            ConnectError::IdentityRejected { .. } | ConnectError::IdentityRequired { .. } => StepName::Client,
+            ConnectError::AlpnMismatch { .. } => StepName::Alpn,
+            _ => StepName::Hello,
+        },
         _ => StepName::Hello,
     };
     if matches!(step, StepName::Client | StepName::Alpn) {
@@ -168,6 +172,7 @@ fn failed(prepared: &Prepared, target: &Target, error: &Error) -> Report {
 /// The report of a peer that the policy refuses.
 fn rejected(prepared: &Prepared, target: &Target, rejection: &Rejection, error: &Error) -> Report {
     let mut report = explain(prepared, target, &rejection.chain);
+    report.tls.clone_from(&rejection.tls);
     if report.code == Some(rejection.code()) {
         report.set_step(Step::new(StepName::Hello, Outcome::Pass));
         return report;
@@ -175,6 +180,7 @@ fn rejected(prepared: &Prepared, target: &Target, rejection: &Rejection, error: 
     // V7: the chain is good, but the peer did not prove that it holds the key.
     if rejection.chain.is_empty() {
         report = blank(prepared, target);
+        report.tls.clone_from(&rejection.tls);
         report.chain.extend(rejection.peer.clone());
         report.expected.clone_from(&rejection.expected);
         report.presented.clone_from(&rejection.presented);

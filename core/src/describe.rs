@@ -230,11 +230,11 @@ impl Inspection {
         Ok(Self {
             certificate: view.facts(source),
             serial: hex(view.serial()),
-            key: view.key().text,
+            key: view.key().text(),
             spki_pin: view.spki_pin(),
             signature_algorithm: view.signature_algorithm(),
             ca: view.is_ca(),
-            key_usage: view.key_usage().map(|usage| printable(&usage.text)),
+            key_usage: view.key_usage().map(|usage| printable(&usage.text())),
             extended_key_usage: view.extended_key_usage().map(|usage| printable(&usage.text)),
         })
     }

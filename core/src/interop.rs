@@ -1,8 +1,19 @@
-//! The escape hatch: a `rustls::ClientConfig` for libraries that want one. The only public place with rustls types.
+//! The escape hatch: a `rustls::ClientConfig` for libraries that want one (the only public place with rustls types), and
+//! the material itself for exporters to other TLS stacks.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
+use crate::certificate::CertificateView;
+use crate::error::{MaterialError, MaterialErrorKind, Problem, Problems};
+use crate::identity::{KEY_PATH, trim_passphrase};
+use crate::material;
+use crate::policy::{IdentitySpec, Material, SecretMaterial, UpstreamTlsPolicy, resolve};
 use crate::prepare::Prepared;
+use crate::time::seconds;
+use crate::trust::RevocationList;
 
 /// The policy as a `rustls::ClientConfig`, for libraries that take nothing else.
 ///
@@ -39,4 +50,155 @@ use crate::prepare::Prepared;
 /// policy's own names is wanted of it otherwise. `examples/rust/reqwest_get.rs` is a whole program.
 pub fn client_config(prepared: &Prepared) -> Arc<rustls::ClientConfig> {
     Arc::clone(prepared.client_config())
+}
+
+/// A certificate that a policy trusts, for other TLS stacks.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct TrustedCertificate<'a> {
+    /// The certificate.
+    pub der: &'a [u8],
+    /// Unix seconds.
+    pub not_after: i64,
+    /// At the runtime's clock.
+    pub phase: Phase,
+    /// What it is good for.
+    pub trusted_as: TrustedAs,
+}
+
+/// Where a certificate stands in its life.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Phase {
+    /// It is valid.
+    Valid,
+    /// It will be.
+    NotYetValid,
+    /// It was.
+    Expired,
+}
+
+/// What a trusted certificate is good for (T3, T5), and whether others would see it so.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum TrustedAs {
+    /// It may issue.
+    Issuer,
+    /// It is trusted as itself, and its key usage tells every reader that it signs no certificates.
+    Itself,
+    /// It is trusted as itself, and has no key usage that would keep another TLS stack from taking it for an issuer.
+    ItselfUnrestricted,
+    /// It neither may issue nor can be a server's certificate.
+    Nothing,
+}
+
+impl TrustedAs {
+    fn of(view: &CertificateView<'_>, is_issuer: bool) -> Self {
+        let is_server = view.is_v3() && view.extended_key_usage().is_none_or(|usage| usage.server_auth);
+        match (is_issuer, is_server, view.key_usage()) {
+            (true, ..) => Self::Issuer,
+            (false, false, _) => Self::Nothing,
+            (false, true, Some(usage)) if !usage.cert_sign => Self::Itself,
+            (false, true, _) => Self::ItselfUnrestricted,
+        }
+    }
+}
+
+/// The certificates that a prepared policy trusts: the usable entries of its bundles, then the platform's root files.
+/// Of the compiled-in roots only names and keys are kept, so that they are not among them; nor is what the platform's own
+/// verifier trusts.
+pub fn trusted_certificates(prepared: &Prepared) -> Vec<TrustedCertificate<'_>> {
+    let trust = &prepared.verifier().trust;
+    let entries = trust.bundle_entries().filter_map(|facts| Some((facts.der?, facts.entry()?.anchor().is_some())));
+    let roots = trust.system().into_iter().flat_map(|system| {
+        (0..system.anchors().len()).filter_map(|index| system.certificate(index)).map(|der| (der, true))
+    });
+    let now = seconds(prepared.runtime().now());
+    let describe = |(der, is_issuer)| {
+        let view = CertificateView::parse(der).ok()?;
+        let phase = match now {
+            now if now < view.not_before() => Phase::NotYetValid,
+            now if now > view.not_after() => Phase::Expired,
+            _ => Phase::Valid,
+        };
+        let trusted_as = TrustedAs::of(&view, is_issuer);
+        Some(TrustedCertificate { der, not_after: view.not_after(), phase, trusted_as })
+    };
+    entries.chain(roots).filter_map(describe).collect()
+}
+
+/// The revocation lists (DER) that a prepared policy names, read again.
+///
+/// # Errors
+/// `crl_unreadable` or `crl_parse` for a file that has changed for the worse since.
+pub fn revocation_lists(prepared: &Prepared) -> Result<Vec<Vec<u8>>, Problems> {
+    let mut lists = Vec::new();
+    let named = prepared.policy().revocation().map(|spec| spec.crls.as_slice()).unwrap_or_default();
+    for (index, material) in named.iter().enumerate() {
+        let (path, source) = (format!("spec.revocation.crls[{index}]"), material.source());
+        let unreadable = |reason| MaterialError::new(&path, &source, MaterialErrorKind::CrlUnreadable { reason });
+        let octets = material::read(material).map_err(unreadable).map_err(Problem::from)?;
+        lists.extend(RevocationList::split(&path, &source, &octets).map_err(Problem::from)?);
+    }
+    Ok(lists)
+}
+
+/// The chain (DER, leaf first) of a prepared policy's identity; empty without one.
+pub fn identity_chain(prepared: &Prepared) -> impl Iterator<Item = &[u8]> {
+    prepared.identity().into_iter().flat_map(|identity| identity.certified_key().cert.iter().map(|der| &**der))
+}
+
+/// The files that hold an identity.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct IdentityFiles {
+    /// The chain.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+    /// The passphrase of an encrypted key, perhaps with a line end behind it.
+    pub passphrase: Option<PathBuf>,
+}
+
+/// Where the identity of a policy lies, if the policy has one and all of it lies in files.
+pub fn identity_files(policy: &UpstreamTlsPolicy) -> Option<IdentityFiles> {
+    let IdentitySpec { certificate, key, passphrase } = policy.identity()?;
+    let (Material::File { base, path }, Some(key)) = (certificate, secret_file(key)) else { return None };
+    let passphrase = match passphrase {
+        None => None,
+        Some(secret) => Some(secret_file(secret)?),
+    };
+    Some(IdentityFiles { certificate: resolve(base.as_deref(), path), key, passphrase })
+}
+
+fn secret_file(secret: &SecretMaterial) -> Option<PathBuf> {
+    match secret {
+        SecretMaterial::File { base, path } => Some(resolve(base.as_deref(), path)),
+        SecretMaterial::Inline(_) => None,
+    }
+}
+
+/// A private key as it was given, for another TLS stack. It has no `Debug`, and is zeroized when dropped (I6).
+#[non_exhaustive]
+pub struct PrivateKey {
+    /// PEM.
+    pub key: Zeroizing<Vec<u8>>,
+    /// The passphrase of an encrypted key, without a line end.
+    pub passphrase: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// The private key of a prepared policy's identity, read again; `None` without one. This is the one way by which a key
+/// leaves the library: it is for whoever hands it to another TLS stack in a file that nobody else may read.
+///
+/// # Errors
+/// `identity_unreadable`.
+pub fn private_key(prepared: &Prepared) -> Result<Option<PrivateKey>, Problems> {
+    let Some(IdentitySpec { certificate: _, key, passphrase }) = prepared.policy().identity() else { return Ok(None) };
+    let read = |secret: &SecretMaterial| {
+        let kind = |reason| MaterialErrorKind::IdentityUnreadable { reason };
+        let unreadable = |reason| Problem::from(MaterialError::new(KEY_PATH, secret.source(), kind(reason)));
+        material::read_secret(secret).map_err(unreadable)
+    };
+    let passphrase = passphrase.as_ref().map(read).transpose()?.map(trim_passphrase);
+    Ok(Some(PrivateKey { key: read(key)?, passphrase }))
 }

@@ -65,8 +65,8 @@ pub use describe::{
     TrustExplanation,
 };
 pub use error::{
-    Alert, Category, Code, ConnectError, Error, MaterialError, MaterialErrorKind, Misuse, Origin, PolicyError,
-    PolicyErrorKind, Problem, Problems, Rejection, RejectionKind, Severity,
+    Alert, Category, Code, ConnectError, Error, KnownPeer, MaterialError, MaterialErrorKind, Misuse, Origin,
+    PolicyError, PolicyErrorKind, Problem, Problems, Rejection, RejectionKind, Severity,
 };
 pub use identity::{ClientIdentity, Secret};
 pub use name::{BackendHost, DnsName, NameError, SpiffeId, TrustDomain, UriName};
@@ -83,5 +83,6 @@ pub use report::{
 };
 pub use rotate::{Connector, ConnectorState, Generation, OnInvalid};
 pub use runtime::{Runtime, RuntimeBuilder};
+pub use session::HeldSessions;
 pub use time::{Clock, FixedClock, SystemClock};
 pub use verify::{VerifiedPeer, Verifier};

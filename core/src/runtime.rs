@@ -11,7 +11,7 @@ use crate::identity::ClientIdentity;
 use crate::intern::Interned;
 use crate::policy::{SystemTrust, UpstreamTlsPolicy};
 use crate::prepare::{self, Prepared};
-use crate::session::SessionStore;
+use crate::session::{HeldSessions, SessionStore};
 use crate::time::{Clock, SystemClock};
 use crate::trust::{PlatformTrust, RevocationList, SystemRoots, TrustBundle, TrustStore};
 
@@ -29,6 +29,7 @@ struct Shared {
     platform: Mutex<Option<Arc<PlatformTrust>>>,
     configs: Interned<rustls::ClientConfig>,
     provider: Arc<CryptoProvider>,
+    providers: Interned<CryptoProvider>,
     sessions: Arc<SessionStore>,
     trust: Interned<TrustStore>,
 }
@@ -68,6 +69,7 @@ impl RuntimeBuilder {
             platform: Mutex::new(None),
             configs: Interned::default(),
             provider: self.provider,
+            providers: Interned::default(),
             sessions: Arc::new(SessionStore::new(self.session_bytes)),
             trust: Interned::default(),
         }))
@@ -100,6 +102,19 @@ impl Runtime {
         crate::time::rfc3339(crate::time::seconds(self.now()))
     }
 
+    /// How many sessions are held for resumption, and what they take.
+    ///
+    /// ```
+    /// # #[cfg(feature = "ring")]
+    /// # {
+    /// let runtime = uptls::Runtime::new(uptls::ring::provider());
+    /// assert_eq!(runtime.held_sessions().count, 0);
+    /// # }
+    /// ```
+    pub fn held_sessions(&self) -> HeldSessions {
+        self.0.sessions.held()
+    }
+
     /// The provider of all cryptography.
     pub fn provider(&self) -> &Arc<CryptoProvider> {
         &self.0.provider
@@ -107,6 +122,11 @@ impl Runtime {
 
     pub(crate) fn now(&self) -> UnixTime {
         self.0.clock.now()
+    }
+
+    /// The provider as policies narrow it.
+    pub(crate) fn providers(&self) -> &Interned<CryptoProvider> {
+        &self.0.providers
     }
 
     pub(crate) fn sessions(&self) -> &Arc<SessionStore> {

@@ -5,8 +5,10 @@
 //! only under the fingerprint and the server name that it was stored under. (rustls adds a fence of its own: a session
 //! belongs to the `Arc`s of one verifier and one resolver. Neither fence is relied on alone.)
 
+mod shelves;
+
 use core::fmt;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::NamedGroup;
@@ -17,6 +19,8 @@ use crate::handshake::IdentityUse;
 use crate::text::hex;
 use crate::verify::VerifiedPeer;
 
+use shelves::{Shelf, Shelves, Stored, TICKETS};
+
 /// What a connection may be reused for, and a session resumed for: one fingerprint and one server name.
 ///
 /// A connection pool adds the address. Equal keys mean equal verdicts: a policy or its material that changes has another
@@ -25,13 +29,13 @@ use crate::verify::VerifiedPeer;
 pub struct PoolKey {
     fingerprint: [u8; 32],
     /// With its kind, so that a DNS name never meets an address.
-    server_name: String,
+    server_name: Arc<str>,
 }
 
 impl PoolKey {
     pub(crate) fn new(fingerprint: [u8; 32], server_name: &ServerName<'_>) -> Self {
         let kind = if matches!(server_name, ServerName::DnsName(_)) { "dns" } else { "ip" };
-        Self { fingerprint, server_name: format!("{kind}:{}", server_name.to_str()) }
+        Self { fingerprint, server_name: format!("{kind}:{}", server_name.to_str()).into() }
     }
 }
 
@@ -39,6 +43,21 @@ impl fmt::Debug for PoolKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PoolKey({} {})", self.server_name, hex(&self.fingerprint))
     }
+}
+
+/// What a [`Runtime`](crate::Runtime) holds for resumption (H6), for metrics.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct HeldSessions {
+    /// How many sessions: at most one of TLS 1.2 and eight of TLS 1.3 for each server name under each fingerprint. Some may
+    /// have ended; those are found out when they are next looked for.
+    pub count: usize,
+    /// The most octets that they may take: what [`RuntimeBuilder::session_bytes`](crate::RuntimeBuilder::session_bytes) set.
+    pub limit: usize,
+    /// The octets that are charged for them, an upper bound; never above `limit`.
+    pub octets: usize,
+    /// For how many server names under fingerprints something is kept: sessions, or the group that was agreed on.
+    pub servers: usize,
 }
 
 /// What a full handshake proved, and until when sessions that descend from it may rely on it.
@@ -69,14 +88,11 @@ impl SessionStore {
         Self { limit, shelves: Mutex::default() }
     }
 
-    /// How many sessions it holds.
-    pub(crate) fn len(&self) -> usize {
-        self.lock().by_key.values().map(Shelf::sessions).sum()
-    }
-
-    /// The octets that are charged at present; never above the limit.
-    pub(crate) fn bytes(&self) -> usize {
-        self.lock().octets
+    /// What it holds, at one moment.
+    pub(crate) fn held(&self) -> HeldSessions {
+        let shelves = self.lock();
+        let count = shelves.by_key.values().map(Shelf::sessions).sum();
+        HeldSessions { count, limit: self.limit, octets: shelves.octets, servers: shelves.by_key.len() }
     }
 
     /// Drops all that was stored under a fingerprint.
@@ -92,6 +108,20 @@ impl SessionStore {
         self.lock().edit(key, self.limit, change)
     }
 
+    /// [`SessionStore::edit`], if there is something to change; looking alone is no use of a server.
+    fn edit_if<R>(
+        &self,
+        key: &PoolKey,
+        wanted: impl FnOnce(&Shelf) -> bool,
+        change: impl FnOnce(&mut Shelf) -> Option<R>,
+    ) -> Option<R> {
+        let mut shelves = self.lock();
+        match shelves.by_key.get(key) {
+            Some(shelf) if wanted(shelf) => shelves.edit(key, self.limit, change),
+            _ => None,
+        }
+    }
+
     /// The lock does not poison: one caught panic must not end resumption (T8).
     fn lock(&self) -> MutexGuard<'_, Shelves> {
         self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
@@ -100,11 +130,7 @@ impl SessionStore {
 
 impl fmt::Debug for SessionStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionStore")
-            .field("sessions", &self.len())
-            .field("bytes", &self.bytes())
-            .field("limit", &self.limit)
-            .finish_non_exhaustive()
+        f.debug_struct("SessionStore").field("held", &self.held()).finish_non_exhaustive()
     }
 }
 
@@ -192,8 +218,12 @@ impl SessionHandle {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take<T>(&self, take: impl FnOnce(&mut Shelf) -> Option<Stored<T>>) -> Option<T> {
-        let stored = self.store.edit(&self.key, |shelf| {
+    fn take<T>(
+        &self,
+        wanted: impl FnOnce(&Shelf) -> bool,
+        take: impl FnOnce(&mut Shelf) -> Option<Stored<T>>,
+    ) -> Option<T> {
+        let stored = self.store.edit_if(&self.key, wanted, |shelf| {
             shelf.drop_expired(self.now);
             take(shelf)
         })?;
@@ -212,7 +242,7 @@ impl ClientSessionStore for SessionHandle {
     }
 
     fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
-        self.store.edit(&self.key, |shelf| shelf.group)
+        self.store.lock().by_key.get(&self.key)?.group
     }
 
     fn set_tls12_session(&self, _: ServerName<'static>, value: Tls12ClientSessionValue) {
@@ -229,11 +259,11 @@ impl ClientSessionStore for SessionHandle {
     }
 
     fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        self.take(|shelf| shelf.tls12.clone())
+        self.take(|shelf| shelf.tls12.is_some(), |shelf| shelf.tls12.clone())
     }
 
     fn remove_tls12_session(&self, _: &ServerName<'static>) {
-        self.store.edit(&self.key, |shelf| shelf.tls12 = None);
+        self.store.edit_if(&self.key, |shelf| shelf.tls12.is_some(), |shelf| shelf.tls12.take());
     }
 
     fn insert_tls13_ticket(&self, _: ServerName<'static>, value: Tls13ClientSessionValue) {
@@ -255,7 +285,7 @@ impl ClientSessionStore for SessionHandle {
     }
 
     fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
-        self.take(|shelf| shelf.tls13.pop_back())
+        self.take(|shelf| !shelf.tls13.is_empty(), |shelf| shelf.tls13.pop_back())
     }
 }
 
@@ -264,120 +294,6 @@ impl fmt::Debug for SessionHandle {
         f.debug_struct("SessionHandle").field("key", &self.key).finish_non_exhaustive()
     }
 }
-
-/// A session that may be resumed until `usable_until`.
-#[derive(Clone)]
-struct Stored<T> {
-    octets: usize,
-    proof: Arc<Proof>,
-    usable_until: i64,
-    value: T,
-}
-
-impl<T> Stored<T> {
-    /// `None` for a session that could not be resumed even now.
-    fn new(value: T, proof: &Arc<Proof>, window: usize, usable_until: i64, now: i64) -> Option<Self> {
-        let chain = proof.chain_octets.saturating_mul(2);
-        let octets = window.min(LARGEST_TICKET).saturating_add(chain).saturating_add(SESSION_OCTETS);
-        (usable_until > now).then(|| Self { octets, proof: proof.clone(), usable_until, value })
-    }
-}
-
-impl Stored<Tls12ClientSessionValue> {
-    /// rustls stores a lifetime of 0, "for ever", where the peer gives no hint, and stores anew after each resumption: the
-    /// day counts from the full handshake (RFC 5246 section F.1.4).
-    fn new_tls12(value: Tls12ClientSessionValue, proof: &Arc<Proof>, window: usize, now: i64) -> Option<Self> {
-        let usable_until = proof.usable_until.min(proof.proven_at.saturating_add(TLS12_LIFETIME));
-        Self::new(value, proof, window, usable_until, now)
-    }
-}
-
-/// What is known of one server under one fingerprint.
-#[derive(Default)]
-struct Shelf {
-    group: Option<NamedGroup>,
-    last_use: u64,
-    octets: usize,
-    tls12: Option<Stored<Tls12ClientSessionValue>>,
-    tls13: VecDeque<Stored<Tls13ClientSessionValue>>,
-}
-
-impl Shelf {
-    fn push(&mut self, stored: Option<Stored<Tls13ClientSessionValue>>) {
-        if self.tls13.len() == TICKETS {
-            self.tls13.pop_front();
-        }
-        self.tls13.extend(stored);
-    }
-
-    fn drop_expired(&mut self, now: i64) {
-        self.tls12 = self.tls12.take().filter(|session| session.usable_until > now);
-        self.tls13.retain(|session| session.usable_until > now);
-    }
-
-    fn sessions(&self) -> usize {
-        self.tls13.len() + usize::from(self.tls12.is_some())
-    }
-
-    fn is_empty(&self) -> bool {
-        self.group.is_none() && self.sessions() == 0
-    }
-
-    fn charge(&self, key: &PoolKey) -> usize {
-        let sessions = self.tls12.iter().map(|session| session.octets).chain(self.tls13.iter().map(|s| s.octets));
-        sessions.fold(SHELF_OCTETS + 2 * key.server_name.len(), usize::saturating_add)
-    }
-}
-
-#[derive(Default)]
-struct Shelves {
-    by_key: HashMap<PoolKey, Shelf>,
-    by_use: BTreeMap<u64, PoolKey>,
-    octets: usize,
-    uses: u64,
-}
-
-impl Shelves {
-    fn edit<R>(&mut self, key: &PoolKey, limit: usize, change: impl FnOnce(&mut Shelf) -> R) -> R {
-        let mut shelf = self.remove(key).unwrap_or_default();
-        let result = change(&mut shelf);
-        if !shelf.is_empty() {
-            self.put(key.clone(), shelf);
-        }
-        while self.octets > limit {
-            let Some((_, oldest)) = self.by_use.pop_first() else { break };
-            self.remove(&oldest);
-        }
-        result
-    }
-
-    fn put(&mut self, key: PoolKey, mut shelf: Shelf) {
-        self.uses += 1;
-        shelf.last_use = self.uses;
-        shelf.octets = shelf.charge(&key);
-        self.octets = self.octets.saturating_add(shelf.octets);
-        self.by_use.insert(shelf.last_use, key.clone());
-        self.by_key.insert(key, shelf);
-    }
-
-    fn remove(&mut self, key: &PoolKey) -> Option<Shelf> {
-        let shelf = self.by_key.remove(key)?;
-        self.by_use.remove(&shelf.last_use);
-        self.octets = self.octets.saturating_sub(shelf.octets);
-        Some(shelf)
-    }
-}
-
-/// TLS 1.3 tickets per server; the oldest gives way.
-const TICKETS: usize = 8;
-/// A ticket's length has two octets (RFC 8446 section 4.6.1).
-const LARGEST_TICKET: usize = 65_535;
-/// What a session takes besides ticket and chain: rustls's value, its secret and the allocations around them.
-const SESSION_OCTETS: usize = 768;
-/// What a server takes without sessions: its entries in both maps.
-const SHELF_OCTETS: usize = 512;
-/// 24 hours.
-const TLS12_LIFETIME: i64 = 86_400;
 
 #[cfg(test)]
 mod tests;

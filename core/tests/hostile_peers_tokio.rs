@@ -1,4 +1,5 @@
-//! Every hostile peer against the tokio face: its code, no data of it, and few octets.
+//! Every hostile peer against all three faces: its code, no data of it, few octets, little memory.
+//! `cargo test --features tokio --test hostile_peers_tokio -- --show-output` prints the table.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
 mod handshake_support;
@@ -10,25 +11,31 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use handshake_support::host;
-use hostile_support::{Counted, Outcome, REQUEST, Stage, cases, code, print_heading};
+use hostile_support::{Counted, Outcome, REQUEST, Stage, Watch, cases, code, faces, print_heading};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use uptls::ConnectOptions;
 
 #[tokio::test]
-async fn tokio() {
+async fn every_peer_by_every_face() {
     print_heading();
     let mut complaints = Vec::new();
     for case in cases() {
         let (stage, options) = case.begin();
-        complaints.extend(case.judge("tokio", case.code, &meet(&stage, &options).await));
+        complaints.extend(case.judge("blocking", &faces::blocking(&stage, &options)));
+        let (stage, options) = case.begin();
+        complaints.extend(case.judge("tokio", &meet(&stage, &options).await));
+        let (stage, options) = case.begin();
+        complaints.extend(case.judge("sans-IO", &faces::sans_io(&stage, &options)));
     }
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
 async fn meet(stage: &Stage, options: &ConnectOptions) -> Outcome {
-    let begun = Instant::now();
-    let mut socket = Socket(Counted::new(TcpStream::connect(stage.address).await.unwrap()));
+    let (begun, watch) = (Instant::now(), Watch::begin());
+    let stream = TcpStream::connect(stage.address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let mut socket = Socket(Counted::new(stream));
     let mut data = Vec::new();
     let code = match stage.connector.handshake_async(&mut socket, &host(), options).await {
         Err(error) => Some(error.code()),
@@ -37,7 +44,7 @@ async fn meet(stage: &Stage, options: &ConnectOptions) -> Outcome {
             Ok(()) => stream.read_to_end(&mut data).await.err().map(|error| code(&error)),
         },
     };
-    Outcome { code, data, elapsed: begun.elapsed(), octets: socket.0.octets }
+    Outcome { code, data, elapsed: begun.elapsed(), octets: socket.0.octets, peak: watch.peak() }
 }
 
 struct Socket(Counted<TcpStream>);

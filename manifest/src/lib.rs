@@ -63,6 +63,7 @@ mod source;
 mod suggest;
 mod yaml;
 
+pub mod envoy;
 pub mod kubernetes;
 pub mod schema;
 

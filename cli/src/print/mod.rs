@@ -93,7 +93,7 @@ fn spelled<T: serde::Serialize>(value: &T) -> String {
     }
 }
 
-fn warnings(warnings: &[Warning]) -> String {
+pub(crate) fn warnings(warnings: &[Warning]) -> String {
     let mut text = String::new();
     for warning in warnings {
         let facts: Vec<_> = warning.detail.iter().map(|(name, fact)| format!("{name} {fact}")).collect();

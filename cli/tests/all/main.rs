@@ -3,6 +3,7 @@
 
 mod check;
 mod demo;
+mod export;
 mod manifests;
 mod offline;
 mod openssl;

@@ -83,6 +83,9 @@ fn s_server_that_verifies_clients_refuses_us_without_one() {
         assert_eq!(report["verdict"], "error");
         assert_eq!(outcome(report, "client"), "fail");
         assert_eq!(outcome(report, "tcp"), "pass");
+        assert_eq!(outcome(report, "chain"), "pass", "we were satisfied");
+        assert_eq!(report["chain"].as_array().unwrap().len(), 3, "{report}");
+        assert_eq!(report["tls"]["version"], version.trim_start_matches("-tls").replace('_', "."));
         let ran = folder.check("policy.yaml", server.address, &[]);
         assert!(ran.stdout.contains("): the peer refused us: identity_required (802)\n"), "{ran:?}");
     }

@@ -1,13 +1,21 @@
 //! Keys and algorithms: what they are called, and whether they may take part in a path (V2).
 
+use x509_parser::oid_registry::asn1_rs::{Oid, oid};
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-/// The kind and size of a public key.
+/// The kind and size of a public key, and whether it may take part in a path.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct KeyFacts {
+pub(crate) struct KeyFacts<'a> {
+    kind: KeyKind<'a>,
     pub(crate) strength: KeyStrength,
-    pub(crate) text: String,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum KeyKind<'a> {
+    Curve(&'static str),
+    Other(Oid<'a>),
+    Rsa { bits: usize },
 }
 
 /// Whether a key may take part in a path (V2).
@@ -20,9 +28,9 @@ pub(crate) enum KeyStrength {
     Unsupported,
 }
 
-impl KeyFacts {
-    pub(super) fn new(spki: &SubjectPublicKeyInfo<'_>) -> Self {
-        let oid = spki.algorithm.algorithm.to_id_string();
+impl<'a> KeyFacts<'a> {
+    pub(super) fn new(spki: &SubjectPublicKeyInfo<'a>) -> Self {
+        let algorithm = &spki.algorithm.algorithm;
         match spki.parsed() {
             Ok(PublicKey::RSA(key)) => {
                 let bits = significant_bits(key.modulus);
@@ -31,25 +39,30 @@ impl KeyFacts {
                     2048..=8192 => KeyStrength::Accepted,
                     _ => KeyStrength::Unsupported,
                 };
-                Self { strength, text: format!("RSA of {bits} bits") }
+                Self { kind: KeyKind::Rsa { bits }, strength }
             }
             Ok(PublicKey::EC(_)) => {
                 let curve = spki.algorithm.parameters.as_ref().and_then(|p| p.as_oid().ok());
-                let curve = curve.map(|oid| oid.to_id_string()).unwrap_or_default();
-                let (strength, text) = match curve.as_str() {
-                    "1.2.840.10045.3.1.7" => (KeyStrength::Accepted, "P-256"),
-                    "1.3.132.0.34" => (KeyStrength::Accepted, "P-384"),
-                    "1.3.132.0.35" => (KeyStrength::Accepted, "P-521"),
-                    "1.2.840.10045.3.1.1" => (KeyStrength::TooWeak, "P-192"),
-                    "1.3.132.0.33" => (KeyStrength::TooWeak, "P-224"),
-                    _ => (KeyStrength::Unsupported, "EC on an unsupported curve"),
-                };
-                Self { strength, text: text.to_owned() }
+                let known = CURVES.iter().find(|(known, ..)| Some(known) == curve.as_ref());
+                let (strength, name) = known
+                    .map_or((KeyStrength::Unsupported, "EC on an unsupported curve"), |(_, strength, name)| {
+                        (*strength, *name)
+                    });
+                Self { kind: KeyKind::Curve(name), strength }
             }
-            _ if ACCEPTED_KEYS.contains(&oid.as_str()) => {
-                Self { strength: KeyStrength::Accepted, text: algorithm_name(&oid) }
+            _ if ACCEPTED_KEYS.contains(algorithm) => {
+                Self { kind: KeyKind::Other(algorithm.clone()), strength: KeyStrength::Accepted }
             }
-            _ => Self { strength: KeyStrength::Unsupported, text: algorithm_name(&oid) },
+            _ => Self { kind: KeyKind::Other(algorithm.clone()), strength: KeyStrength::Unsupported },
+        }
+    }
+
+    /// As reports call it.
+    pub(crate) fn text(&self) -> String {
+        match &self.kind {
+            KeyKind::Curve(name) => (*name).to_owned(),
+            KeyKind::Other(oid) => algorithm_name(&oid.to_id_string()),
+            KeyKind::Rsa { bits } => format!("RSA of {bits} bits"),
         }
     }
 }
@@ -66,8 +79,16 @@ pub(super) fn algorithm_name(oid: &str) -> String {
     known.map_or_else(|| oid.to_owned(), |(_, name)| (*name).to_owned())
 }
 
-const ACCEPTED_KEYS: &[&str] =
-    &["1.3.101.112", "2.16.840.1.101.3.4.3.17", "2.16.840.1.101.3.4.3.18", "2.16.840.1.101.3.4.3.19"];
+/// Ed25519 and ML-DSA.
+const ACCEPTED_KEYS: &[Oid<'static>] =
+    &[oid!(1.3.101.112), oid!(2.16.840.1.101.3.4.3.17), oid!(2.16.840.1.101.3.4.3.18), oid!(2.16.840.1.101.3.4.3.19)];
+const CURVES: &[(Oid<'static>, KeyStrength, &str)] = &[
+    (oid!(1.2.840.10045.3.1.7), KeyStrength::Accepted, "P-256"),
+    (oid!(1.3.132.0.34), KeyStrength::Accepted, "P-384"),
+    (oid!(1.3.132.0.35), KeyStrength::Accepted, "P-521"),
+    (oid!(1.2.840.10045.3.1.1), KeyStrength::TooWeak, "P-192"),
+    (oid!(1.3.132.0.33), KeyStrength::TooWeak, "P-224"),
+];
 const ALGORITHMS: &[(&str, &str)] = &[
     ("1.2.840.113549.1.1.4", "md5WithRSAEncryption"),
     ("1.2.840.113549.1.1.5", "sha1WithRSAEncryption"),

@@ -3,16 +3,16 @@
 mod key;
 mod presented;
 
-pub(crate) use key::{KeyFacts, KeyStrength};
+pub(crate) use key::KeyStrength;
 pub(crate) use presented::{PresentedName, shown};
 
-use key::algorithm_name;
+use key::{KeyFacts, algorithm_name};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
-use x509_parser::oid_registry::Oid;
+use x509_parser::oid_registry::asn1_rs::{Oid, oid};
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::{X509Name, X509Version};
 
@@ -101,15 +101,15 @@ impl<'a> CertificateView<'a> {
     }
 
     /// The key usage, if the extension is present; one that does not parse permits nothing.
-    pub(crate) fn key_usage(&self) -> Option<KeyUsage> {
+    pub(crate) fn key_usage(&self) -> Option<KeyUsage<'_>> {
         match self.inner.key_usage() {
             Ok(None) => None,
             Ok(Some(extension)) => Some(KeyUsage {
                 cert_sign: extension.value.key_cert_sign(),
                 digital_signature: extension.value.digital_signature(),
-                text: extension.value.to_string(),
+                value: Some(extension.value),
             }),
-            Err(_) => Some(KeyUsage { cert_sign: false, digital_signature: false, text: "unreadable".to_owned() }),
+            Err(_) => Some(KeyUsage { cert_sign: false, digital_signature: false, value: None }),
         }
     }
 
@@ -124,15 +124,18 @@ impl<'a> CertificateView<'a> {
 
     /// The first critical extension that no rule here understands.
     pub(crate) fn unknown_critical_extension(&self) -> Option<String> {
-        let unknown = |oid: &Oid<'_>| !UNDERSTOOD.iter().any(|known| oid.to_id_string() == *known);
-        self.inner.extensions().iter().find(|e| e.critical && unknown(&e.oid)).map(|e| e.oid.to_id_string())
+        self.inner
+            .extensions()
+            .iter()
+            .find(|e| e.critical && !UNDERSTOOD.contains(&e.oid))
+            .map(|e| e.oid.to_id_string())
     }
 
     /// The presented names in their order, or `None` without the extension.
     pub(crate) fn presented_names(&self) -> Option<Vec<PresentedName>> {
         let san = self.inner.extensions().iter().find_map(|e| match e.parsed_extension() {
             ParsedExtension::SubjectAlternativeName(san) => Some(Ok(san)),
-            ParsedExtension::ParseError { .. } if e.oid.to_id_string() == SAN_OID => Some(Err(())),
+            ParsedExtension::ParseError { .. } if e.oid == SAN_OID => Some(Err(())),
             _ => None,
         })?;
         Some(match san {
@@ -159,7 +162,7 @@ impl<'a> CertificateView<'a> {
     pub(crate) fn names_its_issuers_location(&self) -> bool {
         let ca_issuers = |e: &ParsedExtension<'_>| match e {
             ParsedExtension::AuthorityInfoAccess(access) => {
-                access.accessdescs.iter().any(|a| a.access_method.to_id_string() == CA_ISSUERS_OID)
+                access.accessdescs.iter().any(|a| a.access_method == CA_ISSUERS_OID)
             }
             _ => false,
         };
@@ -167,7 +170,7 @@ impl<'a> CertificateView<'a> {
     }
 
     pub(crate) fn has_name_constraints(&self) -> bool {
-        self.inner.extensions().iter().any(|e| e.oid.to_id_string() == NAME_CONSTRAINTS_OID)
+        self.inner.extensions().iter().any(|e| e.oid == NAME_CONSTRAINTS_OID)
     }
 
     pub(crate) fn has_uri_name_constraint(&self) -> bool {
@@ -198,7 +201,7 @@ impl<'a> CertificateView<'a> {
         sha256(self.der)
     }
 
-    pub(crate) fn key(&self) -> KeyFacts {
+    pub(crate) fn key(&self) -> KeyFacts<'_> {
         KeyFacts::new(self.inner.public_key())
     }
 
@@ -251,10 +254,18 @@ pub(crate) fn pin_text(sha256: &[u8; 32]) -> String {
 }
 
 /// What keyUsage permits.
-pub(crate) struct KeyUsage {
+pub(crate) struct KeyUsage<'a> {
     pub(crate) cert_sign: bool,
     pub(crate) digital_signature: bool,
-    pub(crate) text: String,
+    /// `None` if it does not parse.
+    value: Option<&'a x509_parser::extensions::KeyUsage>,
+}
+
+impl KeyUsage<'_> {
+    /// As reports call it.
+    pub(crate) fn text(&self) -> String {
+        self.value.map_or_else(|| "unreadable".to_owned(), ToString::to_string)
+    }
 }
 
 /// What extKeyUsage permits.
@@ -290,8 +301,8 @@ fn name_text(name: &X509Name<'_>) -> String {
     if name.iter().next().is_none() { "an empty name".to_owned() } else { hex(name.as_raw()) }
 }
 
-const CA_ISSUERS_OID: &str = "1.3.6.1.5.5.7.48.2";
-const NAME_CONSTRAINTS_OID: &str = "2.5.29.30";
-const SAN_OID: &str = "2.5.29.17";
+const CA_ISSUERS_OID: Oid<'static> = oid!(1.3.6.1.5.5.7.48.2);
+const NAME_CONSTRAINTS_OID: Oid<'static> = oid!(2.5.29.30);
+const SAN_OID: Oid<'static> = oid!(2.5.29.17);
 /// What a leaf that is trusted as itself may mark critical: the extensions that rules here read.
-const UNDERSTOOD: &[&str] = &["2.5.29.15", SAN_OID, "2.5.29.19", "2.5.29.37"];
+const UNDERSTOOD: &[Oid<'static>] = &[oid!(2.5.29.15), SAN_OID, oid!(2.5.29.19), oid!(2.5.29.37)];

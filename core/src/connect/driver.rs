@@ -7,6 +7,7 @@ use rustls::{ClientConnection, HandshakeKind};
 
 use super::evidence::{Evidence, Negotiated};
 use super::failure::{Answered, Attempt};
+use super::farewell::Farewell;
 use super::intake::{Failure, Intake, Observed, process_new_packets};
 use super::sans_io::Incoming;
 use super::setup::Setup;
@@ -27,6 +28,7 @@ pub(super) struct Driver {
     end: End,
     error: Option<Error>,
     evidence: Option<Arc<Evidence>>,
+    farewell: Farewell,
     generation: Generation,
     outgoing: Outgoing,
     pool_key: PoolKey,
@@ -58,8 +60,7 @@ impl Driver {
     pub(super) fn begin(snapshot: Snapshot, host: &BackendHost, options: &ConnectOptions) -> Result<Self, Error> {
         let setup = Setup::new(snapshot, host, options)?;
         let (tls, session) = setup.start()?;
-        let pool_key = setup.pool_key();
-        let Setup { alpn, generation, prepared, .. } = setup;
+        let Setup { alpn, generation, pool_key, prepared, .. } = setup;
         let attempt = Attempt {
             alpn,
             answered: Answered::NotYet,
@@ -75,6 +76,7 @@ impl Driver {
             end: End::Open,
             error: None,
             evidence: None,
+            farewell: Farewell::default(),
             generation,
             outgoing: Outgoing::Open,
             pool_key,
@@ -92,7 +94,11 @@ impl Driver {
         }
         let all = octets.len();
         while !octets.is_empty() {
-            match self.receive(&mut octets) {
+            let received = match self.attempt.answered {
+                Answered::NotYet => self.receive(&mut octets),
+                Answered::Yes => self.receive_much(&mut octets),
+            };
+            match received {
                 Ok(Intake::Full) => break,
                 Ok(Intake::Octets) => {}
                 // RFC 8446 section 6.1: what follows a close_notify is ignored.
@@ -102,6 +108,20 @@ impl Driver {
             }
         }
         Ok(all - octets.len())
+    }
+
+    /// Gives rustls all that its buffer takes before it processes: it reads 4 KiB at a time, and a whole record has 16. Not
+    /// before the peer's first data: until then the pieces bound what a ticket is charged for (see [`Driver::process`]).
+    fn receive_much(&mut self, octets: &mut &[u8]) -> Result<Intake, Failure> {
+        let before = octets.len();
+        if self.unread == 0 {
+            // A slice does not fail: an error says that the buffer is full, a zero that rustls listens no more.
+            while !octets.is_empty() && matches!(self.tls.read_tls(octets), Ok(1..)) {}
+        }
+        match before - octets.len() {
+            0 => self.receive(octets),
+            count => self.process(count).map(|()| Intake::Octets).map_err(Failure::Tls),
+        }
     }
 
     /// Reads once from `source` and processes what came.
@@ -205,7 +225,7 @@ impl Driver {
 
     /// I5: from the peer's first data on, alerts are not about our identity.
     fn note_data(&mut self) {
-        if matches!(self.tls.reader().fill_buf(), Ok([_, ..])) {
+        if self.attempt.answered == Answered::NotYet && matches!(self.tls.reader().fill_buf(), Ok([_, ..])) {
             self.attempt.answered = Answered::Yes;
         }
     }
@@ -263,18 +283,18 @@ impl Driver {
         }
     }
 
-    /// Keeps the first error. Where rustls has not queued an alert, a close_notify is (H5).
+    /// Keeps the first error, and has the peer told (H5).
     pub(super) fn fail(&mut self, error: Error) -> Error {
         if let Some(first) = &self.error {
             return first.clone();
         }
+        let proven = self.evidence.as_ref().map(|evidence| &evidence.peer).or(self.attempt.verified.as_ref());
+        let error = self.attempt.with_known(error, &self.tls, proven.map(Arc::as_ref));
         // A session that was offered may be what the peer cannot stand.
         if self.evidence.is_none() {
             self.discard_sessions();
         }
-        if self.tls.protocol_version().is_some() {
-            self.tls.send_close_notify();
-        }
+        self.farewell.say(&mut self.tls, &error);
         let policy = self.attempt.prepared.policy().name();
         tracing::info!(target: "uptls", code = error.code().as_str(), policy, "connection failed: {error}");
         self.error = Some(error.clone());
@@ -292,8 +312,8 @@ impl Driver {
     /// Moves octets for the peer to `out`; also after an error, which may have left an alert.
     pub(super) fn drain(&mut self, mut out: &mut [u8]) -> usize {
         let room = out.len();
-        while !out.is_empty() && self.tls.wants_write() {
-            if !matches!(self.tls.write_tls(&mut out), Ok(1..)) {
+        while !out.is_empty() && self.wants_write() {
+            if !matches!(self.send(&mut out), Ok(1..)) {
                 break;
             }
         }
@@ -302,8 +322,8 @@ impl Driver {
 
     /// Appends all octets for the peer to `out`.
     pub(super) fn drain_to(&mut self, out: &mut Vec<u8>) {
-        while self.tls.wants_write() {
-            if !matches!(self.tls.write_tls(out), Ok(1..)) {
+        while self.wants_write() {
+            if !matches!(self.send(out), Ok(1..)) {
                 break;
             }
         }
@@ -311,7 +331,10 @@ impl Driver {
 
     /// Writes once to `sink`.
     pub(super) fn send(&mut self, sink: &mut dyn io::Write) -> io::Result<usize> {
-        self.tls.write_tls(sink)
+        match self.farewell.is_empty() {
+            true => self.tls.write_tls(sink),
+            false => self.farewell.send(sink),
+        }
     }
 
     /// Decrypted data first, then how it ended.
@@ -354,7 +377,7 @@ impl Driver {
     }
 
     pub(super) fn wants_write(&self) -> bool {
-        self.tls.wants_write()
+        self.tls.wants_write() || !self.farewell.is_empty()
     }
 
     pub(super) fn evidence(&self) -> Option<&Arc<Evidence>> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustls::{ClientConnection, ProtocolVersion};
+use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 
 use crate::handshake::IdentityUse;
 use crate::policy::{TlsVersion, group_name, suite_name};
@@ -53,7 +53,7 @@ impl Evidence {
     }
 }
 
-/// What rustls says of a completed handshake.
+/// What rustls says of a handshake; all of it once that is complete.
 pub(super) struct Negotiated {
     pub(super) alpn: Option<String>,
     pub(super) cipher_suite: String,
@@ -62,7 +62,16 @@ pub(super) struct Negotiated {
 }
 
 impl Negotiated {
-    /// `None` before the handshake is complete.
+    /// As a report shows it.
+    pub(super) fn facts(self, tls: &ClientConnection) -> TlsFacts {
+        let mut facts = TlsFacts::new(self.version.as_str(), self.cipher_suite);
+        facts.group = self.group;
+        facts.alpn = self.alpn;
+        facts.resumed = tls.handshake_kind() == Some(HandshakeKind::Resumed);
+        facts
+    }
+
+    /// `None` before the ServerHello.
     pub(super) fn of(tls: &ClientConnection) -> Option<Self> {
         let version = match tls.protocol_version()? {
             ProtocolVersion::TLSv1_2 => TlsVersion::V1_2,

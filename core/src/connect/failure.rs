@@ -7,8 +7,9 @@ use rustls::{
     PeerMisbehaved,
 };
 
+use super::evidence::Negotiated;
 use super::internal;
-use crate::error::{ConnectError, Error, Rejection, RejectionKind};
+use crate::error::{ConnectError, Error, KnownPeer, Rejection, RejectionKind};
 use crate::handshake::IdentityUse;
 use crate::name::BackendHost;
 use crate::policy::{TlsVersion, group_name, suite_name};
@@ -65,6 +66,22 @@ impl Attempt {
             | TlsError::PeerMisbehaved(_) => misbehaved(&error).into(),
             // Our configuration, clock, randomness or provider: not the peer's doing.
             _ => internal(error),
+        }
+    }
+
+    /// Adds to an error what is known of the peer.
+    pub(super) fn with_known(&self, error: Error, tls: &ClientConnection, peer: Option<&VerifiedPeer>) -> Error {
+        let Some(facts) = Negotiated::of(tls).map(|negotiated| negotiated.facts(tls)) else { return error };
+        match error {
+            Error::Connect { error, .. } => {
+                let chain = peer.map(|peer| peer.chain_der().to_vec()).unwrap_or_default();
+                Error::Connect { error, known: Some(Arc::new(KnownPeer::new(chain, facts))) }
+            }
+            Error::Rejected(mut rejection) => {
+                rejection.tls = Some(facts);
+                Error::Rejected(rejection)
+            }
+            other => other,
         }
     }
 
@@ -179,6 +196,7 @@ impl Attempt {
             presented: leaf.as_ref().map(|leaf| leaf.sans.clone()).unwrap_or_default(),
             peer: leaf,
             server_name: self.server_name.clone(),
+            tls: None,
         };
         Box::new(rejection).into()
     }

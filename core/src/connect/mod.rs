@@ -5,6 +5,7 @@ pub(crate) mod dial;
 mod driver;
 mod evidence;
 pub(crate) mod failure;
+mod farewell;
 pub(crate) mod intake;
 pub mod sans_io;
 pub(crate) mod setup;

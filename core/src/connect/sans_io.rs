@@ -26,7 +26,7 @@
 //!             // `finish` gives the handshake back while it is not done.
 //!             return handshake.finish().map_err(|_| std::io::ErrorKind::Other.into());
 //!         }
-//!         let count = socket.read(&mut buffer)?;
+//!         let count = socket.read(&mut buffer).map_err(|error| handshake.feed_error(&error))?;
 //!         outcome = match count {
 //!             0 => handshake.feed_eof().map(|()| 0),
 //!             // With a peer that speaks first, what is not taken must be fed to `Established`.
@@ -42,6 +42,7 @@ use std::io::{self, Read};
 use std::time::Instant;
 
 use super::ConnectOptions;
+use super::blocking::transport_error;
 use super::driver::{Driver, End};
 use super::evidence::Evidence;
 use super::failure::Answered;
@@ -93,12 +94,21 @@ impl Handshake {
         self.driver.feed(octets)
     }
 
-    /// Tells that the peer closed the transport.
+    /// Tells that the peer closed the transport. For a transport that failed, [`feed_error`](Self::feed_error).
     ///
     /// # Errors
     /// `peer_closed`, unless the handshake is done.
     pub fn feed_eof(&mut self) -> Result<(), Error> {
         self.driver.feed_eof()
+    }
+
+    /// Tells that the transport failed: a reset, a broken pipe; nothing that passes, such as `WouldBlock`. Gives
+    /// `peer_reset`, or the error that ended it before. The handshake is over, also if it was done already.
+    ///
+    /// I5: a peer that refuses our certificate closes after its alert. Where writing failed, feed what can still be read
+    /// before this, and the reason comes out instead.
+    pub fn feed_error(&mut self, error: &io::Error) -> Error {
+        self.driver.fail(transport_error(error))
     }
 
     /// Moves octets for the peer to `out` and gives how many; 0 when there are none.
@@ -200,10 +210,25 @@ impl Established {
         self.driver.feed(octets)
     }
 
-    /// Tells that the peer closed the transport. Without a close_notify before it, reading ends with `truncated` (H8).
+    /// Tells that the peer closed the transport. Without a close_notify before it, reading ends with `truncated` (H8). For
+    /// a transport that failed, [`feed_error`](Self::feed_error).
     pub fn feed_eof(&mut self) {
         // The only error it can give is one that was given before.
         let _ = self.driver.feed_eof();
+    }
+
+    /// Tells that the transport failed: a reset, a broken pipe; nothing that passes, such as `WouldBlock`. After the data
+    /// that came before it, reading ends with `peer_reset`, or with the error that ended the connection before; an end that
+    /// the peer declared with close_notify stays one (H8). Gives the error for writers.
+    ///
+    /// I5: a peer of TLS 1.3 refuses our certificate after the handshake, and closes. Where writing failed, feed what can
+    /// still be read before this, and `identity_rejected` or `identity_required` comes out instead.
+    pub fn feed_error(&mut self, error: &io::Error) -> Error {
+        let error = transport_error(error);
+        match self.is_clean_eof() {
+            true => error,
+            false => self.driver.fail(error),
+        }
     }
 
     /// Moves octets for the peer to `out` and gives how many; 0 when there are none.

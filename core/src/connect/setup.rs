@@ -20,6 +20,7 @@ pub(crate) struct Setup {
     /// The protocols to offer.
     pub(super) alpn: Vec<String>,
     pub(super) generation: Generation,
+    pub(super) pool_key: PoolKey,
     pub(super) prepared: Arc<Prepared>,
     name: ServerName<'static>,
     now: i64,
@@ -32,11 +33,8 @@ impl Setup {
         check_identity(&prepared, now)?;
         let alpn = options.protocols(prepared.policy().alpn())?;
         let name = server_name(prepared.policy(), host)?;
-        Ok(Self { alpn, generation, prepared, name, now })
-    }
-
-    pub(super) fn pool_key(&self) -> PoolKey {
-        PoolKey::new(*self.prepared.fingerprint(), &self.name)
+        let pool_key = PoolKey::new(*prepared.fingerprint(), &name);
+        Ok(Self { alpn, generation, pool_key, prepared, name, now })
     }
 
     /// rustls with its ClientHello ready, and the sessions it may use.
@@ -44,7 +42,8 @@ impl Setup {
         let session = match self.prepared.policy().resumption() {
             Resumption::Disabled => None,
             Resumption::Enabled => {
-                Some(Arc::new(SessionHandle::new(self.prepared.runtime().sessions(), self.pool_key(), self.now)))
+                let store = self.prepared.runtime().sessions();
+                Some(Arc::new(SessionHandle::new(store, self.pool_key.clone(), self.now)))
             }
         };
         let config = connection_config(self.prepared.client_config(), session.clone());

@@ -1,6 +1,9 @@
 //! What goes wrong on the way to a verified peer that is not the peer's certificate: transport, remote alerts, protocol.
 
+use core::fmt;
+
 use super::Code;
+use crate::report::TlsFacts;
 use crate::text::{listed, printable};
 
 /// A connection that failed for another reason than the peer's certificate.
@@ -173,6 +176,29 @@ impl ConnectError {
             }
             _ => self.code().hint(),
         }
+    }
+}
+
+/// What is known of a peer to which the connection failed after its ServerHello, though not for its certificate.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct KnownPeer {
+    /// Its certificates as they were verified: DER, leaf first. Empty if it did not come so far.
+    pub chain: Vec<Vec<u8>>,
+    /// What was negotiated so far; the group and the application protocol may be missing.
+    pub tls: TlsFacts,
+}
+
+impl KnownPeer {
+    pub(crate) fn new(chain: Vec<Vec<u8>>, tls: TlsFacts) -> Self {
+        Self { chain, tls }
+    }
+}
+
+/// Octets of certificates say nothing in a log.
+impl fmt::Debug for KnownPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KnownPeer").field("certificates", &self.chain.len()).field("tls", &self.tls).finish()
     }
 }
 

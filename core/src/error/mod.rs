@@ -6,14 +6,16 @@ mod policy;
 mod rejection;
 mod table;
 
-pub use connect::{ConnectError, Misuse};
+pub use connect::{ConnectError, KnownPeer, Misuse};
 pub use material::{MaterialError, MaterialErrorKind};
 pub use policy::{Origin, PolicyError, PolicyErrorKind};
 pub use rejection::{Rejection, RejectionKind};
 pub use table::{Alert, Category, Code, Severity};
 
 use core::fmt;
+use std::sync::Arc;
 
+use crate::report::TlsFacts;
 use crate::text::printable;
 
 /// Everything that can go wrong with a connector, by who must act.
@@ -21,8 +23,14 @@ use crate::text::printable;
 #[non_exhaustive]
 pub enum Error {
     /// The transport, the remote side or the protocol.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
+    #[error("{error}")]
+    #[non_exhaustive]
+    Connect {
+        /// What failed.
+        error: ConnectError,
+        /// What was known of the peer by then: nothing before its ServerHello.
+        known: Option<Arc<KnownPeer>>,
+    },
     /// The caller's bug.
     #[error(transparent)]
     Misuse(#[from] Misuse),
@@ -38,7 +46,7 @@ impl Error {
     /// The stable code; for several problems that of the first.
     pub fn code(&self) -> Code {
         match self {
-            Self::Connect(error) => error.code(),
+            Self::Connect { error, .. } => error.code(),
             Self::Misuse(_) => Code::Misuse,
             Self::Policy(problems) => problems.code(),
             Self::Rejected(rejection) => rejection.code(),
@@ -48,10 +56,29 @@ impl Error {
     /// The one thing to change.
     pub fn hint(&self) -> String {
         match self {
-            Self::Connect(error) => error.hint(),
+            Self::Connect { error, .. } => error.hint(),
             Self::Misuse(_) => Code::Misuse.hint(),
             Self::Policy(problems) => problems.first().map(Problem::hint).unwrap_or_default(),
             Self::Rejected(rejection) => rejection.hint(),
+        }
+    }
+
+    /// The peer's certificates (DER, leaf first), for a report: those that were refused, or those that were verified before
+    /// the connection failed for another reason. Empty if it did not come so far.
+    pub fn chain(&self) -> &[Vec<u8>] {
+        match self {
+            Self::Connect { known: Some(known), .. } => &known.chain,
+            Self::Rejected(rejection) => &rejection.chain,
+            Self::Connect { known: None, .. } | Self::Misuse(_) | Self::Policy(_) => &[],
+        }
+    }
+
+    /// What was negotiated before the connection failed, for a report; `None` before the ServerHello.
+    pub fn tls(&self) -> Option<&TlsFacts> {
+        match self {
+            Self::Connect { known, .. } => known.as_ref().map(|known| &known.tls),
+            Self::Rejected(rejection) => rejection.tls.as_ref(),
+            Self::Misuse(_) | Self::Policy(_) => None,
         }
     }
 
@@ -81,6 +108,12 @@ impl Error {
     /// The code alone: all that an HTTP client on the other side of a gateway may learn.
     pub fn public_text(&self) -> &'static str {
         self.code().as_str()
+    }
+}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect { error, known: None }
     }
 }
 

@@ -79,6 +79,15 @@ pub enum PolicyErrorKind {
     },
     /// No reference name at all (N3).
     NameMissing,
+    /// The target of an export has no form that gives the same verdict (X1, X2).
+    NotExportable {
+        /// The one thing to change.
+        change: &'static str,
+        /// What the policy has, and why the target has nothing for it.
+        feature: String,
+        /// The rule that it comes from: `T5`.
+        rule: &'static str,
+    },
     /// There is no usable material yet, or no longer (R2).
     NotReady {
         /// What is wrong with it.
@@ -121,6 +130,7 @@ impl PolicyError {
             PolicyErrorKind::Invalid { .. } => Code::PolicyInvalid,
             PolicyErrorKind::NameInvalid { .. } => Code::NameInvalid,
             PolicyErrorKind::NameMissing => Code::NameMissing,
+            PolicyErrorKind::NotExportable { .. } => Code::NotExportable,
             PolicyErrorKind::NotReady { .. } => Code::PolicyNotReady,
             PolicyErrorKind::ReferenceUnresolved { .. } => Code::ReferenceUnresolved,
             PolicyErrorKind::TrustMissing => Code::TrustMissing,
@@ -133,6 +143,7 @@ impl PolicyError {
     pub fn hint(&self) -> String {
         match &self.kind {
             PolicyErrorKind::Invalid { wanted, .. } => format!("set {} to {wanted}", self.field()),
+            PolicyErrorKind::NotExportable { change, .. } => (*change).to_owned(),
             PolicyErrorKind::IdentityIncomplete { missing } => {
                 format!("add spec.identity.{missing}, or remove spec.identity")
             }
@@ -173,6 +184,9 @@ impl fmt::Display for PolicyError {
             }
             PolicyErrorKind::NameMissing => {
                 f.write_str("there is neither a server name nor a backend host nor a subjectAltName to look for")
+            }
+            PolicyErrorKind::NotExportable { feature, rule, .. } => {
+                write!(f, "cannot be exported: {} ({rule})", printable(feature))
             }
             PolicyErrorKind::NotReady { reason } => write!(f, "the policy is not ready: {}", printable(reason)),
             PolicyErrorKind::ReferenceUnresolved { object, reason } => {

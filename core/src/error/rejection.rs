@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::Code;
-use crate::report::CertificateFacts;
+use crate::report::{CertificateFacts, TlsFacts};
 use crate::text::{listed, printable};
 
 /// A peer that the policy refuses. Produced by [`crate::Verifier`] alone.
@@ -28,6 +28,8 @@ pub struct Rejection {
     pub presented: Vec<String>,
     /// The server name (SNI) that belongs to the verification, if one is sent.
     pub server_name: Option<String>,
+    /// What was negotiated so far; nothing for a verification without a connection.
+    pub tls: Option<TlsFacts>,
 }
 
 /// Which check failed. Times are RFC 3339, names of certificates are RFC 4514 text; all of it is escaped when shown.

@@ -60,7 +60,7 @@ impl ClientIdentity {
         let view = CertificateView::parse(&leaf)
             .map_err(|reason| fail(MaterialErrorKind::IdentityParse { reason: format!("certificate 1: {reason}") }))?;
         if view.key().strength != KeyStrength::Accepted {
-            return Err(fail(MaterialErrorKind::IdentityKeyTooWeak { key: view.key().text }));
+            return Err(fail(MaterialErrorKind::IdentityKeyTooWeak { key: view.key().text() }));
         }
         let key = key::read(source)?;
         let signing_key = provider.key_provider.load_private_key(key).map_err(|error| {

@@ -1,11 +1,13 @@
 //! Reads what a policy names, and collects what is wrong with it.
 
+use core::convert::Infallible;
 use std::sync::Arc;
 
 use rustls::SupportedCipherSuite;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 
 use crate::danger::ToleratedRule;
+use crate::digest::CanonicalDigest;
 use crate::error::{MaterialError, MaterialErrorKind, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::identity::{CERTIFICATE_PATH, ClientIdentity, IdentitySource, KEY_PATH, trim_passphrase};
 use crate::material;
@@ -115,8 +117,28 @@ impl<'a> Loader<'a> {
         Some(identity)
     }
 
-    /// The runtime's provider, narrowed to the suites and groups of the policy, in its order.
-    pub(super) fn provider(&mut self) -> CryptoProvider {
+    /// The runtime's provider, narrowed to the suites and groups of the policy, in its order; one object for all policies
+    /// that have the same.
+    pub(super) fn provider(&mut self) -> Arc<CryptoProvider> {
+        let mut key = CanonicalDigest::new("uptls narrowed provider v1");
+        key.list(self.policy.cipher_suites());
+        key.list(self.policy.groups());
+        let key = key.finish();
+        if let Some(found) = self.runtime.providers().get(&key) {
+            return found;
+        }
+        let problems = self.problems.len();
+        let narrowed = self.narrowed();
+        if self.problems.len() > problems {
+            return Arc::new(narrowed);
+        }
+        let made: Result<_, Infallible> = self.runtime.providers().get_or_make(key, || Ok(narrowed));
+        match made {
+            Ok(provider) => provider,
+        }
+    }
+
+    fn narrowed(&mut self) -> CryptoProvider {
         let mut provider = CryptoProvider::clone(self.runtime.provider());
         if !self.policy.cipher_suites().is_empty() {
             provider.cipher_suites = self.suites(&provider.cipher_suites);

@@ -231,7 +231,7 @@ fn client_config(
     runtime: &Runtime,
     verifier: &Arc<Verifier>,
     identity: Option<&Arc<ClientIdentity>>,
-    provider: CryptoProvider,
+    provider: Arc<CryptoProvider>,
 ) -> Result<ClientConfig, rustls::Error> {
     let policy = verifier.policy();
     let versions: Vec<&'static SupportedProtocolVersion> =
@@ -240,7 +240,7 @@ fn client_config(
             .filter(|(version, _)| policy.versions().contains(*version))
             .map(|(_, supported)| supported)
             .collect();
-    let mut config = ClientConfig::builder_with_details(Arc::new(provider), Arc::new(RustlsClock(runtime.clone())))
+    let mut config = ClientConfig::builder_with_details(provider, Arc::new(RustlsClock(runtime.clone())))
         .with_protocol_versions(&versions)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(HandshakeVerifier::new(Arc::clone(verifier))))

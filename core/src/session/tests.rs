@@ -88,8 +88,8 @@ fn a_flood_of_tickets_leaves_eight() {
     let names = names(1);
     let world = World::new(&names, Versions::Tls13);
     world.visit(&names[0], &world.config(100));
-    assert_eq!(world.store().len(), TICKETS);
-    assert!((1..LIMIT).contains(&world.store().bytes()), "{}", world.store().bytes());
+    assert_eq!(world.store().held().count, TICKETS);
+    assert!((1..LIMIT).contains(&world.store().held().octets), "{}", world.store().held().octets);
 }
 
 /// Mutation: without the loop in `Shelves::edit` the limit is passed; with `pop_last` in it the newest is lost.
@@ -101,7 +101,7 @@ fn the_limit_holds_and_the_least_recently_used_gives_way() {
         let config = world.config(4);
         for name in &names {
             world.visit(name, &config);
-            assert!(world.store().bytes() <= LIMIT, "{}", world.store().bytes());
+            assert!(world.store().held().octets <= LIMIT, "{}", world.store().held().octets);
         }
         assert!(world.visit(&names[59], &config).evidence().resumed);
         assert!(!world.visit(&names[0], &config).evidence().resumed, "it gave way, {versions:?}");
@@ -115,11 +115,11 @@ fn what_is_charged_is_no_less_than_what_is_held() {
         let world = World::new(&names, versions);
         let established = world.visit(&names[0], &world.config(2));
         let chain: usize = world.options.chain.iter().map(Vec::len).sum();
-        let sessions = world.store().len();
+        let sessions = world.store().held().count;
         assert_eq!(sessions, if versions == Versions::Tls13 { 2 } else { 1 });
         // The tickets of the testkit's servers hold no chain, and are below 512 octets.
         let least = sessions * (2 * chain + 512);
-        assert!((least..6 * least).contains(&world.store().bytes()), "{} {least}", world.store().bytes());
+        assert!((least..6 * least).contains(&world.store().held().octets), "{} {least}", world.store().held().octets);
         assert!(established.evidence().peer.trusted_until() > NOW);
     }
 }
@@ -132,11 +132,11 @@ fn forgetting_a_fingerprint_leaves_the_others() {
     for name in &names {
         world.visit(name, &config);
     }
-    let held = world.store().len();
+    let held = world.store().held().count;
     world.store().forget(&[7; 32]);
-    assert_eq!(world.store().len(), held);
+    assert_eq!(world.store().held().count, held);
     world.store().forget(world.connector.prepared().unwrap().fingerprint());
-    assert_eq!((world.store().len(), world.store().bytes()), (0, 0));
+    assert_eq!((world.store().held().count, world.store().held().octets), (0, 0));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_handle_that_is_not_committed_stores_nothing() {
     handshake.drain_to(&mut out);
     handshake.feed(&answer(&mut server, &out)).unwrap();
     drop(handshake);
-    assert_eq!(world.store().len(), 0);
+    assert_eq!(world.store().held().count, 0);
 }
 
 #[test]
@@ -179,5 +179,5 @@ fn a_panic_under_the_lock_does_not_poison() {
         panic!("on purpose");
     })
     .join();
-    assert_eq!((store.len(), store.bytes()), (0, 0));
+    assert_eq!((store.held().count, store.held().octets), (0, 0));
 }

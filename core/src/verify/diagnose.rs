@@ -188,7 +188,7 @@ impl<'a> Views<'a> {
     fn signature(&self, context: &Context<'_>) -> RejectionKind {
         let trusted = trusted(context);
         let mut issuers = self.issuers_of_path(&trusted);
-        if let Some(unfit) = issuers.find_map(|issuer| check_key(issuer.key(), issuer).err()) {
+        if let Some(unfit) = issuers.find_map(|issuer| check_key(issuer).err()) {
             return unfit;
         }
         for lower in self.walked().rev() {

@@ -103,6 +103,7 @@ impl Verifier {
             policy: self.policy.name().map(printable),
             presented: context.presented(),
             server_name: self.server_name(context.backend_host),
+            tls: None,
         }
     }
 }

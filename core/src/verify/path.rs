@@ -3,7 +3,7 @@
 use core::cell::RefCell;
 use core::cmp::Reverse;
 
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::UnixTime;
 use webpki::{
     CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth, RevocationOptions,
     RevocationOptionsBuilder, UnknownStatusPolicy, VerifiedPath,
@@ -11,7 +11,7 @@ use webpki::{
 
 use super::steps::Context;
 use super::{diagnose, platform, subject_of};
-use crate::certificate::{CertificateView, KeyFacts, KeyStrength};
+use crate::certificate::{CertificateView, KeyStrength};
 use crate::danger::ToleratedRule;
 use crate::error::RejectionKind;
 use crate::policy::{RevocationDepth, RevocationSpec, UnknownRevocation};
@@ -41,12 +41,12 @@ pub(super) enum PathEnd {
     Platform,
 }
 
-/// V1: size, number, and that every certificate parses. `view` is the leaf, where x509-parser reads it.
-pub(super) fn check_form(
-    chain: &[CertificateDer<'_>],
-    view: Option<&CertificateView<'_>>,
-) -> Result<(), RejectionKind> {
-    let Some(leaf) = chain.first() else { return Err(RejectionKind::NoCertificate) };
+/// V1: size, number, and that every certificate parses.
+pub(super) fn check_form(context: &Context<'_>) -> Result<(), RejectionKind> {
+    let chain = context.chain;
+    let (Some(leaf), Some(certificate)) = (chain.first(), &context.certificate) else {
+        return Err(RejectionKind::NoCertificate);
+    };
     if chain.len() > MAX_CERTIFICATES {
         return Err(RejectionKind::BudgetExceeded { limit: format!("{MAX_CERTIFICATES} certificates") });
     }
@@ -54,11 +54,11 @@ pub(super) fn check_form(
         return Err(RejectionKind::BudgetExceeded { limit: format!("{MAX_OCTETS} octets") });
     }
     // The leaf must be read by both parsers: one finds the path, the other the names.
-    let Some(view) = view else {
+    let Some(view) = &context.leaf else {
         let reason = CertificateView::parse(leaf).err().unwrap_or_else(|| "it cannot be read".to_owned());
         return Err(RejectionKind::Malformed { index: 0, reason });
     };
-    EndEntityCert::try_from(leaf).map_err(|error| leaf_error(view, &error))?;
+    certificate.as_ref().map_err(|error| leaf_error(view, error))?;
     for (index, certificate) in chain.iter().enumerate().skip(1) {
         if EndEntityCert::try_from(certificate).is_err()
             && let Err(reason) = CertificateView::parse(certificate)
@@ -136,21 +136,29 @@ fn unrevoked_itself(context: &Context<'_>, spec: &RevocationSpec, path: Path) ->
 }
 
 fn search(context: &Context<'_>, revocation: Option<RevocationOptions<'_>>) -> Result<Path, RejectionKind> {
-    let Some((first, rest)) = context.chain.split_first() else { return Err(RejectionKind::NoCertificate) };
-    let leaf = EndEntityCert::try_from(first).map_err(|error| diagnose::explain_error(context, &error))?;
+    let (Some(leaf), Some((_, rest))) = (&context.certificate, context.chain.split_first()) else {
+        return Err(RejectionKind::NoCertificate);
+    };
+    let leaf = leaf.as_ref().map_err(|error| diagnose::explain_error(context, error))?;
     let time = verification_time(context);
-    let refused = RefCell::new(None);
+    let judged = RefCell::new(None);
     let lists_age = |path: &VerifiedPath<'_>| match revocation {
         Some(_) if time != context.now => check_lists_age(context, path),
         _ => Ok(()),
     };
-    let accept = |path: &VerifiedPath<'_>| match check_path(context, path, seconds(time)).and_then(|()| lists_age(path))
-    {
-        Ok(()) => Ok(()),
-        Err(kind) => {
-            refused.borrow_mut().get_or_insert(kind);
-            // The lowest rank: any other path may still pass, and no other reason is hidden.
-            Err(webpki::Error::UnknownIssuer)
+    // The first refusal is the reason; after it only an acceptance counts.
+    let accept = |path: &VerifiedPath<'_>| {
+        let checked = check_path(context, path, seconds(time));
+        match checked.and_then(|checked| lists_age(path).map(|()| checked)) {
+            Ok(checked) => {
+                judged.replace(Some(Ok(checked)));
+                Ok(())
+            }
+            Err(kind) => {
+                judged.borrow_mut().get_or_insert(Err(kind));
+                // The lowest rank: any other path may still pass, and no other reason is hidden.
+                Err(webpki::Error::UnknownIssuer)
+            }
         }
     };
     let found = leaf.verify_for_usage(
@@ -162,10 +170,11 @@ fn search(context: &Context<'_>, revocation: Option<RevocationOptions<'_>>) -> R
         revocation,
         Some(&accept),
     );
-    match (found, refused.take()) {
-        (Ok(path), _) => Ok(describe(context, &path)),
-        (Err(_), Some(kind)) => Err(kind),
-        (Err(error), None) => Err(diagnose::explain_error(context, &error)),
+    match (found, judged.take()) {
+        (Ok(_), Some(Ok(path))) => Ok(path),
+        (_, Some(Err(kind))) => Err(kind),
+        (Err(error), _) => Err(diagnose::explain_error(context, &error)),
+        (Ok(_), None) => Err(diagnose::explain_error(context, &webpki::Error::UnknownIssuer)),
     }
 }
 
@@ -193,27 +202,33 @@ fn check_lists_age(context: &Context<'_>, path: &VerifiedPath<'_>) -> Result<(),
     }
 }
 
-/// What webpki does not check of a path that it found (V2, T3, T4).
-fn check_path(context: &Context<'_>, path: &VerifiedPath<'_>, now: i64) -> Result<(), RejectionKind> {
+/// What webpki does not check of a path that it found (V2, T3, T4), and what is known of one that passes.
+fn check_path(context: &Context<'_>, path: &VerifiedPath<'_>, now: i64) -> Result<Path, RejectionKind> {
+    let mut trusted_until = i64::MIN;
     if let Some(leaf) = &context.leaf {
-        check_key(leaf.key(), leaf)?;
+        check_key(leaf)?;
+        trusted_until = leaf.not_after();
     }
-    let mut not_self_issued = 0;
+    let (mut intermediates, mut not_self_issued) = (0, 0);
     for intermediate in path.intermediate_certificates() {
         let der = intermediate.der();
         let Ok(view) = CertificateView::parse(&der) else {
             return Err(RejectionKind::IssuerNotCa { subject: subject_of(&der) });
         };
-        check_key(view.key(), &view)?;
+        check_key(&view)?;
         if view.key_usage().is_some_and(|usage| !usage.cert_sign) {
             return Err(RejectionKind::IssuerNotCa { subject: view.subject() });
         }
+        intermediates += 1;
+        trusted_until = trusted_until.min(view.not_after());
         if !view.is_self_issued() {
             not_self_issued += 1;
         }
     }
     check_common_name(context, path)?;
-    check_anchor(context, path, now, not_self_issued)
+    let (anchor, terms) = check_anchor(context, path, now, not_self_issued)?;
+    trusted_until = trusted_until.min(terms.map_or(i64::MAX, |terms| terms.not_after));
+    Ok(Path { end: PathEnd::Anchor(anchor), intermediates, trusted_until })
 }
 
 /// D4 `common_name` reads a CN as a DNS name. Name constraints are not evaluated for it, so that none may be there (D5).
@@ -233,27 +248,29 @@ fn check_common_name(context: &Context<'_>, path: &VerifiedPath<'_>) -> Result<(
     Err(RejectionKind::NameConstraint { reason: reason.to_owned() })
 }
 
-pub(super) fn check_key(key: KeyFacts, owner: &CertificateView<'_>) -> Result<(), RejectionKind> {
+pub(super) fn check_key(owner: &CertificateView<'_>) -> Result<(), RejectionKind> {
+    let key = owner.key();
     match key.strength {
         KeyStrength::Accepted => Ok(()),
-        KeyStrength::TooWeak => Err(RejectionKind::KeyTooWeak { key: key.text, subject: owner.subject() }),
-        KeyStrength::Unsupported => Err(RejectionKind::AlgorithmUnsupported { algorithm: key.text }),
+        KeyStrength::TooWeak => Err(RejectionKind::KeyTooWeak { key: key.text(), subject: owner.subject() }),
+        KeyStrength::Unsupported => Err(RejectionKind::AlgorithmUnsupported { algorithm: key.text() }),
     }
 }
 
-/// An anchor has a validity and a path length of its own, which webpki does not keep.
+/// An anchor has a validity and a path length of its own, which webpki does not keep. Gives which anchor it is.
 fn check_anchor(
     context: &Context<'_>,
     path: &VerifiedPath<'_>,
     now: i64,
     intermediates: u32,
-) -> Result<(), RejectionKind> {
+) -> Result<(usize, Option<AnchorTerms>), RejectionKind> {
     let trust = &context.verifier.trust;
-    let facts = trust.anchor_index(path.anchor()).and_then(|index| trust.anchor_facts(index));
-    let Some(facts) = facts else {
+    let index = trust.anchor_index(path.anchor());
+    let Some((index, facts)) = index.and_then(|index| Some((index, trust.anchor_facts(index)?))) else {
         return Err(RejectionKind::UnknownIssuer { issuer: "an unknown anchor".to_owned() });
     };
-    let Some(AnchorTerms { not_after, not_before, path_length }) = facts.terms() else { return Ok(()) };
+    let Some(terms) = facts.terms() else { return Ok((index, None)) };
+    let AnchorTerms { not_after, not_before, path_length } = terms;
     let subject = || facts.der.map(subject_of).unwrap_or_default();
     if now > not_after && !context.tolerates(ToleratedRule::ExpiredAnchor) {
         return Err(RejectionKind::IssuerExpired { not_after: rfc3339(not_after), subject: subject() });
@@ -267,23 +284,7 @@ fn check_anchor(
         let reason = format!("{} permits {limit} intermediates and the path has {intermediates}", subject());
         return Err(RejectionKind::PathTooLong { reason });
     }
-    Ok(())
-}
-
-fn describe(context: &Context<'_>, path: &VerifiedPath<'_>) -> Path {
-    let trust = &context.verifier.trust;
-    let anchor = trust.anchor_index(path.anchor());
-    let terms = anchor.and_then(|index| trust.anchor_facts(index)).and_then(|facts| facts.terms());
-    let mut trusted_until = context.leaf.as_ref().map_or(i64::MIN, CertificateView::not_after);
-    trusted_until = trusted_until.min(terms.map_or(i64::MAX, |terms| terms.not_after));
-    let mut intermediates = 0;
-    for intermediate in path.intermediate_certificates() {
-        intermediates += 1;
-        if let Ok(view) = CertificateView::parse(&intermediate.der()) {
-            trusted_until = trusted_until.min(view.not_after());
-        }
-    }
-    Path { end: anchor.map_or(PathEnd::Pinned, PathEnd::Anchor), intermediates, trusted_until }
+    Ok((index, Some(terms)))
 }
 
 /// T5: `None` if the leaf is not trusted as itself, else whether everything else holds.
@@ -315,7 +316,7 @@ fn check_itself(context: &Context<'_>, leaf: &CertificateView<'_>) -> Result<(),
     if now < leaf.not_before() {
         return Err(RejectionKind::NotYetValid { not_before: rfc3339(leaf.not_before()), subject: leaf.subject() });
     }
-    check_key(leaf.key(), leaf)?;
+    check_key(leaf)?;
     match leaf.extended_key_usage() {
         Some(usage) if !usage.server_auth => {
             Err(RejectionKind::Purpose { presented: usage.text, subject: leaf.subject() })

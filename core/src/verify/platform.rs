@@ -17,7 +17,7 @@ use crate::trust::PlatformTrust;
 pub(super) fn find(context: &Context<'_>, platform: &PlatformTrust) -> Result<Path, RejectionKind> {
     let Some((first, rest)) = context.chain.split_first() else { return Err(RejectionKind::NoCertificate) };
     let Some(leaf) = &context.leaf else { return Err(RejectionKind::NoCertificate) };
-    check_key(leaf.key(), leaf)?;
+    check_key(leaf)?;
     let name = name_for_platform(context, leaf)?;
     match platform.verify(first, rest, &name, context.now) {
         Ok(()) => Ok(Path { end: PathEnd::Platform, intermediates: rest.len(), trusted_until: leaf.not_after() }),

@@ -20,7 +20,10 @@ pub(super) const CHAIN_STEPS: &[StepName] =
 /// One verification on its way through the steps.
 pub(super) struct Context<'a> {
     pub(super) backend_host: Option<&'a BackendHost>,
+    /// The leaf as webpki reads it.
+    pub(super) certificate: Option<Result<EndEntityCert<'a>, webpki::Error>>,
     pub(super) chain: &'a [CertificateDer<'a>],
+    /// The leaf, where x509-parser reads it.
     pub(super) leaf: Option<CertificateView<'a>>,
     pub(super) matched_name: Option<String>,
     pub(super) now: UnixTime,
@@ -36,9 +39,10 @@ impl<'a> Context<'a> {
         backend_host: Option<&'a BackendHost>,
         now: UnixTime,
     ) -> Self {
+        let certificate = chain.first().map(EndEntityCert::try_from);
         let leaf = chain.first().and_then(|der| CertificateView::parse(der).ok());
         let reference_names = verifier.reference_names(backend_host);
-        Self { backend_host, chain, leaf, matched_name: None, now, path: None, reference_names, verifier }
+        Self { backend_host, certificate, chain, leaf, matched_name: None, now, path: None, reference_names, verifier }
     }
 
     /// Runs one step. A later step may be run after an earlier one failed, if [`Context::evaluable`] says so.
@@ -78,7 +82,7 @@ impl<'a> Context<'a> {
 
     /// V1 and V2. Under D2 a leaf must be there and parse; its signature is checked by the handshake (V7).
     fn chain(&mut self) -> Result<(), RejectionKind> {
-        path::check_form(self.chain, self.leaf.as_ref())?;
+        path::check_form(self)?;
         if self.applies(StepName::Chain) {
             self.path = Some(self.bounded(path::find(self)?));
         }
@@ -107,7 +111,7 @@ impl<'a> Context<'a> {
         }
         let Some(leaf) = &self.leaf else { return Err(unreadable_leaf()) };
         match leaf.key_usage() {
-            Some(usage) if !usage.digital_signature => Err(RejectionKind::KeyUsage { presented: usage.text }),
+            Some(usage) if !usage.digital_signature => Err(RejectionKind::KeyUsage { presented: usage.text() }),
             _ => Ok(()),
         }
     }
@@ -117,9 +121,9 @@ impl<'a> Context<'a> {
         if !self.applies(StepName::Name) {
             return Ok(());
         }
-        let (Some(leaf), Some(der)) = (&self.leaf, self.chain.first()) else { return Err(unreadable_leaf()) };
-        let certificate = EndEntityCert::try_from(der).map_err(|error| path::leaf_error(leaf, &error))?;
-        let presented = names::Presented { certificate: &certificate, names: leaf.presented_names(), view: leaf };
+        let (Some(leaf), Some(certificate)) = (&self.leaf, &self.certificate) else { return Err(unreadable_leaf()) };
+        let certificate = certificate.as_ref().map_err(|error| path::leaf_error(leaf, error))?;
+        let presented = names::Presented { certificate, names: leaf.presented_names(), view: leaf };
         let common_name = if self.tolerates(ToleratedRule::CommonName) {
             names::CommonName::Matched
         } else {

@@ -4,6 +4,9 @@
 mod bad_documents;
 mod budgets;
 mod common;
+mod envoy_export;
+mod envoy_read;
+mod envoy_round_trip;
 mod files;
 mod fuzz_seeds;
 mod kubernetes;

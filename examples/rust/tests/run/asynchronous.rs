@@ -10,6 +10,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use uptls_testkit::{ServerOptions, Sessions};
@@ -19,7 +20,15 @@ use crate::support::{Upstream, text};
 /// Answers HTTP/2 and HTTP/1.1, gRPC health checks among them, until the process of the tests ends.
 fn http_server(upstream: &Upstream, alpn: &[&'static [u8]]) -> SocketAddr {
     let options = ServerOptions { alpn: alpn.to_vec(), ..ServerOptions::new(&[&upstream.leaf]) };
-    let acceptor = TlsAcceptor::from(options.config(&Sessions::new()));
+    start(Some(TlsAcceptor::from(options.config(&Sessions::new()))))
+}
+
+/// The same in plaintext: what stands behind an nginx.
+pub(crate) fn health_server() -> SocketAddr {
+    start(None)
+}
+
+fn start(acceptor: Option<TlsAcceptor>) -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
@@ -30,16 +39,26 @@ fn http_server(upstream: &Upstream, alpn: &[&'static [u8]]) -> SocketAddr {
     address
 }
 
-async fn serve_http(listener: TcpListener, acceptor: TlsAcceptor) {
+async fn serve_http(listener: TcpListener, acceptor: Option<TlsAcceptor>) {
     while let Ok((socket, _)) = listener.accept().await {
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
-            let Ok(stream) = acceptor.accept(socket).await else { return };
-            let service = service_fn(async |request| Ok::<_, Infallible>(answer(&request)));
-            // The client may go away at any moment.
-            let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+            match acceptor {
+                None => serve_connection(socket).await,
+                Some(acceptor) => {
+                    if let Ok(stream) = acceptor.accept(socket).await {
+                        serve_connection(stream).await;
+                    }
+                }
+            }
         });
     }
+}
+
+async fn serve_connection(stream: impl AsyncRead + AsyncWrite + Unpin + 'static) {
+    let service = service_fn(async |request| Ok::<_, Infallible>(answer(&request)));
+    // The client may go away at any moment.
+    let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
 }
 
 fn answer(request: &Request<Incoming>) -> Response<Frames> {

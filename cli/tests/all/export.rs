@@ -1,0 +1,99 @@
+//! `uptls export envoy`: the context on stdout, files beside it, refusals with their rule.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{Folder, uptls};
+
+#[test]
+fn a_context_is_one_json_document() {
+    let folder = Folder::new();
+    let ran = uptls(folder.path(), &["export", "envoy", "--policy", "mtls.yaml"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let context = ran.json();
+    assert_eq!(context["sni"], "payments.internal");
+    let pair = &context["common_tls_context"]["tls_certificates"][0];
+    let key = folder.path().join("client.key");
+    // Envoy runs in a folder of its own.
+    assert_eq!(
+        fs::canonicalize(pair["private_key"]["filename"].as_str().unwrap()).unwrap(),
+        fs::canonicalize(key).unwrap()
+    );
+    assert!(ran.stderr.starts_with("warning: engine_difference: "), "{ran:?}");
+    assert!(ran.stderr.contains("docs/envoy-differences.md: E1 E2 "), "{ran:?}");
+}
+
+#[test]
+fn a_cluster_reaches_its_backend_host() {
+    let folder = Folder::new();
+    folder.write(
+        "auto.yaml",
+        "apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nspec: {trust: {bundles: [{file: ca.pem}]}}\n",
+    );
+    let ran = uptls(folder.path(), &["export", "envoy", "--policy", "auto.yaml", "--cluster", "Pay.Internal:8443"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let cluster = ran.json();
+    assert_eq!(cluster["transport_socket"]["typed_config"]["sni"], "pay.internal");
+    assert_eq!(cluster["type"], "STRICT_DNS");
+    let endpoint = &cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"];
+    assert_eq!(endpoint["address"]["socket_address"]["port_value"], 8443);
+    // Without an address or a host there is nothing to ask for.
+    let ran = uptls(folder.path(), &["export", "envoy", "--policy", "auto.yaml"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
+    assert!(ran.stderr.contains("not_exportable (115)") && ran.stderr.contains("--host NAME-OR-IP"), "{ran:?}");
+    let ran = uptls(folder.path(), &["export", "envoy", "--policy", "auto.yaml", "--host", "10.0.0.7"]);
+    assert_eq!((ran.code, &ran.json()["sni"]), (0, &Value::Null), "{ran:?}");
+}
+
+#[test]
+fn a_weakening_is_exported_only_where_it_is_allowed() {
+    let folder = Folder::new();
+    folder.policy("any.yaml", "danger: {acceptAnyName: {reason: an old appliance}}");
+    let args = ["export", "envoy", "--policy", "any.yaml"];
+    let ran = uptls(folder.path(), &args);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
+    assert!(ran.stderr.contains("danger_forbidden"), "{ran:?}");
+    let ran = uptls(folder.path(), &[args.as_slice(), &["--allow-danger"]].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains("danger_active"), "{ran:?}");
+    folder.policy("nothing.yaml", "danger: {acceptAnyCertificate: {reason: a test}}");
+    let ran = uptls(folder.path(), &["export", "envoy", "--policy", "nothing.yaml", "--allow-danger"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
+    assert!(ran.stderr.contains("(D2)"), "{ran:?}");
+}
+
+#[test]
+fn sds_writes_a_folder_that_envoy_watches() {
+    let folder = Folder::new();
+    let ran = uptls(folder.path(), &["export", "envoy", "--policy", "mtls.yaml", "--sds", "sds"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let sds = folder.path().join("sds");
+    let mut names: Vec<_> =
+        fs::read_dir(&sds).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["ca.pem", "tls.crt", "tls.key", "tls_certificate.json", "validation_context.json"]);
+    assert_eq!(fs::read_to_string(sds.join("tls.key")).unwrap(), folder.client.key().pkcs8_pem());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |name: &str| fs::metadata(sds.join(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode("tls.key"), mode("tls.crt")), (0o600, 0o644));
+    }
+    assert!(!ran.stdout.contains("BEGIN"), "{ran:?}");
+    let ran = uptls(folder.path(), &["export", "envoy", "--policy", "mtls.yaml", "--sds", "ca.pem/sds"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
+    assert!(ran.stderr.contains("error: cannot write "), "{ran:?}");
+}
+
+#[test]
+fn a_ca_file_is_referred_to() {
+    let folder = Folder::new();
+    let ran = uptls(folder.path(), &["export", "envoy", "--policy", "policy.yaml", "--ca-file", "out.pem"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let name = ran.json()["common_tls_context"]["validation_context"]["trusted_ca"]["filename"].clone();
+    assert!(name.as_str().unwrap().ends_with("/out.pem"), "{name}");
+    assert_eq!(fs::read_to_string(folder.path().join("out.pem")).unwrap(), folder.root.pem());
+    let both = ["export", "envoy", "--policy", "policy.yaml", "--ca-file", "a", "--sds", "b"];
+    assert_eq!(uptls(folder.path(), &both).code, 2);
+}

@@ -1,0 +1,255 @@
+//! The policies: every feature that can be exported, alone and together.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+use uptls::danger::DangerPermission;
+use uptls::{BackendHost, Connector, Prepared, Runtime, UpstreamTlsPolicy, WarningCode};
+use uptls_manifest::envoy::{self, Difference, ExportOptions, Placement};
+use uptls_testkit::Key;
+
+use crate::certificates::World;
+
+/// One policy, ready for all three ways.
+pub(crate) struct Policy {
+    pub(crate) connector: Connector,
+    context: Value,
+    /// Those that the export warned of.
+    pub(crate) differences: Vec<Difference>,
+    pub(crate) host: BackendHost,
+    pub(crate) name: &'static str,
+    pub(crate) prepared: Arc<Prepared>,
+}
+
+impl Policy {
+    /// The cluster of this policy: the request says which server it reaches.
+    pub(crate) fn cluster(&self) -> Value {
+        cluster_of(self.name, &self.context)
+    }
+}
+
+/// A cluster around a context.
+pub(crate) fn cluster_of(name: &str, context: &Value) -> Value {
+    json!({
+        "name": name,
+        "type": "ORIGINAL_DST",
+        "lb_policy": "CLUSTER_PROVIDED",
+        "original_dst_lb_config": {"use_http_header": true},
+        "connect_timeout": "30s",
+        "transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": context},
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "common_http_protocol_options": {"max_requests_per_connection": 1},
+                "explicit_http_config": {"http_protocol_options": {}},
+            },
+        },
+    })
+}
+
+/// Every policy, exported.
+pub(crate) fn all(world: &World) -> Vec<Policy> {
+    let runtime = Runtime::new(uptls::aws_lc_rs::provider());
+    TABLE.iter().map(|(name, host, spec)| policy(world, &runtime, name, host, spec)).collect()
+}
+
+fn policy(world: &World, runtime: &Runtime, name: &'static str, host: &str, spec: &str) -> Policy {
+    let (checked, prepared) = prepare(world, runtime, spec);
+    let host = BackendHost::parse(host).unwrap();
+    let mut options = ExportOptions::default();
+    options.backend_host = Some(host.clone());
+    let export = envoy::export(&prepared, &options).unwrap_or_else(|problems| panic!("{name}: {problems}"));
+    let warned = |difference: &Difference| {
+        let is_it = |warning: &uptls::Warning| {
+            warning.code == WarningCode::EngineDifference && warning.detail["difference"] == difference.number()
+        };
+        export.warnings.iter().any(is_it)
+    };
+    let differences = Difference::ALL.iter().copied().filter(warned).collect();
+    let connector = Connector::new(runtime, &checked).unwrap();
+    Policy { connector, context: export.context, differences, host, name, prepared }
+}
+
+fn prepare(world: &World, runtime: &Runtime, spec: &str) -> (UpstreamTlsPolicy, Arc<Prepared>) {
+    let trust = if spec.contains("trust:") { "" } else { "trust: {bundles: [{file: root.pem}]}, " };
+    let pin = |key: Key| BASE64_STANDARD.encode(key.spki_sha256());
+    let spec = spec.replace("LEAF", &pin(World::leaf_key())).replace("ANOTHER", &pin(Key::p256("another leaf")));
+    let spec = spec.replace("PPP", &"p".repeat(60)).replace("QQQ", &"q".repeat(60));
+    let text = format!("apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nspec: {{{trust}{spec}}}\n");
+    let draft = uptls_manifest::parse(text.as_bytes(), "policy", Some(world.folder()));
+    let draft = draft.unwrap_or_else(|problems| panic!("{spec}: {problems}"));
+    let checked = UpstreamTlsPolicy::check(draft, DangerPermission::Allowed);
+    let checked = checked.unwrap_or_else(|problems| panic!("{spec}: {problems}"));
+    let prepared = runtime.prepare(&checked).unwrap_or_else(|problems| panic!("{spec}: {problems}"));
+    (checked, prepared)
+}
+
+/// A cluster that takes its material from files in `folder`, which are written, or moved over those that are there.
+pub(crate) fn by_sds(world: &World, folder: &Path, spec: &str) -> Value {
+    let (_, prepared) = prepare(world, &Runtime::new(uptls::aws_lc_rs::provider()), spec);
+    let mut options = ExportOptions::default();
+    options.placement = Placement::Sds(folder.to_owned());
+    let export = envoy::export(&prepared, &options).unwrap();
+    for file in &export.files {
+        let temporary = folder.join("temporary");
+        fs::write(&temporary, &file.content).unwrap();
+        fs::rename(&temporary, &file.path).unwrap();
+    }
+    cluster_of("sds", &export.context)
+}
+
+/// Whole clusters, a CA in a file, and file-based SDS with everything in it, written.
+pub(crate) fn other_forms(world: &World) -> Vec<Value> {
+    let runtime = Runtime::new(uptls::aws_lc_rs::provider());
+    let spec = "serverName: a.example.com, alpn: {protocols: [h2, http/1.1]}, revocation: {crls: [{file: all.crl}]}, identity: {certificate: {file: client.pem}, key: {file: client.key}}";
+    let (_, prepared) = prepare(world, &runtime, spec);
+    let folder = world.folder().join("sds");
+    fs::create_dir(&folder).unwrap();
+    let placements =
+        [Placement::Inline, Placement::CaFile(world.folder().join("exported.pem")), Placement::Sds(folder)];
+    let form = |(index, placement): (usize, Placement)| {
+        let mut options = ExportOptions::default();
+        options.placement = placement;
+        let export = envoy::export(&prepared, &options).unwrap();
+        export.files.iter().for_each(|file| fs::write(&file.path, &file.content).unwrap());
+        let mut cluster = envoy::cluster(&prepared, &export, &BackendHost::parse("a.example.com").unwrap(), 8443);
+        cluster["name"] = json!(format!("form {index}"));
+        cluster
+    };
+    placements.into_iter().enumerate().map(form).collect()
+}
+
+/// Name, backend host, and the fields of `spec`; the trust is the root unless it is written.
+const TABLE: &[(&str, &str, &str)] = &[
+    // Names.
+    ("name", "x.test", "serverName: a.example.com"),
+    ("name-upper", "x.test", "serverName: A.EXAMPLE.COM"),
+    ("name-dot", "x.test", "serverName: a.example.com."),
+    ("auto", "a.example.com", ""),
+    ("auto-other", "b.example.com", ""),
+    ("auto-below-wildcard", "c.w.example.com", ""),
+    ("auto-ip", "127.0.0.1", ""),
+    ("auto-ip6", "[2001:db8::1]", ""),
+    ("auto-ip6-dotted", "[::1.2.3.4]", ""),
+    ("bare-and-name", "x.test", "serverName: none, subjectAltNames: [{dns: example.com}, {dns: b.example.com}]"),
+    ("wildcard-literal", "x.test", "serverName: a.example.com, subjectAltNames: [{dns: '*.w.example.com'}]"),
+    ("any-of", "x.test", "serverName: none, subjectAltNames: [{dns: absent.test}, {dns: b.example.com}]"),
+    ("front", "x.test", "serverName: front.test, subjectAltNames: [{dns: a.example.com}]"),
+    ("ip", "x.test", "serverName: none, subjectAltNames: [{ip: 127.0.0.1}]"),
+    ("ip-long-form", "x.test", "serverName: none, subjectAltNames: [{ip: '2001:DB8:0:0::1'}]"),
+    ("long", "x.test", "serverName: none, subjectAltNames: [{dns: PPP.QQQ.example.com}, {dns: b.example.com}]"),
+    ("spiffe", "x.test", "serverName: none, subjectAltNames: [{uri: 'spiffe://prod/ns/a/sa/b'}]"),
+    ("trust-domain", "x.test", "serverName: none, subjectAltNames: [{spiffeTrustDomain: prod}]"),
+    ("trust-domain-and-name", "x.test", "subjectAltNames: [{spiffeTrustDomain: prod}, {dns: c.example.com}]"),
+    (
+        "https-or-ip",
+        "x.test",
+        "serverName: none, subjectAltNames: [{uri: 'https://a.example.com/Pay?x=1'}, {ip: '::1.2.3.4'}]",
+    ),
+    (
+        "every-kind",
+        "a.example.com",
+        "subjectAltNames: [{dns: a.example.com}, {ip: 127.0.0.1}, {uri: 'https://a.example.com/Pay?x=1'}, {spiffeTrustDomain: prod}]",
+    ),
+    ("any-name", "x.test", "serverName: a.example.com, danger: {acceptAnyName: {reason: a test}}"),
+    ("any-name-unsaid", "x.test", "serverName: none, danger: {acceptAnyName: {reason: a test}}"),
+    // Negotiation.
+    ("tls12", "a.example.com", "versions: {max: '1.2'}"),
+    ("tls13", "a.example.com", "versions: {min: '1.3'}"),
+    (
+        "tls12-ecdsa",
+        "a.example.com",
+        "versions: {max: '1.2'}, cipherSuites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256]",
+    ),
+    (
+        "every-13-rsa-12",
+        "a.example.com",
+        "cipherSuites: [TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384]",
+    ),
+    (
+        "every-13-one-12",
+        "a.example.com",
+        "cipherSuites: [TLS_CHACHA20_POLY1305_SHA256, TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]",
+    ),
+    ("x25519", "a.example.com", "groups: [X25519]"),
+    ("x25519-tls12", "a.example.com", "groups: [X25519], versions: {max: '1.2'}"),
+    ("p384-p256", "a.example.com", "groups: [secp384r1, secp256r1]"),
+    ("p384", "a.example.com", "groups: [secp384r1]"),
+    ("p256-tls12", "a.example.com", "groups: [secp256r1], versions: {max: '1.2'}"),
+    ("hybrid", "a.example.com", "groups: [X25519MLKEM768], versions: {min: '1.3'}"),
+    ("hybrid-first", "a.example.com", "groups: [X25519MLKEM768, secp256r1]"),
+    ("h2", "a.example.com", "alpn: {protocols: [h2]}"),
+    ("http1", "a.example.com", "alpn: {protocols: [http/1.1]}"),
+    ("h2-http1", "a.example.com", "alpn: {protocols: [h2, http/1.1]}"),
+    ("no-resumption", "a.example.com", "resumption: false"),
+    ("identity", "a.example.com", "identity: {certificate: {file: client.pem}, key: {file: client.key}}"),
+    (
+        "identity-tls12",
+        "a.example.com",
+        "versions: {max: '1.2'}, identity: {certificate: {file: client.pem}, key: {file: client.key}}",
+    ),
+    ("identity-foreign", "a.example.com", "identity: {certificate: {file: foreign.pem}, key: {file: client.key}}"),
+    // Pins: LEAF and ANOTHER are filled in.
+    ("pin", "a.example.com", "spkiPins: ['LEAF']"),
+    ("pin-other", "a.example.com", "spkiPins: ['ANOTHER', 'LEAF'], alpn: {protocols: [http/1.1]}"),
+    ("pin-any-name", "x.test", "serverName: none, spkiPins: ['LEAF'], danger: {acceptAnyName: {reason: a test}}"),
+    // Lists.
+    ("lists", "a.example.com", "revocation: {crls: [{file: all.crl}]}"),
+    ("lists-leaf", "a.example.com", "revocation: {crls: [{file: all.crl}], depth: leaf}"),
+    ("lists-issuing", "a.example.com", "revocation: {crls: [{file: issuing.crl}], depth: leaf}"),
+    (
+        "lists-any-name",
+        "x.test",
+        "serverName: none, danger: {acceptAnyName: {reason: a test}}, revocation: {crls: [{file: all.crl}]}",
+    ),
+    ("lists-future", "a.example.com", "revocation: {crls: [{file: future.crl}], depth: leaf}"),
+    (
+        "lists-no-crl-sign",
+        "a.example.com",
+        "trust: {bundles: [{file: no-crl-sign.pem}]}, revocation: {crls: [{file: all.crl}]}",
+    ),
+    // Anchors.
+    ("issuing", "a.example.com", "trust: {bundles: [{file: issuing.pem}]}"),
+    ("issuing-none-below", "a.example.com", "trust: {bundles: [{file: none-below.pem}]}"),
+    (
+        "issuing-spiffe",
+        "x.test",
+        "serverName: none, trust: {bundles: [{file: issuing.pem}]}, subjectAltNames: [{spiffeTrustDomain: prod}]",
+    ),
+    (
+        "issuing-any-name",
+        "x.test",
+        "serverName: none, trust: {bundles: [{file: issuing.pem}]}, danger: {acceptAnyName: {reason: a test}}",
+    ),
+    (
+        "issuing-lists",
+        "a.example.com",
+        "trust: {bundles: [{file: issuing.pem}]}, revocation: {crls: [{file: issuing.crl}], depth: leaf}",
+    ),
+    ("other-too", "a.example.com", "trust: {bundles: [{file: other.pem}]}"),
+    ("itself-too", "a.example.com", "trust: {bundles: [{file: itself.pem}]}"),
+    (
+        "itself-too-lists",
+        "a.example.com",
+        "trust: {bundles: [{file: itself.pem}]}, revocation: {crls: [{file: all.crl}]}",
+    ),
+    ("messy", "a.example.com", "trust: {bundles: [{file: messy.pem}, {file: issuing.pem}]}"),
+    ("namesake", "a.example.com", "trust: {bundles: [{file: namesake.pem}]}"),
+    ("expired-too", "a.example.com", "trust: {bundles: [{file: expired-too.pem}]}"),
+    ("permitted", "a.example.com", "trust: {bundles: [{file: permitted.pem}]}"),
+    ("excluded", "a.example.com", "trust: {bundles: [{file: excluded.pem}]}"),
+    ("one-below", "a.example.com", "trust: {bundles: [{file: one-below.pem}]}"),
+    ("v1", "a.example.com", "trust: {bundles: [{file: v1.pem}]}"),
+    ("server-auth", "a.example.com", "trust: {bundles: [{file: server-auth.pem}]}"),
+    // These issue nothing (T3): beside the intermediate they change nothing.
+    ("may-not-sign", "a.example.com", "trust: {bundles: [{file: may-not-sign.pem}, {file: issuing.pem}]}"),
+    ("for-clients", "a.example.com", "trust: {bundles: [{file: for-clients.pem}, {file: issuing.pem}]}"),
+    ("server", "a.example.com", "trust: {bundles: [{file: server.pem}, {file: issuing.pem}]}"),
+    ("future-first", "a.example.com", "trust: {bundles: [{file: future-first.pem}]}"),
+    ("future-last", "a.example.com", "trust: {bundles: [{file: future-last.pem}]}"),
+    ("no-usage", "a.example.com", "trust: {bundles: [{file: no-usage.pem}]}"),
+];

@@ -1,0 +1,154 @@
+//! What a store holds of each server: sessions, charged in octets, in the order of use.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use rustls::NamedGroup;
+use rustls::client::{Tls12ClientSessionValue, Tls13ClientSessionValue};
+
+use super::{PoolKey, Proof};
+
+/// A session that may be resumed until `usable_until`.
+#[derive(Clone)]
+pub(super) struct Stored<T> {
+    octets: usize,
+    pub(super) proof: Arc<Proof>,
+    usable_until: i64,
+    pub(super) value: T,
+}
+
+impl<T> Stored<T> {
+    /// `None` for a session that could not be resumed even now.
+    pub(super) fn new(value: T, proof: &Arc<Proof>, window: usize, usable_until: i64, now: i64) -> Option<Self> {
+        let chain = proof.chain_octets.saturating_mul(2);
+        let octets = window.min(LARGEST_TICKET).saturating_add(chain).saturating_add(SESSION_OCTETS);
+        (usable_until > now).then(|| Self { octets, proof: proof.clone(), usable_until, value })
+    }
+}
+
+impl Stored<Tls12ClientSessionValue> {
+    /// rustls stores a lifetime of 0, "for ever", where the peer gives no hint, and stores anew after each resumption: the
+    /// day counts from the full handshake (RFC 5246 section F.1.4).
+    pub(super) fn new_tls12(
+        value: Tls12ClientSessionValue,
+        proof: &Arc<Proof>,
+        window: usize,
+        now: i64,
+    ) -> Option<Self> {
+        let usable_until = proof.usable_until.min(proof.proven_at.saturating_add(TLS12_LIFETIME));
+        Self::new(value, proof, window, usable_until, now)
+    }
+}
+
+/// What is known of one server under one fingerprint.
+#[derive(Default)]
+pub(super) struct Shelf {
+    pub(super) group: Option<NamedGroup>,
+    last_use: u64,
+    octets: usize,
+    pub(super) tls12: Option<Stored<Tls12ClientSessionValue>>,
+    pub(super) tls13: VecDeque<Stored<Tls13ClientSessionValue>>,
+}
+
+impl Shelf {
+    pub(super) fn push(&mut self, stored: Option<Stored<Tls13ClientSessionValue>>) {
+        if self.tls13.len() == TICKETS {
+            self.tls13.pop_front();
+        }
+        self.tls13.extend(stored);
+    }
+
+    pub(super) fn drop_expired(&mut self, now: i64) {
+        self.tls12 = self.tls12.take().filter(|session| session.usable_until > now);
+        self.tls13.retain(|session| session.usable_until > now);
+    }
+
+    pub(super) fn sessions(&self) -> usize {
+        self.tls13.len() + usize::from(self.tls12.is_some())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.group.is_none() && self.sessions() == 0
+    }
+
+    fn charge(&self, key: &PoolKey) -> usize {
+        let sessions = self.tls12.iter().map(|session| session.octets).chain(self.tls13.iter().map(|s| s.octets));
+        sessions.fold(SHELF_OCTETS + 2 * key.server_name.len(), usize::saturating_add)
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Shelves {
+    pub(super) by_key: HashMap<PoolKey, Shelf>,
+    by_use: BTreeMap<u64, PoolKey>,
+    pub(super) octets: usize,
+    uses: u64,
+}
+
+impl Shelves {
+    pub(super) fn edit<R>(&mut self, key: &PoolKey, limit: usize, change: impl FnOnce(&mut Shelf) -> R) -> R {
+        let result = match self.by_key.get_mut(key) {
+            Some(shelf) => {
+                let result = change(shelf);
+                self.settle(key);
+                result
+            }
+            None => {
+                let mut shelf = Shelf::default();
+                let result = change(&mut shelf);
+                if !shelf.is_empty() {
+                    self.put(key.clone(), shelf);
+                }
+                result
+            }
+        };
+        while self.octets > limit {
+            let Some((_, oldest)) = self.by_use.pop_first() else { break };
+            self.remove(&oldest);
+        }
+        result
+    }
+
+    /// After a change: charges anew, and counts as a use.
+    fn settle(&mut self, key: &PoolKey) {
+        let Some(shelf) = self.by_key.get_mut(key) else { return };
+        if shelf.is_empty() {
+            self.remove(key);
+            return;
+        }
+        let octets = shelf.charge(key);
+        self.octets = self.octets.saturating_sub(shelf.octets).saturating_add(octets);
+        shelf.octets = octets;
+        self.uses += 1;
+        let owned = self.by_use.remove(&shelf.last_use);
+        shelf.last_use = self.uses;
+        self.by_use.insert(self.uses, owned.unwrap_or_else(|| key.clone()));
+    }
+
+    fn put(&mut self, key: PoolKey, mut shelf: Shelf) {
+        self.uses += 1;
+        shelf.last_use = self.uses;
+        shelf.octets = shelf.charge(&key);
+        self.octets = self.octets.saturating_add(shelf.octets);
+        self.by_use.insert(shelf.last_use, key.clone());
+        self.by_key.insert(key, shelf);
+    }
+
+    pub(super) fn remove(&mut self, key: &PoolKey) -> Option<Shelf> {
+        let shelf = self.by_key.remove(key)?;
+        self.by_use.remove(&shelf.last_use);
+        self.octets = self.octets.saturating_sub(shelf.octets);
+        Some(shelf)
+    }
+}
+
+/// TLS 1.3 tickets per server; the oldest gives way.
+pub(super) const TICKETS: usize = 8;
+/// A ticket's length has two octets (RFC 8446 section 4.6.1).
+const LARGEST_TICKET: usize = 65_535;
+/// What a session takes besides ticket and chain: rustls's value, its secret and the allocations around them.
+const SESSION_OCTETS: usize = 768;
+/// What a server takes without sessions: its entries in both maps.
+const SHELF_OCTETS: usize = 512;
+/// 24 hours.
+const TLS12_LIFETIME: i64 = 86_400;

@@ -1,0 +1,94 @@
+//! H5 before anything is encrypted: the peer is told what is wrong with its octets, once, and by every face.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
+
+mod alert_support;
+mod handshake_support;
+
+use std::io;
+
+use alert_support::{DECODE_ERROR, Peer, cases, records};
+use handshake_support::{World, converse, host};
+use uptls::{Code, ConnectOptions};
+use uptls_testkit::hostile::huge_chain;
+use uptls_testkit::{MemoryServer, Versions};
+
+#[test]
+fn sans_io() {
+    let world = World::new("alerts");
+    let connector = world.connector(world.spec());
+    for case in cases() {
+        let mut handshake = connector.begin(&host(), &ConnectOptions::default()).unwrap();
+        let mut hello = Vec::new();
+        handshake.drain_to(&mut hello);
+        let outcome = handshake.feed(&case.octets).and_then(|_| handshake.feed(b"\x16"));
+        assert_eq!(outcome.map_err(|error| error.code()), Err(case.code), "{}", case.name);
+        assert!(handshake.wants_write(), "{}", case.name);
+        // An octet at a time is enough.
+        let mut last = Vec::new();
+        let mut octet = [0];
+        while handshake.drain(&mut octet) == 1 {
+            last.extend(octet);
+        }
+        assert_eq!(records(&last), [(21, vec![2, case.alert])], "{}", case.name);
+        assert!(!handshake.wants_write());
+    }
+}
+
+/// The ClientHello may still wait: it comes first.
+#[test]
+fn what_waits_is_not_lost() {
+    let world = World::new("alerts");
+    let connector = world.connector(world.spec());
+    let case = cases().into_iter().find(|case| case.alert == DECODE_ERROR).unwrap();
+    let mut handshake = connector.begin(&host(), &ConnectOptions::default()).unwrap();
+    handshake.feed(&case.octets).unwrap_err();
+    let mut out = Vec::new();
+    handshake.drain_to(&mut out);
+    let kinds: Vec<u8> = records(&out).iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, [22, 21]);
+}
+
+/// The certificates of TLS 1.2 are not encrypted; those of TLS 1.3 are, and rustls keeps the keys.
+#[test]
+fn a_chain_over_the_limit_is_answered() {
+    for (versions, seen) in [(Versions::Tls12, "DecodeError"), (Versions::Tls13, "CloseNotify")] {
+        let world = World::new("alerts");
+        let connector = world.connector(world.spec());
+        let mut server = MemoryServer::with_options(&huge_chain(world.server(versions), 400));
+        let mut handshake = connector.begin(&host(), &ConnectOptions::default()).unwrap();
+        let error = converse(&mut handshake, &mut server).unwrap_err();
+        assert_eq!(error.code(), Code::MessageTooLarge, "{error}");
+        let said = format!("{:?}", server.feed(&[0]));
+        assert!(said.contains(seen), "{versions:?}: {said}");
+    }
+}
+
+/// Whatever is not the peer's fault is no alert before the ServerHello.
+#[test]
+fn an_end_is_not_answered() {
+    let world = World::new("alerts");
+    let connector = world.connector(world.spec());
+    let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+    for end in ["deadline", "end", "reset"] {
+        let mut handshake = connector.begin(&host(), &ConnectOptions::default()).unwrap();
+        handshake.drain_to(&mut Vec::new());
+        let error = match end {
+            "deadline" => handshake.expire(),
+            "end" => handshake.feed_eof().unwrap_err(),
+            _ => handshake.feed_error(&reset),
+        };
+        assert!(!handshake.wants_write(), "{error}");
+    }
+}
+
+#[test]
+fn blocking() {
+    let world = World::new("alerts");
+    let connector = world.connector(world.spec());
+    for case in cases() {
+        let peer = Peer::start(case.octets);
+        let outcome = connector.connect_blocking(peer.address, &host(), &ConnectOptions::default());
+        assert_eq!(outcome.map(|_| ()).map_err(|error| error.code()), Err(case.code), "{}", case.name);
+        assert_eq!(peer.saw(), [(21, vec![2, case.alert])], "{}", case.name);
+    }
+}

@@ -1,0 +1,21 @@
+//! H5 before anything is encrypted, by the tokio face.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
+
+mod alert_support;
+mod handshake_support;
+
+use alert_support::{Peer, cases};
+use handshake_support::{World, host};
+use uptls::ConnectOptions;
+
+#[tokio::test]
+async fn tokio() {
+    let world = World::new("alerts");
+    let connector = world.connector(world.spec());
+    for case in cases() {
+        let peer = Peer::start(case.octets);
+        let outcome = connector.connect_async(peer.address, &host(), &ConnectOptions::default()).await;
+        assert_eq!(outcome.map(|_| ()).map_err(|error| error.code()), Err(case.code), "{}", case.name);
+        assert_eq!(peer.saw(), [(21, vec![2, case.alert])], "{}", case.name);
+    }
+}

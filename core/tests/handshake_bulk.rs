@@ -1,0 +1,159 @@
+//! Data in large pieces: whatever the size of what is fed, the same octets come out, and what follows them is not overtaken.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
+
+mod handshake_support;
+
+use handshake_support::{BOTH, World, establish, exchange, host, read_all};
+use uptls::sans_io::{Established, Incoming};
+use uptls::{Code, ConnectError, ConnectOptions, Error};
+use uptls_testkit::{MemoryServer, Versions};
+
+/// A connection on which the peer has sent data already.
+fn connection(world: &World, versions: Versions) -> (Established, MemoryServer) {
+    let mut server = MemoryServer::with_options(&world.server(versions));
+    let connector = world.connector(world.spec());
+    let mut established = establish(&connector, &host(), &ConnectOptions::default(), &mut server).unwrap();
+    exchange(&mut established, &mut server).unwrap();
+    server.write(b"first");
+    established.feed(&server.drain()).unwrap();
+    assert_eq!(read_all(&mut established).unwrap(), b"first");
+    (established, server)
+}
+
+/// Feeds all of it in pieces of `size`, and reads as it goes.
+fn take(established: &mut Established, octets: &[u8], size: usize) -> Result<Vec<u8>, Error> {
+    let mut data = Vec::new();
+    for piece in octets.chunks(size) {
+        let mut rest = piece;
+        while !rest.is_empty() {
+            let taken = established.feed(rest)?;
+            assert!(taken <= MOST, "{taken}");
+            rest = &rest[taken..];
+            data.extend(read_all(established)?);
+        }
+    }
+    Ok(data)
+}
+
+#[test]
+fn pieces_of_any_size_give_the_same_data() {
+    let data: Vec<u8> = (0..200_000_u32).map(|n| n.to_le_bytes()[0] ^ n.to_le_bytes()[1]).collect();
+    for versions in BOTH {
+        let world = World::new("bulk");
+        for size in [1, 4096, 4097, 16_406, 18_437, 40_000, usize::MAX] {
+            let (mut established, mut server) = connection(&world, versions);
+            server.write(&data);
+            let octets = server.drain();
+            let octets = if size == 1 { &octets[..20_000] } else { &octets[..] };
+            let taken = take(&mut established, octets, size).unwrap();
+            assert_eq!(taken, data[..taken.len()], "{versions:?}, pieces of {size}");
+            assert_eq!(taken.len() == data.len(), size != 1);
+        }
+    }
+}
+
+/// What is not read is not taken, to the last octet of it.
+#[test]
+fn nothing_is_taken_while_data_waits() {
+    for versions in BOTH {
+        let world = World::new("bulk");
+        let (mut established, mut server) = connection(&world, versions);
+        server.write(b"two");
+        assert!(established.feed(&server.drain()).unwrap() > 0);
+        server.write(b"more");
+        let octets = server.drain();
+        assert_eq!(established.feed(&octets), Ok(0));
+        assert_eq!(established.read(&mut [0; 2]).unwrap(), Incoming::Data(2));
+        assert_eq!(established.feed(&octets), Ok(0));
+        assert_eq!(established.read(&mut [0; 2]).unwrap(), Incoming::Data(1));
+        assert_eq!(established.feed(&octets), Ok(octets.len()));
+    }
+}
+
+/// Small records among large ones.
+#[test]
+fn records_of_every_size_are_taken() {
+    let world = World::new("bulk");
+    let (mut established, mut server) = connection(&world, Versions::Tls13);
+    let (mut octets, mut data) = (Vec::new(), Vec::new());
+    for size in (0..40).chain([16_000, 1, 16_384, 3]) {
+        let part = vec![7; size];
+        server.write(&part);
+        octets.extend(server.drain());
+        data.extend(part);
+    }
+    assert_eq!(take(&mut established, &octets, usize::MAX).unwrap(), data);
+}
+
+/// The alert is processed with the data before it, and is not about our certificate (I5).
+#[test]
+fn data_in_front_of_an_alert_is_not_lost() {
+    for versions in BOTH {
+        let world = World::new("bulk");
+        let (mut established, mut server) = connection(&world, versions);
+        server.write(&[7; 10_000]);
+        server.feed(b"\x17\x03\x03\x00\x20xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx").unwrap_err();
+        let error = established.feed(&server.drain()).unwrap_err();
+        let alert = ConnectError::RemoteAlert { alert: "bad_record_mac".to_owned() };
+        assert!(matches!(&error, Error::Connect { error, .. } if *error == alert), "{error:?}");
+        let mut out = [0; 20_000];
+        assert_eq!(established.read(&mut out).unwrap(), Incoming::Data(10_000));
+        assert_eq!(established.read(&mut out), Err(error));
+    }
+}
+
+/// H8: what follows a close_notify is ignored, in the same piece too; without it the end is a truncation.
+#[test]
+fn the_end_is_where_the_peer_said() {
+    for versions in BOTH {
+        let world = World::new("bulk");
+        for closes in [true, false] {
+            let (mut established, mut server) = connection(&world, versions);
+            server.write(&[7; 10_000]);
+            if closes {
+                server.close();
+            }
+            let mut octets = server.drain();
+            if closes {
+                octets.extend(b"HTTP/1.1 400 Bad Request");
+            }
+            let taken = established.feed(&octets).unwrap();
+            assert_eq!(taken, octets.len());
+            established.feed_eof();
+            let mut out = [0; 20_000];
+            assert_eq!(established.read(&mut out).unwrap(), Incoming::Data(10_000));
+            let end = established.read(&mut out).map_err(|error| error.code());
+            assert_eq!(end, if closes { Ok(Incoming::Closed) } else { Err(Code::Truncated) }, "{versions:?}");
+        }
+    }
+}
+
+/// An octet that is wrong is found, wherever it is in a large piece, and no data after it is given.
+#[test]
+fn damage_in_a_large_piece_is_found() {
+    for versions in BOTH {
+        let world = World::new("bulk");
+        for damages in [true, false] {
+            let (mut established, mut server) = connection(&world, versions);
+            server.write(&[7; 10_000]);
+            let mut octets = server.drain();
+            let first = octets.len();
+            server.write(&[7; 10_000]);
+            octets.extend(server.drain());
+            octets[first + 100] ^= u8::from(damages);
+            let (mut data, mut outcome) = (Vec::<u8>::new(), Ok(()));
+            while outcome.is_ok() && !octets.is_empty() {
+                outcome = established.feed(&octets).map(|taken| drop(octets.drain(..taken))).map_err(|e| e.code());
+                let mut out = [0; 20_000];
+                while let Ok(Incoming::Data(count)) = established.read(&mut out) {
+                    data.extend(&out[..count]);
+                }
+            }
+            let wanted = if damages { (Err(Code::PeerMisbehaved), 10_000) } else { (Ok(()), 20_000) };
+            assert_eq!((outcome, data.len()), wanted, "{versions:?}");
+        }
+    }
+}
+
+/// rustls's buffer, once emptied and filled again by one call.
+const MOST: usize = 2 * 18_437;

@@ -1,0 +1,131 @@
+//! From a prepared policy to an `UpstreamTlsContext`.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+use uptls::danger::PeerDanger;
+use uptls::{
+    BackendHost, PolicyError, PolicyErrorKind, Prepared, Problem, Problems, Resumption, RevocationDepth, SanMatcher,
+    ServerNameRule, UpstreamTlsPolicy, Warning, WarningCode,
+};
+
+use super::difference::Difference;
+use super::place::{Material, Placement};
+use super::{ExportedFile, exportable, matchers, parameters};
+
+/// How a policy is exported.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ExportOptions {
+    /// The backend host, where the policy's server name is `auto`.
+    pub backend_host: Option<BackendHost>,
+    /// The folder that relative names of the identity's files start from. Default: they are written as they are, and Envoy
+    /// looks for them from its own current folder.
+    pub current_folder: Option<PathBuf>,
+    /// Where certificates, lists and keys are put.
+    pub placement: Placement,
+}
+
+/// An exported policy.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Export {
+    /// The `UpstreamTlsContext`, with its `@type`.
+    pub context: Value,
+    /// What the context refers to and does not exist yet, in the order in which it must be written.
+    pub files: Vec<ExportedFile>,
+    /// `engine_difference` for each class that this export can touch, and what is odd about the policy itself.
+    pub warnings: Vec<Warning>,
+}
+
+/// The `UpstreamTlsContext` that gives the same verdict as `prepared` (X1..X3). Nothing is written.
+///
+/// # Errors
+/// `not_exportable` for each feature of the policy that Envoy lacks, naming the rule (X2); codes of the material where a
+/// file has changed since it was prepared.
+pub fn export(prepared: &Prepared, options: &ExportOptions) -> Result<Export, Problems> {
+    let policy = prepared.policy();
+    exportable::check(prepared, options)?;
+    let names = reference_names(policy, options)?;
+    let material = Material::place(prepared, options)?;
+    let mut validation = material.validation;
+    matchers::write(&names, &mut validation);
+    revocation(policy, &mut validation);
+    let mut common = Map::new();
+    common.insert("tls_params".to_owned(), parameters::write(prepared));
+    common.extend(material.identity);
+    let (field, value) = match material.validation_sds {
+        None => ("validation_context", Value::Object(validation)),
+        Some(sds) => (
+            "combined_validation_context",
+            json!({"default_validation_context": validation, "validation_context_sds_secret_config": sds}),
+        ),
+    };
+    common.insert(field.to_owned(), value);
+    if !policy.alpn().protocols.is_empty() {
+        common.insert("alpn_protocols".to_owned(), json!(policy.alpn().protocols));
+    }
+    let mut context = Map::new();
+    context.insert("@type".to_owned(), json!(CONTEXT_TYPE));
+    if let Some(name) = server_name(policy, options) {
+        context.insert("sni".to_owned(), json!(name));
+    }
+    if policy.resumption() == Resumption::Disabled {
+        context.insert("max_session_keys".to_owned(), json!(0));
+    }
+    context.insert("common_tls_context".to_owned(), Value::Object(common));
+    Ok(Export { context: Value::Object(context), files: material.files, warnings: warnings(prepared, &names) })
+}
+
+/// V3 and V6, beside the names.
+fn revocation(policy: &UpstreamTlsPolicy, validation: &mut Map<String, Value>) {
+    if policy.revocation().is_some_and(|spec| spec.depth == RevocationDepth::Leaf) {
+        validation.insert("only_verify_leaf_cert_crl".to_owned(), json!(true));
+    }
+    let pins: Vec<String> = policy.spki_pins().iter().map(|pin| parameters::base64(pin)).collect();
+    if !pins.is_empty() {
+        validation.insert("verify_certificate_spki".to_owned(), json!(pins));
+    }
+}
+
+/// What is sent (N2): nothing for an IP address.
+fn server_name(policy: &UpstreamTlsPolicy, options: &ExportOptions) -> Option<String> {
+    match (policy.server_name(), &options.backend_host) {
+        (ServerNameRule::Dns(name), _) | (ServerNameRule::Auto, Some(BackendHost::Dns(name))) => Some(name.to_string()),
+        _ => None,
+    }
+}
+
+/// What the certificate must hold (N3, N4); empty under D1 alone.
+fn reference_names(policy: &UpstreamTlsPolicy, options: &ExportOptions) -> Result<Vec<SanMatcher>, Problems> {
+    if matches!(policy.danger().peer, PeerDanger::AnyName { .. }) {
+        return Ok(Vec::new());
+    }
+    if !policy.subject_alt_names().is_empty() {
+        return Ok(policy.subject_alt_names().to_vec());
+    }
+    let name = match (policy.server_name(), &options.backend_host) {
+        (ServerNameRule::Dns(name), _) | (ServerNameRule::Auto, Some(BackendHost::Dns(name))) => {
+            SanMatcher::Dns(name.clone())
+        }
+        (ServerNameRule::Auto, Some(BackendHost::Ip(ip))) => SanMatcher::Ip(*ip),
+        // A context without a matcher would take every certificate of the CA.
+        _ => {
+            let problem = Problem::from(PolicyError::new("spec.serverName", PolicyErrorKind::NameMissing));
+            return Err(Problems::new(policy.name().map(str::to_owned), problem, Vec::new()));
+        }
+    };
+    Ok(vec![name])
+}
+
+fn warnings(prepared: &Prepared, names: &[SanMatcher]) -> Vec<Warning> {
+    let differences = Difference::ALL.iter().filter(|difference| difference.touches(prepared, names));
+    let differences = differences.map(|difference| {
+        let detail = [("difference", difference.number().to_owned()), ("about", difference.about().to_owned())];
+        Warning::new(WarningCode::EngineDifference, detail)
+    });
+    differences.chain(prepared.explanation().warnings).collect()
+}
+
+pub(super) const CONTEXT_TYPE: &str =
+    "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";

@@ -1,0 +1,26 @@
+//! Envoy: policies out as `UpstreamTlsContext`, and contexts in, judged by what they really verify (X1..X3).
+//!
+//! ```text
+//!  uptls::Prepared  --export-->  context (JSON), files, warnings     or  not_exportable, with the rule
+//!  text  --read-->  one judgement for each cluster, and a PolicyDraft where the context is sound
+//! ```
+//!
+//! [`export`] gives the verdict of this library or none: what Envoy cannot say is refused by name (X2), what its engine
+//! decides differently is a warning, one for each class of `docs/envoy-differences.md` that the export can touch.
+//!
+//! Field names are those of `envoy.extensions.transport_sockets.tls.v3`; everything here was tried with Envoy 1.40.
+
+mod cluster;
+mod difference;
+mod export;
+mod exportable;
+mod matchers;
+mod parameters;
+mod place;
+mod read;
+
+pub use cluster::cluster;
+pub use difference::Difference;
+pub use export::{Export, ExportOptions, export};
+pub use place::{ExportedFile, Placement, Secrecy};
+pub use read::{ClusterReading, Effect, Finding, ReadFile, Reading, Standing, read};

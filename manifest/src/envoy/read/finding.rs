@@ -1,0 +1,123 @@
+//! What is said of a cluster: its standing, and why.
+
+use serde::Serialize;
+use uptls::PolicyDraft;
+
+/// What a document holds.
+#[derive(Clone, Serialize)]
+#[non_exhaustive]
+pub struct Reading {
+    /// One for each cluster and each of its transport socket matches, in the order of the document.
+    pub clusters: Vec<ClusterReading>,
+}
+
+/// What one context verifies.
+#[derive(Clone, Serialize)]
+#[non_exhaustive]
+pub struct ClusterReading {
+    /// The name of the cluster, with `/MATCH` for a transport socket match; empty for a bare context.
+    pub name: String,
+    /// The verdict.
+    pub standing: Standing,
+    /// Why, the worst first; empty only for what is verified and has a policy.
+    pub findings: Vec<Finding>,
+    /// Where the transport socket stands, from 1.
+    pub line: u64,
+    /// The policy of the same meaning, where the context is sound and a policy can say it.
+    #[serde(skip)]
+    pub draft: Option<PolicyDraft>,
+}
+
+impl ClusterReading {
+    /// The finding that decides the standing.
+    pub fn reason(&self) -> Option<&Finding> {
+        self.findings.first()
+    }
+}
+
+/// What a context comes to.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Standing {
+    /// There is no TLS at all.
+    PlainText,
+    /// Envoy refuses it, or this reader does not understand a part that decides.
+    Unclear,
+    /// Path and name are verified.
+    Verified,
+    /// Something that looks verified is not.
+    VerifiesLess,
+    /// Anybody on the path can be the peer.
+    VerifiesNothing,
+}
+
+/// One thing that must be known.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// Its stable name.
+    pub name: &'static str,
+    /// What follows.
+    pub effect: Effect,
+    /// The field, from the root of the document.
+    pub path: String,
+    /// The line of the field, from 1.
+    pub line: u64,
+    /// What is the case.
+    pub reason: String,
+    /// The one thing to change; empty where nothing need be.
+    pub change: String,
+}
+
+/// What a finding makes of its cluster; the worst decides.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Effect {
+    /// Anybody on the path can be the peer.
+    Nothing,
+    /// No TLS.
+    PlainText,
+    /// Something that looks verified is not.
+    Less,
+    /// What it comes to cannot be told.
+    Unclear,
+    /// It is verified, and no policy of this library says the same.
+    Beyond,
+    /// The policy is stricter than the context.
+    Stricter,
+    /// Good to know.
+    Note,
+}
+
+impl Standing {
+    pub(super) fn of(findings: &[Finding]) -> Self {
+        match findings.iter().map(|finding| finding.effect).min() {
+            Some(Effect::Nothing) => Self::VerifiesNothing,
+            Some(Effect::PlainText) => Self::PlainText,
+            Some(Effect::Less) => Self::VerifiesLess,
+            Some(Effect::Unclear) => Self::Unclear,
+            Some(Effect::Beyond | Effect::Stricter | Effect::Note) | None => Self::Verified,
+        }
+    }
+}
+
+/// Findings on their way.
+#[derive(Default)]
+pub(super) struct Findings(pub(super) Vec<Finding>);
+
+impl Findings {
+    /// Adds one; `reason` quotes nothing that could be secret.
+    pub(super) fn add(
+        &mut self,
+        at: &super::object::Spot,
+        effect: Effect,
+        name: &'static str,
+        reason: impl Into<String>,
+        change: &str,
+    ) {
+        let (path, reason, change) = (at.path.clone(), reason.into(), change.to_owned());
+        self.0.push(Finding { name, effect, path, line: at.line, reason, change });
+    }
+}

@@ -1,0 +1,99 @@
+//! Secrets by their names: of the document itself, or of a file of SDS; and data sources.
+
+use std::path::Path;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use uptls::{MaterialDraft, Secret, SecretDraft};
+
+use crate::node::Node;
+use crate::{source, yaml};
+
+use super::ReadFile;
+use super::finding::{Effect, Findings};
+use super::locate::{self, Located};
+use super::object::{Object, snake_case};
+
+/// Where secrets are looked for.
+pub(super) struct Secrets<'a> {
+    known: Vec<Object<'a>>,
+    read_file: &'a ReadFile<'a>,
+}
+
+impl<'a> Secrets<'a> {
+    pub(super) fn new(located: &'a Located, read_file: &'a ReadFile<'a>) -> Self {
+        Self { known: located.secrets(), read_file }
+    }
+
+    /// The part `kind` of the secret that an `SdsSecretConfig` names.
+    ///
+    /// # Errors
+    /// Why it is not known.
+    pub(super) fn find(&self, config: &Object<'_>, kind: &str, findings: &mut Findings) -> Result<Node, String> {
+        config.strict(&["name", "sds_config"], findings);
+        let name = config.text("name").unwrap_or_default();
+        let file = config.dig(&["sds_config", "path_config_source", "path"]).or(config.dig(&["sds_config", "path"]));
+        if let Some(path) = file.as_ref().and_then(Object::as_text) {
+            let octets = (self.read_file)(Path::new(path)).map_err(|reason| format!("{path}: {reason}"))?;
+            let documents = source::text(&octets).and_then(yaml::documents);
+            let documents = documents.map_err(|_| format!("{path} is neither YAML nor JSON"))?;
+            let documents: Vec<Node> = documents.into_iter().map(snake_case).collect();
+            let found = documents.iter().flat_map(|document| locate::secrets(&Object::new(document, "")));
+            return part(found, name, kind).ok_or_else(|| format!("{path} holds no {kind} of this name"));
+        }
+        let known = self.known.iter().cloned();
+        part(known, name, kind).ok_or_else(|| "the document does not hold it".to_owned())
+    }
+}
+
+fn part<'a>(secrets: impl Iterator<Item = Object<'a>>, name: &str, kind: &str) -> Option<Node> {
+    let mut named = secrets.filter(|secret| secret.text("name").unwrap_or_default() == name);
+    named.find_map(|secret| secret.get(kind)).map(|part| part.node().clone())
+}
+
+/// What a `DataSource` says.
+enum Data {
+    File(String),
+    Octets(Vec<u8>),
+}
+
+/// Public material; `None`, and a finding, for what no policy can name.
+pub(super) fn material(source: &Object<'_>, label: &str, findings: &mut Findings) -> Option<MaterialDraft> {
+    match data(source, findings)? {
+        Data::File(path) => Some(MaterialDraft::file(path)),
+        Data::Octets(octets) => match String::from_utf8(octets) {
+            Ok(text) if text.contains("-----BEGIN ") => Some(MaterialDraft::pem(text).named(label)),
+            _ => {
+                let reason = "it is not PEM";
+                findings.add(source.spot(), Effect::Unclear, "data_source", reason, "give PEM text");
+                None
+            }
+        },
+    }
+}
+
+/// Secret material.
+pub(super) fn secret(source: &Object<'_>, findings: &mut Findings) -> Option<SecretDraft> {
+    match data(source, findings)? {
+        Data::File(path) => Some(SecretDraft::file(path)),
+        Data::Octets(octets) => Some(SecretDraft::pem(Secret::new(octets))),
+    }
+}
+
+fn data(source: &Object<'_>, findings: &mut Findings) -> Option<Data> {
+    source.strict(&["filename", "inline_bytes", "inline_string", "watched_directory"], findings);
+    if let Some(path) = source.text("filename") {
+        return Some(Data::File(path.to_owned()));
+    }
+    let bytes = source.text("inline_bytes").and_then(|text| BASE64_STANDARD.decode(text).ok());
+    let octets = source.text("inline_string").map(|text| text.as_bytes().to_vec()).or(bytes);
+    // The admin interface replaces keys.
+    match octets.filter(|octets| octets != b"[redacted]") {
+        Some(octets) => Some(Data::Octets(octets)),
+        None => {
+            let reason = "it holds neither a file nor a text that can be read";
+            findings.add(source.spot(), Effect::Beyond, "data_source", reason, "give a filename or inline_string");
+            None
+        }
+    }
+}
