@@ -3,45 +3,71 @@
 use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
-use uptls::{Connector, OnInvalid, PolicyDraft, Prepared, Problem, Problems, Runtime, UpstreamTlsPolicy};
+use uptls::{Connector, OnInvalid, PolicyDraft, Prepared, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning};
 use uptls_manifest::kubernetes::{self, BackendRef};
 
 use crate::args::Source;
 use crate::print;
 
+/// A policy with its material, and what was overridden or made stricter while it was put together.
+pub(crate) struct Ready {
+    pub(crate) prepared: Arc<Prepared>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// A connector by a policy, and what was overridden or made stricter while that was put together.
+pub(crate) struct Opened {
+    pub(crate) connector: Connector,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// A draft, and what was overridden or made stricter in it.
+struct Written {
+    draft: PolicyDraft,
+    warnings: Vec<Warning>,
+}
+
 impl Source {
     /// The policy with its material.
-    pub(crate) fn prepare(&self, runtime: &Runtime) -> Result<Arc<Prepared>, Problems> {
-        runtime.prepare(&self.policy()?)
+    pub(crate) fn prepare(&self, runtime: &Runtime) -> Result<Ready, Problems> {
+        let Written { draft, warnings } = self.written()?;
+        Ok(Ready { prepared: runtime.prepare(&self.checked(draft)?)?, warnings })
     }
 
     /// A connector by the policy.
-    pub(crate) fn connector(&self, runtime: &Runtime) -> Result<Connector, Problems> {
+    pub(crate) fn connector(&self, runtime: &Runtime) -> Result<Opened, Problems> {
         let on_invalid = if self.manifests.is_some() { kubernetes::ON_INVALID } else { OnInvalid::default() };
-        Connector::with_on_invalid(runtime, &self.policy()?, on_invalid)
+        let Written { draft, warnings } = self.written()?;
+        let connector = Connector::with_on_invalid(runtime, &self.checked(draft)?, on_invalid)?;
+        Ok(Opened { connector, warnings })
     }
 
-    fn policy(&self) -> Result<UpstreamTlsPolicy, Problems> {
+    /// The policy alone.
+    pub(crate) fn policy(&self) -> Result<UpstreamTlsPolicy, Problems> {
+        self.checked(self.written()?.draft)
+    }
+
+    fn checked(&self, draft: PolicyDraft) -> Result<UpstreamTlsPolicy, Problems> {
         let permission = if self.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden };
-        UpstreamTlsPolicy::check(self.draft()?, permission)
+        UpstreamTlsPolicy::check(draft, permission)
     }
 
-    fn draft(&self) -> Result<PolicyDraft, Problems> {
+    fn written(&self) -> Result<Written, Problems> {
         match (&self.policy, &self.manifests, &self.backend) {
             (_, Some(manifests), Some(backend)) => of_backend(&kubernetes::load(manifests)?, backend),
-            (Some(policy), ..) => uptls_manifest::load(policy),
+            (Some(policy), ..) => Ok(Written { draft: uptls_manifest::load(policy)?, warnings: Vec::new() }),
             // The parser of the command line sees to it that there is one.
-            _ => Ok(PolicyDraft::default()),
+            _ => Ok(Written { draft: PolicyDraft::default(), warnings: Vec::new() }),
         }
     }
 }
 
 /// The policy of a backend. What was left out of it goes to stderr: the verdict is that of the rest.
-fn of_backend(imported: &kubernetes::Imported, backend: &BackendRef) -> Result<PolicyDraft, Problems> {
+fn of_backend(imported: &kubernetes::Imported, backend: &BackendRef) -> Result<Written, Problems> {
     let policy = imported.policy_of(backend)?;
     let draft = policy.draft.clone()?;
     policy.notices.iter().for_each(|notice| print::complain(&left_out(notice)));
-    Ok(draft)
+    Ok(Written { draft, warnings: Vec::new() })
 }
 
 fn left_out(notice: &Problem) -> String {

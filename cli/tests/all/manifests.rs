@@ -5,7 +5,7 @@ use uptls_testkit::Server;
 use crate::support::{Folder, Ran, uptls};
 
 /// The folder `objects`: a policy for `hostname`, its ConfigMap with the CA, and its Service.
-fn objects(folder: &Folder, hostname: &str, more: &str) {
+pub(crate) fn objects(folder: &Folder, hostname: &str, more: &str) {
     std::fs::create_dir_all(folder.path().join("objects")).unwrap();
     let pem: String = folder.root.pem().lines().map(|line| format!("    {line}\n")).collect();
     let ca = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: pay-ca, namespace: shop}\ndata:\n  ca.crt: |\n";
