@@ -35,8 +35,9 @@ pub(crate) enum Command {
 /// Show the main job on freshly made certificates and upstreams.
 ///
 /// Starts upstreams on 127.0.0.1 with certificates made for the occasion in a temporary folder, writes policies for them,
-/// connects, and shows what is accepted, what is refused and why, and a CA replaced while the connector lives. What it
-/// made is removed at the end.
+/// connects, and shows what is accepted, what is refused and why, and a CA replaced while the connector lives; then the same
+/// with Kubernetes manifests: what kgateway drops, what a merge of both manifests gives, and an extension that attacks. What
+/// it made is removed at the end.
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls demo
   uptls demo --keep ./uptls-demo"))]
@@ -243,7 +244,7 @@ pub(crate) struct Source {
     /// The policy document, YAML or JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
-    /// Kubernetes objects instead (BackendTLSPolicy, ConfigMap, Service): a file, or the *.yaml, *.yml and *.json files of a
+    /// Kubernetes objects instead (BackendTLSPolicy, what vendors add to it, and what both refer to): a file, or the *.yaml, *.yml and *.json files of a
     /// folder.
     #[arg(long, value_name = "PATH", requires = "backend")]
     pub(crate) manifests: Option<PathBuf>,

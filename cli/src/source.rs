@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
 use uptls::{Connector, OnInvalid, PolicyDraft, Prepared, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning};
-use uptls_manifest::kubernetes::{self, BackendRef};
+use uptls_manifest::kubernetes::{self, BackendRef, Imported, Mode, ObjectName, Scope};
 
 use crate::args::Source;
 use crate::print;
@@ -54,20 +54,30 @@ impl Source {
 
     fn written(&self) -> Result<Written, Problems> {
         match (&self.policy, &self.manifests, &self.backend) {
-            (_, Some(manifests), Some(backend)) => of_backend(&kubernetes::load(manifests)?, backend),
+            (_, Some(manifests), Some(backend)) => self.of_backend(&kubernetes::load(manifests)?, backend),
             (Some(policy), ..) => Ok(Written { draft: uptls_manifest::load(policy)?, warnings: Vec::new() }),
             // The parser of the command line sees to it that there is one.
             _ => Ok(Written { draft: PolicyDraft::default(), warnings: Vec::new() }),
         }
     }
+
+    /// The policy of a backend. What was left out of it goes to stderr: the verdict is that of the rest.
+    fn of_backend(&self, imported: &Imported, backend: &BackendRef) -> Result<Written, Problems> {
+        let resolution = imported.resolve(&scope(self.gateway.as_ref(), self.faithful));
+        let policy = resolution.policy_of(backend, self.gateway.as_ref())?;
+        let draft = policy.draft.clone()?;
+        policy.notices.iter().for_each(|notice| print::complain(&left_out(notice)));
+        Ok(Written { draft, warnings: policy.warnings.clone() })
+    }
 }
 
-/// The policy of a backend. What was left out of it goes to stderr: the verdict is that of the rest.
-fn of_backend(imported: &kubernetes::Imported, backend: &BackendRef) -> Result<Written, Problems> {
-    let policy = imported.policy_of(backend)?;
-    let draft = policy.draft.clone()?;
-    policy.notices.iter().for_each(|notice| print::complain(&left_out(notice)));
-    Ok(Written { draft, warnings: Vec::new() })
+/// For which Gateway manifests are read, and how true to a vendor.
+pub(crate) fn scope(gateway: Option<&ObjectName>, faithful: bool) -> Scope {
+    let scope = Scope::default().with_mode(if faithful { Mode::Faithful } else { Mode::Strict });
+    match gateway {
+        Some(gateway) => scope.with_gateway(gateway.clone()),
+        None => scope,
+    }
 }
 
 fn left_out(notice: &Problem) -> String {

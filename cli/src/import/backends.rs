@@ -1,26 +1,26 @@
 //! The policies of Kubernetes objects, each with its standing.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
 use uptls::{PolicyDraft, PolicyFacts, Prepared, ProblemFacts, Problems, Runtime, UpstreamTlsPolicy};
-use uptls_manifest::kubernetes::{Imported, ImportedPolicy, Provenance, TargetState};
+use uptls_manifest::kubernetes::{self, BackendKind, EffectivePolicy, Imported, ImportedPolicy, Provenance};
 
-use super::report::{Backend, Diagnostic, Field, Import, Policy};
-use super::value;
+use super::report::{Backend, Diagnostic, Field, Import, Overridden, Place, Policy};
+use super::{status, value};
 use crate::args::ImportArgs;
+use crate::source::scope;
 
 /// Adds what the objects come to.
 pub(super) fn add(import: &mut Import, imported: &Imported, runtime: &Runtime, args: &ImportArgs) {
-    for policy in &imported.policies {
-        import.policies.push(self::policy(policy));
-        for target in policy.targets.iter().filter(|target| target.state == TargetState::Attached) {
-            let section = target.section_name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
-            import.backends.push(backend(format!("{}{section}", target.name), policy, runtime, args));
-        }
-    }
-    import.diagnostics = imported.diagnostics.iter().map(diagnostic).collect();
-    import.ignored.clone_from(&imported.ignored);
+    let scope = status::of_controller(scope(args.gateway.as_ref(), args.faithful), args, runtime);
+    let resolution = imported.resolve(&scope);
+    let permission = if args.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden };
+    import.backends = resolution.policies.iter().map(|policy| backend(policy, runtime, permission)).collect();
+    import.policies = imported.policies.iter().map(policy).collect();
+    import.diagnostics = resolution.diagnostics.iter().map(diagnostic).collect();
+    import.ignored.clone_from(&resolution.ignored);
+    import.status = status::of(&resolution.statuses);
 }
 
 fn policy(policy: &ImportedPolicy) -> Policy {
@@ -31,47 +31,70 @@ fn policy(policy: &ImportedPolicy) -> Policy {
     }
 }
 
-fn backend(name: String, policy: &ImportedPolicy, runtime: &Runtime, args: &ImportArgs) -> Backend {
-    let permission = if args.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden };
+fn backend(policy: &EffectivePolicy, runtime: &Runtime, permission: DangerPermission) -> Backend {
     let prepared = policy.draft.clone().and_then(|draft| prepare(draft, runtime, permission));
-    let (facts, warnings, errors) = match &prepared {
+    let (facts, mut warnings, errors) = match &prepared {
         Ok(prepared) => (prepared.blank_report(None).policy, prepared.warnings(), Vec::new()),
         Err(problems) => (PolicyFacts::default(), Vec::new(), problems.iter().map(ProblemFacts::new).collect()),
     };
+    warnings.extend_from_slice(&policy.warnings);
     Backend {
-        backend: name,
-        gateway: String::new(),
+        backend: name(policy),
+        gateway: policy.gateway.as_ref().map(ToString::to_string).unwrap_or_default(),
         ready: prepared.is_ok(),
         policy: facts,
-        objects: vec![format!("BackendTLSPolicy {}", policy.name)],
-        fields: fields(policy.draft.as_ref().ok(), &policy.provenance),
+        objects: policy.sources.iter().cloned().collect(),
+        fields: fields(policy),
+        overridden: policy.overridden.iter().map(overridden).collect(),
         warnings,
         errors,
     }
 }
 
-fn prepare(
-    draft: PolicyDraft,
-    runtime: &Runtime,
-    permission: DangerPermission,
-) -> Result<std::sync::Arc<Prepared>, Problems> {
+/// As `--backend` takes it.
+fn name(policy: &EffectivePolicy) -> String {
+    let kind = match policy.backend_kind {
+        BackendKind::Service => String::new(),
+        kind => format!("{kind}/"),
+    };
+    let port = policy.port.map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{kind}{}{port}", policy.backend)
+}
+
+fn prepare(draft: PolicyDraft, runtime: &Runtime, permission: DangerPermission) -> Result<Arc<Prepared>, Problems> {
     runtime.prepare(&UpstreamTlsPolicy::check(draft, permission)?)
 }
 
-fn fields(draft: Option<&PolicyDraft>, provenance: &BTreeMap<String, Provenance>) -> Vec<Field> {
+fn fields(policy: &EffectivePolicy) -> Vec<Field> {
+    let draft = policy.draft.as_ref().ok();
     let one = |(path, from): (&String, &Provenance)| Field {
         path: path.clone(),
         value: draft.map(|draft| value::of(&draft.spec, path)).unwrap_or_default(),
+        from: place(from),
+    };
+    policy.provenance.iter().map(one).collect()
+}
+
+fn overridden(overridden: &kubernetes::Overridden) -> Overridden {
+    Overridden {
+        path: overridden.field.clone(),
+        kept: place(&overridden.kept),
+        lost: place(&overridden.lost),
+        reason: overridden.reason.clone(),
+    }
+}
+
+fn place(from: &Provenance) -> Place {
+    Place {
         object: from.object.clone(),
         field: from.field.clone(),
         document: from.origin.document.clone(),
         line: from.origin.line,
         column: from.origin.column,
-    };
-    provenance.iter().map(one).collect()
+    }
 }
 
-fn diagnostic(diagnostic: &uptls_manifest::kubernetes::Diagnostic) -> Diagnostic {
+fn diagnostic(diagnostic: &kubernetes::Diagnostic) -> Diagnostic {
     Diagnostic {
         effect: diagnostic.effect.as_str(),
         object: diagnostic.object.clone().unwrap_or_default(),

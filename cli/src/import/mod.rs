@@ -4,6 +4,7 @@ mod backends;
 mod clusters;
 mod files;
 pub(crate) mod report;
+mod status;
 mod value;
 
 pub(crate) use report::schema;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Value, json};
 use uptls::{Envelope, PolicyFacts, ProblemFacts, Warning};
@@ -27,7 +27,7 @@ pub(crate) struct Import {
     pub(crate) ignored: BTreeMap<String, usize>,
     /// The patches of `status`, with `--status`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) status: Vec<Value>,
+    pub(crate) status: Vec<Status>,
 }
 
 /// The policy of one backend, as one Gateway sees it.
@@ -46,6 +46,8 @@ pub(crate) struct Backend {
     pub(crate) objects: Vec<String>,
     /// Every field that was written, and where.
     pub(crate) fields: Vec<Field>,
+    /// What was written and does not count, since another object says it (M5, M6).
+    pub(crate) overridden: Vec<Overridden>,
     /// What was overridden or made stricter, and what else should be known.
     pub(crate) warnings: Vec<Warning>,
     /// Why it is not ready.
@@ -60,6 +62,13 @@ pub(crate) struct Field {
     /// Its value; of material, how it is called.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) value: String,
+    #[serde(flatten)]
+    pub(crate) from: Place,
+}
+
+/// A field of an object.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Place {
     /// `BackendTLSPolicy shop/pay-tls`
     pub(crate) object: String,
     /// The field of that object: `spec.validation.hostname`.
@@ -70,6 +79,19 @@ pub(crate) struct Field {
     pub(crate) line: u64,
     /// The 1-based column.
     pub(crate) column: u64,
+}
+
+/// One field that was written and does not count.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Overridden {
+    /// The field of the native document: `spec.subjectAltNames`.
+    pub(crate) path: String,
+    /// What counts.
+    pub(crate) kept: Place,
+    /// What does not.
+    pub(crate) lost: Place,
+    /// Why.
+    pub(crate) reason: String,
 }
 
 /// A policy object and the reasons of its conditions.
@@ -127,6 +149,35 @@ pub(crate) struct Diagnostic {
     pub(crate) object: String,
     /// What it is, and where.
     pub(crate) problem: ProblemFacts,
+}
+
+/// An object with nothing but its status, as it may be applied.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Status {
+    /// `gateway.networking.k8s.io/v1`
+    pub(crate) api_version: String,
+    /// `BackendTLSPolicy`
+    pub(crate) kind: String,
+    /// Which object.
+    pub(crate) metadata: ObjectMeta,
+    /// All of its status.
+    #[schemars(schema_with = "object")]
+    pub(crate) status: Value,
+}
+
+/// The name of an object.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ObjectMeta {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its namespace.
+    pub(crate) namespace: String,
+}
+
+/// The CRD says what is in it.
+fn object(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "object"})
 }
 
 /// The JSON Schema of what is printed.

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use anstyle::Style;
-use uptls::{ProblemFacts, Warning};
+use uptls::{ProblemFacts, Warning, WarningCode};
 
 use super::{BAD, FAINT, GOOD, LOUD, ODD, paint, printable, spelled, table};
-use crate::import::report::{Backend, Cluster, Diagnostic, Field, Import, Policy};
+use crate::import::report::{Backend, Cluster, Diagnostic, Field, Import, Overridden, Place, Policy, Status};
 
 /// The whole result.
 pub(crate) fn whole(import: &Import) -> String {
@@ -17,7 +17,7 @@ pub(crate) fn whole(import: &Import) -> String {
         blocks.push(format!("{}\n{clusters}", paint(LOUD, "Envoy clusters")));
     }
     if !import.status.is_empty() {
-        let patches = import.status.iter().map(|patch| format!("{patch:#}\n"));
+        let patches = import.status.iter().map(status);
         blocks.push(format!("{}\n{}", paint(LOUD, "status"), patches.collect::<String>()));
     }
     blocks.push(count(import));
@@ -42,7 +42,9 @@ fn backend(backend: &Backend, import: &Import) -> String {
     if !rows.is_empty() {
         text.push_str(&table::table(&["FIELD", "VALUE", "FROM", "WHERE"], &rows, 2));
     }
-    text.push_str(&backend.warnings.iter().map(warning).collect::<String>());
+    text.push_str(&backend.overridden.iter().map(overridden).collect::<String>());
+    let others = backend.warnings.iter().filter(|warning| warning.code != WarningCode::Overridden);
+    text.push_str(&others.map(warning).collect::<String>());
     text.push_str(&backend.errors.iter().map(error).collect::<String>());
     text
 }
@@ -71,15 +73,30 @@ fn field(field: &Field) -> Vec<(String, Style)> {
     vec![
         (path.to_owned(), Style::new()),
         (printable(&field.value), LOUD),
-        (format!("{} {}", field.object, printable(&field.field)), Style::new()),
-        (format!("{}:{}", printable(&field.document), field.line), FAINT),
+        (format!("{} {}", field.from.object, printable(&field.from.field)), Style::new()),
+        (format!("{}:{}", printable(&field.from.document), field.from.line), FAINT),
     ]
+}
+
+/// Who loses what, to whom, and why.
+fn overridden(overridden: &Overridden) -> String {
+    let Overridden { kept, lost, path, reason } = overridden;
+    let place = |place: &Place| format!("{} {}", place.object, printable(&place.field));
+    let path = path.strip_prefix("spec.").unwrap_or(path);
+    let line = format!("{}:{}", printable(&lost.document), lost.line);
+    let mark = paint(ODD, "warn ");
+    let first = format!("  {mark} {path} overridden: {}  {}\n", place(lost), paint(FAINT, &line));
+    format!("{first}        by {}: {}\n", place(kept), printable(reason))
 }
 
 /// One warning with its facts.
 pub(super) fn warning(warning: &Warning) -> String {
-    let facts = warning.detail.iter().map(|(name, fact)| format!("{name} {fact}"));
-    let facts = facts.collect::<Vec<_>>().join(", ");
+    let fact = |name: &str| warning.detail.get(name).map(String::as_str);
+    let facts = match (fact("lost"), fact("kept"), fact("reason"), fact("object"), fact("field"), fact("what")) {
+        (Some(lost), Some(kept), Some(reason), ..) => format!("{lost}, by {kept}: {reason}"),
+        (.., Some(object), Some(field), Some(what)) => format!("{object} {field}: {what}"),
+        _ => warning.detail.iter().map(|(name, fact)| format!("{name} {fact}")).collect::<Vec<_>>().join(", "),
+    };
     format!("  {} {}: {facts}\n", paint(ODD, "warn "), spelled(&warning.code))
 }
 
@@ -124,6 +141,12 @@ fn place(problem: &ProblemFacts) -> String {
     let Some(document) = &problem.document else { return String::new() };
     let number = |number: Option<u64>| number.map(|number| format!(":{number}")).unwrap_or_default();
     format!("{}{}{}: ", printable(document), number(problem.line), number(problem.column))
+}
+
+/// One patch, as it may be applied.
+fn status(status: &Status) -> String {
+    let text = serde_json::to_string_pretty(status).unwrap_or_default();
+    text.lines().map(|line| format!("  {line}\n")).collect()
 }
 
 /// How many of what, and what was passed over.

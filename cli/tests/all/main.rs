@@ -4,6 +4,8 @@
 mod check;
 mod demo;
 mod export;
+mod guide;
+mod hybrid;
 mod import;
 mod manifests;
 mod offline;
