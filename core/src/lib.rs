@@ -85,4 +85,5 @@ pub use rotate::{Connector, ConnectorState, Generation, OnInvalid};
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use session::HeldSessions;
 pub use time::{Clock, FixedClock, SystemClock};
+pub use trust::check_trust_bundle;
 pub use verify::{VerifiedPeer, Verifier};

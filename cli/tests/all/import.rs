@@ -31,7 +31,7 @@ fn a_folder_gives_the_policy_of_each_backend_and_where_each_field_comes_from() {
     let ran = import(&folder, &["objects"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
     let wanted = "\
-shop/pay (https): ready
+shop/pay:443: ready
 BackendTLSPolicy shop/pay-tls Accepted
 FIELD VALUE FROM WHERE
 serverName payments.internal BackendTLSPolicy shop/pay-tls spec.validation.hostname objects/pay.yaml:13
@@ -52,7 +52,7 @@ fn machines_get_the_same_as_json() {
     let result = result(&ran);
     assert_eq!((&result["ready"], &result["at"]), (&json!(true), &json!("2026-11-23T00:00:00Z")));
     let backend = &result["backends"][0];
-    assert_eq!((&backend["backend"], &backend["ready"]), (&json!("shop/pay (https)"), &json!(true)));
+    assert_eq!((&backend["backend"], &backend["ready"]), (&json!("shop/pay:443"), &json!(true)));
     assert_eq!(backend["policy"]["name"], "shop/pay-tls");
     assert!(backend["policy"]["fingerprint"].as_str().unwrap().starts_with("sha256:"));
     let name = json!({
@@ -79,7 +79,7 @@ fn a_policy_that_is_not_ready_is_exit_code_2_with_its_problem() {
     std::fs::remove_file(folder.path().join("objects/ca.yaml")).unwrap();
     let ran = import(&folder, &["objects"]);
     assert_eq!(ran.code, 2, "{ran:?}");
-    assert!(ran.stdout.starts_with("shop/pay (https): not ready: connections fail\n"), "{ran:?}");
+    assert!(ran.stdout.starts_with("shop/pay:443: not ready: connections fail\n"), "{ran:?}");
     assert!(ran.stdout.contains("NoValidCACertificate") && ran.stdout.contains("0 of 1 policies ready"), "{ran:?}");
     let wanted = "objects/pay.yaml:12:9: not ready: spec.validation.caCertificateRefs[0]: ConfigMap shop/pay-ca";
     assert!(ran.stderr.contains(wanted), "{ran:?}");

@@ -88,10 +88,22 @@ pub enum PolicyErrorKind {
         /// The rule that it comes from: `T5`.
         rule: &'static str,
     },
+    /// No name is written anywhere, and none is guessed (M8).
+    NameNotWritten {
+        /// Names that the backend is known by; addresses are none.
+        candidates: Vec<String>,
+    },
     /// There is no usable material yet, or no longer (R2).
     NotReady {
         /// What is wrong with it.
         reason: String,
+    },
+    /// A reference crosses namespaces without a grant of the other one's owner.
+    ReferenceNotPermitted {
+        /// The object: `Secret infra/client`.
+        object: String,
+        /// Who refers to it: `Gateway shop/outer`.
+        referrer: String,
     },
     /// An object that is referred to does not exist, or does not hold what it must (M3).
     ReferenceUnresolved {
@@ -129,9 +141,10 @@ impl PolicyError {
             PolicyErrorKind::IdentityIncomplete { .. } => Code::IdentityIncomplete,
             PolicyErrorKind::Invalid { .. } => Code::PolicyInvalid,
             PolicyErrorKind::NameInvalid { .. } => Code::NameInvalid,
-            PolicyErrorKind::NameMissing => Code::NameMissing,
+            PolicyErrorKind::NameMissing | PolicyErrorKind::NameNotWritten { .. } => Code::NameMissing,
             PolicyErrorKind::NotExportable { .. } => Code::NotExportable,
             PolicyErrorKind::NotReady { .. } => Code::PolicyNotReady,
+            PolicyErrorKind::ReferenceNotPermitted { .. } => Code::ReferenceNotPermitted,
             PolicyErrorKind::ReferenceUnresolved { .. } => Code::ReferenceUnresolved,
             PolicyErrorKind::TrustMissing => Code::TrustMissing,
             PolicyErrorKind::UnsupportedOption { .. } => Code::UnsupportedOption,
@@ -189,6 +202,16 @@ impl fmt::Display for PolicyError {
                 write!(f, "cannot be exported: {} ({rule})", printable(feature))
             }
             PolicyErrorKind::NotReady { reason } => write!(f, "the policy is not ready: {}", printable(reason)),
+            PolicyErrorKind::NameNotWritten { candidates } => {
+                f.write_str("no name is written that the certificate must hold; ")?;
+                match candidates.as_slice() {
+                    [] => f.write_str("the backend is known by addresses alone, and an address is no identity"),
+                    some => write!(f, "candidates: {}", listed(some)),
+                }
+            }
+            PolicyErrorKind::ReferenceNotPermitted { object, referrer } => {
+                write!(f, "no ReferenceGrant permits {} to refer to {}", printable(referrer), printable(object))
+            }
             PolicyErrorKind::ReferenceUnresolved { object, reason } => {
                 write!(f, "{} cannot be used: {}", printable(object), printable(reason))
             }

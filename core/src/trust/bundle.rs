@@ -50,6 +50,14 @@ impl BundleError {
     }
 }
 
+/// Whether the PEM text of `source`, which the field at `path` names, is a bundle (T2), whatever the clock says.
+///
+/// # Errors
+/// `trust_bundle_parse` with block and line, or `trust_bundle_empty`.
+pub fn check_trust_bundle(path: &str, source: &str, text: &[u8]) -> Result<(), MaterialError> {
+    TrustBundle::parse(text).map(drop).map_err(|error| error.of(path, source))
+}
+
 /// One certificate of a bundle.
 pub(crate) struct Entry {
     anchor: Option<TrustAnchor<'static>>,

@@ -5,6 +5,7 @@ mod crl;
 mod platform;
 mod system;
 
+pub use bundle::check_trust_bundle;
 pub(crate) use bundle::{EXPIRING, Entry, TrustBundle};
 pub(crate) use crl::RevocationList;
 pub(crate) use platform::PlatformTrust;

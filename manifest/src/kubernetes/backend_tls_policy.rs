@@ -1,12 +1,14 @@
-//! `gateway.networking.k8s.io/v1 BackendTLSPolicy`: what was written, and whether its CRD permits it (M2).
+//! `gateway.networking.k8s.io BackendTLSPolicy` (v1, v1alpha3): what was written, and whether its CRD permits it (M2).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use uptls::{DnsName, FixedClock, NameError, Origin, PolicyErrorKind, Problem, UriName};
+use uptls::{DnsName, NameError, Origin, PolicyErrorKind, Problem, UriName};
 
 use super::crd::{self, check_items, violated};
-use super::object::{self, ObjectName, field, quotable};
+use super::object::{ObjectName, field, quotable};
+use super::standard::Meta;
+use super::standard::meta::created;
 use crate::decode::{decode_at, unknown_field};
 use crate::node::{Node, Value};
 use crate::position::Notes;
@@ -15,7 +17,12 @@ use crate::position::Notes;
 pub(super) struct BackendTlsPolicy {
     /// Unix seconds; a policy that was not created yet is younger than all others.
     pub(super) created: Option<u64>,
+    #[allow(dead_code, reason = "the merge is being written")]
+    pub(super) meta: Meta,
     pub(super) name: ObjectName,
+    /// `spec.options`: whose keys they are, reads them.
+    #[allow(dead_code, reason = "the merge is being written")]
+    pub(super) options: Option<Node>,
     /// Where its fields were written.
     pub(super) origins: BTreeMap<String, Origin>,
     pub(super) problems: Vec<Problem>,
@@ -82,32 +89,23 @@ impl BackendTlsPolicy {
 
 /// The policy `node`, with all problems noted; `None` if it has no name.
 pub(super) fn read(node: &Node, notes: &Notes<'_>) -> Option<BackendTlsPolicy> {
-    let name = object::name(node, notes)?;
+    let meta = Meta::read(node, notes)?;
     let created = created(node, notes);
-    let (mut targets, mut validation) = (Vec::new(), None);
+    let (mut options, mut targets, mut validation) = (None, Vec::new(), None);
     if let Some(spec) = field(node, "", "spec", notes) {
         unknown_fields(&spec.value, notes);
         targets = read_targets(&spec.value, notes);
         validation = read_validation(&spec.value, notes);
-        check_options(&spec.value, notes);
+        options = read_options(&spec.value, notes).cloned();
     } else {
         notes.parse_problem("", node.place, "the field spec is missing");
     }
     check_targets(&targets, notes);
     if let Some(validation) = &validation {
-        check_validation(validation, notes);
+        check_validation(validation, VALIDATION, notes);
     }
-    Some(BackendTlsPolicy { created, name, origins: BTreeMap::new(), problems: Vec::new(), targets, validation })
-}
-
-fn created(node: &Node, notes: &Notes<'_>) -> Option<u64> {
-    let metadata = node.field("metadata")?;
-    let entry = field(&metadata.value, "metadata", TIMESTAMP, notes).filter(|entry| !entry.value.is_null())?;
-    let time = entry.value.text().and_then(|text| FixedClock::parse(text).ok());
-    if time.is_none() {
-        notes.parse_problem(&format!("metadata.{TIMESTAMP}"), entry.place, "it is not a time as 2026-11-23T00:00:00Z");
-    }
-    time.map(|clock| uptls::Clock::now(&clock).as_secs())
+    let (name, origins, problems) = (meta.name.clone(), BTreeMap::new(), Vec::new());
+    Some(BackendTlsPolicy { created, meta, name, options, origins, problems, targets, validation })
 }
 
 /// A newer standard may mean another check by a field that nobody knows here.
@@ -147,14 +145,15 @@ fn read_validation(spec: &Node, notes: &Notes<'_>) -> Option<Validation> {
 }
 
 /// Whose keys they are, they mean something to.
-fn check_options(spec: &Node, notes: &Notes<'_>) {
-    let Some(entry) = field(spec, "spec", "options", notes) else { return };
+fn read_options<'n>(spec: &'n Node, notes: &Notes<'_>) -> Option<&'n Node> {
+    let entry = field(spec, "spec", "options", notes)?;
     if let Value::Map(entries) = &entry.value.value {
         check_items(notes, "spec.options", entries.len(), 0, 16);
-    } else {
-        let reason = format!("{} stands where a map is wanted", entry.value.describe());
-        notes.parse_problem("spec.options", entry.place, reason);
+        return Some(&entry.value);
     }
+    let reason = format!("{} stands where a map is wanted", entry.value.describe());
+    notes.parse_problem("spec.options", entry.place, reason);
+    None
 }
 
 fn check_targets(targets: &[TargetRef], notes: &Notes<'_>) {
@@ -192,39 +191,37 @@ fn check_targets(targets: &[TargetRef], notes: &Notes<'_>) {
     }
 }
 
-fn check_validation(validation: &Validation, notes: &Notes<'_>) {
+/// Notes whatever is wrong with the `validation` at `at`: in a BackendTLSPolicy, or in another object that has one.
+pub(super) fn check_validation(validation: &Validation, at: &str, notes: &Notes<'_>) {
     let Validation { ca_certificate_refs, hostname, subject_alt_names, well_known } = validation;
-    check_items(notes, "spec.validation.caCertificateRefs", ca_certificate_refs.len(), 0, 8);
+    check_items(notes, &format!("{at}.caCertificateRefs"), ca_certificate_refs.len(), 0, 8);
     for (index, CaRef { group, kind, name }) in ca_certificate_refs.iter().enumerate() {
-        let path = format!("spec.validation.caCertificateRefs[{index}]");
+        let path = format!("{at}.caCertificateRefs[{index}]");
         crd::GROUP.check(notes, &format!("{path}.group"), group);
         crd::KIND.check(notes, &format!("{path}.kind"), kind);
         crd::NAME.check(notes, &format!("{path}.name"), name);
     }
     if let Some(well_known) = well_known {
-        check_well_known(well_known, notes);
+        check_well_known(well_known, &format!("{at}.wellKnownCACertificates"), notes);
     }
     match (ca_certificate_refs.is_empty(), well_known.as_deref().unwrap_or_default().is_empty()) {
-        (true, true) => {
-            violated(notes, VALIDATION, "", "must specify either CACertificateRefs or WellKnownCACertificates")
-        }
+        (true, true) => violated(notes, at, "", "must specify either CACertificateRefs or WellKnownCACertificates"),
         (false, false) => {
-            violated(notes, VALIDATION, "", "must not contain both CACertificateRefs and WellKnownCACertificates");
+            violated(notes, at, "", "must not contain both CACertificateRefs and WellKnownCACertificates");
         }
         _ => {}
     }
-    let path = "spec.validation.hostname";
+    let path = &format!("{at}.hostname");
     let hostname = hostname.as_deref().unwrap_or_default();
     crd::PRECISE_HOSTNAME.check(notes, path, hostname);
     check_name(notes, path, hostname, DnsName::parse(hostname).err());
-    check_items(notes, "spec.validation.subjectAltNames", subject_alt_names.len(), 0, 5);
+    check_items(notes, &format!("{at}.subjectAltNames"), subject_alt_names.len(), 0, 5);
     for (index, san) in subject_alt_names.iter().enumerate() {
-        check_san(san, &format!("spec.validation.subjectAltNames[{index}]"), notes);
+        check_san(san, &format!("{at}.subjectAltNames[{index}]"), notes);
     }
 }
 
-fn check_well_known(text: &str, notes: &Notes<'_>) {
-    let path = "spec.validation.wellKnownCACertificates";
+fn check_well_known(text: &str, path: &str, notes: &Notes<'_>) {
     crd::WELL_KNOWN.check(notes, path, text);
     if text != SYSTEM && crd::WELL_KNOWN.permits(text) {
         let kind = PolicyErrorKind::UnsupportedOption { given: text.to_owned(), supported: vec![SYSTEM.to_owned()] };
@@ -267,7 +264,7 @@ fn check_san(san: &SubjectAltName, path: &str, notes: &Notes<'_>) {
 }
 
 /// What the CRD's pattern lets through and no certificate can hold: an IP address, a label of 64 octets.
-fn check_name(notes: &Notes<'_>, path: &str, given: &str, error: Option<NameError>) {
+pub(super) fn check_name(notes: &Notes<'_>, path: &str, given: &str, error: Option<NameError>) {
     let Some(reason) = error.filter(|_| !given.is_empty() && !notes.has_problem(path)) else { return };
     let given = given.to_owned();
     notes.near(
@@ -282,6 +279,8 @@ fn check_name(notes: &Notes<'_>, path: &str, given: &str, error: Option<NameErro
 }
 
 pub(super) const API_VERSION: &str = "gateway.networking.k8s.io/v1";
+/// The same in its last version before.
+pub(super) const API_VERSION_ALPHA: &str = "gateway.networking.k8s.io/v1alpha3";
 pub(super) const GROUP: &str = "gateway.networking.k8s.io/";
 pub(super) const HOSTNAME: &str = "Hostname";
 pub(super) const KIND: &str = "BackendTLSPolicy";
@@ -289,5 +288,4 @@ pub(super) const SYSTEM: &str = "System";
 const FIELDS: [&str; 3] = ["options", "targetRefs", "validation"];
 const SAN_TYPES: [&str; 2] = [HOSTNAME, "URI"];
 const TARGETS: &str = "spec.targetRefs";
-const TIMESTAMP: &str = "creationTimestamp";
 const VALIDATION: &str = "spec.validation";

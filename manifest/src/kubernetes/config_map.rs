@@ -62,7 +62,7 @@ fn decoded(text: &str) -> Result<String, String> {
 }
 
 /// Whether its blocks are sound is judged where they are loaded, block by block (T2).
-fn bundle(pem: String, map: &str, origin: Origin) -> Result<Bundle, String> {
+pub(super) fn bundle(pem: String, map: &str, origin: Origin) -> Result<Bundle, String> {
     if pem.trim().is_empty() {
         return Err(format!("the key {CA_KEY} is empty"));
     }

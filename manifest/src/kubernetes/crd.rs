@@ -24,6 +24,11 @@ impl Rule {
         self.pattern.as_ref().is_none_or(|pattern| (pattern.matches)(text))
     }
 
+    /// Whether nothing is wrong with the text.
+    pub(super) fn fits(&self, text: &str) -> bool {
+        (self.min..=self.max).contains(&text.chars().count()) && self.permits(text)
+    }
+
     /// Notes whatever is wrong with the text of the field at `path`.
     pub(super) fn check(&self, notes: &Notes<'_>, path: &str, text: &str) {
         let length = text.chars().count();
@@ -59,6 +64,10 @@ fn is_subdomain(text: &str) -> bool {
         ends && label.chars().all(|c| lower(c) || c == '-')
     };
     text.split('.').all(label)
+}
+
+fn is_label(text: &str) -> bool {
+    !text.contains('.') && is_subdomain(text)
 }
 
 fn is_group(text: &str) -> bool {
@@ -119,6 +128,9 @@ pub(super) const KIND: Rule = Rule {
     min: 1,
     pattern: Some(Pattern { text: r"^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$", matches: is_kind }),
 };
+/// That of a namespace, and of the name of a port.
+pub(super) const LABEL: Rule =
+    Rule { max: 63, min: 1, pattern: Some(Pattern { text: r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", matches: is_label }) };
 pub(super) const NAME: Rule = Rule { max: 253, min: 1, pattern: None };
 pub(super) const PRECISE_HOSTNAME: Rule = Rule {
     max: 253,
@@ -128,6 +140,7 @@ pub(super) const PRECISE_HOSTNAME: Rule = Rule {
         matches: is_subdomain,
     }),
 };
+pub(super) const NAMESPACE: Rule = LABEL;
 /// That of a port has the same pattern.
 pub(super) const SECTION: Rule = PRECISE_HOSTNAME;
 pub(super) const URI: Rule = Rule {
@@ -164,6 +177,10 @@ mod tests {
             (&KIND, "ConfigMap", true),
             (&KIND, "1", false),
             (&KIND, "a-", false),
+            (&NAMESPACE, "a-1", true),
+            (&NAMESPACE, "a.b", false),
+            (&NAMESPACE, "-a", false),
+            (&NAMESPACE, "", false),
             (&PRECISE_HOSTNAME, "a", true),
             (&PRECISE_HOSTNAME, "a--b.c", true),
             (&PRECISE_HOSTNAME, "1.2.3.4", true),

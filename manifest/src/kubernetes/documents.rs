@@ -7,9 +7,12 @@ use uptls::{Origin, PolicyError, PolicyErrorKind, Problem};
 
 use super::backend_tls_policy::{self, BackendTlsPolicy};
 use super::config_map::{self, ConfigMap};
+use super::extension::{Extension, Vendor};
 use super::imported::{Diagnostic, Effect, Imported};
 use super::object::ObjectName;
 use super::service::{self, Service};
+use super::standard::{Gateway, Meta, ReferenceGrant, Route, SecretObject, XBackend};
+use super::standard::{gateway, reference_grant, route, secret, xbackend};
 use super::{draft, precedence};
 use crate::decode::is_word;
 use crate::node::{Node, Value};
@@ -21,19 +24,46 @@ use crate::{source, yaml};
 enum Kind {
     BackendTlsPolicy,
     ConfigMap,
+    Gateway,
     List,
+    ReferenceGrant,
+    Route(&'static str),
+    Secret,
     Service,
+    XBackend,
 }
 
 /// All objects that have been read so far.
 #[derive(Default)]
 pub(super) struct Objects {
+    pub(super) backends: BTreeMap<ObjectName, Declared<NamedBackend>>,
     pub(super) config_maps: BTreeMap<ObjectName, Declared<ConfigMap>>,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// The `metadata` and `status` of the objects that are extensions.
+    pub(super) extension_metas: BTreeMap<(Vendor, ObjectName), Meta>,
+    pub(super) extensions: Vec<Extension>,
+    pub(super) gateways: BTreeMap<ObjectName, Declared<Gateway>>,
     /// How many objects of each other kind there are.
     pub(super) ignored: BTreeMap<String, usize>,
+    /// `kgateway.dev/*` of a BackendTLSPolicy.
+    pub(super) options: BTreeMap<ObjectName, Extension>,
     pub(super) policies: BTreeMap<ObjectName, Declared<BackendTlsPolicy>>,
+    /// Those that are certain: a grant that is declared twice, or is not understood, permits nothing.
+    pub(super) reference_grants: BTreeMap<ObjectName, Declared<ReferenceGrant>>,
+    /// By kind and name; without those that are declared twice.
+    pub(super) routes: BTreeMap<(&'static str, ObjectName), Declared<Route>>,
+    pub(super) secrets: BTreeMap<ObjectName, Declared<SecretObject>>,
     pub(super) services: BTreeMap<ObjectName, Declared<Service>>,
+    /// Those with static hosts.
+    pub(super) upstreams: BTreeMap<ObjectName, Declared<NamedBackend>>,
+    pub(super) xbackends: BTreeMap<ObjectName, Declared<XBackend>>,
+}
+
+/// A vendor's backend: by which labels it is found, and which hosts it has.
+#[derive(Clone, Debug)]
+pub(super) struct NamedBackend {
+    pub(super) hosts: Vec<String>,
+    pub(super) labels: BTreeMap<String, String>,
 }
 
 /// An object, and where it was written; `again` where the same name is declared a second time.
@@ -66,30 +96,50 @@ impl Objects {
     }
 
     /// Links the objects.
-    pub(super) fn finish(self) -> Imported {
+    pub(super) fn finish(mut self) -> Imported {
+        self.reference_grants.retain(|_, grant| grant.again.is_none());
+        self.routes.retain(|_, route| route.again.is_none());
         let mut policies = draft::policies(&self);
         precedence::settle(&mut policies, &self.services);
-        let Self { mut diagnostics, ignored, services, .. } = self;
+        let (mut diagnostics, ignored) = (core::mem::take(&mut self.diagnostics), core::mem::take(&mut self.ignored));
         // The order of the documents does not count (M10).
         diagnostics.sort_by(|a, b| place(a).cmp(&place(b)));
         diagnostics.extend(policies.iter().flat_map(draft::diagnostics));
-        let services = services.into_iter().map(|(name, declared)| (name, declared.value)).collect();
-        Imported::new(policies, diagnostics, ignored, services)
+        Imported::new(policies, diagnostics, ignored, self)
     }
 
     fn object(&mut self, document: &str, node: &Node) {
-        let text = |key: &str| node.field(key).and_then(|entry| entry.value.text());
-        let (api_version, kind) = (text("apiVersion").unwrap_or_default(), text("kind").unwrap_or_default());
+        self.object_of(document, node, header(node, "apiVersion"), header(node, "kind"));
+    }
+
+    fn object_of(&mut self, document: &str, node: &Node, api_version: &str, kind: &str) {
         match KINDS.iter().find(|row| (row.0, row.1) == (api_version, kind)).map(|row| row.2) {
             Some(Kind::BackendTlsPolicy) => self.policy(document, node),
             Some(Kind::ConfigMap) => self.config_map(document, node),
-            Some(Kind::List) => self.list(document, node),
+            Some(Kind::Gateway) => self.gateway(document, node),
+            Some(Kind::List) => self.list(document, node, ("", "")),
+            Some(Kind::ReferenceGrant) => self.reference_grant(document, node),
+            Some(Kind::Route(kind)) => self.route(document, node, kind),
+            Some(Kind::Secret) => self.secret(document, node),
             Some(Kind::Service) => self.service(document, node),
-            None if kind.starts_with(backend_tls_policy::KIND)
-                && api_version.starts_with(backend_tls_policy::GROUP) =>
-            {
-                self.unsupported(document, node, format!("{api_version} {kind}"));
-            }
+            Some(Kind::XBackend) => self.xbackend(document, node),
+            // HOOK: a row and an arm for each of extension::{kgateway, gloo, backend}; unreadable ones are Unread.
+            None => self.other(document, node, api_version, kind),
+        }
+    }
+
+    fn other(&mut self, document: &str, node: &Node, api_version: &str, kind: &str) {
+        let item = kind.strip_suffix("List");
+        let is_read = |kind: &&str| KINDS.iter().any(|row| (row.0, row.1) == (api_version, *kind));
+        if let Some(kind) = item.filter(is_read) {
+            return self.list(document, node, (api_version, kind));
+        }
+        let is_version = |row: &&(&str, &str)| {
+            let is_longer = row.1 == backend_tls_policy::KIND && kind.starts_with(row.1);
+            api_version.starts_with(row.0) && (kind == row.1 || item == Some(row.1) || is_longer)
+        };
+        match NEVER_PASSED_OVER.iter().find(is_version) {
+            Some((group, known)) => self.unsupported(document, node, format!("{api_version} {kind}"), group, known),
             None if is_word(api_version) && is_word(kind) && !kind.is_empty() => {
                 self.ignore(format!("{api_version} {kind}").trim_start());
             }
@@ -97,10 +147,15 @@ impl Objects {
         }
     }
 
-    fn list(&mut self, document: &str, node: &Node) {
+    /// The items of a list. In a list of one kind, as an API server sends it, they need not say which.
+    fn list(&mut self, document: &str, node: &Node, of: (&str, &str)) {
         let Some(items) = node.field("items") else { return };
         if let Value::List(nodes) = &items.value.value {
-            nodes.iter().filter(|node| !node.is_null()).for_each(|node| self.object(document, node));
+            for node in nodes.iter().filter(|node| !node.is_null()) {
+                let or = |given, or| if given == "" { or } else { given };
+                let (api_version, kind) = (header(node, "apiVersion"), header(node, "kind"));
+                self.object_of(document, node, or(api_version, of.0), or(kind, of.1));
+            }
         } else if !items.value.is_null() {
             let reason = format!("{} stands where a list is wanted", items.value.describe());
             self.fault(document, Fault::parse(items.place, reason));
@@ -108,11 +163,12 @@ impl Objects {
     }
 
     /// Another version of what is read: nobody knows what it means, so it may not be passed over.
-    fn unsupported(&mut self, document: &str, node: &Node, given: String) {
+    fn unsupported(&mut self, document: &str, node: &Node, given: String, group: &str, kind: &str) {
         let notes = Notes::new(document);
         let given =
             if is_word(given.split(' ').next().unwrap_or_default()) { given } else { "this version".to_owned() };
-        let supported = vec![format!("{} {}", backend_tls_policy::API_VERSION, backend_tls_policy::KIND)];
+        let rows = KINDS.iter().filter(|row| row.0.starts_with(group) && row.1 == kind);
+        let supported = rows.map(|row| format!("{} {}", row.0, row.1)).collect();
         notes.problem("apiVersion", node.place, PolicyErrorKind::UnsupportedOption { given, supported });
         self.diagnose(notes, Effect::Unread);
     }
@@ -143,8 +199,69 @@ impl Objects {
         let read = config_map::read(node, &notes);
         self.diagnose(notes, Effect::Skipped);
         if let Some((name, value)) = read {
-            declare(&mut self.config_maps, name, value, origin);
+            declare(&mut self.config_maps, name, origin, value);
         }
+    }
+
+    fn secret(&mut self, document: &str, node: &Node) {
+        let notes = Notes::new(document);
+        let read = secret::read(node, &notes);
+        self.diagnose(notes, Effect::Skipped);
+        if let Some(value) = read {
+            declare(&mut self.secrets, value.meta.name.clone(), value.meta.origin.clone(), value);
+        }
+    }
+
+    /// With which certificate it goes to any backend cannot be told without it.
+    fn gateway(&mut self, document: &str, node: &Node) {
+        let notes = Notes::new(document);
+        let Some(gateway) = gateway::read(node, &notes) else { return self.diagnose(notes, Effect::Unread) };
+        let gateway = gateway.with_notes(notes);
+        let (name, origin) = (gateway.meta.name.clone(), gateway.meta.origin.clone());
+        let first = declare(&mut self.gateways, name.clone(), origin.clone(), gateway);
+        if let (Some(first), Some(declared)) = (first, self.gateways.get_mut(&name)) {
+            declared.value.problems.push(twice(&first, origin));
+        }
+    }
+
+    fn xbackend(&mut self, document: &str, node: &Node) {
+        let notes = Notes::new(document);
+        let Some(backend) = xbackend::read(node, &notes) else { return self.diagnose(notes, Effect::Unread) };
+        let backend = backend.with_notes(notes);
+        let (name, origin) = (backend.meta.name.clone(), backend.meta.origin.clone());
+        let first = declare(&mut self.xbackends, name.clone(), origin.clone(), backend);
+        if let (Some(first), Some(declared)) = (first, self.xbackends.get_mut(&name)) {
+            declared.value.problems.push(twice(&first, origin));
+        }
+    }
+
+    fn reference_grant(&mut self, document: &str, node: &Node) {
+        let notes = Notes::new(document);
+        let read = reference_grant::read(node, &notes);
+        let Some(value) = self.whole(notes, read) else { return };
+        let (name, origin) = (value.meta.name.clone(), value.meta.origin.clone());
+        let object = format!("ReferenceGrant {name}");
+        if let Some(first) = declare(&mut self.reference_grants, name, origin.clone(), value) {
+            self.diagnostics.push(Diagnostic::new(Some(object), Effect::Skipped, twice(&first, origin)));
+        }
+    }
+
+    fn route(&mut self, document: &str, node: &Node, kind: &'static str) {
+        let notes = Notes::new(document);
+        let read = route::read(node, kind, &notes);
+        let Some(value) = self.whole(notes, read) else { return };
+        let (name, origin) = (value.meta.name.clone(), value.meta.origin.clone());
+        let object = format!("{kind} {name}");
+        if let Some(first) = declare(&mut self.routes, (kind, name), origin.clone(), value) {
+            self.diagnostics.push(Diagnostic::new(Some(object), Effect::Skipped, twice(&first, origin)));
+        }
+    }
+
+    /// The object, if nothing is wrong with it; else it is left out.
+    fn whole<T>(&mut self, notes: Notes<'_>, read: Option<T>) -> Option<T> {
+        let known = self.diagnostics.len();
+        self.diagnose(notes, Effect::Skipped);
+        read.filter(|_| self.diagnostics.len() == known)
     }
 
     fn service(&mut self, document: &str, node: &Node) {
@@ -155,10 +272,8 @@ impl Objects {
         self.diagnose(notes, if read.is_some() { Effect::Unread } else { Effect::Skipped });
         let Some((name, value)) = read else { return };
         let object = format!("Service {name}");
-        if let Some(first) = declare(&mut self.services, name, value, origin.clone()) {
-            let reason = format!("it is declared twice, first in line {} of {}", first.line, first.document);
-            let kind = PolicyErrorKind::DocumentParse { reason };
-            let problem = Problem::from(PolicyError::new("", kind)).with_origin(Some(origin));
+        if let Some(first) = declare(&mut self.services, name, origin.clone(), value) {
+            let problem = twice(&first, origin);
             self.diagnostics.push(Diagnostic::new(Some(object), Effect::Unread, problem));
         }
     }
@@ -169,13 +284,18 @@ impl Objects {
     }
 }
 
+fn header<'n>(node: &'n Node, key: &str) -> &'n str {
+    node.field(key).and_then(|entry| entry.value.text()).unwrap_or_default()
+}
+
+fn twice(first: &Origin, again: Origin) -> Problem {
+    let reason = format!("it is declared twice, first in line {} of {}", first.line, first.document);
+    let kind = PolicyErrorKind::DocumentParse { reason };
+    Problem::from(PolicyError::new("", kind)).with_origin(Some(again))
+}
+
 /// Where the first of the name was written, if this is not it.
-fn declare<T>(
-    objects: &mut BTreeMap<ObjectName, Declared<T>>,
-    name: ObjectName,
-    value: T,
-    origin: Origin,
-) -> Option<Origin> {
+fn declare<K: Ord, T>(objects: &mut BTreeMap<K, Declared<T>>, name: K, origin: Origin, value: T) -> Option<Origin> {
     match objects.entry(name) {
         Slot::Vacant(slot) => {
             slot.insert(Declared { again: None, origin, value });
@@ -192,9 +312,34 @@ fn place(diagnostic: &Diagnostic) -> (&str, u64, u64) {
     diagnostic.problem.origin().map_or(("", 0, 0), |origin| (&origin.document, origin.line, origin.column))
 }
 
-const KINDS: [(&str, &str, Kind); 4] = [
+const KINDS: [(&str, &str, Kind); 23] = [
     (backend_tls_policy::API_VERSION, backend_tls_policy::KIND, Kind::BackendTlsPolicy),
+    (backend_tls_policy::API_VERSION_ALPHA, backend_tls_policy::KIND, Kind::BackendTlsPolicy),
+    ("gateway.networking.k8s.io/v1", "Gateway", Kind::Gateway),
+    ("gateway.networking.k8s.io/v1beta1", "Gateway", Kind::Gateway),
+    ("gateway.networking.k8s.io/v1", "ReferenceGrant", Kind::ReferenceGrant),
+    ("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", Kind::ReferenceGrant),
+    ("gateway.networking.k8s.io/v1", "GRPCRoute", Kind::Route("GRPCRoute")),
+    ("gateway.networking.k8s.io/v1alpha2", "GRPCRoute", Kind::Route("GRPCRoute")),
+    ("gateway.networking.k8s.io/v1alpha3", "GRPCRoute", Kind::Route("GRPCRoute")),
+    ("gateway.networking.k8s.io/v1beta1", "GRPCRoute", Kind::Route("GRPCRoute")),
+    ("gateway.networking.k8s.io/v1", "HTTPRoute", Kind::Route("HTTPRoute")),
+    ("gateway.networking.k8s.io/v1alpha2", "HTTPRoute", Kind::Route("HTTPRoute")),
+    ("gateway.networking.k8s.io/v1alpha3", "HTTPRoute", Kind::Route("HTTPRoute")),
+    ("gateway.networking.k8s.io/v1beta1", "HTTPRoute", Kind::Route("HTTPRoute")),
+    ("gateway.networking.k8s.io/v1", "TLSRoute", Kind::Route("TLSRoute")),
+    ("gateway.networking.k8s.io/v1alpha2", "TLSRoute", Kind::Route("TLSRoute")),
+    ("gateway.networking.k8s.io/v1alpha3", "TLSRoute", Kind::Route("TLSRoute")),
+    ("gateway.networking.k8s.io/v1beta1", "TLSRoute", Kind::Route("TLSRoute")),
+    (xbackend::API_VERSION, xbackend::KIND, Kind::XBackend),
     ("v1", "ConfigMap", Kind::ConfigMap),
     ("v1", "List", Kind::List),
+    ("v1", "Secret", Kind::Secret),
     ("v1", "Service", Kind::Service),
+];
+/// Groups and kinds of which no version is ignored: a policy, or the identity of one, might stand there.
+const NEVER_PASSED_OVER: [(&str, &str); 3] = [
+    (backend_tls_policy::GROUP, backend_tls_policy::KIND),
+    (backend_tls_policy::GROUP, "Gateway"),
+    (xbackend::GROUP, xbackend::KIND),
 ];

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use uptls::danger::DangerPermission;
 use uptls::{
     MaterialDraft, Origin, PolicyDraft, PolicyError, PolicyErrorKind, PolicySpec, Problem, Problems, SanDraft,
-    SystemTrustDraft, TrustDraft, UpstreamTlsPolicy,
+    SystemTrustDraft, TrustDraft, UpstreamTlsPolicy, check_trust_bundle,
 };
 
 use super::backend_tls_policy::{BackendTlsPolicy, CaRef, HOSTNAME, KIND, TargetRef, Validation};
-use super::config_map::{Bundle, CA_KEY};
 use super::documents::{Declared, Objects};
 use super::imported::{Accepted, Diagnostic, Effect, ImportedPolicy, Provenance, ResolvedRefs, Target, TargetState};
 use super::object::{ObjectName, quotable};
+use super::resolve::{Dependencies, PublicText, link};
 use crate::position::nearest;
 
 /// Every policy, in the order of their names; which one has which target is not settled yet.
@@ -46,15 +46,16 @@ fn not_attached(target: &Target) -> Option<PolicyErrorKind> {
         TargetState::SectionNotFound => {
             let port = quotable(target.section_name.as_deref().unwrap_or_default());
             let reason = format!("it has no TCP port called {port}");
-            Some(PolicyErrorKind::ReferenceUnresolved { object: format!("{SERVICE} {}", target.name), reason })
+            Some(PolicyErrorKind::ReferenceUnresolved { object: format!("{} {}", target.kind, target.name), reason })
         }
-        TargetState::Unsupported => Some(unsupported(&target.group, &target.kind, SERVICE)),
+        TargetState::Unsupported => Some(unsupported(&target.group, &target.kind, &[SERVICE])),
     }
 }
 
-fn unsupported(group: &str, kind: &str, wanted: &str) -> PolicyErrorKind {
+fn unsupported(group: &str, kind: &str, wanted: &[&str]) -> PolicyErrorKind {
     let given = format!("the kind {} of the group {:?}", quotable(kind), quotable(group));
-    PolicyErrorKind::UnsupportedOption { given, supported: vec![format!("{wanted} of the group \"\"")] }
+    let supported = wanted.iter().map(|wanted| format!("{wanted} of the group \"\"")).collect();
+    PolicyErrorKind::UnsupportedOption { given, supported }
 }
 
 fn policy(objects: &Objects, declared: &Declared<BackendTlsPolicy>) -> ImportedPolicy {
@@ -66,9 +67,12 @@ fn policy(objects: &Objects, declared: &Declared<BackendTlsPolicy>) -> ImportedP
         let kind = PolicyErrorKind::DocumentParse { reason };
         problems.push(Problem::from(PolicyError::new("", kind)).with_origin(Some(again.clone())));
     }
-    let mut linker = Linker { bundles: 0, objects, policy, provenance: BTreeMap::new(), unresolved: Vec::new() };
+    let dependencies = Dependencies::default();
+    let written =
+        WrittenValidation { kind: KIND, name: &policy.name, origins: &policy.origins, path: "spec.validation" };
+    let mut linker = Linker::new(objects, written, &dependencies);
     let spec = policy.validation.as_ref().map(|validation| linker.spec(validation));
-    let Linker { bundles, mut provenance, unresolved, .. } = linker;
+    let Linked { bundles, mut provenance, unresolved } = linker.finish();
     let resolved_refs = unresolved.first().map_or(ResolvedRefs::ResolvedRefs, |(reason, _)| *reason);
     let notices: Vec<_> = unresolved.into_iter().map(|(_, problem)| problem).collect();
     let accepted = match (problems.is_empty(), notices.is_empty() || bundles > 0) {
@@ -105,11 +109,12 @@ fn finish(
 }
 
 /// As errors show it: material in another object is called by its name.
-fn origin(provenance: &Provenance) -> Origin {
-    let Provenance { object, origin, .. } = provenance;
-    let document = match object.starts_with(KIND) {
-        true => origin.document.clone(),
-        false => format!("{object} key {CA_KEY} in {}", origin.document),
+pub(super) fn origin(provenance: &Provenance) -> Origin {
+    let Provenance { field, object, origin } = provenance;
+    let key = field.split_once('.').map(|(_, key)| key);
+    let document = match key.filter(|_| object.starts_with(CONFIG_MAP) || object.starts_with(SECRET)) {
+        None => origin.document.clone(),
+        Some(key) => format!("{object} key {key} in {}", origin.document),
     };
     Origin::new(document, origin.line, origin.column)
 }
@@ -127,26 +132,54 @@ fn target(policy: &ObjectName, target: &TargetRef) -> Target {
     }
 }
 
+/// A `validation`, and the object that it stands in.
+#[derive(Clone, Copy)]
+pub(super) struct WrittenValidation<'a> {
+    pub(super) kind: &'static str,
+    pub(super) name: &'a ObjectName,
+    pub(super) origins: &'a BTreeMap<String, Origin>,
+    /// `spec.validation`
+    pub(super) path: &'static str,
+}
+
 /// Maps the fields of one policy, and notes where each comes from.
-struct Linker<'a> {
+pub(super) struct Linker<'a> {
     bundles: usize,
+    dependencies: &'a Dependencies,
     objects: &'a Objects,
-    policy: &'a BackendTlsPolicy,
     provenance: BTreeMap<String, Provenance>,
     unresolved: Vec<(ResolvedRefs, Problem)>,
+    written: WrittenValidation<'a>,
+}
+
+/// What came of it.
+pub(super) struct Linked {
+    pub(super) bundles: usize,
+    pub(super) provenance: BTreeMap<String, Provenance>,
+    pub(super) unresolved: Vec<(ResolvedRefs, Problem)>,
 }
 
 impl<'a> Linker<'a> {
-    fn spec(&mut self, validation: &Validation) -> PolicySpec {
+    pub(super) fn new(objects: &'a Objects, written: WrittenValidation<'a>, dependencies: &'a Dependencies) -> Self {
+        Self { bundles: 0, dependencies, objects, provenance: BTreeMap::new(), unresolved: Vec::new(), written }
+    }
+
+    pub(super) fn finish(self) -> Linked {
+        let Self { bundles, provenance, unresolved, .. } = self;
+        Linked { bundles, provenance, unresolved }
+    }
+
+    pub(super) fn spec(&mut self, validation: &Validation) -> PolicySpec {
         let trust = self.trust(validation);
-        self.field("spec.serverName", "spec.validation.hostname");
+        let root = self.written.path;
+        self.field("spec.serverName", &format!("{root}.hostname"));
         let mut subject_alt_names = Vec::new();
         for (index, san) in validation.subject_alt_names.iter().enumerate() {
             let (ours, theirs) = match san.kind == HOSTNAME {
                 true => ("dns", "hostname"),
                 false => ("uri", "uri"),
             };
-            let path = format!("spec.validation.subjectAltNames[{index}]");
+            let path = format!("{root}.subjectAltNames[{index}]");
             self.field(&format!("spec.subjectAltNames[{index}]"), &path);
             self.field(&format!("spec.subjectAltNames[{index}].{ours}"), &format!("{path}.{theirs}"));
             subject_alt_names.push(match san.kind == HOSTNAME {
@@ -159,76 +192,79 @@ impl<'a> Linker<'a> {
 
     fn trust(&mut self, validation: &Validation) -> TrustDraft {
         let mut trust = TrustDraft::default();
+        let root = self.written.path;
         if validation.well_known.is_some() {
             trust.system = SystemTrustDraft::Native;
-            self.field("spec.trust.system", "spec.validation.wellKnownCACertificates");
+            self.field("spec.trust.system", &format!("{root}.wellKnownCACertificates"));
         }
         if !validation.ca_certificate_refs.is_empty() {
-            self.field("spec.trust.bundles", "spec.validation.caCertificateRefs");
+            self.field("spec.trust.bundles", &format!("{root}.caCertificateRefs"));
         }
+        let path = |index: usize| format!("{root}.caCertificateRefs[{index}]");
+        let mut found = Vec::new();
         for (index, reference) in validation.ca_certificate_refs.iter().enumerate() {
-            let path = format!("spec.validation.caCertificateRefs[{index}]");
             match self.bundle(reference) {
-                Ok((object, Bundle { field, origin, pem })) => {
-                    let name = format!("{object} {field}");
-                    let provenance = Provenance { field: field.clone(), object, origin: origin.clone() };
-                    self.provenance.insert(format!("spec.trust.bundles[{}]", self.bundles), provenance);
-                    self.bundles = self.bundles.saturating_add(1);
-                    trust.bundles.push(MaterialDraft::pem(pem).named(name));
-                }
-                Err((reason, kind)) => {
-                    let origin = nearest(&self.policy.origins, &path);
-                    let problem = Problem::from(PolicyError::new(path, kind)).with_origin(origin);
-                    self.unresolved.push((reason, problem));
-                }
+                Ok(material) => found.push((index, material)),
+                Err((reason, kind)) => self.unresolved(reason, PolicyError::new(path(index), kind).into(), index),
             }
+        }
+        for material in self.sound(found, &path) {
+            let name = format!("{} {}", material.provenance.object, material.provenance.field);
+            self.provenance.insert(format!("spec.trust.bundles[{}]", self.bundles), material.provenance);
+            self.bundles = self.bundles.saturating_add(1);
+            trust.bundles.push(MaterialDraft::pem(material.pem).named(name));
         }
         trust
     }
 
-    /// M3: exactly the key `ca.crt` of a ConfigMap of the same namespace.
-    fn bundle(&self, reference: &CaRef) -> Result<(String, &'a Bundle), (ResolvedRefs, PolicyErrorKind)> {
-        let CaRef { group, kind, name } = reference;
-        if (group.as_str(), kind.as_str()) != ("", CONFIG_MAP) {
-            return Err((ResolvedRefs::InvalidKind, unsupported(group, kind, CONFIG_MAP)));
-        }
-        let name = ObjectName::new(&self.policy.name.namespace, name);
-        let object = format!("{CONFIG_MAP} {name}");
-        let found = match self.objects.config_maps.get(&name) {
-            None => Err(self.missing(&name)),
-            Some(Declared { again: Some(again), origin, .. }) => Err(format!(
-                "it is declared twice, in line {} of {} and in line {} of {}",
-                origin.line, origin.document, again.line, again.document
-            )),
-            Some(Declared { value, .. }) => value.bundle.as_ref().map_err(Clone::clone),
+    /// M3: one broken text among several is left out, as long as another one is sound. Alone it stays, and fails where
+    /// it is loaded, block by block (T2).
+    fn sound(&mut self, found: Vec<(usize, PublicText)>, path: &dyn Fn(usize) -> String) -> Vec<PublicText> {
+        let judge = |(index, material): (usize, PublicText)| {
+            let PublicText { pem, provenance } = &material;
+            let error = check_trust_bundle(&path(index), &provenance.object, pem.as_bytes()).err();
+            (index, material, error)
         };
-        match found {
-            Ok(bundle) => Ok((object, bundle)),
-            Err(reason) => {
-                let kind = PolicyErrorKind::ReferenceUnresolved { object, reason };
-                Err((ResolvedRefs::InvalidCaCertificateRef, kind))
+        let judged: Vec<_> = found.into_iter().map(judge).collect();
+        let any_sound = judged.iter().any(|(.., error)| error.is_none());
+        let mut kept = Vec::new();
+        for (index, material, error) in judged {
+            match error.filter(|_| any_sound) {
+                None => kept.push(material),
+                Some(error) => self.unresolved(ResolvedRefs::InvalidCaCertificateRef, error.into(), index),
             }
         }
+        kept
     }
 
-    /// A reference never leaves its namespace; that there is one elsewhere is only said.
-    fn missing(&self, name: &ObjectName) -> String {
-        let elsewhere = self.objects.config_maps.keys().find(|other| other.name == name.name);
-        match elsewhere {
-            None => "it is not among the manifests".to_owned(),
-            Some(other) => format!(
-                "it is not among the manifests; {other} is, but a CA reference does not leave the policy's namespace"
-            ),
-        }
+    fn unresolved(&mut self, reason: ResolvedRefs, problem: Problem, index: usize) {
+        let path = format!("{}.caCertificateRefs[{index}]", self.written.path);
+        let origin = nearest(self.written.origins, &path);
+        self.unresolved.push((reason, problem.with_origin(origin)));
+        self.unresolved.sort_by_key(|(_, problem)| problem.path().to_owned());
+    }
+
+    /// M3: exactly the key `ca.crt` of a ConfigMap or a Secret of the same namespace.
+    fn bundle(&self, reference: &CaRef) -> Result<PublicText, (ResolvedRefs, PolicyErrorKind)> {
+        let CaRef { group, kind, name } = reference;
+        let name = ObjectName::new(&self.written.name.namespace, name);
+        let found = match (group.as_str(), kind.as_str()) {
+            ("", CONFIG_MAP) => link::config_map_bundle(self.objects, self.dependencies, &name),
+            ("", SECRET) => link::secret_bundle(self.objects, self.dependencies, &name),
+            _ => return Err((ResolvedRefs::InvalidKind, unsupported(group, kind, CA_KINDS))),
+        };
+        found.map_err(|kind| (ResolvedRefs::InvalidCaCertificateRef, kind))
     }
 
     /// Notes that our field `path` comes from the policy's field `field`.
     fn field(&mut self, path: &str, field: &str) {
-        let Some(origin) = nearest(&self.policy.origins, field) else { return };
-        let object = format!("{KIND} {}", self.policy.name);
+        let Some(origin) = nearest(self.written.origins, field) else { return };
+        let object = format!("{} {}", self.written.kind, self.written.name);
         self.provenance.insert(path.to_owned(), Provenance { field: field.to_owned(), object, origin });
     }
 }
 
+const CA_KINDS: &[&str] = &[CONFIG_MAP, SECRET];
 const CONFIG_MAP: &str = "ConfigMap";
+const SECRET: &str = "Secret";
 const SERVICE: &str = "Service";

@@ -1,11 +1,12 @@
 //! What came of an import: every policy with its state, and all that is to be said about the documents.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use uptls::{Origin, PolicyDraft, Problem, Problems};
 
+use super::documents::Objects;
 use super::object::ObjectName;
-use super::service::Service;
 
 /// All policies of an import, by name, and what was found while they were read.
 #[derive(Clone)]
@@ -17,7 +18,8 @@ pub struct Imported {
     pub ignored: BTreeMap<String, usize>,
     /// Every policy, ready or not.
     pub policies: Vec<ImportedPolicy>,
-    pub(super) services: BTreeMap<ObjectName, Service>,
+    /// What they were made of.
+    pub(super) objects: Arc<Objects>,
 }
 
 /// One policy.
@@ -88,7 +90,7 @@ pub enum TargetState {
     },
     /// The Service has no TCP port of this name.
     SectionNotFound,
-    /// Only a Service can be a target here.
+    /// Only a Service or a kgateway Backend can be a target here.
     Unsupported,
 }
 
@@ -196,8 +198,8 @@ impl Imported {
         policies: Vec<ImportedPolicy>,
         diagnostics: Vec<Diagnostic>,
         ignored: BTreeMap<String, usize>,
-        services: BTreeMap<ObjectName, Service>,
+        objects: Objects,
     ) -> Self {
-        Self { diagnostics, ignored, policies, services }
+        Self { diagnostics, ignored, objects: Arc::new(objects), policies }
     }
 }

@@ -51,13 +51,18 @@ mod precedence;
 mod resolve;
 mod service;
 mod standard;
+mod status;
 
 pub use folder::load;
 pub use imported::{
     Accepted, Diagnostic, Effect, Imported, ImportedPolicy, Provenance, ResolvedRefs, Target, TargetState,
 };
 pub use object::ObjectName;
-pub use resolve::{BackendRef, ON_INVALID, connector, resolve};
+pub use resolve::{
+    BackendKind, BackendRef, Dependency, EffectivePolicy, Mode, ON_INVALID, Overridden, Presence, Resolution, Scope,
+    connector, resolve,
+};
+pub use status::StatusPatch;
 
 use crate::kubernetes::documents::Objects;
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::documents::Declared;
 use super::imported::{Accepted, ImportedPolicy, Target, TargetState};
 use super::object::ObjectName;
+use super::resolve::BackendKind;
 use super::service::Service;
 
 /// Gives each target to the oldest policy for it, then to the first in the alphabet. Only the same target *and* the same
@@ -13,12 +14,12 @@ use super::service::Service;
 pub(super) fn settle(policies: &mut [ImportedPolicy], services: &BTreeMap<ObjectName, Declared<Service>>) {
     let mut order: Vec<_> = policies.iter_mut().collect();
     order.sort_by_key(|policy| (policy.created.unwrap_or(u64::MAX), policy.name.clone()));
-    let mut owners: BTreeMap<(ObjectName, Option<String>), ObjectName> = BTreeMap::new();
+    let mut owners: BTreeMap<(String, ObjectName, Option<String>), ObjectName> = BTreeMap::new();
     for policy in order {
         for target in &mut policy.targets {
             target.state = attachable(target, services);
             if target.state == TargetState::Attached {
-                let key = (target.name.clone(), target.section_name.clone());
+                let key = (target.kind.clone(), target.name.clone(), target.section_name.clone());
                 let owner = owners.entry(key).or_insert_with(|| policy.name.clone());
                 if *owner != policy.name {
                     target.state = TargetState::Conflicted { winner: owner.clone() };
@@ -33,8 +34,12 @@ pub(super) fn settle(policies: &mut [ImportedPolicy], services: &BTreeMap<Object
 
 /// A Service that is not among the manifests may well exist; a port that it does not have, not.
 fn attachable(target: &Target, services: &BTreeMap<ObjectName, Declared<Service>>) -> TargetState {
-    if (target.group.as_str(), target.kind.as_str()) != ("", "Service") {
-        return TargetState::Unsupported;
+    match BackendKind::of(&target.group, &target.kind) {
+        Some(BackendKind::Service) => {}
+        // Its ports have no names.
+        Some(BackendKind::Backend) if target.section_name.is_some() => return TargetState::SectionNotFound,
+        Some(BackendKind::Backend) => return TargetState::Attached,
+        _ => return TargetState::Unsupported,
     }
     let service = services.get(&target.name).map(|declared| &declared.value);
     match (service, &target.section_name) {

@@ -1,18 +1,28 @@
-//! `v1 Service`: which port has which name.
+//! `v1 Service`: which port has which name, and what else says something about its backends.
 
-use super::object::{self, ObjectName, field, quotable};
+use super::object::{ObjectName, field, quotable};
+use super::standard::Meta;
 use crate::node::{Node, Resolved, Value};
 use crate::position::Notes;
 
 /// The TCP ports of a Service: TLS has no others.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
+#[allow(dead_code, reason = "the merge is being written")]
 pub(super) struct Service {
+    /// `spec.externalName`
+    pub(super) external_name: Option<String>,
+    /// `spec.type`: `ClusterIP` where none is written.
+    pub(super) kind: String,
+    pub(super) meta: Meta,
     pub(super) ports: Vec<Port>,
 }
 
 /// One of them.
 #[derive(Clone, Debug)]
+#[allow(dead_code, reason = "the merge is being written")]
 pub(super) struct Port {
+    /// `kubernetes.io/h2c` and the like.
+    pub(super) app_protocol: Option<String>,
     pub(super) name: Option<String>,
     pub(super) number: u16,
 }
@@ -43,24 +53,29 @@ impl Service {
 
 /// The Service `node`; `None`, and noted problems, if it has no name.
 pub(super) fn read(node: &Node, notes: &Notes<'_>) -> Option<(ObjectName, Service)> {
-    let name = object::name(node, notes)?;
+    let meta = Meta::read(node, notes)?;
     let spec = field(node, "", "spec", notes);
     let ports = spec.and_then(|spec| field(&spec.value, "spec", "ports", notes));
     let nodes = match ports.map(|ports| &ports.value.value) {
         Some(Value::List(nodes)) => nodes.as_slice(),
         _ => &[],
     };
-    Some((name, Service { ports: nodes.iter().filter_map(port).collect() }))
+    let written = |key: &str| text(&spec?.value, key).filter(|text| !text.is_empty());
+    let kind = written("type").unwrap_or_else(|| "ClusterIP".to_owned());
+    let ports = nodes.iter().filter_map(port).collect();
+    Some((meta.name.clone(), Service { external_name: written("externalName"), kind, meta, ports }))
 }
 
 fn port(node: &Node) -> Option<Port> {
-    let text = |key: &str| {
-        let value = &node.field(key)?.value;
-        value.text().filter(|_| !value.is_null()).map(str::to_owned)
-    };
     let Value::Text(scalar) = &node.field("port")?.value.value else { return None };
     let Resolved::Integer(number) = scalar.resolve() else { return None };
     let number = u16::try_from(number).ok().filter(|number| *number > 0)?;
-    let is_tcp = text("protocol").is_none_or(|protocol| protocol == "TCP");
-    is_tcp.then(|| Port { name: text("name").filter(|name| !name.is_empty()), number })
+    let is_tcp = text(node, "protocol").is_none_or(|protocol| protocol == "TCP");
+    let written = |key: &str| text(node, key).filter(|text| !text.is_empty());
+    is_tcp.then(|| Port { app_protocol: written("appProtocol"), name: written("name"), number })
+}
+
+fn text(node: &Node, key: &str) -> Option<String> {
+    let value = &node.field(key)?.value;
+    value.text().filter(|_| !value.is_null()).map(str::to_owned)
 }

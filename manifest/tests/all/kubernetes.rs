@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use uptls::danger::DangerPermission::Forbidden;
 use uptls::{ConnectorState, OnInvalid, Problem, SystemTrustDraft, UpstreamTlsPolicy};
 use uptls_manifest::kubernetes::{
-    BackendRef, Diagnostic, Document, Imported, ImportedPolicy, ON_INVALID, Target, TargetState, connector, import,
-    load, resolve,
+    BackendRef, Diagnostic, Document, Imported, ImportedPolicy, ON_INVALID, Scope, Target, TargetState, connector,
+    import, load, resolve,
 };
 use uptls_testkit::Pki;
 
@@ -171,12 +171,13 @@ fn backends(imported: &Imported) -> BTreeMap<String, Value> {
     names.sort();
     names.dedup();
     let mut backends = BTreeMap::new();
+    let resolution = imported.resolve(&Scope::default());
     for name in names {
         for port in [None, Some(443), Some(8443)] {
             let backend = BackendRef::new(&name.namespace, &name.name, port);
-            let outcome = match imported.policy_of(&backend) {
-                Ok(policy) if policy.draft.is_ok() => json!(policy.name.to_string()),
-                Ok(policy) => json!(format!("fails closed with {}", policy.name)),
+            let outcome = match resolution.policy_of(&backend, None).map(|policy| &policy.draft) {
+                Ok(Ok(draft)) => json!(draft.name),
+                Ok(Err(problems)) => json!(format!("fails closed with {}", problems.policy().unwrap_or_default())),
                 Err(problems) => json!(format!("{}: {problems}", problems.code())),
             };
             backends.insert(backend.to_string(), outcome);
@@ -313,7 +314,7 @@ fn what_may_be_a_key_is_not_quoted() {
     for text in texts {
         assert!(text.contains(KEY), "{text}");
         let imported = import_one(&text);
-        let resolved = imported.policy_of(&BackendRef::new("shop", "pay", Some(443))).err();
+        let resolved = resolve(&imported, &BackendRef::new("shop", "pay", Some(443))).err();
         let mut said: Vec<_> =
             imported.diagnostics.iter().map(|diagnostic| format!("{diagnostic:?} {}", diagnostic.problem)).collect();
         said.extend(resolved.map(|problems| problems.to_string()));

@@ -1,8 +1,17 @@
 //! The standard's objects beside BackendTLSPolicy, as they were written: what the readers fill and the merge reads.
 #![allow(dead_code, reason = "the readers and the merge are being written")]
 
+pub(super) mod gateway;
+pub(super) mod meta;
+pub(super) mod reference_grant;
+pub(super) mod route;
+pub(super) mod secret;
+mod secret_ref;
+pub(super) mod xbackend;
+
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use uptls::{Origin, Problem};
 
 use super::backend_tls_policy::Validation;
@@ -10,7 +19,7 @@ use super::extension::Written;
 use super::object::ObjectName;
 
 /// What all objects have.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Meta {
     pub(super) annotations: BTreeMap<String, String>,
     /// Unix seconds; `None`: not created yet, younger than all others.
@@ -24,12 +33,16 @@ pub(super) struct Meta {
 }
 
 /// A reference to a Secret, in any namespace.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct SecretRef {
+    #[serde(default)]
     pub(super) group: String,
+    #[serde(default = "secret_ref::secret")]
     pub(super) kind: String,
     pub(super) name: String,
     /// That of the referring object where none is written.
+    #[serde(default)]
     pub(super) namespace: Option<String>,
 }
 
@@ -71,6 +84,8 @@ pub(super) struct ReferenceGrant {
 }
 
 /// Who may refer.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct GrantFrom {
     pub(super) group: String,
     pub(super) kind: String,
@@ -78,9 +93,12 @@ pub(super) struct GrantFrom {
 }
 
 /// To what, in the namespace of the grant.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct GrantTo {
     pub(super) group: String,
     pub(super) kind: String,
+    #[serde(default)]
     pub(super) name: Option<String>,
 }
 

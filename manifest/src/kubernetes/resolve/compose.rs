@@ -1,0 +1,294 @@
+//! From linked objects to a [`Resolution`]: one effective policy for each backend, port and Gateway.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use uptls::{Origin, PolicyErrorKind, Problems};
+
+use super::ancestors::Ancestors;
+use super::backend::BackendKind;
+use super::depends::Dependencies;
+use super::effective::{EffectivePolicy, Resolution};
+use super::find::{unknown_service, unread};
+use super::index::{Index, Slot};
+use super::merge::{Merge, OwnIdentity, object, place};
+use super::scope::Scope;
+use crate::kubernetes::backend_tls_policy::KIND;
+use crate::kubernetes::documents::Objects;
+use crate::kubernetes::extension::{Extension, Written};
+use crate::kubernetes::imported::{Imported, ImportedPolicy, Provenance, TargetState};
+use crate::kubernetes::object::{ObjectName, quotable};
+use crate::kubernetes::status::{self, Full};
+use crate::kubernetes::{draft, resolve::link::Referrer};
+
+impl Imported {
+    /// Every policy for `scope`, merged from all objects (M5..M9), and what to write back. It is pure.
+    pub fn resolve(&self, scope: &Scope) -> Resolution {
+        let dependencies = Dependencies::default();
+        let objects = &*self.objects;
+        let ancestors = Ancestors::new(objects, &dependencies, scope);
+        let index = Index::new(objects, &self.policies);
+        let status::Statuses { full, patches: mut statuses } = status::patches(self, scope, &ancestors);
+        let resolver =
+            Resolver { dependencies: &dependencies, full, index, objects, scope, unread: unread(&self.diagnostics) };
+        let mut policies = Vec::new();
+        for slot in resolver.index.slots() {
+            let gateways = ancestors.of(slot.kind, &slot.name, slot.port);
+            if gateways.is_empty() {
+                policies.extend(resolver.effective(&slot, None));
+            }
+            policies.extend(gateways.iter().filter_map(|gateway| resolver.effective(&slot, Some(gateway))));
+        }
+        statuses.extend(status::of_policies(self, scope, &ancestors, &dependencies, &policies));
+        for policy in &self.policies {
+            dependencies.note(KIND, &policy.name, Some(()));
+        }
+        Resolution {
+            depends_on: dependencies.into_set(),
+            diagnostics: self.diagnostics.clone(),
+            ignored: self.ignored.clone(),
+            missing_ports: missing_ports(&self.policies),
+            policies,
+            services: objects.services.iter().map(|(name, of)| (name.clone(), of.value.clone())).collect(),
+            statuses,
+        }
+    }
+}
+
+/// Makes the policy of one slot after the other.
+struct Resolver<'a> {
+    dependencies: &'a Dependencies,
+    /// The policies whose status has no room for a Gateway.
+    full: BTreeSet<Full>,
+    index: Index<'a>,
+    objects: &'a Objects,
+    scope: &'a Scope,
+    unread: Option<Problems>,
+}
+
+impl<'a> Resolver<'a> {
+    /// The policy of `slot` where `gateway` uses it; `None`: nothing speaks of TLS to it.
+    fn effective(&self, slot: &Slot, gateway: Option<&ObjectName>) -> Option<EffectivePolicy> {
+        let mut merge = Merge::new(self.objects, self.dependencies, self.scope.mode);
+        let name = match slot.kind {
+            BackendKind::XBackend => self.x_backend(&mut merge, &slot.name)?,
+            _ => self.attached(&mut merge, slot, gateway)?,
+        };
+        if let Some(name) = gateway {
+            let found = self.objects.gateways.get(name).map(|declared| &declared.value);
+            if let Some(gateway) = self.dependencies.note("Gateway", name, found) {
+                merge.gateway(gateway);
+            }
+        }
+        merge.problems.extend(self.unread.iter().flat_map(Problems::iter).cloned());
+        let draft = merge.draft(name);
+        let Merge { notices, overridden, mut provenance, sources, warnings, .. } = merge;
+        if draft.is_err() {
+            provenance.clear();
+        }
+        Some(EffectivePolicy {
+            backend: slot.name.clone(),
+            backend_kind: slot.kind,
+            draft,
+            gateway: gateway.cloned(),
+            notices,
+            overridden,
+            port: slot.port,
+            port_name: slot.port_name.clone(),
+            provenance,
+            sources,
+            warnings,
+        })
+    }
+
+    /// A standard policy and extensions, of which there is at least one; the name of the policy.
+    fn attached(&self, merge: &mut Merge<'a>, slot: &Slot, gateway: Option<&ObjectName>) -> Option<String> {
+        self.depend_on(slot);
+        let extensions = self.index.extensions(slot);
+        let standard = match self.index.standard(slot) {
+            Ok(standard) => standard,
+            Err(_) => {
+                merge.problems.push(unknown_service(&slot.name));
+                return Some(slot.name.to_string());
+            }
+        };
+        let name = match (standard, extensions.first()) {
+            (Some(policy), _) => {
+                self.standard(merge, policy, gateway);
+                policy.name.to_string()
+            }
+            (None, Some(extension)) => extension.name.to_string(),
+            (None, None) => return None,
+        };
+        if let Some((first, others)) = extensions.split_first() {
+            self.note(first);
+            match standard {
+                Some(_) => merge.beside_standard(first),
+                None => merge.alone(first, &self.candidates(slot)),
+            }
+            for other in others {
+                self.note(other);
+                merge.lose("spec", &whole(first), &whole(other), OLDEST);
+            }
+        }
+        Some(name)
+    }
+
+    /// M5: the standard's own fields come first, then its options.
+    fn standard(&self, merge: &mut Merge<'a>, policy: &ImportedPolicy, gateway: Option<&ObjectName>) {
+        let object = format!("{KIND} {}", policy.name);
+        merge.sources.insert(object.clone());
+        merge.notices.clone_from(&policy.notices);
+        for provenance in policy.provenance.values() {
+            if let Some((kind, name)) = reference(&provenance.object) {
+                self.dependencies.note(kind, &name, Some(()));
+            }
+        }
+        match &policy.draft {
+            Ok(draft) => {
+                merge.spec = draft.spec.clone();
+                merge.provenance.clone_from(&policy.provenance);
+            }
+            Err(problems) => merge.problems.extend(problems.iter().cloned()),
+        }
+        let full = gateway.map(|gateway| Full { gateway: gateway.clone(), policy: policy.name.clone() });
+        if full.is_some_and(|full| self.full.contains(&full)) {
+            let reason = format!("the status of {object} has no room for this Gateway: it has 16 ancestors");
+            merge.problem("status.ancestors", PolicyErrorKind::NotReady { reason }, None);
+        }
+        if let Some(options) = self.objects.options.get(&policy.name)
+            && let Some(tls) = merge.begin(options)
+        {
+            merge.additions(tls, &object);
+        }
+    }
+
+    /// M9: what an XBackend says of itself. Without TLS there is no policy, and nothing here ever connects to it.
+    fn x_backend(&self, merge: &mut Merge<'a>, name: &ObjectName) -> Option<String> {
+        let declared = self.objects.xbackends.get(name)?;
+        let x_backend = &declared.value;
+        let object = format!("{} {name}", BackendKind::XBackend);
+        self.dependencies.note(BackendKind::XBackend.as_str(), name, Some(()));
+        merge.sources.insert(object.clone());
+        merge.problems.extend(x_backend.problems.iter().cloned());
+        let Some(tls) = x_backend.tls.as_ref().filter(|tls| tls.mode.value != NO_TLS) else {
+            let (path, origin) = match &x_backend.tls {
+                Some(tls) => ("spec.tls.mode", tls.mode.origin.clone()),
+                None => ("spec", x_backend.meta.origin.clone()),
+            };
+            let reason = "the backend is declared without TLS, and nothing here connects without".to_owned();
+            merge.problem(path, PolicyErrorKind::NotReady { reason }, Some(origin));
+            return Some(name.to_string());
+        };
+        if let Some(validation) = &tls.validation {
+            self.x_validation(merge, name, &x_backend.origins, validation);
+        }
+        if let Some(protocol) = &x_backend.protocol {
+            let offered = PROTOCOLS.iter().find(|(spelled, _)| *spelled == protocol.value);
+            if let Some((_, alpn)) = offered {
+                merge.spec.alpn.protocols = vec![(*alpn).to_owned()];
+                merge.provenance.insert("spec.alpn".to_owned(), place(&object, protocol));
+            }
+        }
+        let referrer = Referrer { group: BackendKind::XBackend.group(), kind: BackendKind::XBackend.as_str(), name };
+        match (&tls.client_certificate, tls.mode.value.as_str()) {
+            (Some(written), CLIENT_AND_SERVER) => merge.standard_identity(referrer, written),
+            (None, CLIENT_AND_SERVER) => {
+                let kind = PolicyErrorKind::IdentityIncomplete { missing: "certificate" };
+                merge.problem(&tls.mode.field, kind, Some(tls.mode.origin.clone()));
+            }
+            _ => merge.identity = OwnIdentity::Nothing(place(&object, &tls.mode)),
+        }
+        Some(name.to_string())
+    }
+
+    fn x_validation(
+        &self,
+        merge: &mut Merge<'a>,
+        name: &ObjectName,
+        origins: &BTreeMap<String, Origin>,
+        validation: &crate::kubernetes::backend_tls_policy::Validation,
+    ) {
+        let path = "spec.tls.validation";
+        let written = draft::WrittenValidation { kind: BackendKind::XBackend.as_str(), name, origins, path };
+        let mut linker = draft::Linker::new(self.objects, written, self.dependencies);
+        merge.spec = linker.spec(validation);
+        let draft::Linked { bundles, provenance, unresolved } = linker.finish();
+        merge.provenance = provenance;
+        let unresolved = unresolved.into_iter().map(|(_, problem)| problem);
+        if bundles > 0 {
+            merge.notices.extend(unresolved);
+        } else {
+            merge.problems.extend(unresolved);
+        }
+    }
+
+    /// The names that a backend is known by. An address is none (N1).
+    fn candidates(&self, slot: &Slot) -> Vec<String> {
+        let ObjectName { name, namespace } = &slot.name;
+        match slot.kind {
+            BackendKind::Service => {
+                let service = self.objects.services.get(&slot.name);
+                let external = service.and_then(|declared| declared.value.external_name.clone());
+                external.map_or_else(
+                    || vec![format!("{name}.{namespace}.svc.cluster.local"), format!("{name}.{namespace}.svc")],
+                    |external| vec![external],
+                )
+            }
+            kind => {
+                let found = match kind {
+                    BackendKind::Upstream => self.objects.upstreams.get(&slot.name),
+                    _ => self.objects.backends.get(&slot.name),
+                };
+                let hosts = found.map(|declared| declared.value.hosts.as_slice()).unwrap_or_default();
+                hosts.iter().filter(|host| host.parse::<IpAddr>().is_err()).cloned().collect()
+            }
+        }
+    }
+
+    fn depend_on(&self, slot: &Slot) {
+        let found = match slot.kind {
+            BackendKind::Service => self.objects.services.contains_key(&slot.name),
+            BackendKind::Backend => self.objects.backends.contains_key(&slot.name),
+            BackendKind::Upstream | BackendKind::XBackend => true,
+        };
+        self.dependencies.note(slot.kind.as_str(), &slot.name, found.then_some(()));
+    }
+
+    fn note(&self, extension: &Extension) {
+        if let Some((kind, name)) = reference(&object(extension)) {
+            self.dependencies.note(kind, &name, Some(()));
+        }
+    }
+}
+
+/// Kind and name of `Secret shop/pay`.
+fn reference(object: &str) -> Option<(&str, ObjectName)> {
+    let (kind, name) = object.split_once(' ')?;
+    let (namespace, name) = name.split_once('/')?;
+    Some((kind, ObjectName::new(namespace, name)))
+}
+
+/// What policies are for ports that a backend has not, as a reason.
+fn missing_ports(policies: &[ImportedPolicy]) -> BTreeMap<ObjectName, String> {
+    let mut missing = BTreeMap::new();
+    for policy in policies {
+        for target in policy.targets.iter().filter(|target| target.state == TargetState::SectionNotFound) {
+            let port = quotable(target.section_name.as_deref().unwrap_or_default());
+            let reason = format!("{KIND} {} is for its port {port}, and it has none of that name", policy.name);
+            missing.entry(target.name.clone()).or_insert(reason);
+        }
+    }
+    missing
+}
+
+fn whole(extension: &Extension) -> Provenance {
+    let (object, origin) = (object(extension), extension.origin.clone());
+    place(&object, &Written { field: "spec".to_owned(), origin, value: () })
+}
+
+const CLIENT_AND_SERVER: &str = "ClientAndServer";
+const NO_TLS: &str = "None";
+const OLDEST: &str = "the oldest object for a backend counts as a whole";
+/// What is negotiated by ALPN.
+const PROTOCOLS: [(&str, &str); 2] = [("HTTP11", "http/1.1"), ("HTTP2", "h2")];

@@ -1,0 +1,45 @@
+//! Every object that a resolution read or missed: what a controller has to watch.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use crate::kubernetes::object::ObjectName;
+
+/// One object that the result depends on.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub struct Dependency {
+    /// `Secret`
+    pub kind: String,
+    /// Which one.
+    pub name: ObjectName,
+    /// Whether there is one.
+    pub presence: Presence,
+}
+
+/// Whether an object is among the manifests.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Presence {
+    /// It is referred to, and is not there: the result changes when it comes.
+    Missed,
+    /// It was read.
+    Read,
+}
+
+/// Collects them while references are followed.
+#[derive(Default)]
+pub(in crate::kubernetes) struct Dependencies(RefCell<BTreeSet<Dependency>>);
+
+impl Dependencies {
+    /// Notes the object, and whether there is a `found`, which is given back.
+    pub(in crate::kubernetes) fn note<T>(&self, kind: &str, name: &ObjectName, found: Option<T>) -> Option<T> {
+        let presence = if found.is_some() { Presence::Read } else { Presence::Missed };
+        self.0.borrow_mut().insert(Dependency { kind: kind.to_owned(), name: name.clone(), presence });
+        found
+    }
+
+    pub(in crate::kubernetes) fn into_set(self) -> BTreeSet<Dependency> {
+        self.0.into_inner()
+    }
+}

@@ -1,0 +1,100 @@
+//! What comes out: the one policy of a Gateway, backend and port, and where each part of it comes from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uptls::danger::DangerPermission;
+use uptls::{Connector, PolicyDraft, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning};
+
+use super::ON_INVALID;
+use super::backend::BackendKind;
+use super::depends::Dependency;
+use crate::kubernetes::imported::{Diagnostic, Provenance};
+use crate::kubernetes::object::ObjectName;
+use crate::kubernetes::service::Service;
+use crate::kubernetes::status::StatusPatch;
+
+/// All policies of a set of objects for a [`super::Scope`], and what a controller needs beside them.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Resolution {
+    /// Every object that was read or missed: when one of them changes, the result may.
+    pub depends_on: BTreeSet<Dependency>,
+    /// What is to be said: about documents, then about objects, then about policies.
+    pub diagnostics: Vec<Diagnostic>,
+    /// How many objects of kinds that are not read there are: `apps/v1 Deployment`.
+    pub ignored: BTreeMap<String, usize>,
+    /// The policies, in the order of backends, ports and Gateways.
+    pub policies: Vec<EffectivePolicy>,
+    /// What to write back, in the order of kinds and names; empty without [`super::Scope::controller_name`].
+    pub statuses: Vec<StatusPatch>,
+    /// Why a Service has no policy although one names it.
+    pub(super) missing_ports: BTreeMap<ObjectName, String>,
+    pub(super) services: BTreeMap<ObjectName, Service>,
+}
+
+/// M6: the policy of one Gateway, backend and port.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct EffectivePolicy {
+    /// The kind of the backend.
+    pub backend_kind: BackendKind,
+    /// The backend.
+    pub backend: ObjectName,
+    /// The policy, or everything that is wrong with it.
+    pub draft: Result<PolicyDraft, Problems>,
+    /// The Gateway; `None`: no Gateway is known to use the backend.
+    pub gateway: Option<ObjectName>,
+    /// What is wrong without keeping the policy from being used: references that are left out of the trust (M3).
+    pub notices: Vec<Problem>,
+    /// What was written and does not count, since another object says it (M5, M6).
+    pub overridden: Vec<Overridden>,
+    /// The number of the port; `None`: every port.
+    pub port: Option<u16>,
+    /// The name of the port, if it has one.
+    pub port_name: Option<String>,
+    /// Where each field of the draft comes from, by its path (M7).
+    pub provenance: BTreeMap<String, Provenance>,
+    /// The objects that made it: `BackendTLSPolicy shop/pay-tls`.
+    pub sources: BTreeSet<String>,
+    /// `overridden` and `strengthened`, each with the objects concerned.
+    pub warnings: Vec<Warning>,
+}
+
+/// One field that was written and does not count.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Overridden {
+    /// Our path of it: `spec.subjectAltNames`.
+    pub field: String,
+    /// What counts.
+    pub kept: Provenance,
+    /// What does not.
+    pub lost: Provenance,
+    /// Why.
+    pub reason: String,
+}
+
+impl EffectivePolicy {
+    /// A connector by it, that always fails with the reason if it cannot be used.
+    pub fn connector(&self, runtime: &Runtime, permission: DangerPermission) -> Connector {
+        connector(runtime, self.draft.clone(), permission)
+    }
+
+    /// Whether it says the same as `other`, from the same objects, whatever they are for.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.provenance == other.provenance
+            && self.sources == other.sources
+            && self.draft.as_ref().err() == other.draft.as_ref().err()
+    }
+}
+
+/// A connector by `draft`, that always fails with the reason if there is none or it cannot be prepared.
+pub(super) fn connector(
+    runtime: &Runtime,
+    draft: Result<PolicyDraft, Problems>,
+    permission: DangerPermission,
+) -> Connector {
+    let policy = draft.and_then(|draft| UpstreamTlsPolicy::check(draft, permission));
+    let connector = policy.and_then(|policy| Connector::with_on_invalid(runtime, &policy, ON_INVALID));
+    connector.unwrap_or_else(|reason| Connector::not_ready(runtime, reason, ON_INVALID))
+}

@@ -1,0 +1,184 @@
+//! The one policy of a backend: by its name, port and Gateway, or why there is none.
+
+use std::collections::BTreeSet;
+
+use uptls::{PolicyError, PolicyErrorKind, Problem, Problems};
+
+use super::backend::{BackendKind, BackendRef};
+use super::effective::{EffectivePolicy, Resolution};
+use crate::kubernetes::backend_tls_policy::KIND;
+use crate::kubernetes::imported::{Diagnostic, Effect};
+use crate::kubernetes::object::ObjectName;
+use crate::kubernetes::service::Service;
+
+impl Resolution {
+    /// The policy for `backend` where `gateway` uses it, whether it can be used or not.
+    ///
+    /// # Errors
+    /// - `reference_unresolved`: no policy is for it; the message says for which backends there are some.
+    /// - `policy_invalid`: the Service has no such port; or the answer differs by kind, port or Gateway, and none is given.
+    /// - Everything that could not be read: the policy for it might stand there.
+    pub fn policy_of(&self, backend: &BackendRef, gateway: Option<&ObjectName>) -> Result<&EffectivePolicy, Problems> {
+        if let Some(unread) = unread(&self.diagnostics) {
+            return Err(unread);
+        }
+        let kind = self.kind_of(backend)?;
+        let all: Vec<_> =
+            self.policies.iter().filter(|p| p.backend == backend.name && p.backend_kind == kind).collect();
+        let service = self.services.get(&backend.name).filter(|_| kind == BackendKind::Service);
+        let of_port = match service {
+            Some(service) if !all.is_empty() => of_service(&all, backend, service)?,
+            _ => of_others(&all, backend)?,
+        };
+        if of_port.is_empty() {
+            return Err(self.nothing_for(backend));
+        }
+        of_gateway(&of_port, backend, gateway)
+    }
+
+    /// The kind of the backend that goes by the name.
+    fn kind_of(&self, backend: &BackendRef) -> Result<BackendKind, Problems> {
+        if let Some(kind) = backend.kind {
+            return Ok(kind);
+        }
+        let of_name = self.policies.iter().filter(|policy| policy.backend == backend.name);
+        let mut kinds: BTreeSet<_> = of_name.map(|policy| policy.backend_kind).collect();
+        if self.services.contains_key(&backend.name) {
+            kinds.insert(BackendKind::Service);
+        }
+        let mut found = kinds.iter();
+        match (found.next(), found.next()) {
+            (None, _) => Ok(BackendKind::Service),
+            (Some(kind), None) => Ok(*kind),
+            _ => {
+                let with = |kind: &BackendKind| backend.clone().with_kind(*kind).to_string();
+                let named: Vec<_> = kinds.iter().map(with).collect();
+                let wanted = format!("one backend, but the name of several: {}", named.join(", "));
+                Err(invalid(backend, wanted))
+            }
+        }
+    }
+
+    fn nothing_for(&self, backend: &BackendRef) -> Problems {
+        if let Some(reason) = self.missing_ports.get(&backend.name) {
+            return unresolved(backend, reason.clone());
+        }
+        let name = |policy: &EffectivePolicy| match (policy.backend_kind, &policy.port_name) {
+            (BackendKind::Service, _) => policy.backend.to_string(),
+            (kind, _) => format!("{kind}/{}", policy.backend),
+        };
+        let mut candidates: Vec<_> = self.policies.iter().map(name).collect();
+        candidates.sort();
+        candidates.dedup();
+        let more = candidates.len().saturating_sub(SHOWN);
+        candidates.truncate(SHOWN);
+        let mut reason = match candidates.as_slice() {
+            [] => format!("no {KIND} is for any Service"),
+            some => format!("no {KIND} is for it, only for {}", some.join(", ")),
+        };
+        if more > 0 {
+            reason.push_str(&format!(" and {more} more"));
+        }
+        unresolved(backend, reason)
+    }
+}
+
+/// What could not be read: the policy of any backend might stand there.
+pub(super) fn unread(diagnostics: &[Diagnostic]) -> Option<Problems> {
+    let unread = diagnostics.iter().filter(|diagnostic| diagnostic.effect == Effect::Unread);
+    let mut problems = unread.map(|diagnostic| diagnostic.problem.clone());
+    problems.next().map(|first| Problems::new(None, first, problems.collect()))
+}
+
+/// Those of one port of a Service, or of all of them where they agree.
+fn of_service<'a>(
+    all: &[&'a EffectivePolicy],
+    backend: &BackendRef,
+    service: &Service,
+) -> Result<Vec<&'a EffectivePolicy>, Problems> {
+    let of = |number: u16| all.iter().copied().filter(|policy| policy.port == Some(number)).collect::<Vec<_>>();
+    let Some(number) = backend.port else {
+        let mut ports = service.ports.iter().map(|port| of(port.number));
+        let first = ports.next().unwrap_or_default();
+        let agree = |other: &Vec<&EffectivePolicy>| {
+            let same = |(a, b): (&&EffectivePolicy, &&EffectivePolicy)| a.gateway == b.gateway && a.is_same(b);
+            other.len() == first.len() && other.iter().zip(&first).all(same)
+        };
+        if ports.all(|other| agree(&other)) {
+            return Ok(first);
+        }
+        let wanted = format!("a backend with one of its ports, since policies differ by port: {}", service.describe());
+        return Err(invalid(backend, wanted));
+    };
+    if service.port(number).is_none() {
+        let wanted = format!("a TCP port of Service {}: {}", backend.name, service.describe());
+        let given = format!("the port {number}");
+        return Err(problem(PolicyErrorKind::Invalid { given, wanted }));
+    }
+    Ok(of(number))
+}
+
+/// Those of a backend whose ports are not known, or that has only one.
+fn of_others<'a>(all: &[&'a EffectivePolicy], backend: &BackendRef) -> Result<Vec<&'a EffectivePolicy>, Problems> {
+    let of = |port: Option<u16>| all.iter().copied().filter(|policy| policy.port == port).collect::<Vec<_>>();
+    let ports: BTreeSet<_> = all.iter().map(|policy| policy.port).collect();
+    match (backend.port, ports.len()) {
+        (Some(_), _) => {
+            let own = of(backend.port);
+            Ok(if own.is_empty() { of(None) } else { own })
+        }
+        (None, 0 | 1) => Ok(all.to_vec()),
+        (None, _) => {
+            let numbers: Vec<_> = ports.into_iter().flatten().map(|port| port.to_string()).collect();
+            let wanted = format!("a backend with its port, since policies differ by port: {}", numbers.join(", "));
+            Err(invalid(backend, wanted))
+        }
+    }
+}
+
+/// The one where `gateway` uses the backend; without one, all Gateways have to agree.
+fn of_gateway<'a>(
+    all: &[&'a EffectivePolicy],
+    backend: &BackendRef,
+    gateway: Option<&ObjectName>,
+) -> Result<&'a EffectivePolicy, Problems> {
+    let names: Vec<_> = all.iter().filter_map(|policy| policy.gateway.as_ref()).map(ToString::to_string).collect();
+    let found = match gateway {
+        Some(_) => {
+            all.iter().find(|p| p.gateway.as_ref() == gateway).or_else(|| all.iter().find(|p| p.gateway.is_none()))
+        }
+        None => all.first().filter(|first| all.iter().all(|other| other.is_same(first))),
+    };
+    found.copied().ok_or_else(|| match gateway {
+        Some(gateway) => unresolved(backend, format!("Gateway {gateway} does not use it, only {}", names.join(", "))),
+        None => {
+            let wanted = format!("a backend with one Gateway, since policies differ by Gateway: {}", names.join(", "));
+            invalid(backend, wanted)
+        }
+    })
+}
+
+pub(super) fn unknown_service(name: &ObjectName) -> Problem {
+    let reason = "it is not among the manifests, and policies for it name its ports".to_owned();
+    let kind = PolicyErrorKind::ReferenceUnresolved { object: format!("Service {name}"), reason };
+    PolicyError::new(BACKEND, kind).into()
+}
+
+fn invalid(backend: &BackendRef, wanted: String) -> Problems {
+    problem(PolicyErrorKind::Invalid { given: backend.to_string(), wanted })
+}
+
+fn unresolved(backend: &BackendRef, reason: String) -> Problems {
+    let object = match backend.kind {
+        None => format!("Service {backend}"),
+        Some(_) => backend.to_string(),
+    };
+    problem(PolicyErrorKind::ReferenceUnresolved { object, reason })
+}
+
+fn problem(kind: PolicyErrorKind) -> Problems {
+    Problem::from(PolicyError::new(BACKEND, kind)).into()
+}
+
+const BACKEND: &str = "backend";
+const SHOWN: usize = 5;

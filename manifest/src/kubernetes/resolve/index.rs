@@ -1,0 +1,151 @@
+//! Which backends there are, and which objects are for each of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::backend::BackendKind;
+use crate::kubernetes::documents::Objects;
+use crate::kubernetes::extension::{Extension, TargetOf};
+use crate::kubernetes::imported::{ImportedPolicy, TargetState};
+use crate::kubernetes::object::ObjectName;
+
+/// One backend and port that something may be for.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Slot {
+    pub(super) kind: BackendKind,
+    pub(super) name: ObjectName,
+    /// `None`: every port.
+    pub(super) port: Option<u16>,
+    pub(super) port_name: Option<String>,
+}
+
+/// What is for which backend.
+pub(super) struct Index<'a> {
+    extensions: BTreeMap<(BackendKind, ObjectName), Vec<(&'a Extension, Option<u16>)>>,
+    objects: &'a Objects,
+    policies: BTreeMap<(BackendKind, ObjectName), Vec<(&'a ImportedPolicy, Option<&'a str>)>>,
+}
+
+impl<'a> Index<'a> {
+    pub(super) fn new(objects: &'a Objects, imported: &'a [ImportedPolicy]) -> Self {
+        let mut index = Self { extensions: BTreeMap::new(), objects, policies: BTreeMap::new() };
+        for policy in imported {
+            for target in policy.targets.iter().filter(|target| target.state == TargetState::Attached) {
+                let Some(kind) = BackendKind::of(&target.group, &target.kind) else { continue };
+                let section = target.section_name.as_deref();
+                index.policies.entry((kind, target.name.clone())).or_default().push((policy, section));
+            }
+        }
+        for extension in &objects.extensions {
+            for (kind, name, port) in targets(objects, extension) {
+                index.extensions.entry((kind, name)).or_default().push((extension, port));
+            }
+        }
+        index
+    }
+
+    /// Every backend and port that an object is for, and every XBackend.
+    pub(super) fn slots(&self) -> BTreeSet<Slot> {
+        let mut slots = BTreeSet::new();
+        for (kind, name) in self.policies.keys().chain(self.extensions.keys()) {
+            let service = self.objects.services.get(name).filter(|_| *kind == BackendKind::Service);
+            let slot = |port: Option<u16>, port_name: Option<String>| Slot {
+                kind: *kind,
+                name: name.clone(),
+                port,
+                port_name,
+            };
+            match service {
+                Some(service) => {
+                    slots.extend(service.value.ports.iter().map(|port| slot(Some(port.number), port.name.clone())));
+                }
+                None => {
+                    slots.insert(slot(None, None));
+                    let own = self.extensions.get(&(*kind, name.clone()));
+                    let ports = own.into_iter().flatten().filter_map(|(_, port)| *port);
+                    slots.extend(ports.map(|port| slot(Some(port), None)));
+                }
+            }
+        }
+        slots.extend(self.objects.xbackends.iter().map(|(name, declared)| Slot {
+            kind: BackendKind::XBackend,
+            name: name.clone(),
+            port: declared.value.port,
+            port_name: declared.value.port_name.clone(),
+        }));
+        slots
+    }
+
+    /// The policy of the port's own section, or else the one for all ports (M4).
+    ///
+    /// # Errors
+    /// Which section has the port, only the Service says, and it is not there.
+    pub(super) fn standard(&self, slot: &Slot) -> Result<Option<&'a ImportedPolicy>, UnknownService> {
+        let Some(found) = self.policies.get(&(slot.kind, slot.name.clone())) else { return Ok(None) };
+        let known = slot.kind != BackendKind::Service || self.objects.services.contains_key(&slot.name);
+        if !known && found.iter().any(|(_, section)| section.is_some()) {
+            return Err(UnknownService);
+        }
+        let own = found.iter().find(|(_, section)| section.is_some() && *section == slot.port_name.as_deref());
+        let any = || found.iter().find(|(_, section)| section.is_none());
+        Ok(own.or_else(any).map(|(policy, _)| *policy))
+    }
+
+    /// The extensions for a backend, the one that counts first: for the port alone, then the oldest, then by name.
+    pub(super) fn extensions(&self, slot: &Slot) -> Vec<&'a Extension> {
+        let all = self.extensions.get(&(slot.kind, slot.name.clone())).map(Vec::as_slice).unwrap_or_default();
+        let fits = |(_, port): &&(&Extension, Option<u16>)| port.is_none() || *port == slot.port;
+        let speaks =
+            |(extension, _): &&(&Extension, Option<u16>)| extension.tls.is_some() || !extension.problems.is_empty();
+        let mut found: Vec<_> = all.iter().filter(fits).filter(speaks).copied().collect();
+        found.sort_by_key(|(extension, port)| {
+            (port.is_none(), extension.created.unwrap_or(u64::MAX), extension.name.clone(), extension.vendor)
+        });
+        let mut seen = BTreeSet::new();
+        found.retain(|(extension, port)| seen.insert((extension.vendor, extension.name.clone(), port.is_some())));
+        found.into_iter().map(|(extension, _)| extension).collect()
+    }
+}
+
+/// A policy names a port of a Service that is not among the manifests.
+pub(super) struct UnknownService;
+
+/// The backends that an extension is for, with the port if it names one.
+pub(in crate::kubernetes) fn targets(
+    objects: &Objects,
+    extension: &Extension,
+) -> Vec<(BackendKind, ObjectName, Option<u16>)> {
+    let mut found = Vec::new();
+    for target in &extension.targets {
+        match &target.what {
+            TargetOf::Backend(name) => found.push((BackendKind::Backend, name.clone(), None)),
+            TargetOf::Labels { kind, labels } => found.extend(labelled(objects, extension, kind, labels)),
+            TargetOf::Service { name, port } => found.push((BackendKind::Service, name.clone(), *port)),
+            TargetOf::Unsupported { .. } => {}
+            TargetOf::Upstream(name) => found.push((BackendKind::Upstream, name.clone(), None)),
+        }
+    }
+    found
+}
+
+/// What in the extension's namespace has the labels.
+fn labelled<'a>(
+    objects: &'a Objects,
+    extension: &'a Extension,
+    kind: &str,
+    labels: &'a BTreeMap<String, String>,
+) -> Vec<(BackendKind, ObjectName, Option<u16>)> {
+    let has = |of: &BTreeMap<String, String>| labels.iter().all(|(key, value)| of.get(key) == Some(value));
+    let here = |name: &&ObjectName| name.namespace == extension.name.namespace;
+    let kind = if kind == "Backend" { BackendKind::Backend } else { BackendKind::Service };
+    let names: Vec<_> = match kind {
+        BackendKind::Backend => {
+            let all = objects.backends.iter().filter(|(_, declared)| has(&declared.value.labels));
+            all.map(|(name, _)| name).filter(here).cloned().collect()
+        }
+        _ => {
+            let all = objects.services.iter().filter(|(_, declared)| has(&declared.value.meta.labels));
+            all.map(|(name, _)| name).filter(here).cloned().collect()
+        }
+    };
+    names.into_iter().map(|name| (kind, name, None)).collect()
+}

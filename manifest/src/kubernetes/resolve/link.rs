@@ -1,0 +1,174 @@
+//! From references to material: the one place that looks into ConfigMaps, Secrets and ReferenceGrants.
+
+use uptls::{IdentityDraft, MaterialDraft, Origin, PolicyErrorKind, Secret, SecretDraft};
+
+use super::depends::Dependencies;
+use crate::kubernetes::config_map::{self, Bundle, CA_KEY};
+use crate::kubernetes::documents::{Declared, Objects};
+use crate::kubernetes::imported::Provenance;
+use crate::kubernetes::object::ObjectName;
+use crate::kubernetes::standard::reference_grant::End;
+use crate::kubernetes::standard::{SecretEntry, SecretObject};
+
+/// PEM text of another object, and where it stands.
+pub(in crate::kubernetes) struct PublicText {
+    pub(in crate::kubernetes) pem: String,
+    pub(in crate::kubernetes) provenance: Provenance,
+}
+
+/// An identity, and where its halves stand.
+pub(in crate::kubernetes) struct LinkedIdentity {
+    pub(super) certificate: Provenance,
+    pub(super) draft: IdentityDraft,
+    pub(super) key: Provenance,
+}
+
+/// Who refers to an object, and from where.
+#[derive(Clone, Copy)]
+pub(in crate::kubernetes) struct Referrer<'a> {
+    pub(in crate::kubernetes) group: &'a str,
+    pub(in crate::kubernetes) kind: &'a str,
+    pub(in crate::kubernetes) name: &'a ObjectName,
+}
+
+/// M3: the key `ca.crt` of a ConfigMap.
+pub(in crate::kubernetes) fn config_map_bundle(
+    objects: &Objects,
+    dependencies: &Dependencies,
+    name: &ObjectName,
+) -> Result<PublicText, PolicyErrorKind> {
+    let object = format!("{CONFIG_MAP} {name}");
+    let found = match dependencies.note(CONFIG_MAP, name, objects.config_maps.get(name)) {
+        None => Err(missing(objects.config_maps.keys(), name, "a CA reference does not leave the policy's namespace")),
+        Some(declared) => once(declared).and_then(|config_map| config_map.bundle.as_ref().map_err(Clone::clone)),
+    };
+    match found {
+        Ok(bundle) => Ok(public(object, bundle)),
+        Err(reason) => Err(PolicyErrorKind::ReferenceUnresolved { object, reason }),
+    }
+}
+
+/// M3: the key `ca.crt` of a Secret.
+pub(in crate::kubernetes) fn secret_bundle(
+    objects: &Objects,
+    dependencies: &Dependencies,
+    name: &ObjectName,
+) -> Result<PublicText, PolicyErrorKind> {
+    let secret = secret(objects, dependencies, name)?;
+    ca_of(secret, name)?.ok_or_else(|| unresolved(name, format!("it has no key {CA_KEY}")))
+}
+
+/// The Secret, of which there must be exactly one.
+pub(super) fn secret<'a>(
+    objects: &'a Objects,
+    dependencies: &Dependencies,
+    name: &ObjectName,
+) -> Result<&'a SecretObject, PolicyErrorKind> {
+    let found = match dependencies.note(SECRET, name, objects.secrets.get(name)) {
+        None => Err(missing(objects.secrets.keys(), name, "the reference does not lead there")),
+        Some(declared) => once(declared),
+    };
+    found.map_err(|reason| unresolved(name, reason))
+}
+
+/// Its `ca.crt`, if it has one.
+pub(super) fn ca_of(secret: &SecretObject, name: &ObjectName) -> Result<Option<PublicText>, PolicyErrorKind> {
+    let Some(entry) = secret.entries.get(CA_KEY) else { return Ok(None) };
+    let bundle = entry.as_ref().map_err(Clone::clone).and_then(|entry| {
+        let map = entry.field.split('.').next().unwrap_or_default();
+        config_map::bundle(text(entry, CA_KEY)?, map, entry.origin.clone())
+    });
+    bundle.map(|bundle| Some(public(object(name), &bundle))).map_err(|reason| unresolved(name, reason))
+}
+
+/// I1: its `tls.crt` and `tls.key`, both or neither; `Ok(None)`: neither.
+pub(super) fn identity_of(secret: &SecretObject, name: &ObjectName) -> Result<Option<LinkedIdentity>, PolicyErrorKind> {
+    let entry = |key: &str| match secret.entries.get(key) {
+        None => Ok(None),
+        Some(Ok(entry)) if entry.octets.iter().all(u8::is_ascii_whitespace) => Ok(None),
+        Some(Ok(entry)) => Ok(Some(entry)),
+        Some(Err(reason)) => Err(unresolved(name, reason.clone())),
+    };
+    match (entry(CERTIFICATE_KEY)?, entry(PRIVATE_KEY)?) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(PolicyErrorKind::IdentityIncomplete { missing: "certificate" }),
+        (Some(_), None) => Err(PolicyErrorKind::IdentityIncomplete { missing: "key" }),
+        (Some(certificate), Some(key)) => {
+            let pem = text(certificate, CERTIFICATE_KEY).map_err(|reason| unresolved(name, reason))?;
+            let source = format!("{} {}", object(name), certificate.field);
+            let draft = IdentityDraft {
+                certificate: Some(MaterialDraft::pem(pem).named(source)),
+                key: Some(SecretDraft::pem(Secret::new(key.octets.to_vec()))),
+                passphrase: None,
+            };
+            let place = |entry: &SecretEntry| provenance(object(name), &entry.field, &entry.origin);
+            Ok(Some(LinkedIdentity { certificate: place(certificate), draft, key: place(key) }))
+        }
+    }
+}
+
+/// Whether `referrer` may refer to the object `name`: in its own namespace, or by a ReferenceGrant.
+pub(super) fn is_granted(
+    objects: &Objects,
+    dependencies: &Dependencies,
+    referrer: Referrer<'_>,
+    to: (&str, &str),
+    name: &ObjectName,
+) -> bool {
+    let Referrer { group, kind, name: from } = referrer;
+    if from.namespace == name.namespace {
+        return true;
+    }
+    let from = End { group, kind, namespace: &from.namespace };
+    let to = End { group: to.0, kind: to.1, namespace: &name.namespace };
+    let grant = objects.reference_grants.values().map(|of| &of.value).find(|grant| grant.permits(from, to, &name.name));
+    if let Some(grant) = grant {
+        dependencies.note("ReferenceGrant", &grant.meta.name, Some(()));
+    }
+    grant.is_some()
+}
+
+pub(super) fn unresolved(secret: &ObjectName, reason: String) -> PolicyErrorKind {
+    PolicyErrorKind::ReferenceUnresolved { object: object(secret), reason }
+}
+
+/// What is declared twice is neither of the two.
+fn once<T>(declared: &Declared<T>) -> Result<&T, String> {
+    let Declared { again, origin, value } = declared;
+    match again {
+        None => Ok(value),
+        Some(again) => Err(format!(
+            "it is declared twice, in line {} of {} and in line {} of {}",
+            origin.line, origin.document, again.line, again.document
+        )),
+    }
+}
+
+/// A reference never leaves its namespace by itself; that there is one elsewhere is only said.
+fn missing<'a>(mut known: impl Iterator<Item = &'a ObjectName>, name: &ObjectName, why: &str) -> String {
+    match known.find(|other| other.name == name.name) {
+        None => "it is not among the manifests".to_owned(),
+        Some(other) => format!("it is not among the manifests; {other} is, but {why}"),
+    }
+}
+
+fn public(object: String, bundle: &Bundle) -> PublicText {
+    PublicText { pem: bundle.pem.clone(), provenance: provenance(object, &bundle.field, &bundle.origin) }
+}
+
+fn provenance(object: String, field: &str, origin: &Origin) -> Provenance {
+    Provenance { field: field.to_owned(), object, origin: origin.clone() }
+}
+
+fn object(secret: &ObjectName) -> String {
+    format!("{SECRET} {secret}")
+}
+
+fn text(entry: &SecretEntry, key: &str) -> Result<String, String> {
+    String::from_utf8(entry.octets.to_vec()).map_err(|_| format!("the key {key} is not PEM text"))
+}
+
+const CERTIFICATE_KEY: &str = "tls.crt";
+const CONFIG_MAP: &str = "ConfigMap";
+const PRIVATE_KEY: &str = "tls.key";
+const SECRET: &str = "Secret";

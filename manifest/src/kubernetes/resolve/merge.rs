@@ -1,0 +1,361 @@
+//! M5, M6: a standard policy, vendors' extensions and a Gateway's identity become one draft, field by field.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uptls::danger::DangerPermission;
+use uptls::{
+    IdentityDraft, MaterialDraft, Origin, PolicyDraft, PolicyError, PolicyErrorKind, PolicySpec, Problem, Problems,
+    SecretDraft, SystemTrustDraft, UpstreamTlsPolicy, Warning, WarningCode,
+};
+
+use super::depends::Dependencies;
+use super::effective::Overridden;
+use super::link::{self, LinkedIdentity, Referrer};
+use super::scope::Mode;
+use crate::kubernetes::documents::Objects;
+use crate::kubernetes::draft::origin;
+use crate::kubernetes::extension::{Extension, ExtensionIdentity, ExtensionTls, ExtensionTrust, Vendor, Written};
+use crate::kubernetes::imported::Provenance;
+use crate::kubernetes::object::ObjectName;
+use crate::kubernetes::standard::{Gateway, SecretRef};
+
+/// One policy in the making.
+pub(super) struct Merge<'a> {
+    pub(super) dependencies: &'a Dependencies,
+    /// What the backend's own objects say of our identity.
+    pub(super) identity: OwnIdentity,
+    pub(super) mode: Mode,
+    pub(super) notices: Vec<Problem>,
+    pub(super) objects: &'a Objects,
+    pub(super) overridden: Vec<Overridden>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) provenance: BTreeMap<String, Provenance>,
+    pub(super) sources: BTreeSet<String>,
+    pub(super) spec: PolicySpec,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// What the backend's own objects say of our identity.
+#[derive(Clone, Default)]
+pub(super) enum OwnIdentity {
+    /// None is sent, and who says so.
+    Nothing(Provenance),
+    /// This one, and who says so.
+    Some(Provenance),
+    /// Not a word.
+    #[default]
+    Unsaid,
+}
+
+impl<'a> Merge<'a> {
+    pub(super) fn new(objects: &'a Objects, dependencies: &'a Dependencies, mode: Mode) -> Self {
+        Self {
+            dependencies,
+            identity: OwnIdentity::default(),
+            mode,
+            notices: Vec::new(),
+            objects,
+            overridden: Vec::new(),
+            problems: Vec::new(),
+            provenance: BTreeMap::new(),
+            sources: BTreeSet::new(),
+            spec: PolicySpec::default(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Adds what `extension` may add beside a standard policy; what it must not is overridden.
+    pub(super) fn beside_standard(&mut self, extension: &Extension) {
+        let Some(tls) = self.begin(extension) else { return };
+        let object = object(extension);
+        self.additions(tls, &object);
+        self.identity(tls, &object);
+        self.overridden_trust(tls, &object);
+        self.overridden_names(tls, &object);
+        if let Some(skip) = &tls.skip_verify {
+            self.lose("spec.danger.acceptAnyCertificate", &self.trust_kept(), &place(&object, skip), WEAKER);
+        }
+    }
+
+    /// Notes its problems and where it came from; the fields, if it has any.
+    pub(super) fn begin<'e>(&mut self, extension: &'e Extension) -> Option<&'e ExtensionTls> {
+        self.sources.insert(object(extension));
+        self.problems.extend(extension.problems.iter().cloned());
+        if extension.tls.is_none() && extension.problems.is_empty() {
+            self.sources.remove(&object(extension));
+        }
+        let tls = extension.tls.as_ref()?;
+        self.warnings.extend(tls.strengthened.iter().cloned());
+        Some(tls)
+    }
+
+    /// What the standard does not say: anybody may add it, and who is first has the say.
+    pub(super) fn additions(&mut self, tls: &ExtensionTls, object: &str) {
+        if let Some(alpn) = self.first("spec.alpn", tls.alpn.as_ref(), object) {
+            self.spec.alpn.protocols = alpn;
+        }
+        if let Some(suites) = self.first("spec.cipherSuites", tls.cipher_suites.as_ref(), object) {
+            self.spec.cipher_suites = suites;
+        }
+        if let Some(groups) = self.first("spec.groups", tls.groups.as_ref(), object) {
+            self.spec.groups = groups;
+        }
+        if let Some(max) = self.first("spec.versions.max", tls.max_version.as_ref(), object) {
+            self.spec.versions.max = Some(max);
+        }
+        if let Some(min) = self.first("spec.versions.min", tls.min_version.as_ref(), object) {
+            self.spec.versions.min = Some(min);
+        }
+    }
+
+    /// The value, if nobody said it before.
+    fn first<T: Clone>(&mut self, field: &str, written: Option<&Written<T>>, object: &str) -> Option<T> {
+        let written = written?;
+        let lost = place(object, written);
+        if let Some(kept) = self.provenance.get(field).cloned() {
+            self.lose(field, &kept, &lost, SAID_BEFORE);
+            return None;
+        }
+        self.provenance.insert(field.to_owned(), lost);
+        Some(written.value.clone())
+    }
+
+    /// Notes what is overridden, with a warning that names both objects (M5).
+    pub(super) fn lose(&mut self, field: &str, kept: &Provenance, lost: &Provenance, reason: &str) {
+        let text = |provenance: &Provenance| format!("{} {}", provenance.object, provenance.field);
+        self.warnings.push(Warning::new(
+            WarningCode::Overridden,
+            [("field", field.to_owned()), ("kept", text(kept)), ("lost", text(lost)), ("reason", reason.to_owned())],
+        ));
+        let (field, reason) = (field.to_owned(), reason.to_owned());
+        self.overridden.push(Overridden { field, kept: kept.clone(), lost: lost.clone(), reason });
+    }
+
+    /// An extension's identity; half of one, or a Secret that is not there, fails closed (I1, M6).
+    pub(super) fn identity(&mut self, tls: &ExtensionTls, object: &str) {
+        let found = match &tls.identity {
+            None => Ok(None),
+            Some(written) => match &written.value {
+                ExtensionIdentity::Files { certificate, key } => files(certificate.as_deref(), key.as_deref()),
+                ExtensionIdentity::Secret(name) => self.identity_in(name, tls).map(|found| found.map(Found::Linked)),
+            }
+            .map(|found| found.map(|found| (written, found))),
+        };
+        let one_way = tls.one_way.as_ref().map(|written| place(object, written));
+        match (found, one_way) {
+            (Err(kind), _) => {
+                let written = tls.identity.as_ref();
+                let field = written.map_or("spec.tls", |written| written.field.as_str());
+                self.problem(field, kind, written.map(|written| written.origin.clone()));
+            }
+            (Ok(_), Some(said)) => self.identity = OwnIdentity::Nothing(said),
+            (Ok(Some((written, found))), None) => {
+                let from = place(object, written);
+                self.set_identity(found, &from);
+                self.identity = OwnIdentity::Some(from);
+            }
+            (Ok(None), None) => {}
+        }
+    }
+
+    /// A Secret that holds a CA alone is the vendor's way to say "no identity of ours"; anything else must hold both halves.
+    fn identity_in(&self, name: &ObjectName, tls: &ExtensionTls) -> Result<Option<LinkedIdentity>, PolicyErrorKind> {
+        let secret = link::secret(self.objects, self.dependencies, name)?;
+        let found = link::identity_of(secret, name)?;
+        let trusts = tls.trust.as_ref().is_some_and(|t| matches!(&t.value, ExtensionTrust::Secret(n) if n == name));
+        if found.is_none() && !(trusts && secret.entries.contains_key("ca.crt")) {
+            return Err(PolicyErrorKind::IdentityIncomplete { missing: "certificate" });
+        }
+        Ok(found)
+    }
+
+    fn set_identity(&mut self, found: Found, from: &Provenance) {
+        let (draft, certificate, key) = match found {
+            Found::Files(draft) => (draft, from.clone(), from.clone()),
+            Found::Linked(LinkedIdentity { certificate, draft, key }) => (draft, certificate, key),
+        };
+        self.spec.identity = Some(draft);
+        self.provenance.insert("spec.identity".to_owned(), from.clone());
+        self.provenance.insert("spec.identity.certificate".to_owned(), certificate);
+        self.provenance.insert("spec.identity.key".to_owned(), key);
+    }
+
+    /// `clientCertificateRef` of a standard object, for itself or for all backends of a Gateway.
+    pub(super) fn standard_identity(&mut self, referrer: Referrer<'_>, written: &Written<SecretRef>) {
+        let from = place(&format!("{} {}", referrer.kind, referrer.name), written);
+        match client_certificate(self.objects, self.dependencies, referrer, &written.value) {
+            Ok(found) => self.set_identity(Found::Linked(found), &from),
+            Err(kind) => self.problem(&written.field, kind, Some(written.origin.clone())),
+        }
+        self.identity = OwnIdentity::Some(from);
+    }
+
+    /// M6: the backend's own identity over the Gateway's; as kgateway has it, the other way round.
+    pub(super) fn gateway(&mut self, gateway: &Gateway) {
+        let object = format!("{GATEWAY} {}", gateway.meta.name);
+        let written = gateway.client_certificate.as_ref();
+        if written.is_none() && gateway.problems.is_empty() {
+            return;
+        }
+        let own = self.identity.clone();
+        if let (OwnIdentity::Some(kept) | OwnIdentity::Nothing(kept), Mode::Strict) = (&own, self.mode) {
+            if let Some(written) = written {
+                self.lose("spec.identity", kept, &place(&object, written), OWN_IDENTITY);
+            }
+            return;
+        }
+        self.sources.insert(object.clone());
+        self.problems.extend(gateway.problems.iter().cloned());
+        let Some(written) = written else { return };
+        if let OwnIdentity::Some(lost) | OwnIdentity::Nothing(lost) = &own {
+            self.lose("spec.identity", &place(&object, written), lost, GATEWAY_IDENTITY);
+        }
+        let referrer = Referrer { group: GATEWAY_GROUP, kind: GATEWAY, name: &gateway.meta.name };
+        self.standard_identity(referrer, written);
+    }
+
+    /// A CA of an extension does not count, but a Secret that is not there fails closed all the same.
+    fn overridden_trust(&mut self, tls: &ExtensionTls, object: &str) {
+        let Some(trust) = &tls.trust else { return };
+        let counts = match &trust.value {
+            ExtensionTrust::File(_) => true,
+            ExtensionTrust::System => self.spec.trust.system != SystemTrustDraft::Native,
+            ExtensionTrust::Secret(name) => match link::secret(self.objects, self.dependencies, name) {
+                Ok(secret) => secret.entries.contains_key("ca.crt"),
+                Err(kind) => {
+                    self.unresolved(trust, kind);
+                    false
+                }
+            },
+        };
+        if counts {
+            self.lose("spec.trust", &self.trust_kept(), &place(object, trust), STANDARD_OWNS);
+        }
+    }
+
+    /// Once is enough where identity and CA are the same reference.
+    pub(super) fn unresolved<T>(&mut self, written: &Written<T>, kind: PolicyErrorKind) {
+        let problem = Problem::from(PolicyError::new(&written.field, kind)).with_origin(Some(written.origin.clone()));
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    fn overridden_names(&mut self, tls: &ExtensionTls, object: &str) {
+        if let Some(name) = &tls.server_name
+            && self.spec.server_name.as_deref() != Some(name.value.as_str())
+        {
+            self.lose("spec.serverName", &self.name_kept(), &place(object, name), STANDARD_OWNS);
+        }
+        for name in &tls.subject_alt_names {
+            self.lose("spec.subjectAltNames", &self.name_kept(), &place(object, name), MORE_NAMES);
+        }
+    }
+
+    fn trust_kept(&self) -> Provenance {
+        self.kept(&["spec.trust.bundles", "spec.trust.bundles[0]", "spec.trust.system"])
+    }
+
+    fn name_kept(&self) -> Provenance {
+        self.kept(&["spec.subjectAltNames[0]", "spec.serverName"])
+    }
+
+    /// Where the first of the fields comes from; a standard that is not ready has none, but objects.
+    fn kept(&self, fields: &[&str]) -> Provenance {
+        let found = fields.iter().find_map(|field| self.provenance.get(*field));
+        let standard = || Provenance {
+            field: "spec.validation".to_owned(),
+            object: self.sources.iter().find(|object| object.contains("TLSPolicy")).cloned().unwrap_or_default(),
+            origin: Origin::default(),
+        };
+        found.cloned().unwrap_or_else(standard)
+    }
+
+    pub(super) fn problem(&mut self, path: &str, kind: PolicyErrorKind, origin: Option<Origin>) {
+        self.problems.push(Problem::from(PolicyError::new(path, kind)).with_origin(origin));
+    }
+
+    /// The draft, if nothing is wrong with it. The last word has the check that every draft has to pass.
+    pub(super) fn draft(&mut self, name: String) -> Result<PolicyDraft, Problems> {
+        let mut problems = core::mem::take(&mut self.problems).into_iter();
+        if let Some(first) = problems.next() {
+            return Err(Problems::new(Some(name), first, problems.collect()));
+        }
+        let mut draft = PolicyDraft::new(core::mem::take(&mut self.spec)).with_name(name);
+        draft.origins = self.provenance.iter().map(|(path, from)| (path.clone(), origin(from))).collect();
+        // Whether a weakening is permitted is the caller's to say, later.
+        let permission = match self.mode {
+            Mode::Faithful => DangerPermission::Allowed,
+            Mode::Strict => DangerPermission::Forbidden,
+        };
+        UpstreamTlsPolicy::check(draft.clone(), permission).map(|_| draft)
+    }
+}
+
+/// An identity that was found.
+enum Found {
+    Files(IdentityDraft),
+    Linked(LinkedIdentity),
+}
+
+fn files(certificate: Option<&str>, key: Option<&str>) -> Result<Option<Found>, PolicyErrorKind> {
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(PolicyErrorKind::IdentityIncomplete { missing: "certificate" }),
+        (Some(_), None) => Err(PolicyErrorKind::IdentityIncomplete { missing: "key" }),
+        (Some(certificate), Some(key)) => Ok(Some(Found::Files(IdentityDraft {
+            certificate: Some(MaterialDraft::file(certificate)),
+            key: Some(SecretDraft::file(key)),
+            passphrase: None,
+        }))),
+    }
+}
+
+/// The identity that a `clientCertificateRef` leads to, within its namespace or by a ReferenceGrant.
+pub(in crate::kubernetes) fn client_certificate(
+    objects: &Objects,
+    dependencies: &Dependencies,
+    referrer: Referrer<'_>,
+    reference: &SecretRef,
+) -> Result<LinkedIdentity, PolicyErrorKind> {
+    let SecretRef { group, kind, name, namespace } = reference;
+    if (group.as_str(), kind.as_str()) != ("", "Secret") {
+        let given = format!("a reference to a {kind:?} of the group {group:?}");
+        return Err(PolicyErrorKind::UnsupportedOption {
+            given,
+            supported: vec!["Secret of the group \"\"".to_owned()],
+        });
+    }
+    let name = ObjectName::new(namespace.as_ref().unwrap_or(&referrer.name.namespace), name);
+    if !link::is_granted(objects, dependencies, referrer, ("", "Secret"), &name) {
+        let referrer = format!("{} {}", referrer.kind, referrer.name);
+        return Err(PolicyErrorKind::ReferenceNotPermitted { object: format!("Secret {name}"), referrer });
+    }
+    let secret = link::secret(objects, dependencies, &name)?;
+    let found = link::identity_of(secret, &name)?;
+    found.ok_or(PolicyErrorKind::IdentityIncomplete { missing: "certificate" })
+}
+
+/// How errors and provenance call the object of an extension.
+pub(in crate::kubernetes) fn object(extension: &Extension) -> String {
+    let kind = match extension.vendor {
+        Vendor::GlooAnnotations => "Service",
+        Vendor::GlooUpstream => "Upstream",
+        Vendor::KgatewayBackendConfigPolicy => "BackendConfigPolicy",
+        Vendor::KgatewayOptions => "BackendTLSPolicy",
+    };
+    format!("{kind} {}", extension.name)
+}
+
+pub(super) fn place<T>(object: &str, written: &Written<T>) -> Provenance {
+    Provenance { field: written.field.clone(), object: object.to_owned(), origin: written.origin.clone() }
+}
+
+pub(in crate::kubernetes) const GATEWAY: &str = "Gateway";
+pub(in crate::kubernetes) const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
+const GATEWAY_IDENTITY: &str = "the Gateway's client certificate wins, as kgateway has it";
+const MORE_NAMES: &str = "one more name that is accepted would weaken the standard policy";
+const OWN_IDENTITY: &str = "the backend's own word on the client certificate wins over the Gateway's";
+const SAID_BEFORE: &str = "another object that comes first says it";
+const STANDARD_OWNS: &str = "the standard policy alone decides it";
+const WEAKER: &str = "an extension cannot weaken the standard policy";

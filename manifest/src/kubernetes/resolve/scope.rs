@@ -1,0 +1,81 @@
+//! What a resolution is for: whose controller, which Gateway, how true to a vendor, and when.
+
+use super::backend::BackendRef;
+use crate::kubernetes::object::ObjectName;
+
+/// For whom the objects are resolved. The default: no controller, every Gateway, strict.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Scope {
+    /// Which Gateway uses which backend; `None`: what HTTPRoute, GRPCRoute and TLSRoute say.
+    pub ancestors: Option<Vec<(BackendRef, ObjectName)>>,
+    /// The `controllerName` of our entries in a status; without it there are no status patches.
+    pub controller_name: Option<String>,
+    /// The `status` of objects, by kind and name, in place of what stands in the objects themselves.
+    pub existing_status: Vec<(String, ObjectName, serde_json::Value)>,
+    /// Only policies of this Gateway, for every backend.
+    pub gateway: Option<ObjectName>,
+    /// How a vendor's form is understood that verifies less than it seems to (M8).
+    pub mode: Mode,
+    /// The time for `lastTransitionTime`, unix seconds; the default is 1970.
+    pub now: u64,
+}
+
+/// How a vendor's form is understood that verifies less than it seems to (M8).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Mode {
+    /// As the vendor does: what it does not verify becomes D1 or D2, which the caller has to permit; the Gateway's client
+    /// certificate wins over the backend's own (M6).
+    Faithful,
+    /// Everything is verified, and each difference from the vendor is a warning.
+    #[default]
+    Strict,
+}
+
+impl Scope {
+    /// For the controller of this name.
+    pub fn new(controller_name: impl Into<String>) -> Self {
+        Self { controller_name: Some(controller_name.into()), ..Self::default() }
+    }
+
+    /// Says which Gateways use which backends; routes are then not looked at.
+    #[must_use]
+    pub fn with_ancestors(mut self, ancestors: impl IntoIterator<Item = (BackendRef, ObjectName)>) -> Self {
+        self.ancestors = Some(ancestors.into_iter().collect());
+        self
+    }
+
+    /// Replaces the `status` of the object `name`.
+    #[must_use]
+    pub fn with_existing_status(
+        mut self,
+        kind: impl Into<String>,
+        name: ObjectName,
+        status: serde_json::Value,
+    ) -> Self {
+        self.existing_status.push((kind.into(), name, status));
+        self
+    }
+
+    /// Only the policies of this Gateway.
+    #[must_use]
+    pub fn with_gateway(mut self, gateway: ObjectName) -> Self {
+        self.gateway = Some(gateway);
+        self
+    }
+
+    /// Sets the mode.
+    #[must_use]
+    pub fn with_mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Sets the time, unix seconds.
+    #[must_use]
+    pub fn with_now(mut self, now: u64) -> Self {
+        self.now = now;
+        self
+    }
+}

@@ -1,0 +1,197 @@
+//! M8: a vendor's object without a standard policy beside it, which verifies less than it seems to.
+
+use std::net::IpAddr;
+
+use uptls::{MaterialDraft, PolicyErrorKind, ReasonDraft, SanDraft, SystemTrustDraft, Warning, WarningCode};
+
+use super::link;
+use super::merge::{Merge, object, place};
+use super::scope::Mode;
+use crate::kubernetes::extension::{Extension, ExtensionTls, ExtensionTrust, Vendor, VendorName};
+use crate::kubernetes::imported::Provenance;
+
+impl Merge<'_> {
+    /// Everything that `extension` says, for a backend that goes by the names `candidates`.
+    pub(super) fn alone(&mut self, extension: &Extension, candidates: &[String]) {
+        let Some(tls) = self.begin(extension) else { return };
+        let object = object(extension);
+        self.additions(tls, &object);
+        self.identity(tls, &object);
+        let trust = self.vendor_trust(tls, &object);
+        self.vendor_names(tls, &object);
+        match self.mode {
+            Mode::Faithful => self.faithfully(extension, trust, candidates),
+            Mode::Strict => self.strictly(extension, trust, candidates),
+        }
+    }
+
+    fn vendor_trust(&mut self, tls: &ExtensionTls, object: &str) -> VendorTrust {
+        let Some(written) = &tls.trust else { return VendorTrust::Nothing };
+        let from = place(object, written);
+        match &written.value {
+            ExtensionTrust::File(path) => {
+                self.spec.trust.bundles.push(MaterialDraft::file(path));
+                self.provenance.insert("spec.trust.bundles".to_owned(), from.clone());
+                self.provenance.insert("spec.trust.bundles[0]".to_owned(), from);
+                VendorTrust::Ca
+            }
+            ExtensionTrust::Secret(name) => {
+                let secret = link::secret(self.objects, self.dependencies, name);
+                match secret.and_then(|secret| link::ca_of(secret, name)) {
+                    Ok(None) => VendorTrust::Nothing,
+                    Ok(Some(text)) => {
+                        let source = format!("{} {}", text.provenance.object, text.provenance.field);
+                        self.spec.trust.bundles.push(MaterialDraft::pem(text.pem).named(source));
+                        self.provenance.insert("spec.trust.bundles".to_owned(), from);
+                        self.provenance.insert("spec.trust.bundles[0]".to_owned(), text.provenance);
+                        VendorTrust::Ca
+                    }
+                    Err(kind) => {
+                        self.unresolved(written, kind);
+                        // One problem is enough.
+                        VendorTrust::Ca
+                    }
+                }
+            }
+            ExtensionTrust::System => {
+                self.spec.trust.system = SystemTrustDraft::Native;
+                self.provenance.insert("spec.trust.system".to_owned(), from);
+                VendorTrust::System
+            }
+        }
+    }
+
+    /// The names as they are written; without any, the server name is the identity (N3).
+    fn vendor_names(&mut self, tls: &ExtensionTls, object: &str) {
+        if let Some(name) = &tls.server_name {
+            self.provenance.insert("spec.serverName".to_owned(), place(object, name));
+        }
+        // Without a name of its own, no vendor sends one.
+        let sent = tls.server_name.as_ref().map_or("none", |name| name.value.as_str());
+        self.spec.server_name = Some(sent.to_owned());
+        for (index, name) in tls.subject_alt_names.iter().enumerate() {
+            let (kind, san) = match &name.value {
+                VendorName::Dns(text) => ("dns", SanDraft::dns(text)),
+                VendorName::Untyped(text) => {
+                    let (kind, san) = typed(text);
+                    let what = format!("the name is matched as {kind} alone, where the vendor compares any type");
+                    self.strengthen(&place(object, name), &what);
+                    (kind, san)
+                }
+            };
+            self.spec.subject_alt_names.push(san);
+            self.provenance.insert(format!("spec.subjectAltNames[{index}]"), place(object, name));
+            self.provenance.insert(format!("spec.subjectAltNames[{index}].{kind}"), place(object, name));
+        }
+    }
+
+    fn strictly(&mut self, extension: &Extension, trust: VendorTrust, candidates: &[String]) {
+        let (Some(tls), object) = (&extension.tls, object(extension)) else { return };
+        let whole = whole(extension);
+        if let Some(skip) = &tls.skip_verify {
+            self.strengthen(&place(&object, skip), "the certificate is verified all the same");
+        }
+        if trust == VendorTrust::Nothing {
+            self.system_roots(&whole, "no CA is written: the system's roots are trusted");
+        }
+        if tls.subject_alt_names.is_empty() {
+            match &tls.server_name {
+                None => self.name_missing(extension, candidates),
+                Some(name) if trust == VendorTrust::Ca || extension.vendor != Vendor::KgatewayBackendConfigPolicy => {
+                    self.strengthen(
+                        &place(&object, name),
+                        "no names are written: the server name must be in the certificate",
+                    );
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn faithfully(&mut self, extension: &Extension, trust: VendorTrust, candidates: &[String]) {
+        let (Some(tls), object) = (&extension.tls, object(extension)) else { return };
+        let no_names = tls.subject_alt_names.is_empty();
+        let kgateway = extension.vendor == Vendor::KgatewayBackendConfigPolicy;
+        if let Some(skip) = &tls.skip_verify {
+            let reason = format!("{object} sets {}", skip.field);
+            return self.accept_any_certificate(place(&object, skip), reason);
+        }
+        match trust {
+            VendorTrust::Ca if no_names => {
+                let reason = format!("{object} has a CA and no names, and the vendor then verifies none");
+                self.spec.danger.accept_any_name = Some(ReasonDraft { reason });
+                self.provenance.insert("spec.danger.acceptAnyName".to_owned(), whole(extension));
+            }
+            VendorTrust::Nothing if !kgateway => {
+                let reason = format!("{object} has no CA, and the vendor then verifies nothing");
+                self.accept_any_certificate(whole(extension), reason);
+            }
+            VendorTrust::Nothing | VendorTrust::System => {
+                if trust == VendorTrust::Nothing {
+                    self.spec.trust.system = SystemTrustDraft::Native;
+                    self.provenance.insert("spec.trust.system".to_owned(), whole(extension));
+                }
+                if no_names && tls.server_name.is_none() {
+                    self.name_missing(extension, candidates);
+                }
+            }
+            VendorTrust::Ca => {}
+        }
+    }
+
+    fn accept_any_certificate(&mut self, from: Provenance, reason: String) {
+        self.spec.danger.accept_any_certificate = Some(ReasonDraft { reason });
+        self.provenance.insert("spec.danger.acceptAnyCertificate".to_owned(), from);
+    }
+
+    fn system_roots(&mut self, from: &Provenance, what: &str) {
+        self.spec.trust.system = SystemTrustDraft::Native;
+        self.provenance.insert("spec.trust.system".to_owned(), from.clone());
+        self.strengthen(from, what);
+    }
+
+    /// An address is never a candidate (N1), and no candidate is ever taken.
+    fn name_missing(&mut self, extension: &Extension, candidates: &[String]) {
+        let kind = PolicyErrorKind::NameNotWritten { candidates: candidates.to_vec() };
+        let Provenance { field, origin, .. } = whole(extension);
+        self.problem(&field, kind, Some(origin));
+    }
+
+    fn strengthen(&mut self, from: &Provenance, what: &str) {
+        self.warnings.push(Warning::new(
+            WarningCode::Strengthened,
+            [("object", from.object.clone()), ("field", from.field.clone()), ("what", what.to_owned())],
+        ));
+    }
+}
+
+/// What came of the vendor's CA.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum VendorTrust {
+    Ca,
+    Nothing,
+    System,
+}
+
+/// A name without a type, typed by its form.
+fn typed(text: &str) -> (&'static str, SanDraft) {
+    if text.parse::<IpAddr>().is_ok() {
+        ("ip", SanDraft::ip(text))
+    } else if text.contains("://") {
+        ("uri", SanDraft::uri(text))
+    } else {
+        ("dns", SanDraft::dns(text))
+    }
+}
+
+/// The part of the object that speaks of TLS.
+fn whole(extension: &Extension) -> Provenance {
+    let field = match extension.vendor {
+        Vendor::GlooAnnotations => "metadata.annotations",
+        Vendor::GlooUpstream => "spec.sslConfig",
+        Vendor::KgatewayBackendConfigPolicy => "spec.tls",
+        Vendor::KgatewayOptions => "spec.options",
+    };
+    let origin = extension.origins.get(field).unwrap_or(&extension.origin).clone();
+    Provenance { field: field.to_owned(), object: object(extension), origin }
+}

@@ -1,0 +1,99 @@
+//! BackendConfigPolicy: `Accepted` and `ResolvedRefs` for each backend, which is how kgateway keeps them.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use uptls::{Code, Problem, Problems};
+
+use super::conditions::{Said, joined};
+use super::patch::{Entries, StatusPatch, existing};
+use crate::kubernetes::extension::{Extension, Vendor};
+use crate::kubernetes::imported::Imported;
+use crate::kubernetes::object::ObjectName;
+use crate::kubernetes::resolve::{BackendKind, EffectivePolicy, Scope, object, targets};
+
+/// Those of all BackendConfigPolicies.
+pub(super) fn patches(
+    imported: &Imported,
+    scope: &Scope,
+    controller: &str,
+    policies: &[EffectivePolicy],
+) -> Vec<StatusPatch> {
+    let mut patches = Vec::new();
+    let all = imported.objects.extensions.iter();
+    for extension in all.filter(|extension| extension.vendor == Vendor::KgatewayBackendConfigPolicy) {
+        let key = (extension.vendor, extension.name.clone());
+        let Some(meta) = imported.objects.extension_metas.get(&key) else { continue };
+        let old = existing(scope, KIND, meta);
+        let mut wanted = BTreeMap::new();
+        for (kind, name, _) in targets(&imported.objects, extension) {
+            let reference = json!({
+                "group": kind.group(), "kind": kind.as_str(), "namespace": name.namespace, "name": name.name,
+            });
+            let said = said(extension, kind, &name, policies);
+            wanted.insert((kind, name), (reference, said));
+        }
+        if wanted.is_empty() && old.is_null() {
+            continue;
+        }
+        let entries = Entries {
+            controller,
+            list: "ancestors",
+            max: MAX,
+            meta,
+            now: scope.now,
+            old: &old,
+            only: None,
+            reference: "ancestorRef",
+        };
+        let (status, _) = entries.merge(&wanted);
+        patches.push(StatusPatch::new(API_VERSION, KIND, &extension.name, &old, status));
+    }
+    patches
+}
+
+fn said(extension: &Extension, kind: BackendKind, name: &ObjectName, policies: &[EffectivePolicy]) -> Vec<Said> {
+    let us = object(extension);
+    let of: Vec<_> = policies.iter().filter(|p| p.backend_kind == kind && p.backend == *name).collect();
+    let lost = || of.iter().flat_map(|policy| &policy.overridden).filter(|overridden| overridden.lost.object == us);
+    let is_reference = |problem: &&Problem| {
+        matches!(problem.code(), Code::ReferenceUnresolved | Code::IdentityIncomplete | Code::TrustBundleParse)
+    };
+    let problems = of.iter().filter_map(|policy| policy.draft.as_ref().err()).flat_map(Problems::iter);
+    let mut unresolved: Vec<_> = problems
+        .filter(is_reference)
+        .filter(|problem| problem.path().starts_with("spec.tls"))
+        .map(ToString::to_string)
+        .collect();
+    unresolved.sort();
+    unresolved.dedup();
+    let winner = lost().find(|overridden| overridden.field == "spec").map(|overridden| &overridden.kept.object);
+    let accepted = match (extension.problems.is_empty(), winner) {
+        (false, _) => {
+            let message = joined(extension.problems.iter().map(ToString::to_string));
+            Said::new(ACCEPTED, false, "Invalid", message)
+        }
+        (true, Some(winner)) => Said::new(ACCEPTED, false, "Conflicted", format!("{winner} is older and counts")),
+        (true, None) => {
+            let mut parts: Vec<_> =
+                lost().map(|o| format!("{} overridden by {}", o.lost.field, o.kept.object)).collect();
+            parts.sort();
+            parts.dedup();
+            let message =
+                if parts.is_empty() { "the policy is accepted".to_owned() } else { joined(parts.into_iter()) };
+            Said::new(ACCEPTED, true, "Valid", message)
+        }
+    };
+    let references = match unresolved.is_empty() {
+        true => Said::new(RESOLVED_REFS, true, RESOLVED_REFS, "all references are resolved"),
+        false => Said::new(RESOLVED_REFS, false, "InvalidRef", joined(unresolved.into_iter())),
+    };
+    vec![accepted, references]
+}
+
+const ACCEPTED: &str = "Accepted";
+const API_VERSION: &str = "gateway.kgateway.dev/v1alpha1";
+const KIND: &str = "BackendConfigPolicy";
+/// How many ancestors there is room for.
+const MAX: usize = 16;
+const RESOLVED_REFS: &str = "ResolvedRefs";

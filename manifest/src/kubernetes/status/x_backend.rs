@@ -1,0 +1,93 @@
+//! XBackend: `Accepted` and `ResolvedRefs` for each Gateway.
+
+use std::collections::BTreeMap;
+
+use uptls::{Code, Problem, Problems};
+
+use super::conditions::{Said, joined};
+use super::patch::{Entries, StatusPatch, existing, gateway};
+use crate::kubernetes::imported::Imported;
+use crate::kubernetes::object::ObjectName;
+use crate::kubernetes::resolve::{Ancestors, BackendKind, EffectivePolicy, Scope};
+
+/// Those of all XBackends that a Gateway uses.
+pub(super) fn patches(
+    imported: &Imported,
+    scope: &Scope,
+    controller: &str,
+    ancestors: &Ancestors,
+    policies: &[EffectivePolicy],
+) -> Vec<StatusPatch> {
+    let kind = BackendKind::XBackend;
+    let mut patches = Vec::new();
+    for (name, declared) in &imported.objects.xbackends {
+        let meta = &declared.value.meta;
+        let old = existing(scope, kind.as_str(), meta);
+        let conditions = |of: &ObjectName| {
+            let found = policies.iter().find(|policy| {
+                policy.backend_kind == kind && policy.backend == *name && policy.gateway.as_ref() == Some(of)
+            });
+            let plain = declared.value.problems.is_empty()
+                && declared.value.tls.as_ref().is_none_or(|tls| tls.mode.value == "None");
+            // A backend without TLS is in order; only that nothing here connects to it.
+            said(found.filter(|_| !plain))
+        };
+        let wanted: BTreeMap<_, _> = ancestors
+            .of(kind, name, declared.value.port)
+            .into_iter()
+            .map(|of| (of.clone(), (gateway(&of), conditions(&of))))
+            .collect();
+        if wanted.is_empty() && old.is_null() {
+            continue;
+        }
+        let entries = Entries {
+            controller,
+            list: "parents",
+            max: MAX,
+            meta,
+            now: scope.now,
+            old: &old,
+            only: scope.gateway.as_ref(),
+            reference: "parentRef",
+        };
+        let (status, _) = entries.merge(&wanted);
+        patches.push(StatusPatch::new(API_VERSION, kind.as_str(), name, &old, status));
+    }
+    patches
+}
+
+fn said(policy: Option<&EffectivePolicy>) -> Vec<Said> {
+    let problems: Vec<&Problem> =
+        policy.and_then(|p| p.draft.as_ref().err()).into_iter().flat_map(Problems::iter).collect();
+    let notices = policy.into_iter().flat_map(|policy| &policy.notices);
+    let is_reference = |problem: &&Problem| {
+        matches!(
+            problem.code(),
+            Code::ReferenceUnresolved | Code::ReferenceNotPermitted | Code::IdentityIncomplete | Code::TrustBundleParse
+        )
+    };
+    let unresolved: Vec<&Problem> = problems.iter().copied().filter(is_reference).chain(notices).collect();
+    let reason = match unresolved.first().map(|problem| problem.code()) {
+        None => "ResolvedRefs",
+        Some(Code::ReferenceNotPermitted) => "RefNotPermitted",
+        Some(_) => "InvalidRef",
+    };
+    let text = |problems: &[&Problem], otherwise: &str| match problems {
+        [] => otherwise.to_owned(),
+        some => joined(some.iter().map(ToString::to_string)),
+    };
+    let accepted = problems.is_empty();
+    vec![
+        Said::new(
+            "Accepted",
+            accepted,
+            if accepted { "Accepted" } else { "Invalid" },
+            text(&problems, "the backend is accepted"),
+        ),
+        Said::new("ResolvedRefs", unresolved.is_empty(), reason, text(&unresolved, "all references are resolved")),
+    ]
+}
+
+const API_VERSION: &str = "gateway.networking.x-k8s.io/v1alpha1";
+/// How many parents there is room for.
+const MAX: usize = 32;
