@@ -7,13 +7,13 @@ use uptls::{Origin, PolicyError, PolicyErrorKind, Problem};
 
 use super::backend_tls_policy::{self, BackendTlsPolicy};
 use super::config_map::{self, ConfigMap};
-use super::extension::{Extension, Vendor};
+use super::extension::{Extension, KgatewayBackend, Vendor, annotations, backend, gloo, kgateway, options};
 use super::imported::{Diagnostic, Effect, Imported};
 use super::object::ObjectName;
 use super::service::{self, Service};
 use super::standard::{Gateway, Meta, ReferenceGrant, Route, SecretObject, XBackend};
 use super::standard::{gateway, reference_grant, route, secret, xbackend};
-use super::{draft, precedence};
+use super::{draft, precedence, resolve};
 use crate::decode::is_word;
 use crate::node::{Node, Value};
 use crate::position::{Fault, Notes};
@@ -22,8 +22,10 @@ use crate::{source, yaml};
 /// The kinds that are read. A kind that is added needs a row in [`KINDS`], a reader and a place in [`Objects`].
 #[derive(Clone, Copy)]
 enum Kind {
+    Backend,
     BackendTlsPolicy,
     ConfigMap,
+    Extension(fn(&Node, &Notes<'_>) -> Option<Extension>),
     Gateway,
     List,
     ReferenceGrant,
@@ -36,7 +38,7 @@ enum Kind {
 /// All objects that have been read so far.
 #[derive(Default)]
 pub(super) struct Objects {
-    pub(super) backends: BTreeMap<ObjectName, Declared<NamedBackend>>,
+    pub(super) backends: BTreeMap<ObjectName, Declared<KgatewayBackend>>,
     pub(super) config_maps: BTreeMap<ObjectName, Declared<ConfigMap>>,
     pub(super) diagnostics: Vec<Diagnostic>,
     /// The `metadata` and `status` of the objects that are extensions.
@@ -54,16 +56,7 @@ pub(super) struct Objects {
     pub(super) routes: BTreeMap<(&'static str, ObjectName), Declared<Route>>,
     pub(super) secrets: BTreeMap<ObjectName, Declared<SecretObject>>,
     pub(super) services: BTreeMap<ObjectName, Declared<Service>>,
-    /// Those with static hosts.
-    pub(super) upstreams: BTreeMap<ObjectName, Declared<NamedBackend>>,
     pub(super) xbackends: BTreeMap<ObjectName, Declared<XBackend>>,
-}
-
-/// A vendor's backend: by which labels it is found, and which hosts it has.
-#[derive(Clone, Debug)]
-pub(super) struct NamedBackend {
-    pub(super) hosts: Vec<String>,
-    pub(super) labels: BTreeMap<String, String>,
 }
 
 /// An object, and where it was written; `again` where the same name is declared a second time.
@@ -99,11 +92,14 @@ impl Objects {
     pub(super) fn finish(mut self) -> Imported {
         self.reference_grants.retain(|_, grant| grant.again.is_none());
         self.routes.retain(|_, route| route.again.is_none());
+        self.options = self.policies.values().filter_map(|declared| options_of(&declared.value)).collect();
+        self.extensions.sort_by_key(|extension| (extension.vendor, extension.name.clone()));
         let mut policies = draft::policies(&self);
         precedence::settle(&mut policies, &self.services);
         let (mut diagnostics, ignored) = (core::mem::take(&mut self.diagnostics), core::mem::take(&mut self.ignored));
         // The order of the documents does not count (M10).
         diagnostics.sort_by(|a, b| place(a).cmp(&place(b)));
+        diagnostics.extend(object_diagnostics(&self));
         diagnostics.extend(policies.iter().flat_map(draft::diagnostics));
         Imported::new(policies, diagnostics, ignored, self)
     }
@@ -123,7 +119,8 @@ impl Objects {
             Some(Kind::Secret) => self.secret(document, node),
             Some(Kind::Service) => self.service(document, node),
             Some(Kind::XBackend) => self.xbackend(document, node),
-            // HOOK: a row and an arm for each of extension::{kgateway, gloo, backend}; unreadable ones are Unread.
+            Some(Kind::Backend) => self.backend(document, node),
+            Some(Kind::Extension(read)) => self.extension(document, node, read),
             None => self.other(document, node, api_version, kind),
         }
     }
@@ -152,7 +149,7 @@ impl Objects {
         let Some(items) = node.field("items") else { return };
         if let Value::List(nodes) = &items.value.value {
             for node in nodes.iter().filter(|node| !node.is_null()) {
-                let or = |given, or| if given == "" { or } else { given };
+                let or = |given, or| if str::is_empty(given) { or } else { given };
                 let (api_version, kind) = (header(node, "apiVersion"), header(node, "kind"));
                 self.object_of(document, node, or(api_version, of.0), or(kind, of.1));
             }
@@ -235,6 +232,35 @@ impl Objects {
         }
     }
 
+    fn backend(&mut self, document: &str, node: &Node) {
+        let notes = Notes::new(document);
+        let Some((name, value)) = backend::read(node, &notes) else { return self.diagnose(notes, Effect::Unread) };
+        self.diagnose(notes, Effect::Notice);
+        declare(&mut self.backends, name, value.origin.clone(), value);
+    }
+
+    fn extension(&mut self, document: &str, node: &Node, read: fn(&Node, &Notes<'_>) -> Option<Extension>) {
+        let notes = Notes::new(document);
+        let Some(extension) = read(node, &notes) else { return self.diagnose(notes, Effect::Unread) };
+        self.add_extension(document, node, extension.with_notes(notes));
+    }
+
+    fn add_extension(&mut self, document: &str, node: &Node, mut extension: Extension) {
+        if let Some(meta) = Meta::read(node, &Notes::new(document)) {
+            let key = (extension.vendor, extension.name.clone());
+            // What either of them is for must not fall to a third one.
+            if let Some(first) = self.extension_metas.get(&key) {
+                let problem = twice(&first.origin, extension.origin.clone());
+                let same = |of: &&mut Extension| (of.vendor, &of.name) == (key.0, &key.1);
+                self.extensions.iter_mut().filter(same).for_each(|of| of.problems.push(problem.clone()));
+                extension.problems.push(problem);
+            } else {
+                self.extension_metas.insert(key, meta);
+            }
+        }
+        self.extensions.push(extension);
+    }
+
     fn reference_grant(&mut self, document: &str, node: &Node) {
         let notes = Notes::new(document);
         let read = reference_grant::read(node, &notes);
@@ -271,6 +297,10 @@ impl Objects {
         // Which port a policy is for cannot be told without it.
         self.diagnose(notes, if read.is_some() { Effect::Unread } else { Effect::Skipped });
         let Some((name, value)) = read else { return };
+        let notes = Notes::new(document);
+        if let Some(extension) = annotations::read(node, &notes) {
+            self.add_extension(document, node, extension.with_notes(notes));
+        }
         let object = format!("Service {name}");
         if let Some(first) = declare(&mut self.services, name, origin.clone(), value) {
             let problem = twice(&first, origin);
@@ -282,6 +312,46 @@ impl Objects {
         let (problems, _) = notes.into_parts();
         self.diagnostics.extend(problems.into_iter().map(|problem| Diagnostic::new(None, effect, problem)));
     }
+}
+
+/// What is to be said about objects that are part of policies.
+fn object_diagnostics(objects: &Objects) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let mut say = |object: String, effect: Effect, problems: &[Problem]| {
+        let said = problems.iter().map(|problem| Diagnostic::new(Some(object.clone()), effect, problem.clone()));
+        found.extend(said);
+    };
+    for extension in &objects.extensions {
+        say(resolve::object(extension), Effect::NotReady, &extension.problems);
+        say(resolve::object(extension), Effect::Notice, &extension.notices);
+    }
+    for (name, declared) in &objects.gateways {
+        say(format!("Gateway {name}"), Effect::NotReady, &declared.value.problems);
+    }
+    for (name, declared) in &objects.xbackends {
+        say(format!("XBackend {name}"), Effect::NotReady, &declared.value.problems);
+    }
+    found
+}
+
+/// The options of a BackendTLSPolicy that are kgateway's, as an extension of it.
+fn options_of(policy: &BackendTlsPolicy) -> Option<(ObjectName, Extension)> {
+    let notes = Notes::new(&policy.meta.origin.document);
+    let tls = options::read(policy.options.as_ref()?, &notes);
+    let extension = Extension {
+        created: policy.created,
+        generation: policy.meta.generation,
+        hosts: Vec::new(),
+        name: policy.name.clone(),
+        notices: Vec::new(),
+        origin: policy.meta.origin.clone(),
+        origins: BTreeMap::new(),
+        problems: Vec::new(),
+        targets: Vec::new(),
+        tls: Some(tls),
+        vendor: Vendor::KgatewayOptions,
+    };
+    Some((policy.name.clone(), extension.with_notes(notes)))
 }
 
 fn header<'n>(node: &'n Node, key: &str) -> &'n str {
@@ -312,7 +382,10 @@ fn place(diagnostic: &Diagnostic) -> (&str, u64, u64) {
     diagnostic.problem.origin().map_or(("", 0, 0), |origin| (&origin.document, origin.line, origin.column))
 }
 
-const KINDS: [(&str, &str, Kind); 23] = [
+const KINDS: [(&str, &str, Kind); 26] = [
+    ("gateway.kgateway.dev/v1alpha1", "Backend", Kind::Backend),
+    ("gateway.kgateway.dev/v1alpha1", "BackendConfigPolicy", Kind::Extension(kgateway::read)),
+    ("gloo.solo.io/v1", "Upstream", Kind::Extension(gloo::read)),
     (backend_tls_policy::API_VERSION, backend_tls_policy::KIND, Kind::BackendTlsPolicy),
     (backend_tls_policy::API_VERSION_ALPHA, backend_tls_policy::KIND, Kind::BackendTlsPolicy),
     ("gateway.networking.k8s.io/v1", "Gateway", Kind::Gateway),
@@ -338,7 +411,9 @@ const KINDS: [(&str, &str, Kind); 23] = [
     ("v1", "Service", Kind::Service),
 ];
 /// Groups and kinds of which no version is ignored: a policy, or the identity of one, might stand there.
-const NEVER_PASSED_OVER: [(&str, &str); 3] = [
+const NEVER_PASSED_OVER: [(&str, &str); 5] = [
+    ("gateway.kgateway.dev/", "BackendConfigPolicy"),
+    ("gloo.solo.io/", "Upstream"),
     (backend_tls_policy::GROUP, backend_tls_policy::KIND),
     (backend_tls_policy::GROUP, "Gateway"),
     (xbackend::GROUP, xbackend::KIND),

@@ -61,6 +61,7 @@ fn unsupported(group: &str, kind: &str, wanted: &[&str]) -> PolicyErrorKind {
 fn policy(objects: &Objects, declared: &Declared<BackendTlsPolicy>) -> ImportedPolicy {
     let policy = &declared.value;
     let mut problems = policy.problems.clone();
+    problems.extend(objects.options.get(&policy.name).iter().flat_map(|options| &options.problems).cloned());
     if let Some(again) = &declared.again {
         let first = &declared.origin;
         let reason = format!("it is declared twice, first in line {} of {}", first.line, first.document);

@@ -1,24 +1,64 @@
 //! What vendors' objects say of TLS to a backend, in one vocabulary: one reader for each vendor, one type for the merge.
 #![allow(dead_code, reason = "the readers and the merge are being written")]
 
+pub(super) mod annotations;
+pub(super) mod backend;
+mod fields;
+pub(super) mod gloo;
+pub(super) mod kgateway;
+pub(super) mod options;
+mod parameters;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use uptls::{Origin, Problem, Warning};
 
 use super::object::ObjectName;
+use crate::position::Notes;
 
 /// One object of a vendor. With problems it is not ready, and keeps its targets all the same.
 pub(super) struct Extension {
     /// Unix seconds; an object that was not created yet is younger than all others.
     pub(super) created: Option<u64>,
     pub(super) generation: Option<i64>,
+    /// The hosts of a Gloo Upstream that is the backend itself.
+    pub(super) hosts: Vec<StaticHost>,
     pub(super) name: ObjectName,
+    /// What is left out without harm, and why.
+    pub(super) notices: Vec<Problem>,
     pub(super) origin: Origin,
     pub(super) origins: BTreeMap<String, Origin>,
     pub(super) problems: Vec<Problem>,
     pub(super) targets: Vec<ExtensionTarget>,
     pub(super) tls: Option<ExtensionTls>,
     pub(super) vendor: Vendor,
+}
+
+impl Extension {
+    /// With the problems and places that were noted while it was read.
+    pub(super) fn with_notes(mut self, notes: Notes<'_>) -> Self {
+        (self.problems, self.origins) = notes.into_parts();
+        self
+    }
+}
+
+/// One address of a backend that is no Service.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct StaticHost {
+    /// A name or an address.
+    pub(super) host: String,
+    pub(super) port: Option<u16>,
+}
+
+/// `gateway.kgateway.dev/v1alpha1 Backend`.
+#[derive(Clone, Debug)]
+pub(super) struct KgatewayBackend {
+    /// None unless it is of the type `Static`.
+    pub(super) hosts: Vec<StaticHost>,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) origin: Origin,
 }
 
 /// Whose object it is.

@@ -12,7 +12,7 @@ use super::effective::{EffectivePolicy, Resolution};
 use super::find::{unknown_service, unread};
 use super::index::{Index, Slot};
 use super::merge::{Merge, OwnIdentity, object, place};
-use super::scope::Scope;
+use super::scope::{Mode, Scope};
 use crate::kubernetes::backend_tls_policy::KIND;
 use crate::kubernetes::documents::Objects;
 use crate::kubernetes::extension::{Extension, Written};
@@ -138,7 +138,6 @@ impl<'a> Resolver<'a> {
     fn standard(&self, merge: &mut Merge<'a>, policy: &ImportedPolicy, gateway: Option<&ObjectName>) {
         let object = format!("{KIND} {}", policy.name);
         merge.sources.insert(object.clone());
-        merge.notices.clone_from(&policy.notices);
         for provenance in policy.provenance.values() {
             if let Some((kind, name)) = reference(&provenance.object) {
                 self.dependencies.note(kind, &name, Some(()));
@@ -147,6 +146,7 @@ impl<'a> Resolver<'a> {
         match &policy.draft {
             Ok(draft) => {
                 merge.spec = draft.spec.clone();
+                merge.notices.clone_from(&policy.notices);
                 merge.provenance.clone_from(&policy.provenance);
             }
             Err(problems) => merge.problems.extend(problems.iter().cloned()),
@@ -157,8 +157,10 @@ impl<'a> Resolver<'a> {
             merge.problem("status.ancestors", PolicyErrorKind::NotReady { reason }, None);
         }
         if let Some(options) = self.objects.options.get(&policy.name)
-            && let Some(tls) = merge.begin(options)
+            && let Some(tls) = &options.tls
         {
+            // Its problems are the policy's own.
+            merge.warnings.extend(tls.strengthened.iter().cloned());
             merge.additions(tls, &object);
         }
     }
@@ -167,6 +169,8 @@ impl<'a> Resolver<'a> {
     fn x_backend(&self, merge: &mut Merge<'a>, name: &ObjectName) -> Option<String> {
         let declared = self.objects.xbackends.get(name)?;
         let x_backend = &declared.value;
+        // No vendor has another meaning of it.
+        merge.mode = Mode::Strict;
         let object = format!("{} {name}", BackendKind::XBackend);
         self.dependencies.note(BackendKind::XBackend.as_str(), name, Some(()));
         merge.sources.insert(object.clone());
@@ -236,12 +240,11 @@ impl<'a> Resolver<'a> {
                 )
             }
             kind => {
-                let found = match kind {
-                    BackendKind::Upstream => self.objects.upstreams.get(&slot.name),
-                    _ => self.objects.backends.get(&slot.name),
-                };
-                let hosts = found.map(|declared| declared.value.hosts.as_slice()).unwrap_or_default();
-                hosts.iter().filter(|host| host.parse::<IpAddr>().is_err()).cloned().collect()
+                let own = self.objects.backends.get(&slot.name).filter(|_| kind == BackendKind::Backend);
+                let upstreams = self.index.extensions(slot).into_iter().filter(|_| kind == BackendKind::Upstream);
+                let hosts = own.into_iter().flat_map(|declared| &declared.value.hosts);
+                let all = hosts.chain(upstreams.flat_map(|upstream| &upstream.hosts)).map(|host| host.host.clone());
+                all.filter(|host| host.parse::<IpAddr>().is_err()).collect()
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::kubernetes::object::ObjectName;
 pub struct Dependency {
     /// `Secret`
     pub kind: String,
-    /// Which one.
+    /// Which one; `*` for whichever ReferenceGrant of the namespace may come.
     pub name: ObjectName,
     /// Whether there is one.
     pub presence: Presence,

@@ -122,9 +122,10 @@ pub(super) fn is_granted(
     let from = End { group, kind, namespace: &from.namespace };
     let to = End { group: to.0, kind: to.1, namespace: &name.namespace };
     let grant = objects.reference_grants.values().map(|of| &of.value).find(|grant| grant.permits(from, to, &name.name));
-    if let Some(grant) = grant {
-        dependencies.note("ReferenceGrant", &grant.meta.name, Some(()));
-    }
+    match grant {
+        Some(grant) => dependencies.note(GRANT, &grant.meta.name, Some(())),
+        None => dependencies.note(GRANT, &ObjectName::new(&name.namespace, "*"), None),
+    };
     grant.is_some()
 }
 
@@ -170,5 +171,6 @@ fn text(entry: &SecretEntry, key: &str) -> Result<String, String> {
 
 const CERTIFICATE_KEY: &str = "tls.crt";
 const CONFIG_MAP: &str = "ConfigMap";
+const GRANT: &str = "ReferenceGrant";
 const PRIVATE_KEY: &str = "tls.key";
 const SECRET: &str = "Secret";

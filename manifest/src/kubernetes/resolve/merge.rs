@@ -81,6 +81,7 @@ impl<'a> Merge<'a> {
     pub(super) fn begin<'e>(&mut self, extension: &'e Extension) -> Option<&'e ExtensionTls> {
         self.sources.insert(object(extension));
         self.problems.extend(extension.problems.iter().cloned());
+        self.notices.extend(extension.notices.iter().cloned());
         if extension.tls.is_none() && extension.problems.is_empty() {
             self.sources.remove(&object(extension));
         }

@@ -18,7 +18,8 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Secr
     let kind = field(node, "", "type", notes).and_then(|entry| entry.value.text()).unwrap_or(OPAQUE).to_owned();
     let mut secret = SecretObject { entries: Default::default(), kind, meta };
     // As in the API server `stringData` is written over `data`.
-    for (map, decode) in [("data", decoded as Decode), ("stringData", plain)] {
+    const MAPS: [(&str, Decode); 2] = [("data", decoded), ("stringData", plain)];
+    for (map, decode) in MAPS {
         let Some(Value::Map(entries)) = field(node, "", map, notes).map(|entry| &entry.value.value) else { continue };
         for entry in entries {
             let twice = entries.iter().filter(|other| other.key == entry.key).count() > 1;

@@ -1,0 +1,268 @@
+//! Merges as cases: `testdata/merge/*.in.yaml` and `*.out.json`. UPTLS_BLESS=1 writes the latter.
+//!
+//! The first line of a case may be `# scope: {...}`, as JSON.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+use uptls::danger::DangerPermission::{Allowed, Forbidden};
+use uptls::{PolicySpec, Problem, Problems, SystemTrustDraft, UpstreamTlsPolicy};
+use uptls_manifest::kubernetes::{
+    BackendRef, Document, EffectivePolicy, Mode, ObjectName, Overridden, Provenance, Resolution, Scope, import,
+};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/merge")
+}
+
+/// Name and text of every case.
+fn cases() -> Vec<(String, String)> {
+    let mut cases = Vec::new();
+    for entry in fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        let file = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if let Some(name) = file.strip_suffix(".in.yaml") {
+            cases.push((name.to_owned(), fs::read_to_string(&path).unwrap()));
+        }
+    }
+    cases.sort();
+    cases
+}
+
+fn object_name(text: &str) -> ObjectName {
+    let (namespace, name) = text.split_once('/').unwrap();
+    ObjectName::new(namespace, name)
+}
+
+fn scope(text: &str) -> Scope {
+    let Some(line) = text.lines().next().and_then(|line| line.strip_prefix("# scope: ")) else {
+        return Scope::default();
+    };
+    let given: Value = serde_json::from_str(line).unwrap();
+    let known = ["ancestors", "controller", "gateway", "mode", "now"];
+    assert!(given.as_object().unwrap().keys().all(|key| known.contains(&key.as_str())), "{line}");
+    let mut scope = given["controller"].as_str().map_or_else(Scope::default, Scope::new);
+    if let Some(now) = given["now"].as_u64() {
+        scope = scope.with_now(now);
+    }
+    if let Some(gateway) = given["gateway"].as_str() {
+        scope = scope.with_gateway(object_name(gateway));
+    }
+    if given["mode"] == "faithful" {
+        scope = scope.with_mode(Mode::Faithful);
+    }
+    if let Some(ancestors) = given["ancestors"].as_object() {
+        let one = |(backend, gateway): (&String, &Value)| {
+            (BackendRef::parse(backend).unwrap(), object_name(gateway.as_str().unwrap()))
+        };
+        scope = scope.with_ancestors(ancestors.iter().map(one).collect::<Vec<_>>());
+    }
+    scope
+}
+
+fn resolved(text: &str) -> Resolution {
+    import([Document::new("in", text.as_bytes())]).resolve(&scope(text))
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "UPTLS_BLESS=1 writes the files")]
+fn every_merge_gives_what_is_committed() {
+    let bless = std::env::var("UPTLS_BLESS").is_ok_and(|value| value == "1");
+    let cases = cases();
+    assert!(cases.len() >= 20, "{}", cases.len());
+    for (name, text) in cases {
+        let path = folder().join(format!("{name}.out.json"));
+        let given = serde_json::to_string_pretty(&shown(&resolved(&text))).unwrap() + "\n";
+        if bless {
+            fs::write(&path, &given).unwrap();
+        }
+        let wanted = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(given, wanted, "{name}: UPTLS_BLESS=1 rewrites it");
+    }
+}
+
+#[test]
+fn every_merged_result_belongs_to_a_case() {
+    let cases: Vec<_> = cases().into_iter().map(|(name, _)| name).collect();
+    for entry in fs::read_dir(folder()).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        if let Some(name) = file.strip_suffix(".out.json") {
+            assert!(cases.iter().any(|case| case == name), "{file} has no case");
+        }
+    }
+}
+
+#[test]
+fn what_is_merged_knows_where_it_came_from_and_passes_the_check() {
+    for (name, text) in cases() {
+        let faithful = scope(&text).mode == Mode::Faithful;
+        for policy in resolved(&text).policies {
+            let Ok(draft) = policy.draft else { continue };
+            assert!(!policy.sources.is_empty() && !policy.provenance.is_empty(), "{name}");
+            for (path, from) in &policy.provenance {
+                assert!(draft.origins.contains_key(path) && !from.object.is_empty(), "{name}: {path}");
+            }
+            let permission = if faithful { Allowed } else { Forbidden };
+            assert!(UpstreamTlsPolicy::check(draft, permission).is_ok(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_order_of_merged_documents_does_not_count() {
+    for (name, text) in cases().into_iter().filter(|(name, _)| !name.contains("twice")) {
+        let parts: Vec<_> = text.split("\n---\n").map(str::to_owned).collect();
+        let names: Vec<_> = (0..parts.len()).map(|index| format!("{index}.yaml")).collect();
+        let documents = || names.iter().zip(&parts).map(|(name, part)| Document::new(name, part.as_bytes()));
+        let forwards = shown(&import(documents()).resolve(&scope(&text)));
+        let backwards = shown(&import(documents().rev()).resolve(&scope(&text)));
+        assert_eq!(forwards, backwards, "{name}");
+    }
+}
+
+/// A status that is written back changes nothing any more.
+#[test]
+fn a_status_that_is_written_back_is_final() {
+    for (name, text) in cases() {
+        let imported = import([Document::new("in", text.as_bytes())]);
+        let mut again = scope(&text).with_now(2_000_000_000);
+        for patch in imported.resolve(&scope(&text)).statuses {
+            again = again.with_existing_status(patch.kind, patch.name, patch.status);
+        }
+        let changed: Vec<_> = imported.resolve(&again).statuses.into_iter().filter(|patch| patch.changed).collect();
+        assert!(changed.is_empty(), "{name}: {changed:?}");
+    }
+}
+
+/// All of a resolution.
+fn shown(resolution: &Resolution) -> Value {
+    let diagnostic = |diagnostic: &uptls_manifest::kubernetes::Diagnostic| {
+        format!("{}: {}", diagnostic.effect.as_str(), problem(&diagnostic.problem))
+    };
+    let depends = |of: &uptls_manifest::kubernetes::Dependency| format!("{} {} {:?}", of.kind, of.name, of.presence);
+    let patch = |patch: &uptls_manifest::kubernetes::StatusPatch| {
+        json!({
+            "object": format!("{} {} {}", patch.api_version, patch.kind, patch.name),
+            "changed": patch.changed,
+            "status": patch.status,
+        })
+    };
+    json!({
+        "dependsOn": resolution.depends_on.iter().map(depends).collect::<Vec<_>>(),
+        "diagnostics": resolution.diagnostics.iter().map(diagnostic).collect::<Vec<_>>(),
+        "ignored": resolution.ignored,
+        "policies": resolution.policies.iter().map(policy).collect::<Vec<_>>(),
+        "statuses": resolution.statuses.iter().map(patch).collect::<Vec<_>>(),
+    })
+}
+
+fn problem(problem: &Problem) -> String {
+    let at = problem.origin().map(|origin| format!(" at {}:{}", origin.document, origin.line));
+    format!("{}: {problem}{}", problem.code(), at.unwrap_or_default())
+}
+
+fn provenance(from: &Provenance) -> String {
+    format!("{} {} at {}:{}", from.object, from.field, from.origin.document, from.origin.line)
+}
+
+fn policy(policy: &EffectivePolicy) -> Value {
+    let port = policy.port.map(|port| format!(":{port}")).unwrap_or_default();
+    let overridden = |overridden: &Overridden| {
+        let Overridden { field, kept, lost, reason, .. } = overridden;
+        format!("{field}: {} over {}: {reason}", provenance(kept), provenance(lost))
+    };
+    let mut shown = json!({
+        "backend": format!("{}/{}{port}", policy.backend_kind, policy.backend),
+        "sources": policy.sources,
+    });
+    let mut set = |key: &str, value: Value| {
+        if value != json!([]) && value != json!({}) && !value.is_null() {
+            shown[key] = value;
+        }
+    };
+    set("gateway", policy.gateway.as_ref().map(ToString::to_string).into());
+    set("notices", policy.notices.iter().map(problem).collect());
+    set("overridden", policy.overridden.iter().map(overridden).collect());
+    let from = policy.provenance.iter().map(|(path, from)| (path.clone(), provenance(from).into()));
+    set("provenance", from.collect::<Map<_, _>>().into());
+    set("warnings", policy.warnings.iter().map(|warning| serde_json::to_value(warning).unwrap()).collect());
+    match &policy.draft {
+        Ok(draft) => set("spec", spec(&draft.spec)),
+        Err(problems) => set("problems", problems.iter().map(problem).collect()),
+    }
+    shown
+}
+
+/// The fields that were set; of a key only that there is one.
+fn spec(spec: &PolicySpec) -> Value {
+    let material = |draft: &uptls::MaterialDraft| match (&draft.file, &draft.name) {
+        (Some(file), _) => json!({"file": file}),
+        (_, name) => json!({"named": name}),
+    };
+    let san = |san: &uptls::SanDraft| json!({"dns": san.dns, "ip": san.ip, "uri": san.uri});
+    let identity = spec.identity.as_ref().map(|identity| {
+        let key = identity.key.as_ref().map(|key| key.file.as_ref().map_or(json!("a secret"), |file| json!(file)));
+        json!({"certificate": identity.certificate.as_ref().map(material), "key": key})
+    });
+    let system = match spec.trust.system {
+        SystemTrustDraft::Native => json!("native"),
+        SystemTrustDraft::Off => Value::Null,
+        other => json!(format!("{other:?}")),
+    };
+    let mut shown = json!({
+        "alpn": spec.alpn.protocols,
+        "cipherSuites": spec.cipher_suites,
+        "danger": {
+            "acceptAnyCertificate": spec.danger.accept_any_certificate.as_ref().map(|danger| &danger.reason),
+            "acceptAnyName": spec.danger.accept_any_name.as_ref().map(|danger| &danger.reason),
+        },
+        "groups": spec.groups,
+        "identity": identity,
+        "serverName": spec.server_name,
+        "subjectAltNames": spec.subject_alt_names.iter().map(san).collect::<Vec<_>>(),
+        "trust": {"bundles": spec.trust.bundles.iter().map(material).collect::<Vec<_>>(), "system": system},
+        "versions": {"max": spec.versions.max, "min": spec.versions.min},
+    });
+    strip(&mut shown);
+    shown
+}
+
+/// Without what is empty.
+fn strip(value: &mut Value) {
+    if let Value::Array(list) = value {
+        list.iter_mut().for_each(strip);
+    }
+    if let Value::Object(map) = value {
+        map.values_mut().for_each(strip);
+        map.retain(|_, value| !value.is_null() && *value != json!([]) && *value != json!({}));
+    }
+}
+
+/// The code of what is wrong with the policy of `backend`.
+fn code(resolution: &Resolution, backend: &str, gateway: Option<&str>) -> String {
+    let found = resolution.policy_of(&BackendRef::parse(backend).unwrap(), gateway.map(object_name).as_ref());
+    let text = |problems: &Problems| format!("{}: {problems}", problems.code());
+    match found.map(|policy| &policy.draft) {
+        Ok(Ok(draft)) => format!("ready: {}", draft.name.clone().unwrap_or_default()),
+        Ok(Err(problems)) => text(problems),
+        Err(problems) => text(&problems),
+    }
+}
+
+#[test]
+fn a_backend_is_asked_for_by_kind_port_and_gateway_where_it_matters() {
+    let text = fs::read_to_string(folder().join("two-gateways-with-a-certificate-each.in.yaml")).unwrap();
+    let resolution = resolved(&text);
+    assert_eq!(code(&resolution, "shop/pay:443", Some("infra/inner")), "ready: shop/pay-tls");
+    let differ = code(&resolution, "shop/pay:443", None);
+    assert!(differ.contains("differ by Gateway: infra/inner, infra/outer"), "{differ}");
+    let unused = code(&resolution, "shop/pay:443", Some("infra/other"));
+    assert!(unused.contains("Gateway infra/other does not use it"), "{unused}");
+    let text = fs::read_to_string(folder().join("an-xbackend-and-a-service-of-one-name.in.yaml")).unwrap();
+    let resolution = resolved(&text);
+    let several = code(&resolution, "shop/pay:443", None);
+    assert!(several.contains("Service/shop/pay:443, XBackend/shop/pay:443"), "{several}");
+    assert_eq!(code(&resolution, "XBackend/shop/pay:443", None), "ready: shop/pay");
+    assert_eq!(code(&resolution, "Service/shop/pay:443", None), "ready: shop/pay-tls");
+}
