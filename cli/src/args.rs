@@ -299,7 +299,7 @@ fn help(examples: &str) -> String {
 }
 
 /// The `controllerName` of whoever is none.
-const CONTROLLER: &str = "uptls.example/import";
+pub(crate) const CONTROLLER: &str = "uptls.example/import";
 const EXIT_CODES: &str = "\
 Exit codes:
   0  accepted, or done

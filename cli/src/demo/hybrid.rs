@@ -25,7 +25,7 @@ pub(super) fn play(stage: &mut Stage<'_>, orders: &Upstream, props: &Props) -> R
     let title = "Gateway API: both manifests, merged field by field";
     let merged = scene(title, MANIFESTS, orders, Expected::Accepted);
     stage.check_with(&merged, "CA and names are the standard's, the certificate that we show is the extension's")?;
-    stage.get(&merged, CLIENT)?;
+    stage.get(&merged, &format!("uri:{CLIENT}"))?;
     attack(stage, props)?;
     stage.write(ATTACKED, &extension(props), "")
 }

@@ -17,15 +17,19 @@ pub(super) fn add(import: &mut Import, imported: &Imported, runtime: &Runtime, a
     let resolution = imported.resolve(&scope);
     let permission = if args.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden };
     import.backends = resolution.policies.iter().map(|policy| backend(policy, runtime, permission)).collect();
-    import.policies = imported.policies.iter().map(policy).collect();
+    let extensions = resolution.statuses.iter().filter(|patch| patch.kind != STANDARD);
+    let extensions = extensions.filter_map(|patch| status::standing(patch, args));
+    import.policies = imported.policies.iter().map(policy).chain(extensions).collect();
     import.diagnostics = resolution.diagnostics.iter().map(diagnostic).collect();
     import.ignored.clone_from(&resolution.ignored);
-    import.status = status::of(&resolution.statuses);
+    if args.status.is_some() {
+        import.status = status::of(&resolution.statuses);
+    }
 }
 
 fn policy(policy: &ImportedPolicy) -> Policy {
     Policy {
-        object: format!("BackendTLSPolicy {}", policy.name),
+        object: format!("{STANDARD} {}", policy.name),
         accepted: policy.accepted.as_str().to_owned(),
         resolved_refs: policy.resolved_refs.as_str().to_owned(),
     }
@@ -101,3 +105,5 @@ fn diagnostic(diagnostic: &kubernetes::Diagnostic) -> Diagnostic {
         problem: ProblemFacts::new(&diagnostic.problem),
     }
 }
+
+const STANDARD: &str = "BackendTLSPolicy";

@@ -54,7 +54,11 @@ fn import(args: &ImportArgs) -> Result<Import, Complaint> {
     if folders > 0 {
         import.ignored.insert(FOLDER.to_owned(), folders);
     }
-    if import.clusters.is_empty() && import.policies.is_empty() && import.diagnostics.is_empty() {
+    if import.clusters.is_empty()
+        && import.backends.is_empty()
+        && import.policies.is_empty()
+        && import.diagnostics.is_empty()
+    {
         let names: Vec<_> = args.paths.iter().map(|path| printable(&path.display().to_string())).collect();
         let wanted = "a BackendTLSPolicy, a vendor's object for a backend, or an Envoy configuration is wanted";
         return Err(Complaint::new(USAGE, format!("{}: no policy and no cluster there; {wanted}", names.join(", "))));

@@ -50,7 +50,7 @@ fn backend(backend: &Backend, import: &Import) -> String {
 }
 
 fn policy(policy: &Policy) -> String {
-    let style = if policy.accepted == ACCEPTED { GOOD } else { BAD };
+    let style = if ACCEPTED.contains(&policy.accepted.as_str()) { GOOD } else { BAD };
     let refs = policy.resolved_refs.as_str();
     let refs = if matches!(refs, "" | RESOLVED) { String::new() } else { format!(", {}", paint(ODD, refs)) };
     row(&policy.object, &format!("{}{refs}", paint(style, &policy.accepted)))
@@ -168,5 +168,6 @@ fn count(import: &Import) -> String {
     text
 }
 
-const ACCEPTED: &str = "Accepted";
+/// As the Gateway API and as kgateway says it.
+const ACCEPTED: [&str; 2] = ["Accepted", "Valid"];
 const RESOLVED: &str = "ResolvedRefs";

@@ -1,9 +1,9 @@
 //! The hybrid: a standard policy and a vendor's extension for one backend, Gateways, and what a vendor means by its own.
 
 use serde_json::json;
-use uptls_testkit::{Certificate, Server};
+use uptls_testkit::{Certificate, Key, San, Server, Template};
 
-use crate::support::{Folder, Ran, outcome, uptls};
+use crate::support::{Folder, Ran, lasting, outcome, uptls};
 
 /// The folder `objects`: the standard policy for `pay`, its CA and Service, and what `more` adds.
 fn objects(folder: &Folder, more: &[&str]) {
@@ -83,10 +83,11 @@ fn the_extension_adds_the_client_certificate_that_the_standard_cannot_name() {
 #[test]
 fn an_extension_that_attacks_is_overridden_everywhere_and_said_so() {
     let folder = Folder::new();
-    let other = Folder::new();
-    let impostor = other.leaf.clone();
-    let server = Server::start(&folder.presenting(&[&impostor, &other.intermediate]));
-    let trusting = secret("shop/gateway-client", &folder.client, &folder.intermediate, Some(&other.root));
+    let other = lasting(Template::ca("Other Root")).self_signed(&Key::p256("other root"));
+    let impostor = lasting(Template::leaf("payments").with_sans(&[San::dns("payments.internal")]));
+    let impostor = impostor.issued_by(&other, &Key::p256("impostor"));
+    let server = Server::start(&folder.presenting(&[&impostor]));
+    let trusting = secret("shop/gateway-client", &folder.client, &folder.intermediate, Some(&other));
     let attacks = [
         vec![config_policy("{insecureSkipVerify: true}")],
         vec![config_policy("{secretRef: {name: gateway-client}}"), trusting],
