@@ -8,13 +8,25 @@ use uptls_manifest::kubernetes::{self, BackendKind, EffectivePolicy, Imported, I
 
 use super::report::{Backend, Diagnostic, Field, Import, Overridden, Place, Policy};
 use super::{status, value};
+use crate::USAGE;
 use crate::args::ImportArgs;
-use crate::source::scope;
+use crate::print::Complaint;
+use crate::source;
 
 /// Adds what the objects come to.
-pub(super) fn add(import: &mut Import, imported: &Imported, runtime: &Runtime, args: &ImportArgs) {
-    let scope = status::of_controller(scope(args.gateway.as_ref(), args.faithful), args, runtime);
-    let resolution = imported.resolve(&scope);
+///
+/// # Errors
+/// The Gateway that is asked for is not there.
+pub(super) fn add(
+    import: &mut Import,
+    imported: &Imported,
+    runtime: &Runtime,
+    args: &ImportArgs,
+) -> Result<(), Complaint> {
+    let scope = source::scope(args.gateway.as_ref(), args.faithful);
+    let resolution = imported.resolve(&status::of_controller(scope, args, runtime));
+    source::known(args.gateway.as_ref(), &resolution)
+        .map_err(|problems| Complaint::new(USAGE, format!("{problems} ({})", problems.code())))?;
     let permission = if args.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden };
     import.backends = resolution.policies.iter().map(|policy| backend(policy, runtime, permission)).collect();
     let extensions = resolution.statuses.iter().filter(|patch| patch.kind != STANDARD);
@@ -25,6 +37,7 @@ pub(super) fn add(import: &mut Import, imported: &Imported, runtime: &Runtime, a
     if args.status.is_some() {
         import.status = status::of(&resolution.statuses);
     }
+    Ok(())
 }
 
 fn policy(policy: &ImportedPolicy) -> Policy {

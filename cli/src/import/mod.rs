@@ -47,7 +47,7 @@ fn import(args: &ImportArgs) -> Result<Import, Complaint> {
         // There may be objects beside a cluster.
         manifests.push(document);
     }
-    backends::add(&mut import, &kubernetes::import(manifests), &runtime, args);
+    backends::add(&mut import, &kubernetes::import(manifests), &runtime, args)?;
     let read = kubernetes::import(envoy).ignored.remove(NO_KIND).unwrap_or_default();
     import.ignored.entry(NO_KIND.to_owned()).and_modify(|count| *count = count.saturating_sub(read));
     import.ignored.retain(|_, count| *count > 0);

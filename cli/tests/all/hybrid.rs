@@ -157,6 +157,12 @@ fn gateways_with_certificates_of_their_own_are_told_apart() {
     assert_eq!(outcome(&ran.results()[0], "client"), "pass");
     let ran = check(&folder, &server, &["--gateway", "edge/inner", "--json"]);
     assert_eq!((ran.code, ran.results()[0]["code"].as_str()), (4, Some("identity_required")), "{ran:?}");
+    // Of a Gateway that is not there, nobody knows the certificate.
+    let ran = check(&folder, &server, &["--gateway", "edge/other", "--json"]);
+    assert_eq!((ran.code, ran.results()[0]["code"].as_str()), (2, Some("reference_unresolved")), "{ran:?}");
+    let ran = uptls(folder.path(), &["import", "objects", "--gateway", "edge/other"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
+    assert!(ran.stderr.contains("Gateway edge/other cannot be used: it is not among the manifests"), "{ran:?}");
     let both = uptls(folder.path(), &["import", "objects"]).stdout;
     assert!(both.contains("shop/pay:443 by Gateway edge/inner: ready\n"), "{both}");
     assert!(both.contains("shop/pay:443 by Gateway edge/outer: ready\n"), "{both}");
