@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use uptls::{BackendHost, FixedClock};
-use uptls_manifest::kubernetes::BackendRef;
+use uptls_manifest::kubernetes::{BackendRef, ObjectName};
 
 use crate::target::{ConnectTo, Target, parse_timeout};
 
@@ -27,6 +27,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     Explain(ExplainArgs),
     Export(ExportArgs),
+    Import(ImportArgs),
     Inspect(InspectArgs),
     Schema(SchemaArgs),
 }
@@ -34,8 +35,9 @@ pub(crate) enum Command {
 /// Show the main job on freshly made certificates and upstreams.
 ///
 /// Starts upstreams on 127.0.0.1 with certificates made for the occasion in a temporary folder, writes policies for them,
-/// connects, and shows what is accepted, what is refused and why, and a CA replaced while the connector lives. What it
-/// made is removed at the end.
+/// connects, and shows what is accepted, what is refused and why, and a CA replaced while the connector lives; then the same
+/// with Kubernetes manifests: what kgateway drops, what a merge of both manifests gives, and an extension that attacks. What
+/// it made is removed at the end.
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls demo
   uptls demo --keep ./uptls-demo"))]
@@ -99,7 +101,8 @@ pub(crate) struct VerifyArgs {
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls explain --policy payments.yaml
   uptls explain --policy payments.yaml --json --at 2027-01-01T00:00:00Z
-  uptls explain --manifests ./manifests --backend shop/pay:443"))]
+  uptls explain --manifests ./manifests --backend shop/pay:443
+  uptls explain --manifests ./manifests --backend shop/pay:443 --gateway edge/public"))]
 pub(crate) struct ExplainArgs {
     #[command(flatten)]
     pub(crate) source: Source,
@@ -161,6 +164,44 @@ pub(crate) struct ExportEnvoyArgs {
     pub(crate) clock: ClockArgs,
 }
 
+/// Manifests in, policies out: for each backend its policy, where each field comes from, and what was overridden and why.
+///
+/// Of Kubernetes objects (BackendTLSPolicy, vendors' objects for the same backends, and what they refer to) in files or in
+/// folders. Of an Envoy configuration among them: which clusters verify what they seem to. Connects to nobody.
+///
+/// The exit code is 0 if every policy is ready and every cluster verified, else 2.
+#[derive(Args, Debug)]
+#[command(after_help = help("uptls import ./manifests
+  uptls import ./manifests --gateway edge/public
+  uptls import pay.yaml ca.yaml --strict --json
+  uptls import ./manifests --status=example.com/gateway
+  uptls import envoy.yaml"))]
+pub(crate) struct ImportArgs {
+    /// Files, or folders with *.yaml, *.yml and *.json files.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// As this Gateway sees it: its client certificate counts where a backend has none of its own.
+    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = parse_object)]
+    pub(crate) gateway: Option<ObjectName>,
+    /// Fail for all that could be passed over: unknown kinds, what was left out, overridden or made stricter.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Read vendors' objects as their vendors do, where that verifies less; needs --allow-danger to be ready.
+    #[arg(long)]
+    pub(crate) faithful: bool,
+    /// Accept policies that weaken verification.
+    #[arg(long)]
+    pub(crate) allow_danger: bool,
+    /// Also show what a controller would write to the status of each object; of this name, if one is given.
+    #[arg(long, value_name = "CONTROLLER", num_args = 0..=1, require_equals = true, default_missing_value = CONTROLLER)]
+    pub(crate) status: Option<String>,
+    #[command(flatten)]
+    pub(crate) clock: ClockArgs,
+    /// Print one JSON document, uptls.import/v1.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Show certificates. Verifies nothing.
 ///
 /// Of a file (PEM or DER), or of whoever answers at HOST:PORT. Nobody is authenticated: what is shown may come from an
@@ -192,26 +233,35 @@ pub(crate) struct SchemaArgs {
     /// Of what `explain` prints.
     #[arg(long)]
     pub(crate) explain: bool,
+    /// Of what `import` prints.
+    #[arg(long)]
+    pub(crate) import: bool,
     /// Of what `inspect` prints.
     #[arg(long)]
     pub(crate) inspect: bool,
 }
 
 /// Where the policy comes from: a document of its own, or Kubernetes objects.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[group(skip)]
 #[command(group(ArgGroup::new("source").required(true).args(["policy", "manifests"])))]
 pub(crate) struct Source {
     /// The policy document, YAML or JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
-    /// Kubernetes objects instead (BackendTLSPolicy, ConfigMap, Service): a file, or the *.yaml, *.yml and *.json files of a
+    /// Kubernetes objects instead (BackendTLSPolicy, what vendors add to it, and what both refer to): a file, or the *.yaml, *.yml and *.json files of a
     /// folder.
     #[arg(long, value_name = "PATH", requires = "backend")]
     pub(crate) manifests: Option<PathBuf>,
     /// The Service whose policy is wanted, and its port where policies differ by port. Default namespace: default.
     #[arg(long, value_name = "[NAMESPACE/]NAME[:PORT]", requires = "manifests", conflicts_with = "policy", value_parser = BackendRef::parse)]
     pub(crate) backend: Option<BackendRef>,
+    /// The Gateway that connects, where several use the backend. Default namespace: default.
+    #[arg(long, value_name = "[NAMESPACE/]NAME", requires = "manifests", conflicts_with = "policy", value_parser = parse_object)]
+    pub(crate) gateway: Option<ObjectName>,
+    /// Read vendors' objects as their vendors do, where that verifies less; needs --allow-danger.
+    #[arg(long, requires = "manifests", conflicts_with = "policy")]
+    pub(crate) faithful: bool,
     /// Accept a policy that weakens verification (spec.danger).
     #[arg(long)]
     pub(crate) allow_danger: bool,
@@ -240,11 +290,21 @@ fn parse_host(text: &str) -> Result<BackendHost, String> {
     BackendHost::parse(text).map_err(|reason| reason.to_string())
 }
 
+fn parse_object(text: &str) -> Result<ObjectName, String> {
+    let (namespace, name) = text.split_once('/').unwrap_or(("default", text));
+    if namespace.is_empty() || name.is_empty() || name.contains(['/', ':']) {
+        return Err("a Gateway is wanted: [NAMESPACE/]NAME".to_owned());
+    }
+    Ok(ObjectName::new(namespace, name))
+}
+
 /// What stands below each help text.
 fn help(examples: &str) -> String {
     format!("Examples:\n  {examples}\n\n{EXIT_CODES}")
 }
 
+/// The `controllerName` of whoever is none.
+pub(crate) const CONTROLLER: &str = "uptls.example/import";
 const EXIT_CODES: &str = "\
 Exit codes:
   0  accepted, or done

@@ -1,30 +1,34 @@
 //! `uptls check`: would this policy accept this upstream?
 
-use uptls::{Connector, Envelope, Report, Runtime};
+use uptls::{Envelope, Report, Runtime};
 
 use crate::args::CheckArgs;
 use crate::dial::Route;
 use crate::live::{self, Next};
 use crate::print::{self, Complaint, report};
+use crate::source::Opened;
 
 pub(crate) fn run(args: &CheckArgs) -> Result<u8, Complaint> {
     let runtime = Runtime::new(uptls::aws_lc_rs::provider());
     let mut screen = Screen { json: args.json, reports: Vec::new() };
     match args.source.connector(&runtime) {
         Err(problems) => screen.show(Report::unusable(&problems, runtime.now_text()), 1)?,
-        Ok(connector) => every_target(&connector, args, &mut screen)?,
+        Ok(opened) => every_target(&opened, args, &mut screen)?,
     }
     screen.finish()
 }
 
-fn every_target(connector: &Connector, args: &CheckArgs, screen: &mut Screen) -> Result<(), Complaint> {
+fn every_target(opened: &Opened, args: &CheckArgs, screen: &mut Screen) -> Result<(), Complaint> {
+    let connector = &opened.connector;
     let timeout = connector.prepared().map(|prepared| prepared.policy().handshake_timeout());
     let timeout = timeout.ok_or_else(|| Complaint::internal("the connector has no policy"))?;
     for target in &args.targets {
         let route = Route::new(target, &args.dial, timeout);
         for number in 1..=args.repeat {
             let next = if number < args.repeat { Next::Connection } else { Next::Nothing };
-            screen.show(live::check(connector, target, &route, next)?, number)?;
+            let mut report = live::check(connector, target, &route, next)?;
+            report.warnings.extend_from_slice(&opened.warnings);
+            screen.show(report, number)?;
         }
     }
     Ok(())

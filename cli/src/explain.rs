@@ -4,11 +4,12 @@ use uptls::{Envelope, Explanation, FixedClock, Report, Runtime};
 
 use crate::args::ExplainArgs;
 use crate::print::{self, Complaint, policy, report};
+use crate::source::Ready;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<u8, Complaint> {
     let runtime = runtime_at(args.clock.at);
-    let prepared = match args.source.prepare(&runtime) {
-        Ok(prepared) => prepared,
+    let Ready { prepared, warnings } = match args.source.prepare(&runtime) {
+        Ok(ready) => ready,
         Err(problems) => {
             let report = Report::unusable(&problems, runtime.now_text());
             let code = report.exit_code();
@@ -20,7 +21,8 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<u8, Complaint> {
             return Ok(code);
         }
     };
-    let explanation: Explanation = prepared.explanation();
+    let mut explanation: Explanation = prepared.explanation();
+    explanation.warnings.extend(warnings);
     if args.json {
         print::json(&Envelope::new("uptls.explain/v1", vec![explanation]))?;
     } else {

@@ -12,6 +12,7 @@ use crate::USAGE;
 use crate::args::{ExportArgs, ExportEnvoyArgs, ExportTarget};
 use crate::explain::runtime_at;
 use crate::print::{self, Complaint, report};
+use crate::source::Ready;
 
 pub(crate) fn run(args: &ExportArgs) -> Result<u8, Complaint> {
     match &args.target {
@@ -23,9 +24,10 @@ pub(crate) fn run(args: &ExportArgs) -> Result<u8, Complaint> {
 fn export_envoy(args: &ExportEnvoyArgs) -> Result<u8, Complaint> {
     let runtime = runtime_at(args.clock.at);
     let options = options(args)?;
-    let exported = args.source.prepare(&runtime).and_then(|prepared| {
+    let exported = args.source.prepare(&runtime).and_then(|Ready { prepared, warnings }| {
         let export = if args.module { envoy::export_module } else { envoy::export };
-        let export = export(&prepared, &options)?;
+        let mut export = export(&prepared, &options)?;
+        export.warnings.extend(warnings);
         Ok((prepared, export))
     });
     let (prepared, export) = match exported {

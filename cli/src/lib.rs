@@ -10,6 +10,7 @@ mod demo;
 mod dial;
 mod explain;
 mod export;
+mod import;
 mod inspect;
 mod live;
 mod print;
@@ -53,6 +54,7 @@ fn dispatch(command: &Command) -> Result<u8, Complaint> {
         Command::Demo(args) => demo::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Export(args) => export::run(args),
+        Command::Import(args) => import::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Verify(args) => verify::run(args),

@@ -3,46 +3,99 @@
 use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
-use uptls::{Connector, OnInvalid, PolicyDraft, Prepared, Problem, Problems, Runtime, UpstreamTlsPolicy};
-use uptls_manifest::kubernetes::{self, BackendRef, Scope};
+use uptls::{
+    Connector, OnInvalid, PolicyDraft, PolicyError, PolicyErrorKind, Prepared, Problem, Problems, Runtime,
+    UpstreamTlsPolicy, Warning,
+};
+use uptls_manifest::kubernetes::{
+    self, BackendRef, Dependency, Imported, Mode, ObjectName, Presence, Resolution, Scope,
+};
 
 use crate::args::Source;
 use crate::print;
 
+/// A policy with its material, and what was overridden or made stricter while it was put together.
+pub(crate) struct Ready {
+    pub(crate) prepared: Arc<Prepared>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// A connector by a policy, and what was overridden or made stricter while that was put together.
+pub(crate) struct Opened {
+    pub(crate) connector: Connector,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// A draft, and what was overridden or made stricter in it.
+struct Written {
+    draft: PolicyDraft,
+    warnings: Vec<Warning>,
+}
+
 impl Source {
     /// The policy with its material.
-    pub(crate) fn prepare(&self, runtime: &Runtime) -> Result<Arc<Prepared>, Problems> {
-        runtime.prepare(&self.policy()?)
+    pub(crate) fn prepare(&self, runtime: &Runtime) -> Result<Ready, Problems> {
+        let Written { draft, warnings } = self.written()?;
+        Ok(Ready { prepared: runtime.prepare(&self.checked(draft)?)?, warnings })
     }
 
     /// A connector by the policy.
-    pub(crate) fn connector(&self, runtime: &Runtime) -> Result<Connector, Problems> {
+    pub(crate) fn connector(&self, runtime: &Runtime) -> Result<Opened, Problems> {
         let on_invalid = if self.manifests.is_some() { kubernetes::ON_INVALID } else { OnInvalid::default() };
-        Connector::with_on_invalid(runtime, &self.policy()?, on_invalid)
+        let Written { draft, warnings } = self.written()?;
+        let connector = Connector::with_on_invalid(runtime, &self.checked(draft)?, on_invalid)?;
+        Ok(Opened { connector, warnings })
     }
 
-    fn policy(&self) -> Result<UpstreamTlsPolicy, Problems> {
+    /// The policy alone.
+    pub(crate) fn policy(&self) -> Result<UpstreamTlsPolicy, Problems> {
+        self.checked(self.written()?.draft)
+    }
+
+    fn checked(&self, draft: PolicyDraft) -> Result<UpstreamTlsPolicy, Problems> {
         let permission = if self.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden };
-        UpstreamTlsPolicy::check(self.draft()?, permission)
+        UpstreamTlsPolicy::check(draft, permission)
     }
 
-    fn draft(&self) -> Result<PolicyDraft, Problems> {
+    fn written(&self) -> Result<Written, Problems> {
         match (&self.policy, &self.manifests, &self.backend) {
-            (_, Some(manifests), Some(backend)) => of_backend(&kubernetes::load(manifests)?, backend),
-            (Some(policy), ..) => uptls_manifest::load(policy),
+            (_, Some(manifests), Some(backend)) => self.of_backend(&kubernetes::load(manifests)?, backend),
+            (Some(policy), ..) => Ok(Written { draft: uptls_manifest::load(policy)?, warnings: Vec::new() }),
             // The parser of the command line sees to it that there is one.
-            _ => Ok(PolicyDraft::default()),
+            _ => Ok(Written { draft: PolicyDraft::default(), warnings: Vec::new() }),
         }
+    }
+
+    /// The policy of a backend. What was left out of it goes to stderr: the verdict is that of the rest.
+    fn of_backend(&self, imported: &Imported, backend: &BackendRef) -> Result<Written, Problems> {
+        let resolution = imported.resolve(&scope(self.gateway.as_ref(), self.faithful));
+        known(self.gateway.as_ref(), &resolution)?;
+        let policy = resolution.policy_of(backend, self.gateway.as_ref())?;
+        let draft = policy.draft.clone()?;
+        policy.notices.iter().for_each(|notice| print::complain(&left_out(notice)));
+        Ok(Written { draft, warnings: policy.warnings.clone() })
     }
 }
 
-/// The policy of a backend. What was left out of it goes to stderr: the verdict is that of the rest.
-fn of_backend(imported: &kubernetes::Imported, backend: &BackendRef) -> Result<PolicyDraft, Problems> {
-    let resolution = imported.resolve(&Scope::default());
-    let policy = resolution.policy_of(backend, None)?;
-    let draft = policy.draft.clone()?;
-    policy.notices.iter().for_each(|notice| print::complain(&left_out(notice)));
-    Ok(draft)
+/// For which Gateway manifests are read, and how true to a vendor.
+pub(crate) fn scope(gateway: Option<&ObjectName>, faithful: bool) -> Scope {
+    let scope = Scope::default().with_mode(if faithful { Mode::Faithful } else { Mode::Strict });
+    match gateway {
+        Some(gateway) => scope.with_gateway(gateway.clone()),
+        None => scope,
+    }
+}
+
+/// A Gateway that is asked for must be there: nobody would know its client certificate (M6).
+pub(crate) fn known(gateway: Option<&ObjectName>, resolution: &Resolution) -> Result<(), Problems> {
+    let missed = |dependency: &&Dependency| dependency.kind == "Gateway" && dependency.presence == Presence::Missed;
+    let mut missed = resolution.depends_on.iter().filter(missed);
+    let Some(gateway) = gateway.filter(|gateway| missed.any(|dependency| dependency.name == **gateway)) else {
+        return Ok(());
+    };
+    let reason = "it is not among the manifests, so its client certificate is not known".to_owned();
+    let kind = PolicyErrorKind::ReferenceUnresolved { object: format!("Gateway {gateway}"), reason };
+    Err(Problem::from(PolicyError::new("gateway", kind)).into())
 }
 
 fn left_out(notice: &Problem) -> String {

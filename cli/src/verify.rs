@@ -9,13 +9,18 @@ use uptls::{Envelope, Report};
 use crate::args::VerifyArgs;
 use crate::explain::runtime_at;
 use crate::print::{self, Complaint, report};
+use crate::source::Ready;
 
 pub(crate) fn run(args: &VerifyArgs) -> Result<u8, Complaint> {
     let runtime = runtime_at(args.clock.at);
     let chain = read(&args.chain).map_err(|reason| Complaint::unreadable(&args.chain, &reason))?;
     // What `uptls_manifest::verify_document` does with text.
     let report = match args.source.prepare(&runtime) {
-        Ok(prepared) => prepared.explain_pem(&chain, args.host.as_deref()),
+        Ok(Ready { prepared, warnings }) => {
+            let mut report = prepared.explain_pem(&chain, args.host.as_deref());
+            report.warnings.extend(warnings);
+            report
+        }
         Err(problems) => Report::unusable(&problems, runtime.now_text()),
     };
     let code = report.exit_code();

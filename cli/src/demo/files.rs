@@ -37,7 +37,9 @@ impl Folder {
     }
 
     pub(super) fn write(&self, name: &str, text: &str) -> io::Result<()> {
-        std::fs::write(self.path.join(name), text)
+        let path = self.path.join(name);
+        path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        std::fs::write(path, text)
     }
 }
 
@@ -54,6 +56,8 @@ pub(super) struct Props {
     pub(super) misnamed: Minted,
     pub(super) expired: Minted,
     pub(super) orders: Minted,
+    /// The name of `orders`, of an authority that nobody here trusts.
+    pub(super) orders_fake: Minted,
     pub(super) client: Minted,
 }
 
@@ -64,14 +68,16 @@ impl Props {
         let new_ca = Authority::new(CA, now)?;
         let next_ca = Authority::new("Demo CA 2", now)?;
         let name = Name::Dns("payments.internal");
+        let orders = Name::Uri("spiffe://demo/ns/shop/sa/orders");
         Ok(Self {
             payments: ca.server("payments", name, Until::Days(90))?,
             payments_new: new_ca.server("payments", name, Until::Days(90))?,
             payments_next: next_ca.server("payments", name, Until::Days(90))?,
             misnamed: ca.server("reports", Name::Dns("reports.internal"), Until::Days(90))?,
             expired: ca.server("payments", name, Until::DaysAgo(3))?,
-            orders: ca.server("orders", Name::Uri("spiffe://demo/ns/shop/sa/orders"), Until::Days(90))?,
-            client: ca.client("gateway", Name::Uri("spiffe://demo/ns/edge/sa/gateway"))?,
+            orders: ca.server("orders", orders, Until::Days(90))?,
+            orders_fake: next_ca.server("orders", orders, Until::Days(90))?,
+            client: ca.client("gateway", Name::Uri(CLIENT))?,
             ca,
             new_ca,
             next_ca,
@@ -92,6 +98,7 @@ impl Props {
             ("misnamed-chain.pem", &self.misnamed.pem),
             ("expired-chain.pem", &self.expired.pem),
             ("orders-chain.pem", &self.orders.pem),
+            ("orders-fake-chain.pem", &self.orders_fake.pem),
         ];
         files.iter().try_for_each(|(name, text)| folder.write(name, text))?;
         let policies =
@@ -101,6 +108,8 @@ impl Props {
 }
 
 const CA: &str = "Demo CA";
+/// The name in our own certificate.
+pub(super) const CLIENT: &str = "spiffe://demo/ns/edge/sa/gateway";
 
 /// The certificate must hold the server name.
 const PAYMENTS: &str = "\

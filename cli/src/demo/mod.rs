@@ -1,6 +1,7 @@
 //! `uptls demo`: the main job on upstreams and certificates that are made for the occasion.
 
 mod files;
+mod hybrid;
 mod mint;
 mod stage;
 mod upstream;
@@ -14,7 +15,7 @@ use uptls::Code;
 use crate::args::DemoArgs;
 use crate::print::{self, Complaint, printable};
 use files::{Folder, Props};
-use stage::{Expected, Scene, Stage};
+use stage::{Expected, Policy, Scene, Stage};
 use upstream::{Clients, Upstream};
 
 pub(crate) fn run(args: &DemoArgs) -> Result<u8, Complaint> {
@@ -26,7 +27,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<u8, Complaint> {
     print::out(&opening(&folder))?;
     let mut stage = Stage::new(&folder);
     let props = Props::mint(stage.now()).map_err(|error| broken(&io::Error::other(error)))?;
-    props.write(&folder).map_err(|error| broken(&error))?;
+    props.write(&folder).and_then(|()| hybrid::write(&folder, &props)).map_err(|error| broken(&error))?;
     play(&mut stage, &props)?;
     // Kept files give the outcomes of the story again.
     stage.write("ca.pem", &props.ca.pem, "")?;
@@ -41,7 +42,10 @@ fn play(stage: &mut Stage<'_>, props: &Props) -> Result<(), Complaint> {
     };
     let payments = start(&props.payments, Clients::Anybody)?;
     let orders = start(&props.orders, Clients::Of(&props.ca))?;
-    let scene = |title, policy, host, upstream, expected| Scene { title, policy, host, upstream, expected };
+    let scene = |title, policy, host, upstream, expected| {
+        let policy = Policy::Document(policy);
+        Scene { title, policy, host, upstream, expected }
+    };
     let pay = |title, expected| scene(title, "payments.yaml", "payments.internal", &payments, expected);
     let order = |title, policy, expected| scene(title, policy, "orders.internal", &orders, expected);
     let show = |certificate| payments.present(certificate).map_err(|error| broken(&error));
@@ -65,7 +69,8 @@ fn play(stage: &mut Stage<'_>, props: &Props) -> Result<(), Complaint> {
 
     show(&props.payments)?;
     stage.write("ca.pem", &props.ca.pem, "")?;
-    rotate(stage, &pay("the CA is replaced while the connector lives", Expected::Accepted), props)
+    rotate(stage, &pay("the CA is replaced while the connector lives", Expected::Accepted), props)?;
+    hybrid::play(stage, &orders, props)
 }
 
 /// Two connections with the old CA, the second resumed; then one with the next CA, which must not be.

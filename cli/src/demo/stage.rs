@@ -1,14 +1,16 @@
 //! The stage of the demo: each scene is a real check, shown with its command, its outcome and its hint.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
-use uptls::danger::DangerPermission;
-use uptls::{Code, Connector, Generation, Problems, Report, Runtime, UpstreamTlsPolicy};
+use uptls::{Code, ConnectOptions, Connector, Generation, Problems, Report, Runtime, Warning, WarningCode};
+use uptls_manifest::kubernetes::BackendRef;
 
 use super::broken;
 use super::files::Folder;
 use super::upstream::Upstream;
-use crate::args::DialArgs;
+use crate::args::{DialArgs, Source};
 use crate::dial::Route;
 use crate::live::{self, Next};
 use crate::print::{self, Complaint, report, story};
@@ -17,12 +19,52 @@ use crate::target::Target;
 /// What is checked, and what must come of it.
 pub(super) struct Scene<'a> {
     pub(super) title: &'a str,
-    /// The policy's file in the folder.
-    pub(super) policy: &'a str,
+    pub(super) policy: Policy<'a>,
     /// The backend host.
     pub(super) host: &'a str,
     pub(super) upstream: &'a Upstream,
     pub(super) expected: Expected,
+}
+
+/// Where the policy of a scene is, in the folder.
+#[derive(Clone, Copy)]
+pub(super) enum Policy<'a> {
+    /// A native document.
+    Document(&'a str),
+    /// A manifest or a folder of them; the policy is that of this Service's port 443.
+    Manifests { path: &'a str, backend: (&'a str, &'a str) },
+}
+
+impl Policy<'_> {
+    /// As one would give it to the command.
+    fn arguments(self) -> String {
+        match self {
+            Self::Document(file) => format!("--policy {file}"),
+            Self::Manifests { path, backend: (namespace, name) } => {
+                format!("--manifests {path} --backend {namespace}/{name}:443")
+            }
+        }
+    }
+}
+
+/// What must be overridden in a policy.
+pub(super) struct Override<'a> {
+    /// Our name of the field.
+    pub(super) field: &'a str,
+    /// The object that has the say.
+    pub(super) kept: &'a str,
+    /// The object that has not.
+    pub(super) lost: &'a str,
+}
+
+impl Override<'_> {
+    fn is_told_by(&self, warning: &Warning) -> bool {
+        let tells = |name: &str, text: &str| warning.detail.get(name).is_some_and(|fact| fact.starts_with(text));
+        warning.code == WarningCode::Overridden
+            && tells("field", self.field)
+            && tells("kept", self.kept)
+            && tells("lost", self.lost)
+    }
 }
 
 /// What must come of a connection.
@@ -84,8 +126,39 @@ impl<'a> Stage<'a> {
     /// A scene that is one `uptls check`.
     pub(super) fn check(&mut self, scene: &Scene<'_>) -> Result<(), Complaint> {
         self.title(scene)?;
+        self.checked(scene)
+    }
+
+    /// The same with a policy in which `wanted` must be overridden, with a warning that names both objects.
+    pub(super) fn check_overridden(
+        &mut self,
+        scene: &Scene<'_>,
+        remark: &str,
+        wanted: &Override<'_>,
+    ) -> Result<(), Complaint> {
+        self.title(scene)?;
+        self.remark(remark)?;
+        let opened = self.source(scene).connector(&self.runtime).map_err(|problems| self.unusable(&problems))?;
+        opened.warnings.iter().try_for_each(|warning| print::out(&story::warning(warning)))?;
+        let is_right = opened.warnings.iter().any(|warning| wanted.is_told_by(warning));
+        self.count(is_right);
+        if !is_right {
+            let Override { field, kept, lost } = wanted;
+            print::out(&story::missing(&format!("a warning that {kept} keeps {field} from {lost}")))?;
+        }
+        self.checked(scene)
+    }
+
+    /// The same after a remark.
+    pub(super) fn check_with(&mut self, scene: &Scene<'_>, remark: &str) -> Result<(), Complaint> {
+        self.title(scene)?;
+        self.remark(remark)?;
+        self.checked(scene)
+    }
+
+    fn checked(&mut self, scene: &Scene<'_>) -> Result<(), Complaint> {
         let address = scene.upstream.address;
-        let check = format!("uptls check --policy {} --connect-to {address} {}:443", scene.policy, scene.host);
+        let check = format!("uptls check {} --connect-to {address} {}:443", scene.policy.arguments(), scene.host);
         print::out(&story::command(&check))?;
         let connector = self.open(scene)?;
         let report = self.connection(scene, &connector, Next::Nothing)?;
@@ -104,8 +177,8 @@ impl<'a> Stage<'a> {
 
     /// A connector by the policy of the scene.
     pub(super) fn open(&self, scene: &Scene<'_>) -> Result<Connector, Complaint> {
-        let policy = self.policy(scene).map_err(|problems| self.unusable(&problems))?;
-        Connector::new(&self.runtime, &policy).map_err(|problems| self.unusable(&problems))
+        let opened = self.source(scene).connector(&self.runtime).map_err(|problems| self.unusable(&problems))?;
+        Ok(opened.connector)
     }
 
     /// One of several connections of a scene.
@@ -121,13 +194,19 @@ impl<'a> Stage<'a> {
 
     /// Publishes the policy and its material as they are now.
     pub(super) fn update(&self, scene: &Scene<'_>, connector: &Connector) -> Result<Generation, Complaint> {
-        let policy = self.policy(scene).map_err(|problems| self.unusable(&problems))?;
+        let policy = self.source(scene).policy().map_err(|problems| self.unusable(&problems))?;
         connector.update(&policy).map_err(|problems| self.unusable(&problems))
     }
 
-    fn policy(&self, scene: &Scene<'_>) -> Result<UpstreamTlsPolicy, Problems> {
-        let draft = uptls_manifest::load(&self.folder.path().join(scene.policy))?;
-        UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden)
+    fn source(&self, scene: &Scene<'_>) -> Source {
+        let path = |name: &str| Some(self.folder.path().join(name));
+        match scene.policy {
+            Policy::Document(file) => Source { policy: path(file), ..Source::default() },
+            Policy::Manifests { path: name, backend: (namespace, backend) } => {
+                let backend = Some(BackendRef::new(namespace, backend, Some(443)));
+                Source { manifests: path(name), backend, ..Source::default() }
+            }
+        }
     }
 
     fn unusable(&self, problems: &Problems) -> Complaint {
@@ -143,15 +222,47 @@ impl<'a> Stage<'a> {
         live::check(connector, &target, &Route::new(&target, &args, PATIENCE), next)
     }
 
-    fn judge(&mut self, report: &Report, expected: Expected, text: &str) -> Result<(), Complaint> {
+    /// A request over a connection of its own: the upstream must know us as `client`.
+    pub(super) fn get(&mut self, scene: &Scene<'_>, client: &str) -> Result<(), Complaint> {
+        print::out(&story::command(&format!("GET https://{}/ over a connection by the same policy", scene.host)))?;
+        let opened = self.source(scene).connector(&self.runtime).map_err(|problems| self.unusable(&problems))?;
+        let answer = self.answer(scene, &opened.connector).unwrap_or_else(|reason| reason);
+        let (status, known) = answer.split_once("\r\n").unwrap_or((&answer, ""));
+        let known = known.rsplit("\r\n").next().unwrap_or_default();
+        let is_right = status == "HTTP/1.1 200 OK" && known == client;
+        self.count(is_right);
+        print::out(&story::answer(is_right, status, known))
+    }
+
+    fn answer(&self, scene: &Scene<'_>, connector: &Connector) -> Result<String, String> {
+        let text = |error: &dyn core::fmt::Display| error.to_string();
+        let target = Target::parse(&format!("{}:443", scene.host))?;
+        let stream = TcpStream::connect_timeout(&scene.upstream.address, PATIENCE).map_err(|error| text(&error))?;
+        let options = ConnectOptions::default().with_timeout(PATIENCE);
+        let mut stream = connector.handshake(stream, &target.host, &options).map_err(|error| text(&error))?;
+        let request = format!("GET / HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", scene.host);
+        stream.write_all(request.as_bytes()).map_err(|error| text(&error))?;
+        let mut answer = String::new();
+        stream.take(ANSWER).read_to_string(&mut answer).map_err(|error| text(&error))?;
+        Ok(answer)
+    }
+
+    fn count(&mut self, is_right: bool) {
         self.outcomes += 1;
+        self.right += usize::from(is_right);
+    }
+
+    fn judge(&mut self, report: &Report, expected: Expected, text: &str) -> Result<(), Complaint> {
         print::out(text)?;
-        if expected.is_met_by(report) {
-            self.right += 1;
+        let is_right = expected.is_met_by(report);
+        self.count(is_right);
+        if is_right {
             return Ok(());
         }
         print::out(&story::wrong(&format!("{expected:?}"), report))
     }
 }
 
+/// More than any answer here has.
+const ANSWER: u64 = 65_536;
 const PATIENCE: Duration = Duration::from_secs(5);

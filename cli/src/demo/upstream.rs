@@ -1,6 +1,6 @@
-//! An upstream on a free port of 127.0.0.1 that makes TLS handshakes and says nothing more.
+//! An upstream on a free port of 127.0.0.1: it makes TLS handshakes, and tells who asks as whom it knows them.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +11,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::{ServerSessionMemoryCache, StoresServerSessions, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig, ServerConnection};
+use uptls::Inspection;
 
 use super::mint::{Authority, Minted};
 
@@ -111,7 +112,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-/// Shakes hands, then reads until the client is done.
+/// Shakes hands, answers if there is a request, then reads until the client is done.
 fn serve(config: Arc<ServerConfig>, mut stream: TcpStream) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
@@ -121,12 +122,36 @@ fn serve(config: Arc<ServerConfig>, mut stream: TcpStream) -> io::Result<()> {
         shaken = tls.complete_io(&mut stream).map(drop);
     }
     while tls.wants_write() && tls.write_tls(&mut stream)? > 0 {}
-    if shaken.is_err() {
+    // Whoever only shook hands goes away without a request.
+    if shaken.is_err() || answer(&mut tls, &mut stream).is_ok() {
         stream.shutdown(Shutdown::Write)?;
     }
     // Closing with unread octets would reset the connection, and the client lose our last alert.
     io::copy(&mut stream, &mut io::sink())?;
     shaken
+}
+
+/// Answers one request with the names of the client's certificate.
+fn answer(tls: &mut ServerConnection, stream: &mut TcpStream) -> io::Result<()> {
+    let client = names(tls);
+    let mut plain = rustls::Stream::new(tls, stream);
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let mut octet = [0];
+        plain.read_exact(&mut octet)?;
+        request.extend(octet);
+    }
+    let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: ";
+    write!(plain, "{head}{}\r\n\r\n{client}", client.len())?;
+    tls.send_close_notify();
+    while tls.wants_write() && tls.write_tls(stream)? > 0 {}
+    Ok(())
+}
+
+fn names(tls: &ServerConnection) -> String {
+    let leaf = tls.peer_certificates().and_then(<[_]>::first);
+    let facts = leaf.and_then(|leaf| Inspection::of_der(leaf, "client").ok());
+    facts.map_or_else(|| "nobody".to_owned(), |facts| facts.certificate.sans.join(", "))
 }
 
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,6 +1,7 @@
 //! All that is printed goes through here: results to stdout, complaints to stderr, colour only on a terminal.
 
 pub(crate) mod certificate;
+pub(crate) mod import;
 pub(crate) mod policy;
 pub(crate) mod report;
 pub(crate) mod story;
@@ -86,7 +87,7 @@ pub(crate) fn printable(text: &str) -> String {
 }
 
 /// How a code or an outcome is spelled in JSON is how it is spelled here.
-fn spelled<T: serde::Serialize>(value: &T) -> String {
+pub(crate) fn spelled<T: serde::Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(text)) => text,
         _ => String::new(),

@@ -1,6 +1,6 @@
 //! The lines of the demo.
 
-use uptls::{Outcome, Report, StepName};
+use uptls::{Outcome, Report, StepName, Warning};
 
 use super::report::{code, hint, negotiated, whole};
 use super::{BAD, FAINT, GOOD, LOUD, paint};
@@ -38,6 +38,25 @@ pub(crate) fn connection(report: &Report) -> String {
     let resumed = report.tls.as_ref().is_some_and(|tls| tls.resumed);
     let generation = report.policy.generation.unwrap_or_default();
     format!("   {} generation {generation}, resumed={resumed}: {}\n", paint(GOOD, "ok   "), trusted(report))
+}
+
+/// What was overridden or made stricter in the policy of a scene.
+pub(crate) fn warning(warning: &Warning) -> String {
+    format!("   {}\n", super::import::warning(warning).trim())
+}
+
+/// What came of a request: the status, and as whom the upstream knows us.
+pub(crate) fn answer(is_right: bool, status: &str, client: &str) -> String {
+    let (status, client) = (super::printable(status), super::printable(client));
+    match is_right {
+        true => format!("   {} {status}; the upstream knows us as {client}\n", paint(GOOD, "ok   ")),
+        false => format!("   {} {status}; the upstream knows us as {client}\n", paint(BAD, "WRONG")),
+    }
+}
+
+/// Something that must be there is not.
+pub(crate) fn missing(wanted: &str) -> String {
+    format!("   {} there should have been {wanted}\n", paint(BAD, "WRONG"))
 }
 
 /// An outcome is not as it must be.

@@ -4,8 +4,13 @@
 mod check;
 mod demo;
 mod export;
+mod guide;
+mod hybrid;
+mod import;
 mod manifests;
 mod offline;
 mod openssl;
 mod support;
 mod usage;
+#[path = "../../../manifest/tests/all/validator.rs"]
+mod validator;

@@ -1,0 +1,122 @@
+//! The policies of Kubernetes objects, each with its standing.
+
+use std::sync::Arc;
+
+use uptls::danger::DangerPermission;
+use uptls::{PolicyDraft, PolicyFacts, Prepared, ProblemFacts, Problems, Runtime, UpstreamTlsPolicy};
+use uptls_manifest::kubernetes::{self, BackendKind, EffectivePolicy, Imported, ImportedPolicy, Provenance};
+
+use super::report::{Backend, Diagnostic, Field, Import, Overridden, Place, Policy};
+use super::{status, value};
+use crate::USAGE;
+use crate::args::ImportArgs;
+use crate::print::Complaint;
+use crate::source;
+
+/// Adds what the objects come to.
+///
+/// # Errors
+/// The Gateway that is asked for is not there.
+pub(super) fn add(
+    import: &mut Import,
+    imported: &Imported,
+    runtime: &Runtime,
+    args: &ImportArgs,
+) -> Result<(), Complaint> {
+    let scope = source::scope(args.gateway.as_ref(), args.faithful);
+    let resolution = imported.resolve(&status::of_controller(scope, args, runtime));
+    source::known(args.gateway.as_ref(), &resolution)
+        .map_err(|problems| Complaint::new(USAGE, format!("{problems} ({})", problems.code())))?;
+    let permission = if args.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden };
+    import.backends = resolution.policies.iter().map(|policy| backend(policy, runtime, permission)).collect();
+    let extensions = resolution.statuses.iter().filter(|patch| patch.kind != STANDARD);
+    let extensions = extensions.filter_map(|patch| status::standing(patch, args));
+    import.policies = imported.policies.iter().map(policy).chain(extensions).collect();
+    import.diagnostics = resolution.diagnostics.iter().map(diagnostic).collect();
+    import.ignored.clone_from(&resolution.ignored);
+    if args.status.is_some() {
+        import.status = status::of(&resolution.statuses);
+    }
+    Ok(())
+}
+
+fn policy(policy: &ImportedPolicy) -> Policy {
+    Policy {
+        object: format!("{STANDARD} {}", policy.name),
+        accepted: policy.accepted.as_str().to_owned(),
+        resolved_refs: policy.resolved_refs.as_str().to_owned(),
+    }
+}
+
+fn backend(policy: &EffectivePolicy, runtime: &Runtime, permission: DangerPermission) -> Backend {
+    let prepared = policy.draft.clone().and_then(|draft| prepare(draft, runtime, permission));
+    let (facts, mut warnings, errors) = match &prepared {
+        Ok(prepared) => (prepared.blank_report(None).policy, prepared.warnings(), Vec::new()),
+        Err(problems) => (PolicyFacts::default(), Vec::new(), problems.iter().map(ProblemFacts::new).collect()),
+    };
+    warnings.extend_from_slice(&policy.warnings);
+    Backend {
+        backend: name(policy),
+        gateway: policy.gateway.as_ref().map(ToString::to_string).unwrap_or_default(),
+        ready: prepared.is_ok(),
+        policy: facts,
+        objects: policy.sources.iter().cloned().collect(),
+        fields: fields(policy),
+        overridden: policy.overridden.iter().map(overridden).collect(),
+        warnings,
+        errors,
+    }
+}
+
+/// As `--backend` takes it.
+fn name(policy: &EffectivePolicy) -> String {
+    let kind = match policy.backend_kind {
+        BackendKind::Service => String::new(),
+        kind => format!("{kind}/"),
+    };
+    let port = policy.port.map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{kind}{}{port}", policy.backend)
+}
+
+fn prepare(draft: PolicyDraft, runtime: &Runtime, permission: DangerPermission) -> Result<Arc<Prepared>, Problems> {
+    runtime.prepare(&UpstreamTlsPolicy::check(draft, permission)?)
+}
+
+fn fields(policy: &EffectivePolicy) -> Vec<Field> {
+    let draft = policy.draft.as_ref().ok();
+    let one = |(path, from): (&String, &Provenance)| Field {
+        path: path.clone(),
+        value: draft.map(|draft| value::of(&draft.spec, path)).unwrap_or_default(),
+        from: place(from),
+    };
+    policy.provenance.iter().map(one).collect()
+}
+
+fn overridden(overridden: &kubernetes::Overridden) -> Overridden {
+    Overridden {
+        path: overridden.field.clone(),
+        kept: place(&overridden.kept),
+        lost: place(&overridden.lost),
+        reason: overridden.reason.clone(),
+    }
+}
+
+fn place(from: &Provenance) -> Place {
+    Place {
+        object: from.object.clone(),
+        field: from.field.clone(),
+        document: from.origin.document.clone(),
+        line: from.origin.line,
+        column: from.origin.column,
+    }
+}
+
+fn diagnostic(diagnostic: &kubernetes::Diagnostic) -> Diagnostic {
+    Diagnostic {
+        effect: diagnostic.effect.as_str(),
+        object: diagnostic.object.clone().unwrap_or_default(),
+        problem: ProblemFacts::new(&diagnostic.problem),
+    }
+}
+
+const STANDARD: &str = "BackendTLSPolicy";

@@ -1,0 +1,50 @@
+//! What a controller would write to the status of each object.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use uptls::Runtime;
+use uptls_manifest::kubernetes::{Scope, StatusPatch};
+
+use super::report::{ObjectMeta, Policy, Status};
+use crate::args::{CONTROLLER, ImportArgs};
+
+/// The scope of the controller that is named, or of one that is none: its patches say how objects stand.
+pub(super) fn of_controller(mut scope: Scope, args: &ImportArgs, runtime: &Runtime) -> Scope {
+    scope.controller_name = Some(name(args).to_owned());
+    let now = runtime.now_text().parse::<Timestamp>().map(Timestamp::as_second);
+    scope.with_now(now.ok().and_then(|now| u64::try_from(now).ok()).unwrap_or_default())
+}
+
+fn name(args: &ImportArgs) -> &str {
+    args.status.as_deref().unwrap_or(CONTROLLER)
+}
+
+/// How the object of a patch stands; `None` where that is only known of its Gateways.
+pub(super) fn standing(patch: &StatusPatch, args: &ImportArgs) -> Option<Policy> {
+    let list = |key: &str| patch.status[key].as_array().map(Vec::as_slice).unwrap_or_default();
+    let is_ours = |entry: &&Value| entry["controllerName"] == name(args);
+    let entries = list("ancestors").iter().chain(list("parents")).filter(is_ours);
+    let conditions: Vec<_> = entries.flat_map(|entry| entry["conditions"].as_array()).flatten().collect();
+    let reason = |kind: &str| {
+        let mut found: Vec<_> = conditions.iter().filter(|condition| condition["type"] == kind).collect();
+        // What is wrong for one backend counts more than what is right for the others.
+        found.sort_by_key(|condition| condition["status"] == "True");
+        Some(found.first()?["reason"].as_str()?.to_owned())
+    };
+    Some(Policy {
+        object: format!("{} {}", patch.kind, patch.name),
+        accepted: reason("Accepted")?,
+        resolved_refs: reason("ResolvedRefs").unwrap_or_default(),
+    })
+}
+
+/// The patches, as objects that may be applied.
+pub(super) fn of(patches: &[StatusPatch]) -> Vec<Status> {
+    let one = |patch: &StatusPatch| Status {
+        api_version: patch.api_version.clone(),
+        kind: patch.kind.clone(),
+        metadata: ObjectMeta { name: patch.name.name.clone(), namespace: patch.name.namespace.clone() },
+        status: patch.status.clone(),
+    };
+    patches.iter().map(one).collect()
+}
