@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use uptls::Code;
 use uptls_conformance::gateway::CLIENT;
+use uptls_manifest::kubernetes::Scope;
 use uptls_testkit::{ServerOptions, Versions};
 
 use crate::objects::{NAMESPACE, gateway, policy, reference_grant, route, secret};
@@ -81,23 +82,51 @@ fn a_certificate_that_cannot_be_used_fails_closed() {
     let elsewhere = secret("elsewhere", ELSEWHERE, &world.fixtures, &world.fixtures.client);
     let mut keyless = secret("keyless", NAMESPACE, &world.fixtures, &world.fixtures.client);
     keyless["stringData"].as_object_mut().unwrap().remove("tls.key");
-    let mut foreign = secret("foreign", NAMESPACE, &world.fixtures, &world.fixtures.client);
-    foreign["stringData"]["tls.key"] = world.fixtures.leaf.key().pkcs8_pem().into();
-    for (what, reference, beside) in [
-        ("a Secret that there is not", json!({"name": "missing"}), vec![]),
-        ("a kind that holds none", json!({"kind": "ConfigMap", "name": CLIENT}), vec![]),
-        ("a Secret without a key", json!({"name": "keyless"}), vec![keyless]),
-        ("a key that is not the certificate's", json!({"name": "foreign"}), vec![foreign]),
-        ("another namespace", at(ELSEWHERE), vec![elsewhere.clone()]),
-        ("a grant for another kind", at(ELSEWHERE), vec![elsewhere.clone(), reference_grant(ELSEWHERE, "HTTPRoute")]),
-        ("a grant elsewhere", at(ELSEWHERE), vec![elsewhere.clone(), reference_grant(NAMESPACE, "Gateway")]),
+    const INVALID: &str = "InvalidClientCertificateRef";
+    const FORBIDDEN: &str = "RefNotPermitted";
+    for (what, reference, beside, reason) in [
+        ("a Secret that there is not", json!({"name": "missing"}), vec![], INVALID),
+        ("a kind that holds none", json!({"kind": "ConfigMap", "name": CLIENT}), vec![], INVALID),
+        ("a Secret without a key", json!({"name": "keyless"}), vec![keyless], INVALID),
+        ("another namespace", at(ELSEWHERE), vec![elsewhere.clone()], FORBIDDEN),
+        (
+            "a grant for another kind",
+            at(ELSEWHERE),
+            vec![elsewhere.clone(), reference_grant(ELSEWHERE, "HTTPRoute")],
+            FORBIDDEN,
+        ),
+        ("a grant elsewhere", at(ELSEWHERE), vec![elsewhere.clone(), reference_grant(NAMESPACE, "Gateway")], FORBIDDEN),
     ] {
         let objects = [manifests(Some(reference)), beside].concat();
-        let refused = world.gateway(&objects).request_of("ours", "backend", 443);
-        assert_eq!(refused.err(), Some(Code::PolicyNotReady), "{what}");
+        let gateway = world.gateway(&objects);
+        assert_eq!(gateway.request_of("ours", "backend", 443).err(), Some(Code::PolicyNotReady), "{what}");
+        assert_eq!(resolved_refs(&gateway), ("False".to_owned(), reason.to_owned()), "{what}");
     }
     assert_eq!(world.server.connections(), 0);
     let permitted = [manifests(Some(at(ELSEWHERE))), vec![elsewhere, reference_grant(ELSEWHERE, "Gateway")]].concat();
-    let seen = world.gateway(&permitted).request_of("ours", "backend", 443).expect("a connection");
+    let gateway = world.gateway(&permitted);
+    let seen = gateway.request_of("ours", "backend", 443).expect("a connection");
     assert_eq!(seen.client_certificate.as_deref(), Some(world.fixtures.client.der()));
+    assert_eq!(resolved_refs(&gateway), ("True".to_owned(), "ResolvedRefs".to_owned()));
+}
+
+/// What only the handshake's side can tell: the reference is resolved, and what it leads to is of no use.
+#[test]
+fn a_key_that_is_not_the_certificates_fails_closed() {
+    let world = asking();
+    let mut foreign = secret("foreign", NAMESPACE, &world.fixtures, &world.fixtures.client);
+    foreign["stringData"]["tls.key"] = world.fixtures.leaf.key().pkcs8_pem().into();
+    let objects = [manifests(Some(json!({"name": "foreign"}))), vec![foreign]].concat();
+    let refused = world.gateway(&objects).request_of("ours", "backend", 443);
+    assert_eq!((refused.err(), world.server.connections()), (Some(Code::PolicyNotReady), 0));
+}
+
+/// Status and reason of the Gateway's own condition.
+fn resolved_refs(gateway: &crate::world::Gateway<'_>) -> (String, String) {
+    let statuses = gateway.imported.resolve(&Scope::new("uptls.example/conformance")).statuses;
+    let patch = statuses.iter().find(|patch| patch.kind == "Gateway").expect("a patch of the Gateway");
+    let conditions = patch.status["conditions"].as_array().expect("conditions");
+    let found = conditions.iter().find(|one| one["type"] == "ResolvedRefs").expect("the condition");
+    let text = |field: &str| found[field].as_str().expect("a text").to_owned();
+    (text("status"), text("reason"))
 }

@@ -29,10 +29,10 @@ pub(crate) fn meaning(input: &[u8], cluster: &Cluster) -> Meaning {
 fn fails(policy: &EffectivePolicy) -> bool {
     let Ok(draft) = &policy.draft else { return true };
     let identity = draft.spec.identity.as_ref().and_then(|identity| identity.certificate.as_ref());
-    let files = draft.spec.trust.bundles.iter().chain(identity).filter_map(|material| material.file.as_ref());
+    let mut files = draft.spec.trust.bundles.iter().chain(identity).filter_map(|material| material.file.as_ref());
     let runtime = Runtime::new(uptls::aws_lc_rs::provider());
     let ready = matches!(policy.connector(&runtime, Forbidden).state(), ConnectorState::Ready);
-    files.fold(false, |missing, file| missing || !file.exists()) && !ready
+    files.any(|file| !file.exists()) && !ready
 }
 
 fn aspects(draft: &PolicyDraft) -> BTreeMap<&'static str, String> {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod bad_documents;
+mod bad_extensions;
 mod bad_manifests;
 mod budgets;
 mod common;
