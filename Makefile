@@ -24,7 +24,7 @@ bless:
 # What uptls costs over rustls, and in Envoy over Envoy's own validator: a table, target/bench/core.json and envoy.json.
 # Needs valgrind.
 bench:
-	python3 .ci/envoy.py
+	-python3 .ci/envoy.py
 	cargo build --release --package uptls-envoy
 	cargo run --release --package uptls-bench
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Value, json};
 use uptls::Code;
 
 use crate::ask::Answer;
@@ -29,6 +30,39 @@ fn envoy_gives_the_same_verdict_by_the_module() {
         tally.add(policy, peer, answer);
     }
     tally.report(policies.len(), peers.len());
+}
+
+/// X4: a policy that cannot be loaded refuses the configuration, and Envoy's log says why.
+#[test]
+fn envoy_refuses_a_bad_policy_with_the_reason() {
+    let Some(binary) = Binary::find() else { return };
+    require_module();
+    let world = World::new();
+    let good = policies::by_module(&world, "serverName: a.example.com");
+    let validate = |context: &Value| binary.validate(world.folder(), &[policies::cluster_of("one", context)]);
+    assert_eq!(validate(&good), Ok(()));
+    let pointer = "/common_tls_context/validation_context/custom_validator_config/typed_config";
+    let changed = |field: &str, value: Value| {
+        let mut context = good.clone();
+        context.pointer_mut(pointer).unwrap()[field] = value;
+        validate(&context).unwrap_err()
+    };
+    let document = good.pointer(&format!("{pointer}/validator_config/value")).unwrap().as_str().unwrap();
+    let text = |from: &str, to: &str| {
+        assert!(document.contains(from), "{document}");
+        let config = &good.pointer(&format!("{pointer}/validator_config")).unwrap()["@type"];
+        changed("validator_config", json!({"@type": config, "value": document.replace(from, to)}))
+    };
+    let said = text("root.pem", "absent.pem");
+    assert!(said.contains("uptls: the configuration is refused: trust_unreadable: "), "{said}");
+    let said = text("serverName", "serverNam");
+    assert!(said.contains("uptls: the configuration is refused: document_parse: "), "{said}");
+    let said = text("a.example.com", "*.example.com");
+    assert!(said.contains("uptls: the configuration is refused: name_invalid: "), "{said}");
+    let said = changed("validator_name", json!("mine"));
+    assert!(said.contains("uptls: the configuration is refused: policy_invalid: validator_name is mine"), "{said}");
+    let said = changed("validator_config", Value::Null);
+    assert!(said.contains("uptls: the configuration is refused: document_parse: "), "{said}");
 }
 
 #[derive(Default)]

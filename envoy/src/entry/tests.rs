@@ -202,7 +202,7 @@ fn a_bad_policy_refuses_the_configuration_with_its_reason() {
 
 #[test]
 fn a_swapped_bundle_counts_for_the_next_verification() {
-    let (world, other) = (World::new("root"), World::new("other"));
+    let (world, other) = (World::new("root"), World::new("another root of another length"));
     let held = Held::new("uptls", &world.document(json!({})));
     let (own, others) = ([world.leaf("a.example.com")], [other.leaf("a.example.com")]);
     let mut digests = vec![held.digest()];
@@ -224,7 +224,7 @@ fn a_swapped_bundle_counts_for_the_next_verification() {
 
 #[test]
 fn a_swapped_symbolic_link_counts() {
-    let (world, other) = (World::new("root"), World::new("other"));
+    let (world, other) = (World::new("root"), World::new("another root of another length"));
     let folder = world.folder.path();
     for (name, root) in [("1", &world.root), ("2", &other.root)] {
         fs::create_dir(folder.join(name)).unwrap();
@@ -266,7 +266,7 @@ fn a_broken_bundle_keeps_the_last_and_a_missing_one_ends_it() {
 
 #[test]
 fn threads_share_a_validator_while_its_bundle_is_swapped() {
-    let (world, other) = (World::new("root"), World::new("other"));
+    let (world, other) = (World::new("root"), World::new("another root of another length"));
     let held = Held::new("uptls", &world.document(json!({})));
     let chains = [[world.leaf("a.example.com")], [other.leaf("a.example.com")]];
     let validator = held.0.addr();
