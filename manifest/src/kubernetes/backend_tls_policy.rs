@@ -17,11 +17,9 @@ use crate::position::Notes;
 pub(super) struct BackendTlsPolicy {
     /// Unix seconds; a policy that was not created yet is younger than all others.
     pub(super) created: Option<u64>,
-    #[allow(dead_code, reason = "the merge is being written")]
     pub(super) meta: Meta,
     pub(super) name: ObjectName,
     /// `spec.options`: whose keys they are, reads them.
-    #[allow(dead_code, reason = "the merge is being written")]
     pub(super) options: Option<Node>,
     /// Where its fields were written.
     pub(super) origins: BTreeMap<String, Origin>,

@@ -324,6 +324,7 @@ fn object_diagnostics(objects: &Objects) -> Vec<Diagnostic> {
     for extension in &objects.extensions {
         say(resolve::object(extension), Effect::NotReady, &extension.problems);
         say(resolve::object(extension), Effect::Notice, &extension.notices);
+        say(resolve::object(extension), Effect::NotAttached, &resolve::unsupported_targets(extension));
     }
     for (name, declared) in &objects.gateways {
         say(format!("Gateway {name}"), Effect::NotReady, &declared.value.problems);

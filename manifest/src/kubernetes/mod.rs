@@ -1,15 +1,18 @@
-//! Kubernetes objects in, policies out: the Gateway API's `BackendTLSPolicy` (`gateway.networking.k8s.io/v1`).
+//! Kubernetes objects in, policies out: the Gateway API's objects and vendors', merged for each Gateway, backend and port.
 //!
 //! ```text
 //!  files, folders       folder       *.yaml, *.yml, *.json, in the order of their names
-//!    |  documents       the same reader, budgets and positions as for native documents; `v1 List`
+//!    |  documents       the same reader, budgets and positions as for native documents; lists
 //!    v
-//!  Objects              one reader for each kind: backend_tls_policy, config_map, service
-//!    |  draft           a policy and what it refers to -> PolicyDraft, with the origin of every field
+//!  Objects              one reader for each kind: backend_tls_policy, standard/*, extension/*
+//!    |  draft           a standard policy and its CA references -> PolicyDraft, with the origin of every field
 //!    |  precedence      which policy has which target (M4)
 //!    v
-//!  Imported             every policy with its draft or the reasons why there is none
-//!    |  resolve         the one policy of a backend and port
+//!  Imported             the objects; every standard policy with its draft, or the reasons why there is none
+//!    |  resolve         + extensions + the Gateway's identity, field by field (M5..M9)
+//!    v
+//!  Resolution           EffectivePolicy of each (Gateway, backend, port); StatusPatch; Dependency
+//!    |  policy_of
 //!    v
 //!  uptls::PolicyDraft or uptls::Problems
 //! ```
@@ -17,8 +20,9 @@
 //! Everything but [`load`] is pure, and the order of the documents does not count (M10).
 //!
 //! It fails closed: a policy that is invalid, or refers to nothing that can be used, keeps its target, and its backend
-//! gets the reasons instead of a policy. So does every backend while a document cannot be read, since the policy that
-//! counts might stand in it. [`connector`] makes of both a connector that always fails.
+//! gets the reasons instead of a policy. So it is with an extension that is not ready beside a good standard policy, and
+//! with every backend while a document cannot be read, since the policy that counts might stand in it. [`connector`] and
+//! [`EffectivePolicy::connector`] make of all of these a connector that always fails.
 //!
 //! ```
 //! use uptls_manifest::kubernetes::{BackendRef, Document, import, resolve};

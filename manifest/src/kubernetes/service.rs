@@ -7,7 +7,6 @@ use crate::position::Notes;
 
 /// The TCP ports of a Service: TLS has no others.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "the merge is being written")]
 pub(super) struct Service {
     /// `spec.externalName`
     pub(super) external_name: Option<String>,
@@ -19,10 +18,7 @@ pub(super) struct Service {
 
 /// One of them.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "the merge is being written")]
 pub(super) struct Port {
-    /// `kubernetes.io/h2c` and the like.
-    pub(super) app_protocol: Option<String>,
     pub(super) name: Option<String>,
     pub(super) number: u16,
 }
@@ -72,7 +68,7 @@ fn port(node: &Node) -> Option<Port> {
     let number = u16::try_from(number).ok().filter(|number| *number > 0)?;
     let is_tcp = text(node, "protocol").is_none_or(|protocol| protocol == "TCP");
     let written = |key: &str| text(node, key).filter(|text| !text.is_empty());
-    is_tcp.then(|| Port { app_protocol: written("appProtocol"), name: written("name"), number })
+    is_tcp.then(|| Port { name: written("name"), number })
 }
 
 fn text(node: &Node, key: &str) -> Option<String> {

@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 use uptls::danger::DangerPermission::{Allowed, Forbidden};
-use uptls::{PolicySpec, Problem, Problems, SystemTrustDraft, UpstreamTlsPolicy};
+use uptls::{ConnectorState, PolicySpec, Problem, Problems, SystemTrustDraft, UpstreamTlsPolicy};
 use uptls_manifest::kubernetes::{
     BackendRef, Document, EffectivePolicy, Mode, ObjectName, Overridden, Provenance, Resolution, Scope, import,
 };
+use uptls_testkit::Pki;
+
+use crate::common::runtime;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/merge")
@@ -70,13 +73,14 @@ fn resolved(text: &str) -> Resolution {
 fn every_merge_gives_what_is_committed() {
     let bless = std::env::var("UPTLS_BLESS").is_ok_and(|value| value == "1");
     let cases = cases();
-    assert!(cases.len() >= 20, "{}", cases.len());
+    assert!(cases.len() >= 60, "{}", cases.len());
     for (name, text) in cases {
         let path = folder().join(format!("{name}.out.json"));
         let given = serde_json::to_string_pretty(&shown(&resolved(&text))).unwrap() + "\n";
         if bless {
             fs::write(&path, &given).unwrap();
         }
+        assert!(!given.contains(KEY), "{name}");
         let wanted = fs::read_to_string(&path).unwrap_or_default();
         assert_eq!(given, wanted, "{name}: UPTLS_BLESS=1 rewrites it");
     }
@@ -266,3 +270,97 @@ fn a_backend_is_asked_for_by_kind_port_and_gateway_where_it_matters() {
     assert_eq!(code(&resolution, "XBackend/shop/pay:443", None), "ready: shop/pay");
     assert_eq!(code(&resolution, "Service/shop/pay:443", None), "ready: shop/pay-tls");
 }
+
+#[test]
+fn a_broken_ca_among_several_is_left_out_and_alone_it_fails_closed() {
+    let pki = Pki::new("several");
+    let config_map = |name: &str, pem: &str| {
+        let metadata = json!({"name": name, "namespace": "shop"});
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"ca.crt": pem}}).to_string()
+    };
+    let policy = |refs: &[&str]| {
+        let refs: Vec<_> = refs.iter().map(|name| json!({"group": "", "kind": "ConfigMap", "name": name})).collect();
+        let spec = json!({
+            "targetRefs": [{"group": "", "kind": "Service", "name": "pay"}],
+            "validation": {"caCertificateRefs": refs, "hostname": "pay.example"},
+        });
+        let metadata = json!({"name": "pay-tls", "namespace": "shop"});
+        let kind = "BackendTLSPolicy";
+        json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": kind, "metadata": metadata, "spec": spec})
+            .to_string()
+    };
+    let broken = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+    let outcome = |refs: &[&str]| {
+        let texts = [policy(refs), config_map("good", &pki.root.pem()), config_map("broken", broken)];
+        let imported = import(texts.iter().map(|text| Document::new("in", text.as_bytes())));
+        let resolution = imported.resolve(&Scope::default());
+        let policy = resolution.policy_of(&BackendRef::new("shop", "pay", None), None).unwrap();
+        let notices: Vec<_> = policy.notices.iter().map(|notice| notice.code().as_str()).collect();
+        (matches!(policy.connector(&runtime(), Forbidden).state(), ConnectorState::Ready), notices)
+    };
+    assert_eq!(outcome(&["good"]), (true, vec![]));
+    assert_eq!(outcome(&["broken", "good"]), (true, vec!["trust_bundle_parse"]));
+    assert_eq!(outcome(&["broken"]), (false, vec![]));
+    assert_eq!(outcome(&["broken", "broken"]), (false, vec![]));
+}
+
+#[test]
+fn what_has_no_policy_never_connects() {
+    for (case, code) in [
+        ("an-xbackend-of-the-mode-none-has-no-policy", "policy_not_ready"),
+        ("an-xbackend-without-tls-has-no-policy", "policy_not_ready"),
+        ("a-client-certificate-that-is-missing-fails-a-good-standard", "reference_unresolved"),
+        ("half-a-client-certificate-fails-a-good-standard", "identity_incomplete"),
+        ("a-certificate-in-another-namespace-without-a-grant", "reference_not_permitted"),
+        ("no-name-anywhere-lists-the-candidates", "name_missing"),
+        ("sixteen-ancestors-of-others-fail-closed", "policy_not_ready"),
+    ] {
+        let resolution = resolved(&fs::read_to_string(folder().join(format!("{case}.in.yaml"))).unwrap());
+        assert!(!resolution.policies.is_empty(), "{case}");
+        for policy in &resolution.policies {
+            match policy.connector(&runtime(), Allowed).state() {
+                ConnectorState::NotReady { reason, .. } => assert_eq!(reason.code().as_str(), code, "{case}: {reason}"),
+                state => panic!("{case}: {state:?}"),
+            }
+        }
+    }
+}
+
+/// A weakening of a vendor is followed only by a caller who permits it, and then is one.
+#[test]
+fn what_is_faithful_has_to_be_permitted() {
+    let case = folder().join("skip-verify-alone-as-the-vendor-has-it.in.yaml");
+    let resolution = resolved(&fs::read_to_string(case).unwrap());
+    let policy = resolution.policies.first().unwrap();
+    match policy.connector(&runtime(), Forbidden).state() {
+        ConnectorState::NotReady { reason, .. } => assert_eq!(reason.code().as_str(), "danger_forbidden"),
+        state => panic!("{state:?}"),
+    }
+    assert!(matches!(policy.connector(&runtime(), Allowed).state(), ConnectorState::Ready));
+}
+
+#[test]
+fn while_a_document_cannot_be_read_no_policy_is_ready() {
+    let good = fs::read_to_string(folder().join("the-caller-knows-the-gateways.in.yaml")).unwrap();
+    let ready = |text: &str| resolved(text).policies.iter().filter(|policy| policy.draft.is_ok()).count();
+    assert_eq!(ready(&good), 1);
+    for unread in [
+        "{",
+        "{apiVersion: gateway.kgateway.dev/v9, kind: BackendConfigPolicy, metadata: {name: a}}",
+        "{apiVersion: gloo.solo.io/v9, kind: Upstream, metadata: {name: a}}",
+        "{apiVersion: gateway.kgateway.dev/v1alpha1, kind: BackendConfigPolicy}",
+    ] {
+        assert_eq!(ready(&format!("{good}---\n{unread}\n")), 0, "{unread}");
+    }
+}
+
+#[test]
+fn a_kind_is_part_of_a_backend() {
+    let parse = |text: &str| BackendRef::parse(text).map(|backend| backend.to_string());
+    assert_eq!(parse("XBackend/shop/pay:443").as_deref(), Ok("XBackend/shop/pay:443"));
+    assert!(parse("Pod/shop/pay").unwrap_err().contains("Backend, Service, Upstream, XBackend"));
+    assert!(parse("Service//pay").is_err() && parse("a/b/c/d").is_err());
+}
+
+/// What stands in the cases where a private key would.
+const KEY: &str = "not-a-key-but-secret";

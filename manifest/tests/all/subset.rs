@@ -164,7 +164,7 @@ fn a_merged_policy_accepts_nothing_that_the_standard_does_not() {
     proptest!(ProptestConfig::with_cases(192), |((standard, first, second, gateway, ca, secret_ca) in inputs, faithful: bool)| {
         let alone = [standard, world.config_map(ca)];
         let mode = if faithful { Mode::Faithful } else { Mode::Strict };
-        let reference = world.accepted(&*prepared(&alone, mode).unwrap());
+        let reference = world.accepted(&prepared(&alone, mode).unwrap());
         let mut all = alone.to_vec();
         all.extend([first, world.secret(secret_ca), grant()]);
         all.extend(second);

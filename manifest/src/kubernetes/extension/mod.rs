@@ -1,5 +1,4 @@
 //! What vendors' objects say of TLS to a backend, in one vocabulary: one reader for each vendor, one type for the merge.
-#![allow(dead_code, reason = "the readers and the merge are being written")]
 
 pub(super) mod annotations;
 pub(super) mod backend;

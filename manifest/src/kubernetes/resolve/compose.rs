@@ -18,6 +18,7 @@ use crate::kubernetes::documents::Objects;
 use crate::kubernetes::extension::{Extension, Written};
 use crate::kubernetes::imported::{Imported, ImportedPolicy, Provenance, TargetState};
 use crate::kubernetes::object::{ObjectName, quotable};
+use crate::kubernetes::service::Service;
 use crate::kubernetes::status::{self, Full};
 use crate::kubernetes::{draft, resolve::link::Referrer};
 
@@ -233,7 +234,9 @@ impl<'a> Resolver<'a> {
         match slot.kind {
             BackendKind::Service => {
                 let service = self.objects.services.get(&slot.name);
-                let external = service.and_then(|declared| declared.value.external_name.clone());
+                let is_external = |service: &&Service| service.kind == "ExternalName";
+                let service = service.map(|declared| &declared.value).filter(is_external);
+                let external = service.and_then(|service| service.external_name.clone());
                 external.map_or_else(
                     || vec![format!("{name}.{namespace}.svc.cluster.local"), format!("{name}.{namespace}.svc")],
                     |external| vec![external],

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use uptls::{PolicyError, PolicyErrorKind, Problem};
+
 use super::backend::BackendKind;
 use crate::kubernetes::documents::Objects;
-use crate::kubernetes::extension::{Extension, TargetOf};
+use crate::kubernetes::extension::{Extension, ExtensionTarget, TargetOf};
 use crate::kubernetes::imported::{ImportedPolicy, TargetState};
-use crate::kubernetes::object::ObjectName;
+use crate::kubernetes::object::{ObjectName, quotable};
 
 /// One backend and port that something may be for.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -18,11 +20,18 @@ pub(super) struct Slot {
     pub(super) port_name: Option<String>,
 }
 
+/// An extension, and the port that it is for.
+#[derive(Clone, Copy)]
+struct OfPort<'a>(&'a Extension, Option<u16>);
+
+/// A policy, and the section that it is for.
+struct OfSection<'a>(&'a ImportedPolicy, Option<&'a str>);
+
 /// What is for which backend.
 pub(super) struct Index<'a> {
-    extensions: BTreeMap<(BackendKind, ObjectName), Vec<(&'a Extension, Option<u16>)>>,
+    extensions: BTreeMap<(BackendKind, ObjectName), Vec<OfPort<'a>>>,
     objects: &'a Objects,
-    policies: BTreeMap<(BackendKind, ObjectName), Vec<(&'a ImportedPolicy, Option<&'a str>)>>,
+    policies: BTreeMap<(BackendKind, ObjectName), Vec<OfSection<'a>>>,
 }
 
 impl<'a> Index<'a> {
@@ -32,12 +41,12 @@ impl<'a> Index<'a> {
             for target in policy.targets.iter().filter(|target| target.state == TargetState::Attached) {
                 let Some(kind) = BackendKind::of(&target.group, &target.kind) else { continue };
                 let section = target.section_name.as_deref();
-                index.policies.entry((kind, target.name.clone())).or_default().push((policy, section));
+                index.policies.entry((kind, target.name.clone())).or_default().push(OfSection(policy, section));
             }
         }
         for extension in &objects.extensions {
             for (kind, name, port) in targets(objects, extension) {
-                index.extensions.entry((kind, name)).or_default().push((extension, port));
+                index.extensions.entry((kind, name)).or_default().push(OfPort(extension, port));
             }
         }
         index
@@ -61,7 +70,7 @@ impl<'a> Index<'a> {
                 None => {
                     slots.insert(slot(None, None));
                     let own = self.extensions.get(&(*kind, name.clone()));
-                    let ports = own.into_iter().flatten().filter_map(|(_, port)| *port);
+                    let ports = own.into_iter().flatten().filter_map(|OfPort(_, port)| *port);
                     slots.extend(ports.map(|port| slot(Some(port), None)));
                 }
             }
@@ -82,27 +91,26 @@ impl<'a> Index<'a> {
     pub(super) fn standard(&self, slot: &Slot) -> Result<Option<&'a ImportedPolicy>, UnknownService> {
         let Some(found) = self.policies.get(&(slot.kind, slot.name.clone())) else { return Ok(None) };
         let known = slot.kind != BackendKind::Service || self.objects.services.contains_key(&slot.name);
-        if !known && found.iter().any(|(_, section)| section.is_some()) {
+        if !known && found.iter().any(|OfSection(_, section)| section.is_some()) {
             return Err(UnknownService);
         }
-        let own = found.iter().find(|(_, section)| section.is_some() && *section == slot.port_name.as_deref());
-        let any = || found.iter().find(|(_, section)| section.is_none());
-        Ok(own.or_else(any).map(|(policy, _)| *policy))
+        let own = found.iter().find(|OfSection(_, section)| section.is_some() && *section == slot.port_name.as_deref());
+        let any = || found.iter().find(|OfSection(_, section)| section.is_none());
+        Ok(own.or_else(any).map(|OfSection(policy, _)| *policy))
     }
 
     /// The extensions for a backend, the one that counts first: for the port alone, then the oldest, then by name.
     pub(super) fn extensions(&self, slot: &Slot) -> Vec<&'a Extension> {
         let all = self.extensions.get(&(slot.kind, slot.name.clone())).map(Vec::as_slice).unwrap_or_default();
-        let fits = |(_, port): &&(&Extension, Option<u16>)| port.is_none() || *port == slot.port;
-        let speaks =
-            |(extension, _): &&(&Extension, Option<u16>)| extension.tls.is_some() || !extension.problems.is_empty();
+        let fits = |OfPort(_, port): &&OfPort<'_>| port.is_none() || *port == slot.port;
+        let speaks = |OfPort(extension, _): &&OfPort<'_>| extension.tls.is_some() || !extension.problems.is_empty();
         let mut found: Vec<_> = all.iter().filter(fits).filter(speaks).copied().collect();
-        found.sort_by_key(|(extension, port)| {
+        found.sort_by_key(|OfPort(extension, port)| {
             (port.is_none(), extension.created.unwrap_or(u64::MAX), extension.name.clone(), extension.vendor)
         });
         let mut seen = BTreeSet::new();
-        found.retain(|(extension, port)| seen.insert((extension.vendor, extension.name.clone(), port.is_some())));
-        found.into_iter().map(|(extension, _)| extension).collect()
+        found.retain(|OfPort(extension, port)| seen.insert((extension.vendor, extension.name.clone(), port.is_some())));
+        found.into_iter().map(|OfPort(extension, _)| extension).collect()
     }
 }
 
@@ -125,6 +133,19 @@ pub(in crate::kubernetes) fn targets(
         }
     }
     found
+}
+
+/// What an extension is for, and cannot be.
+pub(in crate::kubernetes) fn unsupported_targets(extension: &Extension) -> Vec<Problem> {
+    let problem = |target: &ExtensionTarget| {
+        let TargetOf::Unsupported { group, kind, name } = &target.what else { return None };
+        let given = format!("{} {} of the group {:?}", quotable(kind), quotable(name), quotable(group));
+        let supported =
+            vec!["Service of the group \"\"".to_owned(), "Backend of the group \"gateway.kgateway.dev\"".to_owned()];
+        let error = PolicyError::new(&target.path, PolicyErrorKind::UnsupportedOption { given, supported });
+        Some(Problem::from(error).with_origin(Some(target.origin.clone())))
+    };
+    extension.targets.iter().filter_map(problem).collect()
 }
 
 /// What in the extension's namespace has the labels.

@@ -4,6 +4,8 @@ use super::backend::BackendRef;
 use crate::kubernetes::object::ObjectName;
 
 /// For whom the objects are resolved. The default: no controller, every Gateway, strict.
+///
+/// Which Gateways are the controller's own, only it knows: it leaves out those of others, and the routes to them.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Scope {

@@ -19,8 +19,6 @@ impl Meta {
         let metadata = &node.field("metadata")?.value;
         Some(Self {
             annotations: texts(metadata, "annotations", notes),
-            // Only where the age decides it has to be a time: there `created` is asked once more.
-            created: created(node, &Notes::new("")),
             generation: metadata.field("generation").and_then(|entry| integer(&entry.value)),
             labels: texts(metadata, "labels", notes),
             name,
@@ -112,7 +110,7 @@ mod tests {
              status: {n: 1, f: 1.5, b: true, z: null, l: [x, '2']}\n",
         );
         let meta = meta.unwrap();
-        assert_eq!((problems, meta.generation, meta.created), (0, Some(3), Some(60)));
+        assert_eq!((problems, meta.generation), (0, Some(3)));
         assert_eq!(meta.labels, BTreeMap::from([("app", "pay"), ("q", "1")].map(|(k, v)| (k.into(), v.into()))));
         assert_eq!(meta.annotations, BTreeMap::from([("c".to_owned(), "d".to_owned())]));
         assert_eq!(meta.status, Some(json!({"n": 1, "f": 1.5, "b": true, "z": null, "l": ["x", "2"]})));
@@ -126,7 +124,7 @@ mod tests {
         ] {
             let (meta, problems) = meta(text);
             let meta = meta.unwrap();
-            assert_eq!((problems, meta.created, meta.generation), (0, None, None), "{text}");
+            assert_eq!((problems, meta.generation), (0, None), "{text}");
             assert!(meta.labels.is_empty() && meta.annotations.is_empty(), "{text}");
         }
         for text in ["{}", "metadata: {}", "metadata: {name: A}", "metadata: {name: [a]}"] {

@@ -1,5 +1,4 @@
 //! The standard's objects beside BackendTLSPolicy, as they were written: what the readers fill and the merge reads.
-#![allow(dead_code, reason = "the readers and the merge are being written")]
 
 pub(super) mod gateway;
 pub(super) mod meta;
@@ -22,8 +21,6 @@ use super::object::ObjectName;
 #[derive(Clone, Debug)]
 pub(super) struct Meta {
     pub(super) annotations: BTreeMap<String, String>,
-    /// Unix seconds; `None`: not created yet, younger than all others.
-    pub(super) created: Option<u64>,
     pub(super) generation: Option<i64>,
     pub(super) labels: BTreeMap<String, String>,
     pub(super) name: ObjectName,
@@ -135,8 +132,6 @@ pub(super) struct RouteBackend {
 pub(super) struct SecretObject {
     pub(super) entries: BTreeMap<String, Result<SecretEntry, String>>,
     pub(super) meta: Meta,
-    /// `kubernetes.io/tls`, `Opaque`, ...
-    pub(super) kind: String,
 }
 
 /// One of them. It has no `Debug`: it may be a key.

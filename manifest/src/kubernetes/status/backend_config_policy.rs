@@ -38,6 +38,7 @@ pub(super) fn patches(
         }
         let entries = Entries {
             controller,
+            generation: extension.generation,
             list: "ancestors",
             max: MAX,
             meta,

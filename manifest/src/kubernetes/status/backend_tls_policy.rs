@@ -34,6 +34,7 @@ pub(in crate::kubernetes) fn patches(imported: &Imported, scope: &Scope, ancesto
         let old = existing(scope, KIND, meta);
         let entries = Entries {
             controller,
+            generation: meta.generation,
             list: "ancestors",
             max: MAX,
             meta,

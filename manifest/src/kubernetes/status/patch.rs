@@ -36,6 +36,7 @@ impl StatusPatch {
 pub(super) struct Entries<'a> {
     pub(super) controller: &'a str,
     /// `ancestors` or `parents`.
+    pub(super) generation: Option<i64>,
     pub(super) list: &'static str,
     /// How many entries it may have.
     pub(super) max: usize,
@@ -82,7 +83,7 @@ impl Entries<'_> {
 
     fn entry(&self, (reference, said): &(Value, Vec<Said>), old: Option<&Vec<Value>>) -> Value {
         let old = old.map(Vec::as_slice).unwrap_or_default();
-        let conditions = Conditions { generation: self.meta.generation, now: self.now, old };
+        let conditions = Conditions { generation: self.generation, now: self.now, old };
         json!({
             self.reference: reference,
             "controllerName": self.controller,

@@ -42,6 +42,7 @@ pub(super) fn patches(
         }
         let entries = Entries {
             controller,
+            generation: meta.generation,
             list: "parents",
             max: MAX,
             meta,
