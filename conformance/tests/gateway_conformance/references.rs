@@ -27,7 +27,7 @@ fn a_reference_that_leads_nowhere_fails_every_connection() {
             let other_key = config_map("malformed-ca-certificate", json!({"ca.pem": world.fixtures.pki.root.pem()}));
             [trusting(policy("invalid", ABC), references), other_key]
         };
-        let gateway = world.gateway(&documents(core::slice::from_ref(&reference)));
+        let gateway = world.gateway(&documents(std::slice::from_ref(&reference)));
         assert_eq!(gateway.conditions("invalid"), conditions, "{reference}");
         assert_eq!(gateway.request("invalid", 443), Err(Code::PolicyNotReady), "{reference}");
         // Beside one that is good, it is only left out.
