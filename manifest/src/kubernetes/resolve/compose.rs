@@ -45,6 +45,7 @@ impl Imported {
             dependencies.note(KIND, &policy.name, Some(()));
         }
         Resolution {
+            candidates: candidates(&self.policies, &policies),
             depends_on: dependencies.into_set(),
             diagnostics: self.diagnostics.clone(),
             ignored: self.ignored.clone(),
@@ -273,6 +274,25 @@ fn reference(object: &str) -> Option<(&str, ObjectName)> {
     let (kind, name) = object.split_once(' ')?;
     let (namespace, name) = name.split_once('/')?;
     Some((kind, ObjectName::new(namespace, name)))
+}
+
+/// For which backends there are policies: as targets have it, and those of objects that have no BackendTLSPolicy.
+fn candidates(standard: &[ImportedPolicy], policies: &[EffectivePolicy]) -> BTreeSet<String> {
+    let targets = standard.iter().flat_map(|policy| &policy.targets);
+    let attached = targets.filter(|target| target.state == TargetState::Attached);
+    let mut found: BTreeSet<_> = attached
+        .map(|target| match (&target.section_name, target.kind.as_str()) {
+            (Some(section), _) => format!("{} ({})", target.name, quotable(section)),
+            (None, "Service") => target.name.to_string(),
+            (None, kind) => format!("{kind}/{}", target.name),
+        })
+        .collect();
+    let of_standard = |policy: &&EffectivePolicy| policy.sources.iter().any(|source| source.starts_with(KIND));
+    found.extend(policies.iter().filter(|policy| !of_standard(policy)).map(|policy| match policy.backend_kind {
+        BackendKind::Service => policy.backend.to_string(),
+        kind => format!("{kind}/{}", policy.backend),
+    }));
+    found
 }
 
 /// What policies are for ports that a backend has not, as a reason.
