@@ -24,6 +24,24 @@ use crate::kubernetes::{draft, resolve::link::Referrer};
 
 impl Imported {
     /// Every policy for `scope`, merged from all objects (M5..M9), and what to write back. It is pure.
+    ///
+    /// ```
+    /// use uptls_manifest::kubernetes::{BackendRef, Document, Scope, import};
+    ///
+    /// let standard = br#"{apiVersion: gateway.networking.k8s.io/v1, kind: BackendTLSPolicy, metadata: {name: pay},
+    ///   spec: {targetRefs: [{group: "", kind: Service, name: pay}],
+    ///     validation: {wellKnownCACertificates: System, hostname: pay.example}}}"#;
+    /// let extension = br#"{apiVersion: gateway.kgateway.dev/v1alpha1, kind: BackendConfigPolicy, metadata: {name: more},
+    ///   spec: {targetRefs: [{group: "", kind: Service, name: pay}],
+    ///     tls: {insecureSkipVerify: true, parameters: {minVersion: "1.3"}}}}"#;
+    /// let imported = import([Document::new("a.yaml", standard), Document::new("b.yaml", extension)]);
+    /// let resolution = imported.resolve(&Scope::default());
+    /// let policy = resolution.policy_of(&BackendRef::new("default", "pay", None), None)?;
+    /// assert_eq!(policy.provenance["spec.versions.min"].object, "BackendConfigPolicy default/more");
+    /// // What would weaken the standard is overridden, and said.
+    /// assert_eq!(policy.overridden[0].lost.field, "spec.tls.insecureSkipVerify");
+    /// # Ok::<(), uptls::Problems>(())
+    /// ```
     pub fn resolve(&self, scope: &Scope) -> Resolution {
         let dependencies = Dependencies::default();
         let objects = &*self.objects;
