@@ -362,5 +362,30 @@ fn a_kind_is_part_of_a_backend() {
     assert!(parse("Service//pay").is_err() && parse("a/b/c/d").is_err());
 }
 
+#[test]
+fn thousands_of_objects_are_resolved() {
+    let mut text = String::new();
+    for index in 0..2_000 {
+        text.push_str(&format!(
+            "---\n{{apiVersion: v1, kind: Service, metadata: {{name: s{index}}}, spec: {{ports: [{{port: 443}}]}}}}\n\
+             ---\n{{apiVersion: gateway.networking.k8s.io/v1, kind: BackendTLSPolicy, metadata: {{name: p{index}}}, spec: \
+             {{targetRefs: [{{group: '', kind: Service, name: s{index}}}], validation: {{wellKnownCACertificates: System, \
+             hostname: a.example}}}}}}\n"
+        ));
+    }
+    let mut extensions = String::new();
+    for index in 0..1_000 {
+        extensions.push_str(&format!(
+            "---\n{{apiVersion: gateway.kgateway.dev/v1alpha1, kind: BackendConfigPolicy, metadata: {{name: e{index}}}, spec: \
+             {{targetRefs: [{{group: '', kind: Service, name: s{index}}}], tls: {{sni: a.example}}}}}}\n"
+        ));
+    }
+    let documents = [Document::new("a", text.as_bytes()), Document::new("b", extensions.as_bytes())];
+    let resolution = import(documents).resolve(&Scope::new("example.com/own").with_gateway(object_name("infra/outer")));
+    assert!(resolution.diagnostics.is_empty(), "{:?}", resolution.diagnostics.first());
+    assert!(resolution.policies.iter().all(|policy| policy.draft.is_ok()));
+    assert_eq!((resolution.policies.len(), resolution.statuses.len()), (2_000, 3_000));
+}
+
 /// What stands in the cases where a private key would.
 const KEY: &str = "not-a-key-but-secret";

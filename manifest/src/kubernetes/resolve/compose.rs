@@ -24,6 +24,24 @@ use crate::kubernetes::{draft, resolve::link::Referrer};
 
 impl Imported {
     /// Every policy for `scope`, merged from all objects (M5..M9), and what to write back. It is pure.
+    ///
+    /// ```
+    /// use uptls_manifest::kubernetes::{BackendRef, Document, Scope, import};
+    ///
+    /// let standard = br#"{apiVersion: gateway.networking.k8s.io/v1, kind: BackendTLSPolicy, metadata: {name: pay},
+    ///   spec: {targetRefs: [{group: "", kind: Service, name: pay}],
+    ///     validation: {wellKnownCACertificates: System, hostname: pay.example}}}"#;
+    /// let extension = br#"{apiVersion: gateway.kgateway.dev/v1alpha1, kind: BackendConfigPolicy, metadata: {name: more},
+    ///   spec: {targetRefs: [{group: "", kind: Service, name: pay}],
+    ///     tls: {insecureSkipVerify: true, parameters: {minVersion: "1.3"}}}}"#;
+    /// let imported = import([Document::new("a.yaml", standard), Document::new("b.yaml", extension)]);
+    /// let resolution = imported.resolve(&Scope::default());
+    /// let policy = resolution.policy_of(&BackendRef::new("default", "pay", None), None)?;
+    /// assert_eq!(policy.provenance["spec.versions.min"].object, "BackendConfigPolicy default/more");
+    /// // What would weaken the standard is overridden, and said.
+    /// assert_eq!(policy.overridden[0].lost.field, "spec.tls.insecureSkipVerify");
+    /// # Ok::<(), uptls::Problems>(())
+    /// ```
     pub fn resolve(&self, scope: &Scope) -> Resolution {
         let dependencies = Dependencies::default();
         let objects = &*self.objects;
@@ -45,6 +63,7 @@ impl Imported {
             dependencies.note(KIND, &policy.name, Some(()));
         }
         Resolution {
+            candidates: candidates(&self.policies, &policies),
             depends_on: dependencies.into_set(),
             diagnostics: self.diagnostics.clone(),
             ignored: self.ignored.clone(),
@@ -273,6 +292,25 @@ fn reference(object: &str) -> Option<(&str, ObjectName)> {
     let (kind, name) = object.split_once(' ')?;
     let (namespace, name) = name.split_once('/')?;
     Some((kind, ObjectName::new(namespace, name)))
+}
+
+/// For which backends there are policies: as targets have it, and those of objects that have no BackendTLSPolicy.
+fn candidates(standard: &[ImportedPolicy], policies: &[EffectivePolicy]) -> BTreeSet<String> {
+    let targets = standard.iter().flat_map(|policy| &policy.targets);
+    let attached = targets.filter(|target| target.state == TargetState::Attached);
+    let mut found: BTreeSet<_> = attached
+        .map(|target| match (&target.section_name, target.kind.as_str()) {
+            (Some(section), _) => format!("{} ({})", target.name, quotable(section)),
+            (None, "Service") => target.name.to_string(),
+            (None, kind) => format!("{kind}/{}", target.name),
+        })
+        .collect();
+    let of_standard = |policy: &&EffectivePolicy| policy.sources.iter().any(|source| source.starts_with(KIND));
+    found.extend(policies.iter().filter(|policy| !of_standard(policy)).map(|policy| match policy.backend_kind {
+        BackendKind::Service => policy.backend.to_string(),
+        kind => format!("{kind}/{}", policy.backend),
+    }));
+    found
 }
 
 /// What policies are for ports that a backend has not, as a reason.

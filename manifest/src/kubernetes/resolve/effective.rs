@@ -27,6 +27,8 @@ pub struct Resolution {
     pub policies: Vec<EffectivePolicy>,
     /// What to write back, in the order of kinds and names; empty without [`super::Scope::controller_name`].
     pub statuses: Vec<StatusPatch>,
+    /// For which backends there are policies, for a message.
+    pub(super) candidates: BTreeSet<String>,
     /// Why a Service has no policy although one names it.
     pub(super) missing_ports: BTreeMap<ObjectName, String>,
     pub(super) services: BTreeMap<ObjectName, Service>,

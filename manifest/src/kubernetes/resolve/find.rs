@@ -63,13 +63,7 @@ impl Resolution {
         if let Some(reason) = self.missing_ports.get(&backend.name) {
             return unresolved(backend, reason.clone());
         }
-        let name = |policy: &EffectivePolicy| match (policy.backend_kind, &policy.port_name) {
-            (BackendKind::Service, _) => policy.backend.to_string(),
-            (kind, _) => format!("{kind}/{}", policy.backend),
-        };
-        let mut candidates: Vec<_> = self.policies.iter().map(name).collect();
-        candidates.sort();
-        candidates.dedup();
+        let mut candidates: Vec<_> = self.candidates.iter().cloned().collect();
         let more = candidates.len().saturating_sub(SHOWN);
         candidates.truncate(SHOWN);
         let mut reason = match candidates.as_slice() {
