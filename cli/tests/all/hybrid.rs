@@ -73,6 +73,7 @@ fn the_extension_adds_the_client_certificate_that_the_standard_cannot_name() {
     let ran = check(&folder, &server, &["--json"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
     assert_eq!(outcome(&ran.results()[0], "client"), "pass");
+    assert_eq!(server.wait_for_handshakes(1)[0].client_certificate.as_deref(), Some(folder.client.der()));
     assert_eq!(ran.results()[0]["warnings"], json!([]));
     // A Secret that is not there fails closed: no connection without the certificate.
     objects(&folder, &[&mtls]);

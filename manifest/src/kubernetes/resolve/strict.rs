@@ -18,7 +18,7 @@ impl Merge<'_> {
         self.additions(tls, &object);
         self.identity(tls, &object);
         let trust = self.vendor_trust(tls, &object);
-        self.vendor_names(tls, &object);
+        self.vendor_names(extension, tls, &object);
         match self.mode {
             Mode::Faithful => self.faithfully(extension, trust, candidates),
             Mode::Strict => self.strictly(extension, trust, candidates),
@@ -62,11 +62,10 @@ impl Merge<'_> {
     }
 
     /// The names as they are written; without any, the server name is the identity (N3).
-    fn vendor_names(&mut self, tls: &ExtensionTls, object: &str) {
-        if let Some(name) = &tls.server_name {
-            self.provenance.insert("spec.serverName".to_owned(), place(object, name));
-        }
+    fn vendor_names(&mut self, extension: &Extension, tls: &ExtensionTls, object: &str) {
         // Without a name of its own, no vendor sends one.
+        let from = tls.server_name.as_ref().map_or_else(|| whole(extension), |name| place(object, name));
+        self.provenance.insert("spec.serverName".to_owned(), from);
         let sent = tls.server_name.as_ref().map_or("none", |name| name.value.as_str());
         self.spec.server_name = Some(sent.to_owned());
         for (index, name) in tls.subject_alt_names.iter().enumerate() {

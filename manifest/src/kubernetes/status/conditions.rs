@@ -73,3 +73,38 @@ fn rfc3339(seconds: u64) -> String {
 /// A condition may have 32768; whoever reads it wants fewer.
 const MAX_MESSAGE: usize = 1024;
 const SHOWN: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time_of(old: &Value, is_true: bool) -> Value {
+        let said = Said::new("Accepted", is_true, "Any", "x".repeat(5000));
+        let conditions = Conditions { generation: Some(4), now: 1_800_000_000, old: std::slice::from_ref(old) };
+        let list = conditions.with(&[said]);
+        let one = list.as_array().unwrap().iter().find(|one| one["type"] == "Accepted").unwrap();
+        assert_eq!(one["message"].as_str().unwrap().len(), MAX_MESSAGE);
+        assert_eq!(one["observedGeneration"], 4);
+        one["lastTransitionTime"].clone()
+    }
+
+    #[test]
+    fn a_time_changes_with_the_status_alone() {
+        let old = json!({"type": "Accepted", "status": "True", "reason": "Old", "lastTransitionTime": "2026-01-01T00:00:00Z"});
+        assert_eq!(time_of(&old, true), "2026-01-01T00:00:00Z");
+        assert_eq!(time_of(&old, false), "2027-01-15T08:00:00Z");
+        // The time of another type is not ours.
+        let other = json!({"type": "Other", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"});
+        assert_eq!(time_of(&other, true), "2027-01-15T08:00:00Z");
+    }
+
+    #[test]
+    fn conditions_of_other_types_stay() {
+        let old = json!({"type": "Other", "status": "False", "x": 1});
+        let conditions = Conditions { generation: None, now: 0, old: std::slice::from_ref(&old) };
+        let list = conditions.with(&[Said::new("Accepted", true, "Accepted", "")]);
+        assert_eq!(list[0], old);
+        assert_eq!(list[1]["lastTransitionTime"], "1970-01-01T00:00:00Z");
+        assert!(list[1].get("observedGeneration").is_none());
+    }
+}
