@@ -92,9 +92,11 @@ fn overridden(overridden: &Overridden) -> String {
 /// One warning with its facts.
 pub(super) fn warning(warning: &Warning) -> String {
     let fact = |name: &str| warning.detail.get(name).map(String::as_str);
-    let facts = match (fact("lost"), fact("kept"), fact("reason"), fact("object"), fact("field"), fact("what")) {
-        (Some(lost), Some(kept), Some(reason), ..) => format!("{lost}, by {kept}: {reason}"),
-        (.., Some(object), Some(field), Some(what)) => format!("{object} {field}: {what}"),
+    let why = fact("reason").or(fact("what"));
+    let facts = match (fact("lost"), fact("kept"), fact("object"), fact("field"), why) {
+        (Some(lost), Some(kept), .., Some(why)) => format!("{lost}, by {kept}: {why}"),
+        (.., Some(object), Some(field), Some(why)) => format!("{object} {field}: {why}"),
+        (.., None, Some(field), Some(why)) => format!("{field}: {why}"),
         _ => warning.detail.iter().map(|(name, fact)| format!("{name} {fact}")).collect::<Vec<_>>().join(", "),
     };
     format!("  {} {}: {facts}\n", paint(ODD, "warn "), spelled(&warning.code))

@@ -29,7 +29,7 @@ ok    payments.internal (127.0.0.1:...): accepted by the policy payments
 "
     );
     assert_eq!(ran.stderr, "");
-    assert_eq!(server.handshakes()[0].sni.as_deref(), Some("payments.internal"));
+    assert_eq!(server.wait_for_handshakes(1)[0].sni.as_deref(), Some("payments.internal"));
 }
 
 #[test]

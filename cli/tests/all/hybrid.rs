@@ -73,6 +73,7 @@ fn the_extension_adds_the_client_certificate_that_the_standard_cannot_name() {
     let ran = check(&folder, &server, &["--json"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
     assert_eq!(outcome(&ran.results()[0], "client"), "pass");
+    assert_eq!(server.wait_for_handshakes(1)[0].client_certificate.as_deref(), Some(folder.client.der()));
     assert_eq!(ran.results()[0]["warnings"], json!([]));
     // A Secret that is not there fails closed: no connection without the certificate.
     objects(&folder, &[&mtls]);
@@ -192,6 +193,77 @@ fn what_a_vendor_does_not_verify_is_verified_unless_it_is_asked_for_twice() {
     assert_eq!(uptls(folder.path(), &["import", "objects"]).code, 0);
     assert_eq!(uptls(folder.path(), &["import", "objects", "--faithful"]).code, 2);
     assert_eq!(uptls(folder.path(), &["import", "objects", "--faithful", "--allow-danger"]).code, 0);
+}
+
+/// Gloo's Upstream for `pay`.
+fn upstream(ssl: &str) -> String {
+    format!(
+        "apiVersion: gloo.solo.io/v1\nkind: Upstream\nmetadata: {{name: pay-up, namespace: shop}}\nspec:\n  kube: \
+         {{serviceName: pay, serviceNamespace: shop, servicePort: 443}}\n  sslConfig: {ssl}\n"
+    )
+}
+
+#[test]
+fn the_rows_of_the_table_in_docs_manifests() {
+    let folder = Folder::new();
+    let trust = format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: trust, namespace: shop}}\nstringData:\n{}",
+        below("ca.crt", &folder.root.pem())
+    );
+    let kgateway = |tls: &str| config_policy(&format!("{{{tls}}}"));
+    let gloo = |ssl: &str| upstream(&format!("{{{ssl}}}"));
+    let ca = "secretRef: {name: trust}, sni: pay.internal";
+    let gloo_ca = "secretRef: {name: trust, namespace: shop}, sni: pay.internal";
+    // What is strictly said of the backend, and what faithfully; `!` where it must not be said.
+    type Row<'a> = (String, &'a [&'a str], &'a [&'a str]);
+    const BUNDLE: &str = "\"spec.trust.bundles[0]\"";
+    const DANGER: &str = "danger_forbidden";
+    const NO_NAME: &str = "name_missing";
+    const SYSTEM: &str = "\"spec.trust.system\"";
+    let same: &[&str] = &[BUNDLE, "!strengthened", "!danger_forbidden", "!errors\":[{"];
+    let rows: Vec<Row<'_>> = vec![
+        (kgateway(&format!("{ca}, verifySubjectAltNames: [pay.internal]")), same, same),
+        (kgateway(ca), &[BUNDLE, "strengthened", "!danger_forbidden"], &[DANGER]),
+        (gloo(gloo_ca), &[BUNDLE, "strengthened", "!danger_forbidden"], &[DANGER]),
+        (kgateway("sni: pay.internal"), &[SYSTEM, "!danger_forbidden"], &[SYSTEM, "!danger_forbidden"]),
+        (gloo("sni: pay.internal"), &[SYSTEM, "strengthened", "!danger_forbidden"], &[DANGER]),
+        (kgateway("secretRef: {name: trust}"), &[NO_NAME, "candidates"], &[DANGER]),
+        (gloo(""), &[NO_NAME], &[DANGER]),
+        (kgateway("insecureSkipVerify: true, sni: pay.internal"), &[SYSTEM, "strengthened"], &[DANGER]),
+        (kgateway(&format!("{ca}, simpleTLS: true, verifySubjectAltNames: [pay.internal]")), same, same),
+        (
+            kgateway(&format!("{ca}, verifySubjectAltNames: [pay.internal], parameters: {{minVersion: '1.0'}}")),
+            &["strengthened", "is raised to 1.2", "!errors\":[{"],
+            &["is raised to 1.2"],
+        ),
+        (
+            kgateway(&format!("{ca}, verifySubjectAltNames: [pay.internal], parameters: {{maxVersion: '1.1'}}")),
+            &["unsupported_option"],
+            &["unsupported_option"],
+        ),
+        (
+            kgateway(&format!("{ca}, verifySubjectAltNames: [pay.internal], allowRenegotiation: true")),
+            &["strengthened", "!errors\":[{"],
+            &["strengthened", "!errors\":[{"],
+        ),
+        (
+            gloo("sds: {targetUri: 'unix:/run/sds'}, sni: pay.internal"),
+            &["unsupported_option"],
+            &["unsupported_option"],
+        ),
+        (kgateway(&format!("{ca}, mode: Strict")), &["document_parse"], &["document_parse"]),
+    ];
+    for (text, strict, faithful) in rows {
+        extension(&folder, &[&text, &trust]);
+        for (mode, wanted) in [(&[][..], strict), (&["--faithful"], faithful)] {
+            let ran = uptls(folder.path(), &[&["import", "objects", "--json"], mode].concat());
+            let said = ran.results()[0]["backends"].to_string();
+            for wanted in wanted {
+                let (is_said, wanted) = wanted.strip_prefix('!').map_or((true, *wanted), |rest| (false, rest));
+                assert_eq!(said.contains(wanted), is_said, "{wanted} {mode:?}\n{text}\n{said}\n{}", ran.stderr);
+            }
+        }
+    }
 }
 
 #[test]

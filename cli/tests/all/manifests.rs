@@ -58,7 +58,7 @@ fn the_policy_of_a_backend_accepts_its_server_and_sends_its_hostname() {
     assert!(ran.stdout.contains("accepted by the policy shop/pay-tls\n"), "{ran:?}");
     assert!(ran.stdout.contains("matched dns:payments.internal"), "{ran:?}");
     assert_eq!(ran.stderr, "");
-    assert_eq!(server.handshakes()[0].sni.as_deref(), Some("payments.internal"));
+    assert_eq!(server.wait_for_handshakes(1)[0].sni.as_deref(), Some("payments.internal"));
 }
 
 #[test]
