@@ -147,6 +147,40 @@ fn connections_under_rotation_are_judged_by_the_old_or_the_new() {
     assert_eq!((connector.generation().number(), connector.lost_events()), (101, 0));
 }
 
+/// R1: chain, key and CA of one source change together, however fast they do.
+#[test]
+fn a_writer_that_never_rests_shows_only_whole_states() {
+    let (world, folder) = (World::new("restless"), tempdir());
+    let states = [State::new(&world.pki, "one"), State::new(&Pki::new("restless, another CA"), "two")];
+    let whole = states.clone().map(|state| {
+        let still = tempdir();
+        state.write(still.path());
+        *world.runtime.prepare(&named_in(still.path())).unwrap().fingerprint()
+    });
+    let mut volume = Volume::new(folder.path(), &states[0]);
+    let mut stepper = Stepper::new(&world, &named_in(folder.path()));
+    let (stop, mut seen) = (AtomicBool::new(false), [0, 0]);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for swap in 1..=1000 {
+                volume.swap(&states[swap % 2]);
+            }
+            stop.store(true, Ordering::SeqCst);
+        });
+        while !stop.load(Ordering::SeqCst) {
+            match stepper.step() {
+                PollOutcome::Unchanged | PollOutcome::Unsettled | PollOutcome::Updated(_) => {}
+                outcome => panic!("{outcome:?}"),
+            }
+            let fingerprint = *stepper.connector.prepared().unwrap().fingerprint();
+            seen[whole.iter().position(|whole| *whole == fingerprint).expect("a mixture")] += 1;
+        }
+    });
+    stepper.step();
+    assert!(seen.iter().all(|count| *count > 0), "{seen:?}");
+    assert_eq!(*stepper.connector.prepared().unwrap().fingerprint(), whole[0]);
+}
+
 /// R7: a rotation cuts nothing, and what it leaves behind says that it is not current.
 #[test]
 fn a_connection_outlives_the_withdrawal_of_its_files() {

@@ -17,6 +17,23 @@ use crate::policy::UpstreamTlsPolicy;
 /// and its return publishes again; what does not parse or belong together is tried again for a little over a second before it
 /// counts as an invalid update (R2), because not every writer replaces files at once. After the caller's own
 /// [`Connector::withdraw`] a source publishes nothing until the caller has updated the connector.
+///
+/// ```
+/// # fn run(runtime: &uptls::Runtime, policy: &uptls::UpstreamTlsPolicy) -> Result<(), Box<dyn std::error::Error>> {
+/// let connector = uptls::Connector::new(runtime, policy)?;
+/// let mut source = uptls::FileSource::new(&connector, policy);
+/// // In an event loop: when a timer for `polled.next` fires, or a directory of `source.directories()` changed.
+/// let polled = source.poll(std::time::Instant::now());
+/// // Or on a thread of its own, until the handle is dropped.
+/// let watch = uptls::Watch::polling([source])?;
+/// while let Some(event) = connector.next_event() {
+///     if event.trust_reduced {
+///         // An anchor, a pin, a name or the identity is gone: drain the pool.
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct FileSource {
     connector: Connector,
     directories: BTreeSet<PathBuf>,
