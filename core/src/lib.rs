@@ -16,7 +16,8 @@
 //! ```
 //!
 //! A [`Connector`] works over blocking transports ([`Connector::handshake`]) and bytes in, bytes out ([`sans_io`]); the
-//! features `tokio` and `hyper` add asynchronous streams and a connector service for HTTP clients. No feature picks a
+//! features `tokio` and `hyper` add asynchronous streams and a connector service for HTTP clients, `watch` events of the
+//! file system for a [`FileSource`]. No feature picks a
 //! cryptography provider for the caller: `aws-lc-rs` and `ring` only offer theirs.
 //!
 //! Rule numbers in the documentation (T3, N6, H6) are those of `docs/semantics.md`.
@@ -58,6 +59,9 @@ pub mod ring;
 #[cfg(feature = "tokio")]
 #[path = "connect/tokio.rs"]
 pub mod tokio;
+#[cfg(feature = "watch")]
+#[path = "rotate/inotify.rs"]
+pub mod watch;
 
 pub use connect::{Address, ConnectOptions, Evidence, IdentityUse, PoolKey, Transport, VerifiedStream, sans_io};
 pub use describe::{
@@ -81,7 +85,10 @@ pub use report::{
     CertificateFacts, Envelope, Outcome, PolicyFacts, ProblemFacts, Report, Step, StepName, TlsFacts, Verdict, Warning,
     WarningCode,
 };
-pub use rotate::{Connector, ConnectorState, Generation, OnInvalid};
+pub use rotate::{
+    Connector, ConnectorState, Event, EventKind, ExpiringCertificate, ExpiryMark, FileSource, Generation, OnInvalid,
+    PollOutcome, Polled, Registry, Watch, WatchState,
+};
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use session::HeldSessions;
 pub use time::{Clock, FixedClock, SystemClock};

@@ -1,11 +1,72 @@
 //! Reading what a policy names: files and inline text, bounded in size, with errors that name the source.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::digest::CanonicalDigest;
 use crate::policy::{Material, SecretMaterial, resolve};
+
+/// The files of one policy as they were at one time: all that is made of them is of one state (R1).
+pub(crate) struct FileSet(BTreeMap<PathBuf, Result<Zeroizing<Vec<u8>>, Unreadable>>);
+
+/// Why a file has no content.
+#[derive(Clone)]
+pub(crate) struct Unreadable {
+    kind: io::ErrorKind,
+    reason: String,
+}
+
+impl FileSet {
+    /// Reads each of `paths` once.
+    pub(crate) fn read(paths: &[PathBuf]) -> Self {
+        Self(paths.iter().map(|path| (path.clone(), read_file(path))).collect())
+    }
+
+    /// Equal for equal content (R5), and for equal reasons why there is none.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        let mut digest = CanonicalDigest::new("uptls files v1");
+        for (path, content) in &self.0 {
+            digest.bytes(path.as_os_str().as_encoded_bytes());
+            digest.optional(content.as_ref().ok().map(|bytes| bytes.as_slice()));
+            digest.text(content.as_ref().err().map(|error| error.reason.as_str()).unwrap_or_default());
+        }
+        digest.finish()
+    }
+
+    /// R3: whether a file is gone or forbidden, which is no mistake in its content.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        let gone = [io::ErrorKind::NotADirectory, io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied];
+        self.0.values().any(|content| content.as_ref().is_err_and(|error| gone.contains(&error.kind)))
+    }
+
+    /// As [`read`], but files are as they were.
+    pub(crate) fn material(&self, material: &Material) -> Result<Vec<u8>, String> {
+        match material {
+            Material::File { base, path } => self.file(base.as_deref(), path).map(|bytes| bytes.to_vec()),
+            Material::Inline { .. } => read(material),
+        }
+    }
+
+    /// As [`read_secret`], but files are as they were.
+    pub(crate) fn secret(&self, material: &SecretMaterial) -> Result<Zeroizing<Vec<u8>>, String> {
+        match material {
+            SecretMaterial::File { base, path } => self.file(base.as_deref(), path).cloned(),
+            SecretMaterial::Inline(_) => read_secret(material),
+        }
+    }
+
+    fn file(&self, base: Option<&Path>, path: &Path) -> Result<&Zeroizing<Vec<u8>>, String> {
+        match self.0.get(&resolve(base, path)) {
+            Some(Ok(bytes)) => Ok(bytes),
+            Some(Err(error)) => Err(error.reason.clone()),
+            None => Err("it was not read".to_owned()),
+        }
+    }
+}
 
 /// The octets of public material.
 ///
@@ -13,7 +74,10 @@ use crate::policy::{Material, SecretMaterial, resolve};
 /// What the system says, or that the limit is exceeded.
 pub(crate) fn read(material: &Material) -> Result<Vec<u8>, String> {
     match material {
-        Material::File { base, path } => read_file(&resolve(base.as_deref(), path)).map(|bytes| bytes.to_vec()),
+        Material::File { base, path } => {
+            let bytes = read_file(&resolve(base.as_deref(), path)).map_err(|error| error.reason)?;
+            Ok(bytes.to_vec())
+        }
         Material::Inline { content, .. } => Ok(content.to_vec()),
     }
 }
@@ -21,27 +85,41 @@ pub(crate) fn read(material: &Material) -> Result<Vec<u8>, String> {
 /// The octets of secret material.
 pub(crate) fn read_secret(material: &SecretMaterial) -> Result<Zeroizing<Vec<u8>>, String> {
     match material {
-        SecretMaterial::File { base, path } => read_file(&resolve(base.as_deref(), path)),
+        SecretMaterial::File { base, path } => read_file(&resolve(base.as_deref(), path)).map_err(|error| error.reason),
         SecretMaterial::Inline(secret) => Ok(Zeroizing::new(secret.expose().to_vec())),
     }
 }
 
 /// Reads into a buffer that is zeroized: whether a file is secret is not known here.
-fn read_file(path: &std::path::Path) -> Result<Zeroizing<Vec<u8>>, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    let metadata = file.metadata().map_err(|error| error.to_string())?;
+fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
     if metadata.is_dir() {
-        return Err("it is a directory".to_owned());
+        return Err(Unreadable::because("it is a directory".to_owned()));
     }
     if metadata.len() > MAX_FILE {
-        return Err(format!("it has {} octets, the limit is {MAX_FILE}", metadata.len()));
+        let reason = format!("it has {} octets, the limit is {MAX_FILE}", metadata.len());
+        return Err(Unreadable::because(reason));
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default() + 1));
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_FILE) {
-        return Err(format!("it has more than {MAX_FILE} octets"));
+        return Err(Unreadable::because(format!("it has more than {MAX_FILE} octets")));
     }
     Ok(bytes)
+}
+
+impl Unreadable {
+    /// A reason of our own.
+    fn because(reason: String) -> Self {
+        Self { kind: io::ErrorKind::InvalidData, reason }
+    }
+}
+
+impl From<io::Error> for Unreadable {
+    fn from(error: io::Error) -> Self {
+        Self { kind: error.kind(), reason: error.to_string() }
+    }
 }
 
 /// 16 MiB: the largest CRLs in use are half of it.

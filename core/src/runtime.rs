@@ -9,6 +9,7 @@ use crate::digest::sha256;
 use crate::error::{MaterialError, MaterialErrorKind, Problem, Problems};
 use crate::identity::ClientIdentity;
 use crate::intern::Interned;
+use crate::material::FileSet;
 use crate::policy::{SystemTrust, UpstreamTlsPolicy};
 use crate::prepare::{self, Prepared};
 use crate::session::{HeldSessions, SessionStore};
@@ -94,7 +95,20 @@ impl Runtime {
     /// # Errors
     /// [`Problems`]: all that is wrong with the material, 1xx and 2xx.
     pub fn prepare(&self, policy: &UpstreamTlsPolicy) -> Result<Arc<Prepared>, Problems> {
-        prepare::prepare(self, policy)
+        prepare::prepare(self, policy, None)
+    }
+
+    /// Prepares each of `policies`: as many results, in their order, and what is wrong with one says nothing of another (R4).
+    pub fn prepare_all<'a>(
+        &self,
+        policies: impl IntoIterator<Item = &'a UpstreamTlsPolicy>,
+    ) -> Vec<Result<Arc<Prepared>, Problems>> {
+        policies.into_iter().map(|policy| self.prepare(policy)).collect()
+    }
+
+    /// As [`Runtime::prepare`], of files that were read before.
+    pub(crate) fn prepare_of(&self, policy: &UpstreamTlsPolicy, files: &FileSet) -> Result<Arc<Prepared>, Problems> {
+        prepare::prepare(self, policy, Some(files))
     }
 
     /// The clock's time, RFC 3339: what reports of unusable policies say.

@@ -5,19 +5,22 @@ use std::sync::Arc;
 
 use rustls::SupportedCipherSuite;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
+use zeroize::Zeroizing;
 
 use crate::danger::ToleratedRule;
 use crate::digest::CanonicalDigest;
 use crate::error::{MaterialError, MaterialErrorKind, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::identity::{CERTIFICATE_PATH, ClientIdentity, IdentitySource, KEY_PATH, trim_passphrase};
-use crate::material;
-use crate::policy::{CIPHER_SUITES, GROUPS, IdentitySpec, Material, UpstreamTlsPolicy};
+use crate::material::{self, FileSet};
+use crate::policy::{CIPHER_SUITES, GROUPS, IdentitySpec, Material, SecretMaterial, UpstreamTlsPolicy};
 use crate::runtime::Runtime;
 use crate::time::seconds;
 use crate::trust::{RevocationList, TrustBundle};
 
 /// One policy on its way to be prepared.
 pub(super) struct Loader<'a> {
+    /// `None`: files are read where they are needed.
+    files: Option<&'a FileSet>,
     now: i64,
     policy: &'a UpstreamTlsPolicy,
     problems: Vec<Problem>,
@@ -25,8 +28,8 @@ pub(super) struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    pub(super) fn new(runtime: &'a Runtime, policy: &'a UpstreamTlsPolicy) -> Self {
-        Self { now: seconds(runtime.now()), policy, problems: Vec::new(), runtime }
+    pub(super) fn new(runtime: &'a Runtime, policy: &'a UpstreamTlsPolicy, files: Option<&'a FileSet>) -> Self {
+        Self { files, now: seconds(runtime.now()), policy, problems: Vec::new(), runtime }
     }
 
     /// Everything that was wrong, with where it was written.
@@ -44,6 +47,14 @@ impl<'a> Loader<'a> {
         result.map_err(|problem| self.problems.push(problem.into())).ok()
     }
 
+    fn read(&self, material: &Material) -> Result<Vec<u8>, String> {
+        self.files.map_or_else(|| material::read(material), |files| files.material(material))
+    }
+
+    fn read_secret(&self, material: &SecretMaterial) -> Result<Zeroizing<Vec<u8>>, String> {
+        self.files.map_or_else(|| material::read_secret(material), |files| files.secret(material))
+    }
+
     pub(super) fn bundles(&mut self) -> Vec<Arc<TrustBundle>> {
         let mut bundles = Vec::new();
         for (index, material) in self.policy.trust().bundles.iter().enumerate() {
@@ -56,7 +67,8 @@ impl<'a> Loader<'a> {
     fn bundle(&mut self, path: &str, material: &Material) -> Option<Arc<TrustBundle>> {
         let source = material.source();
         let unreadable = |reason| MaterialError::new(path, &source, MaterialErrorKind::TrustUnreadable { reason });
-        let text = self.keep(material::read(material).map_err(unreadable))?;
+        let text = self.read(material).map_err(unreadable);
+        let text = self.keep(text)?;
         let bundle = self.keep(self.runtime.bundle(path, &source, &text))?;
         if !self.tolerates_expiry() {
             self.keep(bundle.check_expiry(path, &source, self.now))?;
@@ -77,7 +89,8 @@ impl<'a> Loader<'a> {
             let path = format!("spec.revocation.crls[{index}]");
             let source = material.source();
             let unreadable = |reason| MaterialError::new(&path, &source, MaterialErrorKind::CrlUnreadable { reason });
-            let Some(bytes) = self.keep(material::read(material).map_err(unreadable)) else { continue };
+            let bytes = self.read(material).map_err(unreadable);
+            let Some(bytes) = self.keep(bytes) else { continue };
             let Some(ders) = self.keep(RevocationList::split(&path, &source, &bytes)) else { continue };
             for der in ders {
                 lists.extend(self.keep(self.runtime.crl(&path, &source, &der)));
@@ -92,13 +105,14 @@ impl<'a> Loader<'a> {
             let path = path.to_owned();
             move |reason| MaterialError::new(path, source, MaterialErrorKind::IdentityUnreadable { reason })
         };
-        let certificate_bytes =
-            self.keep(material::read(certificate).map_err(unreadable(CERTIFICATE_PATH, certificate.source())));
-        let key_bytes = self.keep(material::read_secret(key).map_err(unreadable(KEY_PATH, key.source())));
+        let certificate_bytes = self.read(certificate).map_err(unreadable(CERTIFICATE_PATH, certificate.source()));
+        let certificate_bytes = self.keep(certificate_bytes);
+        let key_bytes = self.read_secret(key).map_err(unreadable(KEY_PATH, key.source()));
+        let key_bytes = self.keep(key_bytes);
         let passphrase = match passphrase {
             None => None,
             Some(secret) => {
-                let read = material::read_secret(secret).map_err(unreadable(PASSPHRASE_PATH, secret.source()));
+                let read = self.read_secret(secret).map_err(unreadable(PASSPHRASE_PATH, secret.source()));
                 Some(trim_passphrase(self.keep(read)?))
             }
         };

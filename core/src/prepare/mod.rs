@@ -13,6 +13,7 @@ use crate::digest::CanonicalDigest;
 use crate::error::{PolicyError, PolicyErrorKind, Problem, Problems, Rejection, RejectionKind};
 use crate::handshake::{HandshakeVerifier, IdentityResolver};
 use crate::identity::ClientIdentity;
+use crate::material::FileSet;
 use crate::name::BackendHost;
 use crate::pem;
 use crate::policy::{ServerNameRule, SystemTrust, TlsVersion, UpstreamTlsPolicy};
@@ -177,8 +178,13 @@ impl core::fmt::Debug for Prepared {
     }
 }
 
-pub(crate) fn prepare(runtime: &Runtime, policy: &UpstreamTlsPolicy) -> Result<Arc<Prepared>, Problems> {
-    let mut loader = Loader::new(runtime, policy);
+/// With `files`, the policy's files are as they were read there.
+pub(crate) fn prepare(
+    runtime: &Runtime,
+    policy: &UpstreamTlsPolicy,
+    files: Option<&FileSet>,
+) -> Result<Arc<Prepared>, Problems> {
+    let mut loader = Loader::new(runtime, policy, files);
     let bundles = loader.bundles();
     let system = loader.keep(runtime.system_roots(policy.trust().system)).flatten();
     let platform = match policy.trust().system {

@@ -1,5 +1,21 @@
 //! Publishing: a connector holds the current generation of one policy, and replaces it whole.
 
+mod event;
+mod expiry;
+mod files;
+mod reduced;
+mod registry;
+mod source;
+mod state;
+pub(crate) mod watch;
+
+pub use event::{Event, EventKind, ExpiringCertificate};
+pub use expiry::ExpiryMark;
+pub use registry::Registry;
+pub use source::{FileSource, PollOutcome, Polled};
+pub use state::{ConnectorState, Generation, OnInvalid};
+pub use watch::{Watch, WatchState};
+
 use core::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +26,8 @@ use crate::policy::UpstreamTlsPolicy;
 use crate::prepare::Prepared;
 use crate::runtime::Runtime;
 use crate::time::seconds;
+use event::EventQueue;
+use expiry::ExpiryLog;
 
 /// Makes verified connections by the current generation of one policy. A clone is cheap, and the same connector.
 ///
@@ -19,9 +37,10 @@ pub struct Connector(Arc<Shared>);
 
 struct Shared {
     current: ArcSwap<Published>,
+    expiry: Mutex<ExpiryLog>,
     on_invalid: OnInvalid,
     /// Held for the few instructions of publishing.
-    publishing: Mutex<Counters>,
+    publishing: Mutex<Publishing>,
     runtime: Runtime,
     /// Held while an update is validated, so that updates are published in the order in which they came.
     updating: Mutex<()>,
@@ -38,7 +57,15 @@ struct Published {
 }
 
 #[derive(Default)]
-struct Counters {
+struct Publishing {
+    events: EventQueue,
+    withdrawals: u64,
+}
+
+/// An update that is being validated: no other is, meanwhile.
+struct Update<'a> {
+    connector: &'a Connector,
+    _in_order: MutexGuard<'a, ()>,
     withdrawals: u64,
 }
 
@@ -75,6 +102,7 @@ impl Connector {
     fn publish_first(runtime: &Runtime, on_invalid: OnInvalid, published: Published) -> Self {
         Self(Arc::new(Shared {
             current: ArcSwap::from_pointee(published),
+            expiry: Mutex::default(),
             on_invalid,
             publishing: Mutex::default(),
             runtime: runtime.clone(),
@@ -89,41 +117,74 @@ impl Connector {
     /// [`Degraded`](ConnectorState::Degraded), or with [`OnInvalid::FailClosed`] new connections fail;
     /// `policy_withdrawn` if [`Connector::withdraw`] was called meanwhile.
     pub fn update(&self, policy: &UpstreamTlsPolicy) -> Result<Generation, Problems> {
-        let _in_order = lock(&self.0.updating);
-        let withdrawals = lock(&self.0.publishing).withdrawals;
+        let update = self.begin_update();
         let prepared = self.0.runtime.prepare(policy);
-        let counters = lock(&self.0.publishing);
-        if counters.withdrawals != withdrawals {
-            return Err(problem(policy.name(), PolicyErrorKind::Withdrawn));
-        }
-        let current = self.0.current.load();
-        let next = match prepared {
-            Ok(prepared) => current.followed_by(prepared),
-            Err(reason) => {
-                tracing::warn!(target: "uptls", code = reason.code().as_str(), "update refused: {reason}");
-                let since = seconds(self.0.runtime.now());
-                self.0.current.store(Arc::new(current.after_invalid(reason.clone(), since, self.0.on_invalid)));
-                return Err(reason);
-            }
-        };
-        let generation = next.generation;
-        if generation != current.generation {
-            self.forget_sessions(&current);
-        }
-        self.0.current.store(Arc::new(next));
-        Ok(generation)
+        update.finish(policy.name(), prepared)
+    }
+
+    /// Withdrawals are counted before anything is read, so that none is undone by what was read before it.
+    fn begin_update(&self) -> Update<'_> {
+        let in_order = lock(&self.0.updating);
+        Update { connector: self, _in_order: in_order, withdrawals: self.withdrawals() }
+    }
+
+    fn withdrawals(&self) -> u64 {
+        lock(&self.0.publishing).withdrawals
     }
 
     /// Ends the policy: new connections fail at once with `policy_withdrawn` (R3), connections that exist go on (R7).
     /// A later [`Connector::update`] publishes again.
     pub fn withdraw(&self) {
-        let mut counters = lock(&self.0.publishing);
-        counters.withdrawals += 1;
+        self.withdraw_locked(&mut lock(&self.0.publishing), None);
+    }
+
+    fn withdraw_locked(&self, publishing: &mut Publishing, reason: Option<Problems>) {
+        publishing.withdrawals += 1;
         let current = self.0.current.load();
         self.forget_sessions(&current);
-        let state = ConnectorState::Withdrawn { since: seconds(self.0.runtime.now()) };
+        let since = self.now();
+        let state = ConnectorState::Withdrawn { since };
         let (generation, name) = (current.generation, current.name.clone());
+        if !matches!(current.state, ConnectorState::Withdrawn { .. }) {
+            let kind = EventKind::Withdrawn { reason };
+            publishing.events.push(Event { at: since, generation, kind, trust_reduced: true });
+        }
         self.0.current.store(Arc::new(Published { generation, name, prepared: None, state }));
+    }
+
+    /// The oldest event that was not taken yet; `None`: nothing happened since. Clones of a connector share its events, and
+    /// each is taken once. The first generation is no event.
+    ///
+    /// At most 32 events are kept. What nobody takes is lost, the oldest first, and counted
+    /// ([`Connector::lost_events`]); `trust_reduced` of a lost event goes over to the next one that is kept.
+    pub fn next_event(&self) -> Option<Event> {
+        lock(&self.0.publishing).events.pop()
+    }
+
+    /// How many events nobody took in time, since the connector was made.
+    pub fn lost_events(&self) -> u64 {
+        lock(&self.0.publishing).events.lost()
+    }
+
+    /// R8: an event for each bundle entry and for the identity that comes near its end by the runtime's clock, each mark
+    /// once. [`FileSource::poll`] does this, too; whoever has no files calls it now and then.
+    pub fn check_expiry(&self) {
+        let Ok(Snapshot { generation, prepared }) = self.snapshot() else { return };
+        let at = self.now();
+        let expiring = lock(&self.0.expiry).check(&prepared, at);
+        if expiring.is_empty() {
+            return;
+        }
+        let mut publishing = lock(&self.0.publishing);
+        for certificate in expiring {
+            tracing::warn!(target: "uptls", "{certificate}");
+            let kind = EventKind::Expiring(certificate);
+            publishing.events.push(Event { at, generation, kind, trust_reduced: false });
+        }
+    }
+
+    fn now(&self) -> i64 {
+        seconds(self.0.runtime.now())
     }
 
     /// Sessions of a fingerprint that is no longer published are dead weight (H6).
@@ -163,6 +224,46 @@ impl Connector {
             _ => PolicyErrorKind::Withdrawn,
         };
         Err(problem(name, kind).into())
+    }
+}
+
+impl Update<'_> {
+    /// Publishes what was made of the policy called `name`, unless it was withdrawn meanwhile.
+    fn finish(self, name: Option<&str>, prepared: Result<Arc<Prepared>, Problems>) -> Result<Generation, Problems> {
+        let shared = &self.connector.0;
+        let mut publishing = lock(&shared.publishing);
+        if publishing.withdrawals != self.withdrawals {
+            return Err(problem(name, PolicyErrorKind::Withdrawn));
+        }
+        let (at, current) = (self.connector.now(), shared.current.load());
+        let (next, result) = match prepared {
+            Ok(prepared) => {
+                let next = current.followed_by(prepared);
+                let generation = next.generation;
+                (next, Ok(generation))
+            }
+            Err(reason) => {
+                tracing::warn!(target: "uptls", code = reason.code().as_str(), "update refused: {reason}");
+                (current.after_invalid(reason.clone(), at, shared.on_invalid), Err(reason))
+            }
+        };
+        if next.generation != current.generation {
+            self.connector.forget_sessions(&current);
+        }
+        publishing.events.extend(event::between(&current, &next, at));
+        shared.current.store(Arc::new(next));
+        result
+    }
+
+    /// R3: the material is gone. Nothing if somebody else withdrew the policy meanwhile.
+    fn withdraw(self, reason: Problems) -> Option<u64> {
+        let mut publishing = lock(&self.connector.0.publishing);
+        if publishing.withdrawals != self.withdrawals {
+            return None;
+        }
+        tracing::warn!(target: "uptls", code = reason.code().as_str(), "withdrawn: {reason}");
+        self.connector.withdraw_locked(&mut publishing, Some(reason));
+        Some(publishing.withdrawals)
     }
 }
 
@@ -208,65 +309,6 @@ impl Published {
         };
         Self { generation: self.generation, name: self.name.clone(), prepared: self.prepared.clone(), state }
     }
-}
-
-/// The number of a publication within one connector.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Generation(u64);
-
-impl Generation {
-    /// 1 for the first; 0 before there was any.
-    pub fn number(self) -> u64 {
-        self.0
-    }
-}
-
-impl fmt::Display for Generation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// What an update with an invalid policy or material does (R2).
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum OnInvalid {
-    /// New connections fail at once: the rule of the Gateway API.
-    FailClosed,
-    /// The last good generation stays: a broken file does not become an outage, but a revoked CA stays trusted until the
-    /// update is repaired.
-    #[default]
-    KeepLast,
-}
-
-/// Whether a connector makes connections. Times are unix seconds.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum ConnectorState {
-    /// The last good generation is used, because a later update was invalid.
-    #[non_exhaustive]
-    Degraded {
-        /// What is wrong with the last update.
-        reason: Problems,
-        /// Since when updates fail.
-        since: i64,
-    },
-    /// No connection is made, because the policy or its material cannot be used.
-    #[non_exhaustive]
-    NotReady {
-        /// What is wrong with it.
-        reason: Problems,
-        /// Since when.
-        since: i64,
-    },
-    /// The last update is used.
-    Ready,
-    /// No connection is made, because the policy was withdrawn (R3).
-    #[non_exhaustive]
-    Withdrawn {
-        /// Since when.
-        since: i64,
-    },
 }
 
 fn problem(policy: Option<&str>, kind: PolicyErrorKind) -> Problems {

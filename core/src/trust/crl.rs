@@ -3,7 +3,7 @@
 use webpki::{CertRevocationList, Error, OwnedCertRevocationList};
 use x509_parser::prelude::{CertificateRevocationList, FromDer};
 
-use crate::digest::sha256;
+use crate::digest::{CanonicalDigest, sha256};
 use crate::error::{MaterialError, MaterialErrorKind};
 use crate::pem;
 
@@ -12,6 +12,7 @@ pub(crate) struct RevocationList {
     issuer: Vec<u8>,
     list: CertRevocationList<'static>,
     next_update: Option<i64>,
+    revoked: [u8; 32],
     sha256: [u8; 32],
     this_update: i64,
 }
@@ -53,6 +54,7 @@ impl RevocationList {
             issuer: view.issuer().as_raw().to_vec(),
             list: CertRevocationList::from(list),
             next_update: view.next_update().map(|time| time.timestamp()),
+            revoked: revoked(&view),
             sha256: sha256(der),
             this_update: view.last_update().timestamp(),
         })
@@ -72,6 +74,11 @@ impl RevocationList {
         self.next_update
     }
 
+    /// The digest of all serials that it lists.
+    pub(crate) fn revoked_digest(&self) -> [u8; 32] {
+        self.revoked
+    }
+
     pub(crate) fn sha256(&self) -> [u8; 32] {
         self.sha256
     }
@@ -85,6 +92,12 @@ impl RevocationList {
     pub(crate) fn revokes(&self, issuer: &[u8], serial: &[u8]) -> bool {
         self.issuer == issuer && self.list.find_serial(serial).is_ok_and(|found| found.is_some())
     }
+}
+
+fn revoked(view: &CertificateRevocationList<'_>) -> [u8; 32] {
+    let mut digest = CanonicalDigest::new("uptls revoked serials v1");
+    digest.set(view.iter_revoked_certificates().map(|revoked| revoked.raw_serial()));
+    digest.finish()
 }
 
 /// Why webpki does not take a list.

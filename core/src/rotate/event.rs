@@ -1,0 +1,157 @@
+//! What happened to a connector: pulled, bounded, in order (R7, R8).
+
+use core::fmt;
+use std::collections::VecDeque;
+
+use super::expiry::ExpiryMark;
+use super::reduced::reduces_trust;
+use super::{ConnectorState, Generation, Published};
+use crate::error::Problems;
+use crate::text::printable;
+use crate::time::rfc3339;
+
+/// Something that happened to a connector.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Event {
+    /// When, by the runtime's clock (unix seconds).
+    pub at: i64,
+    /// The generation after it.
+    pub generation: Generation,
+    /// What.
+    pub kind: EventKind,
+    /// Whether a peer that an earlier connection accepted may be refused now, or our identity be another: a pool should
+    /// drain what is not current (R7). An anchor, pin or name was removed, a weakening ended, revocation became stricter, or
+    /// the policy was withdrawn. `true` can be too careful: a CA that was renewed under the same key counts as another.
+    pub trust_reduced: bool,
+}
+
+/// What happened. Times are unix seconds.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// An update was invalid, and the last good generation stays (R2).
+    #[non_exhaustive]
+    Degraded {
+        /// What is wrong with the update.
+        reason: Problems,
+        /// Since when updates fail.
+        since: i64,
+    },
+    /// A trusted certificate or our own comes near its end (R8).
+    Expiring(ExpiringCertificate),
+    /// An update was invalid, and no connection is made.
+    #[non_exhaustive]
+    NotReady {
+        /// What is wrong with the update.
+        reason: Problems,
+        /// Since when.
+        since: i64,
+    },
+    /// The last update is used again, after it was not.
+    Recovered,
+    /// Other content was published.
+    Updated,
+    /// The policy or its material is gone, and no connection is made (R3).
+    #[non_exhaustive]
+    Withdrawn {
+        /// Which material; `None`: the caller withdrew the policy.
+        reason: Option<Problems>,
+    },
+}
+
+/// A certificate that comes near its end.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ExpiringCertificate {
+    /// How near.
+    pub mark: ExpiryMark,
+    /// The end of its validity (unix seconds); it may lie in the past.
+    pub not_after: i64,
+    /// The material that holds it; for an entry of a bundle with its place, `ca.pem #2`.
+    pub source: String,
+    /// Its subject.
+    pub subject: String,
+}
+
+impl fmt::Display for ExpiringCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (source, subject) = (printable(&self.source), printable(&self.subject));
+        write!(f, "{source} ({subject}) ends at {}: {}", rfc3339(self.not_after), self.mark)
+    }
+}
+
+/// Bounded, and never waits: what nobody takes falls out at the old end.
+#[derive(Default)]
+pub(super) struct EventQueue {
+    events: VecDeque<Event>,
+    lost: u64,
+}
+
+impl EventQueue {
+    pub(super) fn push(&mut self, event: Event) {
+        self.events.push_back(event);
+        if self.events.len() <= MAX_EVENTS {
+            return;
+        }
+        self.lost += 1;
+        let reduced = self.events.pop_front().is_some_and(|lost| lost.trust_reduced);
+        if let Some(oldest) = self.events.front_mut() {
+            oldest.trust_reduced |= reduced;
+        }
+    }
+
+    pub(super) fn extend(&mut self, events: impl IntoIterator<Item = Event>) {
+        events.into_iter().for_each(|event| self.push(event));
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    pub(super) fn lost(&self) -> u64 {
+        self.lost
+    }
+}
+
+/// The events that lead from one publication to the next.
+pub(super) fn between(before: &Published, after: &Published, at: i64) -> Vec<Event> {
+    let generation = after.generation;
+    let event = |kind, trust_reduced| Event { at, generation, kind, trust_reduced };
+    let mut events = Vec::new();
+    if before.generation != generation {
+        let reduced = match (&before.prepared, &after.prepared) {
+            (Some(before), Some(after)) => reduces_trust(before, after),
+            _ => false,
+        };
+        events.push(event(EventKind::Updated, reduced));
+    }
+    let known = match &before.state {
+        ConnectorState::Degraded { reason, .. } | ConnectorState::NotReady { reason, .. } => Some(reason),
+        ConnectorState::Ready | ConnectorState::Withdrawn { .. } => None,
+    };
+    match &after.state {
+        ConnectorState::Ready if before.state != ConnectorState::Ready => {
+            events.push(event(EventKind::Recovered, false));
+        }
+        ConnectorState::Degraded { reason, since } if !known.is_some_and(|known| same(known, reason)) => {
+            events.push(event(EventKind::Degraded { reason: reason.clone(), since: *since }, false));
+        }
+        ConnectorState::NotReady { reason, since } if !known.is_some_and(|known| same(known, reason)) => {
+            events.push(event(EventKind::NotReady { reason: reason.clone(), since: *since }, false));
+        }
+        _ => {}
+    }
+    events
+}
+
+/// Whether the same is wrong in the same places. The texts differ in the time of day.
+fn same(one: &Problems, other: &Problems) -> bool {
+    let places = |problems: &Problems| -> Vec<_> {
+        problems.iter().map(|problem| (problem.code(), problem.path().to_owned())).collect()
+    };
+    places(one) == places(other)
+}
+
+/// A connector is one of many; whoever pulls once a minute misses nothing.
+const MAX_EVENTS: usize = 32;

@@ -1,0 +1,98 @@
+//! How near certificates are to their end, and what was said of it already (R8).
+
+use core::fmt;
+use std::collections::BTreeMap;
+
+use super::event::ExpiringCertificate;
+use crate::prepare::Prepared;
+
+/// How near a certificate is to its end.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ExpiryMark {
+    /// At most so many days are left: 30, 14, 7 or 1, where the lifetime is longer than that.
+    Days(u8),
+    /// At most a seventh of the lifetime is left.
+    OneSeventh,
+    /// At most a third of the lifetime is left.
+    OneThird,
+}
+
+impl fmt::Display for ExpiryMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Days(1) => f.write_str("at most 1 day left"),
+            Self::Days(days) => write!(f, "at most {days} days left"),
+            Self::OneSeventh => f.write_str("at most a seventh of its lifetime left"),
+            Self::OneThird => f.write_str("at most a third of its lifetime left"),
+        }
+    }
+}
+
+/// The nearest mark (seconds before the end) that was said of each certificate.
+#[derive(Default)]
+pub(super) struct ExpiryLog(BTreeMap<[u8; 32], i64>);
+
+/// A certificate that can expire.
+struct Term {
+    digest: [u8; 32],
+    not_after: i64,
+    not_before: i64,
+    source: String,
+    subject: String,
+}
+
+impl ExpiryLog {
+    /// What is to be said of the certificates of `prepared` at `now`. Of several marks that were passed at once only the
+    /// nearest is said. The roots of the system are the system's business.
+    pub(super) fn check(&mut self, prepared: &Prepared, now: i64) -> Vec<ExpiringCertificate> {
+        let terms = terms(prepared);
+        self.0.retain(|digest, _| terms.iter().any(|term| term.digest == *digest));
+        let mut expiring = Vec::new();
+        for term in terms {
+            let Some((left, mark)) = nearest(&term, now) else { continue };
+            let said = self.0.entry(term.digest).or_insert(i64::MAX);
+            if left < *said {
+                *said = left;
+                let Term { digest: _, not_after, not_before: _, source, subject } = term;
+                expiring.push(ExpiringCertificate { mark, not_after, source, subject });
+            }
+        }
+        expiring
+    }
+}
+
+fn terms(prepared: &Prepared) -> Vec<Term> {
+    let policy = prepared.policy();
+    let anchors = prepared.verifier().trust.bundle_entries().filter_map(|facts| {
+        let entry = facts.entry()?;
+        Some(Term {
+            digest: entry.sha256(),
+            not_after: entry.not_after(),
+            not_before: entry.not_before(),
+            source: facts.source(policy),
+            subject: entry.subject().to_owned(),
+        })
+    });
+    let identity = prepared.identity().map(|identity| Term {
+        digest: identity.digest(),
+        not_after: identity.not_after(),
+        not_before: identity.not_before(),
+        source: policy.identity().map(|spec| spec.certificate.source()).unwrap_or_default(),
+        subject: identity.facts().subject.clone(),
+    });
+    anchors.chain(identity).collect()
+}
+
+/// The last mark that `term` has passed at `now`.
+fn nearest(term: &Term, now: i64) -> Option<(i64, ExpiryMark)> {
+    let lifetime = term.not_after.saturating_sub(term.not_before);
+    let left = term.not_after.saturating_sub(now);
+    let days = DAYS.iter().map(|days| (i64::from(*days) * DAY, ExpiryMark::Days(*days)));
+    let parts = [(lifetime / 7, ExpiryMark::OneSeventh), (lifetime / 3, ExpiryMark::OneThird)];
+    let marks = days.chain(parts).filter(|(before, _)| *before < lifetime && left <= *before);
+    marks.min_by_key(|(before, _)| *before)
+}
+
+const DAY: i64 = 24 * 3600;
+const DAYS: [u8; 4] = [30, 14, 7, 1];

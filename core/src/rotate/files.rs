@@ -1,0 +1,98 @@
+//! The files that a policy names, and the directories in which a change of them shows (R6).
+
+use std::collections::{BTreeSet, VecDeque};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::material::FileSet;
+use crate::policy::{IdentitySpec, Material, SecretMaterial, UpstreamTlsPolicy, resolve};
+
+/// Every file that `policy` names.
+pub(super) fn named_by(policy: &UpstreamTlsPolicy) -> Vec<PathBuf> {
+    let public = |material: &Material| match material {
+        Material::File { base, path } => Some(resolve(base.as_deref(), path)),
+        Material::Inline { .. } => None,
+    };
+    let secret = |material: &SecretMaterial| match material {
+        SecretMaterial::File { base, path } => Some(resolve(base.as_deref(), path)),
+        SecretMaterial::Inline(_) => None,
+    };
+    let mut paths: Vec<PathBuf> = policy.trust().bundles.iter().filter_map(public).collect();
+    paths.extend(policy.revocation().iter().flat_map(|spec| &spec.crls).filter_map(public));
+    if let Some(IdentitySpec { certificate, key, passphrase }) = policy.identity() {
+        paths.extend(public(certificate));
+        paths.extend(secret(key));
+        paths.extend(passphrase.as_ref().and_then(secret));
+    }
+    paths.sort_unstable();
+    paths.dedup();
+    paths
+}
+
+/// The content of `paths` with every symlink leading to the same place before and after; `None` if they were swapped each
+/// time. Without this the certificate could be of one state and the CA of the next. What is missing is looked for twice: a
+/// directory that a swap left behind can be deleted on the way.
+pub(super) fn read(paths: &[PathBuf]) -> Option<FileSet> {
+    let places = || -> Vec<Option<PathBuf>> { paths.iter().map(|path| fs::canonicalize(path).ok()).collect() };
+    let mut before = places();
+    let mut missed = false;
+    for _ in 0..READS {
+        let files = FileSet::read(paths);
+        let after = places();
+        if before == after && (missed || !files.is_withdrawn()) {
+            return Some(files);
+        }
+        missed = before == after;
+        before = after;
+    }
+    None
+}
+
+/// The directories that hold `paths`, and those of every symlink on the way there: Kubernetes swaps `..data`, which lies
+/// beside the file as it is named, or further up. For what does not exist, the directory in which it would appear.
+pub(super) fn directories(paths: &[PathBuf]) -> BTreeSet<PathBuf> {
+    let mut directories = BTreeSet::new();
+    for path in paths {
+        follow(path, &mut directories);
+    }
+    directories
+}
+
+fn follow(path: &Path, directories: &mut BTreeSet<PathBuf>) {
+    let parts = |path: &Path| -> VecDeque<OsString> {
+        path.components().map(|component| component.as_os_str().to_owned()).collect()
+    };
+    let mut rest = parts(path);
+    let mut at = PathBuf::new();
+    let mut links = 0;
+    while let Some(part) = rest.pop_front() {
+        let next = at.join(part);
+        if let Ok(target) = fs::read_link(&next) {
+            directories.insert(named(&at));
+            links += 1;
+            if links > MAX_LINKS {
+                return;
+            }
+            rest = parts(&target).into_iter().chain(rest).collect();
+            if target.is_absolute() {
+                at = PathBuf::new();
+            }
+        } else if rest.is_empty() || fs::symlink_metadata(&next).is_err() {
+            directories.insert(named(&at));
+            return;
+        } else {
+            at = next;
+        }
+    }
+}
+
+/// The empty path is the current directory.
+fn named(directory: &Path) -> PathBuf {
+    if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory.to_path_buf() }
+}
+
+/// A swap takes longer than a read; five in a row do not happen to whoever waits in between.
+const READS: usize = 5;
+/// What Linux follows.
+const MAX_LINKS: usize = 40;

@@ -1,0 +1,79 @@
+//! Connectors by name: a batch of N policies gives N results (R4).
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use super::{Connector, Generation, OnInvalid, lock};
+use crate::error::Problems;
+use crate::policy::UpstreamTlsPolicy;
+use crate::runtime::Runtime;
+
+/// One connector for each name. A policy that is invalid gives its name a connector that refuses every connection and says
+/// why, or leaves the last good generation ([`OnInvalid`]); it never touches another.
+pub struct Registry {
+    /// Held for a whole batch, so that a name never has two connectors.
+    applying: Mutex<()>,
+    connectors: Mutex<BTreeMap<String, Connector>>,
+    on_invalid: OnInvalid,
+    runtime: Runtime,
+}
+
+impl Registry {
+    /// Without connectors.
+    pub fn new(runtime: &Runtime, on_invalid: OnInvalid) -> Self {
+        Self { applying: Mutex::default(), connectors: Mutex::default(), on_invalid, runtime: runtime.clone() }
+    }
+
+    /// Updates the connector of each name, and makes it where there is none: as many results, in the order of `batch`. Names
+    /// that are not in `batch` stay as they are. A policy that could not even be checked is given as its problems.
+    pub fn apply(
+        &self,
+        batch: impl IntoIterator<Item = (String, Result<UpstreamTlsPolicy, Problems>)>,
+    ) -> Vec<(String, Result<Generation, Problems>)> {
+        let _in_order = lock(&self.applying);
+        let apply = |(name, policy): (String, Result<UpstreamTlsPolicy, Problems>)| {
+            let result = self.apply_one(&name, policy);
+            (name, result)
+        };
+        batch.into_iter().map(apply).collect()
+    }
+
+    fn apply_one(&self, name: &str, policy: Result<UpstreamTlsPolicy, Problems>) -> Result<Generation, Problems> {
+        if let Some(connector) = self.connector(name) {
+            let update = connector.begin_update();
+            return match policy {
+                Ok(policy) => update.finish(policy.name(), self.runtime.prepare(&policy)),
+                Err(problems) => update.finish(Some(name), Err(problems)),
+            };
+        }
+        let (connector, result) = match policy
+            .and_then(|policy| Connector::with_on_invalid(&self.runtime, &policy, self.on_invalid))
+        {
+            Ok(connector) => (connector.clone(), Ok(connector.generation())),
+            Err(problems) => (Connector::not_ready(&self.runtime, problems.clone(), self.on_invalid), Err(problems)),
+        };
+        lock(&self.connectors).insert(name.to_owned(), connector);
+        result
+    }
+
+    /// The connector of `name`.
+    pub fn connector(&self, name: &str) -> Option<Connector> {
+        lock(&self.connectors).get(name).cloned()
+    }
+
+    /// Forgets the connector of `name`, and withdraws it from all who still hold it (R3).
+    pub fn remove(&self, name: &str) -> Option<Connector> {
+        // At once; and again, should a batch under way have published it meanwhile.
+        self.connector(name)?.withdraw();
+        let _in_order = lock(&self.applying);
+        let connector = lock(&self.connectors).remove(name)?;
+        connector.withdraw();
+        Some(connector)
+    }
+}
+
+impl core::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_map().entries(lock(&self.connectors).iter()).finish()
+    }
+}
