@@ -89,8 +89,9 @@ pub(super) fn renegotiation(flag: Option<Written<()>>, tls: &mut ExtensionTls) {
     tls.strengthened.extend(flag.map(|flag| strengthened(&flag.field, reason)));
 }
 
-fn strengthened(field: &str, reason: &str) -> Warning {
-    Warning::new(WarningCode::Strengthened, [("field", field.to_owned()), ("reason", reason.to_owned())])
+/// The merge adds the object.
+fn strengthened(field: &str, what: &str) -> Warning {
+    Warning::new(WarningCode::Strengthened, [("field", field.to_owned()), ("what", what.to_owned())])
 }
 
 /// 0 for no version, 1 to 4 for TLS 1.0 to 1.3.

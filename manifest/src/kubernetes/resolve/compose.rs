@@ -180,7 +180,6 @@ impl<'a> Resolver<'a> {
             && let Some(tls) = &options.tls
         {
             // Its problems are the policy's own.
-            merge.warnings.extend(tls.strengthened.iter().cloned());
             merge.additions(tls, &object);
         }
     }

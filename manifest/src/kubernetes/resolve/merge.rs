@@ -85,13 +85,17 @@ impl<'a> Merge<'a> {
         if extension.tls.is_none() && extension.problems.is_empty() {
             self.sources.remove(&object(extension));
         }
-        let tls = extension.tls.as_ref()?;
-        self.warnings.extend(tls.strengthened.iter().cloned());
-        Some(tls)
+        extension.tls.as_ref()
     }
 
     /// What the standard does not say: anybody may add it, and who is first has the say.
     pub(super) fn additions(&mut self, tls: &ExtensionTls, object: &str) {
+        let named = |warning: &Warning| {
+            let mut warning = warning.clone();
+            warning.detail.insert("object", object.to_owned());
+            warning
+        };
+        self.warnings.extend(tls.strengthened.iter().map(named));
         if let Some(alpn) = self.first("spec.alpn", tls.alpn.as_ref(), object) {
             self.spec.alpn.protocols = alpn;
         }
