@@ -6,6 +6,7 @@ mod bad_extensions;
 mod bad_manifests;
 mod budgets;
 mod common;
+mod dispatch;
 mod envoy_export;
 mod envoy_module;
 mod envoy_read;

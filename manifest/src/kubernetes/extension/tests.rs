@@ -222,3 +222,110 @@ fn annotations_are_for_one_port_or_all() {
     let notes = Notes::new("a.yaml");
     assert!(annotations::read(&node("metadata: {name: a, annotations: {other: b}}"), &notes).is_none());
 }
+
+#[test]
+fn the_parameters_of_an_upstream_are_read() {
+    let read = upstream(
+        "static: {}, sslConfig: {allowRenegotiation: true, parameters: {cipherSuites: [ECDHE-RSA-AES128-GCM-SHA256], \
+         ecdhCurves: [X25519, P-384]}}",
+    );
+    assert!(read.problems.is_empty(), "{:?}", read.problems);
+    let tls = read.tls.unwrap();
+    assert_eq!(value(&tls.groups), ["X25519", "secp384r1"]);
+    assert_eq!((value(&tls.cipher_suites).len(), tls.strengthened.len()), (4, 1), "those of TLS 1.3 stay");
+    let tls = upstream(
+        "static: {}, sslConfig: {allowRenegotiation: false, parameters: {maximumProtocolVersion: TLSv1_2, \
+         cipherSuites: [ECDHE-RSA-AES128-GCM-SHA256]}}",
+    )
+    .tls
+    .unwrap();
+    assert_eq!(value(&tls.cipher_suites), ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]);
+    assert!(tls.strengthened.is_empty() && tls.groups.is_none());
+    const TABLE: &[(&str, &str, &str)] = &[
+        ("parameters: {cipherSuites: [BOGUS]}", "parameters.cipherSuites[0]", "ECDHE-RSA-AES128"),
+        ("parameters: {ecdhCurves: [X25519, P-521]}", "parameters.ecdhCurves[1]", "P-384"),
+        ("parameters: {signatureAlgorithms: [ed25519]}", "parameters", "is unknown"),
+        ("allowRenegotiation: 'true'", "allowRenegotiation", "true or false"),
+    ];
+    for (config, path, wanted) in TABLE {
+        let read = upstream(&format!("static: {{}}, sslConfig: {{{config}}}"));
+        refused(&read.problems, &format!("spec.sslConfig.{path}"), wanted);
+    }
+}
+
+#[test]
+fn the_files_of_an_upstream_are_read() {
+    let files = |files: &str| upstream(&format!("static: {{}}, sslConfig: {{sslFiles: {{{files}}}}}"));
+    let read = files("tlsCert: /c, tlsKey: /k, rootCa: /r");
+    assert!(read.problems.is_empty() && read.notices.is_empty(), "{:?}", read.problems);
+    let tls = read.tls.unwrap();
+    assert!(matches!(
+        value(&tls.identity),
+        ExtensionIdentity::Files { certificate: Some(certificate), key: Some(key) } if certificate == "/c" && key == "/k"
+    ));
+    assert!(matches!(value(&tls.trust), ExtensionTrust::File(path) if path == "/r"));
+    assert_eq!(tls.trust.unwrap().field, "spec.sslConfig.sslFiles.rootCa");
+    // Half of an identity stays one: that the other half is missing is said later.
+    let tls = files("tlsKey: /k, rootCa: ''").tls.unwrap();
+    assert!(matches!(value(&tls.identity), ExtensionIdentity::Files { certificate: None, key: Some(_) }));
+    assert!(tls.trust.is_none());
+    refused(&files("tlsCrt: /c").problems, "spec.sslConfig.sslFiles", "is unknown");
+    refused(&files("rootCa: [/r]").problems, "spec.sslConfig.sslFiles.rootCa", "a text is wanted");
+}
+
+#[test]
+fn a_kube_target_has_a_name_and_a_port() {
+    let whole = upstream("kube: {serviceName: pay, servicePort: 443}");
+    assert!(whole.problems.is_empty(), "{:?}", whole.problems);
+    assert!(matches!(&whole.targets[0].what, TargetOf::Service { name, port: Some(443) } if name.namespace == "shop"));
+    refused(&upstream("kube: {servicePort: 443}").problems, "spec.kube", "serviceName is missing");
+    refused(&upstream("kube: {serviceName: pay}").problems, "spec.kube", "servicePort is missing");
+}
+
+#[test]
+fn options_limit_cipher_suites_and_versions() {
+    let (tls, problems) = options("kgateway.dev/cipher-suites: 'ECDHE-RSA-AES128-GCM-SHA256, TLS_AES_256_GCM_SHA384'");
+    assert!(problems.is_empty(), "{problems:?}");
+    let wanted = ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"];
+    assert_eq!(value(&tls.cipher_suites), wanted, "one of TLS 1.3 is named");
+    for bad in ["BOGUS", "''", "'TLS_AES_256_GCM_SHA384,'"] {
+        let (_, problems) = options(&format!("kgateway.dev/cipher-suites: {bad}"));
+        refused(&problems, "spec.options[kgateway.dev/cipher-suites]", "ECDHE-RSA-AES128");
+    }
+    let range = |min: &str, max: &str| {
+        options(&format!("kgateway.dev/min-tls-version: '{min}', kgateway.dev/max-tls-version: '{max}'"))
+    };
+    let (tls, problems) = range("1.2", "1.2");
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!((value(&tls.min_version), value(&tls.max_version)), ("1.2".to_owned(), "1.2".to_owned()));
+    refused(&range("1.3", "1.2").1, "spec.options[kgateway.dev/max-tls-version]", "below the minimum");
+}
+
+#[test]
+fn signature_algorithms_are_all_or_refused() {
+    const ALL: [&str; 10] = [
+        "ecdsa_secp256r1_sha256",
+        "ecdsa_secp384r1_sha384",
+        "ecdsa_secp521r1_sha512",
+        "ed25519",
+        "rsa_pss_rsae_sha256",
+        "rsa_pss_rsae_sha384",
+        "rsa_pss_rsae_sha512",
+        "rsa_pkcs1_sha256",
+        "rsa_pkcs1_sha384",
+        "rsa_pkcs1_sha512",
+    ];
+    let of_options = |names: &[&str]| options(&format!("kgateway.dev/signature-algorithms: '{}'", names.join(", ")));
+    let of_policy =
+        |names: &[&str]| policy(&format!("sni: a, parameters: {{signatureAlgorithms: [{}]}}", names.join(", ")));
+    let (tls, problems) = of_options(&ALL);
+    assert!(problems.is_empty() && tls.strengthened.is_empty(), "{problems:?}");
+    let read = of_policy(&ALL);
+    assert!(read.problems.is_empty() && read.tls.unwrap().strengthened.is_empty(), "{:?}", read.problems);
+    for missing in ALL {
+        let narrower: Vec<_> = ALL.into_iter().filter(|name| *name != missing).collect();
+        let wanted = format!("without {missing}");
+        refused(&of_options(&narrower).1, "spec.options[kgateway.dev/signature-algorithms]", &wanted);
+        refused(&of_policy(&narrower).problems, "spec.tls.parameters.signatureAlgorithms", &wanted);
+    }
+}

@@ -1,0 +1,215 @@
+//! Which objects count: lists of a kind, versions that nobody knows, names that are declared twice, and what is left out.
+
+use uptls_manifest::kubernetes::{BackendRef, Document, Effect, Imported, ObjectName, Scope, import};
+
+/// The objects of `parts`.
+fn imported(parts: &[&str]) -> Imported {
+    let text = parts.join("\n---\n");
+    import([Document::new("in", text.as_bytes())])
+}
+
+/// What a backend gets: the name of its policy, or the code of what is wrong.
+fn outcome(parts: &[&str], backend: &str, gateway: Option<&str>) -> String {
+    let resolution = imported(parts).resolve(&Scope::default());
+    let gateway = gateway.map(|name| ObjectName::new("infra", name));
+    match resolution.policy_of(&BackendRef::parse(backend).unwrap(), gateway.as_ref()).map(|policy| &policy.draft) {
+        Ok(Ok(draft)) if draft.spec.identity.is_some() => {
+            format!("{} with an identity", draft.name.as_deref().unwrap())
+        }
+        Ok(Ok(draft)) => draft.name.clone().unwrap(),
+        Ok(Err(problems)) => problems.code().as_str().to_owned(),
+        Err(problems) => problems.code().as_str().to_owned(),
+    }
+}
+
+/// Effect and text of each diagnostic.
+fn said(parts: &[&str]) -> Vec<(Effect, String)> {
+    imported(parts).diagnostics.iter().map(|of| (of.effect, of.problem.to_string())).collect()
+}
+
+#[track_caller]
+fn says(parts: &[&str], effect: Effect, wanted: &str) {
+    let said = said(parts);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].0 == effect && said[0].1.contains(wanted), "{said:?}");
+}
+
+/// The object without the lines that say what it is, as an item of a list.
+fn item(object: &str) -> String {
+    let lines = object.lines().filter(|line| !line.starts_with("apiVersion:") && !line.starts_with("kind:"));
+    let indented: Vec<_> = lines.map(|line| format!("  {line}")).collect();
+    indented.join("\n").replacen("  ", "- ", 1)
+}
+
+fn list(api_version: &str, kind: &str, object: &str) -> String {
+    format!("apiVersion: {api_version}\nkind: {kind}\nitems:\n{}", item(object))
+}
+
+#[test]
+fn the_items_of_a_list_of_one_kind_need_not_say_it() {
+    const API: &str = "gateway.networking.k8s.io/v1";
+    let get = |list: &str| outcome(&[SERVICE, list], "shop/pay:443", None);
+    assert_eq!(get(&list(API, "BackendTLSPolicyList", POLICY)), "shop/pay-tls");
+    let service = list("v1", "ServiceList", SERVICE);
+    assert_eq!(outcome(&[&service, POLICY], "shop/pay:443", None), "shop/pay-tls");
+    let whole = POLICY.replace('\n', "\n  ");
+    assert_eq!(get(&format!("apiVersion: v1\nkind: List\nitems:\n- {whole}")), "shop/pay-tls");
+    // A list of anything does not say what its items are, nor does one of another kind.
+    let unnamed = list("v1", "List", POLICY);
+    assert_eq!(get(&unnamed), "reference_unresolved");
+    assert_eq!(imported(&[&unnamed]).ignored.get("(no kind)"), Some(&1));
+    assert_eq!(get(&list("example.com/v1", "BackendTLSPolicyList", POLICY)), "reference_unresolved");
+}
+
+#[test]
+fn a_list_of_an_unknown_version_is_not_passed_over() {
+    for kind in ["BackendTLSPolicyList", "GatewayList"] {
+        let unread = format!("apiVersion: gateway.networking.k8s.io/v9\nkind: {kind}\nitems: []");
+        let parts = [SERVICE, POLICY, &unread];
+        says(&parts, Effect::Unread, "gateway.networking.k8s.io/v9");
+        assert_eq!(outcome(&parts, "shop/pay:443", None), "unsupported_option", "{kind}");
+        let known = unread.replace("v9", "v1");
+        assert_eq!(outcome(&[SERVICE, POLICY, &known], "shop/pay:443", None), "shop/pay-tls", "{kind}");
+    }
+}
+
+#[test]
+fn while_another_version_is_there_every_backend_fails_closed() {
+    for (object, version, backend, ready) in [
+        (GATEWAY, "k8s.io/v1", "shop/pay:443", "shop/pay-tls"),
+        (XBACKEND, "x-k8s.io/v1alpha1", "XBackend/shop/far:443", "shop/far"),
+        (XBACKEND, "x-k8s.io/v1alpha1", "shop/pay:443", "shop/pay-tls"),
+        (CONFIG_POLICY, "kgateway.dev/v1alpha1", "shop/pay:443", "shop/pay-tls"),
+    ] {
+        assert_eq!(outcome(&[SERVICE, POLICY, object], backend, None), ready);
+        let (group, _) = version.split_once('/').unwrap();
+        let other = object.replacen(version, &format!("{group}/v9"), 1);
+        let parts = [SERVICE, POLICY, &other];
+        says(&parts, Effect::Unread, &format!("{group}/v9"));
+        assert_eq!(outcome(&parts, backend, None), "unsupported_option", "{backend}");
+        assert!(imported(&parts).resolve(&Scope::default()).policies.iter().all(|policy| policy.draft.is_err()));
+    }
+    // The same kind of another group is nobody's business here.
+    let foreign = CONFIG_POLICY.replace("gateway.kgateway.dev/v1alpha1", "example.com/v9");
+    assert_eq!(outcome(&[SERVICE, POLICY, &foreign], "shop/pay:443", None), "shop/pay-tls");
+    assert!(said(&[SERVICE, POLICY, &foreign]).is_empty());
+}
+
+#[test]
+fn a_gateway_that_is_declared_twice_is_used_by_nobody() {
+    let once = [SERVICE, POLICY, GATEWAY, ROUTE, SECRET];
+    assert_eq!(outcome(&once, "shop/pay:443", Some("outer")), "shop/pay-tls with an identity");
+    let twice = [SERVICE, POLICY, GATEWAY, GATEWAY, ROUTE, SECRET];
+    says(&twice, Effect::NotReady, "declared twice");
+    assert_eq!(outcome(&twice, "shop/pay:443", Some("outer")), "document_parse");
+    // Nor by the first of them, where only the second has a certificate.
+    let bare = GATEWAY.split("spec:").next().unwrap();
+    assert_eq!(outcome(&[SERVICE, POLICY, bare, GATEWAY, ROUTE, SECRET], "shop/pay:443", None), "document_parse");
+    let renamed = GATEWAY.replace("outer", "inner");
+    let two = [SERVICE, POLICY, GATEWAY, &renamed, ROUTE, SECRET];
+    assert_eq!(outcome(&two, "shop/pay:443", Some("outer")), "shop/pay-tls with an identity");
+}
+
+#[test]
+fn an_xbackend_that_is_declared_twice_has_no_policy() {
+    assert_eq!(outcome(&[XBACKEND], "XBackend/shop/far:443", None), "shop/far");
+    let other = XBACKEND.replace("far.example", "near.example");
+    says(&[XBACKEND, &other], Effect::NotReady, "declared twice");
+    assert_eq!(outcome(&[XBACKEND, &other], "XBackend/shop/far:443", None), "document_parse");
+    let renamed = XBACKEND.replace("name: far", "name: near");
+    assert_eq!(outcome(&[XBACKEND, &renamed], "XBackend/shop/far:443", None), "shop/far");
+}
+
+#[test]
+fn a_secret_that_is_declared_twice_is_neither() {
+    let parts = [SERVICE, POLICY, GATEWAY, ROUTE, SECRET, SECRET];
+    assert_eq!(outcome(&parts, "shop/pay:443", Some("outer")), "reference_unresolved");
+    let elsewhere = SECRET.replace("namespace: infra", "namespace: shop");
+    let parts = [SERVICE, POLICY, GATEWAY, ROUTE, SECRET, &elsewhere];
+    assert_eq!(outcome(&parts, "shop/pay:443", Some("outer")), "shop/pay-tls with an identity");
+}
+
+#[test]
+fn a_grant_with_a_problem_is_left_out() {
+    let gateway = GATEWAY.replace("{name: client}", "{name: client, namespace: vault}");
+    let secret = SECRET.replace("namespace: infra", "namespace: vault");
+    let get = |grants: &[&str]| {
+        let parts = [&[SERVICE, POLICY, &gateway, ROUTE, &secret], grants].concat();
+        outcome(&parts, "shop/pay:443", Some("outer"))
+    };
+    assert_eq!(get(&[GRANT]), "shop/pay-tls with an identity");
+    assert_eq!(get(&[]), "reference_not_permitted");
+    let odd = GRANT.replace("spec:", "spec:\n  when: never");
+    says(&[&odd], Effect::Skipped, "when");
+    assert_eq!(get(&[&odd]), "reference_not_permitted");
+    says(&[GRANT, GRANT], Effect::Skipped, "declared twice");
+    assert_eq!(get(&[GRANT, GRANT]), "reference_not_permitted");
+    assert_eq!(get(&[GRANT, &odd.replace("name: g", "name: h")]), "shop/pay-tls with an identity");
+}
+
+#[test]
+fn a_route_with_a_problem_is_left_out() {
+    let get = |route: &str| outcome(&[SERVICE, POLICY, GATEWAY, SECRET, route], "shop/pay:443", Some("outer"));
+    assert!(said(&[ROUTE]).is_empty());
+    assert_eq!(get(ROUTE), "shop/pay-tls with an identity");
+    let odd = ROUTE.replace("port: 443", "port: 0");
+    says(&[&odd], Effect::Skipped, "port");
+    assert_eq!(get(&odd), "shop/pay-tls", "no Gateway uses the backend, so none lends a certificate");
+    says(&[ROUTE, ROUTE], Effect::Skipped, "declared twice");
+    assert_eq!(get(&format!("{ROUTE}\n---\n{ROUTE}")), "shop/pay-tls");
+    let other = ROUTE.replace("HTTPRoute", "GRPCRoute");
+    assert_eq!(get(&format!("{ROUTE}\n---\n{other}")), "shop/pay-tls with an identity", "another kind");
+}
+
+const CONFIG_POLICY: &str = "\
+apiVersion: gateway.kgateway.dev/v1alpha1
+kind: BackendConfigPolicy
+metadata: {name: extra, namespace: shop}
+spec: {targetRefs: [{group: '', kind: Service, name: pay}], tls: {sni: pay.example}}";
+const GATEWAY: &str = "\
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: outer, namespace: infra}
+spec: {tls: {backend: {clientCertificateRef: {name: client}}}}";
+const GRANT: &str = "\
+apiVersion: gateway.networking.k8s.io/v1
+kind: ReferenceGrant
+metadata: {name: g, namespace: vault}
+spec:
+  from: [{group: gateway.networking.k8s.io, kind: Gateway, namespace: infra}]
+  to: [{group: '', kind: Secret}]";
+const POLICY: &str = "\
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: pay-tls, namespace: shop}
+spec:
+  targetRefs: [{group: '', kind: Service, name: pay}]
+  validation: {wellKnownCACertificates: System, hostname: pay.example}";
+const ROUTE: &str = "\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: pay, namespace: shop}
+spec:
+  parentRefs: [{name: outer, namespace: infra}]
+  rules: [{backendRefs: [{name: pay, port: 443}]}]";
+const SECRET: &str = "\
+apiVersion: v1
+kind: Secret
+metadata: {name: client, namespace: infra}
+stringData:
+  tls.crt: \"-----BEGIN CERTIFICATE-----\\nYg==\\n-----END CERTIFICATE-----\\n\"
+  tls.key: not-a-key-but-secret";
+const SERVICE: &str = "\
+apiVersion: v1
+kind: Service
+metadata: {name: pay, namespace: shop}
+spec: {ports: [{name: https, port: 443}]}";
+const XBACKEND: &str = "\
+apiVersion: gateway.networking.x-k8s.io/v1alpha1
+kind: XBackend
+metadata: {name: far, namespace: shop}
+spec:
+  type: ExternalHostname
+  port: {port: 443}
+  externalHostname: {hostname: far.example}
+  tls: {mode: ServerOnly, validation: {wellKnownCACertificates: System, hostname: far.example}}";
