@@ -7,7 +7,7 @@ use uptls::{Origin, PolicyError, PolicyErrorKind, Problem};
 
 use super::backend_tls_policy::{self, BackendTlsPolicy};
 use super::config_map::{self, ConfigMap};
-use super::extension::{Extension, KgatewayBackend, Vendor, annotations, backend, gloo, kgateway, options};
+use super::extension::{Extension, KgatewayBackend, TargetOf, Vendor, annotations, backend, gloo, kgateway, options};
 use super::imported::{Diagnostic, Effect, Imported};
 use super::object::ObjectName;
 use super::service::{self, Service};
@@ -322,7 +322,10 @@ fn object_diagnostics(objects: &Objects) -> Vec<Diagnostic> {
         found.extend(said);
     };
     for extension in &objects.extensions {
-        say(resolve::object(extension), Effect::NotReady, &extension.problems);
+        // What it says of TLS might be meant for any backend.
+        let stray = extension.targets.iter().any(|target| matches!(target.what, TargetOf::Unknown));
+        let effect = if stray { Effect::Unread } else { Effect::NotReady };
+        say(resolve::object(extension), effect, &extension.problems);
         say(resolve::object(extension), Effect::Notice, &extension.notices);
         say(resolve::object(extension), Effect::NotAttached, &resolve::unsupported_targets(extension));
     }

@@ -161,6 +161,42 @@ fn a_route_with_a_problem_is_left_out() {
     assert_eq!(get(&format!("{ROUTE}\n---\n{other}")), "shop/pay-tls with an identity", "another kind");
 }
 
+#[test]
+fn an_extension_whose_target_cannot_be_read_might_be_for_any_backend() {
+    let kgateway = |targets: &str| {
+        let head = "apiVersion: gateway.kgateway.dev/v1alpha1\nkind: BackendConfigPolicy\n";
+        let metadata = "metadata: {name: pay-mtls, namespace: shop}\n";
+        let tls = "{wellKnownCACertificates: System, sni: other.example}";
+        format!("{head}{metadata}spec: {{targetRefs: {targets}, tls: {tls}}}")
+    };
+    let gloo = |kube: &str| {
+        let head = "apiVersion: gloo.solo.io/v1\nkind: Upstream\nmetadata: {name: pay, namespace: shop}\n";
+        format!("{head}spec: {{sslConfig: {{sni: other.example}}, kube: {kube}}}")
+    };
+    let get = |extension: &str| outcome(&[SERVICE, POLICY, extension], "shop/pay:443", None);
+    for good in [
+        kgateway("[{group: '', kind: Service, name: pay}]"),
+        kgateway("[{group: '', kind: Service, name: another}]"),
+        gloo("{serviceName: pay, servicePort: 443}"),
+        gloo("{serviceName: another, servicePort: 443}"),
+    ] {
+        assert_eq!(get(&good), "shop/pay-tls", "{good}");
+    }
+    for stray in [
+        kgateway("[{group: '', kind: Service, nam: pay}]"),
+        kgateway("[{group: '', kind: Service, name: another}, 7]"),
+        kgateway("pay"),
+        gloo("{serviceName: pay}"),
+        gloo("{serviceName: pay, servicePort: 0}"),
+        gloo("{servicePort: 443}"),
+        gloo("pay"),
+    ] {
+        assert_eq!(get(&stray), "document_parse", "{stray}");
+    }
+    // Whose Service is known, that alone fails.
+    assert_eq!(get(&gloo("{serviceName: another}")), "shop/pay-tls");
+}
+
 const CONFIG_POLICY: &str = "\
 apiVersion: gateway.kgateway.dev/v1alpha1
 kind: BackendConfigPolicy

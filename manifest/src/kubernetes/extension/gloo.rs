@@ -46,19 +46,25 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Exte
 fn target(spec: &Fields<'_>, extension: &mut Extension) {
     let (key, what) = match spec.map("kube") {
         Some(kube) => {
-            let Some(service) = kube.text("serviceName") else {
-                spec.notes.parse_problem(&kube.path, kube.node.place, "the field serviceName is missing");
-                return;
+            let what = match kube.text("serviceName") {
+                None => {
+                    spec.notes.parse_problem(&kube.path, kube.node.place, "the field serviceName is missing");
+                    TargetOf::Unknown
+                }
+                Some(service) => {
+                    let namespace = kube.text("serviceNamespace").map(|text| text.value);
+                    let namespace = namespace.unwrap_or_else(|| extension.name.namespace.clone());
+                    let port = kube.port("servicePort");
+                    if port.is_none() && kube.node.field("servicePort").is_none() {
+                        spec.notes.parse_problem(&kube.path, kube.node.place, "the field servicePort is missing");
+                    }
+                    // Without its port it is not ready, for every port.
+                    TargetOf::Service { name: ObjectName::new(namespace, service.value), port }
+                }
             };
-            let namespace = kube.text("serviceNamespace").map(|text| text.value);
-            let namespace = namespace.unwrap_or_else(|| extension.name.namespace.clone());
-            let name = ObjectName::new(namespace, service.value);
-            let Some(port) = kube.port("servicePort") else {
-                spec.notes.parse_problem(&kube.path, kube.node.place, "the field servicePort is missing");
-                return;
-            };
-            (kube.path.clone(), TargetOf::Service { name, port: Some(port) })
+            (kube.path.clone(), what)
         }
+        None if spec.node.field("kube").is_some() => (spec.at("kube"), TargetOf::Unknown),
         None => {
             extension.hosts = spec.map("static").map(|fixed| fixed.hosts("addr")).unwrap_or_default();
             (spec.at("static"), TargetOf::Upstream(extension.name.clone()))

@@ -37,7 +37,13 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Exte
 fn targets(spec: &Fields<'_>, policy: &ObjectName) -> Vec<ExtensionTarget> {
     let mut found = Vec::new();
     for (key, rule) in [("targetRefs", "TargetRefs"), ("targetSelectors", "TargetSelectors")] {
-        let Some(nodes) = spec.list(key) else { continue };
+        let Some(nodes) = spec.list(key) else {
+            found.extend(spec.node.field(key).map(|entry| {
+                let origin = spec.notes.at(entry.place);
+                ExtensionTarget { origin, path: spec.at(key), what: TargetOf::Unknown }
+            }));
+            continue;
+        };
         if key == "targetRefs" {
             check_items(spec.notes, &spec.at(key), nodes.len(), 1, 16);
         }
@@ -45,7 +51,10 @@ fn targets(spec: &Fields<'_>, policy: &ObjectName) -> Vec<ExtensionTarget> {
         for (index, node) in nodes.iter().enumerate() {
             let path = format!("{}[{index}]", spec.at(key));
             spec.notes.origin(&path, node.place);
-            found.extend(target(&Fields { node, notes: spec.notes, path }, policy, key == "targetSelectors"));
+            let read =
+                target(&Fields { node, notes: spec.notes, path: path.clone() }, policy, key == "targetSelectors");
+            let origin = spec.notes.at(node.place);
+            found.push(read.unwrap_or(ExtensionTarget { origin, path, what: TargetOf::Unknown }));
         }
         let foreign = |target: &ExtensionTarget| match &target.what {
             TargetOf::Unsupported { group, kind, .. } => (group.as_str(), kind.as_str()) != HOSTNAME,

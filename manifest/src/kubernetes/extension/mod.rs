@@ -90,6 +90,8 @@ pub(super) enum TargetOf {
     Labels { kind: String, labels: BTreeMap<String, String> },
     /// A Service, all its ports or one of them.
     Service { name: ObjectName, port: Option<u16> },
+    /// It cannot be read: it might be any backend.
+    Unknown,
     /// A kind that cannot be one here, as an Istio Hostname.
     Unsupported { group: String, kind: String, name: String },
     /// The object itself is the backend: a Gloo Upstream with static hosts.

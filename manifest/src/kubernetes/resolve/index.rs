@@ -128,7 +128,7 @@ pub(in crate::kubernetes) fn targets(
             TargetOf::Backend(name) => found.push((BackendKind::Backend, name.clone(), None)),
             TargetOf::Labels { kind, labels } => found.extend(labelled(objects, extension, kind, labels)),
             TargetOf::Service { name, port } => found.push((BackendKind::Service, name.clone(), *port)),
-            TargetOf::Unsupported { .. } => {}
+            TargetOf::Unknown | TargetOf::Unsupported { .. } => {}
             TargetOf::Upstream(name) => found.push((BackendKind::Upstream, name.clone(), None)),
         }
     }
