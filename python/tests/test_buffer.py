@@ -1,5 +1,6 @@
 """Octets in, octets out: a Buffer against a server of the standard library, both in memory."""
 
+import contextlib
 import gc
 import pickle
 import ssl
@@ -96,7 +97,12 @@ def test_the_peer_is_known(established: uptls.Buffer, leaf: Leaf, policy: uptls.
     assert peer.certificates[0] == peer.certificates[0]
     assert "CertificateFacts(subject='CN=backend.test'" in repr(peer.certificates)
     assert peer.not_before < peer.not_after
-    assert (peer.resumed, peer.identity, peer.identity_sent, peer.identity_unused) == (False, "not_requested", False, False)
+    assert (peer.resumed, peer.identity, peer.identity_sent, peer.identity_unused) == (
+        False,
+        "not_requested",
+        False,
+        False,
+    )
     assert (peer.generation, peer.fingerprint) == (1, policy.fingerprint)
     assert peer.trusted_until > 1_700_000_000
     assert policy.connector.is_current(peer)
@@ -152,9 +158,14 @@ def test_a_peer_for_another_name_is_refused_once(policy: uptls.UpstreamTlsPolicy
     assert len(caught.value.chain) == 1
     # The alert, and then the same for ever.
     peer.incoming.write(buffer.data_to_send())
-    with pytest.raises(ssl.SSLError, match="(?i)bad.certificate"):
+    with pytest.raises(ssl.SSLError, match=r"(?i)bad.certificate"):
         peer.tls.do_handshake()
-    for call in (lambda: buffer.receive_data(b"x"), lambda: buffer.read(1), lambda: buffer.write(b"x"), buffer.close_notify):
+    for call in (
+        lambda: buffer.receive_data(b"x"),
+        lambda: buffer.read(1),
+        lambda: buffer.write(b"x"),
+        buffer.close_notify,
+    ):
         with pytest.raises(uptls.NameMismatchError) as again:
             call()
         assert again.value.report == caught.value.report
@@ -300,7 +311,7 @@ def test_writing_after_the_end_is_misuse(established: uptls.Buffer, peer: Peer) 
         lambda b: b.read_into("text"),
         lambda b: b.read_into(memoryview(bytearray(8))[::2]),
         lambda b: b.data_to_send("all"),
-        lambda b: ut.Buffer(),
+        lambda _: ut.Buffer(),
         lambda b: setattr(b, "peer", None),
     ],
 )
@@ -313,9 +324,10 @@ def test_a_wrong_type_changes_nothing(established: uptls.Buffer, peer: Peer, cal
 
 
 def test_negative_sizes_are_refused(established: uptls.Buffer) -> None:
-    for call in (lambda: established.read(-1), lambda: established.data_to_send(-1)):
-        with pytest.raises(OverflowError):
-            call()
+    with pytest.raises(OverflowError):
+        established.read(-1)
+    with pytest.raises(OverflowError):
+        established.data_to_send(-1)
     assert established.read(0) == b""
     assert established.write(b"") == 0
     assert established.receive_data(b"") == 0
@@ -354,11 +366,8 @@ def test_two_threads_in_one_buffer(established: uptls.Buffer, peer: Peer) -> Non
     thread = threading.Thread(target=write)
     thread.start()
     while not done.is_set() or len(got) < len(sent):
-        with lock:
-            try:
-                got += peer.tls.read(65536)
-            except ssl.SSLWantReadError:
-                pass
+        with lock, contextlib.suppress(ssl.SSLWantReadError):
+            got += peer.tls.read(65536)
         assert established.read(10) is None
         assert established.handshake_done
     thread.join()

@@ -55,7 +55,12 @@ def test_every_code_has_its_class(code: uptls.Code) -> None:
     assert error.reason.isupper()
     for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301
         assert type(again) is type(error)
-        assert (str(again), again.report, again.chain, vars(again)) == (str(error), error.report, error.chain, vars(error))
+        assert (str(again), again.report, again.chain, vars(again)) == (
+            str(error),
+            error.report,
+            error.chain,
+            vars(error),
+        )
     # What no peer did is no verification error.
     assert isinstance(error, ssl.SSLCertVerificationError) == (code.category in ("chain", "revocation", "name"))
 
@@ -117,7 +122,10 @@ def test_verify_codes_are_those_of_openssl(ca: Authority, tmp_path: Any) -> None
         (ca.issue(HOST), other, HOST),
     ):
         with Server(leaf) as server:
-            with pytest.raises(ssl.SSLCertVerificationError) as theirs, socket.create_connection(server.address) as sock:
+            with (
+                pytest.raises(ssl.SSLCertVerificationError) as theirs,
+                socket.create_connection(server.address) as sock,
+            ):
                 ssl.create_default_context(cafile=str(anchor.file)).wrap_socket(sock, server_hostname=host)
             policy = uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.from_file(anchor.file))
             with pytest.raises(uptls.PeerVerificationError) as ours:
@@ -134,7 +142,13 @@ def test_a_report_goes_through_json(refused: "Case") -> None:
     assert hash(again) == hash(report)
     assert pickle.loads(pickle.dumps(report)) == report  # noqa: S301
     assert again != first(lambda r: r["verdict"] == "accepted").report_json
-    for text in ("", "{}", "[]", '{"schema": "uptls.report/v2", "results": [{}]}', '{"schema": "uptls.report/v1", "results": []}'):
+    for text in (
+        "",
+        "{}",
+        "[]",
+        '{"schema": "uptls.report/v2", "results": [{}]}',
+        '{"schema": "uptls.report/v1", "results": []}',
+    ):
         with pytest.raises(ValueError, match=r"uptls\.report/v1"):
             uptls.Report.from_json(text)
     with pytest.raises(TypeError):
@@ -167,7 +181,9 @@ def test_facts_are_shown_and_frozen(refused: "Case") -> None:
     assert report.steps == report.steps
 
 
-def test_an_exception_names_the_host_in_the_log(caplog: pytest.LogCaptureFixture, policy: uptls.UpstreamTlsPolicy) -> None:
+def test_an_exception_names_the_host_in_the_log(
+    caplog: pytest.LogCaptureFixture, policy: uptls.UpstreamTlsPolicy
+) -> None:
     with caplog.at_level(logging.WARNING, "uptls"), pytest.raises(uptls.HandshakeError):
         policy.buffer(HOST).receive_data(b"SSH-2.0-OpenSSH_9.9\r\n")
     (record,) = caplog.records

@@ -64,7 +64,8 @@ def test_keywords_are_the_fields_of_a_document(ca: Authority, bundle: uptls.Trus
     by_document = uptls.UpstreamTlsPolicy.from_document(document(ca.file, *fields))
     assert by_keywords == by_document
     assert by_keywords.explain().sends == by_document.explain().sends
-    for keyword, value in {"alpn": ["h2"], "resumption": True, "groups": None, "subject_alt_names": names[:3]}.items():
+    changes: dict[str, Any] = {"alpn": ["h2"], "resumption": True, "groups": None, "subject_alt_names": names[:3]}
+    for keyword, value in changes.items():
         assert by_keywords.replace(**{keyword: value}) != by_document, keyword
 
 
@@ -72,14 +73,15 @@ def test_material_in_memory_is_that_of_files(ca: Authority, bundle: uptls.TrustB
     leaf = ca.issue(HOST)
     certificate, key = leaf.certificate.read_bytes(), leaf.key.read_bytes()
     files = made(bundle, identity=uptls.ClientIdentity.from_files(str(leaf.certificate), leaf.key))
-    for kind in (bytes, bytearray, bytes.decode):
-        identity = uptls.ClientIdentity.from_pem(kind(certificate), kind(key))  # type: ignore[operator, arg-type]
-        memory = made(uptls.TrustBundle.from_pem(kind(ca.pem), name="mine"), identity=identity)  # type: ignore[operator, arg-type]
+    kinds: tuple[Any, ...] = (bytes, bytearray, bytes.decode)
+    for kind in kinds:
+        identity = uptls.ClientIdentity.from_pem(kind(certificate), kind(key))
+        memory = made(uptls.TrustBundle.from_pem(kind(ca.pem), name="mine"), identity=identity)
         assert memory.fingerprint == files.fingerprint
         assert memory.explain().trusts.anchors[0].certificate.source.startswith("mine")
 
 
-def test_bundles_add_up(ca: Authority, tmp_path: Path, bundle: uptls.TrustBundle) -> None:
+def test_bundles_add_up(tmp_path: Path, bundle: uptls.TrustBundle) -> None:
     other = Authority(tmp_path, "Other CA")
     pins = uptls.TrustBundle.pinned_certificates(["ab" * 32])
     keys = uptls.TrustBundle.pinned_keys(["47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="])
@@ -102,7 +104,10 @@ def test_bundles_add_up(ca: Authority, tmp_path: Path, bundle: uptls.TrustBundle
         ({"ca": None}, "trust_missing"),
         ({"ca": []}, "trust_missing"),
         ({"ca": uptls.TrustBundle.from_pem("no certificate here")}, "trust_bundle_empty"),
-        ({"ca": uptls.TrustBundle.from_pem("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")}, "trust_bundle_parse"),
+        (
+            {"ca": uptls.TrustBundle.from_pem("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")},
+            "trust_bundle_parse",
+        ),
         ({"ca": uptls.TrustBundle.from_file("/nonexistent/ca.pem")}, "trust_unreadable"),
         ({"server_name": "not a name"}, "name_invalid"),
         ({"server_name": "none"}, "name_missing"),
@@ -114,7 +119,10 @@ def test_bundles_add_up(ca: Authority, tmp_path: Path, bundle: uptls.TrustBundle
         ({"spki_pins": ["short"]}, "policy_invalid"),
         ({"alpn_required": True}, "policy_invalid"),
         ({"handshake_timeout": "soon"}, "policy_invalid"),
-        ({"identity": uptls.ClientIdentity.from_files("/nonexistent/tls.crt", "/nonexistent/tls.key")}, "identity_unreadable"),
+        (
+            {"identity": uptls.ClientIdentity.from_files("/nonexistent/tls.crt", "/nonexistent/tls.key")},
+            "identity_unreadable",
+        ),
         ({"identity": uptls.ClientIdentity.from_pem("", "")}, "identity_parse"),
         ({"revocation": uptls.Revocation(["/nonexistent/ca.crl"])}, "crl_unreadable"),
         ({"revocation": uptls.Revocation([b"nothing"])}, "crl_parse"),
@@ -160,8 +168,8 @@ def test_everything_wrong_is_said_at_once(bundle: uptls.TrustBundle) -> None:
         (lambda b: made(b, handshake_timeout=[1]), "handshake_timeout must be seconds"),
         (lambda b: made(b, name=b"x"), "name must be a str, not bytes"),
         (lambda b: made(b, runtime="now"), "runtime must be a Runtime, not str"),
-        (lambda b: made(b).replace(runtime=uptls.Runtime()), "there is no keyword"),
-        (lambda b: made(b).replace(b), "positional"),
+        (lambda b: ut.UpstreamTlsPolicy.replace(made(b), runtime=uptls.Runtime()), "there is no keyword"),
+        (lambda b: ut.UpstreamTlsPolicy.replace(made(b), b), "positional"),
         (lambda _: ut.TrustBundle.from_file(b"ca.pem"), "path must be a str or os.PathLike, not bytes"),
         (lambda _: ut.TrustBundle.from_file(None), "not NoneType"),
         (lambda _: ut.TrustBundle.from_pem(Path("ca.pem")), "expected str, bytes or bytearray"),
@@ -176,7 +184,9 @@ def test_everything_wrong_is_said_at_once(bundle: uptls.TrustBundle) -> None:
         (lambda _: ut.Revocation([7]), "crls must be a str or os.PathLike, not int"),
     ],
 )
-def test_a_wrong_type_says_what_is_wanted(bundle: uptls.TrustBundle, call: "Callable[[Any], object]", text: str) -> None:
+def test_a_wrong_type_says_what_is_wanted(
+    bundle: uptls.TrustBundle, call: "Callable[[Any], object]", text: str
+) -> None:
     with pytest.raises(TypeError, match=text) as caught:
         call(bundle)
     assert not isinstance(caught.value, uptls.UptlsError)
@@ -189,7 +199,7 @@ def test_a_timeout_without_meaning_is_misuse(bundle: uptls.TrustBundle, seconds:
     assert made(bundle, handshake_timeout=0.001).explain().sends.handshake_timeout_ms == 1
 
 
-def test_der_is_not_pem(ca: Authority) -> None:
+def test_der_is_not_pem() -> None:
     with pytest.raises(uptls.MisuseError, match="not text"):
         uptls.TrustBundle.from_pem(b"\x30\x82\x01\xff")
     with pytest.raises(uptls.MisuseError, match="store"):
@@ -313,9 +323,10 @@ def test_manifests_give_a_backend_its_policy(tmp_path: Path) -> None:
         uptls.UpstreamTlsPolicy.from_manifests(tmp_path, "shop/other:443")
     with pytest.raises(uptls.PolicyError, match="Gateway"):
         uptls.UpstreamTlsPolicy.from_manifests(tmp_path, "shop/pay:443", gateway="edge/public")
-    for arguments in (([], "shop/pay"), (tmp_path, "a/b/c/d"), (tmp_path, "shop/pay:0")):
+    no_paths: list[str] = []
+    for arguments in ((no_paths, "shop/pay"), (tmp_path, "a/b/c/d"), (tmp_path, "shop/pay:0")):
         with pytest.raises(uptls.MisuseError):
-            uptls.UpstreamTlsPolicy.from_manifests(*arguments)
+            ut.UpstreamTlsPolicy.from_manifests(*arguments)
     for keywords in ({"gateway": "a/b/c"}, {"mode": "loose"}):
         with pytest.raises(uptls.MisuseError):
             ut.UpstreamTlsPolicy.from_manifests(tmp_path, "shop/pay", **keywords)

@@ -1,7 +1,6 @@
 """Threads, garbage collection, forks, signals and the end of the interpreter. Each ends by itself or is a deadlock."""
 
 import gc
-import os
 import signal
 import subprocess
 import sys
@@ -39,9 +38,7 @@ def program(text: str, *arguments: object) -> list[str]:
 
 
 def run(text: str, server: Server, ca: Authority) -> str:
-    done = subprocess.run(
-        program(text, server.port, ca.file), capture_output=True, text=True, timeout=120, check=False
-    )
+    done = subprocess.run(program(text, server.port, ca.file), capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, ""), (done.returncode, done.stdout, done.stderr)
     return done.stdout
 
@@ -119,7 +116,10 @@ stream.close()
     done = subprocess.run(
         # A fork beside threads is what is tested here.
         [sys.executable, "-W", "ignore::DeprecationWarning", *program(text, server.port, ca.file)[1:]],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "b'parent' True\n", "")
 
@@ -190,7 +190,7 @@ try:
 except KeyboardInterrupt:
     print('interrupted', flush=True)
 """
-    with Server(leaf, lambda _: stop.wait(60) and None) as server:
+    with Server(leaf, lambda _: print(stop.wait(60))) as server:
         process = subprocess.Popen(
             program(text, server.port, ca.file), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -207,16 +207,19 @@ except KeyboardInterrupt:
 
 def test_a_thread_that_waits_does_not_hold_the_gil(leaf: Leaf, policy: uptls.UpstreamTlsPolicy) -> None:
     """A reader waits, and another thread of the same stream writes what wakes it."""
-    with Server(leaf) as server, policy.connect(HOST, server.port, connect_to="127.0.0.1") as stream:
-        with ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(stream.recv, 10)
-            while not stream._reading.locked():  # noqa: SLF001
-                time.sleep(0.001)
-            stream.sendall(b"wake up")
-            assert waiting.result() == b"wake up"
+    with (
+        Server(leaf) as server,
+        policy.connect(HOST, server.port, connect_to="127.0.0.1") as stream,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        waiting = pool.submit(stream.recv, 10)
+        while not stream._reading.locked():  # noqa: SLF001
+            time.sleep(0.001)
+        stream.sendall(b"wake up")
+        assert waiting.result() == b"wake up"
 
 
 def test_the_package_starts_nothing() -> None:
     text = "import threading, uptls, os; print(threading.active_count(), len(os.listdir('/proc/self/task')))"
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
-    assert done.stdout in ("1 1\n", f"1 {len(os.listdir('/proc/self/task'))}\n")
+    assert done.stdout == "1 1\n"
