@@ -17,6 +17,7 @@ mod kubernetes;
 mod merge;
 mod origins;
 mod properties;
+mod report;
 mod scalars;
 mod schemas;
 mod secrets;
