@@ -36,10 +36,14 @@ impl Source {
 
     /// A connector by the policy.
     pub(crate) fn connector(&self, runtime: &Runtime) -> Result<Opened, Problems> {
-        let on_invalid = if self.manifests.is_some() { kubernetes::ON_INVALID } else { OnInvalid::default() };
         let Written { draft, warnings } = self.written()?;
-        let connector = Connector::with_on_invalid(runtime, &self.checked(draft)?, on_invalid)?;
+        let connector = Connector::with_on_invalid(runtime, &self.checked(draft)?, self.on_invalid())?;
         Ok(Opened { connector, warnings })
+    }
+
+    /// R2: what an invalid update of it does.
+    pub(crate) fn on_invalid(&self) -> OnInvalid {
+        if self.manifests.is_some() { kubernetes::ON_INVALID } else { OnInvalid::default() }
     }
 
     /// The policy alone.
