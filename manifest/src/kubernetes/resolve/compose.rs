@@ -128,7 +128,7 @@ impl<'a> Resolver<'a> {
         let standard = match self.index.standard(slot) {
             Ok(standard) => standard,
             Err(_) => {
-                merge.problems.push(unknown_service(&slot.name));
+                merge.problems.push(unknown_service(&self.index.behind(slot).name));
                 return Some(slot.name.to_string());
             }
         };
@@ -248,10 +248,11 @@ impl<'a> Resolver<'a> {
 
     /// The names that a backend is known by. An address is none (N1).
     fn candidates(&self, slot: &Slot) -> Vec<String> {
-        let ObjectName { name, namespace } = &slot.name;
-        match slot.kind {
+        let behind = self.index.behind(slot);
+        let ObjectName { name, namespace } = &behind.name;
+        match behind.kind {
             BackendKind::Service => {
-                let service = self.objects.services.get(&slot.name);
+                let service = self.objects.services.get(&behind.name);
                 let is_external = |service: &&Service| service.kind == "ExternalName";
                 let service = service.map(|declared| &declared.value).filter(is_external);
                 let external = service.and_then(|service| service.external_name.clone());
@@ -271,6 +272,10 @@ impl<'a> Resolver<'a> {
     }
 
     fn depend_on(&self, slot: &Slot) {
+        let behind = self.index.behind(slot);
+        if behind != *slot {
+            self.depend_on(&behind);
+        }
         let found = match slot.kind {
             BackendKind::Service => self.objects.services.contains_key(&slot.name),
             BackendKind::Backend => self.objects.backends.contains_key(&slot.name),
@@ -305,7 +310,9 @@ fn candidates(standard: &[ImportedPolicy], policies: &[EffectivePolicy]) -> BTre
         })
         .collect();
     let of_standard = |policy: &&EffectivePolicy| policy.sources.iter().any(|source| source.starts_with(KIND));
-    found.extend(policies.iter().filter(|policy| !of_standard(policy)).map(|policy| match policy.backend_kind {
+    let has_no_target =
+        |policy: &&EffectivePolicy| policy.backend_kind == BackendKind::Upstream || !of_standard(policy);
+    found.extend(policies.iter().filter(has_no_target).map(|policy| match policy.backend_kind {
         BackendKind::Service => policy.backend.to_string(),
         kind => format!("{kind}/{}", policy.backend),
     }));

@@ -19,7 +19,7 @@ pub use scope::{Mode, Scope};
 
 pub(super) use ancestors::Ancestors;
 pub(super) use depends::Dependencies;
-pub(super) use index::{targets, unsupported_targets};
+pub(super) use index::{targets, unsupported_targets, upstreams};
 pub(super) use link::{PublicText, Referrer};
 pub(super) use merge::{GATEWAY, GATEWAY_GROUP, client_certificate, object};
 

@@ -8,7 +8,7 @@ use crate::kubernetes::backend_tls_policy::{API_VERSION, KIND};
 use crate::kubernetes::draft;
 use crate::kubernetes::imported::{Accepted, Effect, Imported, ImportedPolicy, ResolvedRefs, TargetState};
 use crate::kubernetes::object::ObjectName;
-use crate::kubernetes::resolve::{Ancestors, BackendKind, Scope};
+use crate::kubernetes::resolve::{Ancestors, BackendKind, Scope, upstreams};
 
 /// The patches, and where there was no room for one.
 #[derive(Default)]
@@ -28,6 +28,7 @@ pub(in crate::kubernetes) struct Full {
 pub(in crate::kubernetes) fn patches(imported: &Imported, scope: &Scope, ancestors: &Ancestors) -> Statuses {
     let mut statuses = Statuses::default();
     let Some(controller) = &scope.controller_name else { return statuses };
+    let upstreams = upstreams(&imported.objects);
     for policy in &imported.policies {
         let Some(declared) = imported.objects.policies.get(&policy.name) else { continue };
         let meta = &declared.value.meta;
@@ -43,7 +44,7 @@ pub(in crate::kubernetes) fn patches(imported: &Imported, scope: &Scope, ancesto
             only: scope.gateway.as_ref(),
             reference: "ancestorRef",
         };
-        let wanted: BTreeMap<_, _> = gateways(imported, policy, ancestors)
+        let wanted: BTreeMap<_, _> = gateways(imported, policy, ancestors, &upstreams)
             .into_iter()
             .map(|name| (name.clone(), (gateway(&name), conditions(policy))))
             .collect();
@@ -58,8 +59,13 @@ pub(in crate::kubernetes) fn patches(imported: &Imported, scope: &Scope, ancesto
     statuses
 }
 
-/// The Gateways that use a target of the policy, whether it has won it or not.
-fn gateways(imported: &Imported, policy: &ImportedPolicy, ancestors: &Ancestors) -> BTreeSet<ObjectName> {
+/// The Gateways that use a target of the policy, by its own name or by that of an Upstream, whether it has won it or not.
+fn gateways(
+    imported: &Imported,
+    policy: &ImportedPolicy,
+    ancestors: &Ancestors,
+    upstreams: &BTreeMap<&ObjectName, Vec<(u16, &ObjectName)>>,
+) -> BTreeSet<ObjectName> {
     let mut gateways = BTreeSet::new();
     for target in policy.targets.iter().filter(|target| target.state != TargetState::Unsupported) {
         let Some(kind) = BackendKind::of(&target.group, &target.kind) else { continue };
@@ -67,7 +73,12 @@ fn gateways(imported: &Imported, policy: &ImportedPolicy, ancestors: &Ancestors)
         let ports = service.into_iter().flat_map(|service| &service.ports);
         let section = target.section_name.as_deref();
         let port = section.and_then(|section| ports.clone().find(|port| port.name.as_deref() == Some(section)));
-        gateways.extend(ancestors.of(kind, &target.name, port.map(|port| port.number)));
+        let number = port.map(|port| port.number);
+        gateways.extend(ancestors.of(kind, &target.name, number));
+        let to_it = upstreams.get(&target.name).into_iter().flatten().filter(|_| kind == BackendKind::Service);
+        let of_port = to_it.filter(|(port, _)| number.is_none_or(|number| number == *port));
+        gateways
+            .extend(of_port.flat_map(|(port, upstream)| ancestors.of(BackendKind::Upstream, upstream, Some(*port))));
     }
     gateways
 }
