@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 use uptls::Runtime;
+use uptls::danger::DangerPermission;
 use uptls_manifest::kubernetes::{Scope, StatusPatch};
 
 use super::report::{ObjectMeta, Policy, Status};
@@ -11,6 +12,7 @@ use crate::args::{CONTROLLER, ImportArgs};
 /// The scope of the controller that is named, or of one that is none: its patches say how objects stand.
 pub(super) fn of_controller(mut scope: Scope, args: &ImportArgs, runtime: &Runtime) -> Scope {
     scope.controller_name = Some(name(args).to_owned());
+    scope.permission = if args.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden };
     let now = runtime.now_text().parse::<Timestamp>().map(Timestamp::as_second);
     scope.with_now(now.ok().and_then(|now| u64::try_from(now).ok()).unwrap_or_default())
 }

@@ -15,6 +15,7 @@ mod files;
 mod fuzz_seeds;
 mod kubernetes;
 mod merge;
+mod modes;
 mod origins;
 mod properties;
 mod scalars;

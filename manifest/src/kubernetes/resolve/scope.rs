@@ -1,5 +1,7 @@
 //! What a resolution is for: whose controller, which Gateway, how true to a vendor, and when.
 
+use uptls::danger::DangerPermission;
+
 use super::backend::BackendRef;
 use crate::kubernetes::object::ObjectName;
 
@@ -21,6 +23,9 @@ pub struct Scope {
     pub mode: Mode,
     /// The time for `lastTransitionTime`, unix seconds; the default is 1970.
     pub now: u64,
+    /// Whether a policy is accepted that gives up a part of the verification (M9). It decides statuses alone: drafts are
+    /// checked with the permission of whoever uses them.
+    pub permission: DangerPermission,
 }
 
 /// How a vendor's form is understood that verifies less than it seems to (M8).
@@ -71,6 +76,13 @@ impl Scope {
     #[must_use]
     pub fn with_mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
+        self
+    }
+
+    /// Sets whether statuses accept a policy that gives up a part of the verification.
+    #[must_use]
+    pub fn with_permission(mut self, permission: DangerPermission) -> Self {
+        self.permission = permission;
         self
     }
 

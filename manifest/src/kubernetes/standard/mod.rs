@@ -2,6 +2,7 @@
 
 pub(super) mod gateway;
 pub(super) mod meta;
+pub(super) mod mode;
 pub(super) mod reference_grant;
 pub(super) mod route;
 pub(super) mod secret;

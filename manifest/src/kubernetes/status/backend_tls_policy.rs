@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use uptls::{Code, Problems, UpstreamTlsPolicy};
+
 use super::conditions::{Said, joined};
 use super::patch::{Entries, StatusPatch, existing, gateway};
 use crate::kubernetes::backend_tls_policy::{API_VERSION, KIND};
@@ -46,7 +48,7 @@ pub(in crate::kubernetes) fn patches(imported: &Imported, scope: &Scope, ancesto
         };
         let wanted: BTreeMap<_, _> = gateways(imported, policy, ancestors, &upstreams)
             .into_iter()
-            .map(|name| (name.clone(), (gateway(&name), conditions(policy))))
+            .map(|name| (name.clone(), (gateway(&name), conditions(policy, scope))))
             .collect();
         if wanted.is_empty() && old.is_null() {
             continue;
@@ -83,24 +85,28 @@ fn gateways(
     gateways
 }
 
-fn conditions(policy: &ImportedPolicy) -> Vec<Said> {
+fn conditions(policy: &ImportedPolicy, scope: &Scope) -> Vec<Said> {
     let diagnostics = draft::diagnostics(policy);
     let of = |effects: &'static [Effect]| {
         joined(diagnostics.iter().filter(|d| effects.contains(&d.effect)).map(|d| d.problem.to_string()))
     };
-    let accepted = policy.accepted == Accepted::Accepted;
-    let message = match accepted {
-        true => "the policy is accepted".to_owned(),
-        false => of(&[Effect::NotReady, Effect::NotAttached]),
+    let is_refused = |problems: &Problems| problems.iter().any(|problem| problem.code() == Code::DangerForbidden);
+    let checked = policy.draft.clone().and_then(|draft| UpstreamTlsPolicy::check(draft, scope.permission));
+    let refused = checked.err().filter(|problems| policy.accepted == Accepted::Accepted && is_refused(problems));
+    let accepted = policy.accepted == Accepted::Accepted && refused.is_none();
+    let (reason, message) = match (&refused, accepted) {
+        (Some(refused), _) => (Accepted::Invalid, joined(refused.iter().map(ToString::to_string))),
+        (None, true) => (policy.accepted, "the policy is accepted".to_owned()),
+        (None, false) => (policy.accepted, of(&[Effect::NotReady, Effect::NotAttached])),
     };
     let resolved = policy.resolved_refs == ResolvedRefs::ResolvedRefs;
-    let references = match (resolved, accepted) {
+    let references = match (resolved, policy.accepted == Accepted::Accepted) {
         (true, _) => "all references are resolved".to_owned(),
         (false, true) => of(&[Effect::Notice]),
         (false, false) => of(&[Effect::NotReady]),
     };
     vec![
-        Said::new("Accepted", accepted, policy.accepted.as_str(), message),
+        Said::new("Accepted", accepted, reason.as_str(), message),
         Said::new("ResolvedRefs", resolved, policy.resolved_refs.as_str(), references),
     ]
 }

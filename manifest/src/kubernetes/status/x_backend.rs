@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use uptls::{Code, Problem, Problems};
+use uptls::{Code, Problem, Problems, UpstreamTlsPolicy};
 
 use super::conditions::{Said, joined};
 use super::patch::{Entries, StatusPatch, existing, gateway};
@@ -30,7 +30,7 @@ pub(super) fn patches(
             let plain = declared.value.problems.is_empty()
                 && declared.value.tls.as_ref().is_none_or(|tls| tls.mode.value == "None");
             // A backend without TLS is in order; only that nothing here connects to it.
-            said(found.filter(|_| !plain))
+            said(found.filter(|_| !plain), scope)
         };
         let wanted: BTreeMap<_, _> = ancestors
             .of(kind, name, declared.value.port)
@@ -57,9 +57,11 @@ pub(super) fn patches(
     patches
 }
 
-fn said(policy: Option<&EffectivePolicy>) -> Vec<Said> {
-    let problems: Vec<&Problem> =
-        policy.and_then(|p| p.draft.as_ref().err()).into_iter().flat_map(Problems::iter).collect();
+fn said(policy: Option<&EffectivePolicy>, scope: &Scope) -> Vec<Said> {
+    let checked = policy.map(|policy| policy.draft.clone());
+    let checked = checked.map(|draft| draft.and_then(|draft| UpstreamTlsPolicy::check(draft, scope.permission)));
+    let refused = checked.and_then(Result::err);
+    let problems: Vec<&Problem> = refused.iter().flat_map(Problems::iter).collect();
     let notices = policy.into_iter().flat_map(|policy| &policy.notices);
     let is_reference = |problem: &&Problem| {
         matches!(
