@@ -13,6 +13,7 @@ use crate::args::{CONTROLLER, ImportArgs};
 pub(super) fn of_controller(mut scope: Scope, args: &ImportArgs, runtime: &Runtime) -> Scope {
     scope.controller_name = Some(name(args).to_owned());
     scope.permission = if args.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden };
+    scope.runtime = Some(runtime.clone());
     let now = runtime.now_text().parse::<Timestamp>().map(Timestamp::as_second);
     scope.with_now(now.ok().and_then(|now| u64::try_from(now).ok()).unwrap_or_default())
 }

@@ -5,6 +5,7 @@ mod bad_documents;
 mod bad_extensions;
 mod bad_manifests;
 mod budgets;
+mod client_certificates;
 mod common;
 mod dispatch;
 mod envoy_export;

@@ -1,5 +1,6 @@
 //! What a resolution is for: whose controller, which Gateway, how true to a vendor, and when.
 
+use uptls::Runtime;
 use uptls::danger::DangerPermission;
 
 use super::backend::BackendRef;
@@ -26,6 +27,9 @@ pub struct Scope {
     /// Whether a policy is accepted that gives up a part of the verification (M9). It decides statuses alone: drafts are
     /// checked with the permission of whoever uses them.
     pub permission: DangerPermission,
+    /// Whose provider proves that a client certificate and its key belong together (I2), for the status of who refers to
+    /// them. Without one a status says only that they are there; a connector fails closed either way.
+    pub runtime: Option<Runtime>,
 }
 
 /// How a vendor's form is understood that verifies less than it seems to (M8).
@@ -83,6 +87,13 @@ impl Scope {
     #[must_use]
     pub fn with_permission(mut self, permission: DangerPermission) -> Self {
         self.permission = permission;
+        self
+    }
+
+    /// Lets statuses say whether a client certificate and its key belong together.
+    #[must_use]
+    pub fn with_runtime(mut self, runtime: &Runtime) -> Self {
+        self.runtime = Some(runtime.clone());
         self
     }
 
