@@ -3,13 +3,8 @@
 use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
-use uptls::{
-    Connector, OnInvalid, PolicyDraft, PolicyError, PolicyErrorKind, Prepared, Problem, Problems, Runtime,
-    UpstreamTlsPolicy, Warning,
-};
-use uptls_manifest::kubernetes::{
-    self, BackendRef, Dependency, Imported, Mode, ObjectName, Presence, Resolution, Scope,
-};
+use uptls::{Connector, OnInvalid, PolicyDraft, Prepared, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning};
+use uptls_manifest::kubernetes::{self, BackendRef, Imported, Mode, ObjectName, Resolution, Scope};
 
 use crate::args::Source;
 use crate::print;
@@ -69,7 +64,6 @@ impl Source {
     /// The policy of a backend. What was left out of it goes to stderr: the verdict is that of the rest.
     fn of_backend(&self, imported: &Imported, backend: &BackendRef) -> Result<Written, Problems> {
         let resolution = imported.resolve(&scope(self.gateway.as_ref(), self.faithful));
-        known(self.gateway.as_ref(), &resolution)?;
         let policy = resolution.policy_of(backend, self.gateway.as_ref())?;
         let draft = policy.draft.clone()?;
         policy.notices.iter().for_each(|notice| print::complain(&left_out(notice)));
@@ -88,14 +82,7 @@ pub(crate) fn scope(gateway: Option<&ObjectName>, faithful: bool) -> Scope {
 
 /// A Gateway that is asked for must be there: nobody would know its client certificate (M6).
 pub(crate) fn known(gateway: Option<&ObjectName>, resolution: &Resolution) -> Result<(), Problems> {
-    let missed = |dependency: &&Dependency| dependency.kind == "Gateway" && dependency.presence == Presence::Missed;
-    let mut missed = resolution.depends_on.iter().filter(missed);
-    let Some(gateway) = gateway.filter(|gateway| missed.any(|dependency| dependency.name == **gateway)) else {
-        return Ok(());
-    };
-    let reason = "it is not among the manifests, so its client certificate is not known".to_owned();
-    let kind = PolicyErrorKind::ReferenceUnresolved { object: format!("Gateway {gateway}"), reason };
-    Err(Problem::from(PolicyError::new("gateway", kind)).into())
+    gateway.map_or(Ok(()), |gateway| resolution.check_gateway(gateway))
 }
 
 fn left_out(notice: &Problem) -> String {

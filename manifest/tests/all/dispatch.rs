@@ -149,12 +149,14 @@ fn a_grant_with_a_problem_is_left_out() {
 
 #[test]
 fn a_route_with_a_problem_is_left_out() {
-    let get = |route: &str| outcome(&[SERVICE, POLICY, GATEWAY, SECRET, route], "shop/pay:443", Some("outer"));
+    let get = |route: &str| outcome(&[SERVICE, POLICY, GATEWAY, SECRET, route], "shop/pay:443", None);
     assert!(said(&[ROUTE]).is_empty());
     assert_eq!(get(ROUTE), "shop/pay-tls with an identity");
     let odd = ROUTE.replace("port: 443", "port: 0");
     says(&[&odd], Effect::Skipped, "port");
     assert_eq!(get(&odd), "shop/pay-tls", "no Gateway uses the backend, so none lends a certificate");
+    let asked = outcome(&[SERVICE, POLICY, GATEWAY, SECRET, &odd], "shop/pay:443", Some("outer"));
+    assert_eq!(asked, "shop/pay-tls with an identity", "who asks for a Gateway, gets its certificate");
     says(&[ROUTE, ROUTE], Effect::Skipped, "declared twice");
     assert_eq!(get(&format!("{ROUTE}\n---\n{ROUTE}")), "shop/pay-tls");
     let other = ROUTE.replace("HTTPRoute", "GRPCRoute");

@@ -14,6 +14,7 @@ mod envoy_read;
 mod envoy_round_trip;
 mod files;
 mod fuzz_seeds;
+mod gateways;
 mod kubernetes;
 mod merge;
 mod modes;

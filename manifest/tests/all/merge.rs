@@ -270,7 +270,7 @@ fn a_backend_is_asked_for_by_kind_port_and_gateway_where_it_matters() {
     let differ = code(&resolution, "shop/pay:443", None);
     assert!(differ.contains("differ by Gateway: infra/inner, infra/outer"), "{differ}");
     let unused = code(&resolution, "shop/pay:443", Some("infra/other"));
-    assert!(unused.contains("Gateway infra/other does not use it"), "{unused}");
+    assert!(unused.contains("Gateway infra/other cannot be used: it is not among the manifests"), "{unused}");
     let text = fs::read_to_string(folder().join("an-xbackend-and-a-service-of-one-name.in.yaml")).unwrap();
     let resolution = resolved(&text);
     let several = code(&resolution, "shop/pay:443", None);

@@ -8,7 +8,7 @@ use uptls::{Origin, PolicyErrorKind, Problems};
 use super::ancestors::Ancestors;
 use super::backend::BackendKind;
 use super::depends::Dependencies;
-use super::effective::{EffectivePolicy, Resolution};
+use super::effective::{EffectivePolicy, Elsewhere, Resolution};
 use super::find::{unknown_service, unread};
 use super::index::{Index, Slot};
 use super::merge::{Merge, OwnIdentity, object, place};
@@ -62,10 +62,13 @@ impl Imported {
         for policy in &self.policies {
             dependencies.note(KIND, &policy.name, Some(()));
         }
+        let gateways = objects.gateways.keys().cloned().collect();
         Resolution {
             candidates: candidates(&self.policies, &policies),
             depends_on: dependencies.into_set(),
             diagnostics: self.diagnostics.clone(),
+            elsewhere: Elsewhere::new(self, scope, &gateways),
+            gateways,
             ignored: self.ignored.clone(),
             missing_ports: missing_ports(&self.policies),
             policies,
