@@ -171,8 +171,12 @@ fn summary(draft: &PolicyDraft) -> String {
         let document = &draft.origins[&format!("spec.trust.bundles[{index}]")].document;
         trust.push(document.split(" in ").next().unwrap_or_default());
     }
+    let alpn = match spec.alpn.protocols.is_empty() {
+        true => String::new(),
+        false => format!(" alpn=[{}]", spec.alpn.protocols.join(" ")),
+    };
     format!(
-        "name={} sans=[{}] trust=[{}] identity={}",
+        "name={} sans=[{}] trust=[{}] identity={}{alpn}",
         spec.server_name.as_deref().unwrap_or("-"),
         sans.join(" "),
         trust.join(", "),

@@ -20,6 +20,7 @@ mod merge;
 mod modes;
 mod origins;
 mod properties;
+mod protocols;
 mod scalars;
 mod schemas;
 mod secrets;

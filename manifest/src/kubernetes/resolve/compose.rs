@@ -48,8 +48,9 @@ impl Imported {
         let ancestors = Ancestors::new(objects, &dependencies, scope);
         let index = Index::new(objects, &self.policies);
         let status::Statuses { full, patches: mut statuses } = status::patches(self, scope, &ancestors);
+        let unread = unread(&self.diagnostics);
         let resolver =
-            Resolver { dependencies: &dependencies, full, index, objects, scope, unread: unread(&self.diagnostics) };
+            Resolver { ancestors: &ancestors, dependencies: &dependencies, full, index, objects, scope, unread };
         let mut policies = Vec::new();
         for slot in resolver.index.slots() {
             let gateways = ancestors.of(slot.kind, &slot.name, slot.port);
@@ -80,6 +81,7 @@ impl Imported {
 
 /// Makes the policy of one slot after the other.
 struct Resolver<'a> {
+    ancestors: &'a Ancestors,
     dependencies: &'a Dependencies,
     /// The policies whose status has no room for a Gateway.
     full: BTreeSet<Full>,
@@ -103,6 +105,7 @@ impl<'a> Resolver<'a> {
                 merge.gateway(gateway);
             }
         }
+        self.protocols(&mut merge, slot, gateway);
         merge.problems.extend(self.unread.iter().flat_map(Problems::iter).cloned());
         let draft = merge.draft(name);
         let Merge { notices, overridden, mut provenance, sources, warnings, .. } = merge;
@@ -122,6 +125,15 @@ impl<'a> Resolver<'a> {
             sources,
             warnings,
         })
+    }
+
+    fn protocols(&self, merge: &mut Merge<'a>, slot: &Slot, gateway: Option<&ObjectName>) {
+        let routes = self.ancestors.routes_of(slot.kind, &slot.name, slot.port, gateway);
+        let behind = self.index.behind(slot);
+        let service = self.objects.services.get(&behind.name).filter(|_| behind.kind == BackendKind::Service);
+        let port = behind.port.and_then(|number| service?.value.port(number));
+        let object = format!("{} {}", behind.kind, behind.name);
+        merge.protocols(&routes, port.map(|port| (object.as_str(), port)));
     }
 
     /// A standard policy and extensions, of which there is at least one; the name of the policy.

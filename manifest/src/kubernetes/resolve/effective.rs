@@ -126,9 +126,16 @@ impl EffectivePolicy {
 
     /// Whether it says the same as `other`, from the same objects, whatever they are for.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.provenance == other.provenance
+        let protocols = |policy: &Self| policy.draft.as_ref().ok().map(|draft| draft.spec.alpn.protocols.clone());
+        self.but_protocols().eq(other.but_protocols())
+            && protocols(self) == protocols(other)
             && self.sources == other.sources
             && self.draft.as_ref().err() == other.draft.as_ref().err()
+    }
+
+    /// Protocols that another route or port says are the same protocols.
+    fn but_protocols(&self) -> impl Iterator<Item = (&String, &Provenance)> {
+        self.provenance.iter().filter(|(path, _)| !path.starts_with("spec.alpn"))
     }
 }
 

@@ -9,6 +9,7 @@ mod find;
 mod index;
 pub(super) mod link;
 mod merge;
+mod protocols;
 mod scope;
 mod strict;
 

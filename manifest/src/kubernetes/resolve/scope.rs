@@ -12,7 +12,8 @@ use crate::kubernetes::object::ObjectName;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Scope {
-    /// Which Gateway uses which backend; `None`: what HTTPRoute, GRPCRoute and TLSRoute say.
+    /// Which Gateway uses which backend; `None`: what HTTPRoute, GRPCRoute and TLSRoute say. What a route speaks with a
+    /// backend, it says in either case.
     pub ancestors: Option<Vec<(BackendRef, ObjectName)>>,
     /// The `controllerName` of our entries in a status; without it there are no status patches.
     pub controller_name: Option<String>,
@@ -50,7 +51,7 @@ impl Scope {
         Self { controller_name: Some(controller_name.into()), ..Self::default() }
     }
 
-    /// Says which Gateways use which backends; routes are then not looked at.
+    /// Says which Gateways use which backends, in place of the routes.
     #[must_use]
     pub fn with_ancestors(mut self, ancestors: impl IntoIterator<Item = (BackendRef, ObjectName)>) -> Self {
         self.ancestors = Some(ancestors.into_iter().collect());
