@@ -48,7 +48,7 @@ impl Wanted {
     }
 
     pub(crate) fn find(&self) -> Result<Found, Problems> {
-        let imported = kubernetes::load_all(self.paths.iter().map(PathBuf::as_path))?;
+        let imported = kubernetes::import(kubernetes::load(&self.paths)?.documents());
         let scope = Scope::default().with_mode(self.mode);
         let scope = match &self.gateway {
             Some(gateway) => scope.with_gateway(gateway.clone()),
