@@ -256,8 +256,9 @@ impl PyConnector {
     }
 
     /// Whether a connection was made with what would be used for a new one.
-    fn is_current(&self, peer: &Bound<'_, PyPeer>) -> bool {
-        self.connector.is_current(peer.get().evidence())
+    fn is_current(&self, py: Python<'_>, peer: &Bound<'_, PyPeer>) -> PyResult<bool> {
+        let peer = peer.get();
+        detached(py, || self.connector.is_current(peer.evidence()))
     }
 
     /// Begins a connection to `host`; the first octets for the peer wait in it. `alpn` offers only these of the policy's

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Instant;
 
 use uptls::sans_io::{Established, Handshake, Incoming};
-use uptls::{Error, Evidence, Misuse, Report};
+use uptls::{Category, Error, Evidence, Misuse, Report};
 
 /// A handshake, or the connection that it became.
 pub(crate) struct Conversation {
@@ -121,14 +121,15 @@ impl Conversation {
         }
     }
 
-    /// How many octets can be read without feeding more.
+    /// How many octets can be read without feeding more; 256 KiB or more are not counted to the end, so that octets that
+    /// nobody reads stop the peer.
     pub(crate) fn pending(&mut self) -> usize {
         // An end or an error comes again when it is read.
-        while let Ok(Some(octets)) = self.decrypted(LIMIT) {
-            if octets.is_empty() {
-                break;
+        while self.peeked.len() < LIMIT {
+            match self.decrypted(LIMIT) {
+                Ok(Some(octets)) if !octets.is_empty() => self.peeked.extend(octets),
+                _ => break,
             }
-            self.peeked.extend(octets);
         }
         self.peeked.len()
     }
@@ -223,9 +224,11 @@ impl Conversation {
         }
     }
 
-    /// Whether the failure is new: it is told once.
+    /// Whether it failed, nobody was told, and it is not only that a connection that existed went away.
     pub(crate) fn must_tell(&mut self) -> bool {
-        let must = !self.told && self.error().is_some();
+        let exists = matches!(self.phase, Some(Phase::Established(_)));
+        let went_away = |error: &Error| exists && error.code().category() == Category::Connect;
+        let must = !self.told && self.error().is_some_and(|error| !went_away(&error));
         self.told |= must;
         must
     }

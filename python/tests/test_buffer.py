@@ -20,6 +20,7 @@ class Peer:
     """A server in memory."""
 
     def __init__(self, leaf: Leaf, version: ssl.TLSVersion | None = None) -> None:
+        self.leaf = leaf
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(leaf.certificate, leaf.key)
         if version:
@@ -241,6 +242,38 @@ def test_a_deadline_passes(policy: uptls.UpstreamTlsPolicy, peer: Peer) -> None:
     silent = policy.buffer(HOST)
     assert isinstance(silent.expire(), uptls.ConnectTimeoutError)
     assert isinstance(silent.error, uptls.ConnectTimeoutError)
+
+
+def test_a_connection_that_goes_away_is_no_refusal(
+    established: uptls.Buffer, peer: Peer, policy: uptls.UpstreamTlsPolicy, caplog: pytest.LogCaptureFixture
+) -> None:
+    established.receive_error("reset")
+    with pytest.raises(uptls.PeerResetError):
+        established.read(1)
+    assert caplog.records == []
+    broken = policy.buffer(HOST)
+    peer = Peer(peer.leaf)
+    peer.shake(broken)
+    with pytest.raises(uptls.HandshakeError):
+        broken.receive_data(b"this is no record of TLS" * 10)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_what_is_counted_has_a_bound(established: uptls.Buffer, peer: Peer) -> None:
+    octets, total = b"", 100 * 16384
+    for _ in range(100):
+        peer.tls.write(b"x" * 16384)
+    octets = peer.outgoing.read()
+    taken = 0
+    for _ in range(1000):
+        taken += established.receive_data(memoryview(octets)[taken:])
+        assert established.pending < 512 * 1024
+    assert taken < len(octets)
+    got = 0
+    while got < total:
+        got += len(established.read(1 << 20) or b"")
+        taken += established.receive_data(memoryview(octets)[taken:])
+    assert (got, taken) == (total, len(octets))
 
 
 def test_what_is_not_tls(policy: uptls.UpstreamTlsPolicy) -> None:

@@ -17,7 +17,7 @@ ut: Any = uptls  # for calls that a type checker would refuse
 
 @pytest.fixture
 def other(tmp_path: Path) -> Authority:
-    return Authority(tmp_path, "Other CA")
+    return Authority(tmp_path, "Third CA")
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_reloading_reads_the_files(rotating: uptls.UpstreamTlsPolicy, bundle: Pa
     assert connector.policy != rotating
     assert connector.policy is not None
     assert connector.policy.name == "rotating"
-    assert connector.policy.explain().trusts.anchors[0].certificate.subject == "CN=Other CA"
+    assert connector.policy.explain().trusts.anchors[0].certificate.subject == "CN=Third CA"
 
 
 @pytest.mark.parametrize(

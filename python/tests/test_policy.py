@@ -81,8 +81,8 @@ def test_material_in_memory_is_that_of_files(ca: Authority, bundle: uptls.TrustB
         assert memory.explain().trusts.anchors[0].certificate.source.startswith("mine")
 
 
-def test_bundles_add_up(tmp_path: Path, bundle: uptls.TrustBundle) -> None:
-    other = Authority(tmp_path, "Other CA")
+def test_bundles_add_up(ca: Authority, tmp_path: Path, bundle: uptls.TrustBundle) -> None:
+    other = Authority(tmp_path, "Third CA")
     pins = uptls.TrustBundle.pinned_certificates(["ab" * 32])
     keys = uptls.TrustBundle.pinned_keys(["47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="])
     policy = uptls.UpstreamTlsPolicy(
@@ -90,7 +90,7 @@ def test_bundles_add_up(tmp_path: Path, bundle: uptls.TrustBundle) -> None:
         server_name=HOST,
     )
     trusts = policy.explain().trusts
-    assert [anchor.certificate.subject for anchor in trusts.anchors] == ["CN=Test CA", "CN=Other CA"]
+    assert [anchor.certificate.subject for anchor in trusts.anchors] == [f"CN={ca.name}", "CN=Third CA"]
     assert trusts.system is not None
     assert trusts.system.roots
     assert trusts.pinned_certificates == ["sha256:" + "ab" * 32]
