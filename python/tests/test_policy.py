@@ -199,6 +199,24 @@ def test_a_timeout_without_meaning_is_misuse(bundle: uptls.TrustBundle, seconds:
     assert made(bundle, handshake_timeout=0.001).explain().sends.handshake_timeout_ms == 1
 
 
+def test_native_roots_are_where_the_runtime_says(ca: Authority, tmp_path: Path) -> None:
+    def roots(*paths: Path) -> Any:
+        runtime = uptls.Runtime(native_roots=paths, session_bytes=0)
+        policy = uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.system(), server_name=HOST, runtime=runtime)
+        return policy.explain().trusts.system
+
+    assert roots(ca.file).roots == 1
+    (tmp_path / "other.pem").write_bytes(Authority(tmp_path, "Third CA").pem)
+    assert roots(ca.file, tmp_path).roots == 2
+    with pytest.raises(uptls.PolicyError):
+        roots(tmp_path / "missing.pem")
+    with pytest.raises(uptls.MisuseError, match="native_roots"):
+        uptls.Runtime(native_roots=[])
+    for wrong in ("ca.pem", b"ca.pem", [7], 7):
+        with pytest.raises(TypeError, match="native_roots"):
+            ut.Runtime(native_roots=wrong)
+
+
 def test_der_is_not_pem() -> None:
     with pytest.raises(uptls.MisuseError, match="not text"):
         uptls.TrustBundle.from_pem(b"\x30\x82\x01\xff")
