@@ -73,9 +73,6 @@ impl Source {
         let mut scope = Scope::default().with_mode(mode(self.faithful));
         scope.gateway.clone_from(&self.gateway);
         let resolution = imported.resolve(&scope);
-        if let Some(gateway) = &self.gateway {
-            kubernetes::require_gateway(&resolution, gateway)?;
-        }
         let policy = resolution.policy_of(backend, self.gateway.as_ref())?;
         let draft = policy.draft.clone()?;
         policy.notices.iter().for_each(|notice| print::complain(&left_out(notice)));

@@ -75,7 +75,7 @@ pub use error::{
     Alert, Category, Code, ConnectError, Error, KnownPeer, MaterialError, MaterialErrorKind, Misuse, Origin,
     PolicyError, PolicyErrorKind, Problem, Problems, Rejection, RejectionKind, Severity,
 };
-pub use identity::{ClientIdentity, Secret};
+pub use identity::{ClientIdentity, Secret, check_identity};
 pub use name::{BackendHost, DnsName, NameError, SpiffeId, TrustDomain, UriName};
 pub use policy::{
     Alpn, AlpnDraft, AlpnSelection, DangerDraft, IdentityDraft, IdentitySpec, Material, MaterialDraft, PolicyDraft,

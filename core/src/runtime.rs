@@ -1,5 +1,6 @@
 //! The Runtime: provider, clock, interned material, sessions and system roots; the only owner of shared state (T8).
 
+use core::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::crypto::CryptoProvider;
@@ -98,6 +99,12 @@ impl RuntimeBuilder {
             sessions: Arc::new(SessionStore::new(self.session_bytes)),
             trust: Interned::default(),
         }))
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").finish_non_exhaustive()
     }
 }
 

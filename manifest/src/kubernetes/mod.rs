@@ -52,7 +52,6 @@ mod folder;
 mod imported;
 mod object;
 mod precedence;
-mod required;
 mod resolve;
 mod service;
 mod standard;
@@ -63,7 +62,6 @@ pub use imported::{
     Accepted, Diagnostic, Effect, Imported, ImportedPolicy, Provenance, ResolvedRefs, Target, TargetState,
 };
 pub use object::ObjectName;
-pub use required::require_gateway;
 pub use resolve::{
     BackendKind, BackendRef, Dependency, EffectivePolicy, Mode, ON_INVALID, Overridden, Presence, Resolution, Scope,
     connector, resolve,

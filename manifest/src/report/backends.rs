@@ -20,7 +20,7 @@ pub(super) fn add(
 ) -> Result<(), Problems> {
     let resolution = imported.resolve(&status::scope(options, runtime));
     if let Some(gateway) = &options.gateway {
-        kubernetes::require_gateway(&resolution, gateway)?;
+        resolution.check_gateway(gateway)?;
     }
     import.backends = resolution.policies.iter().map(|policy| backend(policy, runtime, options.permission)).collect();
     let extensions = resolution.statuses.iter().filter(|patch| patch.kind != STANDARD);

@@ -12,6 +12,7 @@ pub(super) fn scope(options: &ImportOptions, runtime: &Runtime) -> Scope {
     let now = runtime.now_text().parse::<Timestamp>().map(Timestamp::as_second);
     let now = now.ok().and_then(|now| u64::try_from(now).ok()).unwrap_or_default();
     let mut scope = Scope::new(name(options)).with_mode(options.mode).with_now(now);
+    scope = scope.with_permission(options.permission).with_runtime(runtime);
     scope.gateway.clone_from(&options.gateway);
     scope
 }
