@@ -95,5 +95,5 @@ pub use rotate::{
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use session::HeldSessions;
 pub use time::{Clock, FixedClock, SystemClock};
-pub use trust::check_trust_bundle;
+pub use trust::{NativeRoots, check_trust_bundle};
 pub use verify::{VerifiedPeer, Verifier};

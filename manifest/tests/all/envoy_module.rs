@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use uptls::danger::DangerPermission;
-use uptls::{BackendHost, Code, Prepared, Problems};
+use uptls::{BackendHost, Code, OnInvalid, Prepared, Problems};
 use uptls_manifest::envoy::{self, ClusterReading, Export, ExportOptions, Placement, Standing};
 use uptls_testkit::{CrlTemplate, NOW, Pki, San, YEAR, chain_pem, crl_pem};
 
@@ -84,6 +84,21 @@ fn the_document_has_the_fingerprint_of_the_policy() {
         let again = prepare(&TempDir::new().unwrap(), text).unwrap_or_else(|problems| panic!("{text}: {problems}"));
         assert_eq!(prepared.fingerprint(), again.fingerprint(), "{spec}{text}");
     }
+}
+
+/// R2: as the configuration of the module says it.
+#[test]
+fn what_a_broken_file_does_stands_beside_the_policy() {
+    let folder = folder();
+    let text = |options: &ExportOptions| {
+        let (_, export) = export(&folder, "", options).unwrap();
+        serde_json::from_str::<Value>(validator(&export)["validator_config"]["value"].as_str().unwrap()).unwrap()
+    };
+    let mut options = host("a.test");
+    let alone = text(&options);
+    assert_eq!(alone["kind"], "UpstreamTlsPolicy");
+    options.on_invalid = OnInvalid::FailClosed;
+    assert_eq!(text(&options), json!({"onInvalid": "failClosed", "policy": alone}));
 }
 
 #[test]
@@ -181,7 +196,9 @@ fn the_module_is_known_again_and_verifies() {
         ("  serverName: a.test\n  revocation: {crls: [{file: ca.crl}], depth: leaf}\n", ""),
         ("  serverName: a.test\n  trust: {system: mozilla}\n  versions: {min: '1.3'}\n  alpn: {protocols: [h2]}\n", ""),
     ] {
-        let (prepared, export) = export(&folder, spec, &host(host_name)).unwrap();
+        let mut options = host(host_name);
+        options.on_invalid = if spec.is_empty() { OnInvalid::FailClosed } else { OnInvalid::KeepLast };
+        let (prepared, export) = export(&folder, spec, &options).unwrap();
         let read = read(&export.context);
         let names: Vec<_> = read.findings.iter().map(|finding| finding.name).collect();
         assert!(names.contains(&"uptls_module") && read.standing == Standing::Verified, "{spec}: {names:?}");
@@ -241,6 +258,16 @@ fn what_is_not_quite_the_module_is_not_known() {
     assert_eq!(change(validation, "only_verify_leaf_cert_crl", true.into()), foreign, "something stands beside it");
     let refused = (Standing::Unclear, "uptls_module");
     let document = format!("{config}/validator_config");
+    let beside = |key: &str, value: Value| {
+        let policy: Value =
+            serde_json::from_str(validator(&export)["validator_config"]["value"].as_str().unwrap()).unwrap();
+        let mut beside = json!({"policy": policy, "onInvalid": "failClosed"});
+        beside[key] = value;
+        change(&document, "value", beside.to_string().into())
+    };
+    assert_eq!(beside("onInvalid", "closed".into()), refused);
+    assert_eq!(beside("policy", json!({})), refused);
+    assert_eq!(beside("more", 1.into()), refused);
     assert_eq!(change(&document, "value", "not a policy".into()), refused);
     let danger = "{\"apiVersion\": \"uptls/v1\", \"kind\": \"UpstreamTlsPolicy\", \"spec\": {\"danger\": \
                   {\"acceptAnyCertificate\": {\"reason\": \"x\"}}}}";

@@ -21,6 +21,7 @@ mod modes;
 mod origins;
 mod properties;
 mod protocols;
+mod report;
 mod scalars;
 mod schemas;
 mod secrets;

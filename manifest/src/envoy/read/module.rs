@@ -1,5 +1,9 @@
 //! A validator that is this library's own module (X4): it verifies by the policy document in its configuration.
 
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use uptls::danger::{Danger, DangerPermission, PeerDanger};
 use uptls::{PolicyDraft, PolicySpec, SanDraft, UpstreamTlsPolicy};
 
@@ -51,7 +55,8 @@ impl<'a> Written<'a> {
 
     /// Puts what the document says of the verification into `spec`; what it gives up, or why the module refuses it.
     fn policy(&self, sent: &SentName, spec: &mut PolicySpec) -> Result<Danger, &'static str> {
-        let draft = native::parse(self.document.as_bytes(), "the module's policy", None).map_err(|_| REFUSED)?;
+        let document = document(self.document).ok_or(REFUSED)?;
+        let draft = native::parse(document.as_bytes(), "the module's policy", None).map_err(|_| REFUSED)?;
         UpstreamTlsPolicy::check(draft.clone(), self.permission).map_err(|_| REFUSED)?;
         let PolicySpec { danger, revocation, server_name, spki_pins, mut subject_alt_names, trust, .. } = draft.spec;
         // The names that are listed do not ask for what is sent (N4).
@@ -68,6 +73,26 @@ impl<'a> Written<'a> {
         let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec.clone()), DangerPermission::Allowed);
         policy.map(|policy| policy.danger().clone()).map_err(|_| REFUSED)
     }
+}
+
+/// `{"policy": DOCUMENT, "onInvalid": "failClosed"}`, or the document alone.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Beside<'a> {
+    #[serde(rename = "onInvalid", default)]
+    on_invalid: Option<String>,
+    #[serde(borrow)]
+    policy: &'a RawValue,
+}
+
+/// The document, as it was written: its own reader is stricter than that of JSON. `None`: the module takes no such text.
+fn document(text: &str) -> Option<&str> {
+    let fields = serde_json::from_str::<BTreeMap<String, &RawValue>>(text).unwrap_or_default();
+    if !fields.contains_key("policy") && !fields.contains_key("onInvalid") {
+        return Some(text);
+    }
+    let Beside { on_invalid, policy } = serde_json::from_str(text).ok()?;
+    matches!(on_invalid.as_deref(), None | Some("failClosed" | "keepLast")).then(|| policy.get())
 }
 
 const ANY_CERTIFICATE: &str = "uptls verifies, and its policy accepts any certificate (D2)";
