@@ -218,7 +218,7 @@ impl PyConnector {
     #[pyo3(name = "_pump")]
     fn pump(&self, py: Python<'_>) -> PyResult<()> {
         while let Some(event) = self.connector.next_event() {
-            let event = PyEvent::new(&event, detached(py, || self.connector.runtime().now_text())?);
+            let event = PyEvent::new(py, &event)?;
             {
                 let mut events = lock(&self.events);
                 if events.len() == MAX_EVENTS {

@@ -4,12 +4,14 @@ use std::io;
 use std::time::Instant;
 
 use uptls::sans_io::{Established, Handshake, Incoming};
-use uptls::{Category, Error, Evidence, Misuse, Report};
+use uptls::{Category, Code, Error, Evidence, Misuse, Report};
 
 /// A handshake, or the connection that it became.
 pub(crate) struct Conversation {
-    /// `None`: a panic took it away.
+    /// `None` after a panic.
     phase: Option<Phase>,
+    /// The report of the handshake that failed.
+    failure: Option<Report>,
     /// Decrypted octets that were taken out to be counted.
     peeked: Vec<u8>,
     /// Whether its failure was told to the log and the hook.
@@ -23,7 +25,13 @@ enum Phase {
 
 impl Conversation {
     pub(crate) fn new(handshake: Handshake) -> Self {
-        Self { phase: Some(Phase::Handshake(Box::new(handshake))), peeked: Vec::new(), told: false }
+        Self { phase: Some(Phase::Handshake(Box::new(handshake))), failure: None, peeked: Vec::new(), told: false }
+    }
+
+    /// After a panic nothing of it can be relied on.
+    pub(crate) fn lose(&mut self) {
+        self.phase = None;
+        self.peeked.clear();
     }
 
     /// Takes octets from the peer; those after the end of the handshake are the connection's.
@@ -208,20 +216,28 @@ impl Conversation {
     }
 
     /// The report of a verification, once there is a verdict.
-    pub(crate) fn report(&self) -> Option<Report> {
+    pub(crate) fn report(&mut self) -> Option<Report> {
         match &self.phase {
             Some(Phase::Established(established)) => Some(established.report()),
-            Some(Phase::Handshake(handshake)) => handshake.report(),
+            Some(Phase::Handshake(_)) => self.failure_report(),
             None => None,
         }
     }
 
     /// The same for an exception: what ends a connection later has a report of its own.
-    pub(crate) fn failure_report(&self) -> Option<Report> {
-        match &self.phase {
-            Some(Phase::Handshake(handshake)) if handshake.error().is_some() => handshake.report(),
-            _ => None,
+    pub(crate) fn failure_report(&mut self) -> Option<Report> {
+        // Judged once: at another time the verdict could be another.
+        if self.failure.is_none() {
+            self.failure = match &self.phase {
+                Some(Phase::Handshake(handshake)) => handshake.report(),
+                // I5: the peer judged our certificate after the handshake.
+                Some(Phase::Established(established)) if established.error().is_some_and(is_about_us) => {
+                    Some(established.report())
+                }
+                _ => None,
+            };
         }
+        self.failure.clone()
     }
 
     /// Whether it failed, nobody was told, and it is not only that a connection that existed went away.
@@ -232,6 +248,10 @@ impl Conversation {
         self.told |= must;
         must
     }
+}
+
+fn is_about_us(error: &Error) -> bool {
+    matches!(error.code(), Code::IdentityRejected | Code::IdentityRequired)
 }
 
 fn lost() -> Error {

@@ -382,6 +382,24 @@ def test_arguments_of_a_connection(policy: uptls.UpstreamTlsPolicy) -> None:
             wrong()
 
 
+def test_a_panic_ends_the_connection_and_nothing_else(
+    established: uptls.Buffer, policy: uptls.UpstreamTlsPolicy, capfd: pytest.CaptureFixture[str]
+) -> None:
+    panic = getattr(established, "_panic", None)
+    if panic is None:
+        pytest.skip("only debug builds can panic at will")
+    with pytest.raises(uptls.UptlsError) as caught:
+        panic()
+    assert caught.value.code == "panic"
+    assert "on purpose" in capfd.readouterr().err
+    for call in (lambda: established.read(1), lambda: established.write(b"x"), lambda: established.receive_data(b"x")):
+        with pytest.raises(uptls.UptlsError) as later:
+            call()
+        assert later.value.code == "internal"
+    assert (established.handshake_done, established.peer, established.wants_read) == (False, None, False)
+    assert policy.buffer(HOST).wants_write
+
+
 def test_two_threads_in_one_buffer(established: uptls.Buffer, peer: Peer) -> None:
     """Both directions at once, and what each gives is whole."""
     lock, done = threading.Lock(), threading.Event()
