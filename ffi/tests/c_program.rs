@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
-use common::{Installed, Link, command, crate_folder, program, run, succeed, tool};
+use common::{Installed, Link, command, crate_folder, program, run, succeed, tool, valgrind};
 use fixture::Fixture;
 use uptls::Code;
 
@@ -40,13 +40,10 @@ fn every_c_program_ends_well() {
 
 #[test]
 fn no_c_program_leaks_or_touches_what_is_not_its_own() {
-    if !tool("valgrind") {
-        return;
-    }
     let (installed, fixture) = (Installed::new(), Fixture::new());
     for (name, arguments) in programs(&fixture) {
         let executable = installed.compile(&program(name), Link::Shared);
-        let mut valgrind = command("valgrind", VALGRIND);
+        let Some(mut valgrind) = valgrind() else { return };
         succeed(valgrind.arg(executable).args(arguments), &[]);
     }
 }
@@ -107,12 +104,3 @@ fn the_example_tells_accepted_from_refused() {
     let (status, text) = verify("missing.pem");
     assert_eq!(status, Some(2), "{text}");
 }
-
-/// What is only possibly lost are the tables of x509-parser, which live as long as the process.
-const VALGRIND: [&str; 5] = [
-    "--quiet",
-    "--leak-check=full",
-    "--show-leak-kinds=definite,indirect",
-    "--errors-for-leak-kinds=definite,indirect",
-    "--error-exitcode=99",
-];

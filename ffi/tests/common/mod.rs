@@ -131,3 +131,17 @@ pub(crate) fn command<A: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: im
     command.args(arguments);
     command
 }
+
+/// valgrind, without a program to run yet; nothing where it is absent.
+pub(crate) fn valgrind() -> Option<Command> {
+    tool("valgrind").then(|| command("valgrind", VALGRIND))
+}
+
+/// What is only possibly lost are the tables of x509-parser, which live as long as the process.
+const VALGRIND: [&str; 5] = [
+    "--quiet",
+    "--leak-check=full",
+    "--show-leak-kinds=definite,indirect",
+    "--errors-for-leak-kinds=definite,indirect",
+    "--error-exitcode=99",
+];
