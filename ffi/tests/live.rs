@@ -20,10 +20,8 @@ fn programs(peers: &Peers) -> Vec<(&'static str, Vec<String>)> {
     let port = |address: std::net::SocketAddr| address.port().to_string();
     let ports = [honest.addr(), truncating.addr(), silent.addr(), closing.addr(), other.addr()].map(port);
     let [honest, truncating, silent, closing, other] = ports;
-    vec![(
-        "conn.c",
-        vec![policy.clone(), now.clone(), honest.clone(), truncating.clone(), silent.clone(), closing, other],
-    )]
+    let all = vec![policy, now, honest, truncating, silent, closing, other];
+    vec![("conn.c", all.clone()), ("stream.c", all)]
 }
 
 #[test]
