@@ -1178,7 +1178,7 @@ void uptls_connector_unref(uptls_connector *connector);
 
 /**
  * Publishes `policy`, as it was loaded, for new connections. Equal content is no new generation. A watch follows the files
- * of the new policy from its next dispatch on. Both stay the caller's. `*generation` is the number of what is published
+ * of the new policy from its next dispatch on: make one at once. Both stay the caller's. `*generation` is the number of what is published
  * now; 0 first. `err` may be NULL.
  */
 uptls_status uptls_connector_update(const uptls_connector *connector,

@@ -24,8 +24,20 @@ fn programs(fixture: &Fixture) -> Vec<(&'static str, Vec<String>)> {
         ("codes.c", vec![]),
         ("misuse.c", vec![policy.clone()]),
         ("document.c", vec![policy.clone(), folder]),
-        ("verify.c", vec![policy.clone(), good.clone(), other, Fixture::now()]),
-        ("threads.c", vec![policy, good, Fixture::now()]),
+        ("verify.c", vec![policy.clone(), good.clone(), other.clone(), Fixture::now()]),
+        ("threads.c", vec![policy, good.clone(), Fixture::now()]),
+        ("builder.c", {
+            let [ca, client, key] = ["ca.pem", "client.pem", "client.key"].map(|name| fixture.text_path(name));
+            vec![ca, good.clone(), other.clone(), Fixture::now(), client, key, fixture.pin()]
+        }),
+        ("manifests.c", {
+            let [folder, broken] = ["manifests", "broken"].map(|name| fixture.text_path(name));
+            vec![folder, broken, Fixture::now(), good, other]
+        }),
+        ("watch.c", {
+            let [folder, ca, another] = ["watched", "ca.pem", "another-ca.pem"].map(|name| fixture.text_path(name));
+            vec![folder, ca, another, Fixture::now()]
+        }),
     ]
 }
 
