@@ -21,6 +21,7 @@ fn programs(fixture: &Fixture) -> Vec<(&'static str, Vec<String>)> {
     let (good, other) = (fixture.text_path("chain.pem"), fixture.text_path("other.pem"));
     vec![
         ("version.c", vec![]),
+        ("lengths.c", vec![policy.clone(), Fixture::now()]),
         ("codes.c", vec![]),
         ("misuse.c", vec![policy.clone()]),
         ("document.c", vec![policy.clone(), folder]),
@@ -56,6 +57,19 @@ fn no_c_program_leaks_or_touches_what_is_not_its_own() {
     for (name, arguments) in programs(&fixture) {
         let executable = installed.compile(&program(name), Link::Shared);
         let Some(mut valgrind) = valgrind() else { return };
+        succeed(valgrind.arg(executable).args(arguments), &[]);
+    }
+}
+
+/// The hooks that panic are in debug builds alone.
+#[cfg(debug_assertions)]
+#[test]
+fn a_panic_poisons_its_object_alone() {
+    let (installed, fixture) = (Installed::new(), Fixture::new());
+    let executable = installed.compile(&program("poison.c"), Link::Shared);
+    let arguments = [fixture.text_path("policy.yaml"), Fixture::now()];
+    succeed(&mut command(&executable, &arguments), &[]);
+    if let Some(mut valgrind) = valgrind() {
         succeed(valgrind.arg(executable).args(arguments), &[]);
     }
 }

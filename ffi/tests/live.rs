@@ -20,8 +20,15 @@ fn programs(peers: &Peers) -> Vec<(&'static str, Vec<String>)> {
     let port = |address: std::net::SocketAddr| address.port().to_string();
     let ports = [honest.addr(), truncating.addr(), silent.addr(), closing.addr(), other.addr()].map(port);
     let [honest, truncating, silent, closing, other] = ports;
-    let all = vec![policy, now, honest, truncating, silent, closing, other];
-    vec![("conn.c", all.clone()), ("stream.c", all)]
+    let folder = peers.fixture.text_path("watched");
+    let both = peers.fixture.text_path("both.pem");
+    let all = vec![policy.clone(), now.clone(), honest.clone(), truncating, silent, closing, other];
+    vec![
+        ("conn.c", all.clone()),
+        ("crowd.c", vec![policy, now.clone(), honest.clone()]),
+        ("prefork.c", vec![folder, both, now, honest]),
+        ("stream.c", all),
+    ]
 }
 
 #[test]
