@@ -54,6 +54,15 @@ impl Installed {
         program
     }
 
+    /// The same with another folder of headers.
+    pub(crate) fn compile_with(&self, source: &Path, link: Link, headers: &Path) -> PathBuf {
+        let program = self.folder().join(source.file_stem().expect("a name"));
+        let mut cc = Command::new("cc");
+        cc.args(["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-g", "-I"]).arg(headers);
+        self.finish(cc, source, &program, link);
+        program
+    }
+
     /// Compiles `source` as C++17 and links it.
     pub(crate) fn compile_cpp(&self, source: &Path) -> PathBuf {
         let program = self.folder().join("cpp");
@@ -131,3 +140,17 @@ pub(crate) fn command<A: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: im
     command.args(arguments);
     command
 }
+
+/// valgrind, without a program to run yet; nothing where it is absent.
+pub(crate) fn valgrind() -> Option<Command> {
+    tool("valgrind").then(|| command("valgrind", VALGRIND))
+}
+
+/// What is only possibly lost are the tables of x509-parser, which live as long as the process.
+const VALGRIND: [&str; 5] = [
+    "--quiet",
+    "--leak-check=full",
+    "--show-leak-kinds=definite,indirect",
+    "--errors-for-leak-kinds=definite,indirect",
+    "--error-exitcode=99",
+];
