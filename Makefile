@@ -1,5 +1,5 @@
 # Thin: each target calls the real tool.
-.PHONY: demo test check conformance bench header bless fuzz wheel docs clean
+.PHONY: demo test check conformance bench header bless fuzz wheel install go docs clean
 
 # The main job, on freshly made certificates and upstreams.
 demo:
@@ -31,6 +31,13 @@ bench:
 # The C header alone.
 header:
 	UPTLS_BLESS=1 cargo test --package uptls-ffi --test header
+
+# The C library with header, pkg-config and CMake files: make install PREFIX=/usr DESTDIR=package LIBDIR=/usr/lib64
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+DESTDIR ?=
+install:
+	python3 .ci/install.py --prefix "$(PREFIX)" --libdir "$(LIBDIR)" --destdir "$(DESTDIR)"
 
 # Fuzzes each target for a while: make fuzz RUNS=1000000
 RUNS ?= 200000
