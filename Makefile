@@ -39,6 +39,10 @@ DESTDIR ?=
 install:
 	python3 .ci/install.py --prefix "$(PREFIX)" --libdir "$(LIBDIR)" --destdir "$(DESTDIR)"
 
+# Go over the C library: tests and vet of examples/go.
+go:
+	python3 .ci/gate.py go
+
 # Fuzzes each target for a while: make fuzz RUNS=1000000
 RUNS ?= 200000
 fuzz:
