@@ -4,7 +4,7 @@ use core::ffi::c_char;
 use core::ptr;
 use std::ffi::CString;
 
-use uptls::{Code, Envelope, Misuse, Problems, Report};
+use uptls::{BackendHost, Code, Connector, Envelope, Misuse, Problems, Report, Verdict};
 
 use crate::boundary;
 use crate::handle::{self, Handle, Owned};
@@ -56,6 +56,19 @@ impl Failure {
         Self::Report(Box::new(Report::unusable(problems, at)))
     }
 
+    /// What no policy is behind.
+    pub(crate) fn without_policy(code: Code, message: String) -> Self {
+        Self::Report(Box::new(Report::without_policy(code, message, now())))
+    }
+
+    /// A connection to `host` that was not made, or ended.
+    pub(crate) fn connection(connector: &Connector, host: &BackendHost, error: &uptls::Error) -> Self {
+        match error {
+            uptls::Error::Misuse(misuse) => Self::Misuse(misuse.clone()),
+            error => Self::Report(Box::new(report_of(connector, host, error))),
+        }
+    }
+
     /// Never `UPTLS_OK`.
     pub(crate) fn status(&self) -> Status {
         status::of_code(self.code())
@@ -76,8 +89,25 @@ impl Failure {
             Self::Panic(words) => format!("a panic was caught: {words}"),
             Self::Report(report) => return *report,
         };
-        Report::without_policy(code, message, uptls::Runtime::new(uptls::aws_lc_rs::provider()).now_text())
+        Report::without_policy(code, message, now())
     }
+}
+
+/// The system's time, for what happened without a runtime.
+fn now() -> String {
+    uptls::Runtime::new(uptls::aws_lc_rs::provider()).now_text()
+}
+
+fn report_of(connector: &Connector, host: &BackendHost, error: &uptls::Error) -> Report {
+    let mut report = match (error, connector.prepared()) {
+        (uptls::Error::Policy(problems), _) => return Report::unusable(problems, now()),
+        (_, Some(prepared)) => prepared.blank_report(Some(host)),
+        (_, None) => Report::without_policy(error.code(), error.to_string(), now()),
+    };
+    let verdict = if matches!(error, uptls::Error::Rejected(_)) { Verdict::Rejected } else { Verdict::Error };
+    report.tls = error.tls().cloned();
+    report.fail(verdict, error.code(), error.to_string(), error.hint());
+    report
 }
 
 impl From<Misuse> for Failure {
