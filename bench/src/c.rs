@@ -1,5 +1,8 @@
 //! Connections of the C library: its functions, called as C calls them, with what moves the octets in Rust.
-#![allow(unsafe_code, reason = "the functions of the C library are what is measured; each call keeps the header's contracts")]
+#![allow(
+    unsafe_code,
+    reason = "the functions of the C library are what is measured; each call keeps the header's contracts"
+)]
 
 use std::ffi::{CStr, CString, c_char};
 use std::mem::MaybeUninit;

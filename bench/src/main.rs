@@ -39,7 +39,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["c"] => report_c::report(),
         ["envoy"] => report_envoy(),
         ["count", scenario, who, rounds] => count(scenario, who, rounds.parse()?),
-        _ => Err("usage: bench [c | envoy | count full|resumed|read|write c|c-x25519|openssl|rustls|uptls ROUNDS]".into()),
+        _ => {
+            Err("usage: bench [c | envoy | count full|resumed|read|write c|c-x25519|openssl|rustls|uptls ROUNDS]"
+                .into())
+        }
     }
 }
 

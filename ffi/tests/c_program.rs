@@ -5,29 +5,17 @@
 mod common;
 #[path = "common/fixture.rs"]
 mod fixture;
+#[path = "common/programs.rs"]
+mod programs;
 
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
-use common::{Installed, Link, command, crate_folder, program, run, succeed, tool};
+use common::{Installed, Link, VALGRIND, command, crate_folder, program, run, succeed, tool};
 use fixture::Fixture;
+use programs::programs;
 use uptls::Code;
-
-/// Each program with its arguments.
-fn programs(fixture: &Fixture) -> Vec<(&'static str, Vec<String>)> {
-    let policy = fixture.text_path("policy.yaml");
-    let folder = fixture.folder().display().to_string();
-    let (good, other) = (fixture.text_path("chain.pem"), fixture.text_path("other.pem"));
-    vec![
-        ("version.c", vec![]),
-        ("codes.c", vec![]),
-        ("misuse.c", vec![policy.clone()]),
-        ("document.c", vec![policy.clone(), folder]),
-        ("verify.c", vec![policy.clone(), good.clone(), other, Fixture::now()]),
-        ("threads.c", vec![policy, good, Fixture::now()]),
-    ]
-}
 
 #[test]
 fn every_c_program_ends_well() {
@@ -107,12 +95,3 @@ fn the_example_tells_accepted_from_refused() {
     let (status, text) = verify("missing.pem");
     assert_eq!(status, Some(2), "{text}");
 }
-
-/// What is only possibly lost are the tables of x509-parser, which live as long as the process.
-const VALGRIND: [&str; 5] = [
-    "--quiet",
-    "--leak-check=full",
-    "--show-leak-kinds=definite,indirect",
-    "--errors-for-leak-kinds=definite,indirect",
-    "--error-exitcode=99",
-];

@@ -33,7 +33,8 @@ fn none_leaks_or_touches_what_is_not_its_own() {
         return;
     }
     let (installed, world) = (Installed::new(), World::new());
-    check(&compiled(&installed), &world.runs(8), &common::VALGRIND);
+    let valgrind = [&["valgrind"], &common::VALGRIND[..]].concat();
+    check(&compiled(&installed), &world.runs(8), &valgrind);
 }
 
 #[test]
@@ -61,5 +62,6 @@ fn a_verified_get_takes_less_than_40_lines() {
 fn more_files() {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     let raised = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
-    rustix::process::setrlimit(rustix::process::Resource::Nofile, raised).expect("up to the hard limit it is permitted");
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, raised)
+        .expect("up to the hard limit it is permitted");
 }

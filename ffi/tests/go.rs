@@ -78,7 +78,9 @@ fn golang_get_reads_from_nginx() {
     let upstream = Upstream::new();
     upstream.policy("both.yaml", "pay.test", "  alpn: {protocols: [h2, http/1.1]}\n");
     let Some(nginx) = upstream.nginx() else { return };
-    let Some(plain) = Nginx::start(&NginxOptions { h2: false, ..NginxOptions::new(&[upstream.leaf()]) }) else { return };
+    let Some(plain) = Nginx::start(&NginxOptions { h2: false, ..NginxOptions::new(&[upstream.leaf()]) }) else {
+        return;
+    };
     let cases: [(&Nginx, &str, i32, &[&str]); 5] = [
         (&nginx, "h2.yaml", 0, &["HTTP/2.0 200 OK", "server_protocol=HTTP/2.0", "ssl_client_verify=SUCCESS"]),
         (&nginx, "policy.yaml", 0, &["HTTP/1.1 200 OK", "server_protocol=HTTP/1.1", "ssl_client_s_dn=CN=gateway"]),

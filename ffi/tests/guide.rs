@@ -18,8 +18,8 @@ use tree::Tree;
 /// The blocks of `kind` in a page.
 fn blocks(page: &str, kind: &str) -> Vec<String> {
     let text = std::fs::read_to_string(crate_folder().join("..").join(page)).expect("the page is there");
-    let begins = text.split(&format!("```{kind}\n")).skip(1);
-    begins.map(|rest| rest.split_once("```").expect("a block ends").0.to_owned()).collect()
+    let begin = format!("```{kind}\n");
+    text.split(&begin).skip(1).map(|rest| rest.split_once("```").expect("a block ends").0.to_owned()).collect()
 }
 
 #[test]

@@ -28,7 +28,8 @@ fn talks_to_nginx(tree: &Tree, get: &Path) {
     let output = tree.run(get, &arguments("policy.yaml"));
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out} {err}");
-    for line in ["HTTP/1.1 200", "ssl_client_verify=SUCCESS", "ssl_client_s_dn=CN=gateway", "ssl_server_name=pay.test"] {
+    for line in ["HTTP/1.1 200", "ssl_client_verify=SUCCESS", "ssl_client_s_dn=CN=gateway", "ssl_server_name=pay.test"]
+    {
         assert!(out.contains(line), "{out} {err}");
     }
     let output = tree.run(get, &arguments("other.yaml"));
@@ -121,9 +122,13 @@ fn cmake_refuses_another_version() {
     if !tool("cmake") {
         return;
     }
-    for (version, found) in [("", true), ("0.1", true), ("0.1.0 EXACT", true), ("0.1.9", false), ("0.2", false), ("1", false)] {
+    for (version, found) in
+        [("", true), ("0.1", true), ("0.1.0 EXACT", true), ("0.1.9", false), ("0.2", false), ("1", false)]
+    {
         let source = tempfile::tempdir_in(tree.folder()).expect("a temporary folder");
-        let text = format!("cmake_minimum_required(VERSION 3.16)\nproject(x C)\nfind_package(uptls {version} CONFIG REQUIRED)\n");
+        let text = format!(
+            "cmake_minimum_required(VERSION 3.16)\nproject(x C)\nfind_package(uptls {version} CONFIG REQUIRED)\n"
+        );
         fs::write(source.path().join("CMakeLists.txt"), text).expect("it can be written");
         let mut cmake = command("cmake", ["-S"]);
         cmake.arg(source.path()).arg("-B").arg(source.path().join("build"));

@@ -261,8 +261,8 @@ func (c *Conn) flushLocked() error {
 	}
 }
 
-// transportError tells the library: it knows what an end means at this point. Deadlines are the caller's, and stay as
-// they are.
+// transportError tells the library, which knows what an end means at this point: nil, and the next pull says whether it was
+// a truncation. Deadlines are the caller's, and stay as they are.
 func (c *Conn) transportError(err error) error {
 	var known *Error
 	if errors.As(err, &known) || errors.Is(err, net.ErrClosed) || timedOut(err) {
@@ -276,10 +276,10 @@ func (c *Conn) transportError(err error) error {
 	var failure *C.uptls_error
 	var status C.uptls_status
 	if errors.Is(err, io.EOF) {
-		if status = C.uptls_conn_feed_eof(c.handle, &failure); status >= 0 {
-			return io.EOF
+		if status = C.uptls_conn_feed_eof(c.handle, &failure); status < 0 {
+			return takeError(status, failure, io.ErrUnexpectedEOF)
 		}
-		return takeError(status, failure, io.ErrUnexpectedEOF)
+		return nil
 	}
 	number := syscall.EIO
 	errors.As(err, &number)

@@ -58,7 +58,7 @@ func TestHTTPSpeaksWhatWasNegotiated(t *testing.T) {
 	}{
 		{"alpn: {protocols: [h2, http/1.1]}", true, "HTTP/2.0 h2: HTTP/2.0 pay.test  body"},
 		{"alpn: {protocols: [h2, http/1.1]}", false, "HTTP/1.1 http/1.1: HTTP/1.1 pay.test  body"},
-		{"alpn: {protocols: [http/1.1]}", true, "HTTP/1.1 http/1.1: HTTP/1.1 pay.test  body"},
+		{"alpn: {protocols: [http/1.1]}", true, "HTTP/1.1 : HTTP/1.1 pay.test  body"},
 		{"resumption: true", true, "HTTP/1.1 : HTTP/1.1 pay.test  body"},
 	} {
 		dialer := &Dialer{Connector: w.connector(c.alpn), Address: web(t, w.config("pay.test"), c.http2)}
@@ -100,8 +100,7 @@ func TestTheServerGetsTheAlert(t *testing.T) {
 	if _, err := dialer.DialContext(t.Context(), "tcp", "other.test:443"); err == nil {
 		t.Fatal("it was accepted")
 	}
-	var alert tls.AlertError
-	if err := <-said; !errors.As(err, &alert) || alert != 42 {
+	if err := <-said; err == nil || !strings.Contains(err.Error(), "remote error: tls: bad certificate") {
 		t.Fatal(err)
 	}
 }

@@ -64,7 +64,7 @@ impl World {
             self.run(program, "policy.yaml", nginx, 0, &answer),
             self.run(program, "anonymous.yaml", nginx, 0, &["HTTP/1.1 400"]),
             self.run(program, "other.yaml", nginx, 1, &["name_mismatch: ", "hint: "]),
-            self.run(program, "absent.yaml", nginx, 1, &["absent.yaml", "hint: "]),
+            self.run(program, "absent.yaml", nginx, 1, &["document_parse: ", "hint: "]),
         ]
     }
 
@@ -89,7 +89,12 @@ impl World {
             verify("chain.pem", 0, "accepted"),
             verify("other.pem", 1, "refused: name_mismatch: "),
             Run { program: "errors", arguments: vec![refused], code: 0, says: TOUR.to_vec() },
-            Run { program: "errors", arguments: vec!["/nowhere".to_owned()], code: 1, says: vec!["/nowhere/policy.yaml"] },
+            Run {
+                program: "errors",
+                arguments: vec!["/nowhere".to_owned()],
+                code: 1,
+                says: vec!["/nowhere/policy.yaml"],
+            },
         ]
     }
 }

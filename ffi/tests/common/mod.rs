@@ -147,3 +147,12 @@ pub(crate) fn command<A: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: im
     command.args(arguments);
     command
 }
+
+/// What is only possibly lost are the tables of x509-parser, which live as long as the process.
+pub(crate) const VALGRIND: [&str; 5] = [
+    "--quiet",
+    "--leak-check=full",
+    "--show-leak-kinds=definite,indirect",
+    "--errors-for-leak-kinds=definite,indirect",
+    "--error-exitcode=99",
+];
