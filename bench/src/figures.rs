@@ -96,7 +96,7 @@ fn pairs(scenario: Scenario, sides: [Who; 2]) -> ([f64; 2], [f64; 2]) {
     (times.map(|mut times| median(&mut times)), allocations.map(|mut counts| median(&mut counts)))
 }
 
-fn median(values: &mut [f64]) -> f64 {
+pub(crate) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

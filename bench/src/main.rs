@@ -27,7 +27,7 @@ mod scenario;
 use std::error::Error;
 use std::io::Write as _;
 
-use figures::{Figures, folder, round};
+use figures::{Figures, folder, median, round};
 use meter::Meter;
 use scenario::{Scenario, Who, World};
 use serde_json::json;

@@ -34,7 +34,7 @@ fn none_leaks_or_touches_what_is_not_its_own() {
     }
     let (installed, world) = (Installed::new(), World::new());
     let valgrind = [&["valgrind"], &common::VALGRIND[..]].concat();
-    check(&compiled(&installed), &world.runs(8), &valgrind);
+    check(&compiled(&installed), &world.few_runs(4), &valgrind);
 }
 
 #[test]

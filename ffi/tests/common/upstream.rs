@@ -36,7 +36,10 @@ impl Upstream {
     /// Writes a policy that wants `name`; `fields` are more lines of its specification.
     pub(crate) fn policy(&self, file: &str, name: &str, fields: &str) {
         let head = "apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nmetadata: {name: example}\nspec:\n";
-        self.write(file, &format!("{head}  trust: {{bundles: [{{file: ca.pem}}]}}\n  serverName: {name}\n{fields}"));
+        self.write(
+            file,
+            &format!("{head}  trust: {{bundles: [{{file: ca.pem}}]}}\n  serverName: {name}\n{TIME}{fields}"),
+        );
     }
 
     /// A real nginx that demands a client certificate. `None` where there is none.
@@ -76,3 +79,6 @@ impl Upstream {
 
 /// Lines of a specification: what the client shows.
 pub(crate) const IDENTITY: &str = "  identity: {certificate: {file: tls.crt}, key: {file: tls.key}}\n";
+
+/// Under valgrind a handshake takes long.
+const TIME: &str = "  handshakeTimeout: 300s\n";
