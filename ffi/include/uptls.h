@@ -260,17 +260,6 @@ typedef int32_t uptls_system_roots;
 typedef int32_t uptls_on_invalid;
 
 /**
- * Whether a connector makes connections: `UPTLS_STATE_...`.
- */
-typedef int32_t uptls_state;
-
-/**
- * What became of our own certificate: `UPTLS_IDENTITY_...`. For a resumed session: in the full handshake that it descends
- * from.
- */
-typedef int32_t uptls_identity;
-
-/**
  * What one connection does otherwise than its policy says. Nothing here can weaken a check. Set all of it to 0 first and
  * `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL}`. NULL in its place: the defaults.
  */
@@ -289,6 +278,17 @@ typedef struct {
    */
   const char *alpn;
 } uptls_connect_options;
+
+/**
+ * Whether a connector makes connections: `UPTLS_STATE_...`.
+ */
+typedef int32_t uptls_state;
+
+/**
+ * What became of our own certificate: `UPTLS_IDENTITY_...`. For a resumed session: in the full handshake that it descends
+ * from.
+ */
+typedef int32_t uptls_identity;
 
 /**
  * How far a handshake has come: `UPTLS_HANDSHAKE_...`.
@@ -1178,13 +1178,40 @@ void uptls_connector_unref(uptls_connector *connector);
 
 /**
  * Publishes `policy`, as it was loaded, for new connections. Equal content is no new generation. A watch follows the files
- * of the new policy from its next dispatch on. Both stay the caller's. `*generation` is the number of what is published
+ * of the new policy from its next dispatch on: make one at once. Both stay the caller's. `*generation` is the number of what is published
  * now; 0 first. `err` may be NULL.
  */
 uptls_status uptls_connector_update(const uptls_connector *connector,
                                     const uptls_policy *policy,
                                     uint64_t *generation,
                                     uptls_error **err);
+
+/**
+ * Takes an update that could not even be made: `reason` is the error of a call that should have given the policy. It counts
+ * as an update that cannot be used: the last good generation stays (`UPTLS_STATE_DEGRADED`), or with `UPTLS_FAIL_CLOSED`
+ * new connections fail with the reason. `UPTLS_E_USAGE` for an error that is not about a policy. `reason` stays the
+ * caller's. `err` may be NULL.
+ */
+uptls_status uptls_connector_refuse(const uptls_connector *connector,
+                                    const uptls_error *reason,
+                                    uptls_error **err);
+
+/**
+ * Makes one connection to `host` on `port` as an application would, closes it, and reports every step: what the command
+ * `uptls check` shows. It sends no data, and blocks until the deadline of `options` at most, and for as long as resolving a
+ * name takes. `host`, `connect_to` and `options` are those of `uptls_stream_connect`.
+ *
+ * Returns `UPTLS_OK` if and only if the policy accepts the peer. `*report` is the whole report (schema `uptls.report/v1`),
+ * whether it is accepted or not, and NULL only for `UPTLS_E_USAGE` and `UPTLS_E_PANIC`. It is owned by the caller:
+ * `uptls_string_free`. `err` may be NULL.
+ */
+uptls_status uptls_connector_check(const uptls_connector *connector,
+                                   const char *host,
+                                   uint16_t port,
+                                   const char *connect_to,
+                                   const uptls_connect_options *options,
+                                   char **report,
+                                   uptls_error **err);
 
 /**
  * Ends the policy: new connections fail at once with `policy_withdrawn`, connections that exist go on.
@@ -1453,6 +1480,14 @@ uptls_status uptls_conn_evidence(const uptls_conn *conn,
                                  uptls_error **err);
 
 /**
+ * The report of the verification (schema `uptls.report/v1`): every step, once the handshake is done or failed.
+ * `UPTLS_E_USAGE` before. `*report` is owned by the caller: `uptls_string_free`. `err` may be NULL.
+ */
+uptls_status uptls_conn_report(const uptls_conn *conn,
+                               char **report,
+                               uptls_error **err);
+
+/**
  * Connects to `host` on `port` over TCP and makes the handshake, blocking, within one deadline. `host` is the backend host:
  * the identity of the peer where the policy names none. `connect_to` is where the socket goes instead of `host`, a name or
  * an IP address, and may be NULL. `options` may be NULL.
@@ -1572,6 +1607,14 @@ uptls_status uptls_stream_expire(uptls_stream *stream,
 uptls_status uptls_stream_evidence(const uptls_stream *stream,
                                    uptls_evidence **out,
                                    uptls_error **err);
+
+/**
+ * The report of the verification (schema `uptls.report/v1`): every step, once the handshake is done or failed.
+ * `UPTLS_E_USAGE` before. `*report` is owned by the caller: `uptls_string_free`. `err` may be NULL.
+ */
+uptls_status uptls_stream_report(const uptls_stream *stream,
+                                 char **report,
+                                 uptls_error **err);
 
 /**
  * Makes a watch without connectors. `*out` is owned by the caller: `uptls_watch_free`. `err` may be NULL.

@@ -3,15 +3,17 @@
 use core::ffi::c_char;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use uptls::{Code, ConnectorState, Misuse, OnInvalid, Prepared, Problems};
+use uptls::{CheckOptions, Code, ConnectorState, Envelope, Misuse, OnInvalid, Prepared, Problems};
 
 use crate::boundary;
 use crate::error::{Error, Failure};
 use crate::evidence::Evidence;
 use crate::handle::{self, Handle, Number, Out, Shared};
+use crate::options::{self, ConnOptions};
 use crate::policy::Policy;
 use crate::status::Status;
 use crate::strings;
+use crate::target::Target;
 
 /// Makes verified connections by the current generation of one policy. Each connection takes one snapshot and keeps it: an
 /// update never changes a connection that exists. Reference-counted.
@@ -118,7 +120,7 @@ pub unsafe extern "C" fn uptls_connector_unref(connector: *mut Connector) {
 }
 
 /// Publishes `policy`, as it was loaded, for new connections. Equal content is no new generation. A watch follows the files
-/// of the new policy from its next dispatch on. Both stay the caller's. `*generation` is the number of what is published
+/// of the new policy from its next dispatch on: make one at once. Both stay the caller's. `*generation` is the number of what is published
 /// now; 0 first. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_connector_update(
@@ -137,13 +139,80 @@ pub unsafe extern "C" fn uptls_connector_update(
         // Held meanwhile, so that what is noted as given last was published last.
         let mut given = connector.hold();
         let published = connector.core.publish(Arc::clone(prepared));
-        let published = published.map_err(|problems| Failure::unusable(&problems, prepared.runtime().now_text()))?;
+        let published = published.map_err(|problems| Failure::Unusable(problems, prepared.runtime().now_text()))?;
         *given = Some(Arc::clone(prepared));
         out.set(published.number());
         Ok(())
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
     unsafe { boundary::call(err, update) }
+}
+
+/// Takes an update that could not even be made: `reason` is the error of a call that should have given the policy. It counts
+/// as an update that cannot be used: the last good generation stays (`UPTLS_STATE_DEGRADED`), or with `UPTLS_FAIL_CLOSED`
+/// new connections fail with the reason. `UPTLS_E_USAGE` for an error that is not about a policy. `reason` stays the
+/// caller's. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_connector_refuse(
+    connector: *const Connector,
+    reason: *const Error,
+    err: *mut *mut Error,
+) -> Status {
+    let refuse = || {
+        // SAFETY: by the contract of the header it is NULL or live.
+        let connector = unsafe { handle::borrow(connector, "connector") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let reason = unsafe { handle::borrow(reason, "reason") }?;
+        let problems = reason.problems().ok_or_else(|| {
+            Misuse::new(
+                "reason must be the error of a call that should have given a policy, and failed with UPTLS_E_CONFIG",
+            )
+        })?;
+        connector.core.refuse(problems.clone());
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, refuse) }
+}
+
+/// Makes one connection to `host` on `port` as an application would, closes it, and reports every step: what the command
+/// `uptls check` shows. It sends no data, and blocks until the deadline of `options` at most, and for as long as resolving a
+/// name takes. `host`, `connect_to` and `options` are those of `uptls_stream_connect`.
+///
+/// Returns `UPTLS_OK` if and only if the policy accepts the peer. `*report` is the whole report (schema `uptls.report/v1`),
+/// whether it is accepted or not, and NULL only for `UPTLS_E_USAGE` and `UPTLS_E_PANIC`. It is owned by the caller:
+/// `uptls_string_free`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_connector_check(
+    connector: *const Connector,
+    host: *const c_char,
+    port: u16,
+    connect_to: *const c_char,
+    options: *const ConnOptions,
+    report: *mut *mut c_char,
+    err: *mut *mut Error,
+) -> Status {
+    let check = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(report, "report") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let connector = unsafe { handle::borrow(connector, "connector") }?.core();
+        // SAFETY: by the contract of the header they are NULL or NUL-terminated.
+        let target = unsafe { Target::parse(host, port, connect_to) }?;
+        // SAFETY: by the contract of the header it is NULL, or as large as it says.
+        let options = CheckOptions::new(unsafe { options::parse(options) }?);
+        let report = match target.address.resolve_here() {
+            Ok(sockets) => connector.check(sockets, &target.host, &options),
+            Err(error) => connector.report_of(&target.host, &error),
+        };
+        if report.code == Some(Code::Misuse) {
+            return Err(report.into());
+        }
+        out.set(strings::give(&Envelope::reports(vec![report.clone()]).to_json()));
+        if report.accepted() { Ok(()) } else { Err(report.into()) }
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, check) }
 }
 
 /// Ends the policy: new connections fail at once with `policy_withdrawn`, connections that exist go on.

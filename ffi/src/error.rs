@@ -4,7 +4,7 @@ use core::ffi::c_char;
 use core::ptr;
 use std::ffi::CString;
 
-use uptls::{BackendHost, Code, Connector, Envelope, Misuse, Problems, Report, Verdict};
+use uptls::{BackendHost, Code, Connector, Envelope, Misuse, Problems, Report};
 
 use crate::boundary;
 use crate::handle::{self, Handle, Owned};
@@ -17,6 +17,8 @@ pub struct Error {
     json: CString,
     message: CString,
     number: u16,
+    /// What is wrong with a policy that cannot be used.
+    problems: Option<Problems>,
     status: Status,
 }
 
@@ -27,6 +29,10 @@ impl Handle for Error {
 impl Error {
     pub(crate) fn new(failure: Failure) -> Self {
         let status = failure.status();
+        let problems = match &failure {
+            Failure::Unusable(problems, _) => Some(problems.clone()),
+            _ => None,
+        };
         let report = failure.into_report();
         let code = report.code.unwrap_or(Code::Internal);
         Self {
@@ -34,9 +40,16 @@ impl Error {
             hint: handle::c_text(report.hint.as_deref().unwrap_or_default()),
             message: handle::c_text(report.message.as_deref().unwrap_or_default()),
             number: code.number(),
+            problems,
             status,
             json: handle::c_text(&Envelope::reports(vec![report]).to_json()),
         }
+    }
+}
+
+impl Error {
+    pub(crate) fn problems(&self) -> Option<&Problems> {
+        self.problems.as_ref()
     }
 }
 
@@ -46,26 +59,23 @@ pub(crate) enum Failure {
     Misuse(Misuse),
     /// Ours, and what it said.
     Panic(String),
-    /// The policy cannot be used, or it refuses the peer: the report says why.
+    /// There is no connection, or the policy refuses the peer: the report says why.
     Report(Box<Report>),
+    /// The policy cannot be used; the clock's time.
+    Unusable(Problems, String),
 }
 
 impl Failure {
-    /// A policy that cannot be used; `at` is the clock's time.
-    pub(crate) fn unusable(problems: &Problems, at: String) -> Self {
-        Self::Report(Box::new(Report::unusable(problems, at)))
-    }
-
     /// What no policy is behind.
     pub(crate) fn without_policy(code: Code, message: String) -> Self {
-        Self::Report(Box::new(Report::without_policy(code, message, now())))
+        Report::without_policy(code, message, now()).into()
     }
 
     /// A connection to `host` that was not made, or ended.
     pub(crate) fn connection(connector: &Connector, host: &BackendHost, error: &uptls::Error) -> Self {
         match error {
             uptls::Error::Misuse(misuse) => Self::Misuse(misuse.clone()),
-            error => Self::Report(Box::new(report_of(connector, host, error))),
+            error => connector.report_of(host, error).into(),
         }
     }
 
@@ -79,6 +89,7 @@ impl Failure {
             Self::Misuse(_) => Code::Misuse,
             Self::Panic(_) => Code::Panic,
             Self::Report(report) => report.code.unwrap_or(Code::Internal),
+            Self::Unusable(problems, _) => problems.code(),
         }
     }
 
@@ -88,6 +99,7 @@ impl Failure {
             Self::Misuse(misuse) => misuse.to_string(),
             Self::Panic(words) => format!("a panic was caught: {words}"),
             Self::Report(report) => return *report,
+            Self::Unusable(problems, at) => return Report::unusable(&problems, at),
         };
         Report::without_policy(code, message, now())
     }
@@ -98,16 +110,10 @@ fn now() -> String {
     uptls::Runtime::new(uptls::aws_lc_rs::provider()).now_text()
 }
 
-fn report_of(connector: &Connector, host: &BackendHost, error: &uptls::Error) -> Report {
-    let mut report = match (error, connector.prepared()) {
-        (uptls::Error::Policy(problems), _) => return Report::unusable(problems, now()),
-        (_, Some(prepared)) => prepared.blank_report(Some(host)),
-        (_, None) => Report::without_policy(error.code(), error.to_string(), now()),
-    };
-    let verdict = if matches!(error, uptls::Error::Rejected(_)) { Verdict::Rejected } else { Verdict::Error };
-    report.tls = error.tls().cloned();
-    report.fail(verdict, error.code(), error.to_string(), error.hint());
-    report
+impl From<Report> for Failure {
+    fn from(report: Report) -> Self {
+        Self::Report(Box::new(report))
+    }
 }
 
 impl From<Misuse> for Failure {

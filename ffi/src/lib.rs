@@ -24,6 +24,8 @@ mod events;
 mod evidence;
 mod exclusive;
 mod handle;
+#[cfg(debug_assertions)]
+mod hooks;
 mod manifests;
 mod options;
 mod policy;
@@ -32,6 +34,7 @@ mod status;
 #[cfg(unix)]
 mod stream;
 mod strings;
+mod target;
 mod version;
 #[cfg(unix)]
 mod watch;
@@ -55,14 +58,16 @@ pub use conn::{
     Conn, HandshakeState, UPTLS_HANDSHAKE_DONE, UPTLS_HANDSHAKE_FAILED, UPTLS_HANDSHAKE_RUNNING, UPTLS_WANTS_READ,
     UPTLS_WANTS_WRITE, uptls_conn_close_notify, uptls_conn_drain, uptls_conn_evidence, uptls_conn_expire,
     uptls_conn_feed, uptls_conn_feed_eof, uptls_conn_feed_error, uptls_conn_free, uptls_conn_handshake_state,
-    uptls_conn_new, uptls_conn_pending, uptls_conn_read, uptls_conn_timeout_ms, uptls_conn_wants, uptls_conn_write,
+    uptls_conn_new, uptls_conn_pending, uptls_conn_read, uptls_conn_report, uptls_conn_timeout_ms, uptls_conn_wants,
+    uptls_conn_write,
 };
 pub use connector::{
     Connector, OnInvalidFiles, State, UPTLS_FAIL_CLOSED, UPTLS_KEEP_LAST_GOOD, UPTLS_STATE_DEGRADED, UPTLS_STATE_NONE,
-    UPTLS_STATE_NOT_READY, UPTLS_STATE_READY, UPTLS_STATE_WITHDRAWN, uptls_connector_check_expiry,
-    uptls_connector_generation, uptls_connector_is_current, uptls_connector_lost_events, uptls_connector_new,
-    uptls_connector_next_event, uptls_connector_policy, uptls_connector_ref, uptls_connector_state,
-    uptls_connector_unref, uptls_connector_update, uptls_connector_withdraw,
+    UPTLS_STATE_NOT_READY, UPTLS_STATE_READY, UPTLS_STATE_WITHDRAWN, uptls_connector_check,
+    uptls_connector_check_expiry, uptls_connector_generation, uptls_connector_is_current, uptls_connector_lost_events,
+    uptls_connector_new, uptls_connector_next_event, uptls_connector_policy, uptls_connector_ref,
+    uptls_connector_refuse, uptls_connector_state, uptls_connector_unref, uptls_connector_update,
+    uptls_connector_withdraw,
 };
 pub use error::{
     Error, uptls_error_code, uptls_error_free, uptls_error_hint, uptls_error_json, uptls_error_message,
@@ -75,6 +80,8 @@ pub use evidence::{
     uptls_evidence_identity_unused, uptls_evidence_matched_name, uptls_evidence_ref, uptls_evidence_resumed,
     uptls_evidence_server_name, uptls_evidence_trusted_until, uptls_evidence_unref, uptls_evidence_version,
 };
+#[cfg(debug_assertions)]
+pub use hooks::{uptls_debug_panic_builder, uptls_debug_panic_conn, uptls_debug_panic_runtime};
 pub use manifests::{
     ManifestMode, UPTLS_FAITHFUL, UPTLS_STRICT, uptls_connector_from_manifests, uptls_policy_from_manifest_text,
     uptls_policy_from_manifests,
@@ -96,7 +103,7 @@ pub use stream::{
     FdOwnership, Stream, UPTLS_FD_BORROW, UPTLS_FD_OWN, uptls_stream_adopt_fd, uptls_stream_connect,
     uptls_stream_evidence, uptls_stream_expire, uptls_stream_fd, uptls_stream_free, uptls_stream_handshake,
     uptls_stream_handshake_state, uptls_stream_pending, uptls_stream_poll_events, uptls_stream_read,
-    uptls_stream_shutdown, uptls_stream_timeout_ms, uptls_stream_write,
+    uptls_stream_report, uptls_stream_shutdown, uptls_stream_timeout_ms, uptls_stream_write,
 };
 pub use strings::uptls_string_free;
 pub use version::{uptls_version_number, uptls_version_string};

@@ -200,7 +200,7 @@ fn parse_gateway(text: &str) -> Result<ObjectName, Misuse> {
 }
 
 fn give(out: Out<Policy>, policy: Result<Policy, Problems>, runtime: &uptls::Runtime) -> Result<(), Failure> {
-    let policy = policy.map_err(|problems| Failure::unusable(&problems, runtime.now_text()))?;
+    let policy = policy.map_err(|problems| Failure::Unusable(problems, runtime.now_text()))?;
     out.set(handle::share(Arc::new(policy)));
     Ok(())
 }

@@ -155,7 +155,7 @@ pub unsafe extern "C" fn uptls_policy_verify(
         let mut report = policy.prepared.explain_pem(chain, backend_host);
         report.warnings.extend_from_slice(&policy.warnings);
         out.set(strings::give(&Envelope::reports(vec![report.clone()]).to_json()));
-        if report.accepted() { Ok(()) } else { Err(Failure::Report(Box::new(report))) }
+        if report.accepted() { Ok(()) } else { Err(report.into()) }
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
     unsafe { boundary::call(err, verify) }
@@ -211,7 +211,7 @@ pub(crate) fn digest_text(digest: &[u8; 32]) -> String {
 }
 
 fn publish(out: Out<Policy>, runtime: &uptls::Runtime, loaded: Result<Arc<Prepared>, Problems>) -> Result<(), Failure> {
-    let prepared = loaded.map_err(|problems| Failure::unusable(&problems, runtime.now_text()))?;
+    let prepared = loaded.map_err(|problems| Failure::Unusable(problems, runtime.now_text()))?;
     out.set(handle::share(Arc::new(Policy::new(prepared, Vec::new()))));
     Ok(())
 }

@@ -5,6 +5,8 @@
 mod common;
 #[path = "common/fixture.rs"]
 mod fixture;
+#[path = "common/peers.rs"]
+mod peers;
 #[path = "common/programs.rs"]
 mod programs;
 
@@ -12,7 +14,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
-use common::{Installed, Link, VALGRIND, command, crate_folder, program, run, succeed, tool};
+use common::{Installed, Link, command, crate_folder, program, run, succeed, tool, valgrind};
 use fixture::Fixture;
 use programs::programs;
 use uptls::Code;
@@ -28,13 +30,10 @@ fn every_c_program_ends_well() {
 
 #[test]
 fn no_c_program_leaks_or_touches_what_is_not_its_own() {
-    if !tool("valgrind") {
-        return;
-    }
     let (installed, fixture) = (Installed::new(), Fixture::new());
     for (name, arguments) in programs(&fixture) {
         let executable = installed.compile(&program(name), Link::Shared);
-        let mut valgrind = command("valgrind", VALGRIND);
+        let Some(mut valgrind) = valgrind() else { return };
         succeed(valgrind.arg(executable).args(arguments), &[]);
     }
 }

@@ -6,6 +6,8 @@ mod common;
 mod example;
 #[path = "common/fixture.rs"]
 mod fixture;
+#[path = "common/peers.rs"]
+mod peers;
 #[path = "common/programs.rs"]
 mod programs;
 #[path = "common/upstream.rs"]
@@ -14,7 +16,8 @@ mod upstream;
 use common::{Installed, command, program, run, succeed, tool};
 use example::{EXAMPLES, World, check, source};
 use fixture::Fixture;
-use programs::programs;
+use peers::Peers;
+use programs::{live_programs, programs};
 
 #[test]
 fn the_examples_are_clean() {
@@ -31,8 +34,8 @@ fn the_test_programs_are_clean() {
     if !tool("gcc") {
         return;
     }
-    let (installed, fixture) = (Installed::new(), Fixture::new());
-    for (name, arguments) in programs(&fixture) {
+    let (installed, fixture, peers) = (Installed::new(), Fixture::new(), Peers::new());
+    for (name, arguments) in programs(&fixture).into_iter().chain(live_programs(&peers)) {
         succeed(&mut command(installed.compile_sanitized(&program(name)), arguments), &[]);
     }
 }

@@ -138,6 +138,21 @@ impl Connector {
         self.begin_update().finish(name.as_deref(), Ok(prepared))
     }
 
+    /// Takes an update that could not even be made: a document that does not parse, a resolution that is invalid. It counts
+    /// as any invalid update (R2): the last good generation stays, or with [`OnInvalid::FailClosed`] new connections fail,
+    /// with these problems as the reason. An update that succeeds ends it.
+    pub fn refuse(&self, problems: Problems) {
+        let update = self.begin_update();
+        let name = problems.policy().map(str::to_owned);
+        // What it gives back are the problems.
+        let _ = update.finish(name.as_deref(), Err(problems));
+    }
+
+    /// What it was made with.
+    pub fn runtime(&self) -> &Runtime {
+        &self.0.runtime
+    }
+
     /// Withdrawals are counted before anything is read, so that none is undone by what was read before it.
     fn begin_update(&self) -> Update<'_> {
         let in_order = lock(&self.0.updating);

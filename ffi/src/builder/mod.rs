@@ -97,7 +97,7 @@ pub unsafe extern "C" fn uptls_builder_build(
         let runtime = unsafe { handle::borrow(runtime, "runtime") }?.core();
         let policy = UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden);
         let prepared = policy.and_then(|policy| runtime.prepare(&policy));
-        let prepared = prepared.map_err(|problems: Problems| Failure::unusable(&problems, runtime.now_text()))?;
+        let prepared = prepared.map_err(|problems: Problems| Failure::Unusable(problems, runtime.now_text()))?;
         out.set(handle::share(Arc::new(Policy::new(prepared, Vec::new()))));
         Ok(())
     };
@@ -109,7 +109,7 @@ pub unsafe extern "C" fn uptls_builder_build(
 ///
 /// # Safety
 /// `builder` is NULL or live; `err` is NULL or can be written to.
-unsafe fn change(
+pub(crate) unsafe fn change(
     builder: *const Builder,
     err: *mut *mut Error,
     change: impl FnOnce(&mut PolicyDraft) -> Result<(), Failure>,

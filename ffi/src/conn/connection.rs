@@ -5,7 +5,7 @@ use std::io;
 use std::time::Instant;
 
 use uptls::sans_io::{Established, Handshake, Incoming};
-use uptls::{BackendHost, ConnectError, ConnectOptions, Connector, Evidence, Misuse};
+use uptls::{BackendHost, ConnectError, ConnectOptions, Connector, Evidence, Misuse, Report};
 
 use crate::error::Failure;
 use crate::status::Progress;
@@ -34,10 +34,7 @@ pub(crate) enum Reached {
 
 impl Connection {
     /// Begins a connection to `host`; the ClientHello waits to be drained.
-    pub(crate) fn begin(connector: &Connector, host: &str, options: &ConnectOptions) -> Result<Self, Failure> {
-        let host = BackendHost::parse(host).map_err(|reason| {
-            Misuse::new(format!("host must be a DNS name or an IP address, it is {host:?}: {reason}"))
-        })?;
+    pub(crate) fn begin(connector: &Connector, host: BackendHost, options: &ConnectOptions) -> Result<Self, Failure> {
         let handshake = connector.begin(&host, options);
         let handshake = handshake.map_err(|error| Failure::connection(connector, &host, &error))?;
         Ok(Self { connector: connector.clone(), host, phase: Phase::Handshaking(Box::new(handshake)) })
@@ -47,13 +44,12 @@ impl Connection {
     pub(crate) fn feed(&mut self, octets: &[u8]) -> Result<usize, Failure> {
         let mut used = 0;
         if let Phase::Handshaking(handshake) = &mut self.phase {
-            used = handshake.feed(octets).map_err(|error| Failure::connection(&self.connector, &self.host, &error))?;
+            used = handshake.feed(octets).map_err(|error| self.failure(&error))?;
             self.settle();
         }
         if let Phase::Established(established) = &mut self.phase {
             let rest = octets.get(used..).unwrap_or_default();
-            let more = established.feed(rest);
-            used += more.map_err(|error| Failure::connection(&self.connector, &self.host, &error))?;
+            used += established.feed(rest).map_err(|error| self.failure(&error))?;
         }
         Ok(used)
     }
@@ -72,9 +68,7 @@ impl Connection {
     /// The peer closed the transport.
     pub(crate) fn feed_eof(&mut self) -> Result<(), Failure> {
         match &mut self.phase {
-            Phase::Handshaking(handshake) => {
-                handshake.feed_eof().map_err(|error| Failure::connection(&self.connector, &self.host, &error))
-            }
+            Phase::Handshaking(handshake) => handshake.feed_eof().map_err(|error| self.failure(&error)),
             Phase::Established(established) => {
                 established.feed_eof();
                 Ok(())
@@ -239,7 +233,25 @@ impl Connection {
 
     /// What is told of `error`.
     pub(crate) fn failure(&self, error: &uptls::Error) -> Failure {
-        Failure::connection(&self.connector, &self.host, error)
+        match &self.phase {
+            // Exact: by the policy that judged.
+            Phase::Handshaking(handshake) if handshake.error() == Some(error) => match handshake.report() {
+                Some(report) => report.into(),
+                None => Failure::connection(&self.connector, &self.host, error),
+            },
+            _ => Failure::connection(&self.connector, &self.host, error),
+        }
+    }
+
+    /// The report of the verification.
+    pub(crate) fn report(&self) -> Result<Report, Failure> {
+        match &self.phase {
+            Phase::Established(established) => Ok(established.report()),
+            Phase::Handshaking(handshake) => handshake
+                .report()
+                .ok_or_else(|| Misuse::new("there is no report before the handshake is done or failed").into()),
+            Phase::Between => Err(between()),
+        }
     }
 }
 

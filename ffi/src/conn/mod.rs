@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use uptls::Misuse;
+use uptls::{Envelope, Misuse};
 
 use crate::boundary;
 use crate::connector::Connector;
@@ -19,6 +19,8 @@ use crate::exclusive::Exclusive;
 use crate::handle::{self, Handle, Number, Out, Owned};
 use crate::options::{self, ConnOptions};
 use crate::status::{Progress, Status};
+use crate::strings;
+use crate::target::parse_host;
 
 /// A TLS connection as octets in, octets out. After any error, drain once more: an alert for the peer may wait; and every
 /// later call gives the same error.
@@ -71,7 +73,7 @@ pub unsafe extern "C" fn uptls_conn_new(
         // SAFETY: by the contract of the header it is NULL or live.
         let connector = unsafe { handle::borrow(connector, "connector") }?.core();
         // SAFETY: by the contract of the header it is NULL or NUL-terminated.
-        let host = unsafe { handle::text(host, "host") }?;
+        let host = parse_host(unsafe { handle::text(host, "host") }?)?;
         // SAFETY: by the contract of the header it is NULL, or as large as it says.
         let options = unsafe { options::parse(options) }?;
         let connection = Connection::begin(connector, host, &options)?;
@@ -292,6 +294,26 @@ pub unsafe extern "C" fn uptls_conn_evidence(
     unsafe { boundary::call(err, take) }
 }
 
+/// The report of the verification (schema `uptls.report/v1`): every step, once the handshake is done or failed.
+/// `UPTLS_E_USAGE` before. `*report` is owned by the caller: `uptls_string_free`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_conn_report(
+    conn: *const Conn,
+    report: *mut *mut c_char,
+    err: *mut *mut Error,
+) -> Status {
+    let give = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(report, "report") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let report = unsafe { enter(conn) }?.report()?;
+        out.set(strings::give(&Envelope::reports(vec![report]).to_json()));
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, give) }
+}
+
 pub(crate) fn state_of(reached: Reached) -> HandshakeState {
     match reached {
         Reached::Done => UPTLS_HANDSHAKE_DONE,
@@ -309,7 +331,7 @@ pub(crate) fn milliseconds_until(deadline: Option<Instant>) -> i64 {
 
 /// # Safety
 /// `conn` is NULL, or live and not freed while the result lives.
-unsafe fn enter<'a>(conn: *const Conn) -> Result<std::sync::MutexGuard<'a, Connection>, Failure> {
+pub(crate) unsafe fn enter<'a>(conn: *const Conn) -> Result<std::sync::MutexGuard<'a, Connection>, Failure> {
     // SAFETY: the contract is the same.
     unsafe { handle::borrow(conn, "conn") }?.0.enter("conn")
 }

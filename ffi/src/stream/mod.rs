@@ -5,13 +5,12 @@ mod socket;
 
 use core::ffi::{c_char, c_int, c_short, c_void};
 use core::time::Duration;
-use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
 
 use rustix::event::PollFlags;
-use uptls::{Address, BackendHost, Misuse};
+use uptls::{Address, Envelope, Misuse};
 
 use crate::boundary;
 use crate::conn::{Connection, HandshakeState, UPTLS_HANDSHAKE_FAILED, milliseconds_until, state_of};
@@ -22,6 +21,8 @@ use crate::exclusive::Exclusive;
 use crate::handle::{self, Handle, Number, Out, Owned};
 use crate::options::{self, ConnOptions};
 use crate::status::{Progress, Status};
+use crate::strings;
+use crate::target::{Target, parse_host};
 use pump::Pump;
 use socket::Socket;
 
@@ -62,18 +63,13 @@ pub unsafe extern "C" fn uptls_stream_connect(
         let out = unsafe { Out::cleared(out, "out") }?;
         // SAFETY: by the contract of the header it is NULL or live.
         let connector = unsafe { handle::borrow(connector, "connector") }?.core();
-        // SAFETY: by the contract of the header it is NULL or NUL-terminated.
-        let host = unsafe { handle::text(host, "host") }?;
-        // SAFETY: by the contract of the header it is NULL or NUL-terminated.
-        let connect_to = unsafe { handle::optional_text(connect_to, "connect_to") }?;
+        // SAFETY: by the contract of the header they are NULL or NUL-terminated.
+        let Target { address, host } = unsafe { Target::parse(host, port, connect_to) }?;
         // SAFETY: by the contract of the header it is NULL, or as large as it says.
         let options = unsafe { options::parse(options) }?;
-        if port == 0 {
-            return Err(Misuse::new("port must be 1 to 65535, it is 0").into());
-        }
         // Nothing is dialled for a policy or options that cannot be used; and the deadline runs from here on.
         let mut connection = Connection::begin(connector, host, &options)?;
-        let socket = dial(&mut connection, connect_to.unwrap_or(host), port)?;
+        let socket = dial(&mut connection, &address)?;
         let mut pump = Pump::new(connection, Socket::Owned(socket));
         match pump.handshake()? {
             Progress::Done => out.set(handle::give(Stream(Exclusive::of_this_process(pump)))),
@@ -105,7 +101,7 @@ pub unsafe extern "C" fn uptls_stream_adopt_fd(
         // SAFETY: by the contract of the header it is NULL or live.
         let connector = unsafe { handle::borrow(connector, "connector") }?.core();
         // SAFETY: by the contract of the header it is NULL or NUL-terminated.
-        let host = unsafe { handle::text(host, "host") }?;
+        let host = parse_host(unsafe { handle::text(host, "host") }?)?;
         // SAFETY: by the contract of the header it is NULL, or as large as it says.
         let options = unsafe { options::parse(options) }?;
         Socket::check(fd)?;
@@ -283,16 +279,29 @@ pub unsafe extern "C" fn uptls_stream_evidence(
     unsafe { boundary::call(err, take) }
 }
 
-fn dial(connection: &mut Connection, target: &str, port: u16) -> Result<OwnedFd, Failure> {
-    let sockets = match target.parse::<IpAddr>() {
-        Ok(ip) => vec![SocketAddr::new(ip, port)],
-        // A backend host may be written as a URL writes an IPv6 address.
-        Err(_) => match BackendHost::parse(target) {
-            Ok(host @ BackendHost::Ip(_)) => Address::from((&host, port)).resolve_here(),
-            _ => Address::from((target, port)).resolve_here(),
-        }
-        .map_err(|error| connection.failure(&error))?,
+/// The report of the verification (schema `uptls.report/v1`): every step, once the handshake is done or failed.
+/// `UPTLS_E_USAGE` before. `*report` is owned by the caller: `uptls_string_free`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_stream_report(
+    stream: *const Stream,
+    report: *mut *mut c_char,
+    err: *mut *mut Error,
+) -> Status {
+    let give = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(report, "report") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let report = unsafe { enter(stream) }?.connection().report()?;
+        out.set(strings::give(&Envelope::reports(vec![report]).to_json()));
+        Ok(())
     };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, give) }
+}
+
+/// Within what remains of the deadline.
+fn dial(connection: &mut Connection, address: &Address) -> Result<OwnedFd, Failure> {
+    let sockets = address.resolve_here().map_err(|error| connection.failure(&error))?;
     connection.expire(Instant::now())?;
     let left = connection.deadline().map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
     let stream = Address::from(sockets).dial(left).map_err(|error| connection.failure(&error))?;

@@ -41,9 +41,9 @@ impl Sources {
         self.alarm.fd()
     }
 
-    /// When a dispatch is due.
+    /// When a dispatch is due: at once, where a connector was updated to another policy.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.followed.iter().map(|followed| followed.next).min()
+        self.followed.iter().map(|followed| if followed.is_stale() { Instant::now() } else { followed.next }).min()
     }
 
     /// `false` if it is there already.
@@ -93,12 +93,16 @@ impl Sources {
 }
 
 impl Followed {
+    fn is_stale(&self) -> bool {
+        self.given.as_ref().map(Arc::as_ptr) != self.connector.hold().as_ref().map(Arc::as_ptr)
+    }
+
     /// A connector that was updated to another policy gets another source.
     fn renew(&mut self, now: Instant) {
-        let given = self.connector.given();
-        if self.given.as_ref().map(Arc::as_ptr) == given.as_ref().map(Arc::as_ptr) {
+        if !self.is_stale() {
             return;
         }
+        let given = self.connector.given();
         self.source = given.as_ref().map(|given| FileSource::new(self.connector.core(), given.policy()));
         self.given = given;
         self.next = now;

@@ -148,6 +148,11 @@ pub(crate) fn command<A: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: im
     command
 }
 
+/// valgrind, without a program to run yet; nothing where it is absent.
+pub(crate) fn valgrind() -> Option<Command> {
+    tool("valgrind").then(|| command("valgrind", VALGRIND))
+}
+
 /// What is only possibly lost are the tables of x509-parser, which live as long as the process.
 pub(crate) const VALGRIND: [&str; 5] = [
     "--quiet",
