@@ -21,7 +21,8 @@ conformance:
 bless:
 	UPTLS_BLESS=1 cargo test --workspace --quiet
 
-# What uptls costs over rustls, and in Envoy over Envoy's own validator: a table, target/bench/core.json and envoy.json.
+# What uptls costs over rustls, C over Rust, C beside OpenSSL, and in Envoy over Envoy's own validator: a table, and
+# target/bench/core.json, c.json and envoy.json.
 # Needs valgrind.
 bench:
 	-python3 .ci/envoy.py
