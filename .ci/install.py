@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--prefix", type=Path, default=Path("/usr/local"))
     parser.add_argument("--libdir", type=Path, help="PREFIX/lib unless given")
     parser.add_argument("--destdir", default="", help="a folder that stands for the root, for packages")
-    parser.add_argument("--built", type=Path, help="a folder with the libraries; without it they are built, for release")
+    parser.add_argument("--built", type=Path, help="a folder with the libraries, instead of a build for release")
     arguments = parser.parse_args()
     if not sys.platform.startswith("linux"):
         raise SystemExit("make install knows Linux alone: elsewhere use cargo-c, as in `cargo cinstall -p uptls-ffi`")

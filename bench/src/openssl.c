@@ -57,7 +57,11 @@ SSL *bench_openssl_begin(struct bench_side *side) {
   return ssl;
 }
 
-void bench_openssl_end(SSL *ssl) { SSL_free(ssl); }
+/* Whatever is freed without an end of its data would take its session with it. */
+void bench_openssl_end(SSL *ssl) {
+  SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  SSL_free(ssl);
+}
 
 int bench_openssl_is_done(const SSL *ssl) { return SSL_is_init_finished(ssl); }
 

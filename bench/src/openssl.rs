@@ -100,9 +100,8 @@ impl Negotiated for OpenSslClient {
     fn negotiated(&self) -> [String; 3] {
         let ssl = self.ssl.as_ptr();
         // SAFETY: the connection is live and its handshake is done; the texts live as long as the library.
-        let [version, suite, group] = unsafe {
-            [bench_openssl_version(ssl), bench_openssl_cipher(ssl), bench_openssl_group(ssl)].map(|name| text(name))
-        };
+        let [version, suite, group] =
+            unsafe { [bench_openssl_version(ssl), bench_openssl_cipher(ssl), bench_openssl_group(ssl)].map(text) };
         // It has the names of groups in small letters.
         [version, suite, group.to_uppercase()]
     }

@@ -86,11 +86,14 @@ static void peers(const uptls_policy *policy, const char *folder) {
 
 /* Nobody listens on port 1. */
 static void network(uptls_policy *policy) {
+  uptls_connect_options options = {sizeof options, 60000, NULL}; /* a minute instead of the policy's ten seconds */
   uptls_connector *connector;
   uptls_stream *stream;
   uptls_error *error;
   uptls_status status = uptls_connector_new(policy, UPTLS_KEEP_LAST_GOOD, &connector, &error);
-  if (status >= 0) status = uptls_stream_connect(connector, "payments.internal", 1, "127.0.0.1", NULL, &stream, &error);
+  if (status >= 0) {
+    status = uptls_stream_connect(connector, "payments.internal", 1, "127.0.0.1", &options, &stream, &error);
+  }
   show("a port that nobody listens on", status, error);
   uptls_connector_unref(connector);
 }

@@ -94,7 +94,10 @@ int main(int argc, char **argv) {
   int fd, code = 0;
 
   if (argc != 5) return fprintf(stderr, "usage: %s policy.yaml HOST ADDRESS PORT\n", argv[0]), 2;
-  if ((fd = dial(argv[3], argv[4])) < 0) return fprintf(stderr, "%s port %s: %s\n", argv[3], argv[4], strerror(errno)), 1;
+  if ((fd = dial(argv[3], argv[4])) < 0) {
+    fprintf(stderr, "%s port %s: %s\n", argv[3], argv[4], strerror(errno));
+    return 1;
+  }
   snprintf(request, sizeof request, "GET / HTTP/1.1\r\nHost: %.255s\r\nConnection: close\r\n\r\n", argv[2]);
   if (uptls_runtime_new(&runtime, &error) < 0 ||
       uptls_policy_from_file(runtime, argv[1], UPTLS_DANGER_FORBID, &policy, &error) < 0 ||

@@ -90,7 +90,10 @@ int main(int argc, char **argv) {
   request.sent = 0;
   request.length = (size_t)snprintf(request.text, sizeof request.text,
                                     "GET / HTTP/1.1\r\nHost: %.255s\r\nConnection: close\r\n\r\n", argv[2]);
-  if ((fd = dial(argv[3], argv[4])) < 0) return fprintf(stderr, "%s port %s: %s\n", argv[3], argv[4], strerror(errno)), 1;
+  if ((fd = dial(argv[3], argv[4])) < 0) {
+    fprintf(stderr, "%s port %s: %s\n", argv[3], argv[4], strerror(errno));
+    return 1;
+  }
   if (uptls_runtime_new(&runtime, &error) < 0 ||
       uptls_policy_from_file(runtime, argv[1], UPTLS_DANGER_FORBID, &policy, &error) < 0 ||
       uptls_connector_new(policy, UPTLS_KEEP_LAST_GOOD, &connector, &error) < 0 ||

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use common::{Installed, Link, crate_folder, tool};
-use example::{EXAMPLES, World, check, source};
+use example::{EXAMPLES, World, check, source, watch};
 
 /// Every example, compiled.
 fn compiled(installed: &Installed) -> BTreeMap<&'static str, PathBuf> {
@@ -24,7 +24,9 @@ fn compiled(installed: &Installed) -> BTreeMap<&'static str, PathBuf> {
 fn each_accepts_the_right_peer_alone() {
     more_files();
     let (installed, world) = (Installed::new(), World::new());
-    check(&compiled(&installed), &world.runs(1000), &[]);
+    let compiled = compiled(&installed);
+    check(&compiled, &world.runs(1000), &[]);
+    watch(&compiled["watch"], &[]);
 }
 
 #[test]
@@ -34,7 +36,9 @@ fn none_leaks_or_touches_what_is_not_its_own() {
     }
     let (installed, world) = (Installed::new(), World::new());
     let valgrind = [&["valgrind"], &common::VALGRIND[..]].concat();
-    check(&compiled(&installed), &world.few_runs(4), &valgrind);
+    let compiled = compiled(&installed);
+    check(&compiled, &world.few_runs(4), &valgrind);
+    watch(&compiled["watch"], &valgrind);
 }
 
 #[test]

@@ -13,8 +13,10 @@ mod programs;
 #[path = "common/upstream.rs"]
 mod upstream;
 
+use std::collections::BTreeMap;
+
 use common::{Installed, command, program, run, succeed, tool};
-use example::{EXAMPLES, World, check, source};
+use example::{EXAMPLES, World, check, source, watch};
 use fixture::Fixture;
 use peers::Peers;
 use programs::{live_programs, programs};
@@ -25,8 +27,10 @@ fn the_examples_are_clean() {
         return;
     }
     let (installed, world) = (Installed::new(), World::new());
-    let compiled = EXAMPLES.iter().map(|name| (*name, installed.compile_sanitized(&source(name)))).collect();
+    let compiled: BTreeMap<_, _> =
+        EXAMPLES.iter().map(|name| (*name, installed.compile_sanitized(&source(name)))).collect();
     check(&compiled, &world.runs(32), &[]);
+    watch(&compiled["watch"], &[]);
 }
 
 #[test]

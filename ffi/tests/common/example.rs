@@ -3,8 +3,11 @@
 #![allow(clippy::expect_used, reason = "test code: what is broken must stop the test")]
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use uptls_testkit::{HostileServer, Misbehaviour, Server};
 
@@ -124,12 +127,38 @@ pub(crate) fn check(programs: &BTreeMap<&str, PathBuf>, runs: &[Run], behind: &[
     }
 }
 
+/// The example of a watch, while the CA is replaced, spoiled and deleted; behind the words of a tool, if there is one.
+pub(crate) fn watch(program: &Path, behind: &[&str]) {
+    let upstream = Upstream::new();
+    let words = behind.iter().map(OsStr::new).chain([program.as_os_str()]);
+    let mut words = words.map(OsStr::to_owned);
+    let mut command = command(words.next().expect("a program"), words);
+    let mut child =
+        command.arg(upstream.path("policy.yaml")).arg("3").stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("it was piped")).lines().map_while(Result::ok);
+    let mut until =
+        |what: &str| lines.find(|line| line.contains(what)).unwrap_or_else(|| panic!("it never said {what}"));
+    until("[generation 1, ready]");
+    let (ca, next) = (upstream.path("ca.pem"), upstream.path("next.pem"));
+    std::fs::copy(upstream.path("chain.pem"), &next).expect("it can be copied");
+    std::fs::rename(&next, &ca).expect("it can be replaced");
+    until("\"kind\": \"updated\"");
+    until("[generation 2, ready]");
+    std::fs::write(&ca, "no certificate").expect("it can be written");
+    until("\"kind\": \"degraded\"");
+    until("[generation 2, degraded");
+    std::fs::remove_file(&ca).expect("it can be deleted");
+    until("\"kind\": \"withdrawn\"");
+    until(", withdrawn");
+    assert!(child.wait().expect("it ends").success());
+}
+
 /// Where an example is.
 pub(crate) fn source(program: &str) -> PathBuf {
     crate_folder().join("../examples/c").join(format!("{program}.c"))
 }
 
-pub(crate) const EXAMPLES: [&str; 7] = ["epoll", "errors", "get", "memory", "poll", "refused", "verify"];
+pub(crate) const EXAMPLES: [&str; 8] = ["epoll", "errors", "get", "memory", "poll", "refused", "verify", "watch"];
 
 /// The codes of the tour.
 const TOUR: [&str; 8] = [

@@ -25,6 +25,7 @@ impl Upstream {
         let client = issue(client.with_sans(&[San::dns("gateway.test")]), "upstream client");
         let upstream = Self { folder: tempfile::tempdir().expect("a temporary folder"), leaf, root };
         upstream.write("ca.pem", &upstream.root.pem());
+        upstream.write("chain.pem", &upstream.leaf.pem());
         upstream.write("tls.crt", &client.pem());
         upstream.write("tls.key", &client.key().pkcs8_pem());
         upstream.policy("policy.yaml", "pay.test", IDENTITY);
