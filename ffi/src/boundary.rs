@@ -35,17 +35,24 @@ pub(crate) unsafe fn call<P: Into<Progress>>(
 /// Runs `body`; a panic gives `fallback`.
 pub(crate) fn value<T>(fallback: T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
-        mem::forget(payload);
+        words(payload);
         fallback
     })
 }
 
+/// What a panic said.
 fn words(payload: Box<dyn Any + Send>) -> String {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text").to_owned();
-    // Its destructor may panic too, and here nobody would catch that.
-    mem::forget(payload);
-    text
+    match payload.downcast::<&str>() {
+        Ok(text) => (*text).to_owned(),
+        Err(payload) => match payload.downcast::<String>() {
+            Ok(text) => *text,
+            Err(unknown) => {
+                // Its destructor may panic too, and here nobody would catch that.
+                mem::forget(unknown);
+                "no text".to_owned()
+            }
+        },
+    }
 }
 
 #[cfg(test)]

@@ -5,10 +5,6 @@
 mod common;
 #[path = "common/fixture.rs"]
 mod fixture;
-#[path = "common/peers.rs"]
-mod peers;
-#[path = "common/programs.rs"]
-mod programs;
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -16,8 +12,35 @@ use std::process::Command;
 
 use common::{Installed, Link, command, crate_folder, program, run, succeed, tool, valgrind};
 use fixture::Fixture;
-use programs::programs;
 use uptls::Code;
+
+/// Each program with its arguments.
+fn programs(fixture: &Fixture) -> Vec<(&'static str, Vec<String>)> {
+    let policy = fixture.text_path("policy.yaml");
+    let folder = fixture.folder().display().to_string();
+    let (good, other) = (fixture.text_path("chain.pem"), fixture.text_path("other.pem"));
+    vec![
+        ("version.c", vec![]),
+        ("lengths.c", vec![policy.clone(), Fixture::now()]),
+        ("codes.c", vec![]),
+        ("misuse.c", vec![policy.clone()]),
+        ("document.c", vec![policy.clone(), folder]),
+        ("verify.c", vec![policy.clone(), good.clone(), other.clone(), Fixture::now()]),
+        ("threads.c", vec![policy, good.clone(), Fixture::now()]),
+        ("builder.c", {
+            let [ca, client, key] = ["ca.pem", "client.pem", "client.key"].map(|name| fixture.text_path(name));
+            vec![ca, good.clone(), other.clone(), Fixture::now(), client, key, fixture.pin()]
+        }),
+        ("manifests.c", {
+            let [folder, broken] = ["manifests", "broken"].map(|name| fixture.text_path(name));
+            vec![folder, broken, Fixture::now(), good, other]
+        }),
+        ("watch.c", {
+            let [folder, ca, another] = ["watched", "ca.pem", "another-ca.pem"].map(|name| fixture.text_path(name));
+            vec![folder, ca, another, Fixture::now()]
+        }),
+    ]
+}
 
 #[test]
 fn every_c_program_ends_well() {
@@ -29,11 +52,35 @@ fn every_c_program_ends_well() {
 }
 
 #[test]
+fn every_c_program_is_clean_under_sanitizers() {
+    if !tool("gcc") {
+        return;
+    }
+    let (installed, fixture) = (Installed::new(), Fixture::new());
+    for (name, arguments) in programs(&fixture) {
+        succeed(&mut command(installed.compile_sanitized(&program(name)), arguments), &[]);
+    }
+}
+
+#[test]
 fn no_c_program_leaks_or_touches_what_is_not_its_own() {
     let (installed, fixture) = (Installed::new(), Fixture::new());
     for (name, arguments) in programs(&fixture) {
         let executable = installed.compile(&program(name), Link::Shared);
         let Some(mut valgrind) = valgrind() else { return };
+        succeed(valgrind.arg(executable).args(arguments), &[]);
+    }
+}
+
+/// The hooks that panic are in debug builds alone.
+#[cfg(debug_assertions)]
+#[test]
+fn a_panic_poisons_its_object_alone() {
+    let (installed, fixture) = (Installed::new(), Fixture::new());
+    let executable = installed.compile(&program("poison.c"), Link::Shared);
+    let arguments = [fixture.text_path("policy.yaml"), Fixture::now()];
+    succeed(&mut command(&executable, &arguments), &[]);
+    if let Some(mut valgrind) = valgrind() {
         succeed(valgrind.arg(executable).args(arguments), &[]);
     }
 }

@@ -1,4 +1,5 @@
-//! The examples and the test programs in C under gcc's sanitizers of addresses, leaks and undefined behaviour.
+//! The examples in C under gcc's sanitizers of addresses, leaks and undefined behaviour; `c_program.rs` and `live.rs` run their
+//! programs under them too.
 #![allow(clippy::expect_used, reason = "test code: what is broken must stop the test")]
 
 mod common;
@@ -6,20 +7,13 @@ mod common;
 mod example;
 #[path = "common/fixture.rs"]
 mod fixture;
-#[path = "common/peers.rs"]
-mod peers;
-#[path = "common/programs.rs"]
-mod programs;
 #[path = "common/upstream.rs"]
 mod upstream;
 
 use std::collections::BTreeMap;
 
-use common::{Installed, command, program, run, succeed, tool};
+use common::{Installed, command, program, run, tool};
 use example::{EXAMPLES, World, check, source, watch};
-use fixture::Fixture;
-use peers::Peers;
-use programs::{live_programs, programs};
 
 #[test]
 fn the_examples_are_clean() {
@@ -33,18 +27,7 @@ fn the_examples_are_clean() {
     watch(&compiled["watch"], &[]);
 }
 
-#[test]
-fn the_test_programs_are_clean() {
-    if !tool("gcc") {
-        return;
-    }
-    let (installed, fixture, peers) = (Installed::new(), Fixture::new(), Peers::new());
-    for (name, arguments) in programs(&fixture).into_iter().chain(live_programs(&peers)) {
-        succeed(&mut command(installed.compile_sanitized(&program(name)), arguments), &[]);
-    }
-}
-
-/// Otherwise the tests above could not fail.
+/// Otherwise those tests could not fail.
 #[test]
 fn a_leak_and_a_wrong_address_are_found() {
     if !tool("gcc") {

@@ -26,12 +26,15 @@ impl Fixture {
         let client = pki.client(&[San::dns("client.internal")]);
         fixture.write("client.pem", &chain_pem(&[&client, &pki.intermediate]));
         fixture.write("client.key", &client.key().pkcs8_pem());
-        fixture.write("another-ca.pem", &Pki::new("another").root.pem());
+        let another = Pki::new("another").root.pem();
+        fixture.write("another-ca.pem", &another);
+        fixture.write("both.pem", &format!("{}{another}", pki.root.pem()));
         for folder in ["broken", "manifests", "watched"] {
             fs::create_dir(fixture.path(folder)).expect("a folder");
         }
         fixture.write("broken/all.yaml", "kind: [BackendTLSPolicy");
         fixture.write("manifests/all.yaml", &manifests(&pki.root.pem()));
+        fixture.write("watched/ca.pem", &pki.root.pem());
         fixture.write("watched/policy.yaml", POLICY);
         fixture
     }

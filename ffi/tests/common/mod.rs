@@ -65,6 +65,15 @@ impl Installed {
         program
     }
 
+    /// The same with another folder of headers.
+    pub(crate) fn compile_with(&self, source: &Path, link: Link, headers: &Path) -> PathBuf {
+        let program = self.folder().join(source.file_stem().expect("a name"));
+        let mut cc = Command::new("cc");
+        cc.args(["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-g", "-I"]).arg(headers);
+        self.finish(cc, source, &program, link);
+        program
+    }
+
     /// Compiles `source` as C++17 and links it.
     pub(crate) fn compile_cpp(&self, source: &Path) -> PathBuf {
         let program = self.folder().join("cpp");
