@@ -47,14 +47,26 @@ static uint32_t step(peer *peer) {
   }
 }
 
+static void end(peer *peer, int *left) {
+  uptls_stream_free(peer->stream);
+  *left -= 1;
+}
+
 static void talk(uptls_connector *connector, int epoll, const char *port) {
   static peer peers[STREAMS];
   int index, left = STREAMS;
+  memset(peers, 0, sizeof peers);
   for (index = 0; index < STREAMS; index++) {
     int fd = net_connect(port);
+    uint32_t events;
     net_unblock(fd);
     CHECK(uptls_stream_adopt_fd(connector, fd, HOST, UPTLS_FD_OWN, NULL, &peers[index].stream, NULL) == UPTLS_OK);
-    add(epoll, fd, step(&peers[index]), &peers[index]);
+    events = step(&peers[index]);
+    if (peers[index].ended) {
+      end(&peers[index], &left);
+    } else {
+      add(epoll, fd, events, &peers[index]);
+    }
   }
   while (left > 0) {
     struct epoll_event events[STREAMS];
@@ -69,8 +81,7 @@ static void talk(uptls_connector *connector, int epoll, const char *port) {
         continue;
       }
       CHECK(epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL) == 0);
-      uptls_stream_free(peer->stream);
-      left--;
+      end(peer, &left);
     }
   }
 }
