@@ -76,6 +76,7 @@ impl Fixture {
     }
 }
 
+/// Under valgrind a handshake takes long.
 const POLICY: &str = "\
 apiVersion: uptls/v1
 kind: UpstreamTlsPolicy
@@ -83,6 +84,7 @@ metadata: {name: payments}
 spec:
   trust: {bundles: [{file: ca.pem}]}
   serverName: payments.internal
+  handshakeTimeout: 300s
 ";
 
 /// A Service, its CA and the policy for it.
