@@ -251,7 +251,7 @@ def test_equal_policies_are_equal(ca: Authority, bundle: uptls.TrustBundle, tmp_
     assert hash(one) == hash(two)
     assert len({one, two, one.replace(alpn=["h2"])}) == 2
     assert one != made(uptls.TrustBundle.from_file(Authority(tmp_path, "Other CA").file))
-    assert one != "policy"
+    assert one != ut.San.dns(HOST)
     assert copy.copy(one) is one
     assert copy.deepcopy([one])[0] is one
 
