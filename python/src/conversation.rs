@@ -119,14 +119,19 @@ impl Conversation {
             None => return Err(lost()),
         };
         let mut out = vec![0; most.min(LIMIT)];
-        match established.read(&mut out)? {
-            Incoming::Data(count) => {
-                out.truncate(count);
-                Ok(Some(out))
+        let mut filled = 0;
+        while let Some(room @ [_, ..]) = out.get_mut(filled..) {
+            match established.read(room) {
+                Ok(Incoming::Data(count)) => filled += count,
+                // What ends the data comes again once all of it was taken.
+                _ if filled > 0 => break,
+                Ok(Incoming::Closed) => return Ok(Some(Vec::new())),
+                Ok(_) => return Ok(None),
+                Err(error) => return Err(error),
             }
-            Incoming::Closed => Ok(Some(Vec::new())),
-            _ => Ok(None),
         }
+        out.truncate(filled);
+        Ok(Some(out))
     }
 
     /// How many octets can be read without feeding more; 256 KiB or more are not counted to the end, so that octets that
