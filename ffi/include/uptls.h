@@ -58,6 +58,8 @@
 #define UPTLS_VERSION_NUMBER \
   ((UPTLS_VERSION_MAJOR << 16) | (UPTLS_VERSION_MINOR << 8) | UPTLS_VERSION_PATCH)
 #define UPTLS_VERSION_STRING "0.1.0"
+/* The ABI: that of the soname; uptls_abi_version() is that of the library. */
+#define UPTLS_ABI_VERSION 0
 
 /* The reasons, uptls_error_number(). Never changed or used again; new ones are added. */
 /* 1xx policy */
@@ -528,6 +530,12 @@ uint32_t uptls_version_number(void);
  * The version of the library that runs, `0.1.0`. Never NULL; valid for ever; not to be freed.
  */
 const char *uptls_version_string(void);
+
+/**
+ * The version of the ABI, `UPTLS_ABI_VERSION` of the header: that of the soname. A program runs with every library of the
+ * same one that is not older than its header.
+ */
+uint32_t uptls_abi_version(void);
 
 /**
  * How many codes there are.

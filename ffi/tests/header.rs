@@ -49,6 +49,8 @@ fn constants() -> String {
     out.push_str("#define UPTLS_VERSION_NUMBER \\\n");
     out.push_str("  ((UPTLS_VERSION_MAJOR << 16) | (UPTLS_VERSION_MINOR << 8) | UPTLS_VERSION_PATCH)\n");
     writeln!(out, "#define UPTLS_VERSION_STRING \"{}\"", env!("CARGO_PKG_VERSION")).unwrap();
+    writeln!(out, "/* The ABI: that of the soname; uptls_abi_version() is that of the library. */").unwrap();
+    writeln!(out, "#define UPTLS_ABI_VERSION {major}").unwrap();
     out.push_str("\n/* The reasons, uptls_error_number(). Never changed or used again; new ones are added. */");
     let mut block = 0;
     for code in Code::ALL {
