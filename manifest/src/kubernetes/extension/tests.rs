@@ -58,7 +58,7 @@ fn a_backend_config_policy_is_read_whole() {
          cipherSuites: ['[ECDHE-RSA-AES128-GCM-SHA256|ECDHE-RSA-CHACHA20-POLY1305]']}",
     );
     assert_eq!(read.problems.len(), 0, "{:?}", read.problems);
-    assert_eq!((read.created, read.generation), (Some(1_767_225_600), Some(3)));
+    assert_eq!((read.created, read.meta.generation), (Some(1_767_225_600), Some(3)));
     assert!(matches!(&read.targets[0].what, TargetOf::Service { name, port: None } if name.name == "pay"));
     let tls = read.tls.unwrap();
     assert_eq!((value(&tls.min_version), value(&tls.max_version)), ("1.2".to_owned(), "1.3".to_owned()));
@@ -175,13 +175,13 @@ fn an_upstream_is_read_whole() {
     );
     assert!(read.problems.is_empty(), "{:?}", read.problems);
     let service = &read.targets[0].what;
-    assert!(matches!(service, TargetOf::Service { name, port: Some(8443) } if name.namespace == "other"));
+    assert!(matches!(service, TargetOf::Upstream { behind: Some((name, 8443)), .. } if name.namespace == "other"));
     let tls = read.tls.unwrap();
     assert_eq!((value(&tls.min_version), tls.max_version.is_none()), ("1.3".to_owned(), true));
     assert!(matches!(value(&tls.trust), ExtensionTrust::Secret(name) if name.namespace == "n"));
     assert!(matches!(tls.subject_alt_names[0].value, VendorName::Untyped(_)) && tls.one_way.is_some());
     let fixed = upstream("static: {hosts: [{addr: h.test, port: 443}]}, sslConfig: {sslFiles: {ocspStaple: /o}}");
-    assert!(fixed.problems.is_empty() && matches!(fixed.targets[0].what, TargetOf::Upstream(_)));
+    assert!(fixed.problems.is_empty() && matches!(fixed.targets[0].what, TargetOf::Upstream { behind: None, .. }));
     assert_eq!((fixed.hosts[0].port, fixed.notices.len()), (Some(443), 1));
     assert_eq!(upstream("static: {}, httpConnectSslConfig: {}").notices.len(), 1);
 }
@@ -277,9 +277,20 @@ fn the_files_of_an_upstream_are_read() {
 fn a_kube_target_has_a_name_and_a_port() {
     let whole = upstream("kube: {serviceName: pay, servicePort: 443}");
     assert!(whole.problems.is_empty(), "{:?}", whole.problems);
-    assert!(matches!(&whole.targets[0].what, TargetOf::Service { name, port: Some(443) } if name.namespace == "shop"));
+    assert!(
+        matches!(&whole.targets[0].what, TargetOf::Upstream { behind: Some((name, 443)), .. } if name.namespace == "shop")
+    );
     refused(&upstream("kube: {servicePort: 443}").problems, "spec.kube", "serviceName is missing");
     refused(&upstream("kube: {serviceName: pay}").problems, "spec.kube", "servicePort is missing");
+    for (port, said) in [
+        ("0", "0 is no port: one of 1 to 65535 is wanted"),
+        ("70000", "70000 is no port"),
+        ("-1", "-1 is no port"),
+        ("https", "a port of 1 to 65535 is wanted"),
+    ] {
+        let upstream = upstream(&format!("kube: {{serviceName: pay, servicePort: {port}}}"));
+        refused(&upstream.problems, "spec.kube.servicePort", said);
+    }
 }
 
 #[test]
