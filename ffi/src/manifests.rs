@@ -3,8 +3,8 @@
 use core::ffi::c_char;
 use std::sync::Arc;
 
-use uptls::{Misuse, PolicyDraft, Problems, UpstreamTlsPolicy, Warning};
-use uptls_manifest::kubernetes::{self, BackendRef, Document, Imported, Mode, ObjectName, Scope};
+use uptls::{Misuse, Problems, UpstreamTlsPolicy};
+use uptls_manifest::kubernetes::{self, BackendRef, Document, Mode, ObjectName, Scope};
 
 use crate::boundary;
 use crate::connector::Connector;
@@ -49,8 +49,8 @@ pub unsafe extern "C" fn uptls_policy_from_manifests(
         let paths = unsafe { texts(paths, count) }?;
         // SAFETY: by the contract of the header they are NULL or NUL-terminated.
         let wanted = unsafe { Wanted::parse(backend, gateway, mode, permission) }?;
-        let imported = import(&paths);
-        give(out, wanted.policy(runtime, imported), runtime)
+        let policy = kubernetes::load(&paths).and_then(|manifests| wanted.policy(runtime, manifests.documents()));
+        give(out, policy, runtime)
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
     unsafe { boundary::call(err, load) }
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn uptls_policy_from_manifest_text(
         let name = unsafe { handle::text(name, "name") }?;
         // SAFETY: by the contract of the header they are NULL or NUL-terminated.
         let wanted = unsafe { Wanted::parse(backend, gateway, mode, permission) }?;
-        give(out, wanted.policy(runtime, Ok(kubernetes::import([Document::new(name, text)]))), runtime)
+        give(out, wanted.policy(runtime, [Document::new(name, text)]), runtime)
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
     unsafe { boundary::call(err, load) }
@@ -114,7 +114,7 @@ pub unsafe extern "C" fn uptls_connector_from_manifests(
         let paths = unsafe { texts(paths, count) }?;
         // SAFETY: by the contract of the header they are NULL or NUL-terminated.
         let wanted = unsafe { Wanted::parse(backend, gateway, mode, permission) }?;
-        let policy = wanted.policy(runtime, import(&paths));
+        let policy = kubernetes::load(&paths).and_then(|manifests| wanted.policy(runtime, manifests.documents()));
         let connector = match policy {
             Ok(policy) => Connector::of(&policy, kubernetes::ON_INVALID),
             Err(reason) => Connector::not_ready(runtime, reason, kubernetes::ON_INVALID),
@@ -124,10 +124,6 @@ pub unsafe extern "C" fn uptls_connector_from_manifests(
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
     unsafe { boundary::call(err, load) }
-}
-
-fn import(paths: &[&str]) -> Result<Imported, Problems> {
-    Ok(kubernetes::import(kubernetes::load(paths)?.documents()))
 }
 
 /// For which backend, and how.
@@ -169,21 +165,17 @@ impl Wanted {
         })
     }
 
-    fn policy(&self, runtime: &uptls::Runtime, imported: Result<Imported, Problems>) -> Result<Policy, Problems> {
-        let (draft, warnings) = self.draft(&imported?)?;
-        let policy = UpstreamTlsPolicy::check(draft, self.permission)?;
-        Ok(Policy::new(runtime.prepare(&policy)?, warnings))
-    }
-
-    fn draft(&self, imported: &Imported) -> Result<(PolicyDraft, Vec<Warning>), Problems> {
-        let scope = Scope::default().with_mode(self.mode);
-        let scope = match &self.gateway {
-            Some(gateway) => scope.with_gateway(gateway.clone()),
-            None => scope,
-        };
-        let resolution = imported.resolve(&scope);
-        let policy = resolution.policy_of(&self.backend, self.gateway.as_ref())?;
-        Ok((policy.draft.clone()?, policy.warnings.clone()))
+    fn policy<'a>(
+        &self,
+        runtime: &uptls::Runtime,
+        documents: impl IntoIterator<Item = Document<'a>>,
+    ) -> Result<Policy, Problems> {
+        let mut scope = Scope::default().with_mode(self.mode);
+        scope.gateway.clone_from(&self.gateway);
+        let resolution = kubernetes::import(documents).resolve(&scope);
+        let found = resolution.policy_of(&self.backend, self.gateway.as_ref())?;
+        let policy = UpstreamTlsPolicy::check(found.draft.clone()?, self.permission)?;
+        Ok(Policy::new(runtime.prepare(&policy)?, found.warnings.clone()))
     }
 }
 

@@ -24,8 +24,13 @@ fn programs(peers: &Peers) -> Vec<(&'static str, Vec<String>)> {
     let both = peers.fixture.text_path("both.pem");
     let all = vec![policy.clone(), now.clone(), honest.clone(), truncating, silent, closing, other];
     vec![
+        ("bulk.c", vec![policy.clone(), now.clone(), port(peers.echo)]),
         ("conn.c", all.clone()),
         ("crowd.c", vec![policy, now.clone(), honest.clone()]),
+        (
+            "facts.c",
+            vec![peers.fixture.text_path("client.yaml"), now.clone(), port(peers.strict.addr()), honest.clone()],
+        ),
         ("prefork.c", vec![folder, both, now, honest]),
         ("stream.c", all),
     ]

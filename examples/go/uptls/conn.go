@@ -148,13 +148,21 @@ func (c *Conn) Read(p []byte) (int, error) {
 	defer c.reading.Unlock()
 	for {
 		n, err := c.pull(p)
-		if err != errWantRead {
-			return n, err
+		if err == errWantRead {
+			if err = c.fill(); err == nil {
+				continue
+			}
 		}
-		if err := c.fill(); err != nil {
-			return 0, err
-		}
+		return n, c.orClosed(err)
 	}
+}
+
+// orClosed is the error of a connection that was closed here meanwhile, whatever came of that.
+func (c *Conn) orClosed(err error) error {
+	if err != nil && c.closed.Load() {
+		return net.ErrClosed
+	}
+	return err
 }
 
 // Write sends plaintext. After a deadline the connection can still be used: what was taken is sent by the next Write.
@@ -166,7 +174,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	defer c.writing.Unlock()
 	for written := 0; ; {
 		if err := c.send(); err != nil {
-			return written, err
+			return written, c.orClosed(err)
 		}
 		// Once all is taken, what the library still has for the wire.
 		used, err := c.push(p[written:])

@@ -105,6 +105,7 @@ pub unsafe extern "C" fn uptls_stream_adopt_fd(
         // SAFETY: by the contract of the header it is NULL, or as large as it says.
         let options = unsafe { options::parse(options) }?;
         Socket::check(fd)?;
+        Socket::Borrowed(fd).silence()?;
         if ![UPTLS_FD_BORROW, UPTLS_FD_OWN].contains(&own) {
             return Err(Misuse::new(format!("own must be UPTLS_FD_BORROW or UPTLS_FD_OWN, it is {own}")).into());
         }

@@ -57,6 +57,14 @@ impl Socket {
         }
     }
 
+    /// No signal where the peer is gone: where a call cannot say so, the socket has to.
+    pub(crate) fn silence(&self) -> Result<(), Misuse> {
+        #[cfg(target_vendor = "apple")]
+        sockopt::set_socket_nosigpipe(self.as_fd(), true)
+            .map_err(|error| Misuse::new(format!("fd must be an open socket: {error}")))?;
+        Ok(())
+    }
+
     pub(crate) fn fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
     }
@@ -141,6 +149,6 @@ const ROOM: usize = 16 << 10;
 /// Without SIGPIPE.
 #[cfg(not(any(target_vendor = "apple", target_os = "redox", target_os = "vita")))]
 const QUIET: SendFlags = SendFlags::NOSIGNAL;
-/// Where there is no such flag, `uptls_stream_adopt_fd` sets the option of the socket.
+/// See [`Socket::silence`].
 #[cfg(any(target_vendor = "apple", target_os = "redox", target_os = "vita"))]
 const QUIET: SendFlags = SendFlags::empty();

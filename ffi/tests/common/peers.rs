@@ -1,5 +1,11 @@
 //! Servers of the testkit behind one policy: an honest one, and others.
 #![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(clippy::expect_used, reason = "test code: what is broken must stop the test")]
+
+#[path = "echo.rs"]
+mod echo;
+
+use std::net::SocketAddr;
 
 use uptls_testkit::{HostileServer, Misbehaviour, NOW, Pki, San, Server, ServerOptions};
 
@@ -8,10 +14,14 @@ use crate::fixture::Fixture;
 /// Running servers, and a policy for them in a file.
 pub(crate) struct Peers {
     pub(crate) closing: HostileServer,
+    /// Where one listens that echoes.
+    pub(crate) echo: SocketAddr,
     pub(crate) fixture: Fixture,
     pub(crate) honest: Server,
     pub(crate) other: Server,
     pub(crate) silent: HostileServer,
+    /// Wants a client certificate, and speaks two protocols.
+    pub(crate) strict: Server,
     pub(crate) truncating: HostileServer,
 }
 
@@ -25,9 +35,14 @@ impl Peers {
         assert_eq!(good.time, Some(NOW));
         Self {
             closing: HostileServer::start(Misbehaviour::CloseAfterClientHello),
+            echo: echo::start(good.clone()),
             honest: Server::start(&good),
             other: Server::start(&options("payments-v2.internal")),
             silent: HostileServer::start(Misbehaviour::Silent),
+            strict: Server::start(&ServerOptions {
+                alpn: vec![b"h2", b"http/1.1"],
+                ..good.clone().with_client_roots(&[&pki.root])
+            }),
             truncating: HostileServer::start(Misbehaviour::TruncatesAfterResponse(Box::new(good))),
             fixture,
         }
