@@ -52,6 +52,17 @@ fn every_c_program_ends_well() {
 }
 
 #[test]
+fn every_c_program_is_clean_under_sanitizers() {
+    if !tool("gcc") {
+        return;
+    }
+    let (installed, fixture) = (Installed::new(), Fixture::new());
+    for (name, arguments) in programs(&fixture) {
+        succeed(&mut command(installed.compile_sanitized(&program(name)), arguments), &[]);
+    }
+}
+
+#[test]
 fn no_c_program_leaks_or_touches_what_is_not_its_own() {
     let (installed, fixture) = (Installed::new(), Fixture::new());
     for (name, arguments) in programs(&fixture) {

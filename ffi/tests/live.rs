@@ -9,7 +9,7 @@ mod fixture;
 #[path = "common/peers.rs"]
 mod peers;
 
-use common::{Installed, Link, command, program, succeed, valgrind};
+use common::{Installed, Link, command, program, succeed, tool, valgrind};
 use peers::Peers;
 
 /// Each program with its arguments.
@@ -42,6 +42,17 @@ fn every_c_program_ends_well() {
     for (name, arguments) in programs(&peers) {
         let executable = installed.compile(&program(name), Link::Shared);
         succeed(&mut command(executable, arguments), &[]);
+    }
+}
+
+#[test]
+fn every_c_program_is_clean_under_sanitizers() {
+    if !tool("gcc") {
+        return;
+    }
+    let (installed, peers) = (Installed::new(), Peers::new());
+    for (name, arguments) in programs(&peers) {
+        succeed(&mut command(installed.compile_sanitized(&program(name)), arguments), &[]);
     }
 }
 

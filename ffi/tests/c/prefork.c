@@ -122,6 +122,8 @@ static int work(uptls_connector *connector, uptls_conn *parents_conn, uptls_watc
     CHECK(uptls_watch_dispatch(watch, &changed, NULL) == UPTLS_OK);
   }
   CHECK(changed == 1 && uptls_connector_generation(connector) == 2);
+  /* what follows knows connections alone */
+  CHECK(epoll_ctl(epoll, EPOLL_CTL_DEL, uptls_watch_fd(watch), NULL) == 0);
   talk(connector, epoll, port); /* by the new generation */
   uptls_watch_free(watch);
   uptls_connector_unref(connector);

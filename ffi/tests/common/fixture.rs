@@ -77,6 +77,7 @@ impl Fixture {
     }
 }
 
+/// Under valgrind a handshake takes long.
 const POLICY: &str = "\
 apiVersion: uptls/v1
 kind: UpstreamTlsPolicy
@@ -84,6 +85,7 @@ metadata: {name: payments}
 spec:
   trust: {bundles: [{file: ca.pem}]}
   serverName: payments.internal
+  handshakeTimeout: 300s
 ";
 
 const CLIENT: &str =
