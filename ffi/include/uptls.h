@@ -1288,7 +1288,7 @@ int64_t uptls_conn_timeout_ms(const uptls_conn *conn);
 
 /**
  * Ends a handshake whose deadline has passed, with `UPTLS_E_TIMEOUT`; drain afterwards. `UPTLS_OK`, and nothing happens,
- * where it has not, and after the handshake. `err` may be NULL.
+ * where it has not, and after the handshake; the error of a handshake that failed. `err` may be NULL.
  */
 uptls_status uptls_conn_expire(uptls_conn *conn,
                                uptls_error **err);
@@ -1417,7 +1417,7 @@ int64_t uptls_stream_timeout_ms(const uptls_stream *stream);
 
 /**
  * Ends a handshake whose deadline has passed, with `UPTLS_E_TIMEOUT`. `UPTLS_OK`, and nothing happens, where it has not,
- * and after the handshake. `err` may be NULL.
+ * and after the handshake; the error of a handshake that failed. `err` may be NULL.
  */
 uptls_status uptls_stream_expire(uptls_stream *stream,
                                  uptls_error **err);
