@@ -1,0 +1,69 @@
+"""Streams of asyncio to a verified peer."""
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from uptls._context import PolicySSLContext
+from uptls._errors import UptlsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from uptls._native import Buffer, Connector
+
+_GRACE = 1.0
+"""Seconds by which asyncio's own limit is later than ours, which has a code."""
+
+
+class _OneConnection(PolicySSLContext):
+    """The context of one connection, which has begun already: its deadline counts from the name resolution on."""
+
+    def __init__(self, connector: "Connector", buffer: "Buffer") -> None:
+        super().__init__(connector)
+        object.__setattr__(self, "buffer", buffer)
+        object.__setattr__(self, "reached", False)
+
+    def _begin(self, server_side: bool, host: str | None, session: ssl.SSLSession | None) -> "Buffer":  # noqa: ARG002, FBT001
+        object.__setattr__(self, "reached", True)
+        return self.buffer
+
+
+async def open_connection(  # noqa: PLR0913
+    connector: "Connector",
+    host: str,
+    port: int,
+    *,
+    connect_to: str | tuple[str, int] | None = None,
+    alpn: "Iterable[str] | None" = None,
+    timeout: float | None = None,  # noqa: ASYNC109
+    **options: Any,
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Streams of asyncio to the verified peer `host`; ``writer.get_extra_info("ssl_object").peer`` says what was proven.
+
+    `connect_to` is where the socket goes if that is not `host`: a host, or a pair of host and port. `alpn` offers only these
+    of the policy's protocols. `timeout` bounds all of it, in seconds; default: the policy's (H4). `options` are those of
+    ``asyncio.open_connection``. Raises what `Connector.connect` raises, and OSError for a host that cannot be reached.
+    """
+    buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout)
+    context = _OneConnection(connector, buffer)
+    address = (connect_to or host, port) if not isinstance(connect_to, tuple) else connect_to
+    seconds = buffer.deadline
+    try:
+        async with asyncio.timeout(seconds):
+            return await asyncio.open_connection(
+                *address,
+                ssl=context,
+                server_hostname=host,
+                ssl_handshake_timeout=None if seconds is None else seconds + _GRACE,
+                **options,
+            )
+    except UptlsError:
+        raise
+    except TimeoutError:
+        raise buffer.expire() or TimeoutError from None
+    except OSError as error:
+        # asyncio does not tell the TLS object of an end in the handshake.
+        if context.reached and not buffer.handshake_done:
+            raise buffer.receive_error(error) from error
+        raise

@@ -1,0 +1,283 @@
+"""What stands behind ``ssl.SSLObject`` and ``ssl.SSLSocket`` in OpenSSL's place.
+
+The classes of the standard library are a shell around one object of ``_ssl``, which their context makes in ``_wrap_bio`` and
+``_wrap_socket``. Here these make a Session, which drives a sans-IO Buffer over that transport: nothing of OpenSSL's takes part.
+If a future Python made its object by another way, it would meet a context without any root, and refuse every peer.
+"""
+
+import contextlib
+import ssl
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from uptls._certificate import as_dictionary
+from uptls._errors import MisuseError, UptlsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from uptls._native import Buffer, PeerInfo
+
+Octets = bytes | bytearray | memoryview
+
+_PASSING = (ssl.SSLWantReadError, ssl.SSLWantWriteError, TimeoutError, InterruptedError)
+"""What the transport may say without the connection being over."""
+
+_LAST_WORDS = 1.0
+"""Seconds to wait for why a peer hung up."""
+
+
+class Transport(Protocol):
+    """Octets to and from the peer. What would block raises what the standard library raises then."""
+
+    def pull(self, seconds: float | None) -> Octets:
+        """Some octets of the peer, none at its end. SSLWantReadError: none yet. Waits at most so many seconds."""
+
+    def push(self, buffer: "Buffer", *, patient: bool = True) -> None:
+        """Sends what the buffer has for the peer; without patience only what goes at once. SSLWantWriteError: not all."""
+
+    def unwrapped(self) -> Any:
+        """What is left when TLS has ended."""
+
+
+class BioTransport:
+    """Two ``ssl.MemoryBIO``, whose owner does the waiting."""
+
+    def __init__(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+
+    def pull(self, seconds: float | None) -> Octets:  # noqa: ARG002
+        """Everything that came: it is in memory already."""
+        if self._incoming.pending or self._incoming.eof:
+            return self._incoming.read()
+        raise want(ssl.SSLWantReadError)
+
+    def push(self, buffer: "Buffer", *, patient: bool = True) -> None:  # noqa: ARG002
+        """Never blocks."""
+        if buffer.wants_write:
+            self._outgoing.write(buffer.data_to_send())
+
+    def unwrapped(self) -> None:
+        """Nothing, as in the standard library."""
+
+
+class Session:
+    """One connection, with the surface of ``_ssl._SSLSocket``."""
+
+    server_side = False
+    session = None
+
+    def __init__(self, context: ssl.SSLContext, buffer: "Buffer", transport: Transport, server_hostname: str) -> None:
+        self.buffer = buffer
+        self.context = context
+        self.server_hostname = server_hostname
+        self._transport = transport
+        self._rest: Octets = b""
+        self._owed = 0
+        self._ended = False
+
+    # The handshake.
+
+    def do_handshake(self) -> None:
+        """Goes on until the peer is verified, or the transport would block."""
+        try:
+            self._push()
+            while not self.buffer.handshake_done:
+                self._receive()
+                self._push()
+        except UptlsError:
+            # The alert for the peer.
+            self._push_what_goes()
+            raise
+        except TimeoutError:
+            expired = self.buffer.expire() if self.buffer.deadline == 0.0 else None
+            if expired is not None:
+                raise expired from None
+            raise
+
+    def _handshake_first(self) -> None:
+        # OpenSSL does the same for whoever reads or writes without a handshake.
+        if not self.buffer.handshake_done:
+            self.do_handshake()
+
+    # Data.
+
+    def read(self, size: int, buffer: Any = None) -> Any:
+        """``b""`` or 0 after a close_notify; SSLEOFError where the end came without one; SSLWantReadError otherwise."""
+        self._handshake_first()
+        if buffer is None:
+            return self._until_there(lambda: self.buffer.read(size))
+        with memoryview(buffer).cast("B") as view:
+            part = view if size <= 0 else view[:size]
+            return self._until_there(lambda: self.buffer.read_into(part))
+
+    def write(self, data: Any) -> int:
+        """Takes some of the data and says how much."""
+        self._handshake_first()
+        if not self._owed:
+            self._push()
+            self._owed = self.buffer.write(data)
+        # As with OpenSSL, data that could not be sent yet is given again, and must be the same.
+        self._push()
+        taken, self._owed = self._owed, 0
+        return taken
+
+    def pending(self) -> int:
+        """How much a read gives without the transport; an end that was not read yet counts as one."""
+        if not self.buffer.handshake_done or self._ended:
+            return 0
+        if self._rest:
+            self._feed(self._rest)
+        return self.buffer.pending or int(self.buffer.closed_cleanly or self.buffer.error is not None)
+
+    def close(self) -> None:
+        """Ends our data, as far as that goes at once."""
+        if self.buffer.handshake_done and self.buffer.error is None:
+            self.buffer.close_notify()
+            self._push_what_goes()
+
+    def shutdown(self) -> Any:
+        """Ends our data and waits for the end of the peer's."""
+        self._handshake_first()
+        if self.buffer.error is None:
+            self.buffer.close_notify()
+        self._push()
+        if self._until_there(lambda: self.buffer.read(1)):
+            message = "application data after close notify"
+            raise ssl.SSLError(ssl.SSL_ERROR_SSL, message)
+        return self._transport.unwrapped()
+
+    def _until_there(self, read: "Callable[[], Any]") -> Any:
+        try:
+            while (outcome := read()) is None:
+                self._receive()
+        except UptlsError:
+            self._ended = True
+            self._push_what_goes()
+            raise
+        self._ended = not outcome
+        return outcome
+
+    def _receive(self) -> None:
+        """Feeds the buffer once."""
+        octets = self._rest or self._pull()
+        if octets:
+            self._feed(octets)
+        else:
+            self.buffer.receive_eof()
+        self._push_what_goes()
+
+    def _pull(self) -> Octets:
+        try:
+            return self._transport.pull(self.buffer.deadline)
+        except _PASSING:
+            raise
+        except OSError as error:
+            raise self.buffer.receive_error(error) from error
+
+    def _feed(self, octets: Octets) -> None:
+        taken = self.buffer.receive_data(octets)
+        self._rest = memoryview(octets)[taken:] if taken < len(octets) else b""
+
+    def _push(self) -> None:
+        try:
+            self._transport.push(self.buffer)
+        except _PASSING:
+            raise
+        except OSError as error:
+            self._hear_out()
+            raise self.buffer.receive_error(error) from error
+
+    def _hear_out(self) -> None:
+        """A peer that refuses our certificate says so and closes: what it said counts, not the broken pipe (I5)."""
+        with contextlib.suppress(OSError):
+            while not self._rest and (octets := self._transport.pull(_LAST_WORDS)):
+                self._feed(octets)
+
+    def _push_what_goes(self) -> None:
+        """Sends what TLS itself has to say, if it goes at once. Whoever writes next learns why it does not."""
+        with contextlib.suppress(OSError):
+            self._transport.push(self.buffer, patient=False)
+
+    # What was negotiated.
+
+    @property
+    def peer(self) -> "PeerInfo | None":
+        """What was proven and negotiated; None before the handshake is done."""
+        return self.buffer.peer
+
+    @property
+    def session_reused(self) -> bool:
+        """Whether a session was resumed."""
+        peer = self.peer
+        return peer is not None and peer.resumed
+
+    def cipher(self) -> tuple[str, str, int] | None:
+        """The IANA name, the protocol and the bits of the key."""
+        peer = self.peer
+        return peer and (peer.cipher, f"TLSv{peer.version}", 128 if "AES_128" in peer.cipher else 256)
+
+    def compression(self) -> None:
+        """There is none."""
+
+    def selected_alpn_protocol(self) -> str | None:
+        """What the peer selected."""
+        peer = self.peer
+        return peer and peer.alpn
+
+    def version(self) -> str | None:
+        """``TLSv1.2`` or ``TLSv1.3``."""
+        peer = self.peer
+        return peer and f"TLSv{peer.version}"
+
+    def getpeercert(self, binary_form: bool = False, /) -> Any:  # noqa: FBT001, FBT002
+        """The leaf: DER, or the standard library's dictionary."""
+        peer = self.peer
+        if peer is None:
+            message = "handshake not done yet"
+            raise ValueError(message)
+        return peer.chain[0] if binary_form else as_dictionary(peer)
+
+    def get_channel_binding(self, cb_type: str = "tls-unique") -> None:
+        """None: TLS 1.3 has no ``tls-unique``, and that is the only one that the standard library knows."""
+        if cb_type != "tls-unique":
+            message = f"{cb_type} channel binding type not implemented"
+            raise ValueError(message)
+
+    def shared_ciphers(self) -> None:
+        """Servers alone know."""
+
+    def verify_client_post_handshake(self) -> NoReturn:
+        """A server's call."""
+        message = "a client cannot ask for a certificate"
+        raise MisuseError(message)
+
+
+def want(kind: type[ssl.SSLError]) -> ssl.SSLError:
+    """The exception for a transport that would block, as OpenSSL's wrapper words it."""
+    if kind is ssl.SSLWantReadError:
+        return kind(ssl.SSL_ERROR_WANT_READ, "the operation did not complete (read)")
+    return kind(ssl.SSL_ERROR_WANT_WRITE, "the operation did not complete (write)")
+
+
+class Verified:
+    """What our objects have beyond those of the standard library."""
+
+    _sslobj: Session
+
+    @property
+    def peer(self) -> "PeerInfo | None":
+        """What was proven and negotiated; None before the handshake is done."""
+        return self._sslobj.peer if self._sslobj else None
+
+    def get_verified_chain(self) -> list[bytes]:
+        """The certificates as they were presented, DER."""
+        return self.peer.chain if self.peer else []
+
+    def get_unverified_chain(self) -> list[bytes]:
+        """The same: nothing unverified ever gets here."""
+        return self.get_verified_chain()
+
+
+class PolicySSLObject(Verified, ssl.SSLObject):
+    """``ssl.SSLObject`` over a verified connection."""

@@ -1,0 +1,170 @@
+"""Every client against every server: docs/python-clients.md holds the outcome."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import uptls
+from clients.pki import Authority, Leaf
+from clients.rows import CONTEXT, ROWS, Row, Target
+from clients.servers import LARGE, SMALL, Server, http
+from conftest import ROOT
+
+DOCUMENT = ROOT / "docs/python-clients.md"
+BEGIN, END = "<!-- clients: generated -->\n", "<!-- clients: end -->\n"
+
+
+@pytest.fixture(scope="session")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Whom the policies trust."""
+    return Authority(tmp_path_factory.mktemp("pki"), "good ca")
+
+
+@pytest.fixture(scope="session")
+def other_ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Whom they do not."""
+    return Authority(tmp_path_factory.mktemp("other-pki"), "other ca")
+
+
+def policy_of(ca: Authority, row: Row, identity: Leaf | None = None) -> uptls.UpstreamTlsPolicy:
+    spec = f"{{trust: {{bundles: [{{file: {ca.file}}}]}}, serverName: backend.test"
+    if row.alpn:
+        spec += f", alpn: {{protocols: [{row.alpn}, http/1.1]}}"
+    if identity:
+        spec += f", identity: {{certificate: {{file: {identity.certificate}}}, key: {{file: {identity.key}}}}}"
+    document = f"apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nspec: {spec}}}\n"
+    return uptls.UpstreamTlsPolicy.from_document(document)
+
+
+def code_of(error: BaseException | object) -> str | None:
+    """The code in an exception, or in what it was made of."""
+    seen: list[object] = []
+    waiting = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, uptls.UptlsError):
+            return one.code
+        if isinstance(one, BaseException) and one not in seen:
+            seen.append(one)
+            waiting += [one.__cause__, one.__context__, *one.args, *getattr(one, "exceptions", ())]
+            waiting.append(getattr(one, "reason", None))
+    return None
+
+
+class Outcomes:
+    """One row of the table, found by trying."""
+
+    def __init__(self, row: Row, ca: Authority, other_ca: Authority) -> None:
+        self.row = row
+        self.ca = ca
+        self.other_ca = other_ca
+        self.alpn = (row.alpn, "http/1.1") if row.alpn else ()
+
+    def server(self, leaf: Leaf, client_ca: Path | None = None) -> Server:
+        return Server(leaf, client_ca=client_ca, alpn=self.alpn, serve=self.row.serve)
+
+    def fetched(self) -> str:
+        paths = ("/", "/large", "/")
+        with self.server(self.ca.issue("backend.test")) as server:
+            bodies = self.row.fetch(Target(policy_of(self.ca, self.row), server.port, paths))
+        assert bodies == [SMALL, LARGE, SMALL]
+        assert {seen.server_name for seen in server.connections} == {"backend.test"}
+        assert len(server.connections) == (1 if self.row.keeps_alive else len(paths))
+        assert {seen.alpn for seen in server.connections} == {self.row.alpn}
+        return self.row.alpn or "-"
+
+    def refused(self, leaf: Leaf, target: Target | None = None) -> str:
+        with self.server(leaf) as server:
+            target = target or Target(policy_of(self.ca, self.row), server.port)
+            with pytest.raises(Exception) as caught:
+                self.row.fetch(replace(target, port=server.port))
+        assert server.octets == 0
+        return code_of(caught.value) or "no code"
+
+    def mutual(self) -> str:
+        leaf, identity = self.ca.issue("backend.test"), self.ca.issue("client.test")
+        with self.server(leaf, self.ca.file) as server:
+            with_identity = Target(policy_of(self.ca, self.row, identity), server.port)
+            assert self.row.fetch(with_identity) == [SMALL]
+            assert server.connections[0].client == "client.test"
+            before = server.octets
+            with pytest.raises(Exception) as caught:
+                self.row.fetch(replace(with_identity, policy=policy_of(self.ca, self.row)))
+            assert server.octets == before
+        return f"yes; without one {code_of(caught.value) or 'no code'}"
+
+    def ended(self) -> str:
+        if self.row.alpn or self.row.serve is not http:
+            return "-"
+        with self.server(self.ca.issue("backend.test")) as server:
+            bodies = self.row.fetch(Target(policy_of(self.ca, self.row), server.port, ("/closed",)))
+        assert bodies == [LARGE]
+        return "yes"
+
+    def truncated(self) -> str:
+        with self.server(self.ca.issue("backend.test")) as server:
+            target = Target(policy_of(self.ca, self.row), server.port, ("/truncated",))
+            with pytest.raises(Exception) as caught:
+                self.row.fetch(target)
+        return code_of(caught.value) or type(caught.value).__name__
+
+    def loosened(self) -> str:
+        leaf = self.other_ca.issue("other.test")
+        for attempt in (self.row.loosen or CONTEXT).values():
+            with self.server(leaf) as server:
+                with pytest.raises(Exception) as caught:
+                    attempt(Target(policy_of(self.ca, self.row), server.port))
+                assert code_of(caught.value) == "misuse"
+            assert (server.connections, server.failures, server.octets) == ([], [], 0)
+        return ", ".join(f"`{name}`" for name in self.row.loosen) or "-"
+
+    def line(self) -> str:
+        cells = [
+            self.row.name,
+            version(self.row.library) if self.row.library not in {"", "uptls"} else "-",
+            self.fetched(),
+            self.refused(self.other_ca.issue("backend.test")),
+            self.refused(self.ca.issue("other.test")),
+            self.mutual(),
+            self.ended(),
+            self.truncated(),
+            self.loosened(),
+        ]
+        return f"| {' | '.join(cells)} |\n"
+
+
+HEAD = (
+    "client",
+    "version",
+    "ALPN",
+    "another CA",
+    "another name",
+    "client certificate",
+    "end by close_notify",
+    "end without",
+    "PolicyFrozenError for",
+)
+
+
+@pytest.fixture(scope="module")
+def lines() -> Iterator[dict[str, str]]:
+    """Collects the rows; with UPTLS_BLESS=1 they are written."""
+    collected: dict[str, str] = {}
+    yield collected
+    if os.environ.get("UPTLS_BLESS") == "1" and len(collected) == len(ROWS):
+        before, _, rest = DOCUMENT.read_text().partition(BEGIN)
+        after = rest.partition(END)[2]
+        head = f"| {' | '.join(HEAD)} |\n|{' --- |' * len(HEAD)}\n"
+        DOCUMENT.write_text(before + BEGIN + head + "".join(collected.values()) + END + after)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+def test_a_client(row: Row, ca: Authority, other_ca: Authority, lines: dict[str, str]) -> None:
+    """Every cell is asserted; the row as a whole is what the document says, the client's version included."""
+    lines[row.name] = Outcomes(row, ca, other_ca).line()
+    if os.environ.get("UPTLS_BLESS") != "1":
+        assert lines[row.name] in DOCUMENT.read_text(), "run it with UPTLS_BLESS=1, and look at what changed"
