@@ -1,12 +1,11 @@
 //! `uptls check`: would this policy accept this upstream?
 
-use uptls::{Envelope, Report, Runtime};
+use uptls::{CheckOptions, CheckThen, ConnectOptions, Envelope, Report, Runtime};
 
 use crate::args::CheckArgs;
-use crate::dial::Route;
-use crate::live::{self, Next};
 use crate::print::{self, Complaint, report};
 use crate::source::Opened;
+use crate::target;
 
 pub(crate) fn run(args: &CheckArgs) -> Result<u8, Complaint> {
     let runtime = Runtime::new(uptls::aws_lc_rs::provider());
@@ -19,14 +18,14 @@ pub(crate) fn run(args: &CheckArgs) -> Result<u8, Complaint> {
 }
 
 fn every_target(opened: &Opened, args: &CheckArgs, screen: &mut Screen) -> Result<(), Complaint> {
-    let connector = &opened.connector;
-    let timeout = connector.prepared().map(|prepared| prepared.policy().handshake_timeout());
-    let timeout = timeout.ok_or_else(|| Complaint::internal("the connector has no policy"))?;
+    let mut connect = ConnectOptions::default();
+    connect.timeout = args.dial.timeout;
     for target in &args.targets {
-        let route = Route::new(target, &args.dial, timeout);
         for number in 1..=args.repeat {
-            let next = if number < args.repeat { Next::Connection } else { Next::Nothing };
-            let mut report = live::check(connector, target, &route, next)?;
+            let then = if number < args.repeat { CheckThen::AwaitSessions } else { CheckThen::Close };
+            let options = CheckOptions::new(connect.clone()).then(then);
+            let address = target::address(target, args.dial.connect_to.as_ref());
+            let mut report = opened.connector.check(address, &target.host, &options);
             report.warnings.extend_from_slice(&opened.warnings);
             screen.show(report, number)?;
         }

@@ -11,9 +11,8 @@ use uptls::{
 
 use crate::USAGE;
 use crate::args::InspectArgs;
-use crate::dial::Route;
 use crate::print::{self, Complaint, certificate, printable};
-use crate::target::Target;
+use crate::target::{self, Target};
 use crate::verify::read;
 
 pub(crate) fn run(args: &InspectArgs) -> Result<u8, Complaint> {
@@ -62,11 +61,9 @@ fn of_peer(runtime: &Runtime, args: &InspectArgs) -> Result<Vec<Inspection>, Com
 /// The chain of whoever answers; only its handshake signature is verified.
 fn presented(runtime: &Runtime, target: &Target, args: &InspectArgs) -> Result<Vec<Vec<u8>>, Error> {
     let connector = Connector::new(runtime, &anybody()?)?;
-    let route = Route::new(target, &args.dial, PATIENCE);
-    let begin = std::time::Instant::now();
-    let stream = route.dial().outcome?;
-    let options = ConnectOptions::default().with_timeout(route.remaining(begin));
-    let mut stream = connector.handshake(stream, &target.host, &options)?;
+    let options = ConnectOptions::default().with_timeout(args.dial.timeout.unwrap_or(PATIENCE));
+    let address = target::address(target, args.dial.connect_to.as_ref());
+    let mut stream = connector.connect_blocking(address, &target.host, &options)?;
     // What was asked for is there, whatever becomes of our goodbye.
     let _ = stream.shutdown();
     Ok(stream.evidence().peer.chain_der().to_vec())

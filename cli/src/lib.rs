@@ -7,12 +7,10 @@
 mod args;
 mod check;
 mod demo;
-mod dial;
 mod explain;
 mod export;
 mod import;
 mod inspect;
-mod live;
 mod print;
 mod schema;
 mod source;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use uptls::BackendHost;
+use uptls::{Address, BackendHost};
 
 /// The backend host and its port.
 #[derive(Clone, Debug)]
@@ -45,6 +45,14 @@ impl ConnectTo {
         }
         let (host, port) = split(text)?;
         Ok(Self { host: host.to_owned(), port })
+    }
+}
+
+/// Where the socket goes for `target`.
+pub(crate) fn address(target: &Target, connect_to: Option<&ConnectTo>) -> Address {
+    match connect_to {
+        Some(to) => Address::from((to.host.as_str(), to.port.unwrap_or(target.port))),
+        None => Address::from((&target.host, target.port)),
     }
 }
 

@@ -63,7 +63,10 @@ pub mod tokio;
 #[path = "rotate/inotify.rs"]
 pub mod watch;
 
-pub use connect::{Address, ConnectOptions, Evidence, IdentityUse, PoolKey, Transport, VerifiedStream, sans_io};
+pub use connect::{
+    Address, CheckOptions, CheckThen, ConnectOptions, Evidence, IdentityUse, PoolKey, Transport, VerifiedStream,
+    sans_io,
+};
 pub use describe::{
     AcceptsExplanation, AnchorExplanation, Explanation, Inspection, SendsExplanation, SystemExplanation,
     TrustExplanation,

@@ -10,10 +10,16 @@
 compile_error!("panics become exceptions: build it with panic = \"unwind\"");
 
 mod arguments;
+mod buffer;
 mod codes;
 mod command;
+mod connector;
+mod conversation;
+mod dial;
 mod errors;
+mod event;
 mod guard;
+mod peer;
 mod policy;
 mod report;
 mod runtime;
@@ -24,13 +30,23 @@ mod native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::buffer::PyTlsBuffer;
+    #[pymodule_export]
     use crate::codes::{PyCode, codes};
     #[pymodule_export]
     use crate::command::main;
     #[pymodule_export]
+    use crate::connector::PyConnector;
+    #[pymodule_export]
+    use crate::errors::misuse_report;
+    #[pymodule_export]
+    use crate::event::PyEvent;
+    #[pymodule_export]
+    use crate::peer::PyPeer;
+    #[pymodule_export]
     use crate::policy::{PyPolicy, verify_document};
     #[pymodule_export]
-    use crate::report::PyReport;
+    use crate::report::{Certificate, Policy, Problem, PyReport, Step, Tls, Warning};
     #[pymodule_export]
     use crate::runtime::PyRuntime;
 

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
 use uptls::danger::DangerPermission;
 use uptls::{Prepared, Problems, Runtime};
 
 use crate::arguments::Octets;
+use crate::connector::PyConnector;
 use crate::errors;
 use crate::guard::detached;
 use crate::report::PyReport;
@@ -17,7 +20,21 @@ use crate::runtime::{PyRuntime, or_new};
 ///
 /// Made by `from_document` and `from_file`.
 #[pyclass(frozen, name = "UpstreamTlsPolicy", module = "uptls")]
-pub(crate) struct PyPolicy(Arc<Prepared>);
+pub(crate) struct PyPolicy {
+    /// Its own, which never changes.
+    connector: PyOnceLock<Py<PyConnector>>,
+    prepared: Arc<Prepared>,
+}
+
+impl PyPolicy {
+    pub(crate) fn new(prepared: Arc<Prepared>) -> Self {
+        Self { connector: PyOnceLock::new(), prepared }
+    }
+
+    pub(crate) fn prepared(&self) -> &Arc<Prepared> {
+        &self.prepared
+    }
+}
 
 #[pymethods]
 impl PyPolicy {
@@ -55,13 +72,13 @@ impl PyPolicy {
     /// The policy's name, if it has one.
     #[getter]
     fn name(&self) -> Option<&str> {
-        self.0.policy().name()
+        self.prepared.policy().name()
     }
 
     /// The digest of all that decides a verdict or a handshake, `sha256:...`.
     #[getter]
     fn fingerprint(&self, py: Python<'_>) -> PyResult<String> {
-        let facts = detached(py, || self.0.blank_report(None).policy)?;
+        let facts = detached(py, || self.prepared.blank_report(None).policy)?;
         Ok(facts.fingerprint.unwrap_or_default())
     }
 
@@ -71,7 +88,67 @@ impl PyPolicy {
     /// A refusal is a report too, not an exception.
     #[pyo3(signature = (chain_pem, host=None))]
     fn verify(&self, py: Python<'_>, chain_pem: Octets, host: Option<&str>) -> PyResult<PyReport> {
-        detached(py, || PyReport::new(self.0.explain_pem(&chain_pem, host)))
+        detached(py, || PyReport::new(&self.prepared.explain_pem(&chain_pem, host)))
+    }
+
+    /// The connector of this policy alone, which never changes: for `buffer`, `check` and `connect` in one step.
+    #[getter]
+    fn connector(&self, py: Python<'_>) -> PyResult<Py<PyConnector>> {
+        let make = || Py::new(py, PyConnector::of(Arc::clone(&self.prepared)));
+        self.connector.get_or_try_init(py, make).map(|connector| connector.clone_ref(py))
+    }
+
+    /// `connector.buffer`.
+    #[pyo3(signature = (host, **options))]
+    fn buffer<'py>(
+        &self,
+        host: &Bound<'py, PyAny>,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = host.py();
+        self.connector(py)?.bind(py).getattr("buffer")?.call((host,), options)
+    }
+
+    /// `connector.check`.
+    #[pyo3(signature = (host, port, **options))]
+    fn check<'py>(
+        &self,
+        host: &Bound<'py, PyAny>,
+        port: &Bound<'py, PyAny>,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = host.py();
+        self.connector(py)?.bind(py).getattr("check")?.call((host, port), options)
+    }
+
+    /// `connector.connect`.
+    #[pyo3(signature = (host, port, **options))]
+    fn connect<'py>(
+        &self,
+        host: &Bound<'py, PyAny>,
+        port: &Bound<'py, PyAny>,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = host.py();
+        self.connector(py)?.bind(py).getattr("connect")?.call((host, port), options)
+    }
+
+    /// `connector.open_connection`.
+    #[pyo3(signature = (host, port, **options))]
+    fn open_connection<'py>(
+        &self,
+        host: &Bound<'py, PyAny>,
+        port: &Bound<'py, PyAny>,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = host.py();
+        self.connector(py)?.bind(py).getattr("open_connection")?.call((host, port), options)
+    }
+
+    /// `connector.ssl_context`.
+    #[pyo3(signature = (**options))]
+    fn ssl_context<'py>(&self, py: Python<'py>, options: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
+        self.connector(py)?.bind(py).getattr("ssl_context")?.call((), options)
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
@@ -102,7 +179,7 @@ pub(crate) fn verify_document(
     detached(py, || {
         let base = base.as_deref();
         let report = uptls_manifest::verify_document(&runtime, &text, name, base, permission, &chain_pem, host);
-        PyReport::new(report)
+        PyReport::new(&report)
     })
 }
 
@@ -113,7 +190,7 @@ fn load(
 ) -> PyResult<PyPolicy> {
     let runtime = or_new(runtime);
     let loaded = detached(py, || prepare(&runtime).map_err(|problems| (problems, runtime.now_text())))?;
-    loaded.map(PyPolicy).map_err(|(problems, at)| errors::unusable(py, &problems, at))
+    loaded.map(PyPolicy::new).map_err(|(problems, at)| errors::unusable(py, &problems, at))
 }
 
 fn permission(allow_danger: bool) -> DangerPermission {

@@ -4,15 +4,16 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use uptls::{Code, ConnectOptions, Connector, Generation, Problems, Report, Runtime, Warning, WarningCode};
+use uptls::{
+    CheckOptions, CheckThen, Code, ConnectOptions, Connector, Generation, Problems, Report, Runtime, Warning,
+    WarningCode,
+};
 use uptls_manifest::kubernetes::BackendRef;
 
 use super::broken;
 use super::files::Folder;
 use super::upstream::Upstream;
-use crate::args::{DialArgs, Source};
-use crate::dial::Route;
-use crate::live::{self, Next};
+use crate::args::Source;
 use crate::print::{self, Complaint, report, story};
 use crate::target::Target;
 
@@ -161,7 +162,7 @@ impl<'a> Stage<'a> {
         let check = format!("uptls check {} --connect-to {address} {}:443", scene.policy.arguments(), scene.host);
         print::out(&story::command(&check))?;
         let connector = self.open(scene)?;
-        let report = self.connection(scene, &connector, Next::Nothing)?;
+        let report = self.connection(scene, &connector, CheckThen::Close)?;
         self.judge(&report, scene.expected, &story::outcome(&report))
     }
 
@@ -188,7 +189,7 @@ impl<'a> Stage<'a> {
         connector: &Connector,
         expected: Expected,
     ) -> Result<(), Complaint> {
-        let report = self.connection(scene, connector, Next::Connection)?;
+        let report = self.connection(scene, connector, CheckThen::AwaitSessions)?;
         self.judge(&report, expected, &story::connection(&report))
     }
 
@@ -214,12 +215,10 @@ impl<'a> Stage<'a> {
         Complaint::internal(format!("a policy of the demo cannot be used\n{}", report::whole(&report)))
     }
 
-    fn connection(&self, scene: &Scene<'_>, connector: &Connector, next: Next) -> Result<Report, Complaint> {
+    fn connection(&self, scene: &Scene<'_>, connector: &Connector, then: CheckThen) -> Result<Report, Complaint> {
         let target = Target::parse(&format!("{}:443", scene.host)).map_err(Complaint::internal)?;
-        let socket = scene.upstream.address;
-        let connect_to = Some(crate::target::ConnectTo { host: socket.ip().to_string(), port: Some(socket.port()) });
-        let args = DialArgs { connect_to, timeout: None };
-        live::check(connector, &target, &Route::new(&target, &args, PATIENCE), next)
+        let options = CheckOptions::new(ConnectOptions::default().with_timeout(PATIENCE)).then(then);
+        Ok(connector.check(scene.upstream.address, &target.host, &options))
     }
 
     /// A request over a connection of its own: the upstream must know us as `client`.

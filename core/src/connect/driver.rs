@@ -16,6 +16,7 @@ use crate::error::{ConnectError, Error, Misuse};
 use crate::handshake::{IdentityUse, Noted, Verdict, observe};
 use crate::name::BackendHost;
 use crate::policy::AlpnSelection;
+use crate::prepare::Prepared;
 use crate::rotate::{Generation, Snapshot};
 use crate::session::{PoolKey, Proof, SessionHandle};
 use crate::text::printable;
@@ -390,6 +391,15 @@ impl Driver {
 
     pub(super) fn end(&self) -> End {
         self.end
+    }
+
+    /// By what, and for whom, the peer is judged.
+    pub(super) fn judged(&self) -> (&Prepared, &BackendHost) {
+        (&self.attempt.prepared, &self.attempt.host)
+    }
+
+    pub(super) fn generation(&self) -> Generation {
+        self.generation
     }
 
     pub(super) fn phase(&self) -> String {

@@ -1,18 +1,21 @@
 //! From a connector to a verified connection: the options and names that all faces share.
 
 pub(crate) mod blocking;
+mod check;
 pub(crate) mod dial;
 mod driver;
 mod evidence;
 pub(crate) mod failure;
 mod farewell;
 pub(crate) mod intake;
+mod report;
 pub mod sans_io;
 pub(crate) mod setup;
 
 pub use crate::handshake::IdentityUse;
 pub use crate::session::PoolKey;
 pub use blocking::{Transport, VerifiedStream};
+pub use check::{CheckOptions, CheckThen};
 pub use dial::Address;
 pub use evidence::Evidence;
 

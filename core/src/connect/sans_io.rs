@@ -47,8 +47,10 @@ use super::driver::{Driver, End};
 use super::evidence::Evidence;
 use super::failure::Answered;
 use super::intake::{Failure, Intake};
-use crate::error::{ConnectError, Error};
+use super::report;
+use crate::error::{Code, ConnectError, Error};
 use crate::name::BackendHost;
+use crate::report::Report;
 use crate::rotate::Connector;
 
 impl Connector {
@@ -167,6 +169,20 @@ impl Handshake {
         }
     }
 
+    /// The report of the verification, once there is a verdict: the handshake is done, or failed.
+    pub fn report(&self) -> Option<Report> {
+        let (prepared, host) = self.driver.judged();
+        match (self.driver.error(), self.driver.evidence()) {
+            (Some(error), _) => {
+                let mut report = report::failed(prepared, host, error);
+                report.policy.generation = Some(self.driver.generation().number());
+                Some(report)
+            }
+            (None, Some(evidence)) => Some(report::accepted(prepared, host, evidence)),
+            (None, None) => None,
+        }
+    }
+
     pub(crate) fn receive(&mut self, source: &mut dyn Read) -> Result<Intake, Failure> {
         self.driver.receive(source)
     }
@@ -280,6 +296,24 @@ impl Established {
     /// Whether the peer ended its data with a close_notify (H8).
     pub fn is_clean_eof(&self) -> bool {
         self.driver.end() == End::Clean
+    }
+
+    /// The report of the verification. The peer is accepted; only a refusal of our certificate that came afterwards makes it
+    /// another (I5). How the connection ended is no part of it.
+    pub fn report(&self) -> Report {
+        let mut report = self.report_without_end();
+        match self.driver.error() {
+            Some(error) if matches!(error.code(), Code::IdentityRejected | Code::IdentityRequired) => {
+                report::refused_afterwards(&mut report, error);
+            }
+            _ => {}
+        }
+        report
+    }
+
+    pub(super) fn report_without_end(&self) -> Report {
+        let (prepared, host) = self.driver.judged();
+        report::accepted(prepared, host, &self.evidence)
     }
 
     /// The error that ended the connection.

@@ -92,6 +92,13 @@ impl Connector {
         Ok(Self::publish_first(runtime, on_invalid, Published::ready(prepared, generation)))
     }
 
+    /// Publishes `prepared` as the first generation, without reading anything again: what was judged with offline is what
+    /// connects. The connector's clock is that of its runtime.
+    pub fn of_prepared(prepared: Arc<Prepared>, on_invalid: OnInvalid) -> Self {
+        let runtime = prepared.runtime().clone();
+        Self::publish_first(&runtime, on_invalid, Published::ready(prepared, Generation(1)))
+    }
+
     /// A connector for a policy that cannot be used yet: connections fail with `policy_not_ready` until an update succeeds.
     pub fn not_ready(runtime: &Runtime, reason: Problems, on_invalid: OnInvalid) -> Self {
         let state = ConnectorState::NotReady { reason, since: seconds(runtime.now()) };
@@ -120,6 +127,30 @@ impl Connector {
         let update = self.begin_update();
         let prepared = self.0.runtime.prepare(policy);
         update.finish(policy.name(), prepared)
+    }
+
+    /// As [`Connector::update`], with a policy whose material was read and judged before.
+    ///
+    /// # Errors
+    /// `policy_withdrawn` if [`Connector::withdraw`] was called meanwhile.
+    pub fn publish(&self, prepared: Arc<Prepared>) -> Result<Generation, Problems> {
+        let name = prepared.policy().name().map(str::to_owned);
+        self.begin_update().finish(name.as_deref(), Ok(prepared))
+    }
+
+    /// Takes an update that could not even be made: a document that does not parse, a resolution that is invalid. It counts
+    /// as any invalid update (R2): the last good generation stays, or with [`OnInvalid::FailClosed`] new connections fail,
+    /// with these problems as the reason. An update that succeeds ends it.
+    pub fn refuse(&self, problems: Problems) {
+        let update = self.begin_update();
+        let name = problems.policy().map(str::to_owned);
+        // What it gives back are the problems.
+        let _ = update.finish(name.as_deref(), Err(problems));
+    }
+
+    /// What it was made with.
+    pub fn runtime(&self) -> &Runtime {
+        &self.0.runtime
     }
 
     /// Withdrawals are counted before anything is read, so that none is undone by what was read before it.
@@ -190,7 +221,7 @@ impl Connector {
     /// Sessions of a fingerprint that is no longer published are dead weight (H6).
     fn forget_sessions(&self, published: &Published) {
         if let Some(prepared) = &published.prepared {
-            self.0.runtime.sessions().forget(prepared.fingerprint());
+            prepared.runtime().sessions().forget(prepared.fingerprint());
         }
     }
 

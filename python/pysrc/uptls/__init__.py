@@ -1,7 +1,5 @@
 """Verified TLS connections to upstreams: policy in, verified connection out.
 
-This release judges certificate chains offline:
-
     import uptls
 
     policy = uptls.UpstreamTlsPolicy.from_file("policy.yaml")
@@ -10,25 +8,83 @@ This release judges certificate chains offline:
         print(report.code, report.message, report.hint)
 """
 
-from uptls._errors import MisuseError, PolicyError, UptlsError
+from uptls._errors import (
+    CertificateExpiredError,
+    ClientIdentityRejectedError,
+    ConnectTimeoutError,
+    HandshakeError,
+    KeyUsageError,
+    MisuseError,
+    NameMismatchError,
+    NameResolutionError,
+    NotYetValidError,
+    PeerRefusedError,
+    PeerResetError,
+    PeerVerificationError,
+    PolicyError,
+    PolicyFrozenError,
+    RevokedError,
+    UnexpectedEofError,
+    UnknownIssuerError,
+    UptlsError,
+    WantReadError,
+    WantWriteError,
+)
 from uptls._native import (
+    Buffer,
+    CertificateFacts,
     Code,
+    Connector,
+    Event,
+    PeerInfo,
+    PolicyFacts,
+    ProblemFacts,
     Report,
     Runtime,
+    Step,
+    TlsFacts,
     UpstreamTlsPolicy,
+    WarningFacts,
     __version__,
     codes,
     verify_document,
 )
 
 __all__ = [
+    "Buffer",
+    "CertificateExpiredError",
+    "CertificateFacts",
+    "ClientIdentityRejectedError",
     "Code",
+    "ConnectTimeoutError",
+    "Connector",
+    "Event",
+    "HandshakeError",
+    "KeyUsageError",
     "MisuseError",
+    "NameMismatchError",
+    "NameResolutionError",
+    "NotYetValidError",
+    "PeerInfo",
+    "PeerRefusedError",
+    "PeerResetError",
+    "PeerVerificationError",
     "PolicyError",
+    "PolicyFacts",
+    "PolicyFrozenError",
+    "ProblemFacts",
     "Report",
+    "RevokedError",
     "Runtime",
+    "Step",
+    "TlsFacts",
+    "UnexpectedEofError",
+    "UnknownIssuerError",
     "UpstreamTlsPolicy",
     "UptlsError",
+    "WantReadError",
+    "WantWriteError",
+    "WarningFacts",
     "__version__",
     "codes",
     "verify_document",

@@ -1,0 +1,173 @@
+//! One live check: dial, shake hands by the policy, and a report of every step.
+
+use core::time::Duration;
+use std::io::{self, Read};
+use std::net::TcpStream;
+use std::time::Instant;
+
+use super::dial::Address;
+use super::evidence::Evidence;
+use super::report;
+use super::{ConnectOptions, VerifiedStream};
+use crate::error::{ConnectError, Error};
+use crate::handshake::IdentityUse;
+use crate::name::BackendHost;
+use crate::policy::TlsVersion;
+use crate::report::{Outcome, Report, Step, StepName};
+use crate::rotate::Connector;
+
+/// How [`Connector::check`] connects.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct CheckOptions {
+    /// As for a connection that is used.
+    pub connect: ConnectOptions,
+    /// What the connection waits for before it is closed. Default: nothing.
+    pub then: CheckThen,
+}
+
+/// What a check does once its handshake is complete.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CheckThen {
+    /// Closes. Where a TLS 1.3 peer asked for our certificate, its verdict is awaited for a moment (I5).
+    #[default]
+    Close,
+    /// Waits a moment for session tickets too, so that the next connection may resume.
+    AwaitSessions,
+}
+
+impl CheckOptions {
+    /// A check by these options of a connection.
+    #[must_use]
+    pub fn new(connect: ConnectOptions) -> Self {
+        Self { connect, then: CheckThen::Close }
+    }
+
+    /// Waits for session tickets at the end.
+    #[must_use]
+    pub fn then(mut self, then: CheckThen) -> Self {
+        self.then = then;
+        self
+    }
+}
+
+impl Connector {
+    /// Makes one connection to `host` at `address` as an application would, closes it, and reports every step: what
+    /// `uptls check` shows. It sends no data. Whatever goes wrong is in the report.
+    ///
+    /// It blocks until the deadline of `options` at most (H4), and up to 300 ms longer for what the peer says of our
+    /// certificate.
+    ///
+    /// ```no_run
+    /// # fn run(connector: &uptls::Connector) -> Result<(), uptls::NameError> {
+    /// let host = uptls::BackendHost::parse("payments.internal")?;
+    /// let report = connector.check((&host, 8443), &host, &uptls::CheckOptions::default());
+    /// println!("{}: {:?}", report.accepted(), report.code);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn check(&self, address: impl Into<Address>, host: &BackendHost, options: &CheckOptions) -> Report {
+        let begin = Instant::now();
+        let prepared = match self.snapshot() {
+            Ok(snapshot) => snapshot.prepared,
+            Err(error) => return self.report_of(host, &error),
+        };
+        let timeout = options.connect.timeout.unwrap_or_else(|| prepared.policy().handshake_timeout());
+        let dialled = address.into().dial(timeout);
+        let elapsed = begin.elapsed();
+        let address = address_of(&dialled);
+        let mut report = match dialled {
+            Err(error) => self.report_of(host, &error),
+            Ok(stream) => {
+                let connect = options.connect.clone().with_timeout(remaining(timeout, begin));
+                let mut report = self.shake(stream, host, &connect, options.then);
+                set_milliseconds(&mut report, begin.elapsed().saturating_sub(elapsed));
+                report.set_step(tcp_step(address.as_deref(), elapsed));
+                report
+            }
+        };
+        report.address = address;
+        report
+    }
+
+    fn shake(&self, stream: TcpStream, host: &BackendHost, options: &ConnectOptions, then: CheckThen) -> Report {
+        match self.handshake(stream, host, options) {
+            Err(error) => self.report_of(host, &error),
+            Ok(stream) => established(stream, then),
+        }
+    }
+}
+
+/// The handshake is complete; the peer may still refuse us.
+fn established(mut stream: VerifiedStream<TcpStream>, then: CheckThen) -> Report {
+    let verdict_is_due = verdict_is_due(stream.evidence());
+    let mut refused = None;
+    if verdict_is_due || then == CheckThen::AwaitSessions {
+        refused = listen(&mut stream).filter(|_| verdict_is_due);
+    }
+    if refused.is_none() {
+        // The verdict stands, whatever becomes of our goodbye.
+        let _ = stream.shutdown();
+    }
+    let (connection, _) = stream.into_parts();
+    let mut report = connection.report_without_end();
+    if let Some(error) = refused {
+        report::refused_afterwards(&mut report, &error);
+    }
+    report
+}
+
+/// I5: a TLS 1.3 peer judges our certificate after the handshake.
+fn verdict_is_due(evidence: &Evidence) -> bool {
+    let asked = !matches!(evidence.identity, IdentityUse::NotRequested);
+    evidence.version == TlsVersion::V1_3 && asked && !evidence.resumed
+}
+
+/// Reads for a moment: a refusal, tickets, or nothing.
+fn listen(stream: &mut VerifiedStream<TcpStream>) -> Option<Error> {
+    stream.get_ref().set_read_timeout(Some(PATIENCE)).ok()?;
+    match stream.read(&mut [0]) {
+        Ok(_) => None,
+        Err(error) if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => None,
+        Err(error) => error.downcast::<Error>().ok(),
+    }
+}
+
+/// What is left of the timeout, in whole milliseconds; never nothing, so that each step says what it was waiting for.
+fn remaining(timeout: Duration, begin: Instant) -> Duration {
+    let left = timeout.saturating_sub(begin.elapsed());
+    let up = Duration::from_micros(999);
+    let whole = u64::try_from((left + up).as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(whole.max(1))
+}
+
+/// Where the socket went; the last address that was tried.
+fn address_of(dialled: &Result<TcpStream, Error>) -> Option<String> {
+    match dialled {
+        Ok(stream) => stream.peer_addr().ok().map(|address| address.to_string()),
+        Err(Error::Connect {
+            error: ConnectError::TcpRefused { address, .. } | ConnectError::TcpTimeout { address, .. },
+            ..
+        }) => Some(address.clone()),
+        Err(_) => None,
+    }
+}
+
+fn tcp_step(address: Option<&str>, elapsed: Duration) -> Step {
+    let step = Step::new(StepName::Tcp, Outcome::Pass).with("ms", elapsed.as_millis().to_string());
+    match address {
+        Some(address) => step.with("address", address),
+        None => step,
+    }
+}
+
+fn set_milliseconds(report: &mut Report, elapsed: Duration) {
+    let hello = report.steps.iter().find(|step| step.step == StepName::Hello && step.outcome != Outcome::Skip);
+    if let Some(hello) = hello.cloned() {
+        report.set_step(hello.with("ms", elapsed.as_millis().to_string()));
+    }
+}
+
+/// How long a peer may take for its verdict on our certificate, or for tickets.
+const PATIENCE: Duration = Duration::from_millis(300);

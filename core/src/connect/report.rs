@@ -1,0 +1,167 @@
+//! Reports of connections: what `explain` says of the chain, and what the transport and the handshake add to it.
+
+use super::evidence::Evidence;
+use crate::error::{Code, ConnectError, Error, Rejection};
+use crate::handshake::IdentityUse;
+use crate::name::BackendHost;
+use crate::prepare::Prepared;
+use crate::report::{Outcome, Report, Step, StepName, Verdict, Warning, WarningCode};
+use crate::rotate::Connector;
+
+impl Connector {
+    /// The report of a connection to `host` that was not made: what the command prints, C and Python attach to their errors.
+    /// The chain is judged again, at the clock's time by now, by what the connector holds by now; where a
+    /// [`Handshake`](super::sans_io::Handshake) is at hand, its own report is exact.
+    pub fn report_of(&self, host: &BackendHost, error: &Error) -> Report {
+        let mut report = match (self.prepared(), error) {
+            (Some(prepared), _) => failed(&prepared, host, error),
+            (None, Error::Policy(problems)) => Report::unusable(problems, self.runtime().now_text()),
+            (None, _) => {
+                let mut report = Report::without_policy(error.code(), error.to_string(), self.runtime().now_text());
+                judge(&mut report, error);
+                report
+            }
+        };
+        report.backend_host = Some(host.to_string());
+        report.policy.generation = report.policy.generation.or(Some(self.generation().number()));
+        report
+    }
+}
+
+/// The report of a peer that the policy accepts: the same verifier over the same chain says every step.
+pub(super) fn accepted(prepared: &Prepared, host: &BackendHost, evidence: &Evidence) -> Report {
+    let mut report = explain(prepared, host, evidence.peer.chain_der());
+    report.policy.generation = Some(evidence.generation.number());
+    report.tls = Some(evidence.tls());
+    report.server_name.clone_from(&evidence.server_name);
+    let mut hello = Step::new(StepName::Hello, Outcome::Pass)
+        .with("version", evidence.version.as_str())
+        .with("cipher", &evidence.cipher_suite)
+        .with("handshake", if evidence.resumed { "resumed" } else { "full" });
+    if let Some(group) = &evidence.group {
+        hello = hello.with("group", group);
+    }
+    report.set_step(hello);
+    report.set_step(client_step(prepared, evidence));
+    report.set_step(alpn_step(prepared, evidence));
+    if evidence.identity_unused {
+        let reason = match evidence.identity {
+            IdentityUse::NotRequested => "the peer did not ask for it",
+            _ => "the peer accepts none of its signatures",
+        };
+        report.warnings.push(Warning::new(WarningCode::IdentityUnused, [("reason", reason.to_owned())]));
+    }
+    report
+}
+
+/// What the peer said of our certificate once the handshake was complete (I5).
+pub(super) fn refused_afterwards(report: &mut Report, error: &Error) {
+    judge(report, error);
+    let step = match error.code() {
+        Code::IdentityRejected | Code::IdentityRequired => StepName::Client,
+        _ => StepName::Hello,
+    };
+    report.set_step(Step::failed(step, error.code()).with("reason", error.to_string()));
+}
+
+fn client_step(prepared: &Prepared, evidence: &Evidence) -> Step {
+    let skip = |reason| Step::new(StepName::Client, Outcome::Skip).with("reason", reason);
+    match (evidence.identity, prepared.identity()) {
+        (IdentityUse::Sent { .. }, Some(identity)) => {
+            Step::new(StepName::Client, Outcome::Pass).with("sent", &identity.facts().subject)
+        }
+        (IdentityUse::NotRequested, Some(_)) => skip("the peer did not ask for our certificate"),
+        (IdentityUse::NotRequested, None) => Step::new(StepName::Client, Outcome::Skip),
+        _ => skip("the peer asked for a certificate; none was sent, and it went on"),
+    }
+}
+
+fn alpn_step(prepared: &Prepared, evidence: &Evidence) -> Step {
+    let offered = &prepared.policy().alpn().protocols;
+    match &evidence.alpn {
+        Some(selected) => Step::new(StepName::Alpn, Outcome::Pass).with("selected", selected),
+        None if offered.is_empty() => Step::new(StepName::Alpn, Outcome::Skip),
+        None => {
+            let reason = format!("the peer selected none of {}", offered.join(", "));
+            Step::new(StepName::Alpn, Outcome::Skip).with("reason", reason)
+        }
+    }
+}
+
+/// The report of a connection that was not made.
+pub(super) fn failed(prepared: &Prepared, host: &BackendHost, error: &Error) -> Report {
+    let mut report = match error {
+        Error::Policy(problems) => {
+            let mut report = Report::unusable(problems, prepared.runtime().now_text());
+            report.policy = prepared.blank_report(None).policy;
+            report.backend_host = Some(host.to_string());
+            return report;
+        }
+        Error::Rejected(rejection) => return rejected(prepared, host, rejection, error),
+        _ if error.chain().is_empty() => blank(prepared, host),
+        // The chain was verified before the connection failed for another reason.
+        _ => explain(prepared, host, error.chain()),
+    };
+    report.tls = error.tls().cloned();
+    judge(&mut report, error);
+    let step = match error {
+        Error::Connect { error, .. } => step_of(error),
+        _ => StepName::Hello,
+    };
+    if matches!(step, StepName::Client | StepName::Alpn) {
+        report.set_step(Step::new(StepName::Hello, Outcome::Pass));
+    }
+    report.set_step(Step::failed(step, error.code()).with("reason", error.to_string()));
+    report
+}
+
+fn step_of(error: &ConnectError) -> StepName {
+    match error {
+        ConnectError::DnsFailed { .. } | ConnectError::TcpRefused { .. } | ConnectError::TcpTimeout { .. } => {
+            StepName::Tcp
+        }
+        ConnectError::IdentityRejected { .. } | ConnectError::IdentityRequired { .. } => StepName::Client,
+        ConnectError::AlpnMismatch { .. } => StepName::Alpn,
+        _ => StepName::Hello,
+    }
+}
+
+/// The report of a peer that the policy refuses.
+fn rejected(prepared: &Prepared, host: &BackendHost, rejection: &Rejection, error: &Error) -> Report {
+    let mut report = explain(prepared, host, &rejection.chain);
+    report.tls.clone_from(&rejection.tls);
+    if report.code == Some(rejection.code()) {
+        report.set_step(Step::new(StepName::Hello, Outcome::Pass));
+        return report;
+    }
+    // V7: the chain is good, but the peer did not prove that it holds the key.
+    if rejection.chain.is_empty() {
+        report = blank(prepared, host);
+        report.tls.clone_from(&rejection.tls);
+        report.chain.extend(rejection.peer.clone());
+        report.expected.clone_from(&rejection.expected);
+        report.presented.clone_from(&rejection.presented);
+    }
+    judge(&mut report, error);
+    report.set_step(Step::failed(StepName::Hello, error.code()).with("reason", error.to_string()));
+    report
+}
+
+fn blank(prepared: &Prepared, host: &BackendHost) -> Report {
+    let mut report = prepared.blank_report(Some(host));
+    report.set_step(Step::new(StepName::Policy, Outcome::Pass));
+    report
+}
+
+fn explain(prepared: &Prepared, host: &BackendHost, chain: &[Vec<u8>]) -> Report {
+    let chain: Vec<_> = chain.iter().map(|der| der.as_slice().into()).collect();
+    prepared.explain(&chain, Some(host))
+}
+
+/// Exit code 1 is a refusal by the policy; all else is no verdict.
+fn judge(report: &mut Report, error: &Error) {
+    let verdict = if error.code().exit_code() == REFUSED { Verdict::Rejected } else { Verdict::Error };
+    report.fail(verdict, error.code(), error.to_string(), error.hint());
+}
+
+const REFUSED: u8 = 1;

@@ -1,0 +1,308 @@
+//! `uptls.Connector`: the current generation of one policy.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+use pyo3::types::PyDict;
+use uptls::{
+    BackendHost, CheckOptions, ConnectOptions, Connector, ConnectorState, Error, Generation, Misuse, OnInvalid,
+    Prepared, Problems,
+};
+
+use crate::arguments::{backend_host, duration};
+use crate::buffer::PyTlsBuffer;
+use crate::conversation::Conversation;
+use crate::dial::{self, ConnectTo};
+use crate::errors;
+use crate::event::PyEvent;
+use crate::guard::detached;
+use crate::peer::PyPeer;
+use crate::policy::PyPolicy;
+use crate::report::PyReport;
+
+/// Makes verified connections by the current generation of one policy. Usable from any thread.
+///
+/// Each connection takes the generation of its moment and keeps it. `on_invalid` says what an update does that is invalid:
+/// with `keep_last_good` the last good generation stays, with `fail_closed` new connections fail. `on_event` is called with
+/// each Event, on the thread that caused it or on that of a Watch.
+#[pyclass(frozen, name = "Connector", module = "uptls")]
+pub(crate) struct PyConnector {
+    connector: Connector,
+    /// What was told to the hook and not asked for yet.
+    events: Mutex<VecDeque<PyEvent>>,
+    /// The policy that was given last.
+    given: Mutex<Arc<Prepared>>,
+    on_event: Option<Py<PyAny>>,
+}
+
+impl PyConnector {
+    pub(crate) fn of(prepared: Arc<Prepared>) -> Self {
+        Self::new_of(prepared, OnInvalid::default(), None)
+    }
+
+    fn new_of(prepared: Arc<Prepared>, on_invalid: OnInvalid, on_event: Option<Py<PyAny>>) -> Self {
+        let connector = Connector::of_prepared(Arc::clone(&prepared), on_invalid);
+        Self { connector, events: Mutex::default(), given: Mutex::new(prepared), on_event }
+    }
+
+    /// The exception for a failure on the way to `host`.
+    pub(crate) fn exception(&self, py: Python<'_>, host: &BackendHost, error: &Error) -> PyErr {
+        match detached(py, || self.connector.report_of(host, error)) {
+            Ok(report) => errors::failure(py, error, &report),
+            Err(panic) => panic,
+        }
+    }
+
+    /// Tells the log and the hook of a connection that was refused.
+    pub(crate) fn tell_refusal(&self, py: Python<'_>, exception: &PyErr) {
+        let tell = || {
+            let log = py.import("uptls._errors")?;
+            log.call_method1("log_refusal", (exception.value(py),))?;
+            let report = exception.value(py).getattr("report")?;
+            let event =
+                PyEvent::refused(report.cast::<PyReport>()?.get().clone(), self.connector.generation().number());
+            self.tell(py, event)
+        };
+        let told: PyResult<()> = tell();
+        if let Err(error) = told {
+            error.write_unraisable(py, None);
+        }
+    }
+
+    fn tell(&self, py: Python<'_>, event: PyEvent) -> PyResult<()> {
+        let Some(hook) = &self.on_event else { return Ok(()) };
+        py.import("uptls._errors")?.call_method1("call_hook", (hook, event)).map(drop)
+    }
+
+    fn published(
+        &self,
+        py: Python<'_>,
+        publish: impl FnOnce() -> Result<Generation, Problems> + Send,
+    ) -> PyResult<u64> {
+        let published = detached(py, || publish().map_err(|problems| (problems, self.connector.runtime().now_text())))?;
+        self.pump(py)?;
+        published.map(Generation::number).map_err(|(problems, at)| errors::unusable(py, &problems, at))
+    }
+
+    fn policy_now(&self) -> Option<Arc<Prepared>> {
+        self.connector.prepared()
+    }
+}
+
+#[pymethods]
+impl PyConnector {
+    #[new]
+    #[pyo3(signature = (policy, *, on_invalid="keep_last_good", on_event=None))]
+    fn new(
+        py: Python<'_>,
+        policy: &Bound<'_, PyPolicy>,
+        on_invalid: &str,
+        on_event: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let on_invalid = match on_invalid {
+            "keep_last_good" => OnInvalid::KeepLast,
+            "fail_closed" => OnInvalid::FailClosed,
+            other => {
+                let text = format!("on_invalid must be keep_last_good or fail_closed, not {other:?}");
+                return Err(errors::misuse(py, &Misuse::new(text)));
+            }
+        };
+        if on_event.as_ref().is_some_and(|hook| !hook.is_callable()) {
+            return Err(pyo3::exceptions::PyTypeError::new_err("on_event must be callable"));
+        }
+        let prepared = Arc::clone(policy.get().prepared());
+        Ok(Self::new_of(prepared, on_invalid, on_event.map(Bound::unbind)))
+    }
+
+    /// Publishes `policy` and gives the generation. Equal content is no new one.
+    ///
+    /// Raises PolicyError, `policy_withdrawn`, if it was withdrawn meanwhile.
+    fn update(&self, py: Python<'_>, policy: &Bound<'_, PyPolicy>) -> PyResult<u64> {
+        let prepared = policy.get().prepared();
+        self.published(py, || {
+            *lock(&self.given) = Arc::clone(prepared);
+            self.connector.publish(Arc::clone(prepared))
+        })
+    }
+
+    /// Reads the files of the policy that was given last, publishes what they hold by now, and gives the generation.
+    ///
+    /// Raises PolicyError if they cannot be used; what happens then is what `on_invalid` says.
+    fn reload(&self, py: Python<'_>) -> PyResult<u64> {
+        self.published(py, || {
+            let given = Arc::clone(&lock(&self.given));
+            self.connector.update(given.policy())
+        })
+    }
+
+    /// Takes an update that could not even be made, by the PolicyError that it raised: what happens then is what
+    /// `on_invalid` says. An update that succeeds ends it.
+    fn refuse(&self, py: Python<'_>, error: &Bound<'_, PyAny>) -> PyResult<()> {
+        let problems = errors::problems_of(error)?;
+        detached(py, || self.connector.refuse(problems))?;
+        self.pump(py)
+    }
+
+    /// Ends the policy: new connections fail with `policy_withdrawn` until the next update; those that exist go on.
+    fn withdraw(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || self.connector.withdraw())?;
+        self.pump(py)
+    }
+
+    /// The number of the current generation; it grows with each publication of other content.
+    #[getter]
+    fn generation(&self) -> u64 {
+        self.connector.generation().number()
+    }
+
+    /// `ready`; `degraded`: the last good generation is used because a later update was invalid; `not_ready` and
+    /// `withdrawn`: no connection is made.
+    #[getter]
+    fn state(&self) -> &'static str {
+        match self.connector.state() {
+            ConnectorState::Ready => "ready",
+            ConnectorState::Degraded { .. } => "degraded",
+            ConnectorState::NotReady { .. } => "not_ready",
+            _ => "withdrawn",
+        }
+    }
+
+    /// Why it is `degraded` or `not_ready`, as a report; else None.
+    #[getter]
+    fn reason(&self, py: Python<'_>) -> PyResult<Option<PyReport>> {
+        detached(py, || {
+            let problems: Option<Problems> = match self.connector.state() {
+                ConnectorState::Degraded { reason, .. } | ConnectorState::NotReady { reason, .. } => Some(reason),
+                _ => None,
+            };
+            problems
+                .map(|problems| PyReport::new(&uptls::Report::unusable(&problems, self.connector.runtime().now_text())))
+        })
+    }
+
+    /// What new connections are made with; None unless the state is `ready` or `degraded`.
+    #[getter]
+    fn policy(&self) -> Option<PyPolicy> {
+        self.policy_now().map(PyPolicy::new)
+    }
+
+    /// What happened since it was last asked, oldest first: at most 32 events are kept.
+    fn events(&self, py: Python<'_>) -> PyResult<Vec<PyEvent>> {
+        self.pump(py)?;
+        Ok(lock(&self.events).drain(..).collect())
+    }
+
+    /// Hands over to the log and the hook what happened meanwhile: a Watch calls it.
+    #[pyo3(name = "_pump")]
+    fn pump(&self, py: Python<'_>) -> PyResult<()> {
+        while let Some(event) = self.connector.next_event() {
+            let event = PyEvent::new(&event, detached(py, || self.connector.runtime().now_text())?);
+            {
+                let mut events = lock(&self.events);
+                if events.len() == MAX_EVENTS {
+                    events.pop_front();
+                }
+                events.push_back(event.clone());
+            }
+            py.import("uptls._errors")?.call_method1("log_event", (event.clone(),))?;
+            self.tell(py, event)?;
+        }
+        Ok(())
+    }
+
+    /// Makes one connection as an application would, closes it, and reports every step; what goes wrong is in the report.
+    ///
+    /// `connect_to` is where the socket goes if that is not `host`: a host, or a pair of host and port. `timeout` bounds
+    /// all of it, in seconds. Default: the policy's.
+    #[pyo3(signature = (host, port, *, connect_to=None, timeout=None))]
+    fn check(
+        &self,
+        py: Python<'_>,
+        host: &str,
+        port: u16,
+        connect_to: Option<ConnectTo>,
+        timeout: Option<f64>,
+    ) -> PyResult<PyReport> {
+        let host = backend_host(py, host)?;
+        let mut connect = ConnectOptions::default();
+        connect.timeout = duration(py, "timeout", timeout)?;
+        let address = dial::address(&host, port, connect_to);
+        let connector = self.connector.clone();
+        dial::interruptible(py, move || PyReport::new(&connector.check(address, &host, &CheckOptions::new(connect))))
+    }
+
+    /// Whether a connection was made with what would be used for a new one.
+    fn is_current(&self, peer: &Bound<'_, PyPeer>) -> bool {
+        self.connector.is_current(peer.get().evidence())
+    }
+
+    /// Begins a connection to `host`; the first octets for the peer wait in it. `alpn` offers only these of the policy's
+    /// application protocols. `timeout`, in seconds, bounds the handshake. Default: the policy's.
+    #[pyo3(signature = (host, *, alpn=None, timeout=None))]
+    fn buffer(
+        slf: &Bound<'_, Self>,
+        host: &str,
+        alpn: Option<Vec<String>>,
+        timeout: Option<f64>,
+    ) -> PyResult<PyTlsBuffer> {
+        let (py, this) = (slf.py(), slf.get());
+        let host = backend_host(py, host)?;
+        let mut options = ConnectOptions::default();
+        options.alpn = alpn;
+        options.timeout = duration(py, "timeout", timeout)?;
+        match detached(py, || this.connector.begin(&host, &options))? {
+            Ok(handshake) => Ok(PyTlsBuffer::new(slf.clone().unbind(), host, Conversation::new(handshake))),
+            Err(error) => {
+                let exception = this.exception(py, &host, &error);
+                this.tell_refusal(py, &exception);
+                Err(exception)
+            }
+        }
+    }
+
+    /// A blocking stream to a verified peer: see `uptls.TlsStream`.
+    #[pyo3(signature = (host, port, **options))]
+    fn connect<'py>(
+        slf: &Bound<'py, Self>,
+        host: &Bound<'py, PyAny>,
+        port: &Bound<'py, PyAny>,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("uptls._stream")?.getattr("connect")?.call((slf, host, port), options)
+    }
+
+    /// Streams of asyncio to a verified peer; to be awaited.
+    #[pyo3(signature = (host, port, **options))]
+    fn open_connection<'py>(
+        slf: &Bound<'py, Self>,
+        host: &Bound<'py, PyAny>,
+        port: &Bound<'py, PyAny>,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("uptls._asyncio")?.getattr("open_connection")?.call((slf, host, port), options)
+    }
+
+    /// A context for libraries that take an `ssl.SSLContext`.
+    #[pyo3(signature = (**options))]
+    fn ssl_context<'py>(slf: &Bound<'py, Self>, options: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("uptls._context")?.getattr("PolicySSLContext")?.call((slf,), options)
+    }
+
+    fn __repr__(&self) -> String {
+        let name = self.policy_now().and_then(|prepared| prepared.policy().name().map(|name| format!(" {name:?}")));
+        format!("<Connector{} {} generation {}>", name.unwrap_or_default(), self.state(), self.generation())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.on_event)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As many as the core keeps.
+const MAX_EVENTS: usize = 32;

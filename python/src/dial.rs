@@ -1,0 +1,59 @@
+//! Where the socket goes, and waiting for the core in a way that Ctrl-C ends.
+
+use core::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+
+use pyo3::prelude::*;
+use uptls::{Address, BackendHost};
+
+use crate::errors;
+
+/// `connect_to`: a host, or a pair of host and port.
+#[derive(FromPyObject)]
+pub(crate) enum ConnectTo {
+    #[pyo3(transparent, annotation = "str")]
+    Host(String),
+    #[pyo3(transparent, annotation = "tuple[str, int]")]
+    HostAndPort((String, u16)),
+}
+
+/// The address that is dialled for `host`.
+pub(crate) fn address(host: &BackendHost, port: u16, connect_to: Option<ConnectTo>) -> Address {
+    match connect_to {
+        None => (host, port).into(),
+        Some(ConnectTo::Host(host)) => (host.as_str(), port).into(),
+        Some(ConnectTo::HostAndPort((host, port))) => (host.as_str(), port).into(),
+    }
+}
+
+/// Runs `body`, which blocks, on a thread of its own, so that signals are handled meanwhile: an exception of a handler leaves
+/// the thread alone, which ends by its own deadline.
+pub(crate) fn interruptible<T: Send + 'static>(
+    py: Python<'_>,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> PyResult<T> {
+    let (sender, mut receiver) = channel();
+    let work = move || {
+        // Nobody may be waiting any more.
+        let _ = sender.send(catch_unwind(AssertUnwindSafe(body)));
+    };
+    let spawned = thread::Builder::new().name("uptls-connect".to_owned()).spawn(work);
+    spawned.map_err(pyo3::exceptions::PyOSError::new_err)?;
+    loop {
+        let outcome;
+        (receiver, outcome) = py.detach(move || {
+            let outcome = receiver.recv_timeout(SIGNALS);
+            (receiver, outcome)
+        });
+        match outcome {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => return Err(errors::panic(py, "while connecting")),
+            Err(RecvTimeoutError::Timeout) => py.check_signals()?,
+        }
+    }
+}
+
+/// How often signals are looked at.
+const SIGNALS: Duration = Duration::from_millis(50);
