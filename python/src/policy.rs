@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use uptls::danger::DangerPermission;
-use uptls::{Prepared, Problems, Runtime};
+use uptls::{Prepared, Problems, Runtime, ServerNameRule};
 
 use crate::arguments::Octets;
 use crate::connector::PyConnector;
@@ -80,6 +80,22 @@ impl PyPolicy {
     fn fingerprint(&self, py: Python<'_>) -> PyResult<String> {
         let facts = detached(py, || self.prepared.blank_report(None).policy)?;
         Ok(facts.fingerprint.unwrap_or_default())
+    }
+
+    /// The server name: `auto` (the backend host), `none`, or a DNS name.
+    #[getter]
+    fn server_name(&self) -> String {
+        match self.prepared.policy().server_name() {
+            ServerNameRule::Auto => "auto".to_owned(),
+            ServerNameRule::Dns(name) => name.to_string(),
+            _ => "none".to_owned(),
+        }
+    }
+
+    /// The application protocols that are offered, in order of preference.
+    #[getter]
+    fn alpn(&self) -> Vec<String> {
+        self.prepared.policy().alpn().protocols.clone()
     }
 
     /// Judges a certificate chain (PEM, leaf first) offline, at the clock of the policy's runtime, exactly as a live

@@ -29,6 +29,22 @@ class _OneConnection(PolicySSLContext):
         return self.buffer
 
 
+class _Protocol(asyncio.StreamReaderProtocol):
+    """asyncio's, but an end without close_notify is an error for who reads, and not an end (H8)."""
+
+    def __init__(self, buffer: "Buffer", reader: asyncio.StreamReader) -> None:
+        super().__init__(reader)
+        self._buffer = buffer
+        self._reader = reader
+
+    def eof_received(self) -> bool:
+        error = self._buffer.error
+        if self._buffer.closed_cleanly or error is None:
+            return bool(super().eof_received())
+        self._reader.set_exception(error)
+        return False
+
+
 async def open_connection(  # noqa: PLR0913
     connector: "Connector",
     host: str,
@@ -37,21 +53,25 @@ async def open_connection(  # noqa: PLR0913
     connect_to: str | tuple[str, int] | None = None,
     alpn: "Iterable[str] | None" = None,
     timeout: float | None = None,  # noqa: ASYNC109
+    limit: int = 65536,
     **options: Any,
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Streams of asyncio to the verified peer `host`; ``writer.get_extra_info("ssl_object").peer`` says what was proven.
 
     `connect_to` is where the socket goes if that is not `host`: a host, or a pair of host and port. `alpn` offers only these
-    of the policy's protocols. `timeout` bounds all of it, in seconds; default: the policy's (H4). `options` are those of
-    ``asyncio.open_connection``. Raises what `Connector.connect` raises, and OSError for a host that cannot be reached.
+    of the policy's protocols. `timeout` bounds all of it, in seconds; default: the policy's (H4). `limit` is that of
+    ``asyncio.open_connection``, and `options` are those of ``create_connection`` of the event loop. Raises what `Connector.connect` raises, and OSError for a host that cannot be reached.
     """
     buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout)
     context = _OneConnection(connector, buffer)
     address = (connect_to or host, port) if not isinstance(connect_to, tuple) else connect_to
     seconds = buffer.deadline
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=limit, loop=loop)
     try:
         async with asyncio.timeout(seconds):
-            return await asyncio.open_connection(
+            transport, protocol = await loop.create_connection(
+                lambda: _Protocol(buffer, reader),
                 *address,
                 ssl=context,
                 server_hostname=host,
@@ -67,3 +87,4 @@ async def open_connection(  # noqa: PLR0913
         if context.reached and not buffer.handshake_done:
             raise buffer.receive_error(error) from error
         raise
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)

@@ -21,7 +21,7 @@ import websockets.sync.client
 import uptls
 import uptls.requests
 from clients.exchange import exchange, exchange_now
-from clients.servers import Serve, http, websocket
+from clients import servers
 
 Fetch = Callable[["Target"], list[bytes]]
 
@@ -57,7 +57,7 @@ class Row:
     alpn: str | None = None
     loosen: dict[str, Fetch] = field(default_factory=dict)
     keeps_alive: bool = True
-    serve: Serve = http
+    speak: servers.Speak = servers.http
 
 
 # Without an event loop.
@@ -219,7 +219,7 @@ def cert_none(context: ssl.SSLContext) -> None:
 
 
 def more_roots(context: ssl.SSLContext) -> None:
-    context.load_verify_locations("/etc/ssl/certs/ca-certificates.crt")
+    context.load_verify_locations("other.pem")
 
 
 def system_roots(context: ssl.SSLContext) -> None:
@@ -265,7 +265,7 @@ ROWS: Sequence[Row] = (
         loosen={
             'cert_reqs="CERT_NONE"': with_options(urllib3_pool, cert_reqs="CERT_NONE"),
             "assert_hostname=False": with_options(urllib3_pool, assert_hostname=False),
-            "ca_certs=": with_options(urllib3_pool, ca_certs="/etc/ssl/certs/ca-certificates.crt"),
+            'ca_certs="other.pem"': with_options(urllib3_pool, ca_certs="other.pem"),
         },
     ),
     Row(
@@ -274,8 +274,8 @@ ROWS: Sequence[Row] = (
         "requests",
         loosen={
             "verify=False": with_options(requests_session, verify=False),
-            "verify=<bundle>": with_options(requests_session, verify="/etc/ssl/certs/ca-certificates.crt"),
-            "cert=": with_options(requests_session, cert="client.pem"),
+            'verify="other.pem"': with_options(requests_session, verify="other.pem"),
+            'cert="client.pem"': with_options(requests_session, cert="client.pem"),
         },
     ),
     Row("httpx", httpx_client, "httpx"),
@@ -292,6 +292,6 @@ ROWS: Sequence[Row] = (
     Row("anyio, asyncio", on_asyncio(anyio_stream), "anyio"),
     Row("anyio, trio", on_trio(anyio_stream), "anyio"),
     Row("trio", on_trio(trio_stream), "trio"),
-    Row("websockets, asyncio", on_asyncio(websocket_asyncio), "websockets", serve=websocket),
-    Row("websockets, threads", websocket_threads, "websockets", serve=websocket),
+    Row("websockets, asyncio", on_asyncio(websocket_asyncio), "websockets", speak=servers.websocket),
+    Row("websockets, threads", websocket_threads, "websockets", speak=servers.websocket),
 )

@@ -1,15 +1,11 @@
 """Servers on the loopback interface, with the TLS of the standard library. They count what they see."""
 
 import contextlib
-import socket
 import ssl
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+import loopback
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import RequestReceived, StreamEnded, WindowUpdated
@@ -17,123 +13,71 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from clients.pki import Leaf
-
 LARGE = bytes(range(256)) * 1000
 SMALL = b"hello"
-LIMIT = 30.0
-"""Seconds after which a server gives up, so that a test ends at all."""
+BROKEN = ("/short", "/truncated")
 
-Serve = Callable[[ssl.SSLSocket, "Seen"], None]
+Speak = Callable[[ssl.SSLSocket, "Seen"], bool]
+"""Serves one connection, and says whether it ends properly."""
 
 
 @dataclass
 class Seen:
     """What came through TLS."""
 
-    alpn: str | None = None
-    client: str | None = None
+    alpn: str | None
+    client: str | None
     octets: int = 0
     requests: int = 0
-    server_name: str | None = None
 
 
 @dataclass
-class Server:
-    """A TLS server with a thread for each connection."""
+class Server(loopback.Server):
+    """A server that counts what it sees."""
 
-    leaf: Leaf
-    client_ca: Path | None = None
-    alpn: tuple[str, ...] = ()
-    version: ssl.TLSVersion | None = None
-    serve: Serve | None = None
+    speak: Speak = field(default=lambda tls, seen: http(tls, seen))
     connections: list[Seen] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
 
-    def __enter__(self) -> Self:
-        self._context = self._tls()
-        self._sockets: list[socket.socket] = []
-        self._threads: list[threading.Thread] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        self._start(self._accept)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for end in (self._listener, *self._sockets):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join()
-        self._listener.close()
+    def __post_init__(self) -> None:
+        self.serve = self._speak
 
     @property
     def octets(self) -> int:
         """How many octets of application data any client sent."""
         return sum(seen.octets for seen in self.connections)
 
-    def _tls(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.leaf.certificate, self.leaf.key)
-        context.set_alpn_protocols(self.alpn)
-        context.sni_callback = lambda tls, name, _: setattr(tls, "sent_name", name)
-        if self.client_ca:
-            context.verify_mode = ssl.CERT_REQUIRED
-            context.load_verify_locations(self.client_ca)
-        if self.version:
-            context.minimum_version = context.maximum_version = self.version
-        return context
-
-    def _start(self, work: Callable[[], None]) -> None:
-        thread = threading.Thread(target=work)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            client.settimeout(LIMIT)
-            self._sockets.append(client)
-            self._start(lambda client=client: self._connection(client))  # type: ignore[misc]
-
-    def _connection(self, client: socket.socket) -> None:
-        seen = Seen()
-        with client:
-            try:
-                with self._context.wrap_socket(client, server_side=True) as tls:
-                    self._sockets.append(tls)
-                    self.connections.append(seen)
-                    seen.alpn = tls.selected_alpn_protocol()
-                    seen.client = _common_name(tls)
-                    seen.server_name = getattr(tls, "sent_name", None)
-                    (self.serve or http)(tls, seen)
-            except OSError as error:
-                self.failures.append(str(error))
+    def _speak(self, tls: ssl.SSLSocket) -> None:
+        seen = Seen(tls.selected_alpn_protocol(), _common_name(tls))
+        self.connections.append(seen)
+        if self.speak(tls, seen):
+            with contextlib.suppress(OSError):
+                tls.unwrap()
 
 
-def http(tls: ssl.SSLSocket, seen: Seen) -> None:
+def http(tls: ssl.SSLSocket, seen: Seen) -> bool:
     """HTTP/2 if that was negotiated, else HTTP/1.1."""
-    (http2 if seen.alpn == "h2" else http1)(tls, seen)
+    return (http2 if seen.alpn == "h2" else http1)(tls, seen)
 
 
-def http1(tls: ssl.SSLSocket, seen: Seen) -> None:
+def http1(tls: ssl.SSLSocket, seen: Seen) -> bool:
     """Requests of one connection, one after the other."""
-    stream = tls.makefile("rb")
-    with stream:
+    with tls.makefile("rb") as stream:
         while head := _head(stream, seen):
             body = stream.read(int(head.get("content-length", "0")))
             seen.octets += len(body)
             seen.requests += 1
-            if not _answer(tls, head["path"], body):
-                return
+            path = head["path"]
+            if path in {"/closed", "/short", "/truncated"}:
+                length = b"Content-Length: 999999\r\n" if path == "/short" else b""
+                tls.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + length + b"\r\n" + LARGE)
+                # The proper end sends close_notify, and waits for the client's with TCP open.
+                return path == "/closed"
+            content = {"/large": LARGE, "/echo": body}.get(path, SMALL)
+            tls.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
+    return True
 
 
-def _head(lines: Iterator[bytes], seen: Seen) -> dict[str, str]:
+def _head(lines: Iterable[bytes], seen: Seen) -> dict[str, str]:
     head: dict[str, str] = {}
     for line in lines:
         seen.octets += len(line)
@@ -148,20 +92,7 @@ def _head(lines: Iterator[bytes], seen: Seen) -> dict[str, str]:
     return head
 
 
-def _answer(tls: ssl.SSLSocket, path: str, body: bytes) -> bool:
-    """Answers one request; whether the connection goes on."""
-    if path in ("/closed", "/truncated"):
-        tls.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + LARGE)
-        if path == "/closed":
-            # Sends close_notify, and waits for the client's with TCP open.
-            tls.unwrap()
-        return False
-    content = {"/large": LARGE, "/echo": body}.get(path, SMALL)
-    tls.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
-    return True
-
-
-def http2(tls: ssl.SSLSocket, seen: Seen) -> None:
+def http2(tls: ssl.SSLSocket, seen: Seen) -> bool:
     """Requests over HTTP/2, with flow control."""
     connection = H2Connection(H2Configuration(client_side=False))
     connection.initiate_connection()
@@ -175,8 +106,8 @@ def http2(tls: ssl.SSLSocket, seen: Seen) -> None:
             if isinstance(event, RequestReceived):
                 seen.requests += 1
                 path = dict(event.headers)[b":path"].decode()
-                waiting[event.stream_id] = LARGE if path in {"/large", "/truncated"} else SMALL
-                truncated = truncated or path == "/truncated"
+                waiting[event.stream_id] = LARGE if path in {"/large", *BROKEN} else SMALL
+                truncated = truncated or path in BROKEN
             elif isinstance(event, StreamEnded):
                 connection.send_headers(event.stream_id, [(":status", "200")])
                 ended.add(event.stream_id)
@@ -186,7 +117,8 @@ def http2(tls: ssl.SSLSocket, seen: Seen) -> None:
                     _send(connection, waiting, stream)
         tls.sendall(connection.data_to_send())
         if truncated and ended:
-            return
+            return False
+    return True
 
 
 def _send(connection: H2Connection, waiting: dict[int, bytes], stream: int) -> None:
@@ -200,7 +132,7 @@ def _send(connection: H2Connection, waiting: dict[int, bytes], stream: int) -> N
     del waiting[stream]
 
 
-def websocket(tls: ssl.SSLSocket, seen: Seen) -> None:
+def websocket(tls: ssl.SSLSocket, seen: Seen) -> bool:
     """Answers each text with what HTTP gives for that path."""
     protocol = ServerProtocol()
     while octets := tls.recv(65536):
@@ -211,14 +143,15 @@ def websocket(tls: ssl.SSLSocket, seen: Seen) -> None:
                 protocol.send_response(protocol.accept(event))
             elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
                 seen.requests += 1
-                if event.data == b"/truncated":
+                if bytes(event.data).decode() in BROKEN:
                     tls.sendall(b"\x82\x7e\xff\xff" + SMALL)
-                    return
+                    return False
                 protocol.send_binary({b"/large": LARGE}.get(bytes(event.data), SMALL))
         for part in protocol.data_to_send():
             if not part:
-                return
+                return True
             tls.sendall(part)
+    return True
 
 
 def _common_name(tls: ssl.SSLSocket) -> str | None:
