@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import uptls
+from loopback import Authority
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,3 +103,15 @@ def refused() -> Case:
 def unusable() -> Case:
     """A case whose document does not parse."""
     return first(lambda report: report.get("code") == "document_parse")
+
+
+@pytest.fixture(scope="session")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Whom the policies trust."""
+    return Authority(tmp_path_factory.mktemp("pki"), "Good CA")
+
+
+@pytest.fixture(scope="session")
+def other_ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Whom they do not."""
+    return Authority(tmp_path_factory.mktemp("other-pki"), "Other CA")

@@ -18,18 +18,6 @@ DOCUMENT = ROOT / "docs/python-clients.md"
 BEGIN, END = "<!-- clients: generated -->\n", "<!-- clients: end -->\n"
 
 
-@pytest.fixture(scope="session")
-def ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Whom the policies trust."""
-    return Authority(tmp_path_factory.mktemp("pki"), "Good CA")
-
-
-@pytest.fixture(scope="session")
-def other_ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Whom they do not."""
-    return Authority(tmp_path_factory.mktemp("other-pki"), "Other CA")
-
-
 def policy_of(ca: Authority, row: Row, identity: Leaf | None = None) -> uptls.UpstreamTlsPolicy:
     fields = ["serverName: backend.test"]
     if row.alpn:

@@ -30,6 +30,11 @@ def _frozen(method: str, remedy: str) -> Any:
     return refuse
 
 
+def _client_alone(server_side: bool) -> None:  # noqa: FBT001
+    if server_side:
+        raise _refusal("server_side=True", _SERVER)
+
+
 _TRUST = "put what is trusted into the policy's trust"
 _IDENTITY = "put our certificate into the policy's identity"
 _NEGOTIATION = "put it into the policy: versions, cipherSuites, groups"
@@ -95,18 +100,18 @@ class PolicySSLContext(ssl.SSLContext):
 
     def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
         """Offers those of these protocols that the policy permits. Raises PolicyFrozenError if that leaves none."""
-        wanted = tuple(alpn_protocols)
-        self._alpn = wanted if self._most is None else tuple(name for name in self._most if name in wanted)
-        self._offer()
+        self._offer(wanted := tuple(alpn_protocols))
+        self._alpn = wanted
 
-    def _offer(self) -> list[str] | None:
+    def _offer(self, wanted: tuple[str, ...] | None) -> list[str] | None:
         policy = self._connector.policy
-        if self._alpn is None or policy is None:
+        if wanted is None or policy is None:
             return None
-        offer = [name for name in policy.alpn if name in self._alpn]
-        if policy.alpn and self._alpn and not offer:
-            remedy = f"the policy permits {', '.join(policy.alpn)}: speak one of them, or put another into its alpn"
-            raise _refusal(f"ALPN {', '.join(self._alpn)}", remedy)
+        permitted = [name for name in policy.alpn if self._most is None or name in self._most]
+        offer = [name for name in permitted if name in wanted]
+        if permitted and wanted and not offer:
+            remedy = f"the policy permits {', '.join(permitted)}: speak one of them, or put another into its alpn"
+            raise _refusal(f"ALPN {', '.join(wanted)}", remedy)
         return offer
 
     # Connections.
@@ -120,6 +125,7 @@ class PolicySSLContext(ssl.SSLContext):
         session: ssl.SSLSession | None = None,
     ) -> PolicySSLObject:
         """A connection over two buffers."""
+        _client_alone(server_side)
         made = super().wrap_bio(incoming, outgoing, server_side, self._backend_host(server_hostname), session)
         assert isinstance(made, PolicySSLObject)  # noqa: S101
         return made
@@ -137,6 +143,7 @@ class PolicySSLContext(ssl.SSLContext):
 
         Other than in the standard library, an end without close_notify is an error unless the caller asks otherwise (H8).
         """
+        _client_alone(server_side)
         host = self._backend_host(server_hostname)
         whole = isinstance(sock, socket.socket) and not isinstance(sock, ssl.SSLSocket)
         below: Any = sock if whole else Tunnelled(sock)
@@ -183,13 +190,12 @@ class PolicySSLContext(ssl.SSLContext):
         return Session(self, buffer, SocketTransport(owner), server_hostname)
 
     def _begin(self, server_side: bool, host: str | None, session: ssl.SSLSession | None) -> "Buffer":  # noqa: FBT001
-        if server_side:
-            raise _refusal("server_side=True", _SERVER)
+        _client_alone(server_side)
         if session is not None:
             raise _refusal("session=", "sessions are resumed by themselves, as far as the policy permits")
         if host is None:
             raise misuse("no server_hostname, and the policy's server name is auto: give the backend host")
-        return self._connector.buffer(host, alpn=self._offer())
+        return self._connector.buffer(host, alpn=self._offer(self._alpn))
 
     # What a policy leaves no room for.
 

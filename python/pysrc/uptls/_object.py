@@ -10,7 +10,7 @@ import ssl
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from uptls._certificate import as_dictionary
-from uptls._errors import MisuseError, UptlsError
+from uptls._errors import PolicyFrozenError, UptlsError, misuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ class Session:
 
     def __init__(self, context: ssl.SSLContext, buffer: "Buffer", transport: Transport, server_hostname: str) -> None:
         self.buffer = buffer
-        self.context = context
+        self._context = context
         self.server_hostname = server_hostname
         self._transport = transport
         self._rest: Octets = b""
@@ -199,6 +199,16 @@ class Session:
         with contextlib.suppress(OSError):
             self._transport.push(self.buffer, patient=False)
 
+    @property
+    def context(self) -> ssl.SSLContext:
+        """The context that made it; with OpenSSL it could be another one meanwhile."""
+        return self._context
+
+    @context.setter
+    def context(self, _: ssl.SSLContext) -> None:
+        message = "context =: a connection keeps the policy that it began with; make another connection"
+        raise misuse(message, PolicyFrozenError)
+
     # What was negotiated.
 
     @property
@@ -249,8 +259,8 @@ class Session:
 
     def verify_client_post_handshake(self) -> NoReturn:
         """A server's call."""
-        message = "a client cannot ask for a certificate"
-        raise MisuseError(message)
+        message = "verify_client_post_handshake: a client cannot ask for a certificate"
+        raise misuse(message)
 
 
 def want(kind: type[ssl.SSLError]) -> ssl.SSLError:
