@@ -38,11 +38,14 @@ class _Protocol(asyncio.StreamReaderProtocol):
         self._reader = reader
 
     def eof_received(self) -> bool:
-        error = self._buffer.error
-        if self._buffer.closed_cleanly or error is None:
-            return bool(super().eof_received())
-        self._reader.set_exception(error)
-        return False
+        try:
+            # asyncio does not tell the TLS object that the transport ended. All data was read by now.
+            self._buffer.receive_eof()
+            self._buffer.read(1)
+        except UptlsError as error:
+            self._reader.set_exception(error)
+            return False
+        return bool(super().eof_received())
 
 
 async def open_connection(  # noqa: PLR0913
