@@ -38,14 +38,22 @@ class _Protocol(asyncio.StreamReaderProtocol):
         self._reader = reader
 
     def eof_received(self) -> bool:
+        return not self._is_truncated() and bool(super().eof_received())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # uvloop says no more than this.
+        self._is_truncated()
+        super().connection_lost(exc)
+
+    def _is_truncated(self) -> bool:
         try:
-            # asyncio does not tell the TLS object that the transport ended. All data was read by now.
+            # Nobody tells the TLS object that the transport ended. All data was read by now.
             self._buffer.receive_eof()
             self._buffer.read(1)
         except UptlsError as error:
             self._reader.set_exception(error)
-            return False
-        return bool(super().eof_received())
+            return True
+        return False
 
 
 async def open_connection(  # noqa: PLR0913
