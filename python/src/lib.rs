@@ -18,6 +18,7 @@ mod conversation;
 mod dial;
 mod errors;
 mod event;
+mod grpc;
 mod guard;
 mod peer;
 mod policy;
@@ -41,6 +42,8 @@ mod native {
     use crate::errors::misuse_report;
     #[pymodule_export]
     use crate::event::PyEvent;
+    #[pymodule_export]
+    use crate::grpc::grpc_material;
     #[pymodule_export]
     use crate::peer::PyPeer;
     #[pymodule_export]
