@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyDict;
 use uptls::{
-    BackendHost, CheckOptions, ConnectOptions, Connector, ConnectorState, Error, Generation, Misuse, OnInvalid,
-    Prepared, Problems,
+    BackendHost, CheckOptions, ConnectOptions, Connector, ConnectorState, Error, FileSource, Generation, Misuse,
+    OnInvalid, Prepared, Problems,
 };
 
 use crate::arguments::{backend_host, duration};
@@ -21,11 +21,13 @@ use crate::guard::detached;
 use crate::peer::PyPeer;
 use crate::policy::PyPolicy;
 use crate::report::PyReport;
+use crate::source::Source;
 
 /// Makes verified connections by the current generation of one policy. Usable from any thread.
 ///
 /// Each connection takes the generation of its moment and keeps it. `on_invalid` says what an update does that is invalid:
-/// with `keep_last_good` the last good generation stays, with `fail_closed` new connections fail. `on_event` is called with
+/// with `keep_last_good` the last good generation stays, with `fail_closed` new connections fail. Default: `keep_last_good`, and
+/// `fail_closed` for a policy of manifests. `on_event` is called with
 /// each Event, on the thread that caused it or on that of a Watch.
 #[pyclass(frozen, name = "Connector", module = "uptls")]
 pub(crate) struct PyConnector {
@@ -33,18 +35,37 @@ pub(crate) struct PyConnector {
     /// What was told to the hook and not asked for yet.
     events: Mutex<VecDeque<PyEvent>>,
     /// The policy that was given last.
-    given: Mutex<Arc<Prepared>>,
+    given: Mutex<Given>,
     on_event: Option<Py<PyAny>>,
 }
 
+/// A policy that was given.
+struct Given {
+    prepared: Arc<Prepared>,
+    source: Arc<Source>,
+}
+
+impl Given {
+    fn of(policy: &Bound<'_, PyPolicy>) -> Self {
+        let policy = policy.get();
+        Self { prepared: Arc::clone(policy.prepared()), source: Arc::clone(policy.source()) }
+    }
+}
+
 impl PyConnector {
-    pub(crate) fn of(prepared: Arc<Prepared>) -> Self {
-        Self::new_of(prepared, OnInvalid::default(), None)
+    pub(crate) fn of(prepared: Arc<Prepared>, source: Arc<Source>) -> Self {
+        let on_invalid = source.on_invalid;
+        Self::new_of(Given { prepared, source }, on_invalid, None)
     }
 
-    fn new_of(prepared: Arc<Prepared>, on_invalid: OnInvalid, on_event: Option<Py<PyAny>>) -> Self {
-        let connector = Connector::of_prepared(Arc::clone(&prepared), on_invalid);
-        Self { connector, events: Mutex::default(), given: Mutex::new(prepared), on_event }
+    fn new_of(given: Given, on_invalid: OnInvalid, on_event: Option<Py<PyAny>>) -> Self {
+        let connector = Connector::of_prepared(Arc::clone(&given.prepared), on_invalid);
+        Self { connector, events: Mutex::default(), given: Mutex::new(given), on_event }
+    }
+
+    /// The files of the policy that was given last.
+    pub(crate) fn file_source(&self) -> FileSource {
+        FileSource::new(&self.connector, lock(&self.given).prepared.policy())
     }
 
     /// The exception for a failure on the way to `host`.
@@ -94,17 +115,18 @@ impl PyConnector {
 #[pymethods]
 impl PyConnector {
     #[new]
-    #[pyo3(signature = (policy, *, on_invalid="keep_last_good", on_event=None))]
+    #[pyo3(signature = (policy, *, on_invalid=None, on_event=None))]
     fn new(
         py: Python<'_>,
         policy: &Bound<'_, PyPolicy>,
-        on_invalid: &str,
+        on_invalid: Option<&str>,
         on_event: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let on_invalid = match on_invalid {
-            "keep_last_good" => OnInvalid::KeepLast,
-            "fail_closed" => OnInvalid::FailClosed,
-            other => {
+            None => policy.get().source().on_invalid,
+            Some("keep_last_good") => OnInvalid::KeepLast,
+            Some("fail_closed") => OnInvalid::FailClosed,
+            Some(other) => {
                 let text = format!("on_invalid must be keep_last_good or fail_closed, not {other:?}");
                 return Err(errors::misuse(py, &Misuse::new(text)));
             }
@@ -112,19 +134,18 @@ impl PyConnector {
         if on_event.as_ref().is_some_and(|hook| !hook.is_callable()) {
             return Err(pyo3::exceptions::PyTypeError::new_err("on_event must be callable"));
         }
-        let prepared = Arc::clone(policy.get().prepared());
-        Ok(Self::new_of(prepared, on_invalid, on_event.map(Bound::unbind)))
+        Ok(Self::new_of(Given::of(policy), on_invalid, on_event.map(Bound::unbind)))
     }
 
     /// Publishes `policy` and gives the generation. Equal content is no new one.
     ///
     /// Raises PolicyError, `policy_withdrawn`, if it was withdrawn meanwhile.
     fn update(&self, py: Python<'_>, policy: &Bound<'_, PyPolicy>) -> PyResult<u64> {
-        let prepared = policy.get().prepared();
-        self.published(py, || {
-            *lock(&self.given) = Arc::clone(prepared);
-            self.connector.publish(Arc::clone(prepared))
-        })
+        let given = Given::of(policy);
+        let prepared = Arc::clone(&given.prepared);
+        // It may drop what it held, and so it is done with the GIL.
+        let _before = core::mem::replace(&mut *lock(&self.given), given);
+        self.published(py, || self.connector.publish(prepared))
     }
 
     /// Reads the files of the policy that was given last, publishes what they hold by now, and gives the generation.
@@ -132,7 +153,7 @@ impl PyConnector {
     /// Raises PolicyError if they cannot be used; what happens then is what `on_invalid` says.
     fn reload(&self, py: Python<'_>) -> PyResult<u64> {
         self.published(py, || {
-            let given = Arc::clone(&lock(&self.given));
+            let given = Arc::clone(&lock(&self.given).prepared);
             self.connector.update(given.policy())
         })
     }
@@ -185,7 +206,7 @@ impl PyConnector {
     /// What new connections are made with; None unless the state is `ready` or `degraded`.
     #[getter]
     fn policy(&self) -> Option<PyPolicy> {
-        self.policy_now().map(PyPolicy::new)
+        self.policy_now().map(|prepared| PyPolicy::new(prepared, Arc::clone(&lock(&self.given).source)))
     }
 
     /// What happened since it was last asked, oldest first: at most 32 events are kept.
@@ -260,6 +281,33 @@ impl PyConnector {
                 Err(exception)
             }
         }
+    }
+
+    /// A connected socket, by its number; within `timeout` seconds.
+    #[pyo3(name = "_dial")]
+    fn dial(
+        &self,
+        py: Python<'_>,
+        host: &str,
+        port: u16,
+        connect_to: Option<ConnectTo>,
+        timeout: Option<f64>,
+    ) -> PyResult<dial::Number> {
+        let host = backend_host(py, host)?;
+        let address = dial::address(&host, port, connect_to);
+        let timeout = dial::whole_milliseconds(timeout);
+        let dialled = dial::interruptible(py, move || address.dial(timeout))?;
+        dialled.map(dial::number).map_err(|error| {
+            let exception = self.exception(py, &host, &error);
+            self.tell_refusal(py, &exception);
+            exception
+        })
+    }
+
+    /// A thread that keeps it in step with the files of its policy: see `uptls.Watch`.
+    #[pyo3(signature = (*, interval=10.0))]
+    fn watch<'py>(slf: &Bound<'py, Self>, interval: f64) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("uptls._watch")?.getattr("Watch")?.call1((slf, interval))
     }
 
     /// A blocking stream to a verified peer: see `uptls.TlsStream`.

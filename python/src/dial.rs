@@ -1,6 +1,7 @@
 //! Where the socket goes, and waiting for the core in a way that Ctrl-C ends.
 
 use core::time::Duration;
+use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -26,6 +27,27 @@ pub(crate) fn address(host: &BackendHost, port: u16, connect_to: Option<ConnectT
         Some(ConnectTo::Host(host)) => (host.as_str(), port).into(),
         Some(ConnectTo::HostAndPort((host, port))) => (host.as_str(), port).into(),
     }
+}
+
+/// Whole milliseconds, so that errors say what was asked for; without a limit as long as can be said.
+pub(crate) fn whole_milliseconds(seconds: Option<f64>) -> Duration {
+    let limit = seconds.and_then(|seconds| Duration::try_from_secs_f64((seconds * 1000.0).ceil() / 1000.0).ok());
+    limit.unwrap_or(Duration::MAX)
+}
+
+/// What Python makes a socket of.
+#[cfg(unix)]
+pub(crate) type Number = std::os::fd::RawFd;
+/// What Python makes a socket of.
+#[cfg(windows)]
+pub(crate) type Number = std::os::windows::io::RawSocket;
+
+/// The number of a socket, which is the caller's from now on.
+pub(crate) fn number(stream: TcpStream) -> Number {
+    #[cfg(unix)]
+    return std::os::fd::IntoRawFd::into_raw_fd(stream);
+    #[cfg(windows)]
+    return std::os::windows::io::IntoRawSocket::into_raw_socket(stream);
 }
 
 /// Runs `body`, which blocks, on a thread of its own, so that signals are handled meanwhile: an exception of a handler leaves

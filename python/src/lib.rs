@@ -18,12 +18,19 @@ mod conversation;
 mod dial;
 mod errors;
 mod event;
+mod explanation;
+mod facts;
 mod grpc;
 mod guard;
+mod keywords;
+mod manifests;
+mod material;
 mod peer;
 mod policy;
 mod report;
 mod runtime;
+mod source;
+mod watch;
 
 /// The module `uptls._native`; everything public is exported again by the package `uptls`.
 #[pyo3::pymodule(name = "_native")]
@@ -43,15 +50,23 @@ mod native {
     #[pymodule_export]
     use crate::event::PyEvent;
     #[pymodule_export]
+    use crate::explanation::{Accepts, Anchor, PyExplanation, Sends, System, Trusts};
+    #[pymodule_export]
+    use crate::facts::{Certificate, Policy, Problem, Step, Tls, Warning};
+    #[pymodule_export]
     use crate::grpc::grpc_material;
+    #[pymodule_export]
+    use crate::material::{PyClientIdentity, PyRevocation, PySan, PyTrustBundle};
     #[pymodule_export]
     use crate::peer::PyPeer;
     #[pymodule_export]
     use crate::policy::{PyPolicy, verify_document};
     #[pymodule_export]
-    use crate::report::{Certificate, Policy, Problem, PyReport, Step, Tls, Warning};
+    use crate::report::PyReport;
     #[pymodule_export]
     use crate::runtime::PyRuntime;
+    #[pymodule_export]
+    use crate::watch::PyWatch;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

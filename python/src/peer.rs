@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use uptls::{Evidence, IdentityUse};
 
-use crate::report::Certificate;
+use crate::facts::Certificate;
 
 /// What was proven of a peer and negotiated with it.
 #[pyclass(frozen, name = "PeerInfo", module = "uptls")]

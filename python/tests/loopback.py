@@ -1,7 +1,7 @@
 """Certificates and servers on the loopback interface: TLS of the standard library, a thread for each connection."""
 
 import contextlib
-import datetime
+import datetime as dt
 import ipaddress
 import socket
 import ssl
@@ -62,7 +62,9 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(names[0] if names else "nobody", self.name, key.public_key(), days)
         if names:
-            builder = builder.add_extension(x509.SubjectAlternativeName([_name(name) for name in names]), critical=False)
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName([_name(name) for name in names]), critical=False
+            )
         purposes = [purpose] if purpose else [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         certificate = builder.sign(self.key, hashes.SHA256())
@@ -78,10 +80,10 @@ class Authority:
 
 
 def _builder(subject: str, issuer: str, key: ec.EllipticCurvePublicKey, days: int) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     builder = x509.CertificateBuilder(_dn(issuer), _dn(subject), key, x509.random_serial_number())
-    begin = now - datetime.timedelta(days=60)
-    return builder.not_valid_before(begin).not_valid_after(now + datetime.timedelta(days=days))
+    begin = now - dt.timedelta(days=60)
+    return builder.not_valid_before(begin).not_valid_after(now + dt.timedelta(days=days))
 
 
 def _dn(name: str) -> x509.Name:

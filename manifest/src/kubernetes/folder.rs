@@ -18,8 +18,23 @@ use crate::source;
 /// `document_parse` if there is no file or folder at `path`, or it holds no manifest; `document_too_large` if it holds more
 /// files or octets than anybody should have.
 pub fn load(path: &Path) -> Result<Imported, Problems> {
+    load_all([path])
+}
+
+/// Imports several files and folders together, each as [`load`] does. The limits are for each of them.
+///
+/// # Errors
+/// Those of [`load`], for the first path that has any.
+pub fn load_all<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Imported, Problems> {
     let mut objects = Objects::default();
-    let files = if path.is_dir() { list(path, &mut objects) } else { Ok(vec![path.to_path_buf()]) };
+    for path in paths {
+        add(&mut objects, path)?;
+    }
+    Ok(objects.finish())
+}
+
+fn add(objects: &mut Objects, path: &Path) -> Result<(), Problems> {
+    let files = if path.is_dir() { list(path, objects) } else { Ok(vec![path.to_path_buf()]) };
     let files = files.map_err(|fault| refuse(path, fault))?;
     let mut total = 0_usize;
     for file in &files {
@@ -36,7 +51,7 @@ pub fn load(path: &Path) -> Result<Imported, Problems> {
             Err(fault) => objects.fault(&name, fault),
         }
     }
-    Ok(objects.finish())
+    Ok(())
 }
 
 fn list(path: &Path, objects: &mut Objects) -> Result<Vec<PathBuf>, Fault> {

@@ -57,7 +57,7 @@ mod service;
 mod standard;
 mod status;
 
-pub use folder::load;
+pub use folder::{load, load_all};
 pub use imported::{
     Accepted, Diagnostic, Effect, Imported, ImportedPolicy, Provenance, ResolvedRefs, Target, TargetState,
 };

@@ -1,7 +1,7 @@
 """The exceptions, and which code is which. They are public as ``uptls.UptlsError`` and so on.
 
-Each is the exception of the standard library that old code catches, too, with ``verify_code``, ``reason`` and the rest filled
-in. The table at the end is the only place that knows the class of a code.
+Each is the exception of the standard library that old code catches, too, with ``verify_code``, ``reason`` and the rest
+filled in. The table at the end is the only place that knows the class of a code.
 """
 
 import errno
@@ -202,14 +202,21 @@ def log_refusal(error: UptlsError) -> None:
 def log_event(event: "Event") -> None:
     """What happened to a connector."""
     bad = event.kind not in ("updated", "recovered")
-    _LOG.log(logging.WARNING if bad else logging.INFO, "%s: %s", event.kind, event.message, extra={"uptls": event.report})
+    _LOG.log(
+        logging.WARNING if bad else logging.INFO, "%s: %s", event.kind, event.message, extra={"uptls": event.report}
+    )
+
+
+def log_left_out(notice: str) -> None:
+    """What was left out of a policy that manifests give: the verdict is that of the rest."""
+    _LOG.warning("left out: %s", notice)
 
 
 def call_hook(hook: "Callable[[Event], object]", event: "Event") -> None:
     """Calls the hook; what it raises is its own affair and changes no verdict."""
     try:
         hook(event)
-    except Exception:
+    except Exception:  # noqa: BLE001
         _LOG.exception("on_event raised for %s", event.kind)
 
 
