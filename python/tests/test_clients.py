@@ -1,4 +1,4 @@
-"""Every client against every server: docs/python-clients.md holds the outcome."""
+"""Every client against every server: docs/python.md holds the outcome."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from clients.servers import LARGE, SMALL, Server, http
 from conftest import ROOT
 from loopback import Authority, Leaf, document
 
-DOCUMENT = ROOT / "docs/python-clients.md"
+DOCUMENT = ROOT / "docs/python.md"
 BEGIN, END = "<!-- clients: generated -->\n", "<!-- clients: end -->\n"
 
 

@@ -55,7 +55,10 @@ class BioTransport:
     def push(self, buffer: "Buffer", *, patient: bool = True) -> None:  # noqa: ARG002
         """Never blocks."""
         if buffer.wants_write:
-            self._outgoing.write(buffer.data_to_send())
+            octets = buffer.data_to_send()
+            # An owner that has ended it sends nothing more, not even our close_notify.
+            with contextlib.suppress(ssl.SSLError):
+                self._outgoing.write(octets)
 
     def unwrapped(self) -> None:
         """Nothing, as in the standard library."""

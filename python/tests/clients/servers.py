@@ -42,6 +42,10 @@ class Server(loopback.Server):
     def __post_init__(self) -> None:
         self.serve = self._speak
 
+    def use(self, leaf: loopback.Leaf) -> None:
+        """Shows another certificate from now on."""
+        self._context.load_cert_chain(leaf.certificate, leaf.key)
+
     @property
     def octets(self) -> int:
         """How many octets of application data any client sent."""
@@ -81,6 +85,8 @@ def http1(tls: ssl.SSLSocket, seen: Seen) -> bool:
                 return path == "/closed"
             content = {"/large": LARGE, "/echo": body}.get(path, SMALL)
             tls.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
+            if head["version"] == "HTTP/1.0":
+                break
     return True
 
 
@@ -92,7 +98,7 @@ def _head(lines: Iterable[bytes], seen: Seen) -> dict[str, str]:
         if not text:
             break
         if not head:
-            head["path"] = text.split()[1]
+            _, head["path"], head["version"] = text.split()
         else:
             name, _, value = text.partition(":")
             head[name.lower()] = value.strip()
