@@ -1,9 +1,9 @@
-"""Asks a backend again and again while the files of the policy change: certificates, keys and CAs rotate without a restart.
+"""Asks a backend again and again while the files of its policy change: nothing has to be restarted.
 
     python rotation.py policy.yaml https://backend.internal/ 100
 
-Each request is a connection of its own, made by what the files hold at that moment. Prints events, and how many requests
-were answered. Ends with 0: all of them, 1: some were refused, 2: the policy cannot be used.
+Each request is a connection of its own, made by what the files hold at that moment. Prints events, and how many
+requests were answered. Ends with 0: all of them, 1: some were refused, 2: the policy cannot be used.
 """
 
 import sys

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import uvloop
@@ -50,7 +50,7 @@ def server(ca: Authority) -> Iterator[Server]:
 class Silent:
     """A server that takes a connection and says nothing."""
 
-    def __enter__(self) -> "Silent":
+    def __enter__(self) -> Self:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         return self
@@ -254,7 +254,7 @@ class Renegotiating:
         self._context.use_privatekey_file(str(leaf.key))
         self.failure = ""
 
-    def __enter__(self) -> "Renegotiating":
+    def __enter__(self) -> Self:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve)

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -109,7 +108,7 @@ class Outcomes:
         leaf = self.other_ca.issue("other.test")
         for attempt in (self.row.loosen or CONTEXT).values():
             with self.server(leaf) as server:
-                with pytest.raises(Exception) as caught:
+                with pytest.raises(Exception) as caught:  # noqa: PT011
                     attempt(Target(policy_of(self.ca, self.row), server.port))
                 assert code_of(caught.value) == "misuse"
             # Some clients open the socket first; nothing was said over it.

@@ -6,10 +6,9 @@ import socket
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
 from concurrent import futures
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import grpc
 import pytest
@@ -64,13 +63,13 @@ def replace(path: Path, *parts: Path) -> None:
 
 
 @pytest.mark.parametrize("overlap", [True, False])
-def test_rotation_drops_no_request(policy: Path, ca: Authority, other_ca: Authority, overlap: bool) -> None:  # noqa: FBT001
+def test_rotation_drops_no_request(policy: Path, ca: Authority, other_ca: Authority, overlap: bool) -> None:
     bundle = policy.parent / "ca.pem"
     # A session that is resumed would need no certificate at all.
     policy.write_text(policy.read_text() + "  resumption: false\n")
     with Server(ca.issue("backend.test")) as server:
         url = f"https://localhost:{server.port}/"
-        command = [sys.executable, EXAMPLES / "rotation.py", policy, url, "100"]
+        command: list[str | Path] = [sys.executable, EXAMPLES / "rotation.py", policy, url, "100"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
             assert program.stdout
             assert program.stderr
@@ -105,7 +104,7 @@ class Grpc:
         self.port = self._server.add_secure_port("127.0.0.1:0", credentials)
         self.octets = 0
 
-    def __enter__(self) -> "Grpc":
+    def __enter__(self) -> Self:
         self._server.start()
         return self
 
@@ -121,7 +120,7 @@ def server_of(block: str, leaf: Leaf, ca: Authority) -> Any:
 
 
 @pytest.fixture
-def files(ca: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def files(ca: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The files of the page, in the current folder."""
     identity = ca.issue("client.test")
     shutil.copy(ca.file, tmp_path / "ca.pem")
@@ -163,12 +162,12 @@ def test_a_program_of_the_documentation(
     with server_of(block, good, ca) as server:
         execute(block, server.port, monkeypatch)
     shutil.copy(bad.certificate, files / "seen.pem")
-    with server_of(block, bad, ca) as server, pytest.raises((Exception, SystemExit)) as caught:  # noqa: PT011
+    with server_of(block, bad, ca) as server, pytest.raises((Exception, SystemExit)) as caught:
         execute(block, server.port, monkeypatch)
     assert not isinstance(caught.value, AssertionError | NameError | ImportError)
     assert server.octets == 0
 
 
 def test_every_client_has_a_program() -> None:
-    names = "urllib requests urllib3 httpx aiohttp asyncio trio websockets grpc".split()
+    names = ("urllib", "requests", "urllib3", "httpx", "aiohttp", "asyncio", "trio", "websockets", "grpc")
     assert all(any(name in block for block in BLOCKS) for name in names)

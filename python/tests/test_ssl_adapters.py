@@ -3,7 +3,7 @@
 import asyncio
 import pickle
 from concurrent import futures
-from typing import Any
+from typing import Any, Self
 
 import grpc
 import pytest
@@ -77,7 +77,7 @@ class Grpc:
         credentials = grpc.ssl_server_credentials([pair], roots, require_client_auth=client_ca is not None)
         self.calls = 0
         self._server = grpc.server(futures.ThreadPoolExecutor(2))
-        handler = grpc.unary_unary_rpc_method_handler(self._echo)
+        handler: Any = grpc.unary_unary_rpc_method_handler(self._echo)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test", {"Echo": handler}),))
         self.port = self._server.add_secure_port("127.0.0.1:0", credentials)
 
@@ -85,7 +85,7 @@ class Grpc:
         self.calls += 1
         return octets
 
-    def __enter__(self) -> "Grpc":
+    def __enter__(self) -> Self:
         self._server.start()
         return self
 
@@ -93,9 +93,12 @@ class Grpc:
         self._server.stop(None).wait()
 
 
+payload: Any = b"hello"
+
+
 def call(channel: grpc.Channel) -> bytes:
     with channel:
-        reply: bytes = channel.unary_unary("/test/Echo")(b"hello", timeout=20)
+        reply: bytes = channel.unary_unary("/test/Echo")(payload, timeout=20)
         return reply
 
 
@@ -141,7 +144,7 @@ def test_grpc_shows_our_certificate(ca: Authority) -> None:
 def test_grpc_of_asyncio(ca: Authority) -> None:
     async def main(port: int) -> Any:
         async with uptls.grpc.aio_secure_channel(policy_of(ca), f"localhost:{port}") as channel:
-            return await channel.unary_unary("/test/Echo")(b"hello", timeout=20)
+            return await channel.unary_unary("/test/Echo")(payload, timeout=20)
 
     with Grpc(ca.issue("localhost")) as server:
         assert asyncio.run(main(server.port)) == b"hello"

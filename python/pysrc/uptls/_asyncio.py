@@ -19,6 +19,9 @@ _GRACE = 1.0
 class _OneConnection(PolicySSLContext):
     """The context of one connection, which has begun already: its deadline counts from the name resolution on."""
 
+    buffer: "Buffer"
+    reached: bool
+
     def __init__(self, connector: "Connector", buffer: "Buffer") -> None:
         super().__init__(connector)
         object.__setattr__(self, "buffer", buffer)
@@ -67,11 +70,13 @@ async def open_connection(  # noqa: PLR0913
     limit: int = 65536,
     **options: Any,
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Streams of asyncio to the verified peer `host`; ``writer.get_extra_info("ssl_object").peer`` says what was proven.
+    """Streams of asyncio to a verified peer; ``writer.get_extra_info("ssl_object").peer`` says what was proven.
 
-    `connect_to` is where the socket goes if that is not `host`: a host, or a pair of host and port. `alpn` offers only these
-    of the policy's protocols. `timeout` bounds all of it, in seconds; default: the policy's (H4). `limit` is that of
-    ``asyncio.open_connection``, and `options` are those of ``create_connection`` of the event loop. Raises what `Connector.connect` raises, and OSError for a host that cannot be reached.
+    `connect_to` is where the socket goes if that is not `host`: a host, or a pair of host and port. `alpn` offers only
+    these of the policy's protocols. `timeout` bounds all of it, in seconds; default: the policy's (H4). `limit` is that
+    of ``asyncio.open_connection``, and `options` are those of ``create_connection`` of the event loop.
+
+    Raises what `Connector.connect` raises, and OSError for a host that cannot be reached.
     """
     buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout)
     context = _OneConnection(connector, buffer)

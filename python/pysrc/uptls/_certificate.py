@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
 _KINDS = {"dns": "DNS", "email": "email", "ip": "IP Address", "uri": "URI"}
 
+_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+
 _ATTRIBUTES = {
     "C": "countryName",
     "CN": "commonName",
@@ -40,5 +42,5 @@ def _name(text: str) -> tuple[tuple[tuple[str, str], ...], ...]:
 def _time(text: str) -> str:
     """As OpenSSL writes it, for ``ssl.cert_time_to_seconds``: in English everywhere, and with a day of two columns."""
     time = datetime.fromisoformat(text)
-    month = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()[time.month - 1]
+    month = _MONTHS[3 * time.month - 3 : 3 * time.month]
     return f"{month} {time.day:2} {time:%H:%M:%S %Y} GMT"

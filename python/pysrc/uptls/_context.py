@@ -56,10 +56,10 @@ _REMEDIES = {
 class PolicySSLContext(ssl.SSLContext):
     """A context whose connections are those of a connector; made by ``ssl_context`` of a connector or a policy.
 
-    It cannot be loosened: whatever would change it raises PolicyFrozenError. As far as OpenSSL is concerned it is empty and
-    trusts nobody, so that code which goes around it is refused. Where the policy has a server name, that decides, and the host
-    of a URL is no identity; where it is ``auto``, the host of the URL is the backend host (N1). The application protocols
-    that a library sets choose among those of the policy, in the policy's order (H3).
+    It cannot be loosened: whatever would change it raises PolicyFrozenError. As far as OpenSSL is concerned it is empty
+    and trusts nobody, so that code which goes around it is refused. Where the policy has a server name, that decides,
+    and the host of a URL is no identity; where it is ``auto``, the host of the URL is the backend host (N1). The
+    application protocols that a library sets choose among those of the policy, in the policy's order (H3).
     """
 
     sslobject_class = PolicySSLObject
@@ -116,7 +116,7 @@ class PolicySSLContext(ssl.SSLContext):
 
     # Connections.
 
-    def wrap_bio(  # noqa: PLR0913, PLR0917
+    def wrap_bio(
         self,
         incoming: ssl.MemoryBIO,
         outgoing: ssl.MemoryBIO,
@@ -141,7 +141,8 @@ class PolicySSLContext(ssl.SSLContext):
     ) -> PolicySSLSocket:
         """A connection over a socket, or over a TLS socket: that of a proxy.
 
-        Other than in the standard library, an end without close_notify is an error unless the caller asks otherwise (H8).
+        Other than in the standard library, an end without close_notify is an error unless the caller asks for the
+        contrary (H8).
         """
         _client_alone(server_side)
         host = self._backend_host(server_hostname)
@@ -176,7 +177,7 @@ class PolicySSLContext(ssl.SSLContext):
         buffer = self._begin(server_side, server_hostname, session)
         return Session(self, buffer, BioTransport(incoming, outgoing), server_hostname)
 
-    def _wrap_socket(  # noqa: PLR0913
+    def _wrap_socket(
         self,
         sock: ssl.SSLSocket,  # noqa: ARG002
         server_side: bool,  # noqa: FBT001
@@ -200,7 +201,7 @@ class PolicySSLContext(ssl.SSLContext):
     # What a policy leaves no room for.
 
     hostname_checks_common_name = False
-    keylog_filename = None
+    keylog_filename = None  # type: ignore[assignment]
     load_cert_chain = _frozen("load_cert_chain", _IDENTITY)
     load_default_certs = _frozen("load_default_certs", _TRUST)
     load_dh_params = _frozen("load_dh_params", _SERVER)

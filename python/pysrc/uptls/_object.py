@@ -1,8 +1,9 @@
 """What stands behind ``ssl.SSLObject`` and ``ssl.SSLSocket`` in OpenSSL's place.
 
-The classes of the standard library are a shell around one object of ``_ssl``, which their context makes in ``_wrap_bio`` and
-``_wrap_socket``. Here these make a Session, which drives a sans-IO Buffer over that transport: nothing of OpenSSL's takes part.
-If a future Python made its object by another way, it would meet a context without any root, and refuse every peer.
+The classes of the standard library are a shell around one object of ``_ssl``, which their context makes in
+``_wrap_bio`` and ``_wrap_socket``. Here these make a Session, which drives a sans-IO Buffer over that transport:
+nothing of OpenSSL's takes part. If a future Python made its object by another way, it would meet a context without any
+root, and refuse every peer.
 """
 
 import contextlib
@@ -33,7 +34,7 @@ class Transport(Protocol):
         """Some octets of the peer, none at its end. SSLWantReadError: none yet. Waits at most so many seconds."""
 
     def push(self, buffer: "Buffer", *, patient: bool = True) -> None:
-        """Sends what the buffer has for the peer; without patience only what goes at once. SSLWantWriteError: not all."""
+        """Sends what the buffer has for the peer; without patience what goes at once. SSLWantWriteError: not all."""
 
     def unwrapped(self) -> Any:
         """What is left when TLS has ended."""
@@ -70,7 +71,9 @@ class Session:
     server_side = False
     session = None
 
-    def __init__(self, context: ssl.SSLContext, buffer: "Buffer", transport: Transport, server_hostname: str) -> None:
+    def __init__(
+        self, context: ssl.SSLContext, buffer: "Buffer", transport: Transport, server_hostname: str | None
+    ) -> None:
         self.buffer = buffer
         self._context = context
         self.server_hostname = server_hostname

@@ -8,7 +8,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from uptls._object import Octets, Session, Verified, want
+from uptls._object import Octets, Verified, want
 
 if TYPE_CHECKING:
     from uptls._native import Buffer
@@ -25,8 +25,8 @@ _PLAIN = socket.socket
 class Records:
     """Where the records of a stream end.
 
-    A socket is read up to the end of a record and the next header, never further: whoever waits with ``select`` for more
-    would wait in vain for what lies decrypted here already.
+    A socket is read up to the end of a record and the next header, never further: whoever waits with ``select`` for
+    more would wait in vain for what lies decrypted here already.
     """
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@
 """
 
 import os
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
 
@@ -26,15 +26,16 @@ class PolicyAdapter(HTTPAdapter):
     PolicyFrozenError before anything is sent. `options` are those of ``requests.adapters.HTTPAdapter``.
     """
 
-    __attrs__: ClassVar[list[str]] = [*HTTPAdapter.__attrs__, "_policy"]
+    __attrs__ = [*HTTPAdapter.__attrs__, "_policy"]  # noqa: RUF012
 
     def __init__(self, policy: "UpstreamTlsPolicy | Connector", **options: Any) -> None:
+        """Takes a policy, or a connector: its connections are by what it has at that moment."""
         self._policy = policy
         super().__init__(**options)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """Gives every connection a context of the policy."""
-        super().init_poolmanager(*args, **options, ssl_context=self._context())  # type: ignore[no-untyped-call]
+        super().init_poolmanager(*args, **options, ssl_context=self._context())
 
     def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
         """The same for connections through a proxy, to which HTTPS itself goes by the policy too."""

@@ -20,8 +20,8 @@ import websockets.sync.client
 
 import uptls
 import uptls.requests
-from clients.exchange import exchange, exchange_now
 from clients import servers
+from clients.exchange import exchange, exchange_now
 
 Fetch = Callable[["Target"], list[bytes]]
 
@@ -200,7 +200,9 @@ def websocket_threads(target: Target) -> list[bytes]:
 # Ways to say: verify less.
 
 
-def loosened_context(change: Callable[[ssl.SSLContext], None], fetch: Callable[..., list[bytes]] = http_client_connection) -> Fetch:
+def loosened_context(
+    change: Callable[[ssl.SSLContext], None], fetch: Callable[..., list[bytes]] = http_client_connection
+) -> Fetch:
     """Changes the context before it is used."""
 
     def attempt(target: Target) -> list[bytes]:
