@@ -1,7 +1,7 @@
 """What all tests share: the cross-language vectors, and the cases among them that stand for a verdict."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import uptls
-from loopback import Authority
+from clients.servers import Server
+from loopback import Authority, document
 
 ROOT = Path(__file__).parents[2]
 
@@ -115,3 +116,28 @@ def ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def other_ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """Whom they do not."""
     return Authority(tmp_path_factory.mktemp("other-pki"), "Other CA")
+
+
+@pytest.fixture
+def policy(ca: Authority) -> uptls.UpstreamTlsPolicy:
+    """Wants localhost, for a URL of that host."""
+    return uptls.UpstreamTlsPolicy.from_document(document(ca.file))
+
+
+@pytest.fixture
+def context(policy: uptls.UpstreamTlsPolicy) -> Any:
+    """Any: what a type checker would refuse is what is tried here."""
+    return policy.ssl_context()
+
+
+@pytest.fixture
+def server(ca: Authority) -> Iterator[Server]:
+    with Server(ca.issue("localhost")) as server:
+        yield server
+
+
+@pytest.fixture
+def wrong(other_ca: Authority) -> Iterator[Server]:
+    """A server of another CA."""
+    with Server(other_ca.issue("localhost")) as server:
+        yield server

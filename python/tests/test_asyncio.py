@@ -6,7 +6,7 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Self
 
 import pytest
@@ -15,7 +15,7 @@ from OpenSSL import SSL
 
 import uptls
 from clients.servers import LARGE, SMALL, Server
-from loopback import Authority, Leaf, document
+from loopback import Authority, Leaf
 from loopback import Server as EchoServer
 
 Main = Callable[[], Coroutine[Any, Any, Any]]
@@ -34,17 +34,6 @@ def run(request: pytest.FixtureRequest) -> Callable[[Main], Any]:
         return outcome
 
     return lambda main: LOOPS[request.param](alone(main))
-
-
-@pytest.fixture
-def policy(ca: Authority) -> uptls.UpstreamTlsPolicy:
-    return uptls.UpstreamTlsPolicy.from_document(document(ca.file))
-
-
-@pytest.fixture
-def server(ca: Authority) -> Iterator[Server]:
-    with Server(ca.issue("localhost")) as server:
-        yield server
 
 
 class Silent:
