@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use uptls::danger::DangerPermission;
 use uptls::{Prepared, Problems, Runtime, UpstreamTlsPolicy};
 use uptls_manifest::envoy::{self, Export, ExportOptions};
-use uptls_testkit::envoy::{Binary, Envoy};
+use uptls_testkit::envoy::{self as testkit, Binary, Envoy};
 use uptls_testkit::{Certificate, Key, NOW, San, Server, ServerOptions, Template, YEAR, chain_pem};
 
 use crate::{median, round};
@@ -76,21 +76,7 @@ impl World {
         options.placement = envoy::Placement::CaFile(self.folder.join("roots.pem"));
         let mut context = export(&self.prepared, &options).expect("it can be exported").context;
         context["max_session_keys"] = json!(0);
-        json!({
-            "name": name,
-            "type": "ORIGINAL_DST",
-            "lb_policy": "CLUSTER_PROVIDED",
-            "original_dst_lb_config": {"use_http_header": true},
-            "connect_timeout": "30s",
-            "transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": context},
-            "typed_extension_protocol_options": {
-                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                    "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                    "common_http_protocol_options": {"max_requests_per_connection": 1},
-                    "explicit_http_config": {"http_protocol_options": {}},
-                },
-            },
-        })
+        testkit::cluster(name, &context)
     }
 
     /// Rounds of handshakes by the one and by the other, in alternating order.

@@ -48,6 +48,7 @@ fn options(args: &ExportEnvoyArgs) -> Result<ExportOptions, Complaint> {
     let mut options = ExportOptions::default();
     options.backend_host = args.host.clone().or_else(|| args.cluster.as_ref().map(|target| target.host.clone()));
     options.current_folder = Some(absolute(Path::new("."))?);
+    options.on_invalid = args.source.on_invalid();
     options.placement = match (&args.ca_file, &args.sds) {
         (_, Some(folder)) => Placement::Sds(absolute(folder)?),
         (Some(file), None) => Placement::CaFile(absolute(file)?),

@@ -3,13 +3,8 @@
 use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
-use uptls::{
-    Connector, OnInvalid, PolicyDraft, PolicyError, PolicyErrorKind, Prepared, Problem, Problems, Runtime,
-    UpstreamTlsPolicy, Warning,
-};
-use uptls_manifest::kubernetes::{
-    self, BackendRef, Dependency, Imported, Mode, ObjectName, Presence, Resolution, Scope,
-};
+use uptls::{Connector, OnInvalid, PolicyDraft, Prepared, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning};
+use uptls_manifest::kubernetes::{self, BackendRef, Imported, Mode, Scope};
 
 use crate::args::Source;
 use crate::print;
@@ -41,10 +36,14 @@ impl Source {
 
     /// A connector by the policy.
     pub(crate) fn connector(&self, runtime: &Runtime) -> Result<Opened, Problems> {
-        let on_invalid = if self.manifests.is_some() { kubernetes::ON_INVALID } else { OnInvalid::default() };
         let Written { draft, warnings } = self.written()?;
-        let connector = Connector::with_on_invalid(runtime, &self.checked(draft)?, on_invalid)?;
+        let connector = Connector::with_on_invalid(runtime, &self.checked(draft)?, self.on_invalid())?;
         Ok(Opened { connector, warnings })
+    }
+
+    /// R2: what an invalid update of it does.
+    pub(crate) fn on_invalid(&self) -> OnInvalid {
+        if self.manifests.is_some() { kubernetes::ON_INVALID } else { OnInvalid::default() }
     }
 
     /// The policy alone.
@@ -59,7 +58,10 @@ impl Source {
 
     fn written(&self) -> Result<Written, Problems> {
         match (&self.policy, &self.manifests, &self.backend) {
-            (_, Some(manifests), Some(backend)) => self.of_backend(&kubernetes::load(manifests)?, backend),
+            (_, Some(manifests), Some(backend)) => {
+                let manifests = kubernetes::load(&[manifests])?;
+                self.of_backend(&kubernetes::import(manifests.documents()), backend)
+            }
             (Some(policy), ..) => Ok(Written { draft: uptls_manifest::load(policy)?, warnings: Vec::new() }),
             // The parser of the command line sees to it that there is one.
             _ => Ok(Written { draft: PolicyDraft::default(), warnings: Vec::new() }),
@@ -68,8 +70,9 @@ impl Source {
 
     /// The policy of a backend. What was left out of it goes to stderr: the verdict is that of the rest.
     fn of_backend(&self, imported: &Imported, backend: &BackendRef) -> Result<Written, Problems> {
-        let resolution = imported.resolve(&scope(self.gateway.as_ref(), self.faithful));
-        known(self.gateway.as_ref(), &resolution)?;
+        let mut scope = Scope::default().with_mode(mode(self.faithful));
+        scope.gateway.clone_from(&self.gateway);
+        let resolution = imported.resolve(&scope);
         let policy = resolution.policy_of(backend, self.gateway.as_ref())?;
         let draft = policy.draft.clone()?;
         policy.notices.iter().for_each(|notice| print::complain(&left_out(notice)));
@@ -77,25 +80,9 @@ impl Source {
     }
 }
 
-/// For which Gateway manifests are read, and how true to a vendor.
-pub(crate) fn scope(gateway: Option<&ObjectName>, faithful: bool) -> Scope {
-    let scope = Scope::default().with_mode(if faithful { Mode::Faithful } else { Mode::Strict });
-    match gateway {
-        Some(gateway) => scope.with_gateway(gateway.clone()),
-        None => scope,
-    }
-}
-
-/// A Gateway that is asked for must be there: nobody would know its client certificate (M6).
-pub(crate) fn known(gateway: Option<&ObjectName>, resolution: &Resolution) -> Result<(), Problems> {
-    let missed = |dependency: &&Dependency| dependency.kind == "Gateway" && dependency.presence == Presence::Missed;
-    let mut missed = resolution.depends_on.iter().filter(missed);
-    let Some(gateway) = gateway.filter(|gateway| missed.any(|dependency| dependency.name == **gateway)) else {
-        return Ok(());
-    };
-    let reason = "it is not among the manifests, so its client certificate is not known".to_owned();
-    let kind = PolicyErrorKind::ReferenceUnresolved { object: format!("Gateway {gateway}"), reason };
-    Err(Problem::from(PolicyError::new("gateway", kind)).into())
+/// How true to a vendor manifests are read.
+pub(crate) fn mode(faithful: bool) -> Mode {
+    if faithful { Mode::Faithful } else { Mode::Strict }
 }
 
 fn left_out(notice: &Problem) -> String {

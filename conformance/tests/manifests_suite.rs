@@ -12,7 +12,9 @@ use sha2::{Digest as _, Sha256};
 use uptls::danger::DangerPermission::Forbidden;
 use uptls::{ConnectorState, FixedClock, PolicyDraft, Runtime, SystemTrustDraft, WarningCode};
 use uptls_conformance::gateway::{self, Fixtures};
-use uptls_manifest::kubernetes::{Document, EffectivePolicy, Imported, ImportedPolicy, Scope, import};
+use uptls_manifest::kubernetes::{
+    BackendRef, Document, EffectivePolicy, Imported, ImportedPolicy, ObjectName, Resolution, Scope, import,
+};
 
 #[test]
 fn every_manifest_gives_what_the_ledger_says() {
@@ -86,6 +88,7 @@ fn lines(imported: &Imported, path: &str, tally: &mut Tally) -> Vec<String> {
     let runtime = runtime();
     let resolution = imported.resolve(&Scope::new("uptls.example/conformance"));
     for effective in resolution.policies.iter().filter(|effective| is_of(effective, path)) {
+        lines.extend(asked_for(&resolution, effective, &runtime));
         let mut line = format!("effective {}", named(effective));
         match &effective.draft {
             Ok(draft) => {
@@ -107,6 +110,25 @@ fn lines(imported: &Imported, path: &str, tally: &mut Tally) -> Vec<String> {
         lines.extend(warnings.map(|warning| format!("  strengthened {}", said(&warning.detail))));
     }
     lines
+}
+
+/// What each Gateway gets that asks for a backend which no route leads to.
+fn asked_for(resolution: &Resolution, effective: &EffectivePolicy, runtime: &Runtime) -> Vec<String> {
+    if effective.gateway.is_some() {
+        return Vec::new();
+    }
+    let mut backend = BackendRef::new(&effective.backend.namespace, &effective.backend.name, effective.port);
+    backend.kind = Some(effective.backend_kind);
+    let one = |gateway: &ObjectName| {
+        let found = resolution.policy_of(&backend, Some(gateway)).unwrap();
+        assert_eq!(found.gateway.as_ref(), Some(gateway), "{backend}");
+        let outcome = match &found.draft {
+            Ok(draft) => format!("{} {}", summary(draft), shown(&found.connector(runtime, Forbidden).state(), draft)),
+            Err(problems) => problems.code().to_string(),
+        };
+        format!("asked {} {outcome}", named(found))
+    };
+    resolution.gateways.iter().map(one).collect()
 }
 
 /// What was made stricter.
@@ -149,8 +171,12 @@ fn summary(draft: &PolicyDraft) -> String {
         let document = &draft.origins[&format!("spec.trust.bundles[{index}]")].document;
         trust.push(document.split(" in ").next().unwrap_or_default());
     }
+    let alpn = match spec.alpn.protocols.is_empty() {
+        true => String::new(),
+        false => format!(" alpn=[{}]", spec.alpn.protocols.join(" ")),
+    };
     format!(
-        "name={} sans=[{}] trust=[{}] identity={}",
+        "name={} sans=[{}] trust=[{}] identity={}{alpn}",
         spec.server_name.as_deref().unwrap_or("-"),
         sans.join(" "),
         trust.join(", "),

@@ -75,7 +75,7 @@ pub use error::{
     Alert, Category, Code, ConnectError, Error, KnownPeer, MaterialError, MaterialErrorKind, Misuse, Origin,
     PolicyError, PolicyErrorKind, Problem, Problems, Rejection, RejectionKind, Severity,
 };
-pub use identity::{ClientIdentity, Secret};
+pub use identity::{ClientIdentity, Secret, check_identity};
 pub use name::{BackendHost, DnsName, NameError, SpiffeId, TrustDomain, UriName};
 pub use policy::{
     Alpn, AlpnDraft, AlpnSelection, DangerDraft, IdentityDraft, IdentitySpec, Material, MaterialDraft, PolicyDraft,
@@ -95,5 +95,5 @@ pub use rotate::{
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use session::HeldSessions;
 pub use time::{Clock, FixedClock, SystemClock};
-pub use trust::check_trust_bundle;
+pub use trust::{NativeRoots, check_trust_bundle};
 pub use verify::{VerifiedPeer, Verifier};

@@ -1,5 +1,6 @@
 //! The Runtime: provider, clock, interned material, sessions and system roots; the only owner of shared state (T8).
 
+use core::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::crypto::CryptoProvider;
@@ -14,7 +15,7 @@ use crate::policy::{SystemTrust, UpstreamTlsPolicy};
 use crate::prepare::{self, Prepared};
 use crate::session::{HeldSessions, SessionStore};
 use crate::time::{Clock, SystemClock};
-use crate::trust::{PlatformTrust, RevocationList, SystemRoots, TrustBundle, TrustStore};
+use crate::trust::{NativeRoots, PlatformTrust, RevocationList, SystemRoots, TrustBundle, TrustStore};
 
 /// Everything that policies share. A clone is the same runtime; there is no global one.
 #[derive(Clone)]
@@ -27,6 +28,7 @@ struct Shared {
     identities: Interned<ClientIdentity>,
     mozilla: Mutex<Option<Arc<SystemRoots>>>,
     native: Mutex<Option<Arc<SystemRoots>>>,
+    native_roots: NativeRoots,
     platform: Mutex<Option<Arc<PlatformTrust>>>,
     configs: Interned<rustls::ClientConfig>,
     provider: Arc<CryptoProvider>,
@@ -38,6 +40,7 @@ struct Shared {
 /// What a [`Runtime`] is made of.
 pub struct RuntimeBuilder {
     clock: Box<dyn Clock>,
+    native_roots: NativeRoots,
     provider: Arc<CryptoProvider>,
     session_bytes: usize,
 }
@@ -47,6 +50,27 @@ impl RuntimeBuilder {
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Box::new(clock);
+        self
+    }
+
+    /// Where the roots of `trust.system: native` are (T6). Default: the platform's files, as [`NativeRoots`] says; the environment
+    /// is never read. With another place every report has the warning `system_roots_replaced`. What is named and is not there,
+    /// or holds no root, is `trust_unreadable` for each policy that wants native roots.
+    ///
+    /// ```
+    /// use uptls::{NativeRoots, Runtime};
+    ///
+    /// // A program that wants what OpenSSL has, says so.
+    /// let mut roots = NativeRoots::default();
+    /// roots.files.extend(std::env::var_os("SSL_CERT_FILE").map(Into::into));
+    /// let folders = std::env::var_os("SSL_CERT_DIR").unwrap_or_default();
+    /// roots.folders.extend(std::env::split_paths(&folders).filter(|folder| folder.is_dir()));
+    /// # #[cfg(feature = "aws-lc-rs")]
+    /// let runtime = Runtime::builder(uptls::aws_lc_rs::provider()).native_roots(roots).build();
+    /// ```
+    #[must_use]
+    pub fn native_roots(mut self, roots: NativeRoots) -> Self {
+        self.native_roots = roots;
         self
     }
 
@@ -67,6 +91,7 @@ impl RuntimeBuilder {
             identities: Interned::default(),
             mozilla: Mutex::new(None),
             native: Mutex::new(None),
+            native_roots: self.native_roots,
             platform: Mutex::new(None),
             configs: Interned::default(),
             provider: self.provider,
@@ -77,11 +102,22 @@ impl RuntimeBuilder {
     }
 }
 
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").finish_non_exhaustive()
+    }
+}
+
 impl Runtime {
     /// Begins a runtime on `provider`. The features `aws-lc-rs` and `ring` give ready ones in the
     /// modules of their names; a process-wide default is neither installed nor read.
     pub fn builder(provider: Arc<CryptoProvider>) -> RuntimeBuilder {
-        RuntimeBuilder { clock: Box::new(SystemClock), provider, session_bytes: DEFAULT_SESSION_BYTES }
+        RuntimeBuilder {
+            clock: Box::new(SystemClock),
+            native_roots: NativeRoots::default(),
+            provider,
+            session_bytes: DEFAULT_SESSION_BYTES,
+        }
     }
 
     /// A runtime with the defaults.
@@ -185,7 +221,7 @@ impl Runtime {
         match kind {
             SystemTrust::Off | SystemTrust::Platform => return Ok(None),
             SystemTrust::Mozilla => load_once(&self.0.mozilla, || Ok(SystemRoots::mozilla())),
-            SystemTrust::Native => load_once(&self.0.native, SystemRoots::native),
+            SystemTrust::Native => load_once(&self.0.native, || SystemRoots::native(&self.0.native_roots)),
         }
         .map(Some)
         .map_err(unreadable)

@@ -16,6 +16,7 @@ compile_error!("a panic must not end Envoy: build the module with panic = \"unwi
 
 mod abi;
 mod boundary;
+mod config;
 mod entry;
 mod host;
 mod validator;

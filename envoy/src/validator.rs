@@ -9,6 +9,7 @@ use uptls::{
     Problems, Runtime, ServerNameRule, UpstreamTlsPolicy,
 };
 
+use crate::config::Config;
 use crate::host;
 use crate::watch::Watch;
 
@@ -22,7 +23,7 @@ pub(crate) struct Validator {
 }
 
 impl Validator {
-    /// Reads, checks and prepares a document; `name` permits or forbids weakenings.
+    /// Reads, checks and prepares a configuration; `name` permits or forbids weakenings.
     ///
     /// # Errors
     /// Everything that is wrong, in one line: `CODE: message`.
@@ -38,13 +39,14 @@ impl Validator {
         Self::prepare(permission, document).map_err(|problems| format!("{}: {problems}", problems.code()))
     }
 
-    fn prepare(permission: DangerPermission, document: &[u8]) -> Result<Self, Problems> {
+    fn prepare(permission: DangerPermission, text: &[u8]) -> Result<Self, Problems> {
+        let Config { document, on_invalid } = Config::read(text)?;
         let draft = uptls_manifest::parse(document, DOCUMENT, None)?;
         let policy = UpstreamTlsPolicy::check(draft, permission)?;
         refuse_what_envoy_must_do(&policy)?;
         // Before the files are read: what changes between is then read again.
         let watch = Mutex::new(Watch::new(&policy));
-        let connector = Connector::new(runtime(), &policy)?;
+        let connector = Connector::with_on_invalid(runtime(), &policy, on_invalid)?;
         Ok(Self { connector, fenced_by: Mutex::default(), policy, watch })
     }
 
@@ -70,7 +72,8 @@ impl Validator {
         fenced_by.as_ref().map(|prepared| core::ptr::from_ref(prepared.fingerprint()))
     }
 
-    /// R2, R3, R5: a broken file keeps the last good generation, one that cannot be read ends the policy until it can.
+    /// R2, R3, R5: a broken file keeps the last good generation, or none with `failClosed`; one that cannot be read ends the
+    /// policy until it can.
     fn take_what_changed(&self) {
         let mut watch = lock(&self.watch);
         if !watch.has_changed() {
@@ -98,8 +101,15 @@ impl Validator {
                 self.connector.withdraw();
                 host::log_error(&format!("{}: no connection until its files can be read; {reason}", self.name()));
             }
-            (false, ConnectorState::Degraded { reason, .. }) if reason == problems => {}
-            (false, _) => host::log_error(&format!("{}: its files as they were still hold; {reason}", self.name())),
+            (false, ConnectorState::Degraded { reason, .. } | ConnectorState::NotReady { reason, .. })
+                if reason == problems => {}
+            (false, _) => {
+                let holds = match self.connector.prepared() {
+                    Some(_) => "its files as they were still hold",
+                    None => "no connection until its files are good",
+                };
+                host::log_error(&format!("{}: {holds}; {reason}", self.name()));
+            }
         }
     }
 
@@ -119,7 +129,10 @@ impl Validator {
                 Code::PolicyWithdrawn,
                 "the files of the policy cannot be read; Envoy's log tells why",
             ),
-            _ => Judgement::refused(Code::PolicyNotReady, "the policy has no usable material"),
+            _ => Judgement::refused(
+                Code::PolicyNotReady,
+                "the files of the policy cannot be used; Envoy's log tells why",
+            ),
         }
     }
 }

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! [`kubernetes`] goes the same way with the objects of the Gateway API: several documents in, one policy for each backend
-//! out.
+//! out. [`report`] says what all documents, those of Envoy among them, come to.
 //!
 //! Everything but [`load`], [`prepare_file`] and [`kubernetes::load`] is pure: octets in, value or [`uptls::Problems`] out. (Preparing reads
 //! the files that a policy names; that is [`uptls::Runtime::prepare`].)
@@ -65,6 +65,7 @@ mod yaml;
 
 pub mod envoy;
 pub mod kubernetes;
+pub mod report;
 pub mod schema;
 
 pub use calls::{prepare, prepare_file, verify_document};

@@ -18,7 +18,7 @@ impl Place {
 }
 
 /// One thing that is wrong at a place, found before paths are known.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Fault {
     pub(crate) kind: PolicyErrorKind,
     pub(crate) place: Place,

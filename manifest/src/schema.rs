@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use uptls::{Envelope, Explanation, Inspection, Report};
 
 use crate::native::NativeDocument;
+use crate::report::Import;
 
 /// The native policy document.
 pub fn policy() -> Value {
@@ -25,6 +26,11 @@ pub fn report() -> Value {
 /// The description of a policy, `uptls.explain/v1`.
 pub fn explain() -> Value {
     envelope::<Explanation>("explain", "uptls description of a policy, version 1")
+}
+
+/// What documents come to, `uptls.import/v1`.
+pub fn import() -> Value {
+    envelope::<Import>("import", "uptls import of manifests, version 1")
 }
 
 /// The description of certificates, `uptls.inspect/v1`.

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
-use pyo3::types::PyDict;
 use uptls::{
     BackendHost, CheckOptions, ConnectOptions, Connector, ConnectorState, Error, FileSource, Generation, Misuse,
     OnInvalid, Prepared, Problems,
@@ -17,7 +16,7 @@ use crate::conversation::Conversation;
 use crate::dial::{self, ConnectTo};
 use crate::errors;
 use crate::event::PyEvent;
-use crate::guard::detached;
+use crate::guard::{attached, detached};
 use crate::peer::PyPeer;
 use crate::policy::PyPolicy;
 use crate::report::PyReport;
@@ -86,7 +85,7 @@ impl PyConnector {
                 PyEvent::refused(report.cast::<PyReport>()?.get().clone(), self.connector.generation().number());
             self.tell(py, event)
         };
-        let told: PyResult<()> = tell();
+        let told: PyResult<()> = attached(tell);
         if let Err(error) = told {
             error.write_unraisable(py, None);
         }
@@ -227,8 +226,10 @@ impl PyConnector {
                 }
                 events.push_back(event.clone());
             }
-            py.import("uptls._errors")?.call_method1("log_event", (event.clone(),))?;
-            self.tell(py, event)?;
+            attached(|| {
+                py.import("uptls._errors")?.call_method1("log_event", (event.clone(),))?;
+                self.tell(py, event)
+            })?;
         }
         Ok(())
     }
@@ -238,7 +239,7 @@ impl PyConnector {
     /// `connect_to` is where the socket goes if that is not `host`: a host, or a pair of host and port. `timeout` bounds
     /// all of it, in seconds. Default: the policy's.
     #[pyo3(signature = (host, port, *, connect_to=None, timeout=None))]
-    fn check(
+    pub(crate) fn check(
         &self,
         py: Python<'_>,
         host: &str,
@@ -262,7 +263,7 @@ impl PyConnector {
     /// Begins a connection to `host`; the first octets for the peer wait in it. `alpn` offers only these of the policy's
     /// application protocols. `timeout`, in seconds, bounds the handshake. Default: the policy's.
     #[pyo3(signature = (host, *, alpn=None, timeout=None))]
-    fn buffer(
+    pub(crate) fn buffer(
         slf: &Bound<'_, Self>,
         host: &str,
         alpn: Option<Vec<String>>,
@@ -302,40 +303,6 @@ impl PyConnector {
             self.tell_refusal(py, &exception);
             exception
         })
-    }
-
-    /// A thread that keeps it in step with the files of its policy: see `uptls.Watch`.
-    #[pyo3(signature = (*, interval=10.0))]
-    fn watch<'py>(slf: &Bound<'py, Self>, interval: f64) -> PyResult<Bound<'py, PyAny>> {
-        slf.py().import("uptls._watch")?.getattr("Watch")?.call1((slf, interval))
-    }
-
-    /// A blocking stream to a verified peer: see `uptls.TlsStream`.
-    #[pyo3(signature = (host, port, **options))]
-    fn connect<'py>(
-        slf: &Bound<'py, Self>,
-        host: &Bound<'py, PyAny>,
-        port: &Bound<'py, PyAny>,
-        options: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        slf.py().import("uptls._stream")?.getattr("connect")?.call((slf, host, port), options)
-    }
-
-    /// Streams of asyncio to a verified peer; to be awaited.
-    #[pyo3(signature = (host, port, **options))]
-    fn open_connection<'py>(
-        slf: &Bound<'py, Self>,
-        host: &Bound<'py, PyAny>,
-        port: &Bound<'py, PyAny>,
-        options: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        slf.py().import("uptls._asyncio")?.getattr("open_connection")?.call((slf, host, port), options)
-    }
-
-    /// A context for libraries that take an `ssl.SSLContext`.
-    #[pyo3(signature = (**options))]
-    fn ssl_context<'py>(slf: &Bound<'py, Self>, options: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
-        slf.py().import("uptls._context")?.getattr("PolicySSLContext")?.call((slf,), options)
     }
 
     fn __repr__(&self) -> String {

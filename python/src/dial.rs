@@ -4,12 +4,14 @@ use core::time::Duration;
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use pyo3::prelude::*;
 use uptls::{Address, BackendHost};
 
 use crate::errors;
+use crate::guard::{attached, detached};
 
 /// `connect_to`: a host, or a pair of host and port.
 #[derive(FromPyObject)]
@@ -56,23 +58,21 @@ pub(crate) fn interruptible<T: Send + 'static>(
     py: Python<'_>,
     body: impl FnOnce() -> T + Send + 'static,
 ) -> PyResult<T> {
-    let (sender, mut receiver) = channel();
+    let (sender, receiver) = channel();
     let work = move || {
         // Nobody may be waiting any more.
         let _ = sender.send(catch_unwind(AssertUnwindSafe(body)));
     };
     let spawned = thread::Builder::new().name("uptls-connect".to_owned()).spawn(work);
     spawned.map_err(pyo3::exceptions::PyOSError::new_err)?;
+    // Between two turns it is used by one thread at a time.
+    let receiver = Mutex::new(receiver);
     loop {
-        let outcome;
-        (receiver, outcome) = py.detach(move || {
-            let outcome = receiver.recv_timeout(SIGNALS);
-            (receiver, outcome)
-        });
+        let outcome = detached(py, || receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(SIGNALS))?;
         match outcome {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => return Err(errors::panic(py, "while connecting")),
-            Err(RecvTimeoutError::Timeout) => py.check_signals()?,
+            Err(RecvTimeoutError::Timeout) => attached(|| py.check_signals())?,
         }
     }
 }

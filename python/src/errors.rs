@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use uptls::{Code, Error, Misuse, Problems, Report};
 
+use crate::guard::attached;
 use crate::report::PyReport;
 
 /// The exception for a policy that cannot be used; `at` is the clock's time.
@@ -66,7 +67,7 @@ fn exception(py: Python<'_>, report: &Report, chain: &[Vec<u8>]) -> PyErr {
         let chain = PyList::new(py, chain.iter().map(|der| PyBytes::new(py, der)))?;
         py.import("uptls._errors")?.getattr("exception_of")?.call1((PyReport::new(report), chain))
     };
-    make().map_or_else(|error| error, PyErr::from_value)
+    attached(make).map_or_else(|error| error, PyErr::from_value)
 }
 
 const PROBLEMS: &str = "_problems";

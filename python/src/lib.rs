@@ -36,6 +36,7 @@ mod watch;
 #[pyo3::pymodule(name = "_native")]
 mod native {
     use pyo3::prelude::*;
+    use pyo3::types::PyDict;
 
     #[pymodule_export]
     use crate::buffer::PyTlsBuffer;
@@ -71,6 +72,14 @@ mod native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        let py = module.py();
+        py.import("atexit")?.call_method1("register", (wrap_pyfunction!(crate::guard::_end, py)?,))?;
+        let os = py.import("os")?;
+        if os.hasattr("register_at_fork")? {
+            let after = PyDict::new(py);
+            after.set_item("after_in_child", wrap_pyfunction!(crate::guard::_forked, py)?)?;
+            os.call_method("register_at_fork", (), Some(&after))?;
+        }
         #[cfg(debug_assertions)]
         module.add_function(wrap_pyfunction!(crate::guard::_panic, module)?)?;
         // pyo3's own list: what is public stands in the package.

@@ -7,6 +7,7 @@ use uptls::{Misuse, PolicyDraft, PolicyError, PolicyErrorKind, Problem, Problems
 use uptls_manifest::kubernetes::{self, BackendRef, Dependency, Mode, ObjectName, Presence, Resolution, Scope};
 
 use crate::errors;
+use crate::guard::attached;
 use crate::material::{members, path_of};
 
 /// Which policy is meant.
@@ -47,7 +48,7 @@ impl Wanted {
     }
 
     pub(crate) fn find(&self) -> Result<Found, Problems> {
-        let imported = kubernetes::load_all(self.paths.iter().map(PathBuf::as_path))?;
+        let imported = kubernetes::import(kubernetes::load(&self.paths)?.documents());
         let scope = Scope::default().with_mode(self.mode);
         let scope = match &self.gateway {
             Some(gateway) => scope.with_gateway(gateway.clone()),
@@ -90,7 +91,7 @@ impl Found {
     /// Logs what was left out of it: the verdict is that of the rest.
     pub(crate) fn tell(&self, py: Python<'_>) -> PyResult<()> {
         let log = py.import("uptls._errors")?;
-        self.notices.iter().try_for_each(|notice| log.call_method1("log_left_out", (notice,)).map(drop))
+        attached(|| self.notices.iter().try_for_each(|notice| log.call_method1("log_left_out", (notice,)).map(drop)))
     }
 }
 

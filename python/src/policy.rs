@@ -12,7 +12,9 @@ use uptls::danger::DangerPermission;
 use uptls::{PolicyDraft, Prepared, Problems, Runtime, ServerNameRule};
 
 use crate::arguments::Octets;
+use crate::buffer::PyTlsBuffer;
 use crate::connector::PyConnector;
+use crate::dial::ConnectTo;
 use crate::errors;
 use crate::explanation::PyExplanation;
 use crate::guard::detached;
@@ -233,56 +235,28 @@ impl PyPolicy {
     }
 
     /// `connector.buffer`.
-    #[pyo3(signature = (host, **options))]
-    fn buffer<'py>(
+    #[pyo3(signature = (host, *, alpn=None, timeout=None))]
+    fn buffer(
         &self,
-        host: &Bound<'py, PyAny>,
-        options: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = host.py();
-        self.connector(py)?.bind(py).getattr("buffer")?.call((host,), options)
+        py: Python<'_>,
+        host: &str,
+        alpn: Option<Vec<String>>,
+        timeout: Option<f64>,
+    ) -> PyResult<PyTlsBuffer> {
+        PyConnector::buffer(self.connector(py)?.bind(py), host, alpn, timeout)
     }
 
     /// `connector.check`.
-    #[pyo3(signature = (host, port, **options))]
-    fn check<'py>(
+    #[pyo3(signature = (host, port, *, connect_to=None, timeout=None))]
+    fn check(
         &self,
-        host: &Bound<'py, PyAny>,
-        port: &Bound<'py, PyAny>,
-        options: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = host.py();
-        self.connector(py)?.bind(py).getattr("check")?.call((host, port), options)
-    }
-
-    /// `connector.connect`.
-    #[pyo3(signature = (host, port, **options))]
-    fn connect<'py>(
-        &self,
-        host: &Bound<'py, PyAny>,
-        port: &Bound<'py, PyAny>,
-        options: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = host.py();
-        self.connector(py)?.bind(py).getattr("connect")?.call((host, port), options)
-    }
-
-    /// `connector.open_connection`.
-    #[pyo3(signature = (host, port, **options))]
-    fn open_connection<'py>(
-        &self,
-        host: &Bound<'py, PyAny>,
-        port: &Bound<'py, PyAny>,
-        options: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = host.py();
-        self.connector(py)?.bind(py).getattr("open_connection")?.call((host, port), options)
-    }
-
-    /// `connector.ssl_context`.
-    #[pyo3(signature = (**options))]
-    fn ssl_context<'py>(&self, py: Python<'py>, options: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
-        self.connector(py)?.bind(py).getattr("ssl_context")?.call((), options)
+        py: Python<'_>,
+        host: &str,
+        port: u16,
+        connect_to: Option<ConnectTo>,
+        timeout: Option<f64>,
+    ) -> PyResult<PyReport> {
+        self.connector(py)?.get().check(py, host, port, connect_to, timeout)
     }
 
     fn __copy__(slf: Py<Self>) -> Py<Self> {

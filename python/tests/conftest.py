@@ -11,7 +11,7 @@ import pytest
 
 import uptls
 from clients.servers import Server
-from loopback import Authority, document
+from loopback import HOST, Authority, Leaf
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,7 +109,7 @@ def unusable() -> Case:
 @pytest.fixture(scope="session")
 def ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """Whom the policies trust."""
-    return Authority(tmp_path_factory.mktemp("pki"), "Good CA")
+    return Authority(tmp_path_factory.mktemp("pki"))
 
 
 @pytest.fixture(scope="session")
@@ -118,10 +118,16 @@ def other_ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("other-pki"), "Other CA")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def leaf(ca: Authority) -> Leaf:
+    """Its certificate for the backend host."""
+    return ca.issue(HOST)
+
+
+@pytest.fixture(scope="session")
 def policy(ca: Authority) -> uptls.UpstreamTlsPolicy:
-    """Wants localhost, for a URL of that host."""
-    return uptls.UpstreamTlsPolicy.from_document(document(ca.file))
+    """A policy that trusts it."""
+    return uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.from_file(ca.file))
 
 
 @pytest.fixture

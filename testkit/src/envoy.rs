@@ -54,6 +54,25 @@ impl Binary {
     }
 }
 
+/// A cluster around a context: each request says which server it reaches, and makes a connection of its own.
+pub fn cluster(name: &str, context: &Value) -> Value {
+    json!({
+        "name": name,
+        "type": "ORIGINAL_DST",
+        "lb_policy": "CLUSTER_PROVIDED",
+        "original_dst_lb_config": {"use_http_header": true},
+        "connect_timeout": "30s",
+        "transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": context},
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "common_http_protocol_options": {"max_requests_per_connection": 1},
+                "explicit_http_config": {"http_protocol_options": {}},
+            },
+        },
+    })
+}
+
 /// Where `cargo build` leaves what it builds: the folder of a binary, and that above the folder of a test.
 pub fn built() -> PathBuf {
     let own = std::env::current_exe().unwrap();

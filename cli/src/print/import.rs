@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use anstyle::Style;
 use uptls::{ProblemFacts, Warning, WarningCode};
+use uptls_manifest::envoy::Standing;
+use uptls_manifest::report::{Backend, Cluster, Diagnostic, Field, Import, Overridden, Place, Policy, Status};
 
 use super::{BAD, FAINT, GOOD, LOUD, ODD, paint, printable, spelled, table};
-use crate::import::report::{Backend, Cluster, Diagnostic, Field, Import, Overridden, Place, Policy, Status};
 
 /// The whole result.
 pub(crate) fn whole(import: &Import) -> String {
@@ -80,7 +81,7 @@ fn field(field: &Field) -> Vec<(String, Style)> {
 
 /// Who loses what, to whom, and why.
 fn overridden(overridden: &Overridden) -> String {
-    let Overridden { kept, lost, path, reason } = overridden;
+    let Overridden { kept, lost, path, reason, .. } = overridden;
     let place = |place: &Place| format!("{} {}", place.object, printable(&place.field));
     let path = path.strip_prefix("spec.").unwrap_or(path);
     let line = format!("{}:{}", printable(&lost.document), lost.line);
@@ -108,11 +109,11 @@ fn error(problem: &ProblemFacts) -> String {
 }
 
 fn cluster(cluster: &Cluster) -> String {
-    let (mark, what) = match cluster.standing.as_str() {
-        "verified" => (paint(GOOD, "ok   "), "verified"),
-        "verifies_nothing" => (paint(BAD, "FAIL "), "verifies nothing"),
-        "verifies_less" => (paint(BAD, "FAIL "), "verifies less than it seems"),
-        "plain_text" => (paint(BAD, "FAIL "), "no TLS at all"),
+    let (mark, what) = match cluster.standing {
+        Standing::Verified => (paint(GOOD, "ok   "), "verified"),
+        Standing::VerifiesNothing => (paint(BAD, "FAIL "), "verifies nothing"),
+        Standing::VerifiesLess => (paint(BAD, "FAIL "), "verifies less than it seems"),
+        Standing::PlainText => (paint(BAD, "FAIL "), "no TLS at all"),
         _ => (paint(BAD, "FAIL "), "cannot be told"),
     };
     let name = if cluster.name.is_empty() { "(no name)" } else { &cluster.name };
@@ -159,7 +160,7 @@ fn count(import: &Import) -> String {
         facts.push(format!("{ready} of {} policies ready", import.backends.len()));
     }
     if !import.clusters.is_empty() {
-        let verified = import.clusters.iter().filter(|cluster| cluster.standing == "verified").count();
+        let verified = import.clusters.iter().filter(|cluster| cluster.standing == Standing::Verified).count();
         facts.push(format!("{verified} of {} clusters verified", import.clusters.len()));
     }
     let mut text = format!("{}\n", facts.join(", "));

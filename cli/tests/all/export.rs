@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
+use crate::manifests::objects;
 use crate::support::{Folder, uptls};
 
 #[test]
@@ -114,4 +115,12 @@ fn a_context_with_the_module_holds_the_policy() {
     assert!(document.contains(&format!("{{\"file\":\"{}\"}}", bundle.display())), "{document}");
     let ran = uptls(folder.path(), &["export", "envoy", "--policy", "policy.yaml"]);
     assert!(ran.stderr.contains("engine_difference"), "{ran:?}");
+    // R2: of objects, a broken file ends new connections.
+    objects(&folder, "payments.internal", "");
+    let from = ["export", "envoy", "--manifests", "objects", "--backend", "shop/pay:443", "--module"];
+    let ran = uptls(folder.path(), &from);
+    let validation = ran.json()["common_tls_context"]["validation_context"].clone();
+    let config =
+        validation["custom_validator_config"]["typed_config"]["validator_config"]["value"].as_str().unwrap().to_owned();
+    assert!(config.contains("\"onInvalid\":\"failClosed\"") && !document.contains("onInvalid"), "{config}");
 }

@@ -97,7 +97,8 @@ fn a_policy_that_cannot_be_used_makes_no_connection() {
         assert_eq!(report["errors"][0]["line"].as_u64(), line, "{ran:?}");
         report["errors"][0]["message"].as_str().unwrap().to_owned()
     };
-    refused("    mode: Strict\n", "shop/pay:443", "document_parse", Some(14));
+    refused("    revocation: Required\n", "shop/pay:443", "document_parse", Some(14));
+    refused("    mode: InsecureSkipSANVerification\n", "shop/pay:443", "danger_forbidden", Some(14));
     refused("    wellKnownCACertificates: System\n", "shop/pay:443", "policy_invalid", Some(10));
     let other = refused("", "shop/refund", "reference_unresolved", None);
     assert!(other.contains("Service shop/refund cannot be used: no BackendTLSPolicy is for it, only for shop/pay"));

@@ -29,7 +29,7 @@ use certificates::{World, leaf};
 use policies::Policy;
 use servers::Peer;
 use uptls_manifest::envoy::Difference;
-use uptls_testkit::envoy::{Binary, Envoy};
+use uptls_testkit::envoy::{Binary, Envoy, cluster};
 use uptls_testkit::{San, Server, ServerOptions};
 
 #[test]
@@ -149,7 +149,7 @@ fn envoy_takes_every_committed_context() {
         let path = entry.unwrap().path();
         let context: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        clusters.push(policies::cluster_of(&name, &context));
+        clusters.push(cluster(&name, &context));
     }
     assert!(clusters.len() >= 12);
     let count = clusters.len();
@@ -159,7 +159,7 @@ fn envoy_takes_every_committed_context() {
     println!("envoy: takes {count} committed contexts, and {} more with clusters and SDS", clusters.len() - count);
     // The negative twin: it would have said so.
     let broken = json!({"@type": clusters[0]["transport_socket"]["typed_config"]["@type"], "no_such_field": 1});
-    clusters.push(policies::cluster_of("broken", &broken));
+    clusters.push(cluster("broken", &broken));
     assert!(binary.validate(world.folder(), &clusters).is_err());
 }
 

@@ -9,7 +9,7 @@ use crate::ask::Answer;
 use crate::certificates::World;
 use crate::policies::{self, Policy};
 use crate::servers::{self, Peer};
-use uptls_testkit::envoy::{Binary, Envoy, built};
+use uptls_testkit::envoy::{Binary, Envoy, built, cluster};
 
 /// It is a part of the workspace, and there wherever this is.
 pub(crate) fn require_module() {
@@ -39,7 +39,7 @@ fn envoy_refuses_a_bad_policy_with_the_reason() {
     require_module();
     let world = World::new();
     let good = policies::by_module(&world, "serverName: a.example.com");
-    let validate = |context: &Value| binary.validate(world.folder(), &[policies::cluster_of("one", context)]);
+    let validate = |context: &Value| binary.validate(world.folder(), &[cluster("one", context)]);
     assert_eq!(validate(&good), Ok(()));
     let pointer = "/common_tls_context/validation_context/custom_validator_config/typed_config";
     let changed = |field: &str, value: Value| {

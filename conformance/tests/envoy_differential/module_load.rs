@@ -13,7 +13,7 @@ use crate::certificates::{World, issuing_template, lasting, leaf};
 use crate::module::require_module;
 use crate::policies;
 use crate::servers;
-use uptls_testkit::envoy::{Binary, Envoy};
+use uptls_testkit::envoy::{Binary, Envoy, cluster};
 
 /// Puts another file in the place of the one at `path`, as Kubernetes and `uptls export` do.
 fn swap(path: &Path, text: &str) {
@@ -29,10 +29,7 @@ fn server(issuing: &Certificate) -> Server {
 }
 
 fn swapping(name: &str, spec: &str, world: &World) -> Value {
-    policies::cluster_of(
-        name,
-        &policies::by_module(world, &format!("trust: {{bundles: [{{file: swapped.pem}}]}}, {spec}")),
-    )
+    cluster(name, &policies::by_module(world, &format!("trust: {{bundles: [{{file: swapped.pem}}]}}, {spec}")))
 }
 
 /// R1, R6: whatever is asked between two swaps is judged by the file of that time, on two workers and over many clusters.
@@ -118,7 +115,7 @@ fn envoy_resumes_no_session_of_an_old_ca() {
     let clusters = vec![
         swapping("1.2", "serverName: a.example.com, versions: {max: '1.2'}", &world),
         swapping("1.3", "serverName: a.example.com, versions: {min: '1.3'}", &world),
-        policies::cluster_of("inline", &policies::by_module(&world, &inline)),
+        cluster("inline", &policies::by_module(&world, &inline)),
     ];
     let envoy = Envoy::start(&binary, world.folder(), clusters);
     let (own, other) = (servers::base(&world), world.other_issuing.clone());
@@ -153,7 +150,7 @@ fn envoy_survives_hostile_chains() {
         ("spiffe", "serverName: none, subjectAltNames: [{spiffeTrustDomain: prod}]"),
     ];
     let contexts = specs.map(|(name, spec)| (name, policies::by_module(&world, spec)));
-    let clusters = contexts.iter().map(|(name, context)| policies::cluster_of(name, context)).collect();
+    let clusters = contexts.iter().map(|(name, context)| cluster(name, context)).collect();
     let envoy = Envoy::start(&binary, world.folder(), clusters);
     let base = Server::start(&ServerOptions { time: None, ..servers::base(&world) });
     let mut outcomes = Vec::new();

@@ -11,6 +11,7 @@ use uptls::danger::DangerPermission;
 use uptls::{BackendHost, Connector, Prepared, Problems, Runtime, UpstreamTlsPolicy, WarningCode};
 use uptls_manifest::envoy::{self, Difference, Export, ExportOptions, Placement};
 use uptls_testkit::Key;
+use uptls_testkit::envoy::cluster;
 
 use crate::certificates::World;
 
@@ -28,27 +29,8 @@ pub(crate) struct Policy {
 impl Policy {
     /// The cluster of this policy: the request says which server it reaches.
     pub(crate) fn cluster(&self) -> Value {
-        cluster_of(self.name, &self.context)
+        cluster(self.name, &self.context)
     }
-}
-
-/// A cluster around a context.
-pub(crate) fn cluster_of(name: &str, context: &Value) -> Value {
-    json!({
-        "name": name,
-        "type": "ORIGINAL_DST",
-        "lb_policy": "CLUSTER_PROVIDED",
-        "original_dst_lb_config": {"use_http_header": true},
-        "connect_timeout": "30s",
-        "transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": context},
-        "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "common_http_protocol_options": {"max_requests_per_connection": 1},
-                "explicit_http_config": {"http_protocol_options": {}},
-            },
-        },
-    })
 }
 
 /// Every policy, exported.
@@ -118,7 +100,7 @@ pub(crate) fn by_sds(world: &World, folder: &Path, spec: &str) -> Value {
         fs::write(&temporary, &file.content).unwrap();
         fs::rename(&temporary, &file.path).unwrap();
     }
-    cluster_of("sds", &export.context)
+    cluster("sds", &export.context)
 }
 
 /// A context with the module.

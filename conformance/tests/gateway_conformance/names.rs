@@ -1,9 +1,9 @@
 //! `BackendTLSPolicy`, `BackendTLSPolicySANValidation`, `BackendTLSPolicyGRPCRoute`: who the backend has to be.
 
-use uptls::{Code, ConnectorState};
+use uptls::{Code, ConnectOptions, ConnectorState};
 use uptls_testkit::ServerOptions;
 
-use crate::objects::{CA, OTHER_CA, config_map_ref, naming, policy, trusting};
+use crate::objects::{CA, OTHER_CA, config_map_ref, naming, of_kind, policy, route, trusting};
 use crate::world::{ABC, GOOD, IDENTITY, OTHER, World, reached};
 
 /// The backend sees the policy's name, whatever the client of the gateway asked for.
@@ -88,20 +88,35 @@ fn a_name_that_matches_is_worth_nothing_under_another_ca() {
     }
 }
 
-/// gRPC is HTTP/2, by ALPN, which the standard policy does not speak of: the gateway adds it to what it resolved. The
-/// policy holds for it as for all others.
+/// gRPC is HTTP/2, by ALPN, which the standard policy does not speak of: the route does. The policy holds for it as for all
+/// others.
 #[test]
 fn a_grpc_route_offers_h2_and_holds_the_backend_to_the_policy() {
     let world = World::with(|options| ServerOptions { alpn: vec![b"h2"], ..options });
-    let ask = |policy, protocol: &str| {
-        let gateway = world.gateway(&[policy]);
+    let ask = |policy, routes: &[&str], protocols: &[&str]| {
+        let routes = routes.iter().map(|kind| of_kind(route("grpc", "same-namespace", 443), kind));
+        let gateway = world.gateway(&[policy].into_iter().chain(routes).collect::<Vec<_>>());
         assert_eq!(gateway.conditions("grpc"), GOOD);
-        let seen = world.get(&gateway.connector_with_alpn("grpc", 443, protocol));
+        let options = match protocols {
+            [] => ConnectOptions::default(),
+            some => ConnectOptions::default().with_alpn(some.iter().copied()),
+        };
+        let seen = world.get_with(&gateway.connector("grpc", 443), &options);
         seen.map(|seen| (seen.alpn, seen.sni)).map_err(|error| error.code())
     };
-    assert_eq!(ask(policy("grpc", ABC), "h2"), Ok((Some(b"h2".to_vec()), Some(ABC.to_owned()))));
-    assert_eq!(ask(policy("grpc", ABC), "http/1.1"), Err(Code::AlpnMismatch));
-    assert_eq!(ask(policy("grpc", "mismatch.example.com"), "h2"), Err(Code::NameMismatch));
-    assert_eq!(ask(trusting(policy("grpc", ABC), &[config_map_ref(OTHER_CA)]), "h2"), Err(Code::CertUnknownIssuer));
-    assert_eq!(world.server.handshakes().len(), 1);
+    let h2 = || Ok((Some(b"h2".to_vec()), Some(ABC.to_owned())));
+    let good = || policy("grpc", ABC);
+    let (grpc, both) = (&["GRPCRoute"][..], &["GRPCRoute", "HTTPRoute"][..]);
+    assert_eq!(ask(good(), grpc, &["h2"]), h2());
+    assert_eq!(ask(good(), grpc, &[]), h2());
+    assert_eq!(ask(good(), both, &["h2"]), h2());
+    assert_eq!(ask(good(), both, &["http/1.1"]), Err(Code::AlpnMismatch));
+    assert_eq!(ask(policy("grpc", "mismatch.example.com"), grpc, &["h2"]), Err(Code::NameMismatch));
+    assert_eq!(ask(trusting(good(), &[config_map_ref(OTHER_CA)]), grpc, &["h2"]), Err(Code::CertUnknownIssuer));
+    assert_eq!(world.server.handshakes().len(), 3);
+    // Without it nobody has said that the backend speaks HTTP/2: a connection may narrow the list and not widen it.
+    for routes in [&[][..], &["HTTPRoute"], &["TLSRoute"]] {
+        assert_eq!(ask(good(), routes, &["h2"]), Err(Code::Misuse), "{routes:?}");
+    }
+    assert_eq!(world.server.handshakes().len(), 3);
 }

@@ -92,6 +92,12 @@ pub(crate) fn route(service: &str, gateway: &str, port: u16) -> Value {
     })
 }
 
+/// The same of another kind.
+pub(crate) fn of_kind(mut route: Value, kind: &str) -> Value {
+    route["kind"] = kind.into();
+    route
+}
+
 /// A Secret with this client certificate and its key.
 pub(crate) fn secret(name: &str, namespace: &str, fixtures: &Fixtures, client: &Certificate) -> Value {
     json!({

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 
 use serde_json::{Value, json};
 use uptls::danger::DangerPermission::Forbidden;
-use uptls::{AlpnDraft, BackendHost, Code, ConnectOptions, Connector, Error, FixedClock, Runtime, UpstreamTlsPolicy};
+use uptls::{BackendHost, Code, ConnectOptions, Connector, Error, FixedClock, Runtime, UpstreamTlsPolicy};
 use uptls_conformance::gateway::Fixtures;
 use uptls_manifest::kubernetes::{self, BackendRef, Document, Imported, ON_INVALID, ObjectName, Scope};
 use uptls_testkit::{NOW, RESPONSE_BODY, Seen, Server, ServerOptions};
@@ -69,9 +69,14 @@ impl World {
 
     /// One GET over a connection of this connector; what the backend saw, or why there was none.
     pub(crate) fn get(&self, connector: &Connector) -> Result<Seen, Error> {
+        self.get_with(connector, &ConnectOptions::default())
+    }
+
+    /// The same with these options.
+    pub(crate) fn get_with(&self, connector: &Connector, options: &ConnectOptions) -> Result<Seen, Error> {
         // A name that the certificate has not: only the policy counts.
         let host = BackendHost::parse("service.gateway-conformance-infra.svc").unwrap();
-        let mut stream = connector.connect_blocking(self.server.addr(), &host, &ConnectOptions::default())?;
+        let mut stream = connector.connect_blocking(self.server.addr(), &host, options)?;
         write!(stream, "GET / HTTP/1.1\r\nHost: {ABC}\r\nConnection: close\r\n\r\n").unwrap();
         stream.flush().unwrap();
         let mut answer = String::new();
@@ -92,15 +97,6 @@ impl Gateway<'_> {
     pub(crate) fn connector(&self, service: &str, port: u16) -> Connector {
         let backend = BackendRef::new(NAMESPACE, service, Some(port));
         kubernetes::connector(&self.world.runtime, &self.imported, &backend, Forbidden)
-    }
-
-    /// The same with one application protocol, as the gateway knows it from the route.
-    pub(crate) fn connector_with_alpn(&self, service: &str, port: u16, protocol: &str) -> Connector {
-        let backend = BackendRef::new(NAMESPACE, service, Some(port));
-        let mut draft = kubernetes::resolve(&self.imported, &backend).expect("a policy that can be used");
-        draft.spec.alpn = AlpnDraft { protocols: vec![protocol.to_owned()], required: true };
-        let policy = UpstreamTlsPolicy::check(draft, Forbidden).expect("it is sound");
-        Connector::with_on_invalid(&self.world.runtime, &policy, ON_INVALID).expect("its material is sound")
     }
 
     /// What a controller does when objects have changed: the connector takes the new policy, or fails from now on.

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use uptls::danger::DangerPermission::Forbidden;
+use uptls::danger::DangerPermission::Allowed;
 use uptls::{Code, ConnectorState, MaterialDraft, PolicyDraft, Runtime, SystemTrustDraft};
-use uptls_manifest::kubernetes::{BackendKind, BackendRef, Document, EffectivePolicy, ObjectName, Scope, import};
+use uptls_manifest::kubernetes::{BackendKind, BackendRef, Document, EffectivePolicy, Mode, ObjectName, Scope, import};
 
 use crate::theirs::Cluster;
-use crate::{Meaning, digests};
+use crate::{HTTP_11, Meaning, digests};
 
-/// Strictly, as nobody asked for anything else.
-pub(crate) fn meaning(input: &[u8], cluster: &Cluster) -> Meaning {
+/// Read strictly, or as the vendor does.
+pub(crate) fn meaning(input: &[u8], cluster: &Cluster, mode: Mode) -> Meaning {
     let kind = if cluster.kind == "Service" { BackendKind::Service } else { BackendKind::Backend };
     let backend = BackendRef::new(&cluster.namespace, &cluster.service, cluster.port).with_kind(kind);
     let gateway = cluster.gateway.as_ref().map(|(namespace, name)| ObjectName::new(namespace, name));
-    let resolution = import([Document::new("input.yaml", input)]).resolve(&Scope::default());
+    let resolution = import([Document::new("input.yaml", input)]).resolve(&Scope::default().with_mode(mode));
     match resolution.policy_of(&backend, gateway.as_ref()) {
         Ok(policy) if fails(policy) => Meaning::Refused,
         Ok(policy) => policy.draft.as_ref().map_or(Meaning::Refused, |draft| Meaning::Tls(aspects(draft))),
@@ -31,7 +31,7 @@ fn fails(policy: &EffectivePolicy) -> bool {
     let identity = draft.spec.identity.as_ref().and_then(|identity| identity.certificate.as_ref());
     let mut files = draft.spec.trust.bundles.iter().chain(identity).filter_map(|material| material.file.as_ref());
     let runtime = Runtime::new(uptls::aws_lc_rs::provider());
-    let ready = matches!(policy.connector(&runtime, Forbidden).state(), ConnectorState::Ready);
+    let ready = matches!(policy.connector(&runtime, Allowed).state(), ConnectorState::Ready);
     files.any(|file| !file.exists()) && !ready
 }
 
@@ -45,7 +45,8 @@ fn aspects(draft: &PolicyDraft) -> BTreeMap<&'static str, String> {
     };
     let mut names: Vec<_> = spec.subject_alt_names.iter().map(typed).collect();
     names.sort();
-    let names = match (spec.danger.accept_any_name.is_some(), names.is_empty()) {
+    let any_certificate = spec.danger.accept_any_certificate.is_some();
+    let names = match (spec.danger.accept_any_name.is_some() || any_certificate, names.is_empty()) {
         (true, _) => "any".to_owned(),
         (false, true) => format!("dns:{server_name}"),
         (false, false) => names.join(" "),
@@ -60,8 +61,9 @@ fn aspects(draft: &PolicyDraft) -> BTreeMap<&'static str, String> {
         trust.push("system".to_owned());
     }
     let identity = spec.identity.as_ref().and_then(|identity| identity.certificate.as_ref());
+    let alpn = if spec.alpn.protocols.is_empty() { HTTP_11.to_owned() } else { spec.alpn.protocols.join(" ") };
     [
-        ("alpn", spec.alpn.protocols.join(" ")),
+        ("alpn", alpn),
         ("groups", spec.groups.join(" ")),
         ("identity", identity.map_or("none".to_owned(), material)),
         ("max", spec.versions.max.clone().unwrap_or_default()),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use uptls_conformance::gateway;
 
-use crate::{Meaning, digests};
+use crate::{HTTP_11, Meaning, digests};
 
 /// One cluster, and the backend that it is for.
 pub(crate) struct Cluster {
@@ -66,6 +66,10 @@ fn meaning(cluster: &Value) -> Meaning {
     }
     let context = &socket["typedConfig"];
     match socket["name"].as_str() {
+        // A pool of HTTP/2 would offer another protocol without a list.
+        Some("envoy.transport_sockets.tls") if cluster.to_string().contains("http2ProtocolOptions") => {
+            panic!("a cluster of HTTP/2")
+        }
         Some("envoy.transport_sockets.tls") => Meaning::Tls(aspects(context)),
         // Its blackhole: static, without an endpoint.
         None if cluster["type"] == "STATIC" && cluster["loadAssignment"]["endpoints"].is_null() => Meaning::Refused,
@@ -99,8 +103,9 @@ fn aspects(context: &Value) -> BTreeMap<&'static str, String> {
         let texts = value.as_array().into_iter().flatten().map(|text| text.as_str().expect("a text"));
         texts.collect::<Vec<_>>().join(" ")
     };
+    let alpn = list(&common["alpnProtocols"]);
     [
-        ("alpn", list(&common["alpnProtocols"])),
+        ("alpn", if alpn.is_empty() { HTTP_11.to_owned() } else { alpn }),
         ("groups", list(&common["tlsParams"]["ecdhCurves"])),
         ("identity", identity.map_or("none".to_owned(), digests)),
         ("max", version("tlsMaximumProtocolVersion")),

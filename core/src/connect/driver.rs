@@ -1,11 +1,13 @@
 //! The one driver: every face moves octets through it, and nothing else calls rustls.
 
+mod complete;
+
 use std::io::{self, BufRead as _, Read, Write as _};
 use std::sync::Arc;
 
-use rustls::{ClientConnection, HandshakeKind};
+use rustls::ClientConnection;
 
-use super::evidence::{Evidence, Negotiated};
+use super::evidence::Evidence;
 use super::failure::{Answered, Attempt};
 use super::farewell::Farewell;
 use super::intake::{Failure, Intake, Observed, process_new_packets};
@@ -15,13 +17,10 @@ use super::{ConnectOptions, internal};
 use crate::error::{ConnectError, Error, Misuse};
 use crate::handshake::{IdentityUse, Noted, Verdict, observe};
 use crate::name::BackendHost;
-use crate::policy::AlpnSelection;
 use crate::prepare::Prepared;
 use crate::rotate::{Generation, Snapshot};
-use crate::session::{PoolKey, Proof, SessionHandle};
+use crate::session::{PoolKey, SessionHandle};
 use crate::text::printable;
-use crate::time::seconds;
-use crate::verify::VerifiedPeer;
 
 /// One connection: rustls, what was noted of it, and its first error, which is its last.
 pub(super) struct Driver {
@@ -228,59 +227,6 @@ impl Driver {
     fn note_data(&mut self) {
         if self.attempt.answered == Answered::NotYet && matches!(self.tls.reader().fill_buf(), Ok([_, ..])) {
             self.attempt.answered = Answered::Yes;
-        }
-    }
-
-    /// The handshake is complete: only now a connection exists, and sessions are kept (H6).
-    fn complete(&mut self) -> Result<(), Error> {
-        let negotiated = Negotiated::of(&self.tls).ok_or_else(|| internal("the handshake is not complete"))?;
-        let policy = self.attempt.prepared.policy();
-        // H3
-        if negotiated.alpn.is_none() && policy.alpn().selection == AlpnSelection::Required {
-            return Err(self.attempt.alpn_mismatch(&self.tls).into());
-        }
-        let resumed = self.tls.handshake_kind() == Some(HandshakeKind::Resumed);
-        let proof = match (resumed, self.attempt.verified.clone()) {
-            (false, Some(peer)) => Arc::new(self.prove(peer)),
-            (true, None) => {
-                let offered = self.session.as_ref().and_then(|session| session.offered());
-                offered.ok_or_else(|| internal("a session was resumed that was not offered"))?
-            }
-            _ => return Err(internal("the handshake completed without a verdict")),
-        };
-        if let Some(session) = &self.session {
-            session.commit(&proof);
-        }
-        let configured = self.attempt.prepared.identity().is_some();
-        self.attempt.identity = proof.identity;
-        self.evidence = Some(Arc::new(Evidence {
-            alpn: negotiated.alpn,
-            cipher_suite: negotiated.cipher_suite,
-            fingerprint: *self.attempt.prepared.fingerprint(),
-            generation: self.generation,
-            group: negotiated.group,
-            identity: proof.identity,
-            identity_unused: configured && !matches!(proof.identity, IdentityUse::Sent { .. }),
-            peer: proof.peer.clone(),
-            pool_key: self.pool_key.clone(),
-            resumed,
-            server_name: self.attempt.server_name.clone(),
-            version: negotiated.version,
-        }));
-        Ok(())
-    }
-
-    /// H6: nothing that descends from this handshake outlives what it proved.
-    fn prove(&self, peer: Arc<VerifiedPeer>) -> Proof {
-        let prepared = &self.attempt.prepared;
-        let identity_end = prepared.identity().map_or(i64::MAX, |identity| identity.not_after());
-        let chain = self.tls.peer_certificates().unwrap_or_default();
-        Proof {
-            chain_octets: chain.iter().map(|certificate| certificate.len()).sum(),
-            identity: self.attempt.identity,
-            proven_at: seconds(prepared.runtime().now()),
-            usable_until: peer.trusted_until().min(identity_end),
-            peer,
         }
     }
 

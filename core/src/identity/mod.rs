@@ -144,6 +144,25 @@ impl fmt::Debug for ClientIdentity {
     }
 }
 
+/// Whether the PEM texts of `source`, which the field at `path` names, are a chain and the key of its leaf (I2), whatever the
+/// clock says; `provider` reads the key.
+///
+/// # Errors
+/// `identity_parse`, `identity_key_mismatch`, `identity_chain_order`, `identity_key_too_weak`, `identity_encrypted`, or
+/// `identity_passphrase`, since none is given.
+pub fn check_identity(
+    path: &str,
+    source: &str,
+    certificate: &[u8],
+    key: &Secret,
+    provider: &CryptoProvider,
+) -> Result<(), MaterialError> {
+    let (certificate_source, key_source) = (source, source);
+    let source = IdentitySource { certificate, certificate_source, key: key.expose(), key_source, passphrase: None };
+    let loaded = ClientIdentity::load(&source, provider).map(drop);
+    loaded.map_err(|error| MaterialError { path: path.to_owned(), ..error })
+}
+
 /// The certificates of `source`. Keys may stand in the same file; any other block is an error.
 fn read_chain(source: &IdentitySource<'_>) -> Result<Vec<CertificateDer<'static>>, MaterialError> {
     let parse = |reason: String| {

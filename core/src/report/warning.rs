@@ -46,6 +46,8 @@ pub enum WarningCode {
     Overridden,
     /// An imported form was made stricter (M8).
     Strengthened,
+    /// The native roots are at a place that an option of the caller names (T6).
+    SystemRootsReplaced,
     /// A bundle entry stands twice.
     TrustEntryDuplicate,
     /// A bundle entry has expired (T4).

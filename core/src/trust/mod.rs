@@ -9,6 +9,7 @@ pub use bundle::check_trust_bundle;
 pub(crate) use bundle::{EXPIRING, Entry, TrustBundle};
 pub(crate) use crl::RevocationList;
 pub(crate) use platform::PlatformTrust;
+pub use system::NativeRoots;
 pub(crate) use system::SystemRoots;
 
 use std::collections::BTreeMap;

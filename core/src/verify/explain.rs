@@ -12,6 +12,7 @@ use crate::name::BackendHost;
 use crate::report::{CertificateFacts, Outcome, PolicyFacts, Report, Step, StepName, Verdict, Warning, WarningCode};
 use crate::text::{SHOWN, digest, printable};
 use crate::time::{rfc3339, seconds};
+use crate::trust::SystemRoots;
 
 impl Verifier {
     /// Judges as [`Verifier::verify`] does and says everything: same verdict, same first code.
@@ -65,6 +66,9 @@ impl Verifier {
     /// What is known of policy and trust at `now` (unix seconds), without the identity.
     pub(crate) fn warnings(&self, now: i64) -> Vec<Warning> {
         let mut warnings = self.danger_warnings(now);
+        if let Some(paths) = self.trust.system().and_then(SystemRoots::replaced_by) {
+            warnings.push(Warning::new(WarningCode::SystemRootsReplaced, [("paths", paths.to_owned())]));
+        }
         for (bundle, material) in self.trust.bundles().iter().zip(&self.policy.trust().bundles) {
             warnings.extend(bundle.warnings(&material.source(), now));
         }

@@ -190,6 +190,7 @@ fn a_bad_policy_refuses_the_configuration_with_its_reason() {
         ("uptls", world.document(any_name.clone()), "danger_forbidden: "),
         ("uptls", world.document(key), "spec.identity"),
         ("uptls", world.document(required), "spec.alpn.required"),
+        ("uptls", json!({"policy": {}, "onInvalid": "closed"}).to_string(), "policy_invalid: "),
         ("mine", world.document(json!({})), "validator_name is mine"),
     ] {
         recorded::take();
@@ -262,6 +263,29 @@ fn a_broken_bundle_keeps_the_last_and_a_missing_one_ends_it() {
     let (verdict, said) = held.verify(&own, "a.example.com");
     assert_eq!(verdict, Validation::ACCEPTED);
     assert!(said[0].contains("its files are good again"), "{said:?}");
+}
+
+/// The twin of the above: R2 with `onInvalid: failClosed`.
+#[test]
+fn a_broken_bundle_ends_it_at_once_where_the_configuration_says_so() {
+    let world = World::new("root");
+    let policy: Value = serde_json::from_str(&world.document(json!({}))).unwrap();
+    let held = Held::new("uptls", &json!({"policy": policy, "onInvalid": "failClosed"}).to_string());
+    let own = [world.leaf("a.example.com")];
+    assert!(held.accepts(&own));
+    world.write("-----BEGIN CERTIFICATE-----\nAAA");
+    let (verdict, said) = held.verify(&own, "a.example.com");
+    assert_eq!((verdict, said[1].as_str()), (Validation::refused(None), "uptls.code=policy_not_ready"));
+    assert!(said[0].contains("no connection until its files are good; trust_bundle_parse: "), "{said:?}");
+    // It is said once.
+    assert_eq!(held.verify(&own, "a.example.com").1[0], "uptls.code=policy_not_ready");
+    fs::remove_file(world.path()).unwrap();
+    assert_eq!(held.verify(&own, "a.example.com").1[1], "uptls.code=policy_withdrawn");
+    world.write(&world.root.pem());
+    assert!(held.accepts(&own));
+    let kept = Held::new("uptls", &json!({"policy": policy, "onInvalid": "keepLast"}).to_string());
+    world.write("-----BEGIN CERTIFICATE-----\nAAA");
+    assert!(kept.accepts(&own) && !held.accepts(&own));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 use uptls::danger::PeerDanger;
 use uptls::{
-    BackendHost, PolicyError, PolicyErrorKind, Prepared, Problem, Problems, Resumption, RevocationDepth, SanMatcher,
-    ServerNameRule, UpstreamTlsPolicy, Warning, WarningCode,
+    BackendHost, OnInvalid, PolicyError, PolicyErrorKind, Prepared, Problem, Problems, Resumption, RevocationDepth,
+    SanMatcher, ServerNameRule, UpstreamTlsPolicy, Warning, WarningCode,
 };
 
 use super::difference::Difference;
@@ -22,6 +22,8 @@ pub struct ExportOptions {
     /// The folder that relative names of the identity's files start from. Default: they are written as they are, and Envoy
     /// looks for them from its own current folder.
     pub current_folder: Option<PathBuf>,
+    /// What the module does once a file is broken (R2); Envoy alone has no say in it. Default: the last good one stays.
+    pub on_invalid: OnInvalid,
     /// Where certificates, lists and keys are put.
     pub placement: Placement,
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use uptls::danger::{Danger, PeerDanger, Toleration};
 use uptls::{
-    AlpnSelection, BackendHost, Material, PolicyError, PolicyErrorKind, Prepared, Problem, Problems, Resumption,
-    RevocationDepth, RevocationSpec, SanMatcher, ServerNameRule, SystemTrust, TrustSpec, UnknownRevocation,
+    AlpnSelection, BackendHost, Material, OnInvalid, PolicyError, PolicyErrorKind, Prepared, Problem, Problems,
+    Resumption, RevocationDepth, RevocationSpec, SanMatcher, ServerNameRule, SystemTrust, TrustSpec, UnknownRevocation,
     UpstreamTlsPolicy,
 };
 
@@ -32,12 +32,16 @@ pub fn export_module(prepared: &Prepared, options: &ExportOptions) -> Result<Exp
     let policy = prepared.policy();
     exportable::check_beside_module(prepared, options)?;
     let (document, ca_file) = document(policy, options)?;
+    let config = match options.on_invalid {
+        OnInvalid::FailClosed => json!({"policy": document, "onInvalid": "failClosed"}),
+        _ => document,
+    };
     let (identity, mut files) = place::identity(prepared, options)?;
     files.extend(ca_file);
     let mut common = Map::new();
     common.insert("tls_params".to_owned(), parameters::write(prepared));
     common.extend(identity);
-    common.insert("validation_context".to_owned(), json!({"custom_validator_config": validator(policy, &document)}));
+    common.insert("validation_context".to_owned(), json!({"custom_validator_config": validator(policy, &config)}));
     let mut context = context(policy, options, common);
     if *policy.server_name() == ServerNameRule::Auto && options.backend_host.is_none() {
         context.insert("auto_host_sni".to_owned(), json!(true));
@@ -56,7 +60,7 @@ fn has_files(policy: &UpstreamTlsPolicy) -> bool {
     policy.trust().bundles.iter().chain(lists).any(|material| matches!(material, Material::File { .. }))
 }
 
-fn validator(policy: &UpstreamTlsPolicy, document: &Value) -> Value {
+fn validator(policy: &UpstreamTlsPolicy, config: &Value) -> Value {
     json!({
         "name": EXTENSION,
         "typed_config": {
@@ -64,7 +68,7 @@ fn validator(policy: &UpstreamTlsPolicy, document: &Value) -> Value {
             // Another configuration may still run while this one comes or goes.
             "dynamic_module_config": {"name": MODULE, "do_not_close": true},
             "validator_name": if policy.danger().is_active() { ALLOWS_DANGER } else { FORBIDS_DANGER },
-            "validator_config": {"@type": STRING_TYPE, "value": document.to_string()},
+            "validator_config": {"@type": STRING_TYPE, "value": config.to_string()},
         },
     })
 }

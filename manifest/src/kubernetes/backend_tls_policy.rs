@@ -7,8 +7,8 @@ use uptls::{DnsName, NameError, Origin, PolicyErrorKind, Problem, UriName};
 
 use super::crd::{self, check_items, violated};
 use super::object::{ObjectName, field, quotable};
-use super::standard::Meta;
 use super::standard::meta::created;
+use super::standard::{Meta, mode};
 use crate::decode::{decode_at, unknown_field};
 use crate::node::{Node, Value};
 use crate::position::Notes;
@@ -53,6 +53,8 @@ pub(super) struct TargetFields {
 pub(super) struct Validation {
     pub(super) ca_certificate_refs: Vec<CaRef>,
     pub(super) hostname: Option<String>,
+    /// Of a proposal for the standard (M9).
+    pub(super) mode: Option<String>,
     pub(super) subject_alt_names: Vec<SubjectAltName>,
     #[serde(rename = "wellKnownCACertificates")]
     pub(super) well_known: Option<String>,
@@ -191,7 +193,8 @@ fn check_targets(targets: &[TargetRef], notes: &Notes<'_>) {
 
 /// Notes whatever is wrong with the `validation` at `at`: in a BackendTLSPolicy, or in another object that has one.
 pub(super) fn check_validation(validation: &Validation, at: &str, notes: &Notes<'_>) {
-    let Validation { ca_certificate_refs, hostname, subject_alt_names, well_known } = validation;
+    let Validation { ca_certificate_refs, hostname, mode: _, subject_alt_names, well_known } = validation;
+    mode::check(validation, at, notes);
     check_items(notes, &format!("{at}.caCertificateRefs"), ca_certificate_refs.len(), 0, 8);
     for (index, CaRef { group, kind, name }) in ca_certificate_refs.iter().enumerate() {
         let path = format!("{at}.caCertificateRefs[{index}]");
@@ -203,6 +206,7 @@ pub(super) fn check_validation(validation: &Validation, at: &str, notes: &Notes<
         check_well_known(well_known, &format!("{at}.wellKnownCACertificates"), notes);
     }
     match (ca_certificate_refs.is_empty(), well_known.as_deref().unwrap_or_default().is_empty()) {
+        (true, true) if !validation.needs_trust() => {}
         (true, true) => violated(notes, at, "", "must specify either CACertificateRefs or WellKnownCACertificates"),
         (false, false) => {
             violated(notes, at, "", "must not contain both CACertificateRefs and WellKnownCACertificates");

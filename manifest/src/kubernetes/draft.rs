@@ -106,7 +106,8 @@ fn finish(
     }
     let mut draft = PolicyDraft::new(spec).with_name(name);
     draft.origins = provenance.iter().map(|(path, provenance)| (path.clone(), origin(provenance))).collect();
-    UpstreamTlsPolicy::check(draft.clone(), DangerPermission::Forbidden).map(|_| draft)
+    // Whether what the standard gives up is permitted (M9), is the caller's to say, later.
+    UpstreamTlsPolicy::check(draft.clone(), DangerPermission::Allowed).map(|_| draft)
 }
 
 /// As errors show it: material in another object is called by its name.
@@ -188,7 +189,13 @@ impl<'a> Linker<'a> {
                 false => SanDraft::uri(san.uri.clone().unwrap_or_default()),
             });
         }
-        PolicySpec { server_name: validation.hostname.clone(), subject_alt_names, trust, ..PolicySpec::default() }
+        let mut spec =
+            PolicySpec { server_name: validation.hostname.clone(), subject_alt_names, trust, ..PolicySpec::default() };
+        if let Some((danger, path)) = validation.danger(&format!("{} {}", self.written.kind, self.written.name)) {
+            spec.danger = danger;
+            self.field(path, &format!("{root}.mode"));
+        }
+        spec
     }
 
     fn trust(&mut self, validation: &Validation) -> TrustDraft {

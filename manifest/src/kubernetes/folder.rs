@@ -1,79 +1,132 @@
-//! Manifests in files: a file, or all files of a folder.
+//! Manifests in files: files, and all files of folders.
 
 use std::path::{Path, PathBuf};
 
 use uptls::Problems;
+use zeroize::Zeroizing;
 
-use super::documents::Objects;
-use super::imported::Imported;
+use super::{Content, Document};
 use crate::position::{Fault, Notes, Place};
 use crate::source;
 
-/// Imports the file at `path`, or every `*.yaml`, `*.yml` and `*.json` file in the folder at `path`, in the order of their
-/// names. Folders in it are counted as ignored, and so is nothing else; names that begin with a dot do not count.
-///
-/// A file in the folder that cannot be read is in [`Imported::diagnostics`].
-///
-/// # Errors
-/// `document_parse` if there is no file or folder at `path`, or it holds no manifest; `document_too_large` if it holds more
-/// files or octets than anybody should have.
-pub fn load(path: &Path) -> Result<Imported, Problems> {
-    load_all([path])
+/// The texts at some paths, for Kubernetes objects and Envoy configurations alike: [`super::import`] and
+/// [`crate::report::Import::of`] take their [`Manifests::documents`].
+pub struct Manifests(Vec<Found>);
+
+/// What is at a path.
+struct Found {
+    content: FoundContent,
+    name: String,
 }
 
-/// Imports several files and folders together, each as [`load`] does. The limits are for each of them.
-///
-/// # Errors
-/// Those of [`load`], for the first path that has any.
-pub fn load_all<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Imported, Problems> {
-    let mut objects = Objects::default();
-    for path in paths {
-        add(&mut objects, path)?;
+enum FoundContent {
+    Folder,
+    Text(Zeroizing<Vec<u8>>),
+    Unreadable(Fault),
+}
+
+impl Manifests {
+    /// The documents, in the order of the paths; those of a folder in the order of their names.
+    pub fn documents(&self) -> Vec<Document<'_>> {
+        self.0.iter().map(Found::document).collect()
     }
-    Ok(objects.finish())
 }
 
-fn add(objects: &mut Objects, path: &Path) -> Result<(), Problems> {
-    let files = if path.is_dir() { list(path, objects) } else { Ok(vec![path.to_path_buf()]) };
-    let files = files.map_err(|fault| refuse(path, fault))?;
-    let mut total = 0_usize;
-    for file in &files {
-        let name = file.display().to_string();
-        match source::load_file(file) {
-            Ok(octets) => {
-                total = total.saturating_add(octets.len());
-                if total > MAX_OCTETS {
-                    return Err(refuse(path, Fault::too_large(Place::START, "the limit of 64 MiB of manifests")));
-                }
-                objects.read(&name, &octets);
+impl Found {
+    fn document(&self) -> Document<'_> {
+        let content = match &self.content {
+            FoundContent::Folder => Content::Folder,
+            FoundContent::Text(text) => Content::Text(text),
+            FoundContent::Unreadable(fault) => Content::Unreadable(fault),
+        };
+        Document { name: &self.name, content }
+    }
+}
+
+/// Reads each file of `paths`, and of each folder among them every `*.yaml`, `*.yml` and `*.json` file, in the order of their
+/// names. Folders in a folder are counted as ignored, and so is nothing else; names that begin with a dot do not count.
+///
+/// A file of a folder that cannot be read is a document too: it might hold the policy that counts, so it is in
+/// [`super::Imported::diagnostics`].
+///
+/// # Errors
+/// `document_parse` if there is no file or folder at one of `paths`, or a folder holds no manifest; `document_too_large` if there
+/// are more files or octets than anybody should have.
+pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Manifests, Problems> {
+    let mut loading = Loading { found: Vec::new(), octets: 0 };
+    for path in paths.iter().map(AsRef::as_ref) {
+        if path.is_dir() {
+            loading.folder(path)
+        } else {
+            source::load_file(path).and_then(|text| loading.text(path, text))
+        }
+        .map_err(|fault| refuse(path, fault))?;
+    }
+    Ok(Manifests(loading.found))
+}
+
+/// What has been found so far.
+struct Loading {
+    found: Vec<Found>,
+    octets: usize,
+}
+
+impl Loading {
+    fn folder(&mut self, path: &Path) -> Result<(), Fault> {
+        let Listing { files, folders } = Listing::of(path)?;
+        for file in &files {
+            match source::load_file(file) {
+                Ok(text) => self.text(file, text)?,
+                Err(fault) => self.add(file, FoundContent::Unreadable(fault)),
             }
-            Err(fault) if files.len() == 1 => return Err(refuse(file, fault)),
-            Err(fault) => objects.fault(&name, fault),
         }
+        folders.iter().for_each(|folder| self.add(folder, FoundContent::Folder));
+        Ok(())
     }
-    Ok(())
+
+    fn text(&mut self, path: &Path, text: Zeroizing<Vec<u8>>) -> Result<(), Fault> {
+        self.octets = self.octets.saturating_add(text.len());
+        if self.octets > MAX_OCTETS {
+            return Err(Fault::too_large(Place::START, "the limit of 64 MiB of manifests"));
+        }
+        self.add(path, FoundContent::Text(text));
+        Ok(())
+    }
+
+    fn add(&mut self, path: &Path, content: FoundContent) {
+        self.found.push(Found { content, name: path.display().to_string() });
+    }
 }
 
-fn list(path: &Path, objects: &mut Objects) -> Result<Vec<PathBuf>, Fault> {
-    let unreadable = |error: std::io::Error| Fault::parse(Place::START, format!("the folder cannot be read: {error}"));
-    let mut files = Vec::new();
-    for entry in path.read_dir().map_err(unreadable)? {
-        let file = entry.map_err(unreadable)?.path();
-        let is_hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if is_hidden {
-            continue;
+/// What of a folder counts.
+struct Listing {
+    files: Vec<PathBuf>,
+    folders: Vec<PathBuf>,
+}
+
+impl Listing {
+    fn of(path: &Path) -> Result<Self, Fault> {
+        let unreadable =
+            |error: std::io::Error| Fault::parse(Place::START, format!("the folder cannot be read: {error}"));
+        let (mut files, mut folders) = (Vec::new(), Vec::new());
+        for entry in path.read_dir().map_err(unreadable)? {
+            let file = entry.map_err(unreadable)?.path();
+            let is_hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            if is_hidden {
+                continue;
+            }
+            if file.is_dir() {
+                folders.push(file);
+            } else if file.extension().is_some_and(|end| EXTENSIONS.iter().any(|wanted| end == *wanted)) {
+                files.push(file);
+            }
         }
-        if file.is_dir() {
-            objects.ignore("(folder)");
-        } else if file.extension().is_some_and(|end| EXTENSIONS.iter().any(|wanted| end == *wanted)) {
-            files.push(file);
+        files.sort();
+        match files.len() {
+            0 => Err(Fault::parse(Place::START, "the folder holds no *.yaml, *.yml or *.json file")),
+            1..=MAX_FILES => Ok(Self { files, folders }),
+            _ => Err(Fault::too_large(Place::START, format!("the limit of {MAX_FILES} files"))),
         }
-    }
-    files.sort();
-    match files.len() {
-        0 => Err(Fault::parse(Place::START, "the folder holds no *.yaml, *.yml or *.json file")),
-        1..=MAX_FILES => Ok(files),
-        _ => Err(Fault::too_large(Place::START, format!("the limit of {MAX_FILES} files"))),
     }
 }
 

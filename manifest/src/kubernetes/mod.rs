@@ -57,7 +57,7 @@ mod service;
 mod standard;
 mod status;
 
-pub use folder::{load, load_all};
+pub use folder::{Manifests, load};
 pub use imported::{
     Accepted, Diagnostic, Effect, Imported, ImportedPolicy, Provenance, ResolvedRefs, Target, TargetState,
 };
@@ -69,26 +69,51 @@ pub use resolve::{
 pub use status::StatusPatch;
 
 use crate::kubernetes::documents::Objects;
+use crate::position::Fault;
 
 /// A text with any number of objects in it, YAML or JSON.
 #[derive(Clone, Copy)]
 pub struct Document<'a> {
     name: &'a str,
-    text: &'a [u8],
+    content: Content<'a>,
+}
+
+/// What came of reading a document.
+#[derive(Clone, Copy)]
+enum Content<'a> {
+    /// A folder in a folder: it is counted.
+    Folder,
+    Text(&'a [u8]),
+    Unreadable(&'a Fault),
 }
 
 impl<'a> Document<'a> {
     /// `name` is what errors call it.
     pub fn new(name: &'a str, text: &'a [u8]) -> Self {
-        Self { name, text }
+        Self { name, content: Content::Text(text) }
+    }
+
+    pub(crate) fn name(&self) -> &'a str {
+        self.name
+    }
+
+    pub(crate) fn text(&self) -> Option<&'a [u8]> {
+        match self.content {
+            Content::Text(text) => Some(text),
+            Content::Folder | Content::Unreadable(_) => None,
+        }
     }
 }
 
 /// Makes policies of the objects in `documents`. Whatever is wrong with them is in the result.
 pub fn import<'a>(documents: impl IntoIterator<Item = Document<'a>>) -> Imported {
     let mut objects = Objects::default();
-    for Document { name, text } in documents {
-        objects.read(name, text);
+    for Document { name, content } in documents {
+        match content {
+            Content::Folder => objects.ignore("(folder)"),
+            Content::Text(text) => objects.read(name, text),
+            Content::Unreadable(fault) => objects.fault(name, fault.clone()),
+        }
     }
     objects.finish()
 }

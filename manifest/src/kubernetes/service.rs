@@ -1,5 +1,6 @@
 //! `v1 Service`: which port has which name, and what else says something about its backends.
 
+use super::extension::Written;
 use super::object::{ObjectName, field, quotable};
 use super::standard::Meta;
 use crate::node::{Node, Resolved, Value};
@@ -19,6 +20,8 @@ pub(super) struct Service {
 /// One of them.
 #[derive(Clone, Debug)]
 pub(super) struct Port {
+    /// `spec.ports[0].appProtocol`
+    pub(super) app_protocol: Option<Written<String>>,
     pub(super) name: Option<String>,
     pub(super) number: u16,
 }
@@ -58,20 +61,26 @@ pub(super) fn read(node: &Node, notes: &Notes<'_>) -> Option<(ObjectName, Servic
     };
     let written = |key: &str| text(&spec?.value, key).filter(|text| !text.is_empty());
     let kind = written("type").unwrap_or_else(|| "ClusterIP".to_owned());
-    let ports = nodes.iter().filter_map(port).collect();
+    let ports = nodes.iter().enumerate().filter_map(|(index, node)| port(index, node, notes)).collect();
     Some((meta.name.clone(), Service { external_name: written("externalName"), kind, meta, ports }))
 }
 
-fn port(node: &Node) -> Option<Port> {
+fn port(index: usize, node: &Node, notes: &Notes<'_>) -> Option<Port> {
     let Value::Text(scalar) = &node.field("port")?.value.value else { return None };
     let Resolved::Integer(number) = scalar.resolve() else { return None };
     let number = u16::try_from(number).ok().filter(|number| *number > 0)?;
     let is_tcp = text(node, "protocol").is_none_or(|protocol| protocol == "TCP");
     let written = |key: &str| text(node, key).filter(|text| !text.is_empty());
-    is_tcp.then(|| Port { name: written("name"), number })
+    let app_protocol = node.field(APP_PROTOCOL).map(|entry| (notes.at(entry.place), written(APP_PROTOCOL)));
+    let app_protocol = app_protocol.and_then(|(origin, value)| {
+        Some(Written { field: format!("spec.ports[{index}].{APP_PROTOCOL}"), origin, value: value? })
+    });
+    is_tcp.then(|| Port { app_protocol, name: written("name"), number })
 }
 
 fn text(node: &Node, key: &str) -> Option<String> {
     let value = &node.field(key)?.value;
     value.text().filter(|_| !value.is_null()).map(str::to_owned)
 }
+
+const APP_PROTOCOL: &str = "appProtocol";

@@ -270,17 +270,17 @@ fn a_folder_of_fifty_megabytes_is_read_and_one_beyond_the_limit_is_not() {
     }
     write("ca.yaml", &ca(&Pki::new("bad manifests").root.pem()));
     write("policy.yaml", POLICY);
-    let imported = load(root.path()).ok().unwrap();
+    let imported = import(load(&[root.path()]).ok().unwrap().documents());
     assert!(imported.diagnostics.is_empty(), "{:?}", imported.diagnostics);
     assert!(matches!(pay(&imported).state(), ConnectorState::Ready));
     write("z.yaml", &"#".repeat((1 << 20) + 1));
-    let imported = load(root.path()).ok().unwrap();
+    let imported = import(load(&[root.path()]).ok().unwrap().documents());
     assert_eq!(imported.diagnostics.first().map(|one| one.problem.code().as_str()), Some("document_too_large"));
     fails_closed(&imported, "a file that is too large");
     write("z.yaml", "");
     for index in 50..70 {
         write(&format!("{index}.yaml"), &large(index));
     }
-    let refused = load(root.path()).err().map(|problems| problems.to_string()).unwrap_or_default();
+    let refused = load(&[root.path()]).err().map(|problems| problems.to_string()).unwrap_or_default();
     assert!(refused.contains("64 MiB"), "{refused}");
 }

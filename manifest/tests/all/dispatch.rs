@@ -149,12 +149,14 @@ fn a_grant_with_a_problem_is_left_out() {
 
 #[test]
 fn a_route_with_a_problem_is_left_out() {
-    let get = |route: &str| outcome(&[SERVICE, POLICY, GATEWAY, SECRET, route], "shop/pay:443", Some("outer"));
+    let get = |route: &str| outcome(&[SERVICE, POLICY, GATEWAY, SECRET, route], "shop/pay:443", None);
     assert!(said(&[ROUTE]).is_empty());
     assert_eq!(get(ROUTE), "shop/pay-tls with an identity");
     let odd = ROUTE.replace("port: 443", "port: 0");
     says(&[&odd], Effect::Skipped, "port");
     assert_eq!(get(&odd), "shop/pay-tls", "no Gateway uses the backend, so none lends a certificate");
+    let asked = outcome(&[SERVICE, POLICY, GATEWAY, SECRET, &odd], "shop/pay:443", Some("outer"));
+    assert_eq!(asked, "shop/pay-tls with an identity", "who asks for a Gateway, gets its certificate");
     says(&[ROUTE, ROUTE], Effect::Skipped, "declared twice");
     assert_eq!(get(&format!("{ROUTE}\n---\n{ROUTE}")), "shop/pay-tls");
     let other = ROUTE.replace("HTTPRoute", "GRPCRoute");
@@ -169,32 +171,45 @@ fn an_extension_whose_target_cannot_be_read_might_be_for_any_backend() {
         let tls = "{wellKnownCACertificates: System, sni: other.example}";
         format!("{head}{metadata}spec: {{targetRefs: {targets}, tls: {tls}}}")
     };
-    let gloo = |kube: &str| {
-        let head = "apiVersion: gloo.solo.io/v1\nkind: Upstream\nmetadata: {name: pay, namespace: shop}\n";
-        format!("{head}spec: {{sslConfig: {{sni: other.example}}, kube: {kube}}}")
-    };
     let get = |extension: &str| outcome(&[SERVICE, POLICY, extension], "shop/pay:443", None);
-    for good in [
-        kgateway("[{group: '', kind: Service, name: pay}]"),
-        kgateway("[{group: '', kind: Service, name: another}]"),
-        gloo("{serviceName: pay, servicePort: 443}"),
-        gloo("{serviceName: another, servicePort: 443}"),
-    ] {
+    for good in
+        [kgateway("[{group: '', kind: Service, name: pay}]"), kgateway("[{group: '', kind: Service, name: another}]")]
+    {
         assert_eq!(get(&good), "shop/pay-tls", "{good}");
     }
     for stray in [
         kgateway("[{group: '', kind: Service, nam: pay}]"),
         kgateway("[{group: '', kind: Service, name: another}, 7]"),
         kgateway("pay"),
-        gloo("{serviceName: pay}"),
-        gloo("{serviceName: pay, servicePort: 0}"),
-        gloo("{servicePort: 443}"),
-        gloo("pay"),
     ] {
         assert_eq!(get(&stray), "document_parse", "{stray}");
     }
-    // Whose Service is known, that alone fails.
-    assert_eq!(get(&gloo("{serviceName: another}")), "shop/pay-tls");
+}
+
+/// Which backend an Upstream is, is always known: it fails alone.
+#[test]
+fn an_upstream_that_cannot_be_read_fails_alone() {
+    let gloo = |kube: &str| {
+        let head = "apiVersion: gloo.solo.io/v1\nkind: Upstream\nmetadata: {name: up, namespace: shop}\n";
+        format!("{head}spec: {{sslConfig: {{sni: other.example}}, kube: {kube}}}")
+    };
+    let get = |kube: &str, backend: &str| outcome(&[SERVICE, POLICY, &gloo(kube)], backend, None);
+    for (kube, wanted) in [
+        ("{serviceName: pay, servicePort: 443}", "shop/pay-tls"),
+        ("{serviceName: pay, serviceNamespace: shop, servicePort: 443}", "shop/pay-tls"),
+        ("{serviceName: pay, serviceNamespace: other, servicePort: 443}", "shop/up"),
+        ("{serviceName: another, servicePort: 443}", "shop/up"),
+        ("{serviceName: pay}", "document_parse"),
+        ("{serviceName: pay, servicePort: }", "document_parse"),
+        ("{serviceName: pay, servicePort: 0}", "document_parse"),
+        ("{serviceName: another}", "document_parse"),
+        ("{servicePort: 443}", "document_parse"),
+        ("pay", "document_parse"),
+    ] {
+        assert_eq!(get(kube, "Upstream/shop/up:443"), wanted, "{kube}");
+        assert_eq!(get(kube, "shop/pay:443"), "shop/pay-tls", "{kube}");
+    }
+    assert_eq!(get("{serviceName: pay, servicePort: 443}", "Upstream/shop/up:444"), "reference_unresolved");
 }
 
 const CONFIG_POLICY: &str = "\

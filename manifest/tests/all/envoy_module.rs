@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use uptls::danger::DangerPermission;
-use uptls::{BackendHost, Code, Prepared, Problems};
+use uptls::{BackendHost, Code, OnInvalid, Prepared, Problems};
 use uptls_manifest::envoy::{self, Export, ExportOptions, Placement};
 use uptls_testkit::{CrlTemplate, NOW, Pki, San, YEAR, chain_pem, crl_pem};
 
@@ -84,6 +84,21 @@ fn the_document_has_the_fingerprint_of_the_policy() {
         let again = prepare(&TempDir::new().unwrap(), text).unwrap_or_else(|problems| panic!("{text}: {problems}"));
         assert_eq!(prepared.fingerprint(), again.fingerprint(), "{spec}{text}");
     }
+}
+
+/// R2: as the configuration of the module says it.
+#[test]
+fn what_a_broken_file_does_stands_beside_the_policy() {
+    let folder = folder();
+    let text = |options: &ExportOptions| {
+        let (_, export) = export(&folder, "", options).unwrap();
+        serde_json::from_str::<Value>(validator(&export)["validator_config"]["value"].as_str().unwrap()).unwrap()
+    };
+    let mut options = host("a.test");
+    let alone = text(&options);
+    assert_eq!(alone["kind"], "UpstreamTlsPolicy");
+    options.on_invalid = OnInvalid::FailClosed;
+    assert_eq!(text(&options), json!({"onInvalid": "failClosed", "policy": alone}));
 }
 
 #[test]

@@ -1,11 +1,16 @@
 //! The committed seeds of `fuzz` are those of the testkit: whoever changes the format of a target changes them here.
 
+mod flights;
+mod manifests;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use uptls::Prepared;
 use uptls::danger::DangerPermission;
+use uptls::{BackendHost, ConnectOptions, Connector, Prepared, UpstreamTlsPolicy};
+use uptls_manifest::envoy::{self, Standing};
+use uptls_manifest::kubernetes::{Document, Scope, import};
 use uptls_testkit::{Certificate, CrlTemplate, Key, NOW, Pki, San, Template, YEAR, crl_pem};
 
 use crate::common::{document, runtime};
@@ -108,8 +113,13 @@ fn files() -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = vec![(folder().join("policy.json"), policy(&pki).into_bytes())];
     let chains = chains(&pki);
     files.extend(chains.iter().map(|(name, _, chain)| (folder().join("seeds/verify_chain").join(name), framed(chain))));
-    let documents = documents().into_iter();
-    files.extend(documents.map(|(name, text)| (folder().join("seeds/native_document").join(name), text.into_bytes())));
+    let mut add = |target: &str, name: &str, seed: Vec<u8>| {
+        files.push((folder().join("seeds").join(target).join(name), seed));
+    };
+    documents().into_iter().for_each(|(name, text)| add("native_document", name, text.into_bytes()));
+    manifests::objects(&pki).into_iter().for_each(|(name, text)| add("manifests", name, text.into_bytes()));
+    manifests::envoy(&pki).into_iter().for_each(|(name, text)| add("envoy_document", name, text.into_bytes()));
+    flights::all(&pki).into_iter().for_each(|(name, _, flight)| add("handshake", name, flight));
     files
 }
 
@@ -137,5 +147,40 @@ fn every_seed_reaches_the_verdict_that_it_is_there_for() {
     };
     for (name, wanted, chain) in chains(&pki) {
         assert_eq!(code(&prepared, &chain), wanted, "{name}");
+    }
+}
+
+#[test]
+fn the_seeds_of_manifests_reach_policies_and_the_seeds_of_envoy_every_standing() {
+    let pki = Pki::new("fuzz");
+    for (name, text) in manifests::objects(&pki) {
+        let resolution = import([Document::new(name, text.as_bytes())]).resolve(&Scope::default());
+        let usable =
+            |draft| UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden).and_then(|p| runtime().prepare(&p));
+        let ready = resolution.policies.iter().filter(|policy| policy.draft.clone().and_then(usable).is_ok()).count();
+        assert_eq!(ready > 0, name != "broken.yaml", "{name}");
+    }
+    let mut standings = Vec::new();
+    for (name, text) in manifests::envoy(&pki) {
+        let reading = envoy::read(text.as_bytes(), name, &|_| Err("no file".to_owned())).unwrap();
+        standings.extend(reading.clusters.iter().map(|cluster| cluster.standing));
+    }
+    for wanted in [Standing::Verified, Standing::VerifiesNothing, Standing::PlainText, Standing::Unclear] {
+        assert!(standings.contains(&wanted), "{wanted:?}: {standings:?}");
+    }
+}
+
+#[test]
+fn the_seeds_of_handshakes_end_as_they_should() {
+    let pki = Pki::new("fuzz");
+    let draft = uptls_manifest::parse(policy(&pki).as_bytes(), "", None).unwrap();
+    let policy = UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden).unwrap();
+    let connector = Connector::new(&runtime(), &policy).unwrap();
+    for (name, wanted, flight) in flights::all(&pki) {
+        let host = BackendHost::parse("fuzz.example").unwrap();
+        let mut handshake = connector.begin(&host, &ConnectOptions::default()).unwrap();
+        let fed = handshake.feed(&flight[3..]);
+        let error = fed.err().or_else(|| handshake.feed_eof().err());
+        assert_eq!(error.map(|error| error.code().as_str()), Some(wanted), "{name}");
     }
 }

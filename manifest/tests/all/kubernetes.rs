@@ -244,7 +244,7 @@ fn broken_material_is_called_by_the_name_of_its_object() {
 fn a_folder_is_read_in_the_order_of_names_and_nothing_below_it() {
     let root = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(root.path().join(name), text).unwrap();
-    let problem = |path: &Path| load(path).err().unwrap().to_string();
+    let problem = |path: &Path| load(&[path]).err().unwrap().to_string();
     assert!(problem(root.path()).contains("the folder holds no *.yaml, *.yml or *.json file"));
     assert!(problem(&root.path().join("missing")).contains("No such file"));
     write("b.yml", POLICY);
@@ -253,13 +253,13 @@ fn a_folder_is_read_in_the_order_of_names_and_nothing_below_it() {
     write(".hidden.yaml", "{");
     fs::create_dir(root.path().join("below")).unwrap();
     fs::write(root.path().join("below/c.yaml"), "{").unwrap();
-    let imported = load(root.path()).ok().unwrap();
+    let imported = import(load(&[root.path()]).ok().unwrap().documents());
     assert!(imported.diagnostics.is_empty(), "{:?}", imported.diagnostics);
     assert_eq!(imported.ignored.get("(folder)"), Some(&1));
     assert!(resolve(&imported, &BackendRef::new("shop", "pay", Some(443))).is_ok());
     // What cannot be read might be the policy that counts.
     write("c.yaml", "{");
-    let imported = load(root.path()).ok().unwrap();
+    let imported = import(load(&[root.path()]).ok().unwrap().documents());
     let problems = resolve(&imported, &BackendRef::new("shop", "pay", Some(443))).err().unwrap();
     assert!(problems.first().unwrap().origin().unwrap().document.ends_with("c.yaml"), "{problems}");
 }

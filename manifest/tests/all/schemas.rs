@@ -12,11 +12,12 @@ use uptls_testkit::{Pki, San, chain_pem};
 use crate::common::runtime;
 use crate::validator::findings;
 
-fn schemas() -> [(&'static str, Value); 4] {
+fn schemas() -> [(&'static str, Value); 5] {
     [
         ("policy", schema::policy()),
         ("report", schema::report()),
         ("explain", schema::explain()),
+        ("import", schema::import()),
         ("inspect", schema::inspect()),
     ]
 }

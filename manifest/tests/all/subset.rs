@@ -63,7 +63,11 @@ impl World {
 
 /// The policy of the one backend, as these objects have it.
 fn prepared(objects: &[Value], mode: Mode) -> Result<std::sync::Arc<Prepared>, Problems> {
-    let texts: Vec<_> = objects.iter().map(Value::to_string).collect();
+    let metadata = json!({"name": "outer", "namespace": "infra"});
+    let gateway = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": metadata});
+    // Unless the case has one of its own.
+    let own = objects.iter().any(|object| object["kind"] == "Gateway");
+    let texts: Vec<_> = objects.iter().chain((!own).then_some(&gateway)).map(Value::to_string).collect();
     let imported = import(texts.iter().map(|text| Document::new("in", text.as_bytes())));
     let scope = Scope::default().with_mode(mode).with_gateway(ObjectName::new("infra", "outer"));
     let resolution = imported.resolve(&scope);

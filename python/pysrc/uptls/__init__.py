@@ -15,6 +15,7 @@ if not report:
     print(report.code, report.message, report.hint)
 """
 
+from uptls import _methods as _methods
 from uptls._calls import (
     check,
     connect,

@@ -194,7 +194,7 @@ class TlsStream:
 
     def settimeout(self, value: float | None) -> None:
         """Seconds that a call may take; None: it blocks, 0: it does not."""
-        seconds = None if value is None else float(value)
+        seconds = None if value is None else 0.0 + value
         if seconds is not None and not 0 <= seconds < float("inf"):
             raise ValueError(f"timeout must be None, or seconds of 0 or more, not {value}")
         self._timeout = seconds
@@ -370,22 +370,24 @@ class _Raw(io.RawIOBase):
         return self._stream.fileno()
 
     def readinto(self, buffer: "Octets", /) -> int | None:
-        self._check()
+        self._check(self.readable())
         try:
             return self._stream._read_into(buffer)  # noqa: SLF001
         except BlockingIOError:
             return None
 
     def write(self, data: "Octets", /) -> int | None:
-        self._check()
+        self._check(self.writable())
         try:
             return self._stream._send(data)  # noqa: SLF001
         except BlockingIOError:
             return None
 
-    def _check(self) -> None:
+    def _check(self, may: bool) -> None:  # noqa: FBT001
         if self.closed:
             raise ValueError("I/O operation on closed file")
+        if not may:
+            raise io.UnsupportedOperation(f"not with the mode {self._mode!r}")
 
     def close(self) -> None:
         if not self.closed:

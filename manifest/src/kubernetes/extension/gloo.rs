@@ -42,36 +42,33 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Exte
     Some(extension)
 }
 
-/// A Service that is named, or the Upstream itself.
+/// The Upstream itself, since routes name it, and what is behind it: the port of a Service, or hosts.
 fn target(spec: &Fields<'_>, extension: &mut Extension) {
-    let (key, what) = match spec.map("kube") {
-        Some(kube) => {
-            let what = match kube.text("serviceName") {
-                None => {
-                    spec.notes.parse_problem(&kube.path, kube.node.place, "the field serviceName is missing");
-                    TargetOf::Unknown
-                }
-                Some(service) => {
-                    let namespace = kube.text("serviceNamespace").map(|text| text.value);
-                    let namespace = namespace.unwrap_or_else(|| extension.name.namespace.clone());
-                    let port = kube.port("servicePort");
-                    if port.is_none() && kube.node.field("servicePort").is_none() {
-                        spec.notes.parse_problem(&kube.path, kube.node.place, "the field servicePort is missing");
-                    }
-                    // Without its port it is not ready, for every port.
-                    TargetOf::Service { name: ObjectName::new(namespace, service.value), port }
-                }
-            };
-            (kube.path.clone(), what)
-        }
-        None if spec.node.field("kube").is_some() => (spec.at("kube"), TargetOf::Unknown),
-        None => {
-            extension.hosts = spec.map("static").map(|fixed| fixed.hosts("addr")).unwrap_or_default();
-            (spec.at("static"), TargetOf::Upstream(extension.name.clone()))
+    let behind = spec.map("kube").and_then(|kube| service(&kube, &extension.name.namespace));
+    let key = if is_written(spec, "kube") { "kube" } else { "static" };
+    if key == "static" {
+        extension.hosts = spec.map("static").map(|fixed| fixed.hosts("addr")).unwrap_or_default();
+    }
+    let what = TargetOf::Upstream { name: extension.name.clone(), behind };
+    extension.targets.push(ExtensionTarget { origin: spec.notes.at(spec.node.place), path: spec.at(key), what });
+}
+
+/// The port of a Service, with a noted problem for whatever of it is missing.
+fn service(kube: &Fields<'_>, namespace: &str) -> Option<(ObjectName, u16)> {
+    let missing = |key: &str| {
+        if !is_written(kube, key) {
+            kube.notes.parse_problem(&kube.path, kube.node.place, format!("the field {key} is missing"));
         }
     };
-    let origin = spec.notes.at(spec.node.place);
-    extension.targets.push(ExtensionTarget { origin, path: key, what });
+    let (name, port) = (kube.text("serviceName"), kube.port("servicePort"));
+    missing("serviceName");
+    missing("servicePort");
+    let of = kube.text("serviceNamespace").map(|text| text.value).filter(|text| !text.is_empty());
+    Some((ObjectName::new(of.unwrap_or_else(|| namespace.to_owned()), name?.value), port?))
+}
+
+fn is_written(fields: &Fields<'_>, key: &str) -> bool {
+    fields.node.field(key).is_some_and(|entry| !entry.value.is_null())
 }
 
 fn read_tls(fields: &Fields<'_>, upstream: &ObjectName, notices: &mut Vec<Problem>) -> ExtensionTls {

@@ -22,7 +22,7 @@ pub(super) struct Extension {
     /// Unix seconds; an object that was not created yet is younger than all others.
     pub(super) created: Option<u64>,
     pub(super) generation: Option<i64>,
-    /// The hosts of a Gloo Upstream that is the backend itself.
+    /// The static hosts of a Gloo Upstream.
     pub(super) hosts: Vec<StaticHost>,
     pub(super) name: ObjectName,
     /// What is left out without harm, and why.
@@ -94,8 +94,8 @@ pub(super) enum TargetOf {
     Unknown,
     /// A kind that cannot be one here, as an Istio Hostname.
     Unsupported { group: String, kind: String, name: String },
-    /// The object itself is the backend: a Gloo Upstream with static hosts.
-    Upstream(ObjectName),
+    /// The object itself is the backend: a Gloo Upstream, and the port of a Service behind it, if there is one.
+    Upstream { name: ObjectName, behind: Option<(ObjectName, u16)> },
 }
 
 /// The fields, each in the words of the native document as far as it has them, and where each was written.

@@ -175,13 +175,13 @@ fn an_upstream_is_read_whole() {
     );
     assert!(read.problems.is_empty(), "{:?}", read.problems);
     let service = &read.targets[0].what;
-    assert!(matches!(service, TargetOf::Service { name, port: Some(8443) } if name.namespace == "other"));
+    assert!(matches!(service, TargetOf::Upstream { behind: Some((name, 8443)), .. } if name.namespace == "other"));
     let tls = read.tls.unwrap();
     assert_eq!((value(&tls.min_version), tls.max_version.is_none()), ("1.3".to_owned(), true));
     assert!(matches!(value(&tls.trust), ExtensionTrust::Secret(name) if name.namespace == "n"));
     assert!(matches!(tls.subject_alt_names[0].value, VendorName::Untyped(_)) && tls.one_way.is_some());
     let fixed = upstream("static: {hosts: [{addr: h.test, port: 443}]}, sslConfig: {sslFiles: {ocspStaple: /o}}");
-    assert!(fixed.problems.is_empty() && matches!(fixed.targets[0].what, TargetOf::Upstream(_)));
+    assert!(fixed.problems.is_empty() && matches!(fixed.targets[0].what, TargetOf::Upstream { behind: None, .. }));
     assert_eq!((fixed.hosts[0].port, fixed.notices.len()), (Some(443), 1));
     assert_eq!(upstream("static: {}, httpConnectSslConfig: {}").notices.len(), 1);
 }
@@ -277,7 +277,9 @@ fn the_files_of_an_upstream_are_read() {
 fn a_kube_target_has_a_name_and_a_port() {
     let whole = upstream("kube: {serviceName: pay, servicePort: 443}");
     assert!(whole.problems.is_empty(), "{:?}", whole.problems);
-    assert!(matches!(&whole.targets[0].what, TargetOf::Service { name, port: Some(443) } if name.namespace == "shop"));
+    assert!(
+        matches!(&whole.targets[0].what, TargetOf::Upstream { behind: Some((name, 443)), .. } if name.namespace == "shop")
+    );
     refused(&upstream("kube: {servicePort: 443}").problems, "spec.kube", "serviceName is missing");
     refused(&upstream("kube: {serviceName: pay}").problems, "spec.kube", "servicePort is missing");
 }

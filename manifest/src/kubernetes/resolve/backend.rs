@@ -12,7 +12,7 @@ pub enum BackendKind {
     Backend,
     /// `v1 Service`
     Service,
-    /// `gloo.solo.io Upstream` with static hosts.
+    /// `gloo.solo.io Upstream`: a destination of its own, also where the port of a Service is behind it.
     Upstream,
     /// `gateway.networking.x-k8s.io XBackend`
     XBackend,

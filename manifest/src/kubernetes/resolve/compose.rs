@@ -8,7 +8,7 @@ use uptls::{Origin, PolicyErrorKind, Problems};
 use super::ancestors::Ancestors;
 use super::backend::BackendKind;
 use super::depends::Dependencies;
-use super::effective::{EffectivePolicy, Resolution};
+use super::effective::{EffectivePolicy, Elsewhere, Resolution};
 use super::find::{unknown_service, unread};
 use super::index::{Index, Slot};
 use super::merge::{Merge, OwnIdentity, object, place};
@@ -48,8 +48,9 @@ impl Imported {
         let ancestors = Ancestors::new(objects, &dependencies, scope);
         let index = Index::new(objects, &self.policies);
         let status::Statuses { full, patches: mut statuses } = status::patches(self, scope, &ancestors);
+        let unread = unread(&self.diagnostics);
         let resolver =
-            Resolver { dependencies: &dependencies, full, index, objects, scope, unread: unread(&self.diagnostics) };
+            Resolver { ancestors: &ancestors, dependencies: &dependencies, full, index, objects, scope, unread };
         let mut policies = Vec::new();
         for slot in resolver.index.slots() {
             let gateways = ancestors.of(slot.kind, &slot.name, slot.port);
@@ -62,10 +63,13 @@ impl Imported {
         for policy in &self.policies {
             dependencies.note(KIND, &policy.name, Some(()));
         }
+        let gateways = objects.gateways.keys().cloned().collect();
         Resolution {
             candidates: candidates(&self.policies, &policies),
             depends_on: dependencies.into_set(),
             diagnostics: self.diagnostics.clone(),
+            elsewhere: Elsewhere::new(self, scope, &gateways),
+            gateways,
             ignored: self.ignored.clone(),
             missing_ports: missing_ports(&self.policies),
             policies,
@@ -77,6 +81,7 @@ impl Imported {
 
 /// Makes the policy of one slot after the other.
 struct Resolver<'a> {
+    ancestors: &'a Ancestors,
     dependencies: &'a Dependencies,
     /// The policies whose status has no room for a Gateway.
     full: BTreeSet<Full>,
@@ -100,6 +105,7 @@ impl<'a> Resolver<'a> {
                 merge.gateway(gateway);
             }
         }
+        self.protocols(&mut merge, slot, gateway);
         merge.problems.extend(self.unread.iter().flat_map(Problems::iter).cloned());
         let draft = merge.draft(name);
         let Merge { notices, overridden, mut provenance, sources, warnings, .. } = merge;
@@ -121,6 +127,15 @@ impl<'a> Resolver<'a> {
         })
     }
 
+    fn protocols(&self, merge: &mut Merge<'a>, slot: &Slot, gateway: Option<&ObjectName>) {
+        let routes = self.ancestors.routes_of(slot.kind, &slot.name, slot.port, gateway);
+        let behind = self.index.behind(slot);
+        let service = self.objects.services.get(&behind.name).filter(|_| behind.kind == BackendKind::Service);
+        let port = behind.port.and_then(|number| service?.value.port(number));
+        let object = format!("{} {}", behind.kind, behind.name);
+        merge.protocols(&routes, port.map(|port| (object.as_str(), port)));
+    }
+
     /// A standard policy and extensions, of which there is at least one; the name of the policy.
     fn attached(&self, merge: &mut Merge<'a>, slot: &Slot, gateway: Option<&ObjectName>) -> Option<String> {
         self.depend_on(slot);
@@ -128,7 +143,7 @@ impl<'a> Resolver<'a> {
         let standard = match self.index.standard(slot) {
             Ok(standard) => standard,
             Err(_) => {
-                merge.problems.push(unknown_service(&slot.name));
+                merge.problems.push(unknown_service(&self.index.behind(slot).name));
                 return Some(slot.name.to_string());
             }
         };
@@ -248,10 +263,11 @@ impl<'a> Resolver<'a> {
 
     /// The names that a backend is known by. An address is none (N1).
     fn candidates(&self, slot: &Slot) -> Vec<String> {
-        let ObjectName { name, namespace } = &slot.name;
-        match slot.kind {
+        let behind = self.index.behind(slot);
+        let ObjectName { name, namespace } = &behind.name;
+        match behind.kind {
             BackendKind::Service => {
-                let service = self.objects.services.get(&slot.name);
+                let service = self.objects.services.get(&behind.name);
                 let is_external = |service: &&Service| service.kind == "ExternalName";
                 let service = service.map(|declared| &declared.value).filter(is_external);
                 let external = service.and_then(|service| service.external_name.clone());
@@ -271,6 +287,10 @@ impl<'a> Resolver<'a> {
     }
 
     fn depend_on(&self, slot: &Slot) {
+        let behind = self.index.behind(slot);
+        if behind != *slot {
+            self.depend_on(&behind);
+        }
         let found = match slot.kind {
             BackendKind::Service => self.objects.services.contains_key(&slot.name),
             BackendKind::Backend => self.objects.backends.contains_key(&slot.name),
@@ -305,7 +325,9 @@ fn candidates(standard: &[ImportedPolicy], policies: &[EffectivePolicy]) -> BTre
         })
         .collect();
     let of_standard = |policy: &&EffectivePolicy| policy.sources.iter().any(|source| source.starts_with(KIND));
-    found.extend(policies.iter().filter(|policy| !of_standard(policy)).map(|policy| match policy.backend_kind {
+    let has_no_target =
+        |policy: &&EffectivePolicy| policy.backend_kind == BackendKind::Upstream || !of_standard(policy);
+    found.extend(policies.iter().filter(has_no_target).map(|policy| match policy.backend_kind {
         BackendKind::Service => policy.backend.to_string(),
         kind => format!("{kind}/{}", policy.backend),
     }));

@@ -1,6 +1,7 @@
 //! What comes out: the one policy of a Gateway, backend and port, and where each part of it comes from.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
 use uptls::danger::DangerPermission;
 use uptls::{Connector, PolicyDraft, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning};
@@ -8,7 +9,8 @@ use uptls::{Connector, PolicyDraft, Problem, Problems, Runtime, UpstreamTlsPolic
 use super::ON_INVALID;
 use super::backend::BackendKind;
 use super::depends::Dependency;
-use crate::kubernetes::imported::{Diagnostic, Provenance};
+use super::scope::Scope;
+use crate::kubernetes::imported::{Diagnostic, Imported, Provenance};
 use crate::kubernetes::object::ObjectName;
 use crate::kubernetes::service::Service;
 use crate::kubernetes::status::StatusPatch;
@@ -21,6 +23,8 @@ pub struct Resolution {
     pub depends_on: BTreeSet<Dependency>,
     /// What is to be said: about documents, then about objects, then about policies.
     pub diagnostics: Vec<Diagnostic>,
+    /// The Gateways among the objects: those that [`Resolution::policy_of`] can be asked for.
+    pub gateways: BTreeSet<ObjectName>,
     /// How many objects of kinds that are not read there are: `apps/v1 Deployment`.
     pub ignored: BTreeMap<String, usize>,
     /// The policies, in the order of backends, ports and Gateways.
@@ -29,9 +33,47 @@ pub struct Resolution {
     pub statuses: Vec<StatusPatch>,
     /// For which backends there are policies, for a message.
     pub(super) candidates: BTreeSet<String>,
+    /// For Gateways that no route leads through.
+    pub(super) elsewhere: Elsewhere,
     /// Why a Service has no policy although one names it.
     pub(super) missing_ports: BTreeMap<ObjectName, String>,
     pub(super) services: BTreeMap<ObjectName, Service>,
+}
+
+/// The policies of Gateways that nobody says to use a backend, made when somebody asks for one.
+#[derive(Clone)]
+pub(super) struct Elsewhere {
+    asked: Option<Arc<Asked>>,
+    /// Every Gateway but this one is none of the scope's.
+    pub(super) only: Option<ObjectName>,
+}
+
+/// The objects and the scope once more.
+struct Asked {
+    imported: Imported,
+    made: BTreeMap<ObjectName, OnceLock<Vec<EffectivePolicy>>>,
+    scope: Scope,
+}
+
+impl Elsewhere {
+    pub(super) fn new(imported: &Imported, scope: &Scope, gateways: &BTreeSet<ObjectName>) -> Self {
+        let only = scope.gateway.clone();
+        if only.is_some() || gateways.is_empty() {
+            return Self { asked: None, only };
+        }
+        let made = gateways.iter().map(|gateway| (gateway.clone(), OnceLock::new())).collect();
+        // Statuses are those of the Gateways that use something.
+        let scope = Scope { controller_name: None, ..scope.clone() };
+        Self { asked: Some(Arc::new(Asked { imported: imported.clone(), made, scope })), only }
+    }
+
+    /// All policies as they are for `gateway`.
+    pub(super) fn of(&self, gateway: &ObjectName) -> &[EffectivePolicy] {
+        let Some((asked, slot)) = self.asked.as_ref().and_then(|asked| Some((asked, asked.made.get(gateway)?))) else {
+            return &[];
+        };
+        slot.get_or_init(|| asked.imported.resolve(&asked.scope.clone().with_gateway(gateway.clone())).policies)
+    }
 }
 
 /// M6: the policy of one Gateway, backend and port.
@@ -84,9 +126,16 @@ impl EffectivePolicy {
 
     /// Whether it says the same as `other`, from the same objects, whatever they are for.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.provenance == other.provenance
+        let protocols = |policy: &Self| policy.draft.as_ref().ok().map(|draft| draft.spec.alpn.protocols.clone());
+        self.but_protocols().eq(other.but_protocols())
+            && protocols(self) == protocols(other)
             && self.sources == other.sources
             && self.draft.as_ref().err() == other.draft.as_ref().err()
+    }
+
+    /// Protocols that another route or port says are the same protocols.
+    fn but_protocols(&self) -> impl Iterator<Item = (&String, &Provenance)> {
+        self.provenance.iter().filter(|(path, _)| !path.starts_with("spec.alpn"))
     }
 }
 

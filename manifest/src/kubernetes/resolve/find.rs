@@ -12,19 +12,56 @@ use crate::kubernetes::object::ObjectName;
 use crate::kubernetes::service::Service;
 
 impl Resolution {
-    /// The policy for `backend` where `gateway` uses it, whether it can be used or not.
+    /// The policy for `backend` where `gateway` uses it, whether it can be used or not. A Gateway that no route to the
+    /// backend leads through has one as well: its certificate is its own. Without `gateway` it is that of the scope.
     ///
     /// # Errors
-    /// - `reference_unresolved`: no policy is for it; the message says for which backends there are some.
+    /// - `reference_unresolved`: no policy is for it; the message says for which backends there are some. Or there is no such
+    ///   Gateway.
     /// - `policy_invalid`: the Service has no such port; or the answer differs by kind, port or Gateway, and none is given.
     /// - Everything that could not be read: the policy for it might stand there.
     pub fn policy_of(&self, backend: &BackendRef, gateway: Option<&ObjectName>) -> Result<&EffectivePolicy, Problems> {
         if let Some(unread) = unread(&self.diagnostics) {
             return Err(unread);
         }
+        let only = self.elsewhere.only.as_ref();
+        let Some(gateway) = gateway.or(only) else {
+            return of_any_gateway(&self.of_port(&self.policies, backend)?, backend);
+        };
+        self.check_gateway(gateway)?;
+        if let Some(only) = only.filter(|only| *only != gateway) {
+            let reason = format!("the policies are those of Gateway {only}, and of {gateway} there are none");
+            return Err(unresolved(backend, reason));
+        }
+        let is_its = |policy: &&&EffectivePolicy| policy.gateway.as_ref() == Some(gateway);
+        if let Some(found) = self.of_port(&self.policies, backend)?.iter().find(is_its) {
+            return Ok(found);
+        }
+        let elsewhere = self.of_port(self.elsewhere.of(gateway), backend)?;
+        elsewhere.first().copied().ok_or_else(|| self.nothing_for(backend))
+    }
+
+    /// Whether `gateway` is among the manifests: else nobody would know its client certificate (M6).
+    ///
+    /// # Errors
+    /// `reference_unresolved`.
+    pub fn check_gateway(&self, gateway: &ObjectName) -> Result<(), Problems> {
+        if self.gateways.contains(gateway) {
+            return Ok(());
+        }
+        let reason = "it is not among the manifests, so its client certificate is not known".to_owned();
+        let kind = PolicyErrorKind::ReferenceUnresolved { object: format!("Gateway {gateway}"), reason };
+        Err(Problem::from(PolicyError::new(GATEWAY, kind)).into())
+    }
+
+    /// Those of `policies` for the port, of which there is at least one.
+    fn of_port<'a>(
+        &self,
+        policies: &'a [EffectivePolicy],
+        backend: &BackendRef,
+    ) -> Result<Vec<&'a EffectivePolicy>, Problems> {
         let kind = self.kind_of(backend)?;
-        let all: Vec<_> =
-            self.policies.iter().filter(|p| p.backend == backend.name && p.backend_kind == kind).collect();
+        let all: Vec<_> = policies.iter().filter(|p| p.backend == backend.name && p.backend_kind == kind).collect();
         let service = self.services.get(&backend.name).filter(|_| kind == BackendKind::Service);
         let of_port = match service {
             Some(service) if !all.is_empty() => of_service(&all, backend, service)?,
@@ -33,7 +70,7 @@ impl Resolution {
         if of_port.is_empty() {
             return Err(self.nothing_for(backend));
         }
-        of_gateway(&of_port, backend, gateway)
+        Ok(of_port)
     }
 
     /// The kind of the backend that goes by the name.
@@ -130,25 +167,13 @@ fn of_others<'a>(all: &[&'a EffectivePolicy], backend: &BackendRef) -> Result<Ve
     }
 }
 
-/// The one where `gateway` uses the backend; without one, all Gateways have to agree.
-fn of_gateway<'a>(
-    all: &[&'a EffectivePolicy],
-    backend: &BackendRef,
-    gateway: Option<&ObjectName>,
-) -> Result<&'a EffectivePolicy, Problems> {
-    let names: Vec<_> = all.iter().filter_map(|policy| policy.gateway.as_ref()).map(ToString::to_string).collect();
-    let found = match gateway {
-        Some(_) => {
-            all.iter().find(|p| p.gateway.as_ref() == gateway).or_else(|| all.iter().find(|p| p.gateway.is_none()))
-        }
-        None => all.first().filter(|first| all.iter().all(|other| other.is_same(first))),
-    };
-    found.copied().ok_or_else(|| match gateway {
-        Some(gateway) => unresolved(backend, format!("Gateway {gateway} does not use it, only {}", names.join(", "))),
-        None => {
-            let wanted = format!("a backend with one Gateway, since policies differ by Gateway: {}", names.join(", "));
-            invalid(backend, wanted)
-        }
+/// The one of all Gateways, which have to agree.
+fn of_any_gateway<'a>(all: &[&'a EffectivePolicy], backend: &BackendRef) -> Result<&'a EffectivePolicy, Problems> {
+    let found = all.first().filter(|first| all.iter().all(|other| other.is_same(first)));
+    found.copied().ok_or_else(|| {
+        let names: Vec<_> = all.iter().filter_map(|policy| policy.gateway.as_ref()).map(ToString::to_string).collect();
+        let wanted = format!("a backend with one Gateway, since policies differ by Gateway: {}", names.join(", "));
+        invalid(backend, wanted)
     })
 }
 
@@ -175,4 +200,5 @@ fn problem(kind: PolicyErrorKind) -> Problems {
 }
 
 const BACKEND: &str = "backend";
+const GATEWAY: &str = "gateway";
 const SHOWN: usize = 5;

@@ -29,6 +29,8 @@ struct OfSection<'a>(&'a ImportedPolicy, Option<&'a str>);
 
 /// What is for which backend.
 pub(super) struct Index<'a> {
+    /// The ports of Services that Gloo's Upstreams lead to.
+    behind: BTreeMap<&'a ObjectName, &'a (ObjectName, u16)>,
     extensions: BTreeMap<(BackendKind, ObjectName), Vec<OfPort<'a>>>,
     objects: &'a Objects,
     policies: BTreeMap<(BackendKind, ObjectName), Vec<OfSection<'a>>>,
@@ -36,7 +38,8 @@ pub(super) struct Index<'a> {
 
 impl<'a> Index<'a> {
     pub(super) fn new(objects: &'a Objects, imported: &'a [ImportedPolicy]) -> Self {
-        let mut index = Self { extensions: BTreeMap::new(), objects, policies: BTreeMap::new() };
+        let behind = objects.extensions.iter().flat_map(|extension| &extension.targets).filter_map(behind).collect();
+        let mut index = Self { behind, extensions: BTreeMap::new(), objects, policies: BTreeMap::new() };
         for policy in imported {
             for target in policy.targets.iter().filter(|target| target.state == TargetState::Attached) {
                 let Some(kind) = BackendKind::of(&target.group, &target.kind) else { continue };
@@ -68,10 +71,12 @@ impl<'a> Index<'a> {
                     slots.extend(service.value.ports.iter().map(|port| slot(Some(port.number), port.name.clone())));
                 }
                 None => {
-                    slots.insert(slot(None, None));
                     let own = self.extensions.get(&(*kind, name.clone()));
-                    let ports = own.into_iter().flatten().filter_map(|OfPort(_, port)| *port);
-                    slots.extend(ports.map(|port| slot(Some(port), None)));
+                    let ports: BTreeSet<_> = own.into_iter().flatten().map(|OfPort(_, port)| *port).collect();
+                    if *kind != BackendKind::Upstream || ports.is_empty() {
+                        slots.insert(slot(None, None));
+                    }
+                    slots.extend(ports.into_iter().map(|port| slot(port, None)));
                 }
             }
         }
@@ -84,11 +89,21 @@ impl<'a> Index<'a> {
         slots
     }
 
+    /// The backend that a standard policy can be for: the port of the Service behind an Upstream, or the backend itself.
+    pub(super) fn behind(&self, slot: &Slot) -> Slot {
+        let found = self.behind.get(&slot.name).filter(|_| slot.kind == BackendKind::Upstream);
+        let Some((name, number)) = found else { return slot.clone() };
+        let port = self.objects.services.get(name).and_then(|declared| declared.value.port(*number));
+        let port_name = port.and_then(|port| port.name.clone());
+        Slot { kind: BackendKind::Service, name: name.clone(), port: Some(*number), port_name }
+    }
+
     /// The policy of the port's own section, or else the one for all ports (M4).
     ///
     /// # Errors
     /// Which section has the port, only the Service says, and it is not there.
     pub(super) fn standard(&self, slot: &Slot) -> Result<Option<&'a ImportedPolicy>, UnknownService> {
+        let slot = self.behind(slot);
         let Some(found) = self.policies.get(&(slot.kind, slot.name.clone())) else { return Ok(None) };
         let known = slot.kind != BackendKind::Service || self.objects.services.contains_key(&slot.name);
         if !known && found.iter().any(|OfSection(_, section)| section.is_some()) {
@@ -129,10 +144,27 @@ pub(in crate::kubernetes) fn targets(
             TargetOf::Labels { kind, labels } => found.extend(labelled(objects, extension, kind, labels)),
             TargetOf::Service { name, port } => found.push((BackendKind::Service, name.clone(), *port)),
             TargetOf::Unknown | TargetOf::Unsupported { .. } => {}
-            TargetOf::Upstream(name) => found.push((BackendKind::Upstream, name.clone(), None)),
+            TargetOf::Upstream { name, behind } => {
+                found.push((BackendKind::Upstream, name.clone(), behind.as_ref().map(|(_, port)| *port)));
+            }
         }
     }
     found
+}
+
+/// Gloo's Upstreams by the Service behind them, each with the port.
+pub(in crate::kubernetes) fn upstreams(objects: &Objects) -> BTreeMap<&ObjectName, Vec<(u16, &ObjectName)>> {
+    let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let targets = objects.extensions.iter().flat_map(|extension| &extension.targets);
+    for (upstream, (service, port)) in targets.filter_map(behind) {
+        found.entry(service).or_default().push((*port, upstream));
+    }
+    found
+}
+
+fn behind(target: &ExtensionTarget) -> Option<(&ObjectName, &(ObjectName, u16))> {
+    let TargetOf::Upstream { name, behind } = &target.what else { return None };
+    Some((name, behind.as_ref()?))
 }
 
 /// What an extension is for, and cannot be.

@@ -19,7 +19,7 @@ pub(in crate::kubernetes) struct PublicText {
 /// An identity, and where its halves stand.
 pub(in crate::kubernetes) struct LinkedIdentity {
     pub(super) certificate: Provenance,
-    pub(super) draft: IdentityDraft,
+    pub(in crate::kubernetes) draft: IdentityDraft,
     pub(super) key: Provenance,
 }
 

@@ -73,7 +73,7 @@ impl<'a> Merge<'a> {
         self.overridden_trust(tls, &object);
         self.overridden_names(tls, &object);
         if let Some(skip) = &tls.skip_verify {
-            self.lose("spec.danger.acceptAnyCertificate", &self.trust_kept(), &place(&object, skip), WEAKER);
+            self.lose(ANY_CERTIFICATE, &self.trust_kept(), &place(&object, skip), WEAKER);
         }
     }
 
@@ -258,7 +258,7 @@ impl<'a> Merge<'a> {
     }
 
     fn trust_kept(&self) -> Provenance {
-        self.kept(&["spec.trust.bundles", "spec.trust.bundles[0]", "spec.trust.system"])
+        self.kept(&["spec.trust.bundles", "spec.trust.bundles[0]", "spec.trust.system", ANY_CERTIFICATE])
     }
 
     fn name_kept(&self) -> Provenance {
@@ -288,12 +288,8 @@ impl<'a> Merge<'a> {
         }
         let mut draft = PolicyDraft::new(core::mem::take(&mut self.spec)).with_name(name);
         draft.origins = self.provenance.iter().map(|(path, from)| (path.clone(), origin(from))).collect();
-        // Whether a weakening is permitted is the caller's to say, later.
-        let permission = match self.mode {
-            Mode::Faithful => DangerPermission::Allowed,
-            Mode::Strict => DangerPermission::Forbidden,
-        };
-        UpstreamTlsPolicy::check(draft.clone(), permission).map(|_| draft)
+        // Whether a weakening is permitted, of the standard (M9) or of a vendor (M8), is the caller's to say, later.
+        UpstreamTlsPolicy::check(draft.clone(), DangerPermission::Allowed).map(|_| draft)
     }
 }
 
@@ -356,6 +352,7 @@ pub(super) fn place<T>(object: &str, written: &Written<T>) -> Provenance {
     Provenance { field: written.field.clone(), object: object.to_owned(), origin: written.origin.clone() }
 }
 
+const ANY_CERTIFICATE: &str = "spec.danger.acceptAnyCertificate";
 pub(in crate::kubernetes) const GATEWAY: &str = "Gateway";
 pub(in crate::kubernetes) const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
 const GATEWAY_IDENTITY: &str = "the Gateway's client certificate wins, as kgateway has it";

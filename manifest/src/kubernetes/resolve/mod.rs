@@ -9,6 +9,7 @@ mod find;
 mod index;
 pub(super) mod link;
 mod merge;
+mod protocols;
 mod scope;
 mod strict;
 
@@ -19,7 +20,7 @@ pub use scope::{Mode, Scope};
 
 pub(super) use ancestors::Ancestors;
 pub(super) use depends::Dependencies;
-pub(super) use index::{targets, unsupported_targets};
+pub(super) use index::{targets, unsupported_targets, upstreams};
 pub(super) use link::{PublicText, Referrer};
 pub(super) use merge::{GATEWAY, GATEWAY_GROUP, client_certificate, object};
 

@@ -1,5 +1,8 @@
 //! What a resolution is for: whose controller, which Gateway, how true to a vendor, and when.
 
+use uptls::Runtime;
+use uptls::danger::DangerPermission;
+
 use super::backend::BackendRef;
 use crate::kubernetes::object::ObjectName;
 
@@ -9,7 +12,8 @@ use crate::kubernetes::object::ObjectName;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Scope {
-    /// Which Gateway uses which backend; `None`: what HTTPRoute, GRPCRoute and TLSRoute say.
+    /// Which Gateway uses which backend; `None`: what HTTPRoute, GRPCRoute and TLSRoute say. What a route speaks with a
+    /// backend, it says in either case.
     pub ancestors: Option<Vec<(BackendRef, ObjectName)>>,
     /// The `controllerName` of our entries in a status; without it there are no status patches.
     pub controller_name: Option<String>,
@@ -21,6 +25,12 @@ pub struct Scope {
     pub mode: Mode,
     /// The time for `lastTransitionTime`, unix seconds; the default is 1970.
     pub now: u64,
+    /// Whether a policy is accepted that gives up a part of the verification (M9). It decides statuses alone: drafts are
+    /// checked with the permission of whoever uses them.
+    pub permission: DangerPermission,
+    /// Whose provider proves that a client certificate and its key belong together (I2), for the status of who refers to
+    /// them. Without one a status says only that they are there; a connector fails closed either way.
+    pub runtime: Option<Runtime>,
 }
 
 /// How a vendor's form is understood that verifies less than it seems to (M8).
@@ -41,7 +51,7 @@ impl Scope {
         Self { controller_name: Some(controller_name.into()), ..Self::default() }
     }
 
-    /// Says which Gateways use which backends; routes are then not looked at.
+    /// Says which Gateways use which backends, in place of the routes.
     #[must_use]
     pub fn with_ancestors(mut self, ancestors: impl IntoIterator<Item = (BackendRef, ObjectName)>) -> Self {
         self.ancestors = Some(ancestors.into_iter().collect());
@@ -71,6 +81,20 @@ impl Scope {
     #[must_use]
     pub fn with_mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
+        self
+    }
+
+    /// Sets whether statuses accept a policy that gives up a part of the verification.
+    #[must_use]
+    pub fn with_permission(mut self, permission: DangerPermission) -> Self {
+        self.permission = permission;
+        self
+    }
+
+    /// Lets statuses say whether a client certificate and its key belong together.
+    #[must_use]
+    pub fn with_runtime(mut self, runtime: &Runtime) -> Self {
+        self.runtime = Some(runtime.clone());
         self
     }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod gateway;
 pub(super) mod meta;
+pub(super) mod mode;
 pub(super) mod reference_grant;
 pub(super) mod route;
 pub(super) mod secret;
@@ -121,11 +122,26 @@ pub(super) struct ParentRef {
 /// One entry of `backendRefs`, filters included.
 #[derive(Clone, Debug)]
 pub(super) struct RouteBackend {
+    /// `spec.rules[0].backendRefs[0]`
+    pub(super) field: String,
     pub(super) group: String,
     pub(super) kind: String,
     /// With the route's namespace where none is written.
     pub(super) name: ObjectName,
+    pub(super) origin: Origin,
     pub(super) port: Option<u16>,
+    pub(super) spoken: Spoken,
+}
+
+/// What a route speaks with a backend.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Spoken {
+    /// gRPC, and so HTTP/2.
+    Grpc,
+    /// HTTP, in whichever version.
+    Http,
+    /// Whatever the client of the route speaks.
+    Unknown,
 }
 
 /// `v1 Secret`: its texts by key; `data` decoded, `stringData` over it.

@@ -1,7 +1,7 @@
 //! `HTTPRoute`, `GRPCRoute`, `TLSRoute` (`gateway.networking.k8s.io`): which Gateways use which backends.
 
 use super::meta::integer;
-use super::{Meta, ParentRef, Route, RouteBackend};
+use super::{Meta, ParentRef, Route, RouteBackend, Spoken};
 use crate::kubernetes::object::{ObjectName, field};
 use crate::node::{Node, Value};
 use crate::position::Notes;
@@ -9,7 +9,12 @@ use crate::position::Notes;
 /// The route `node`, with all problems noted; with problems it is left out, since a part of it says nothing certain.
 pub(in crate::kubernetes) fn read(node: &Node, kind: &'static str, notes: &Notes<'_>) -> Option<Route> {
     let meta = Meta::read(node, notes)?;
-    let reader = Reader { namespace: &meta.name.namespace, notes };
+    let spoken = match kind {
+        "GRPCRoute" => Spoken::Grpc,
+        "HTTPRoute" => Spoken::Http,
+        _ => Spoken::Unknown,
+    };
+    let reader = Reader { namespace: &meta.name.namespace, notes, spoken };
     let (mut backends, mut parents) = (Vec::new(), Vec::new());
     if let Some(spec) = field(node, "", "spec", notes).map(|entry| &entry.value) {
         parents.extend(reader.list(spec, "spec", "parentRefs").filter_map(|(path, node)| reader.parent(node, &path)));
@@ -24,13 +29,15 @@ pub(in crate::kubernetes) fn read(node: &Node, kind: &'static str, notes: &Notes
 struct Reader<'a> {
     namespace: &'a str,
     notes: &'a Notes<'a>,
+    /// Unless a filter says otherwise.
+    spoken: Spoken,
 }
 
 impl Reader<'_> {
     fn rule(&self, rule: &Node, path: &str, backends: &mut Vec<RouteBackend>) {
         self.filters(rule, path, backends);
         for (path, node) in self.list(rule, path, "backendRefs") {
-            backends.extend(self.backend(node, &path));
+            backends.extend(self.backend(node, &path, self.spoken));
             self.filters(node, &path, backends);
         }
     }
@@ -41,19 +48,28 @@ impl Reader<'_> {
             for kind in ["requestMirror", "externalAuth"] {
                 let Some(entry) = field(filter, &path, kind, self.notes) else { continue };
                 let path = format!("{path}.{kind}");
+                let spoken = match self.text(&entry.value, &path, "protocol").as_deref() {
+                    Some("GRPC") => Spoken::Grpc,
+                    Some("HTTP") => Spoken::Http,
+                    _ if kind == "requestMirror" => self.spoken,
+                    _ => Spoken::Unknown,
+                };
                 if let Some(entry) = field(&entry.value, &path, "backendRef", self.notes) {
-                    backends.extend(self.backend(&entry.value, &format!("{path}.backendRef")));
+                    backends.extend(self.backend(&entry.value, &format!("{path}.backendRef"), spoken));
                 }
             }
         }
     }
 
-    fn backend(&self, node: &Node, path: &str) -> Option<RouteBackend> {
+    fn backend(&self, node: &Node, path: &str, spoken: Spoken) -> Option<RouteBackend> {
         Some(RouteBackend {
+            field: path.to_owned(),
             group: self.text(node, path, "group").unwrap_or_default(),
             kind: self.text(node, path, "kind").unwrap_or_else(|| "Service".to_owned()),
             name: self.name(node, path)?,
+            origin: self.notes.at(node.place),
             port: self.port(node, path),
+            spoken,
         })
     }
 
@@ -130,7 +146,7 @@ mod tests {
     }
 
     fn shown(backend: &RouteBackend) -> String {
-        let RouteBackend { group, kind, name, port } = backend;
+        let RouteBackend { group, kind, name, port, .. } = backend;
         format!("{group}/{kind} {name} {port:?}")
     }
 
@@ -163,8 +179,12 @@ mod tests {
              {type: ExternalAuth, externalAuth: {protocol: GRPC, backendRef: {name: e, port: 9}}}], \
              backendRefs: [{name: b, filters: [{requestMirror: {backendRef: {name: n}}}]}]}]}",
         );
-        let backends: Vec<_> = route.unwrap().backends.iter().map(shown).collect();
+        let route = route.unwrap();
+        let backends: Vec<_> = route.backends.iter().map(shown).collect();
         assert_eq!(problems, Vec::<String>::new());
+        let spoken: Vec<_> = route.backends.iter().map(|backend| backend.spoken).collect();
+        assert_eq!(spoken, [Spoken::Http, Spoken::Grpc, Spoken::Http, Spoken::Http]);
+        assert_eq!(route.backends[3].field, "spec.rules[0].backendRefs[0].filters[0].requestMirror.backendRef");
         let wanted =
             ["/Service shop/m None", "/Service shop/e Some(9)", "/Service shop/b None", "/Service shop/n None"];
         assert_eq!(backends, wanted);

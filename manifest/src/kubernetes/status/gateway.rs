@@ -1,7 +1,7 @@
 //! Gateway: `ResolvedRefs`, for the client certificate.
 
 use serde_json::{Map, Value};
-use uptls::PolicyErrorKind;
+use uptls::{Code, IdentityDraft, MaterialError, Problem, check_identity};
 
 use super::conditions::{Conditions, Said, joined};
 use super::patch::{StatusPatch, existing};
@@ -14,7 +14,7 @@ pub(super) fn patches(imported: &Imported, scope: &Scope, dependencies: &Depende
     let gateways = imported.objects.gateways.values().map(|declared| &declared.value);
     let ours = gateways.filter(|gateway| scope.gateway.as_ref().is_none_or(|only| *only == gateway.meta.name));
     let patch = |gateway: &Gateway| {
-        let said = resolved_refs(imported, gateway, dependencies)?;
+        let said = resolved_refs(imported, scope, gateway, dependencies)?;
         let old = existing(scope, GATEWAY, &gateway.meta);
         let conditions = old["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
         if said.is_true && conditions.iter().any(is_of_others) {
@@ -28,25 +28,34 @@ pub(super) fn patches(imported: &Imported, scope: &Scope, dependencies: &Depende
     ours.filter_map(patch).collect()
 }
 
-fn resolved_refs(imported: &Imported, gateway: &Gateway, dependencies: &Dependencies) -> Option<Said> {
+fn resolved_refs(imported: &Imported, scope: &Scope, gateway: &Gateway, dependencies: &Dependencies) -> Option<Said> {
     if !gateway.problems.is_empty() {
         let message = joined(gateway.problems.iter().map(ToString::to_string));
         return Some(Said::new(RESOLVED_REFS, false, INVALID, message));
     }
     let written = gateway.client_certificate.as_ref()?;
     let referrer = Referrer { group: GATEWAY_GROUP, kind: GATEWAY, name: &gateway.meta.name };
-    let said = match client_certificate(&imported.objects, dependencies, referrer, &written.value) {
-        Ok(_) => Said::new(RESOLVED_REFS, true, RESOLVED_REFS, "the client certificate is resolved"),
-        Err(kind) => {
-            let reason = match kind {
-                PolicyErrorKind::ReferenceNotPermitted { .. } => NOT_PERMITTED,
-                _ => INVALID,
-            };
-            let message = uptls::PolicyError::new(&written.field, kind).to_string();
-            Said::new(RESOLVED_REFS, false, reason, message)
+    let found = client_certificate(&imported.objects, dependencies, referrer, &written.value);
+    let problem = match &found {
+        Ok(found) => unusable(scope, &written.field, &found.draft).map(Problem::from),
+        Err(kind) => Some(uptls::PolicyError::new(&written.field, kind.clone()).into()),
+    };
+    let said = match problem {
+        None => Said::new(RESOLVED_REFS, true, RESOLVED_REFS, "the client certificate is resolved"),
+        Some(problem) => {
+            let reason = if problem.code() == Code::ReferenceNotPermitted { NOT_PERMITTED } else { INVALID };
+            Said::new(RESOLVED_REFS, false, reason, problem.to_string())
         }
     };
     Some(said)
+}
+
+/// I2: why the texts of a Secret cannot be our identity, if the scope has somebody who can tell.
+pub(super) fn unusable(scope: &Scope, path: &str, identity: &IdentityDraft) -> Option<MaterialError> {
+    let IdentityDraft { certificate: Some(certificate), key: Some(key), .. } = identity else { return None };
+    let (runtime, pem, key) = (scope.runtime.as_ref()?, certificate.pem.as_ref()?, key.pem.as_ref()?);
+    let source = certificate.name.as_deref().unwrap_or_default();
+    check_identity(path, source, pem.as_bytes(), key, runtime.provider()).err()
 }
 
 /// What somebody else has to say against the same condition is not ours to withdraw.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use uptls::{Code, Problem, Problems};
+use uptls::{Code, Problem, Problems, UpstreamTlsPolicy};
 
 use super::conditions::{Said, joined};
+use super::gateway::unusable;
 use super::patch::{Entries, StatusPatch, existing, gateway};
 use crate::kubernetes::imported::Imported;
 use crate::kubernetes::object::ObjectName;
@@ -30,7 +31,7 @@ pub(super) fn patches(
             let plain = declared.value.problems.is_empty()
                 && declared.value.tls.as_ref().is_none_or(|tls| tls.mode.value == "None");
             // A backend without TLS is in order; only that nothing here connects to it.
-            said(found.filter(|_| !plain))
+            said(found.filter(|_| !plain), scope)
         };
         let wanted: BTreeMap<_, _> = ancestors
             .of(kind, name, declared.value.port)
@@ -57,15 +58,18 @@ pub(super) fn patches(
     patches
 }
 
-fn said(policy: Option<&EffectivePolicy>) -> Vec<Said> {
-    let problems: Vec<&Problem> =
-        policy.and_then(|p| p.draft.as_ref().err()).into_iter().flat_map(Problems::iter).collect();
+fn said(policy: Option<&EffectivePolicy>, scope: &Scope) -> Vec<Said> {
+    let checked = policy.map(|policy| policy.draft.clone());
+    let checked = checked.map(|draft| draft.and_then(|draft| UpstreamTlsPolicy::check(draft, scope.permission)));
+    let refused = checked.and_then(Result::err);
+    let identity = policy.and_then(|policy| identity(policy, scope));
+    let problems: Vec<&Problem> = refused.iter().flat_map(Problems::iter).chain(&identity).collect();
     let notices = policy.into_iter().flat_map(|policy| &policy.notices);
     let is_reference = |problem: &&Problem| {
         matches!(
             problem.code(),
             Code::ReferenceUnresolved | Code::ReferenceNotPermitted | Code::IdentityIncomplete | Code::TrustBundleParse
-        )
+        ) || identity.as_ref() == Some(*problem)
     };
     let unresolved: Vec<&Problem> = problems.iter().copied().filter(is_reference).chain(notices).collect();
     let reason = match unresolved.first().map(|problem| problem.code()) {
@@ -87,6 +91,11 @@ fn said(policy: Option<&EffectivePolicy>) -> Vec<Said> {
         ),
         Said::new("ResolvedRefs", unresolved.is_empty(), reason, text(&unresolved, "all references are resolved")),
     ]
+}
+
+fn identity(policy: &EffectivePolicy, scope: &Scope) -> Option<Problem> {
+    let draft = policy.draft.as_ref().ok()?.spec.identity.as_ref()?;
+    unusable(scope, &policy.provenance.get("spec.identity")?.field, draft).map(Problem::from)
 }
 
 const API_VERSION: &str = "gateway.networking.x-k8s.io/v1alpha1";

@@ -4,14 +4,9 @@ use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
 use uptls::{PolicyDraft, PolicyFacts, Prepared, ProblemFacts, Problems, Runtime, UpstreamTlsPolicy};
-use uptls_manifest::kubernetes::{self, BackendKind, EffectivePolicy, Imported, ImportedPolicy, Provenance};
 
-use super::report::{Backend, Diagnostic, Field, Import, Overridden, Place, Policy};
-use super::{status, value};
-use crate::USAGE;
-use crate::args::ImportArgs;
-use crate::print::Complaint;
-use crate::source;
+use super::{Backend, Diagnostic, Field, Import, ImportOptions, Overridden, Place, Policy, status, value};
+use crate::kubernetes::{self, BackendKind, EffectivePolicy, Imported, ImportedPolicy, Provenance};
 
 /// Adds what the objects come to.
 ///
@@ -21,20 +16,19 @@ pub(super) fn add(
     import: &mut Import,
     imported: &Imported,
     runtime: &Runtime,
-    args: &ImportArgs,
-) -> Result<(), Complaint> {
-    let scope = source::scope(args.gateway.as_ref(), args.faithful);
-    let resolution = imported.resolve(&status::of_controller(scope, args, runtime));
-    source::known(args.gateway.as_ref(), &resolution)
-        .map_err(|problems| Complaint::new(USAGE, format!("{problems} ({})", problems.code())))?;
-    let permission = if args.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden };
-    import.backends = resolution.policies.iter().map(|policy| backend(policy, runtime, permission)).collect();
+    options: &ImportOptions,
+) -> Result<(), Problems> {
+    let resolution = imported.resolve(&status::scope(options, runtime));
+    if let Some(gateway) = &options.gateway {
+        resolution.check_gateway(gateway)?;
+    }
+    import.backends = resolution.policies.iter().map(|policy| backend(policy, runtime, options.permission)).collect();
     let extensions = resolution.statuses.iter().filter(|patch| patch.kind != STANDARD);
-    let extensions = extensions.filter_map(|patch| status::standing(patch, args));
+    let extensions = extensions.filter_map(|patch| status::standing(patch, options));
     import.policies = imported.policies.iter().map(policy).chain(extensions).collect();
     import.diagnostics = resolution.diagnostics.iter().map(diagnostic).collect();
     import.ignored.clone_from(&resolution.ignored);
-    if args.status.is_some() {
+    if options.controller_name.is_some() {
         import.status = status::of(&resolution.statuses);
     }
     Ok(())

@@ -1,25 +1,18 @@
 //! The clusters of an Envoy configuration, each with its standing.
 
-use std::path::Path;
-
-use uptls_manifest::envoy::{self, ClusterReading};
-
-use super::files::Text;
-use super::report::{Cluster, Finding};
-use crate::print::spelled;
-use crate::verify::read;
+use super::{Cluster, Finding};
+use crate::envoy::{self, ClusterReading, ReadFile};
 
 /// What the clusters of `text` verify; `None` if it holds none: it is something else then.
-pub(super) fn of(text: &Text) -> Option<Vec<Cluster>> {
-    let read_file = |path: &Path| read(path).map_err(|error| error.to_string());
-    let reading = envoy::read(&text.octets, &text.name, &read_file).ok()?;
-    Some(reading.clusters.iter().map(|cluster| one(cluster, &text.name)).collect())
+pub(super) fn of(name: &str, text: &[u8], read_file: &ReadFile<'_>) -> Option<Vec<Cluster>> {
+    let reading = envoy::read(text, name, read_file).ok()?;
+    Some(reading.clusters.iter().map(|cluster| one(cluster, name)).collect())
 }
 
 fn one(reading: &ClusterReading, document: &str) -> Cluster {
     let findings = reading.findings.iter().map(|finding| Finding {
         name: finding.name,
-        effect: spelled(&finding.effect),
+        effect: finding.effect,
         path: finding.path.clone(),
         line: finding.line,
         reason: finding.reason.clone(),
@@ -27,7 +20,7 @@ fn one(reading: &ClusterReading, document: &str) -> Cluster {
     });
     Cluster {
         name: reading.name.clone(),
-        standing: spelled(&reading.standing),
+        standing: reading.standing,
         document: document.to_owned(),
         line: reading.line,
         findings: findings.collect(),

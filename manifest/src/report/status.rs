@@ -3,26 +3,28 @@
 use jiff::Timestamp;
 use serde_json::Value;
 use uptls::Runtime;
-use uptls_manifest::kubernetes::{Scope, StatusPatch};
 
-use super::report::{ObjectMeta, Policy, Status};
-use crate::args::{CONTROLLER, ImportArgs};
+use super::{ImportOptions, NOBODY, ObjectMeta, Policy, Status};
+use crate::kubernetes::{Scope, StatusPatch};
 
 /// The scope of the controller that is named, or of one that is none: its patches say how objects stand.
-pub(super) fn of_controller(mut scope: Scope, args: &ImportArgs, runtime: &Runtime) -> Scope {
-    scope.controller_name = Some(name(args).to_owned());
+pub(super) fn scope(options: &ImportOptions, runtime: &Runtime) -> Scope {
     let now = runtime.now_text().parse::<Timestamp>().map(Timestamp::as_second);
-    scope.with_now(now.ok().and_then(|now| u64::try_from(now).ok()).unwrap_or_default())
+    let now = now.ok().and_then(|now| u64::try_from(now).ok()).unwrap_or_default();
+    let mut scope = Scope::new(name(options)).with_mode(options.mode).with_now(now);
+    scope = scope.with_permission(options.permission).with_runtime(runtime);
+    scope.gateway.clone_from(&options.gateway);
+    scope
 }
 
-fn name(args: &ImportArgs) -> &str {
-    args.status.as_deref().unwrap_or(CONTROLLER)
+fn name(options: &ImportOptions) -> &str {
+    options.controller_name.as_deref().unwrap_or(NOBODY)
 }
 
 /// How the object of a patch stands; `None` where that is only known of its Gateways.
-pub(super) fn standing(patch: &StatusPatch, args: &ImportArgs) -> Option<Policy> {
+pub(super) fn standing(patch: &StatusPatch, options: &ImportOptions) -> Option<Policy> {
     let list = |key: &str| patch.status[key].as_array().map(Vec::as_slice).unwrap_or_default();
-    let is_ours = |entry: &&Value| entry["controllerName"] == name(args);
+    let is_ours = |entry: &&Value| entry["controllerName"] == name(options);
     let entries = list("ancestors").iter().chain(list("parents")).filter(is_ours);
     let conditions: Vec<_> = entries.flat_map(|entry| entry["conditions"].as_array()).flatten().collect();
     let reason = |kind: &str| {

@@ -1,0 +1,75 @@
+//! `uptls import`: manifests in, policies out, and what Envoy clusters verify.
+
+use std::path::Path;
+
+use uptls::danger::DangerPermission;
+use uptls::{PolicyErrorKind, Problem, Problems};
+use uptls_manifest::kubernetes;
+use uptls_manifest::report::{Import, ImportOptions};
+
+use crate::USAGE;
+use crate::args::ImportArgs;
+use crate::explain::runtime_at;
+use crate::print::{self, Complaint, printable};
+use crate::source;
+use crate::verify::read;
+
+pub(crate) fn run(args: &ImportArgs) -> Result<u8, Complaint> {
+    let import = import(args)?;
+    let code = if import.ready { 0 } else { USAGE };
+    if args.json {
+        print::out(&format!("{}\n", import.to_json()))?;
+        return Ok(code);
+    }
+    print::out(&print::import::whole(&import))?;
+    print::import::complaints(&import).iter().for_each(|text| print::complain(text));
+    if !import.ready && args.strict {
+        print::complain(&print::warning("with --strict nothing may be left to say"));
+    }
+    Ok(code)
+}
+
+fn import(args: &ImportArgs) -> Result<Import, Complaint> {
+    let runtime = runtime_at(args.clock.at);
+    let manifests = kubernetes::load(&args.paths).map_err(|problems| unreadable(&problems))?;
+    let read_file = |path: &Path| read(path).map_err(|error| error.to_string());
+    let import = Import::of(&manifests.documents(), &runtime, &read_file, &options(args))
+        .map_err(|problems| Complaint::new(USAGE, format!("{problems} ({})", problems.code())))?;
+    if import.is_empty() {
+        let names: Vec<_> = args.paths.iter().map(|path| printable(&path.display().to_string())).collect();
+        let wanted = "a BackendTLSPolicy, a vendor's object for a backend, or an Envoy configuration is wanted";
+        return Err(Complaint::new(USAGE, format!("{}: no policy and no cluster there; {wanted}", names.join(", "))));
+    }
+    Ok(import)
+}
+
+fn options(args: &ImportArgs) -> ImportOptions {
+    let mut options = ImportOptions::default();
+    options.controller_name.clone_from(&args.status);
+    options.gateway.clone_from(&args.gateway);
+    options.mode = source::mode(args.faithful);
+    options.permission = if args.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden };
+    options.strict = args.strict;
+    options
+}
+
+/// What is not there, or too much.
+fn unreadable(problems: &Problems) -> Complaint {
+    let one = |problem: &Problem| {
+        let document = problem.origin().map(|origin| printable(&origin.document)).unwrap_or_default();
+        let reason = match problem {
+            Problem::Policy(error) => match &error.kind {
+                PolicyErrorKind::DocumentParse { reason } => {
+                    reason.strip_prefix(UNREADABLE).unwrap_or(reason).to_owned()
+                }
+                _ => error.to_string(),
+            },
+            problem => problem.to_string(),
+        };
+        format!("cannot read {document}: {reason}")
+    };
+    Complaint::new(USAGE, problems.iter().map(one).collect::<Vec<_>>().join("; "))
+}
+
+/// As the reader of documents begins it; "cannot read" says it already.
+const UNREADABLE: &str = "the file cannot be read: ";

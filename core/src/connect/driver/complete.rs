@@ -1,0 +1,70 @@
+//! The end of a handshake: what was proven and negotiated becomes evidence, and sessions are kept.
+
+use std::sync::Arc;
+
+use rustls::HandshakeKind;
+
+use super::Driver;
+use crate::connect::evidence::{Evidence, Negotiated};
+use crate::connect::internal;
+use crate::error::Error;
+use crate::handshake::IdentityUse;
+use crate::policy::AlpnSelection;
+use crate::session::Proof;
+use crate::time::seconds;
+use crate::verify::VerifiedPeer;
+
+impl Driver {
+    /// The handshake is complete: only now a connection exists, and sessions are kept (H6).
+    pub(super) fn complete(&mut self) -> Result<(), Error> {
+        let negotiated = Negotiated::of(&self.tls).ok_or_else(|| internal("the handshake is not complete"))?;
+        let policy = self.attempt.prepared.policy();
+        // H3
+        if negotiated.alpn.is_none() && policy.alpn().selection == AlpnSelection::Required {
+            return Err(self.attempt.alpn_mismatch(&self.tls).into());
+        }
+        let resumed = self.tls.handshake_kind() == Some(HandshakeKind::Resumed);
+        let proof = match (resumed, self.attempt.verified.clone()) {
+            (false, Some(peer)) => Arc::new(self.prove(peer)),
+            (true, None) => {
+                let offered = self.session.as_ref().and_then(|session| session.offered());
+                offered.ok_or_else(|| internal("a session was resumed that was not offered"))?
+            }
+            _ => return Err(internal("the handshake completed without a verdict")),
+        };
+        if let Some(session) = &self.session {
+            session.commit(&proof);
+        }
+        let configured = self.attempt.prepared.identity().is_some();
+        self.attempt.identity = proof.identity;
+        self.evidence = Some(Arc::new(Evidence {
+            alpn: negotiated.alpn,
+            cipher_suite: negotiated.cipher_suite,
+            fingerprint: *self.attempt.prepared.fingerprint(),
+            generation: self.generation,
+            group: negotiated.group,
+            identity: proof.identity,
+            identity_unused: configured && !matches!(proof.identity, IdentityUse::Sent { .. }),
+            peer: proof.peer.clone(),
+            pool_key: self.pool_key.clone(),
+            resumed,
+            server_name: self.attempt.server_name.clone(),
+            version: negotiated.version,
+        }));
+        Ok(())
+    }
+
+    /// H6: nothing that descends from this handshake outlives what it proved.
+    fn prove(&self, peer: Arc<VerifiedPeer>) -> Proof {
+        let prepared = &self.attempt.prepared;
+        let identity_end = prepared.identity().map_or(i64::MAX, |identity| identity.not_after());
+        let chain = self.tls.peer_certificates().unwrap_or_default();
+        Proof {
+            chain_octets: chain.iter().map(|certificate| certificate.len()).sum(),
+            identity: self.attempt.identity,
+            proven_at: seconds(prepared.runtime().now()),
+            usable_until: peer.trusted_until().min(identity_end),
+            peer,
+        }
+    }
+}
