@@ -21,12 +21,14 @@ conformance:
 bless:
 	UPTLS_BLESS=1 cargo test --workspace --quiet
 
-# What uptls costs over rustls, and in Envoy over Envoy's own validator: a table, target/bench/core.json and envoy.json.
+# What uptls costs over rustls, and in Envoy over Envoy's own validator: tables, target/bench/core.json and envoy.json; and
+# what the Python package costs beside the module ssl and rtls: target/bench/python.json.
 # Needs valgrind.
 bench:
 	-python3 .ci/envoy.py
 	cargo build --release --package uptls-envoy
 	cargo run --release --package uptls-bench
+	python3 .ci/gate.py bench
 
 # The C header alone.
 header:
