@@ -60,7 +60,7 @@ def test_2_wrap_bio_takes_five_positions_on_another_thread(context: Any, server:
 
 def test_2_a_session_of_another_context_is_refused(context: Any) -> None:
     with pytest.raises(uptls.PolicyFrozenError, match="session"):
-        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), False, "localhost", object())
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), False, "localhost", object()).do_handshake()
 
 
 def test_2_there_is_no_server_side(context: Any) -> None:
@@ -87,7 +87,7 @@ def test_3_a_host_is_text_or_octets_and_sent_as_a_labels(ca: Authority, policy: 
 @pytest.mark.parametrize("host", ["", "a..test", "a\0.test", "*.test", "-.test", "x" * 300, b"\xff.test"])
 def test_3_what_is_no_host_is_refused(context: Any, host: Any) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
-        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), False, host)
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), False, host).do_handshake()
 
 
 def test_3_no_host_is_enough_for_a_policy_with_a_server_name(ca: Authority, context: Any) -> None:
@@ -98,7 +98,7 @@ def test_3_no_host_is_enough_for_a_policy_with_a_server_name(ca: Authority, cont
         with Pumped(server, named, None) as pumped:
             pumped.run(pumped.tls.do_handshake)
     with pytest.raises(uptls.MisuseError, match="server_hostname"):
-        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), False, None)
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), False, None).do_handshake()
 
 
 # 4

@@ -5,8 +5,8 @@ import ssl
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from uptls._errors import MisuseError, PolicyFrozenError, misuse
-from uptls._object import BioTransport, PolicySSLObject, Session
+from uptls._errors import MisuseError, PolicyFrozenError, UptlsError, misuse
+from uptls._object import BioTransport, PolicySSLObject, Refused, Session
 from uptls._socket import PolicySSLSocket, SocketTransport, Tunnelled
 
 if TYPE_CHECKING:
@@ -172,9 +172,12 @@ class PolicySSLContext(ssl.SSLContext):
         server_hostname: str | None,
         owner: ssl.SSLObject,  # noqa: ARG002
         session: ssl.SSLSession | None,
-    ) -> Session:
+    ) -> Session | Refused:
         """What the standard library calls for an SSLObject, in place of the method of ``_ssl``."""
-        buffer = self._begin(server_side, server_hostname, session)
+        try:
+            buffer = self._begin(server_side, server_hostname, session)
+        except UptlsError as error:
+            return Refused(self, error, server_hostname)
         return Session(self, buffer, BioTransport(incoming, outgoing), server_hostname)
 
     def _wrap_socket(

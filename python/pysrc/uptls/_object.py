@@ -269,6 +269,36 @@ class Session:
         raise misuse(message)
 
 
+class Refused:
+    """In a Session's place: a connection that could not begin. Whoever shakes hands is told.
+
+    asyncio leaves the socket open when ``wrap_bio`` itself raises.
+    """
+
+    peer = None
+    server_side = False
+    session = None
+    session_reused = False
+
+    def __init__(self, context: ssl.SSLContext, error: UptlsError, server_hostname: str | None) -> None:
+        self.context = context
+        self.server_hostname = server_hostname
+        self._error = error
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        raise self._error
+
+    def _nothing(self, *_: Any) -> None:
+        """There is nothing to tell."""
+
+    do_handshake = getpeercert = read = shutdown = write = _refuse
+    cipher = compression = get_channel_binding = selected_alpn_protocol = shared_ciphers = version = _nothing
+
+    def pending(self) -> int:
+        """Nothing."""
+        return 0
+
+
 def want(kind: type[ssl.SSLError]) -> ssl.SSLError:
     """The exception for a transport that would block, as OpenSSL's wrapper words it."""
     if kind is ssl.SSLWantReadError:
@@ -279,7 +309,7 @@ def want(kind: type[ssl.SSLError]) -> ssl.SSLError:
 class Verified:
     """What our objects have beyond those of the standard library."""
 
-    _sslobj: Session
+    _sslobj: Session | Refused
 
     @property
     def peer(self) -> "PeerInfo | None":

@@ -8,7 +8,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from uptls._object import Octets, Verified, want
+from uptls._object import Octets, Session, Verified, want
 
 if TYPE_CHECKING:
     from uptls._native import Buffer
@@ -132,7 +132,7 @@ class PolicySSLSocket(Verified, ssl.SSLSocket):
         """Ends one direction, or both; ours with a close_notify. The standard library would go on in the clear."""
         self._checkClosed()  # type: ignore[attr-defined]
         session = self._sslobj
-        if session is not None and how != socket.SHUT_RD:
+        if isinstance(session, Session) and how != socket.SHUT_RD:
             session.close()
         (self.outer.shutdown if self.outer else partial(_PLAIN.shutdown, self))(how)
 
