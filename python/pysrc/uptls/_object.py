@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 Octets = bytes | bytearray | memoryview
 
+RECORD = 16384 + 256 + 5
+"""The longest TLS record, in octets."""
+
+PLAIN = 16384
+"""The most data that a record holds: as with OpenSSL, one read gives no more."""
+
 _PASSING = (ssl.SSLWantReadError, ssl.SSLWantWriteError, TimeoutError, InterruptedError)
 """What the transport may say without the connection being over."""
 
@@ -48,15 +54,14 @@ class BioTransport:
         self._outgoing = outgoing
 
     def pull(self, seconds: float | None) -> Octets:  # noqa: ARG002
-        """Everything that came: it is in memory already."""
+        """A record or so of what came: what does not fit would have to be copied."""
         if self._incoming.pending or self._incoming.eof:
-            return self._incoming.read()
+            return self._incoming.read(RECORD)
         raise want(ssl.SSLWantReadError)
 
     def push(self, buffer: "Buffer", *, patient: bool = True) -> None:  # noqa: ARG002
         """Never blocks."""
-        if buffer.wants_write:
-            octets = buffer.data_to_send()
+        if octets := buffer.data_to_send():
             # An owner that has ended it sends nothing more, not even our close_notify.
             with contextlib.suppress(ssl.SSLError):
                 self._outgoing.write(octets)
@@ -80,6 +85,7 @@ class Session:
         self._transport = transport
         self._rest: Octets = b""
         self._owed = 0
+        self._verified = False
         self._ended = False
 
     # The handshake.
@@ -91,6 +97,7 @@ class Session:
             while not self.buffer.handshake_done:
                 self._receive()
                 self._push()
+            self._verified = True
         except UptlsError:
             # The alert for the peer.
             self._push_what_goes()
@@ -103,7 +110,7 @@ class Session:
 
     def _handshake_first(self) -> None:
         # OpenSSL does the same for whoever reads or writes without a handshake.
-        if not self.buffer.handshake_done:
+        if not self._verified:
             self.do_handshake()
 
     # Data.
@@ -112,15 +119,18 @@ class Session:
         """``b""`` or 0 after a close_notify; SSLEOFError where the end came without one; SSLWantReadError otherwise."""
         self._handshake_first()
         if buffer is None:
+            size = min(size, PLAIN)
             return self._until_there(lambda: self.buffer.read(size))
-        with memoryview(buffer).cast("B") as view:
-            part = view if size <= 0 else view[:size]
+        with memoryview(buffer).cast("B") as view, view[: min(size, PLAIN) if size > 0 else PLAIN] as part:
             return self._until_there(lambda: self.buffer.read_into(part))
 
     def write(self, data: Any) -> int:
         """Takes some of the data and says how much."""
         self._handshake_first()
         if not self._owed:
+            self._owed = self.buffer.write(data)
+        if not self._owed:
+            # There was no room for it.
             self._push()
             self._owed = self.buffer.write(data)
         # As with OpenSSL, data that could not be sent yet is given again, and must be the same.
@@ -130,7 +140,7 @@ class Session:
 
     def pending(self) -> int:
         """How much a read gives without the transport; an end that was not read yet counts as one."""
-        if not self.buffer.handshake_done or self._ended:
+        if not self._verified or self._ended:
             return 0
         if self._rest:
             self._feed(self._rest)
@@ -138,7 +148,7 @@ class Session:
 
     def close(self) -> None:
         """Ends our data, as far as that goes at once."""
-        if self.buffer.handshake_done and self.buffer.error is None:
+        if self._verified and self.buffer.error is None:
             self.buffer.close_notify()
             self._push_what_goes()
 
@@ -175,7 +185,7 @@ class Session:
 
     def _pull(self) -> Octets:
         try:
-            return self._transport.pull(self.buffer.deadline)
+            return self._transport.pull(None if self._verified else self.buffer.deadline)
         except _PASSING:
             raise
         except OSError as error:
@@ -183,7 +193,7 @@ class Session:
 
     def _feed(self, octets: Octets) -> None:
         taken = self.buffer.receive_data(octets)
-        self._rest = memoryview(octets)[taken:] if taken < len(octets) else b""
+        self._rest = octets[taken:]
 
     def _push(self) -> None:
         try:

@@ -93,8 +93,8 @@ class SocketTransport:
             # Whoever is sending sends these too.
             return
         try:
-            while self._unsent or buffer.wants_write:
-                self._unsent = self._unsent or memoryview(buffer.data_to_send())
+            while self._unsent or (octets := buffer.data_to_send()):
+                self._unsent = self._unsent or memoryview(octets)
                 self._unsent = self._unsent[self._send(self._unsent, patient=patient) :]
         except BlockingIOError:
             raise want(ssl.SSLWantWriteError) from None
