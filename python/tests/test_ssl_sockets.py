@@ -167,8 +167,9 @@ def test_7_shutdown_never_leads_to_plain_text(ca: Authority, context: Any) -> No
             assert [tls.recv(10), tls.recv(10)] == [b"x", b""]
             with pytest.raises((OSError, uptls.MisuseError)):
                 tls.sendall(b"secret")
-    # In the clear it would be a wrong version number.
-    assert all("EOF occurred" in failure for failure in server.failures)
+    # In the clear it would be a wrong version number, or the like.
+    ends = ("EOF occurred", "Connection reset by peer", "Broken pipe")
+    assert [failure for failure in server.failures if not any(end in failure for end in ends)] == []
 
 
 def test_7_unwrap_ends_properly(ca: Authority, context: Any) -> None:
