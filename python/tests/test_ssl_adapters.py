@@ -12,7 +12,7 @@ import requests
 import uptls
 import uptls.grpc
 import uptls.requests
-from clients.servers import SMALL, Server
+from clients.servers import LARGE, SMALL, Server, proxy
 from loopback import Authority, Leaf, document
 
 
@@ -51,6 +51,25 @@ def test_other_adapters_of_the_session_are_as_they_were(ca: Authority, other_ca:
         session.mount("https://backend.test/", uptls.requests.PolicyAdapter(policy_of(ca)))
         url = f"https://localhost:{server.port}/"
         assert session.get(url, timeout=30, verify=str(other_ca.file)).content == SMALL
+
+
+def test_a_proxy_with_tls_leads_to_the_verified_backend(ca: Authority, other_ca: Authority) -> None:
+    def through(proxied: Server, behind: Server) -> bytes:
+        with requests.Session() as session:
+            session.trust_env = False
+            session.mount("https://", uptls.requests.PolicyAdapter(policy_of(ca)))
+            proxies = {"https": f"https://localhost:{proxied.port}"}
+            url = f"https://localhost:{behind.port}/large"
+            return session.get(url, timeout=30, proxies=proxies).content
+
+    good, bad = ca.issue("localhost"), other_ca.issue("localhost")
+    with Server(good, speak=proxy) as proxied, Server(good) as behind:
+        assert through(proxied, behind) == LARGE
+    for front, back in ((good, bad), (bad, good)):
+        with Server(front, speak=proxy) as proxied, Server(back) as behind:
+            with pytest.raises(requests.exceptions.RequestException):
+                through(proxied, behind)
+            assert behind.octets == 0
 
 
 def test_an_adapter_pickles_as_its_policy_does(ca: Authority) -> None:

@@ -5,7 +5,6 @@ import gc
 import select
 import socket
 import ssl
-import threading
 from collections.abc import Callable  # noqa: TC003
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 import uptls
 from clients.exchange import over
 from clients.facade import SECONDS, all_of, connected, echoing, policy_of
-from clients.servers import LARGE, SMALL, Seen, Server
+from clients.servers import LARGE, SMALL, Seen, Server, forward
 from loopback import Authority
 
 # 7
@@ -192,25 +191,6 @@ def test_7_tls_in_tls(ca: Authority, policy: Any) -> None:
                 assert over(tls, ["/", "/large"]) == [SMALL, LARGE]
             assert outer.fileno() == -1
         assert inner.connections[0].requests == 2
-
-
-def forward(tls: ssl.SSLSocket, port: int) -> None:
-    """Copies both ways until one ends."""
-    with socket.create_connection(("127.0.0.1", port)) as onward:
-
-        def back() -> None:
-            with contextlib.suppress(OSError):
-                while octets := onward.recv(65536):
-                    tls.sendall(octets)
-
-        thread = threading.Thread(target=back)
-        thread.start()
-        with contextlib.suppress(OSError):
-            while octets := tls.recv(65536):
-                onward.sendall(octets)
-        with contextlib.suppress(OSError):
-            onward.shutdown(socket.SHUT_RDWR)
-        thread.join()
 
 
 def test_7_a_forgotten_socket_is_closed(context: Any, server: Server) -> None:

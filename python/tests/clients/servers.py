@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -168,6 +169,34 @@ def websocket(tls: ssl.SSLSocket, seen: Seen) -> bool:
                 return True
             tls.sendall(part)
     return True
+
+
+def forward(tls: ssl.SSLSocket, port: int) -> None:
+    """Copies both ways until one ends."""
+    with socket.create_connection(("127.0.0.1", port)) as onward:
+
+        def back() -> None:
+            with contextlib.suppress(OSError):
+                while octets := onward.recv(65536):
+                    tls.sendall(octets)
+
+        thread = threading.Thread(target=back)
+        thread.start()
+        with contextlib.suppress(OSError):
+            while octets := tls.recv(65536):
+                onward.sendall(octets)
+        with contextlib.suppress(OSError):
+            onward.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def proxy(tls: ssl.SSLSocket, seen: Seen) -> bool:
+    """Leads to where a CONNECT wants to go."""
+    with tls.makefile("rb") as stream:
+        target = _head(stream, seen)["path"]
+    tls.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    forward(tls, int(target.rpartition(":")[2]))
+    return False
 
 
 def _common_name(tls: ssl.SSLSocket) -> str | None:
