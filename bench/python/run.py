@@ -2,9 +2,10 @@
 
     python run.py target/bench/python.json
 
-Handshakes and data go through memory to one server, that of the module ssl; the client's calls alone are timed.
-Requests go over the loopback interface to a server in a process of its own, and are timed as a whole. Rounds of all
-sides are interleaved, and a ratio is the median of the ratios of single rounds.
+Handshakes and data go through memory to one server, that of the module ssl; the client's calls alone are measured.
+Requests go over the loopback interface to a server in a process of its own. All figures are processor time of the
+client's thread, so that neither that server nor other programs count. Rounds of all sides are interleaved, and a ratio is
+the median of the ratios of single rounds.
 """
 
 import json
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import contexts
-import requests_per_second
+import keep_alive
 from memory import World
 
 import uptls
@@ -49,15 +50,15 @@ def ratio(seconds: dict[str, list[float]], other: str) -> float:
 def scenarios(folder: Path) -> dict[str, tuple[Work, int, dict[str, float]]]:
     """By name: the work, how often a round does it, and the goals against each other side."""
     full, resumed, bulk = World(folder / "full"), World(folder / "resumed", tickets=2), World(folder / "bulk")
-    requests = requests_per_second.Clients(folder / "requests")
+    clients = keep_alive.Clients(folder / "requests")
     return {
         "full handshake": (full.handshake, 40, {"ssl": 2.0, "rtls": 1.0}),
         "resumed handshake": (resumed.handshake, 40, {"ssl": 3.0}),
         "context, system roots": (contexts.Contexts().create, 1, {"ssl": 100.0}),
         "read 64 KiB": (bulk.read, 40, {"ssl": 1.0}),
         "write 64 KiB": (bulk.write, 40, {"ssl": 1.0}),
-        "request, httpx": (requests.by_httpx, 100, {"ssl": 1.0}),
-        "request, aiohttp": (requests.by_aiohttp, 100, {"ssl": 1.0}),
+        "request, httpx": (clients.by_httpx, 100, {"ssl": 1.0}),
+        "request, aiohttp": (clients.by_aiohttp, 100, {"ssl": 1.0}),
     }
 
 
@@ -65,7 +66,7 @@ def main(output: str) -> None:
     """Measures, prints and writes."""
     rows = {}
     with tempfile.TemporaryDirectory() as folder:
-        print(f"uptls {uptls.__version__}; microseconds of the client, medians; ratios are times faster than")
+        print(f"uptls {uptls.__version__}; processor time of the client, medians, in microseconds; times faster than")
         print(f"{'':24}{'uptls':>10}{'ssl':>10}{'rtls':>10}   {'x ssl':>8}{'x rtls':>8}  goals")
         for name, (work, times, goals) in scenarios(Path(folder)).items():
             # rtls resumes nothing.

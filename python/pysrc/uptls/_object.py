@@ -55,16 +55,19 @@ class BioTransport:
 
     def pull(self, seconds: float | None) -> Octets:  # noqa: ARG002
         """A record or so of what came: what does not fit would have to be copied."""
-        if self._incoming.pending or self._incoming.eof:
-            return self._incoming.read(RECORD)
-        raise want(ssl.SSLWantReadError)
+        octets = self._incoming.read(RECORD)
+        if not octets and not self._incoming.eof:
+            raise want(ssl.SSLWantReadError)
+        return octets
 
     def push(self, buffer: "Buffer", *, patient: bool = True) -> None:  # noqa: ARG002
         """Never blocks."""
         if octets := buffer.data_to_send():
-            # An owner that has ended it sends nothing more, not even our close_notify.
-            with contextlib.suppress(ssl.SSLError):
+            try:
                 self._outgoing.write(octets)
+            except ssl.SSLError:
+                # An owner that has ended it sends nothing more, not even our close_notify.
+                return
 
     def unwrapped(self) -> None:
         """Nothing, as in the standard library."""
@@ -108,25 +111,21 @@ class Session:
                 raise expired from None
             raise
 
-    def _handshake_first(self) -> None:
-        # OpenSSL does the same for whoever reads or writes without a handshake.
-        if not self._verified:
-            self.do_handshake()
-
-    # Data.
+    # Data. As with OpenSSL, who reads or writes without a handshake gets one.
 
     def read(self, size: int, buffer: Any = None) -> Any:
         """``b""`` or 0 after a close_notify; SSLEOFError where the end came without one; SSLWantReadError otherwise."""
-        self._handshake_first()
+        if not self._verified:
+            self.do_handshake()
         if buffer is None:
-            size = min(size, PLAIN)
-            return self._until_there(lambda: self.buffer.read(size))
+            return self._until_there(self.buffer.read, min(size, PLAIN))
         with memoryview(buffer).cast("B") as view, view[: min(size, PLAIN) if size > 0 else PLAIN] as part:
-            return self._until_there(lambda: self.buffer.read_into(part))
+            return self._until_there(self.buffer.read_into, part)
 
     def write(self, data: Any) -> int:
         """Takes some of the data and says how much."""
-        self._handshake_first()
+        if not self._verified:
+            self.do_handshake()
         if not self._owed:
             self._owed = self.buffer.write(data)
         if not self._owed:
@@ -154,18 +153,19 @@ class Session:
 
     def shutdown(self) -> Any:
         """Ends our data and waits for the end of the peer's."""
-        self._handshake_first()
+        if not self._verified:
+            self.do_handshake()
         if self.buffer.error is None:
             self.buffer.close_notify()
         self._push()
-        if self._until_there(lambda: self.buffer.read(1)):
+        if self._until_there(self.buffer.read, 1):
             message = "application data after close notify"
             raise ssl.SSLError(ssl.SSL_ERROR_SSL, message)
         return self._transport.unwrapped()
 
-    def _until_there(self, read: "Callable[[], Any]") -> Any:
+    def _until_there(self, read: "Callable[[Any], Any]", argument: Any) -> Any:
         try:
-            while (outcome := read()) is None:
+            while (outcome := read(argument)) is None:
                 self._receive()
         except UptlsError:
             self._ended = True
@@ -176,24 +176,23 @@ class Session:
 
     def _receive(self) -> None:
         """Feeds the buffer once."""
-        octets = self._rest or self._pull()
-        if octets:
-            self._feed(octets)
-        else:
-            self.buffer.receive_eof()
-        self._push_what_goes()
-
-    def _pull(self) -> Octets:
+        buffer = self.buffer
         try:
-            return self._transport.pull(None if self._verified else self.buffer.deadline)
+            octets = self._rest or self._transport.pull(None if self._verified else buffer.deadline)
         except _PASSING:
             raise
         except OSError as error:
-            raise self.buffer.receive_error(error) from error
+            raise buffer.receive_error(error) from error
+        if octets:
+            self._feed(octets)
+        else:
+            buffer.receive_eof()
+        if buffer.wants_write:
+            self._push_what_goes()
 
     def _feed(self, octets: Octets) -> None:
         taken = self.buffer.receive_data(octets)
-        self._rest = octets[taken:]
+        self._rest = octets[taken:] if taken < len(octets) else b""
 
     def _push(self) -> None:
         try:
