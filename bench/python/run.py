@@ -4,8 +4,8 @@
 
 Handshakes and data go through memory to one server, that of the module ssl; the client's calls alone are measured.
 Requests go over the loopback interface to a server in a process of its own. All figures are processor time of the
-client's thread, so that neither that server nor other programs count. Rounds of all sides are interleaved, and a ratio is
-the median of the ratios of single rounds.
+client's thread, so that neither that server nor other programs count. Rounds of all sides are interleaved, and a ratio
+is the median of the ratios of single rounds.
 """
 
 import json
@@ -50,11 +50,13 @@ def ratio(seconds: dict[str, list[float]], other: str) -> float:
 def scenarios(folder: Path) -> dict[str, tuple[Work, int, dict[str, float]]]:
     """By name: the work, how often a round does it, and the goals against each other side."""
     full, resumed, bulk = World(folder / "full"), World(folder / "resumed", tickets=2), World(folder / "bulk")
+    roots = contexts.Contexts()
     clients = keep_alive.Clients(folder / "requests")
     return {
         "full handshake": (full.handshake, 40, {"ssl": 2.0, "rtls": 1.0}),
         "resumed handshake": (resumed.handshake, 40, {"ssl": 3.0}),
-        "context, system roots": (contexts.Contexts().create, 1, {"ssl": 100.0}),
+        "context, system roots": (roots.create, 2, {"ssl": 100.0}),
+        "the same with a policy": (roots.create_with_policy, 2, {}),
         "read 64 KiB": (bulk.read, 40, {"ssl": 1.0}),
         "write 64 KiB": (bulk.write, 40, {"ssl": 1.0}),
         "request, httpx": (clients.by_httpx, 100, {"ssl": 1.0}),

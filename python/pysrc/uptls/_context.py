@@ -104,8 +104,10 @@ class PolicySSLContext(ssl.SSLContext):
         self._alpn = wanted
 
     def _offer(self, wanted: tuple[str, ...] | None) -> list[str] | None:
+        if wanted is None:
+            return None
         policy = self._connector.policy
-        if wanted is None or policy is None:
+        if policy is None:
             return None
         permitted = [name for name in policy.alpn if self._most is None or name in self._most]
         offer = [name for name in permitted if name in wanted]
@@ -158,10 +160,10 @@ class PolicySSLContext(ssl.SSLContext):
         return made
 
     def _backend_host(self, given: Hostname) -> Hostname:
-        policy = self._connector.policy
-        if given or policy is None or policy.server_name in {"auto", None}:
+        if given:
             return given
-        return policy.server_name
+        policy = self._connector.policy
+        return given if policy is None or policy.server_name in {"auto", "none"} else policy.server_name
 
     def _wrap_bio(  # noqa: PLR0913
         self,

@@ -39,17 +39,15 @@ class Records:
 
     def came(self, octets: bytes) -> None:
         """Follows what was read."""
-        at = 0
-        while at < len(octets):
-            skipped = min(self._body, len(octets) - at)
-            self._body -= skipped
-            at += skipped
-            part = octets[at : at + _HEADER - len(self._header)]
-            self._header += part
-            at += len(part)
-            if len(self._header) == _HEADER:
-                self._body = int.from_bytes(self._header[3:])
-                self._header.clear()
+        if len(octets) <= self._body:
+            self._body -= len(octets)
+            return
+        # No more than was wanted: the rest is one header at most.
+        self._header += octets[self._body :]
+        self._body = 0
+        if len(self._header) == _HEADER:
+            self._body = int.from_bytes(self._header[3:])
+            self._header.clear()
 
 
 class SocketTransport:
@@ -59,6 +57,7 @@ class SocketTransport:
         # The socket owns the session, and is closed when nobody has it any more.
         self._owner = weakref.ref(owner)
         self._records = Records()
+        self._held = b""
         self._sending = threading.Lock()
         self._unsent = memoryview(b"")
 
@@ -72,18 +71,32 @@ class SocketTransport:
     def pull(self, seconds: float | None) -> Octets:
         """At most one record and a header."""
         owner = self._socket()
-        receive = owner.outer.recv if owner.outer else partial(_PLAIN.recv, owner)
+        if seconds is None:
+            return self._pull(owner)
         own = owner.gettimeout()
-        shorter = seconds is not None and (own is None or seconds < own)
+        if own is not None and own <= seconds:
+            return self._pull(owner)
+        owner.settimeout(seconds + 0.001)
         try:
-            if shorter:
-                owner.settimeout((seconds or 0.0) + 0.001)
-            octets: bytes = receive(self._records.wanted())
+            return self._pull(owner)
+        finally:
+            owner.settimeout(own)
+
+    def _pull(self, owner: "PolicySSLSocket") -> Octets:
+        try:
+            octets = self._held + self._receive(owner)
+            if len(octets) == _HEADER:
+                # A header alone is of no use yet. It is kept, for what follows may take too long.
+                self._held = octets
+                octets += self._receive(owner)
         except BlockingIOError:
             raise want(ssl.SSLWantReadError) from None
-        finally:
-            if shorter:
-                owner.settimeout(own)
+        self._held = b""
+        return octets
+
+    def _receive(self, owner: "PolicySSLSocket") -> bytes:
+        wanted = self._records.wanted()
+        octets: bytes = owner.outer.recv(wanted) if owner.outer else _PLAIN.recv(owner, wanted)
         self._records.came(octets)
         return octets
 
