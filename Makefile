@@ -1,5 +1,5 @@
 # Thin: each target calls the real tool.
-.PHONY: demo test check conformance bench header bless fuzz wheel docs clean
+.PHONY: demo test check conformance bench header bless fuzz wheel install go docs clean
 
 # The main job, on freshly made certificates and upstreams.
 demo:
@@ -21,8 +21,8 @@ conformance:
 bless:
 	UPTLS_BLESS=1 cargo test --workspace --quiet
 
-# What uptls costs over rustls, and in Envoy over Envoy's own validator: tables, target/bench/core.json and envoy.json; and
-# what the Python package costs beside the module ssl and rtls: target/bench/python.json.
+# What uptls costs over rustls, C over Rust, C beside OpenSSL, in Envoy over Envoy's own validator, and Python beside the
+# module ssl and rtls: tables, and target/bench/core.json, c.json, envoy.json and python.json.
 # Needs valgrind.
 bench:
 	-python3 .ci/envoy.py
@@ -33,6 +33,17 @@ bench:
 # The C header alone.
 header:
 	UPTLS_BLESS=1 cargo test --package uptls-ffi --test header
+
+# The C library with header, pkg-config and CMake files: make install PREFIX=/usr DESTDIR=package LIBDIR=/usr/lib64
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+DESTDIR ?=
+install:
+	python3 .ci/install.py --prefix "$(PREFIX)" --libdir "$(LIBDIR)" --destdir "$(DESTDIR)"
+
+# Go over the C library: tests and vet of examples/go.
+go:
+	python3 .ci/gate.py go
 
 # Fuzzes each target for a while: make fuzz RUNS=1000000
 RUNS ?= 200000

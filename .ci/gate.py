@@ -135,8 +135,8 @@ def rust(tally: Tally) -> None:
             tally,
             face,
             f"tests of {face}",
-            # Envoy is a face of its own.
-            [*selected, "--no-fail-fast", "--", "--show-output", "--skip", "envoy_gives"],
+            # Envoy and Go are faces of their own.
+            [*selected, "--no-fail-fast", "--", "--show-output", "--skip", "envoy_gives", "--skip", "golang_"],
         )
     # Each alone: features are united over all that is selected, and nothing may bring a host another provider.
     for host in HOSTS:
@@ -152,6 +152,14 @@ def envoy(tally: Tally) -> None:
     environment = {"UPTLS_ENVOY": output.strip().splitlines()[-1]} if ok else {}
     test = ["-p", "uptls-conformance", "--test", "envoy_differential", "--", "--show-output"]
     cargo_tests(tally, "envoy", "the export against Envoy", test, **environment)
+
+
+def go(tally: Tally) -> None:
+    """The C library from Go."""
+    ok, output = run("install Go", [sys.executable, str(ROOT / ".ci" / "go.py")])
+    environment = {"UPTLS_GO": output.strip().splitlines()[-1]} if ok else {}
+    test = ["-p", "uptls-ffi", "--test", "go", "--", "--show-output"]
+    cargo_tests(tally, "go", "tests of go", test, **environment)
 
 
 def docs(tally: Tally) -> None:
@@ -339,7 +347,7 @@ def bench() -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("bench", "check", "test", "conformance", "fuzz", "wheel"))
+    parser.add_argument("what", choices=("bench", "check", "test", "conformance", "fuzz", "go", "wheel"))
     parser.add_argument("--runs", type=int, default=20_000, help="how many inputs each fuzz target gets")
     arguments = parser.parse_args()
     tally = Tally()
@@ -350,8 +358,8 @@ def main() -> int:
     if arguments.what == "fuzz":
         fuzz(tally, arguments.runs, sanitize=has_nightly())
         return tally.report()
-    if arguments.what == "conformance":
-        envoy(tally)
+    if arguments.what in ("conformance", "go"):
+        {"conformance": envoy, "go": go}[arguments.what](tally)
         return tally.report()
     lint(tally)
     if arguments.what == "check":
@@ -364,6 +372,7 @@ def main() -> int:
         return tally.report()
     envoy(tally)
     rust(tally)
+    go(tally)
     docs(tally)
     python(tally)
     fuzz(tally, arguments.runs, sanitize=False)

@@ -4,18 +4,18 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Who};
 
-/// Client instructions of `rounds` rounds on one side. The whole profile stays in `folder`, for callgrind_annotate.
-pub(crate) fn instructions(folder: &Path, scenario: Scenario, side: &str, rounds: u32) -> Result<u64, Box<dyn Error>> {
-    let profile = profile(folder, scenario, side);
+/// Client instructions of `rounds` rounds of one side. The whole profile stays in `folder`, for callgrind_annotate.
+pub(crate) fn instructions(folder: &Path, scenario: Scenario, who: Who, rounds: u32) -> Result<u64, Box<dyn Error>> {
+    let profile = profile(folder, scenario, who);
     let mut out_file = std::ffi::OsString::from("--callgrind-out-file=");
     out_file.push(&profile);
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--quiet", "--collect-atstart=no", "--toggle-collect=*client_side_only*"])
         .arg(out_file)
         .arg(std::env::current_exe()?)
-        .args(["count", scenario.name(), side, &rounds.to_string()])
+        .args(["count", scenario.name(), who.name(), &rounds.to_string()])
         .stdout(Stdio::null())
         .output()
         .map_err(|error| format!("valgrind: {error}"))?;
@@ -32,6 +32,6 @@ pub(crate) fn instructions(folder: &Path, scenario: Scenario, side: &str, rounds
 }
 
 /// Where the profile of one scenario and side is.
-pub(crate) fn profile(folder: &Path, scenario: Scenario, side: &str) -> PathBuf {
-    folder.join(format!("callgrind.{}.{side}", scenario.name()))
+fn profile(folder: &Path, scenario: Scenario, who: Who) -> PathBuf {
+    folder.join(format!("callgrind.{}.{}", scenario.name(), who.name()))
 }

@@ -25,6 +25,12 @@ pub(crate) trait Client {
     fn write(&mut self, data: &[u8]);
 }
 
+/// A connection that says what was negotiated.
+pub(crate) trait Negotiated {
+    /// Version, cipher suite and group, as IANA calls them.
+    fn negotiated(&self) -> [String; 3];
+}
+
 /// Connections of uptls.
 pub(crate) struct Uptls {
     pub(crate) connector: Connector,

@@ -9,53 +9,54 @@
 #![deny(unsafe_code)]
 
 mod allocation;
+mod c;
 mod callgrind;
 mod client;
 mod envoy;
+mod figures;
 mod meter;
+#[cfg(openssl)]
+mod openssl;
+#[cfg(not(openssl))]
+#[path = "openssl_absent.rs"]
+mod openssl;
 mod prepare;
+mod report_c;
 mod scenario;
 
 use std::error::Error;
 use std::io::Write as _;
-use std::path::Path;
 
-use client::Side;
+use figures::{Figures, folder, median, round};
 use meter::Meter;
-use scenario::{Scenario, World};
+use scenario::{Scenario, Who, World};
 use serde_json::json;
-
-const SIDES: [&str; 2] = ["uptls", "rustls"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => report().and_then(|()| report_envoy()),
+        [] => report().and_then(|()| report_c::report()).and_then(|()| report_envoy()),
+        ["c"] => report_c::report(),
         ["envoy"] => report_envoy(),
-        ["count", scenario, side, rounds] => count(scenario, side, rounds.parse()?),
-        _ => Err("usage: bench [envoy | count full|resumed|read|write uptls|rustls ROUNDS]".into()),
+        ["count", scenario, who, rounds] => count(scenario, who, rounds.parse()?),
+        _ => {
+            Err("usage: bench [c | envoy | count full|resumed|read|write c|c-x25519|openssl|rustls|uptls ROUNDS]"
+                .into())
+        }
     }
 }
 
 /// What runs under callgrind.
-fn count(scenario: &str, side: &str, rounds: u32) -> Result<(), Box<dyn Error>> {
+fn count(scenario: &str, who: &str, rounds: u32) -> Result<(), Box<dyn Error>> {
     let scenario = Scenario::ALL.into_iter().find(|known| known.name() == scenario).ok_or("an unknown scenario")?;
-    let world = World::new(scenario);
-    match side {
-        "uptls" => world.run(&world.uptls, rounds, &mut Meter::default()),
-        _ => world.run(&world.rustls, rounds, &mut Meter::default()),
-    }
+    let who = Who::ALL.into_iter().find(|known| known.name() == who).ok_or("an unknown side")?;
+    World::new(scenario).run(who, rounds, &mut Meter::default());
     Ok(())
 }
 
 fn report() -> Result<(), Box<dyn Error>> {
     let folder = folder()?;
-    let [full, resumed, read, write] = [
-        Figures::of(Scenario::Full, &folder, 100)?,
-        Figures::of(Scenario::Resumed, &folder, 100)?,
-        Figures::of(Scenario::Read, &folder, 200)?,
-        Figures::of(Scenario::Write, &folder, 200)?,
-    ];
+    let [full, resumed, read, write] = Figures::of_all([Who::Uptls, Who::Rustls], &folder)?;
     let prepare = prepare::measure();
     let json = json!({
         "full": full.json(),
@@ -119,95 +120,4 @@ fn report_envoy() -> Result<(), Box<dyn Error>> {
     std::fs::write(&path, serde_json::to_vec_pretty(&figures.json())?)?;
     writeln!(out, "{}", path.display())?;
     Ok(())
-}
-
-fn folder() -> Result<std::path::PathBuf, Box<dyn Error>> {
-    let folder = std::env::current_exe()?.ancestors().nth(2).ok_or("no target folder")?.join("bench");
-    std::fs::create_dir_all(&folder)?;
-    Ok(folder)
-}
-
-/// Both sides of one scenario; uptls first.
-struct Figures {
-    /// Of one round.
-    allocations: [f64; 2],
-    /// Of one round, the client's alone.
-    instructions: [f64; 2],
-    wall_ratio: f64,
-}
-
-impl Figures {
-    fn of(scenario: Scenario, folder: &Path, rounds: u32) -> Result<Self, Box<dyn Error>> {
-        let mut instructions = [0.0; 2];
-        for (slot, side) in instructions.iter_mut().zip(SIDES) {
-            *slot = callgrind::instructions(folder, scenario, side, rounds)? as f64 / f64::from(rounds);
-        }
-        let (wall_ratio, allocations) = pairs(scenario);
-        Ok(Self { allocations, instructions, wall_ratio })
-    }
-
-    fn instructions_ratio(&self) -> f64 {
-        self.instructions[0] / self.instructions[1]
-    }
-
-    fn throughput(&self) -> f64 {
-        1.0 / self.wall_ratio
-    }
-
-    fn json(&self) -> serde_json::Value {
-        json!({
-            "instructions_ratio": round(self.instructions_ratio()),
-            "instructions": self.instructions.map(f64::round),
-            "wall_ratio": round(self.wall_ratio),
-            "allocations": self.allocations,
-        })
-    }
-
-    fn throughput_json(&self) -> serde_json::Value {
-        json!({
-            "throughput_ratio": round(self.throughput()),
-            "instructions_ratio": round(self.instructions_ratio()),
-            "instructions": self.instructions.map(f64::round),
-            "allocations": self.allocations,
-        })
-    }
-}
-
-/// Medians of interleaved pairs: time of uptls over that of rustls, and the allocations of one round of each.
-fn pairs(scenario: Scenario) -> (f64, [f64; 2]) {
-    let world = World::new(scenario);
-    let (pairs, rounds) = match scenario {
-        Scenario::Full | Scenario::Resumed => (1000, 1),
-        Scenario::Read | Scenario::Write => (100, 100),
-    };
-    let (mut times, mut allocations) = ([vec![], vec![]], [vec![], vec![]]);
-    for pair in 0..pairs {
-        // Whoever is second finds warmer caches: the order alternates.
-        for turn in 0..2 {
-            let side = (pair + turn) % 2;
-            let meter = match side {
-                0 => metered(&world, &world.uptls, rounds),
-                _ => metered(&world, &world.rustls, rounds),
-            };
-            times[side].push(meter.time.as_secs_f64());
-            allocations[side].push(meter.allocations as f64 / f64::from(rounds));
-        }
-    }
-    let [uptls, rustls] = times.map(|mut times| median(&mut times));
-    (uptls / rustls, allocations.map(|mut counts| median(&mut counts)))
-}
-
-fn metered(world: &World, side: &impl Side, rounds: u32) -> Meter {
-    let mut meter = Meter::default();
-    world.run(side, rounds, &mut meter);
-    meter
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-fn round(value: f64) -> f64 {
-    (value * 1e4).round() / 1e4
 }

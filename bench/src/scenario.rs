@@ -15,8 +15,10 @@ use uptls::{
 };
 use uptls_testkit::{MemoryServer, NOW, Pki, San, ServerOptions, Sessions};
 
-use crate::client::{Client, Rustls, Side, Uptls};
+use crate::c::C;
+use crate::client::{Client, Negotiated, Rustls, Side, Uptls};
 use crate::meter::Meter;
+use crate::openssl::{self, OpenSsl};
 
 const HOST: &str = "backend.example";
 const RECORD: usize = 16 * 1024;
@@ -48,12 +50,46 @@ impl Scenario {
     }
 }
 
-/// A server, and both sides that trust it, on one provider.
+/// Who does it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Who {
+    /// The C library.
+    C,
+    /// The C library with the one group that OpenSSL 3 prefers.
+    CX25519,
+    /// The system's OpenSSL.
+    OpenSsl,
+    /// The crate rustls.
+    Rustls,
+    /// The crate uptls.
+    Uptls,
+}
+
+impl Who {
+    pub(crate) const ALL: [Who; 5] = [Who::C, Who::CX25519, Who::OpenSsl, Who::Rustls, Who::Uptls];
+
+    /// As it is called on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Who::C => "c",
+            Who::CX25519 => "c-x25519",
+            Who::OpenSsl => "openssl",
+            Who::Rustls => "rustls",
+            Who::Uptls => "uptls",
+        }
+    }
+}
+
+/// A server, and all sides that trust it; ours are on one provider.
 pub(crate) struct World {
     pub(crate) pki: Pki,
     pub(crate) runtime: Runtime,
-    pub(crate) rustls: Rustls,
-    pub(crate) uptls: Uptls,
+    c: C,
+    c_x25519: C,
+    /// `None` where there is none.
+    openssl: Option<OpenSsl>,
+    rustls: Rustls,
+    uptls: Uptls,
     scenario: Scenario,
     server: Arc<ServerConfig>,
 }
@@ -73,16 +109,42 @@ impl World {
         let uptls = Uptls { connector, host, options: ConnectOptions::default() };
         let name = ServerName::try_from(HOST).expect("a name");
         let rustls = Rustls { config: client_config(&pki, provider), name };
-        let world = World { pki, runtime, rustls, uptls, scenario, server: options.config(&Sessions::new()) };
+        let root = pki.root.pem();
+        let (c, c_x25519) = (C::new(&root, HOST, &[]), C::new(&root, HOST, &[c"X25519"]));
+        let openssl = openssl::side(&root, HOST);
+        let server = options.config(&Sessions::new());
+        let world = World { pki, runtime, c, c_x25519, openssl, rustls, uptls, scenario, server };
         // The first connections load what is loaded once, and leave the sessions that the next ones resume.
         let idle = &mut Meter::idle();
         drop(world.connect(&world.rustls, idle));
         drop(world.connect(&world.uptls, idle));
+        drop(world.connect(&world.c, idle));
+        drop(world.connect(&world.c_x25519, idle));
+        drop(world.openssl.as_ref().map(|openssl| world.connect(openssl, idle)));
         world
     }
 
     /// Does the scenario once per `rounds`, or moves so many records on one connection.
-    pub(crate) fn run<S: Side>(&self, side: &S, rounds: u32, meter: &mut Meter) {
+    pub(crate) fn run(&self, who: Who, rounds: u32, meter: &mut Meter) {
+        match who {
+            Who::C => self.run_side(&self.c, rounds, meter),
+            Who::CX25519 => self.run_side(&self.c_x25519, rounds, meter),
+            Who::OpenSsl => self.run_side(self.openssl.as_ref().expect("OpenSSL is there"), rounds, meter),
+            Who::Rustls => self.run_side(&self.rustls, rounds, meter),
+            Who::Uptls => self.run_side(&self.uptls, rounds, meter),
+        }
+    }
+
+    /// What the C library and OpenSSL negotiate, where they can be compared: both the same. `None` without OpenSSL.
+    pub(crate) fn same_work(&self) -> Option<[String; 3]> {
+        let idle = &mut Meter::idle();
+        let theirs = self.connect(self.openssl.as_ref()?, idle).0.negotiated();
+        let ours = self.connect(&self.c_x25519, idle).0.negotiated();
+        assert_eq!(ours, theirs, "they do not do the same work");
+        Some(ours)
+    }
+
+    fn run_side<S: Side>(&self, side: &S, rounds: u32, meter: &mut Meter) {
         match self.scenario {
             Scenario::Full | Scenario::Resumed => (0..rounds).for_each(|_| self.handshake(side, meter)),
             Scenario::Read => self.read(side, rounds, meter),

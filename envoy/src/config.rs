@@ -42,9 +42,10 @@ impl<'a> Config<'a> {
             None => OnInvalid::KeepLast,
             Some(Value::String(text)) if text == "failClosed" => OnInvalid::FailClosed,
             Some(Value::String(text)) if text == "keepLast" => OnInvalid::KeepLast,
-            Some(_) => {
+            Some(other) => {
+                let given = other.to_string().chars().take(SHOWN).collect();
                 let wanted = "failClosed or keepLast (R2)".to_owned();
-                return Err(problems("onInvalid", PolicyErrorKind::Invalid { given: "neither".to_owned(), wanted }));
+                return Err(problems("onInvalid", PolicyErrorKind::Invalid { given, wanted }));
             }
         };
         Ok(Self { document: beside.policy.get().as_bytes(), on_invalid })
@@ -55,6 +56,8 @@ fn problems(path: &str, kind: PolicyErrorKind) -> Problems {
     Problem::from(PolicyError::new(path, kind)).into()
 }
 
+/// How much of a wrong word is shown.
+const SHOWN: usize = 32;
 const WANTED: &str = r#"a policy document, or {"policy": DOCUMENT, "onInvalid": "failClosed"}"#;
 
 #[cfg(test)]
@@ -90,7 +93,10 @@ mod tests {
             (r#"{"policy": {}, "on_invalid": "failClosed"}"#, "document_parse: "),
             (r#"{"policy": {}, "policy": {}}"#, "document_parse: "),
             (r#"{"policy": {}, "onInvalid": "keepLast", "onInvalid": "failClosed"}"#, "document_parse: "),
-            (r#"{"policy": {}, "onInvalid": "FailClosed"}"#, "policy_invalid: "),
+            (
+                r#"{"policy": {}, "onInvalid": "FailClosed"}"#,
+                "policy_invalid: onInvalid: \"FailClosed\" is not failClosed or keepLast",
+            ),
             (r#"{"policy": {}, "onInvalid": true}"#, "policy_invalid: "),
         ] {
             let refused = read(text).unwrap_err();

@@ -6,24 +6,43 @@
  * Generated from ffi/src: do not edit. `UPTLS_BLESS=1 cargo test -p uptls-ffi --test header` writes it again.
  *
  * Rules
- *   Status    0 is UPTLS_OK, below 0 is failure. Every call that can fail returns one.
+ *   Status    0 is UPTLS_OK; 1 to 3 say what a connection needs or that its data ended; below 0 is failure. Every call
+ *             that can fail returns one.
  *   Pointers  Every pointer is checked: NULL where it may not be is UPTLS_E_USAGE. Every `free` and `unref` takes NULL.
- *   Results   They are last but the error, need not be initialised, are set to NULL first, and to a value only on
- *             success (reports: also where the policy refuses the peer).
+ *   Results   They are last but the error, need not be initialised, are set to NULL or 0 first, and to a value only on
+ *             success (reports: also where the policy refuses the peer). No call takes an argument over, but
+ *             uptls_stream_adopt_fd with UPTLS_FD_OWN a descriptor, on success.
  *   Errors    `err` may be NULL. Otherwise *err is set to NULL, and on failure to an error that the caller frees with
  *             uptls_error_free. There is no errno, and no last error.
- *   Texts     In: UTF-8, NUL-terminated; documents and certificates: pointer and length, where NULL with length 0 is
- *             empty. They are copied: nothing is kept after the call. Out: UTF-8, NUL-terminated; `char *` is the
+ *   Texts     In: UTF-8, NUL-terminated; documents, certificates and data: pointer and length, where NULL with length 0
+ *             is empty. They are copied: nothing is kept after the call. Out: UTF-8, NUL-terminated; `char *` is the
  *             caller's (uptls_string_free), `const char *` is not.
- *   State     No initialisation, nothing global, no callbacks. Nothing is installed in the process.
- *   Panics    They are caught: UPTLS_E_PANIC, after a note on stderr. The process is never ended on purpose.
+ *   Options   A structure of options begins with `struct_size`: set it to its sizeof, and the rest to 0 or what is wanted.
+ *   State     No initialisation, nothing global, no callbacks, no threads. Nothing is installed in the process: no signal
+ *             handler, no errno, no SIGPIPE. What needs time is a descriptor to poll and a call to make.
+ *   Panics    They are caught: UPTLS_E_PANIC, after a note on stderr. The process is never ended on purpose. A builder,
+ *             conn, stream or watch in which it happened gives UPTLS_E_PANIC from then on; others are not touched.
  *   Linking   -luptls; for libuptls.a on Linux also -lgcc_s -lutil -lrt -lpthread -lm -ldl.
  *
  * Threads
- *   uptls_runtime   any thread, several at once; freed once, when no call uses it
- *   uptls_policy    any thread, several at once; each thread that keeps it takes a reference
- *   uptls_error     any thread, several at once; freed once, when nobody uses it or its texts
+ *   uptls_runtime    any thread, several at once; freed once, when no call uses it
+ *   uptls_policy     any thread, several at once; each thread that keeps it takes a reference
+ *   uptls_connector  any thread, several at once; each thread that keeps it takes a reference
+ *   uptls_evidence   any thread, several at once; each thread that keeps it takes a reference
+ *   uptls_error      any thread, several at once; freed once, when nobody uses it or its texts
+ *   uptls_builder    any thread, one at a time
+ *   uptls_conn       any thread, one at a time
+ *   uptls_stream     any thread, one at a time
+ *   uptls_watch      any thread, one at a time
+ *   Where it is one at a time, a second thread inside at the same moment gets UPTLS_E_USAGE; calls without a status give
+ *   what they give for NULL. Freeing while another thread is inside is not detected.
  *   Functions without a handle, and the texts that they return: any thread, several at once.
+ *
+ * fork
+ *   Load before, attach after. Runtimes, policies, builders, connectors, evidence and errors can be made before fork and
+ *   used by parent and children, each of which has its own from then on: an update in one is none in the others. Connections,
+ *   streams and watches belong to the process that made them: in another their calls give UPTLS_E_USAGE, and freeing works.
+ *   Fork while no other thread is inside a call.
  */
 
 #ifndef UPTLS_H
@@ -143,9 +162,51 @@
 
 
 /**
+ * A bit of `uptls_conn_wants`: octets from the peer are needed.
+ */
+#define UPTLS_WANTS_READ 1
+
+/**
+ * A bit of `uptls_conn_wants`: octets for the peer wait to be drained.
+ */
+#define UPTLS_WANTS_WRITE 2
+
+/**
+ * The fields of a policy that is being written. `uptls_builder_build` can be called as often as wanted: the builder stays
+ * as it is. What weakens verification can be written in documents alone.
+ */
+typedef struct uptls_builder uptls_builder;
+
+/**
+ * A TLS connection as octets in, octets out. After any error, drain once more: an alert for the peer may wait; and every
+ * later call gives the same error.
+ *
+ * ```c
+ * for (;;) {
+ *   while (uptls_conn_wants(conn) & UPTLS_WANTS_WRITE) { uptls_conn_drain(conn, ...); send(...); }
+ *   if (uptls_conn_handshake_state(conn) != UPTLS_HANDSHAKE_RUNNING) break;
+ *   recv(...); uptls_conn_feed(conn, ...);
+ * }
+ * ```
+ */
+typedef struct uptls_conn uptls_conn;
+
+/**
+ * Makes verified connections by the current generation of one policy. Each connection takes one snapshot and keeps it: an
+ * update never changes a connection that exists. Reference-counted.
+ */
+typedef struct uptls_connector uptls_connector;
+
+/**
  * Why a call failed. It owns all texts that its accessors return.
  */
 typedef struct uptls_error uptls_error;
+
+/**
+ * What was proven and negotiated for one connection. It never changes, and outlives its connection. Reference-counted. All
+ * texts that its functions return are owned by it.
+ */
+typedef struct uptls_evidence uptls_evidence;
 
 /**
  * A policy with its material, checked and frozen. Reference-counted.
@@ -159,8 +220,22 @@ typedef struct uptls_policy uptls_policy;
 typedef struct uptls_runtime uptls_runtime;
 
 /**
- * What a call returns: `UPTLS_OK`, or a negative `UPTLS_E_...`: `if (status < 0)` is the test for failure. The numbers
- * are stable. They are coarse: the precise reason is `uptls_error_code`. -12 is reserved.
+ * A TLS connection over a socket. Nothing is changed on the socket: whether it blocks, and for how long (SO_RCVTIMEO,
+ * SO_SNDTIMEO), is as the caller set it. SIGPIPE is never raised, and EINTR never seen.
+ */
+typedef struct uptls_stream uptls_stream;
+
+/**
+ * Keeps connectors in step with the files that their policies name. It starts no thread: the caller polls its descriptor
+ * and calls `uptls_watch_dispatch`. A watch holds a reference to each of its connectors. It belongs to the process that
+ * made it: after fork, each makes its own.
+ */
+typedef struct uptls_watch uptls_watch;
+
+/**
+ * What a call returns: `UPTLS_OK`, what a connection needs to go on (above 0), or a negative `UPTLS_E_...`:
+ * `if (status < 0)` is the test for failure. The numbers are stable. They are coarse: the precise reason is
+ * `uptls_error_code`. -12 is reserved.
  */
 typedef int32_t uptls_status;
 
@@ -170,9 +245,80 @@ typedef int32_t uptls_status;
 typedef int32_t uptls_danger;
 
 /**
+ * How a vendor's form is understood that verifies less than it seems to: `UPTLS_STRICT` or `UPTLS_FAITHFUL`.
+ */
+typedef int32_t uptls_manifest_mode;
+
+/**
+ * Which roots of the system are trusted: `UPTLS_SYSTEM_ROOTS_...`.
+ */
+typedef int32_t uptls_system_roots;
+
+/**
+ * What files that cannot be used any more do to new connections: `UPTLS_KEEP_LAST_GOOD` or `UPTLS_FAIL_CLOSED`.
+ */
+typedef int32_t uptls_on_invalid;
+
+/**
+ * What one connection does otherwise than its policy says. Nothing here can weaken a check. Set all of it to 0 first and
+ * `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL}`. NULL in its place: the defaults.
+ */
+typedef struct {
+  /**
+   * `sizeof(uptls_connect_options)`, by which the library knows which fields there are.
+   */
+  size_t struct_size;
+  /**
+   * The deadline of the whole connect, in milliseconds. 0: the policy's. Below 0: `UPTLS_E_USAGE`.
+   */
+  int64_t timeout_ms;
+  /**
+   * The application protocols to offer, some of the policy's, in this order: `h2,http/1.1`. NULL: all of the policy's.
+   * An empty text: none.
+   */
+  const char *alpn;
+} uptls_connect_options;
+
+/**
+ * Whether a connector makes connections: `UPTLS_STATE_...`.
+ */
+typedef int32_t uptls_state;
+
+/**
+ * What became of our own certificate: `UPTLS_IDENTITY_...`. For a resumed session: in the full handshake that it descends
+ * from.
+ */
+typedef int32_t uptls_identity;
+
+/**
+ * How far a handshake has come: `UPTLS_HANDSHAKE_...`.
+ */
+typedef int32_t uptls_handshake_state;
+
+/**
+ * Whose a file descriptor is: `UPTLS_FD_BORROW` or `UPTLS_FD_OWN`.
+ */
+typedef int32_t uptls_fd_ownership;
+
+/**
  * It worked; for a verification: the peer is accepted.
  */
 #define UPTLS_OK 0
+
+/**
+ * Nothing happened yet: octets from the peer are needed first.
+ */
+#define UPTLS_WANT_READ 1
+
+/**
+ * Nothing happened yet: octets for the peer must go out first.
+ */
+#define UPTLS_WANT_WRITE 2
+
+/**
+ * The peer ended its data properly, with close_notify: nothing is missing.
+ */
+#define UPTLS_CLOSED 3
 
 /**
  * The policy, its trust, its identity or the backend host cannot be used (codes 1xx, 2xx).
@@ -225,12 +371,14 @@ typedef int32_t uptls_danger;
 #define UPTLS_E_TIMEOUT -10
 
 /**
- * The library was called wrongly: NULL, text that is not UTF-8, a value that does not exist.
+ * The library was called wrongly: NULL, text that is not UTF-8, a value that does not exist, the wrong order, two
+ * threads in one connection.
  */
 #define UPTLS_E_USAGE -11
 
 /**
- * A panic was caught at the border: a bug of this library. The objects of the call can still be freed.
+ * A panic was caught at the border: a bug of this library. A builder, connection, stream or watch in which it happened
+ * answers every later call with this status. All objects of the call can still be freed, and no other is touched.
  */
 #define UPTLS_E_PANIC -13
 
@@ -254,6 +402,112 @@ typedef int32_t uptls_danger;
  * an impostor.
  */
 #define UPTLS_DANGER_ALLOW 1
+
+/**
+ * Everything is verified, and each difference from the vendor is a warning of the report. What everybody should pass.
+ */
+#define UPTLS_STRICT 0
+
+/**
+ * As the vendor does: what it does not verify is a weakening, which `UPTLS_DANGER_ALLOW` has to permit.
+ */
+#define UPTLS_FAITHFUL 1
+
+/**
+ * None.
+ */
+#define UPTLS_SYSTEM_ROOTS_NONE 0
+
+/**
+ * The platform's root files.
+ */
+#define UPTLS_SYSTEM_ROOTS_NATIVE 1
+
+/**
+ * The platform's own verifier.
+ */
+#define UPTLS_SYSTEM_ROOTS_PLATFORM 2
+
+/**
+ * Those that are compiled in.
+ */
+#define UPTLS_SYSTEM_ROOTS_MOZILLA 3
+
+/**
+ * The last good generation stays: a broken file does not become an outage, but a revoked CA stays trusted until the file is
+ * repaired.
+ */
+#define UPTLS_KEEP_LAST_GOOD 0
+
+/**
+ * New connections fail at once: the rule of the Gateway API.
+ */
+#define UPTLS_FAIL_CLOSED 1
+
+/**
+ * There is no connector: NULL was given.
+ */
+#define UPTLS_STATE_NONE 0
+
+/**
+ * It does, and the last update is used.
+ */
+#define UPTLS_STATE_READY 1
+
+/**
+ * It does by the last good generation, because a later update cannot be used.
+ */
+#define UPTLS_STATE_DEGRADED 2
+
+/**
+ * It does not, because the policy or its files cannot be used.
+ */
+#define UPTLS_STATE_NOT_READY 3
+
+/**
+ * It does not, because the policy was withdrawn or a file of it is gone.
+ */
+#define UPTLS_STATE_WITHDRAWN 4
+
+/**
+ * The peer did not ask for one.
+ */
+#define UPTLS_IDENTITY_NOT_REQUESTED 0
+
+/**
+ * The peer asked and got an empty answer: there is none, or the peer accepts none of its signatures.
+ */
+#define UPTLS_IDENTITY_REQUESTED_NOT_SENT 1
+
+/**
+ * The peer asked, and it was sent.
+ */
+#define UPTLS_IDENTITY_SENT 2
+
+/**
+ * It goes on.
+ */
+#define UPTLS_HANDSHAKE_RUNNING 0
+
+/**
+ * The peer is verified: data can be read and written. It stays so after a later error.
+ */
+#define UPTLS_HANDSHAKE_DONE 1
+
+/**
+ * There will be no connection. Also for NULL.
+ */
+#define UPTLS_HANDSHAKE_FAILED 2
+
+/**
+ * The caller's, who keeps it open as long as the stream lives, and closes it.
+ */
+#define UPTLS_FD_BORROW 0
+
+/**
+ * `uptls_stream_free` closes it. It is still the caller's where `uptls_stream_adopt_fd` fails.
+ */
+#define UPTLS_FD_OWN 1
 
 #ifdef __cplusplus
 extern "C" {
@@ -364,6 +618,15 @@ uptls_status uptls_runtime_new_at(int64_t unix_seconds,
                                   uptls_error **err);
 
 /**
+ * How many sessions the runtime holds for resumption, and the octets that are charged for them, for metrics. `*count` and
+ * `*octets` are 0 first. `err` may be NULL.
+ */
+uptls_status uptls_runtime_held_sessions(const uptls_runtime *runtime,
+                                         size_t *count,
+                                         size_t *octets,
+                                         uptls_error **err);
+
+/**
  * Frees a runtime; policies that were made with it go on. NULL is fine.
  */
 void uptls_runtime_free(uptls_runtime *runtime);
@@ -423,6 +686,983 @@ uptls_status uptls_policy_verify(const uptls_policy *policy,
                                  const char *backend_host,
                                  char **report,
                                  uptls_error **err);
+
+/**
+ * The name of the policy; NULL if it has none, and for NULL. Owned by the policy.
+ */
+const char *uptls_policy_name(const uptls_policy *policy);
+
+/**
+ * The digest of all that decides a verdict or a handshake, `sha256:...`: equal for equal policies with equal material.
+ * NULL for NULL. Owned by the policy.
+ */
+const char *uptls_policy_fingerprint(const uptls_policy *policy);
+
+/**
+ * What the policy trusts, sends and accepts (schema `uptls.explain/v1`): octet for octet what the command gives. `*json`
+ * is owned by the caller: `uptls_string_free`. `err` may be NULL.
+ */
+uptls_status uptls_policy_explain_json(const uptls_policy *policy,
+                                       char **json,
+                                       uptls_error **err);
+
+/**
+ * Loads the policy of a backend from manifests: `paths` are files, or folders with `*.yaml`, `*.yml` and `*.json` files in
+ * them. `backend` is `[[KIND/]NAMESPACE/]NAME[:PORT]`. `gateway` is the Gateway that uses it, `[NAMESPACE/]NAME`, needed
+ * where the answer differs by it; NULL: none is meant.
+ *
+ * It fails closed: `UPTLS_E_CONFIG` if a manifest cannot be read, or the policy that counts for the backend cannot be used.
+ * `*out` is one reference, owned by the caller: `uptls_policy_unref`. `err` may be NULL.
+ */
+uptls_status uptls_policy_from_manifests(const uptls_runtime *runtime,
+                                         const char *const *paths,
+                                         size_t count,
+                                         const char *backend,
+                                         const char *gateway,
+                                         uptls_manifest_mode mode,
+                                         uptls_danger permission,
+                                         uptls_policy **out,
+                                         uptls_error **err);
+
+/**
+ * Loads the policy of a backend from one text with any number of manifests in it, YAML or JSON, as
+ * `uptls_policy_from_manifests` does. `name` is what errors call the text. `err` may be NULL.
+ */
+uptls_status uptls_policy_from_manifest_text(const uptls_runtime *runtime,
+                                             const uint8_t *text,
+                                             size_t length,
+                                             const char *name,
+                                             const char *backend,
+                                             const char *gateway,
+                                             uptls_manifest_mode mode,
+                                             uptls_danger permission,
+                                             uptls_policy **out,
+                                             uptls_error **err);
+
+/**
+ * Makes a connector for a backend from manifests, as the Gateway API wants it: where `uptls_policy_from_manifests` fails
+ * with `UPTLS_E_CONFIG`, this one gives a connector whose connections all fail with the reason, until an update succeeds.
+ * `uptls_connector_state` tells which it is. Later updates that cannot be used are fatal to it too (`UPTLS_FAIL_CLOSED`).
+ *
+ * `*out` is one reference, owned by the caller: `uptls_connector_unref`. `err` may be NULL.
+ */
+uptls_status uptls_connector_from_manifests(const uptls_runtime *runtime,
+                                            const char *const *paths,
+                                            size_t count,
+                                            const char *backend,
+                                            const char *gateway,
+                                            uptls_manifest_mode mode,
+                                            uptls_danger permission,
+                                            uptls_connector **out,
+                                            uptls_error **err);
+
+/**
+ * Makes a builder without any field: trust is missing yet. `*out` is owned by the caller: `uptls_builder_free`. `err` may
+ * be NULL.
+ */
+uptls_status uptls_builder_new(uptls_builder **out,
+                               uptls_error **err);
+
+/**
+ * Frees a builder, and zeroises the keys in it. Policies that were built go on. NULL is fine.
+ */
+void uptls_builder_free(uptls_builder *builder);
+
+/**
+ * Sets the name of the policy, for reports. Replaces an earlier one. `err` may be NULL.
+ */
+uptls_status uptls_builder_set_name(uptls_builder *builder, const char *name, uptls_error **err);
+
+/**
+ * Checks the fields, reads the files that they name, and makes a policy. The builder stays valid, and the caller's.
+ *
+ * `UPTLS_E_CONFIG` if the policy cannot be used; everything that is wrong with it is in `uptls_error_json`, by the path
+ * that the field has in a document (`spec.trust.bundles[0]`). `*out` is one reference, owned by the caller:
+ * `uptls_policy_unref`. `err` may be NULL.
+ */
+uptls_status uptls_builder_build(const uptls_builder *builder,
+                                 const uptls_runtime *runtime,
+                                 uptls_policy **out,
+                                 uptls_error **err);
+
+/**
+ * Sets our own certificate chain (leaf first) and its private key, for peers that ask for one: files, relative to the
+ * working directory. `passphrase` is the file with the passphrase of an encrypted key, and may be NULL. They are read as
+ * that of `uptls_builder_add_ca_file`. Replaces an earlier identity. `err` may be NULL.
+ */
+uptls_status uptls_builder_set_identity_files(uptls_builder *builder,
+                                              const char *certificate,
+                                              const char *key,
+                                              const char *passphrase,
+                                              uptls_error **err);
+
+/**
+ * Sets our own certificate chain (leaf first) and its private key: PEM text. `passphrase` is that of an encrypted key; NULL
+ * with length 0: it is not encrypted. Replaces an earlier identity. Our copies of key and passphrase are zeroised when the
+ * last object that needs them is freed; the caller's own are the caller's. `err` may be NULL.
+ */
+uptls_status uptls_builder_set_identity_pem(uptls_builder *builder,
+                                            const uint8_t *certificate,
+                                            size_t certificate_length,
+                                            const uint8_t *key,
+                                            size_t key_length,
+                                            const uint8_t *passphrase,
+                                            size_t passphrase_length,
+                                            uptls_error **err);
+
+/**
+ * Sets the name that is sent (SNI): a DNS name, `auto` (the backend host, the default) or `none`. Replaces an earlier one. `err`
+ * may be NULL.
+ */
+uptls_status uptls_builder_set_server_name(uptls_builder *builder,
+                                           const char *name,
+                                           uptls_error **err);
+
+/**
+ * Adds a DNS name of which the certificate must hold one. With any name added, the server name is no longer the identity.
+ * `err` may be NULL.
+ */
+uptls_status uptls_builder_add_san_dns(uptls_builder *builder,
+                                       const char *name,
+                                       uptls_error **err);
+
+/**
+ * Adds an IP address of which the certificate must hold one. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_san_ip(uptls_builder *builder,
+                                      const char *address,
+                                      uptls_error **err);
+
+/**
+ * Adds a URI, compared byte for byte, of which the certificate must hold one. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_san_uri(uptls_builder *builder, const char *uri, uptls_error **err);
+
+/**
+ * Adds any SPIFFE ID of a trust domain to what the certificate may hold. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_san_spiffe_trust_domain(uptls_builder *builder,
+                                                       const char *domain,
+                                                       uptls_error **err);
+
+/**
+ * Adds a SHA-256 of a public key, base64, of which the leaf must have one; with all the rest. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_spki_pin(uptls_builder *builder,
+                                        const char *sha256,
+                                        uptls_error **err);
+
+/**
+ * Adds an application protocol to offer, `h2`, in order of preference. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_alpn(uptls_builder *builder,
+                                    const char *protocol,
+                                    uptls_error **err);
+
+/**
+ * Refuses a peer that selects none of the application protocols. `err` may be NULL.
+ */
+uptls_status uptls_builder_set_alpn_required(uptls_builder *builder, uptls_error **err);
+
+/**
+ * Sets the lowest TLS version, `1.2` (the default) or `1.3`. Replaces an earlier one. `err` may be NULL.
+ */
+uptls_status uptls_builder_set_min_version(uptls_builder *builder,
+                                           const char *version,
+                                           uptls_error **err);
+
+/**
+ * Sets the highest TLS version, `1.2` or `1.3` (the default). Replaces an earlier one. `err` may be NULL.
+ */
+uptls_status uptls_builder_set_max_version(uptls_builder *builder,
+                                           const char *version,
+                                           uptls_error **err);
+
+/**
+ * Adds a cipher suite by its IANA name, in order of preference. Without any: the library's. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_cipher_suite(uptls_builder *builder,
+                                            const char *name,
+                                            uptls_error **err);
+
+/**
+ * Adds a key exchange group by its IANA name, in order of preference. Without any: the library's. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_group(uptls_builder *builder,
+                                     const char *name,
+                                     uptls_error **err);
+
+/**
+ * Makes every handshake a full one: sessions are neither kept nor resumed. `err` may be NULL.
+ */
+uptls_status uptls_builder_disable_resumption(uptls_builder *builder, uptls_error **err);
+
+/**
+ * Sets the deadline of the whole connect: a number with a unit, `10s` (the default) or `500ms`. Replaces an earlier one.
+ * `err` may be NULL.
+ */
+uptls_status uptls_builder_set_handshake_timeout(uptls_builder *builder,
+                                                 const char *timeout,
+                                                 uptls_error **err);
+
+/**
+ * Adds a bundle of CA certificates, a PEM file; relative paths start from the working directory. It is read by
+ * `uptls_builder_build`, and again when `uptls_watch_dispatch` finds it changed. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_ca_file(uptls_builder *builder,
+                                       const char *path,
+                                       uptls_error **err);
+
+/**
+ * Adds a bundle of CA certificates, PEM text. `name` is what errors and reports call it; NULL: `inline`. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_ca_pem(uptls_builder *builder,
+                                      const uint8_t *pem,
+                                      size_t length,
+                                      const char *name,
+                                      uptls_error **err);
+
+/**
+ * Sets which roots of the system are trusted; `UPTLS_SYSTEM_ROOTS_NONE` is the default. `err` may be NULL.
+ */
+uptls_status uptls_builder_set_system_roots(uptls_builder *builder,
+                                            uptls_system_roots roots,
+                                            uptls_error **err);
+
+/**
+ * Trusts a leaf as itself by the SHA-256 of its public key, base64. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_pinned_key(uptls_builder *builder,
+                                          const char *sha256,
+                                          uptls_error **err);
+
+/**
+ * Trusts a leaf as itself by the SHA-256 of the certificate, hexadecimal. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_pinned_certificate(uptls_builder *builder,
+                                                  const char *sha256,
+                                                  uptls_error **err);
+
+/**
+ * Adds a file of revocation lists, PEM or DER, and has revocation checked. It is read as that of `uptls_builder_add_ca_file`.
+ * `err` may be NULL.
+ */
+uptls_status uptls_builder_add_crl_file(uptls_builder *builder,
+                                        const char *path,
+                                        uptls_error **err);
+
+/**
+ * Adds revocation lists, PEM text, and has revocation checked. `name` is what errors and reports call it; NULL: `inline`.
+ * `err` may be NULL.
+ */
+uptls_status uptls_builder_add_crl_pem(uptls_builder *builder,
+                                       const uint8_t *pem,
+                                       size_t length,
+                                       const char *name,
+                                       uptls_error **err);
+
+/**
+ * Sets how revocation is checked: `depth` is `chain` (every certificate; the default) or `leaf`; `unknown`, what a
+ * certificate without a list is, `deny` (the default) or `allow`. NULL leaves each as it is. With `allow`, whoever can keep
+ * a list from being delivered can use a revoked certificate. `err` may be NULL.
+ */
+uptls_status uptls_builder_set_revocation(uptls_builder *builder,
+                                          const char *depth,
+                                          const char *unknown,
+                                          uptls_error **err);
+
+/**
+ * Adds a bundle of CA certificates, a PEM file; relative paths start from the working directory. It is read by
+ * `uptls_builder_build`, and again when `uptls_watch_dispatch` finds it changed. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_ca_file(uptls_builder *builder,
+                                       const char *path,
+                                       uptls_error **err);
+
+/**
+ * Adds a bundle of CA certificates, PEM text. `name` is what errors and reports call it; NULL: `inline`. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_ca_pem(uptls_builder *builder,
+                                      const uint8_t *pem,
+                                      size_t length,
+                                      const char *name,
+                                      uptls_error **err);
+
+/**
+ * Sets which roots of the system are trusted; `UPTLS_SYSTEM_ROOTS_NONE` is the default. `err` may be NULL.
+ */
+uptls_status uptls_builder_set_system_roots(uptls_builder *builder,
+                                            uptls_system_roots roots,
+                                            uptls_error **err);
+
+/**
+ * Trusts a leaf as itself by the SHA-256 of its public key, base64. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_pinned_key(uptls_builder *builder,
+                                          const char *sha256,
+                                          uptls_error **err);
+
+/**
+ * Trusts a leaf as itself by the SHA-256 of the certificate, hexadecimal. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_pinned_certificate(uptls_builder *builder,
+                                                  const char *sha256,
+                                                  uptls_error **err);
+
+/**
+ * Adds a file of revocation lists, PEM or DER, and has revocation checked. It is read as that of `uptls_builder_add_ca_file`.
+ * `err` may be NULL.
+ */
+uptls_status uptls_builder_add_crl_file(uptls_builder *builder,
+                                        const char *path,
+                                        uptls_error **err);
+
+/**
+ * Adds revocation lists, PEM text, and has revocation checked. `name` is what errors and reports call it; NULL: `inline`.
+ * `err` may be NULL.
+ */
+uptls_status uptls_builder_add_crl_pem(uptls_builder *builder,
+                                       const uint8_t *pem,
+                                       size_t length,
+                                       const char *name,
+                                       uptls_error **err);
+
+/**
+ * Sets how revocation is checked: `depth` is `chain` (every certificate; the default) or `leaf`; `unknown`, what a
+ * certificate without a list is, `deny` (the default) or `allow`. NULL leaves each as it is. With `allow`, whoever can keep
+ * a list from being delivered can use a revoked certificate. `err` may be NULL.
+ */
+uptls_status uptls_builder_set_revocation(uptls_builder *builder,
+                                          const char *depth,
+                                          const char *unknown,
+                                          uptls_error **err);
+
+/**
+ * Sets the name that is sent (SNI): a DNS name, `auto` (the backend host, the default) or `none`. Replaces an earlier one. `err`
+ * may be NULL.
+ */
+uptls_status uptls_builder_set_server_name(uptls_builder *builder,
+                                           const char *name,
+                                           uptls_error **err);
+
+/**
+ * Adds a DNS name of which the certificate must hold one. With any name added, the server name is no longer the identity.
+ * `err` may be NULL.
+ */
+uptls_status uptls_builder_add_san_dns(uptls_builder *builder,
+                                       const char *name,
+                                       uptls_error **err);
+
+/**
+ * Adds an IP address of which the certificate must hold one. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_san_ip(uptls_builder *builder,
+                                      const char *address,
+                                      uptls_error **err);
+
+/**
+ * Adds a URI, compared byte for byte, of which the certificate must hold one. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_san_uri(uptls_builder *builder, const char *uri, uptls_error **err);
+
+/**
+ * Adds any SPIFFE ID of a trust domain to what the certificate may hold. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_san_spiffe_trust_domain(uptls_builder *builder,
+                                                       const char *domain,
+                                                       uptls_error **err);
+
+/**
+ * Adds a SHA-256 of a public key, base64, of which the leaf must have one; with all the rest. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_spki_pin(uptls_builder *builder,
+                                        const char *sha256,
+                                        uptls_error **err);
+
+/**
+ * Adds an application protocol to offer, `h2`, in order of preference. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_alpn(uptls_builder *builder,
+                                    const char *protocol,
+                                    uptls_error **err);
+
+/**
+ * Refuses a peer that selects none of the application protocols. `err` may be NULL.
+ */
+uptls_status uptls_builder_set_alpn_required(uptls_builder *builder, uptls_error **err);
+
+/**
+ * Sets the lowest TLS version, `1.2` (the default) or `1.3`. Replaces an earlier one. `err` may be NULL.
+ */
+uptls_status uptls_builder_set_min_version(uptls_builder *builder,
+                                           const char *version,
+                                           uptls_error **err);
+
+/**
+ * Sets the highest TLS version, `1.2` or `1.3` (the default). Replaces an earlier one. `err` may be NULL.
+ */
+uptls_status uptls_builder_set_max_version(uptls_builder *builder,
+                                           const char *version,
+                                           uptls_error **err);
+
+/**
+ * Adds a cipher suite by its IANA name, in order of preference. Without any: the library's. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_cipher_suite(uptls_builder *builder,
+                                            const char *name,
+                                            uptls_error **err);
+
+/**
+ * Adds a key exchange group by its IANA name, in order of preference. Without any: the library's. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_group(uptls_builder *builder,
+                                     const char *name,
+                                     uptls_error **err);
+
+/**
+ * Makes every handshake a full one: sessions are neither kept nor resumed. `err` may be NULL.
+ */
+uptls_status uptls_builder_disable_resumption(uptls_builder *builder, uptls_error **err);
+
+/**
+ * Sets the deadline of the whole connect: a number with a unit, `10s` (the default) or `500ms`. Replaces an earlier one.
+ * `err` may be NULL.
+ */
+uptls_status uptls_builder_set_handshake_timeout(uptls_builder *builder,
+                                                 const char *timeout,
+                                                 uptls_error **err);
+
+/**
+ * Sets our own certificate chain (leaf first) and its private key, for peers that ask for one: files, relative to the
+ * working directory. `passphrase` is the file with the passphrase of an encrypted key, and may be NULL. They are read as
+ * that of `uptls_builder_add_ca_file`. Replaces an earlier identity. `err` may be NULL.
+ */
+uptls_status uptls_builder_set_identity_files(uptls_builder *builder,
+                                              const char *certificate,
+                                              const char *key,
+                                              const char *passphrase,
+                                              uptls_error **err);
+
+/**
+ * Sets our own certificate chain (leaf first) and its private key: PEM text. `passphrase` is that of an encrypted key; NULL
+ * with length 0: it is not encrypted. Replaces an earlier identity. Our copies of key and passphrase are zeroised when the
+ * last object that needs them is freed; the caller's own are the caller's. `err` may be NULL.
+ */
+uptls_status uptls_builder_set_identity_pem(uptls_builder *builder,
+                                            const uint8_t *certificate,
+                                            size_t certificate_length,
+                                            const uint8_t *key,
+                                            size_t key_length,
+                                            const uint8_t *passphrase,
+                                            size_t passphrase_length,
+                                            uptls_error **err);
+
+/**
+ * Makes a connector whose first generation is `policy`, as it was loaded: nothing is read again. The policy stays the
+ * caller's. `*out` is one reference, owned by the caller: `uptls_connector_unref`. `err` may be NULL.
+ */
+uptls_status uptls_connector_new(const uptls_policy *policy,
+                                 uptls_on_invalid on_invalid,
+                                 uptls_connector **out,
+                                 uptls_error **err);
+
+/**
+ * Takes one more reference to a connector and returns it. NULL gives NULL.
+ */
+uptls_connector *uptls_connector_ref(const uptls_connector *connector);
+
+/**
+ * Gives one reference back; with the last one the connector is freed. Connections that it made go on. NULL is fine.
+ */
+void uptls_connector_unref(uptls_connector *connector);
+
+/**
+ * Publishes `policy`, as it was loaded, for new connections. Equal content is no new generation. A watch follows the files
+ * of the new policy from its next dispatch on: make one at once. Both stay the caller's. `*generation` is the number of what is published
+ * now; 0 first. `err` may be NULL.
+ */
+uptls_status uptls_connector_update(const uptls_connector *connector,
+                                    const uptls_policy *policy,
+                                    uint64_t *generation,
+                                    uptls_error **err);
+
+/**
+ * Takes an update that could not even be made: `reason` is the error of a call that should have given the policy. It counts
+ * as an update that cannot be used: the last good generation stays (`UPTLS_STATE_DEGRADED`), or with `UPTLS_FAIL_CLOSED`
+ * new connections fail with the reason. `UPTLS_E_USAGE` for an error that is not about a policy. `reason` stays the
+ * caller's. `err` may be NULL.
+ */
+uptls_status uptls_connector_refuse(const uptls_connector *connector,
+                                    const uptls_error *reason,
+                                    uptls_error **err);
+
+/**
+ * Makes one connection to `host` on `port` as an application would, closes it, and reports every step: what the command
+ * `uptls check` shows. It sends no data, and blocks until the deadline of `options` at most, and for as long as resolving a
+ * name takes. `host`, `connect_to` and `options` are those of `uptls_stream_connect`.
+ *
+ * Returns `UPTLS_OK` if and only if the policy accepts the peer. `*report` is the whole report (schema `uptls.report/v1`),
+ * whether it is accepted or not, and NULL only for `UPTLS_E_USAGE` and `UPTLS_E_PANIC`. It is owned by the caller:
+ * `uptls_string_free`. `err` may be NULL.
+ */
+uptls_status uptls_connector_check(const uptls_connector *connector,
+                                   const char *host,
+                                   uint16_t port,
+                                   const char *connect_to,
+                                   const uptls_connect_options *options,
+                                   char **report,
+                                   uptls_error **err);
+
+/**
+ * Ends the policy: new connections fail at once with `policy_withdrawn`, connections that exist go on.
+ * `uptls_connector_update` publishes again. `err` may be NULL.
+ */
+uptls_status uptls_connector_withdraw(const uptls_connector *connector,
+                                      uptls_error **err);
+
+/**
+ * The number of the current generation: 1 for the first, 0 before there was any and for NULL.
+ */
+uint64_t uptls_connector_generation(const uptls_connector *connector);
+
+/**
+ * Whether connections are made, and if not, why. Why exactly tells the error of a connection.
+ */
+uptls_state uptls_connector_state(const uptls_connector *connector);
+
+/**
+ * The policy that new connections are made with, with its material as it was read last. `UPTLS_E_CONFIG` unless the state
+ * is ready or degraded. `*out` is one reference, owned by the caller: `uptls_policy_unref`. `err` may be NULL.
+ */
+uptls_status uptls_connector_policy(const uptls_connector *connector,
+                                    uptls_policy **out,
+                                    uptls_error **err);
+
+/**
+ * Whether a connection was made with what would be used for a new one: 1, or 0. A pool drains what is not current.
+ */
+int32_t uptls_connector_is_current(const uptls_connector *connector,
+                                   const uptls_evidence *evidence);
+
+/**
+ * Takes the oldest event that was not taken yet, in JSON (schema `uptls.event/v1`): `kind` is `updated`, `recovered`,
+ * `degraded`, `not_ready`, `withdrawn` or `expiring`; `trust_reduced` says that a peer that was accepted may be refused
+ * now. `*json` is NULL if nothing happened since, and else owned by the caller: `uptls_string_free`. `err` may be NULL.
+ *
+ * At most 32 events are kept; see `uptls_connector_lost_events`.
+ */
+uptls_status uptls_connector_next_event(const uptls_connector *connector,
+                                        char **json,
+                                        uptls_error **err);
+
+/**
+ * How many events nobody took in time, since the connector was made; 0 for NULL.
+ */
+uint64_t uptls_connector_lost_events(const uptls_connector *connector);
+
+/**
+ * Makes events of certificates that come near their end, each mark once. `uptls_watch_dispatch` does it too: this is for
+ * policies without files, now and then. `err` may be NULL.
+ */
+uptls_status uptls_connector_check_expiry(const uptls_connector *connector,
+                                          uptls_error **err);
+
+/**
+ * Takes one more reference and returns it. NULL gives NULL.
+ */
+uptls_evidence *uptls_evidence_ref(const uptls_evidence *evidence);
+
+/**
+ * Gives one reference back; with the last one it is freed. NULL is fine.
+ */
+void uptls_evidence_unref(uptls_evidence *evidence);
+
+/**
+ * The TLS version, `1.3`. NULL for NULL.
+ */
+const char *uptls_evidence_version(const uptls_evidence *evidence);
+
+/**
+ * The IANA name of the cipher suite. NULL for NULL.
+ */
+const char *uptls_evidence_cipher_suite(const uptls_evidence *evidence);
+
+/**
+ * The IANA name of the key exchange group; NULL for a resumed TLS 1.2 session, which has no exchange, and for NULL.
+ */
+const char *uptls_evidence_group(const uptls_evidence *evidence);
+
+/**
+ * The application protocol; NULL if none was selected, and for NULL.
+ */
+const char *uptls_evidence_alpn(const uptls_evidence *evidence);
+
+/**
+ * The server name (SNI) that was sent; NULL if none was, and for NULL.
+ */
+const char *uptls_evidence_server_name(const uptls_evidence *evidence);
+
+/**
+ * The wanted name that the certificate holds, `dns:payments.internal`; NULL where names are not verified (`danger`), and
+ * for NULL.
+ */
+const char *uptls_evidence_matched_name(const uptls_evidence *evidence);
+
+/**
+ * The fingerprint of the policy that judged, `sha256:...`. NULL for NULL.
+ */
+const char *uptls_evidence_fingerprint(const uptls_evidence *evidence);
+
+/**
+ * Which generation of the connector it was; 0 for NULL.
+ */
+uint64_t uptls_evidence_generation(const uptls_evidence *evidence);
+
+/**
+ * Whether a session was resumed: 1, or 0.
+ */
+int32_t uptls_evidence_resumed(const uptls_evidence *evidence);
+
+/**
+ * What became of our own certificate; `UPTLS_IDENTITY_NOT_REQUESTED` for NULL.
+ */
+uptls_identity uptls_evidence_identity(const uptls_evidence *evidence);
+
+/**
+ * Whether the policy has an own certificate and it was not sent: 1, or 0. The peer may think that it talks to anybody.
+ */
+int32_t uptls_evidence_identity_unused(const uptls_evidence *evidence);
+
+/**
+ * Until when the proof holds, unix seconds: the earliest end among the certificates of the path and the revocation lists.
+ * 0 for NULL.
+ */
+int64_t uptls_evidence_trusted_until(const uptls_evidence *evidence);
+
+/**
+ * How many certificates the peer presented; 0 for NULL.
+ */
+size_t uptls_evidence_certificate_count(const uptls_evidence *evidence);
+
+/**
+ * A certificate of the peer as it was presented: DER, the leaf at index 0. `UPTLS_E_USAGE` from
+ * `uptls_evidence_certificate_count` on. `*der` is owned by the evidence, and like `*length` NULL or 0 first. `err` may be
+ * NULL.
+ */
+uptls_status uptls_evidence_certificate_der(const uptls_evidence *evidence,
+                                            size_t index,
+                                            const uint8_t **der,
+                                            size_t *length,
+                                            uptls_error **err);
+
+/**
+ * Begins a connection to `host`, the backend host: a DNS name or an IP address, the identity of the peer where the policy
+ * names none. Where the octets really go is no business of this library. `options` may be NULL. The deadline runs from now
+ * on.
+ *
+ * `UPTLS_E_CONFIG` while the connector makes no connections. `*out` is owned by the caller: `uptls_conn_free`. `err` may be
+ * NULL.
+ */
+uptls_status uptls_conn_new(const uptls_connector *connector,
+                            const char *host,
+                            const uptls_connect_options *options,
+                            uptls_conn **out,
+                            uptls_error **err);
+
+/**
+ * Frees a connection. Nothing is sent: end data with `uptls_conn_close_notify` first. NULL is fine.
+ */
+void uptls_conn_free(uptls_conn *conn);
+
+/**
+ * Takes octets from the peer. `*used` is how many were taken, 0 first: fewer than `length` only while decrypted data waits;
+ * read it, and feed the rest again. `err` may be NULL.
+ */
+uptls_status uptls_conn_feed(uptls_conn *conn,
+                             const void *tls,
+                             size_t length,
+                             size_t *used,
+                             uptls_error **err);
+
+/**
+ * Tells that the peer closed the transport: `recv` gave 0. During the handshake that is a failure (`peer_closed`); later,
+ * reading ends with `UPTLS_E_TRUNCATED`, unless a close_notify came before. `err` may be NULL.
+ */
+uptls_status uptls_conn_feed_eof(uptls_conn *conn,
+                                 uptls_error **err);
+
+/**
+ * Tells that the transport failed with the `errno` `os_error`: a reset, a broken pipe; nothing that passes, such as EAGAIN
+ * or EINTR. Where writing failed, feed what can still be read before this: it may be the peer's reason. Gives the failure
+ * that ends the connection, never `UPTLS_OK`. `err` may be NULL.
+ */
+uptls_status uptls_conn_feed_error(uptls_conn *conn,
+                                   int32_t os_error,
+                                   uptls_error **err);
+
+/**
+ * Moves octets for the peer to `tls`, at most `capacity` and at most 64 KiB at once. `*got` is how many, 0 first: none are
+ * left when it is 0 although there was room. Also after an error. `err` may be NULL.
+ */
+uptls_status uptls_conn_drain(uptls_conn *conn,
+                              void *tls,
+                              size_t capacity,
+                              size_t *got,
+                              uptls_error **err);
+
+/**
+ * Moves decrypted data to `data`, at most `capacity` octets. `*got` is how many, 0 first.
+ *
+ * `UPTLS_OK`: there was data, or no room. `UPTLS_WANT_READ`: feed more; during the handshake also `UPTLS_WANT_WRITE`: drain
+ * first. `UPTLS_CLOSED`: the peer ended its data properly. `UPTLS_E_TRUNCATED`: the end came without close_notify, and what
+ * was read may be incomplete. `err` may be NULL.
+ */
+uptls_status uptls_conn_read(uptls_conn *conn,
+                             void *data,
+                             size_t capacity,
+                             size_t *got,
+                             uptls_error **err);
+
+/**
+ * Encrypts data for the peer; drain afterwards. `*used` is how much was taken, 0 first.
+ *
+ * `UPTLS_OK`: some or all was taken. `UPTLS_WANT_WRITE`: nothing, since about 64 KiB wait: drain first. During the
+ * handshake also `UPTLS_WANT_READ`: feed first. `UPTLS_E_USAGE` after `uptls_conn_close_notify`. `err` may be NULL.
+ */
+uptls_status uptls_conn_write(uptls_conn *conn,
+                              const void *data,
+                              size_t length,
+                              size_t *used,
+                              uptls_error **err);
+
+/**
+ * Ends our data properly; drain afterwards. Reading goes on. `UPTLS_E_USAGE` before the handshake is done. `err` may be
+ * NULL.
+ */
+uptls_status uptls_conn_close_notify(uptls_conn *conn,
+                                     uptls_error **err);
+
+/**
+ * What the connection needs: bits `UPTLS_WANTS_READ` and `UPTLS_WANTS_WRITE`. 0 for NULL, and where another call would be
+ * refused.
+ */
+uint32_t uptls_conn_wants(const uptls_conn *conn);
+
+/**
+ * Whether `uptls_conn_read` has something without more octets from the peer, data, the end or an error: 1, or 0.
+ */
+int32_t uptls_conn_pending(const uptls_conn *conn);
+
+/**
+ * How far the handshake has come.
+ */
+uptls_handshake_state uptls_conn_handshake_state(const uptls_conn *conn);
+
+/**
+ * How many milliseconds the handshake may still take; 0: call `uptls_conn_expire`. -1: there is no deadline, since the
+ * handshake is over, and for NULL.
+ */
+int64_t uptls_conn_timeout_ms(const uptls_conn *conn);
+
+/**
+ * Ends a handshake whose deadline has passed, with `UPTLS_E_TIMEOUT`; drain afterwards. `UPTLS_OK`, and nothing happens,
+ * where it has not, and after the handshake. `err` may be NULL.
+ */
+uptls_status uptls_conn_expire(uptls_conn *conn,
+                               uptls_error **err);
+
+/**
+ * What was proven and negotiated. `UPTLS_E_USAGE` before the handshake is done; its error after it failed. `*out` is one
+ * reference, owned by the caller: `uptls_evidence_unref`. `err` may be NULL.
+ */
+uptls_status uptls_conn_evidence(const uptls_conn *conn,
+                                 uptls_evidence **out,
+                                 uptls_error **err);
+
+/**
+ * The report of the verification (schema `uptls.report/v1`): every step, once the handshake is done or failed.
+ * `UPTLS_E_USAGE` before. `*report` is owned by the caller: `uptls_string_free`. `err` may be NULL.
+ */
+uptls_status uptls_conn_report(const uptls_conn *conn,
+                               char **report,
+                               uptls_error **err);
+
+/**
+ * Connects to `host` on `port` over TCP and makes the handshake, blocking, within one deadline. `host` is the backend host:
+ * the identity of the peer where the policy names none. `connect_to` is where the socket goes instead of `host`, a name or
+ * an IP address, and may be NULL. `options` may be NULL.
+ *
+ * No thread is started: a name is resolved in this one, for as long as the system's resolver takes. The socket blocks, and
+ * is closed with the stream. `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
+ */
+uptls_status uptls_stream_connect(const uptls_connector *connector,
+                                  const char *host,
+                                  uint16_t port,
+                                  const char *connect_to,
+                                  const uptls_connect_options *options,
+                                  uptls_stream **out,
+                                  uptls_error **err);
+
+/**
+ * Makes a stream over `fd`, a connected stream socket of whatever family; `uptls_stream_handshake` follows. `own` says who
+ * closes it. `host` is the backend host; `options` may be NULL. The deadline runs from now on.
+ *
+ * `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
+ */
+uptls_status uptls_stream_adopt_fd(const uptls_connector *connector,
+                                   int fd,
+                                   const char *host,
+                                   uptls_fd_ownership own,
+                                   const uptls_connect_options *options,
+                                   uptls_stream **out,
+                                   uptls_error **err);
+
+/**
+ * Frees a stream, and closes the socket if it is the stream's. Nothing is sent: end data with `uptls_stream_shutdown`
+ * first. NULL is fine.
+ */
+void uptls_stream_free(uptls_stream *stream);
+
+/**
+ * Goes on with the handshake. On a socket that blocks: until it is done (`UPTLS_OK`) or has failed, at the deadline at the
+ * latest. On one that does not: also `UPTLS_WANT_READ` or `UPTLS_WANT_WRITE`; call again when the socket is ready, and no
+ * later than `uptls_stream_timeout_ms`. `err` may be NULL.
+ */
+uptls_status uptls_stream_handshake(uptls_stream *stream,
+                                    uptls_error **err);
+
+/**
+ * Reads decrypted data, after the handshake, which it makes if need be. `*got` is how many octets, 0 first.
+ *
+ * `UPTLS_OK`: there was data, or no room. `UPTLS_WANT_READ`, `UPTLS_WANT_WRITE`: the socket does not block, and is to be
+ * polled for that. `UPTLS_CLOSED`: the peer ended its data properly. `UPTLS_E_TRUNCATED`: the end came without
+ * close_notify, and what was read may be incomplete. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: the socket's own time
+ * limit passed, and the stream is as it was. `err` may be NULL.
+ */
+uptls_status uptls_stream_read(uptls_stream *stream,
+                               void *data,
+                               size_t capacity,
+                               size_t *got,
+                               uptls_error **err);
+
+/**
+ * Encrypts and sends data, after the handshake, which it makes if need be. `*used` is how much was taken, 0 first; a part
+ * of that may wait for the next call: with length 0 nothing is added, and what waits is sent.
+ *
+ * `UPTLS_OK`: some or all was taken. `UPTLS_WANT_WRITE`, `UPTLS_WANT_READ`: nothing, the socket does not block and is to be
+ * polled for that. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: nothing, the socket's own time limit passed, and the
+ * stream is as it was. `err` may be NULL.
+ */
+uptls_status uptls_stream_write(uptls_stream *stream,
+                                const void *data,
+                                size_t length,
+                                size_t *used,
+                                uptls_error **err);
+
+/**
+ * Sends close_notify, which ends our data properly; reading goes on. The socket stays open. `UPTLS_OK`, or
+ * `UPTLS_WANT_WRITE`: poll, and call again. `UPTLS_E_USAGE` before the handshake is done. `err` may be NULL.
+ */
+uptls_status uptls_stream_shutdown(uptls_stream *stream,
+                                   uptls_error **err);
+
+/**
+ * The socket, for poll and options; octets that are read or written there break the connection. -1 for NULL.
+ */
+int uptls_stream_fd(const uptls_stream *stream);
+
+/**
+ * For what the socket is to be polled: POLLIN, POLLOUT or both. First see `uptls_stream_pending`: what was received already
+ * makes no socket ready. 0 for NULL.
+ */
+short uptls_stream_poll_events(const uptls_stream *stream);
+
+/**
+ * Whether `uptls_stream_read` has something without the socket, data, the end or an error: 1, or 0.
+ */
+int32_t uptls_stream_pending(const uptls_stream *stream);
+
+/**
+ * How far the handshake has come.
+ */
+uptls_handshake_state uptls_stream_handshake_state(const uptls_stream *stream);
+
+/**
+ * How many milliseconds the handshake may still take; 0: call `uptls_stream_expire`. -1: there is no deadline, since the
+ * handshake is over, and for NULL.
+ */
+int64_t uptls_stream_timeout_ms(const uptls_stream *stream);
+
+/**
+ * Ends a handshake whose deadline has passed, with `UPTLS_E_TIMEOUT`. `UPTLS_OK`, and nothing happens, where it has not,
+ * and after the handshake. `err` may be NULL.
+ */
+uptls_status uptls_stream_expire(uptls_stream *stream,
+                                 uptls_error **err);
+
+/**
+ * What was proven and negotiated. `UPTLS_E_USAGE` before the handshake is done; its error after it failed. `*out` is one
+ * reference, owned by the caller: `uptls_evidence_unref`. `err` may be NULL.
+ */
+uptls_status uptls_stream_evidence(const uptls_stream *stream,
+                                   uptls_evidence **out,
+                                   uptls_error **err);
+
+/**
+ * The report of the verification (schema `uptls.report/v1`): every step, once the handshake is done or failed.
+ * `UPTLS_E_USAGE` before. `*report` is owned by the caller: `uptls_string_free`. `err` may be NULL.
+ */
+uptls_status uptls_stream_report(const uptls_stream *stream,
+                                 char **report,
+                                 uptls_error **err);
+
+/**
+ * Makes a watch without connectors. `*out` is owned by the caller: `uptls_watch_free`. `err` may be NULL.
+ */
+uptls_status uptls_watch_new(uptls_watch **out,
+                             uptls_error **err);
+
+/**
+ * Frees a watch, and gives its references to connectors back. NULL is fine.
+ */
+void uptls_watch_free(uptls_watch *watch);
+
+/**
+ * Adds a connector; its files are read at the next dispatch, which is due at once. `UPTLS_E_USAGE` for one that is there
+ * already. `err` may be NULL.
+ */
+uptls_status uptls_watch_add(uptls_watch *watch,
+                             const uptls_connector *connector,
+                             uptls_error **err);
+
+/**
+ * Takes a connector out. Nothing happens if it is not there. `err` may be NULL.
+ */
+uptls_status uptls_watch_remove(uptls_watch *watch,
+                                const uptls_connector *connector,
+                                uptls_error **err);
+
+/**
+ * A descriptor that can be read (POLLIN) when a dispatch is due; owned by the watch, only to be polled. -1 where the system
+ * has none (`uptls_watch_timeout_ms` then says when), and for NULL.
+ */
+int uptls_watch_fd(const uptls_watch *watch);
+
+/**
+ * In how many milliseconds the next dispatch is due, for whoever does not poll the descriptor. -1: there is no connector,
+ * and for NULL.
+ */
+int64_t uptls_watch_timeout_ms(const uptls_watch *watch);
+
+/**
+ * Reads the files that changed or are due, and publishes or withdraws. It waits for nothing but the reading of files, and
+ * can be called at any time. `*changed` is how many connectors have another generation or state now, 0 first: see
+ * `uptls_connector_next_event`. A file that is gone withdraws its policy at once; content that cannot be used counts as an
+ * invalid update after a little over a second, since not every writer replaces files at once. `err` may be NULL.
+ */
+uptls_status uptls_watch_dispatch(uptls_watch *watch,
+                                  size_t *changed,
+                                  uptls_error **err);
 
 #ifdef __cplusplus
 }  // extern "C"

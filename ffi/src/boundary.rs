@@ -6,17 +6,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::{Error, Failure};
 use crate::handle::{self, Out};
-use crate::status::{Status, UPTLS_OK};
+use crate::status::{Progress, Status};
 
-/// Runs `body`. A failure, a panic too, gives its status, and the error object in `err` unless that is NULL.
+/// Runs `body`. What it gives becomes a status of 0 or more; a failure, a panic too, gives its own, and the error object
+/// in `err` unless that is NULL.
 ///
 /// # Safety
 /// `err` is NULL or can be written to.
-pub(crate) unsafe fn call(err: *mut *mut Error, body: impl FnOnce() -> Result<(), Failure>) -> Status {
+pub(crate) unsafe fn call<P: Into<Progress>>(
+    err: *mut *mut Error,
+    body: impl FnOnce() -> Result<P, Failure>,
+) -> Status {
     // SAFETY: the contract is the same.
     let err = unsafe { Out::wanted(err) };
     let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| Err(Failure::Panic(words(payload))));
-    let Err(failure) = outcome else { return UPTLS_OK };
+    let failure = match outcome {
+        Ok(progress) => return progress.into().status(),
+        Err(failure) => failure,
+    };
     let status = failure.status();
     if let Some(err) = err {
         // What is said of a failure is no reason to fail again: without it, err stays NULL.
@@ -28,17 +35,24 @@ pub(crate) unsafe fn call(err: *mut *mut Error, body: impl FnOnce() -> Result<()
 /// Runs `body`; a panic gives `fallback`.
 pub(crate) fn value<T>(fallback: T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
-        mem::forget(payload);
+        words(payload);
         fallback
     })
 }
 
+/// What a panic said.
 fn words(payload: Box<dyn Any + Send>) -> String {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text").to_owned();
-    // Its destructor may panic too, and here nobody would catch that.
-    mem::forget(payload);
-    text
+    match payload.downcast::<&str>() {
+        Ok(text) => (*text).to_owned(),
+        Err(payload) => match payload.downcast::<String>() {
+            Ok(text) => *text,
+            Err(unknown) => {
+                // Its destructor may panic too, and here nobody would catch that.
+                mem::forget(unknown);
+                "no text".to_owned()
+            }
+        },
+    }
 }
 
 #[cfg(test)]
@@ -54,7 +68,7 @@ mod tests {
     fn a_panic_becomes_a_status_and_an_error() {
         let mut err = ptr::null_mut();
         // SAFETY: err is a local variable.
-        let status = unsafe { call(&raw mut err, || panic!("as {} as this", "bad")) };
+        let status = unsafe { call(&raw mut err, || -> Result<(), Failure> { panic!("as {} as this", "bad") }) };
         assert_eq!(status, UPTLS_E_PANIC);
         // SAFETY: err was set by the call, and is freed once.
         unsafe {
@@ -67,7 +81,7 @@ mod tests {
     #[test]
     fn a_panic_without_interest_in_errors_is_a_status() {
         // SAFETY: NULL is permitted.
-        assert_eq!(unsafe { call(ptr::null_mut(), || panic!("unseen")) }, UPTLS_E_PANIC);
+        assert_eq!(unsafe { call(ptr::null_mut(), || -> Result<(), Failure> { panic!("unseen") }) }, UPTLS_E_PANIC);
         assert_eq!(value(7, || panic!("unseen")), 7);
     }
 
@@ -80,7 +94,7 @@ mod tests {
             }
         }
         // SAFETY: NULL is permitted.
-        let status = unsafe { call(ptr::null_mut(), || std::panic::panic_any(Bomb)) };
+        let status = unsafe { call(ptr::null_mut(), || -> Result<(), Failure> { std::panic::panic_any(Bomb) }) };
         assert_eq!(status, UPTLS_E_PANIC);
         assert_eq!(value(7, || std::panic::panic_any(Bomb)), 7);
     }

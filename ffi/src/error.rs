@@ -4,7 +4,7 @@ use core::ffi::c_char;
 use core::ptr;
 use std::ffi::CString;
 
-use uptls::{Code, Envelope, Misuse, Problems, Report};
+use uptls::{BackendHost, Code, Connector, Envelope, Misuse, Problems, Report};
 
 use crate::boundary;
 use crate::handle::{self, Handle, Owned};
@@ -17,6 +17,8 @@ pub struct Error {
     json: CString,
     message: CString,
     number: u16,
+    /// What is wrong with a policy that cannot be used.
+    problems: Option<Problems>,
     status: Status,
 }
 
@@ -27,6 +29,10 @@ impl Handle for Error {
 impl Error {
     pub(crate) fn new(failure: Failure) -> Self {
         let status = failure.status();
+        let problems = match &failure {
+            Failure::Unusable(problems, _) => Some(problems.clone()),
+            _ => None,
+        };
         let report = failure.into_report();
         let code = report.code.unwrap_or(Code::Internal);
         Self {
@@ -34,9 +40,16 @@ impl Error {
             hint: handle::c_text(report.hint.as_deref().unwrap_or_default()),
             message: handle::c_text(report.message.as_deref().unwrap_or_default()),
             number: code.number(),
+            problems,
             status,
             json: handle::c_text(&Envelope::reports(vec![report]).to_json()),
         }
+    }
+}
+
+impl Error {
+    pub(crate) fn problems(&self) -> Option<&Problems> {
+        self.problems.as_ref()
     }
 }
 
@@ -46,14 +59,24 @@ pub(crate) enum Failure {
     Misuse(Misuse),
     /// Ours, and what it said.
     Panic(String),
-    /// The policy cannot be used, or it refuses the peer: the report says why.
+    /// There is no connection, or the policy refuses the peer: the report says why.
     Report(Box<Report>),
+    /// The policy cannot be used; the clock's time.
+    Unusable(Problems, String),
 }
 
 impl Failure {
-    /// A policy that cannot be used; `at` is the clock's time.
-    pub(crate) fn unusable(problems: &Problems, at: String) -> Self {
-        Self::Report(Box::new(Report::unusable(problems, at)))
+    /// What no policy is behind.
+    pub(crate) fn without_policy(code: Code, message: String) -> Self {
+        Report::without_policy(code, message, now()).into()
+    }
+
+    /// A connection to `host` that was not made, or ended.
+    pub(crate) fn connection(connector: &Connector, host: &BackendHost, error: &uptls::Error) -> Self {
+        match error {
+            uptls::Error::Misuse(misuse) => Self::Misuse(misuse.clone()),
+            error => connector.report_of(host, error).into(),
+        }
     }
 
     /// Never `UPTLS_OK`.
@@ -66,6 +89,7 @@ impl Failure {
             Self::Misuse(_) => Code::Misuse,
             Self::Panic(_) => Code::Panic,
             Self::Report(report) => report.code.unwrap_or(Code::Internal),
+            Self::Unusable(problems, _) => problems.code(),
         }
     }
 
@@ -75,8 +99,20 @@ impl Failure {
             Self::Misuse(misuse) => misuse.to_string(),
             Self::Panic(words) => format!("a panic was caught: {words}"),
             Self::Report(report) => return *report,
+            Self::Unusable(problems, at) => return Report::unusable(&problems, at),
         };
-        Report::without_policy(code, message, uptls::Runtime::new(uptls::aws_lc_rs::provider()).now_text())
+        Report::without_policy(code, message, now())
+    }
+}
+
+/// The system's time, for what happened without a runtime.
+fn now() -> String {
+    uptls::Runtime::new(uptls::aws_lc_rs::provider()).now_text()
+}
+
+impl From<Report> for Failure {
+    fn from(report: Report) -> Self {
+        Self::Report(Box::new(report))
     }
 }
 

@@ -77,6 +77,27 @@ pub(crate) unsafe fn borrow<'a, T: Handle>(handle: *const T, name: &str) -> Resu
     unsafe { handle.as_ref() }.ok_or_else(|| null(name))
 }
 
+/// One more reference to what C has a reference to.
+///
+/// # Errors
+/// [`Misuse`] that names the argument, for NULL.
+///
+/// # Safety
+/// `handle` is NULL or a reference from [`share`] or [`retain`] that nobody gives back during the call.
+pub(crate) unsafe fn borrow_shared<T: Handle<Ownership = Shared>>(
+    handle: *const T,
+    name: &str,
+) -> Result<Arc<T>, Failure> {
+    if handle.is_null() {
+        return Err(null(name));
+    }
+    // SAFETY: not NULL, so by the contract it came from Arc::into_raw; the count grows first, so C keeps its own.
+    unsafe {
+        Arc::increment_strong_count(handle);
+        Ok(Arc::from_raw(handle))
+    }
+}
+
 /// A place of C's for a pointer; holds NULL until it is set.
 pub(crate) struct Out<T>(NonNull<*mut T>);
 
@@ -111,6 +132,61 @@ impl<T> Out<T> {
     }
 }
 
+/// A place of C's for a number; holds 0 until it is set.
+pub(crate) struct Number<T>(NonNull<T>);
+
+impl<T: Copy + Default> Number<T> {
+    /// Sets the place to 0.
+    ///
+    /// # Errors
+    /// [`Misuse`] that names the argument, where there is no place.
+    ///
+    /// # Safety
+    /// `place` is NULL, or can be written to for as long as the result lives. What it holds need not be initialised.
+    pub(crate) unsafe fn cleared(place: *mut T, name: &str) -> Result<Self, Failure> {
+        let place = NonNull::new(place).ok_or_else(|| null(name))?;
+        // SAFETY: not NULL, so by the contract it can be written to; nothing is read or dropped.
+        unsafe { place.write(T::default()) };
+        Ok(Self(place))
+    }
+
+    /// Sets the place.
+    pub(crate) fn set(self, value: T) {
+        // SAFETY: it was not NULL, and can still be written to by the contract of the constructor.
+        unsafe { self.0.write(value) };
+    }
+}
+
+/// Borrows room for octets: at most the first 64 KiB of it, which are zeroed, since C need not have initialised them. NULL
+/// with length 0 is no room.
+///
+/// # Errors
+/// [`Misuse`] for NULL with a length, and for a length that no object can have.
+///
+/// # Safety
+/// `start` is NULL, or `length` octets can be written there, and nobody else uses them during the call.
+pub(crate) unsafe fn room<'a>(start: *mut u8, length: usize, name: &str) -> Result<&'a mut [u8], Failure> {
+    check_length(start, length, name)?;
+    let length = length.min(MAX_ROOM);
+    if length == 0 {
+        return Ok(&mut []);
+    }
+    // SAFETY: not NULL, and so many octets can be written by the contract.
+    unsafe { start.write_bytes(0, length) };
+    // SAFETY: not NULL, initialised just now, and by the contract nobody else's.
+    Ok(unsafe { core::slice::from_raw_parts_mut(start, length) })
+}
+
+fn check_length(start: *const u8, length: usize, name: &str) -> Result<(), Failure> {
+    if length > 0 && start.is_null() {
+        return Err(null(name));
+    }
+    if isize::try_from(length).is_err() {
+        return Err(Misuse::new(format!("the length of {name} is {length}: no object is that large")).into());
+    }
+    Ok(())
+}
+
 /// Borrows octets. NULL with length 0 is an empty text, as an empty vector of C++ gives it.
 ///
 /// # Errors
@@ -119,17 +195,25 @@ impl<T> Out<T> {
 /// # Safety
 /// `start` is NULL, or `length` octets can be read there during the call.
 pub(crate) unsafe fn octets<'a>(start: *const u8, length: usize, name: &str) -> Result<&'a [u8], Failure> {
+    check_length(start, length, name)?;
     if length == 0 {
         return Ok(&[]);
     }
-    if start.is_null() {
-        return Err(null(name));
-    }
-    if isize::try_from(length).is_err() {
-        return Err(Misuse::new(format!("the length of {name} is {length}: no object is that large")).into());
-    }
     // SAFETY: not NULL, not longer than isize::MAX, and readable by the contract.
     Ok(unsafe { core::slice::from_raw_parts(start, length) })
+}
+
+/// Borrows a text that is given with its length.
+///
+/// # Errors
+/// Those of [`octets`], and [`Misuse`] for anything that is not UTF-8.
+///
+/// # Safety
+/// That of [`octets`].
+pub(crate) unsafe fn octets_text<'a>(start: *const u8, length: usize, name: &str) -> Result<&'a str, Failure> {
+    // SAFETY: the contract is the same.
+    let octets = unsafe { octets(start, length, name) }?;
+    core::str::from_utf8(octets).map_err(|error| Misuse::new(format!("{name} must be UTF-8: {error}")).into())
 }
 
 /// Borrows a text.
@@ -165,9 +249,13 @@ pub(crate) fn c_text(text: &str) -> CString {
     CString::new(text.replace('\0', "\\0")).unwrap_or_default()
 }
 
-fn null(name: &str) -> Failure {
+/// The misuse of NULL.
+pub(crate) fn null(name: &str) -> Failure {
     Misuse::new(format!("{name} must not be NULL")).into()
 }
+
+/// What is zeroed for one call; nobody has more octets ready.
+const MAX_ROOM: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -187,6 +275,18 @@ mod tests {
         assert!(matches!(unsafe { octets(ptr::null(), 0, "text") }, Ok([])));
         // SAFETY: NULL is permitted.
         assert!(unsafe { octets(ptr::null(), 1, "text") }.is_err());
+    }
+
+    #[test]
+    fn room_is_bounded_and_needs_no_initialisation() {
+        let mut place = vec![core::mem::MaybeUninit::<u8>::uninit(); MAX_ROOM + 1];
+        // SAFETY: the place has so many octets.
+        let room = unsafe { room(place.as_mut_ptr().cast(), place.len(), "data") };
+        assert!(matches!(room, Ok(octets) if octets.len() == MAX_ROOM && octets.iter().all(|octet| *octet == 0)));
+        // SAFETY: NULL is permitted.
+        assert!(matches!(unsafe { super::room(ptr::null_mut(), 0, "data") }, Ok([])));
+        // SAFETY: NULL is permitted.
+        assert!(unsafe { super::room(ptr::null_mut(), 1, "data") }.is_err());
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! Policies for C: loaded from a native document, and judged with offline.
 
 use core::ffi::c_char;
+use core::fmt::Write;
+use core::ptr;
+use std::ffi::CString;
 use std::path::Path;
 use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
-use uptls::{Envelope, Misuse, Prepared, Problems};
+use uptls::{Envelope, Misuse, Prepared, Problems, Warning};
 
 use crate::boundary;
 use crate::error::{Error, Failure};
@@ -15,10 +18,28 @@ use crate::status::Status;
 use crate::strings;
 
 /// A policy with its material, checked and frozen. Reference-counted.
-pub struct Policy(Arc<Prepared>);
+pub struct Policy {
+    fingerprint: CString,
+    name: Option<CString>,
+    prepared: Arc<Prepared>,
+    /// What was overridden or made stricter while it was put together of several objects.
+    warnings: Vec<Warning>,
+}
 
 impl Handle for Policy {
     type Ownership = Shared;
+}
+
+impl Policy {
+    pub(crate) fn new(prepared: Arc<Prepared>, warnings: Vec<Warning>) -> Self {
+        let name = prepared.policy().name().map(handle::c_text);
+        let fingerprint = handle::c_text(&digest_text(prepared.fingerprint()));
+        Self { fingerprint, name, prepared, warnings }
+    }
+
+    pub(crate) fn prepared(&self) -> &Arc<Prepared> {
+        &self.prepared
+    }
 }
 
 /// Whether a policy may weaken verification (its `danger` section): `UPTLS_DANGER_FORBID` or `UPTLS_DANGER_ALLOW`.
@@ -95,7 +116,7 @@ pub unsafe extern "C" fn uptls_policy_from_file(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_policy_ref(policy: *const Policy) -> *mut Policy {
     // SAFETY: by the contract of the header it is NULL or live.
-    boundary::value(core::ptr::null_mut(), || unsafe { handle::retain(policy) })
+    boundary::value(ptr::null_mut(), || unsafe { handle::retain(policy) })
 }
 
 /// Gives one reference back; with the last one the policy is freed. NULL is fine.
@@ -131,21 +152,71 @@ pub unsafe extern "C" fn uptls_policy_verify(
         let chain = unsafe { handle::octets(chain, length, "chain") }?;
         // SAFETY: by the contract of the header it is NULL or NUL-terminated.
         let backend_host = unsafe { handle::optional_text(backend_host, "backend_host") }?;
-        let report = policy.0.explain_pem(chain, backend_host);
+        let mut report = policy.prepared.explain_pem(chain, backend_host);
+        report.warnings.extend_from_slice(&policy.warnings);
         out.set(strings::give(&Envelope::reports(vec![report.clone()]).to_json()));
-        if report.accepted() { Ok(()) } else { Err(Failure::Report(Box::new(report))) }
+        if report.accepted() { Ok(()) } else { Err(report.into()) }
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
     unsafe { boundary::call(err, verify) }
 }
 
+/// The name of the policy; NULL if it has none, and for NULL. Owned by the policy.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_policy_name(policy: *const Policy) -> *const c_char {
+    let name = |policy: &Policy| policy.name.as_ref().map_or(ptr::null(), |name| name.as_ptr());
+    // SAFETY: by the contract of the header it is NULL or live.
+    boundary::value(ptr::null(), || unsafe { policy.as_ref() }.map_or(ptr::null(), name))
+}
+
+/// The digest of all that decides a verdict or a handshake, `sha256:...`: equal for equal policies with equal material.
+/// NULL for NULL. Owned by the policy.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_policy_fingerprint(policy: *const Policy) -> *const c_char {
+    let fingerprint = |policy: &Policy| policy.fingerprint.as_ptr();
+    // SAFETY: by the contract of the header it is NULL or live.
+    boundary::value(ptr::null(), || unsafe { policy.as_ref() }.map_or(ptr::null(), fingerprint))
+}
+
+/// What the policy trusts, sends and accepts (schema `uptls.explain/v1`): octet for octet what the command gives. `*json`
+/// is owned by the caller: `uptls_string_free`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_policy_explain_json(
+    policy: *const Policy,
+    json: *mut *mut c_char,
+    err: *mut *mut Error,
+) -> Status {
+    let explain = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(json, "json") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let policy = unsafe { handle::borrow(policy, "policy") }?;
+        let mut explanation = policy.prepared.explanation();
+        explanation.warnings.extend_from_slice(&policy.warnings);
+        out.set(strings::give(&Envelope::new("uptls.explain/v1", vec![explanation]).to_json()));
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, explain) }
+}
+
+/// `sha256:...`
+pub(crate) fn digest_text(digest: &[u8; 32]) -> String {
+    let mut text = "sha256:".to_owned();
+    for octet in digest {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{octet:02x}");
+    }
+    text
+}
+
 fn publish(out: Out<Policy>, runtime: &uptls::Runtime, loaded: Result<Arc<Prepared>, Problems>) -> Result<(), Failure> {
-    let prepared = loaded.map_err(|problems| Failure::unusable(&problems, runtime.now_text()))?;
-    out.set(handle::share(Arc::new(Policy(prepared))));
+    let prepared = loaded.map_err(|problems| Failure::Unusable(problems, runtime.now_text()))?;
+    out.set(handle::share(Arc::new(Policy::new(prepared, Vec::new()))));
     Ok(())
 }
 
-fn parse_permission(permission: Danger) -> Result<DangerPermission, Misuse> {
+pub(crate) fn parse_permission(permission: Danger) -> Result<DangerPermission, Misuse> {
     match permission {
         UPTLS_DANGER_FORBID => Ok(DangerPermission::Forbidden),
         UPTLS_DANGER_ALLOW => Ok(DangerPermission::Allowed),

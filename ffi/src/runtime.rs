@@ -4,7 +4,7 @@ use uptls::{FixedClock, Misuse};
 
 use crate::boundary;
 use crate::error::Error;
-use crate::handle::{self, Handle, Out, Owned};
+use crate::handle::{self, Handle, Number, Out, Owned};
 use crate::status::Status;
 
 /// What policies share: cryptography, the clock, material that is equal. A program needs one. Policies keep what they
@@ -54,6 +54,30 @@ pub unsafe extern "C" fn uptls_runtime_new_at(
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
     unsafe { boundary::call(err, make) }
+}
+
+/// How many sessions the runtime holds for resumption, and the octets that are charged for them, for metrics. `*count` and
+/// `*octets` are 0 first. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_runtime_held_sessions(
+    runtime: *const Runtime,
+    count: *mut usize,
+    octets: *mut usize,
+    err: *mut *mut Error,
+) -> Status {
+    let tell = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let count = unsafe { Number::cleared(count, "count") }?;
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let octets = unsafe { Number::cleared(octets, "octets") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let held = unsafe { handle::borrow(runtime, "runtime") }?.core().held_sessions();
+        count.set(held.count);
+        octets.set(held.octets);
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, tell) }
 }
 
 /// Frees a runtime; policies that were made with it go on. NULL is fine.

@@ -6,12 +6,19 @@ use uptls::{Category, Code};
 
 use crate::boundary;
 
-/// What a call returns: `UPTLS_OK`, or a negative `UPTLS_E_...`: `if (status < 0)` is the test for failure. The numbers
-/// are stable. They are coarse: the precise reason is `uptls_error_code`. -12 is reserved.
+/// What a call returns: `UPTLS_OK`, what a connection needs to go on (above 0), or a negative `UPTLS_E_...`:
+/// `if (status < 0)` is the test for failure. The numbers are stable. They are coarse: the precise reason is
+/// `uptls_error_code`. -12 is reserved.
 pub type Status = i32;
 
 /// It worked; for a verification: the peer is accepted.
 pub const UPTLS_OK: Status = 0;
+/// Nothing happened yet: octets from the peer are needed first.
+pub const UPTLS_WANT_READ: Status = 1;
+/// Nothing happened yet: octets for the peer must go out first.
+pub const UPTLS_WANT_WRITE: Status = 2;
+/// The peer ended its data properly, with close_notify: nothing is missing.
+pub const UPTLS_CLOSED: Status = 3;
 /// The policy, its trust, its identity or the backend host cannot be used (codes 1xx, 2xx).
 pub const UPTLS_E_CONFIG: Status = -1;
 /// The chain does not lead to a trusted certificate, or breaks a rule (4xx).
@@ -32,14 +39,43 @@ pub const UPTLS_E_TRUNCATED: Status = -8;
 pub const UPTLS_E_IO: Status = -9;
 /// A deadline passed.
 pub const UPTLS_E_TIMEOUT: Status = -10;
-/// The library was called wrongly: NULL, text that is not UTF-8, a value that does not exist.
+/// The library was called wrongly: NULL, text that is not UTF-8, a value that does not exist, the wrong order, two
+/// threads in one connection.
 pub const UPTLS_E_USAGE: Status = -11;
-/// A panic was caught at the border: a bug of this library. The objects of the call can still be freed.
+/// A panic was caught at the border: a bug of this library. A builder, connection, stream or watch in which it happened
+/// answers every later call with this status. All objects of the call can still be freed, and no other is touched.
 pub const UPTLS_E_PANIC: Status = -13;
 /// Something happened that should not: a bug of this library.
 pub const UPTLS_E_INTERNAL: Status = -14;
 /// The caller gave up.
 pub const UPTLS_E_CANCELLED: Status = -15;
+
+/// What a call that did not fail gives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Progress {
+    Closed,
+    Done,
+    WantRead,
+    WantWrite,
+}
+
+impl Progress {
+    /// 0 or more.
+    pub(crate) fn status(self) -> Status {
+        match self {
+            Self::Closed => UPTLS_CLOSED,
+            Self::Done => UPTLS_OK,
+            Self::WantRead => UPTLS_WANT_READ,
+            Self::WantWrite => UPTLS_WANT_WRITE,
+        }
+    }
+}
+
+impl From<()> for Progress {
+    fn from((): ()) -> Self {
+        Self::Done
+    }
+}
 
 /// The category of `code`; never `UPTLS_OK`.
 pub(crate) fn of_code(code: Code) -> Status {
@@ -76,6 +112,9 @@ fn of_category(category: Category) -> Status {
 pub extern "C" fn uptls_status_string(status: Status) -> *const c_char {
     let text = match status {
         UPTLS_OK => c"ok",
+        UPTLS_WANT_READ => c"octets from the peer are needed",
+        UPTLS_WANT_WRITE => c"octets for the peer must go out first",
+        UPTLS_CLOSED => c"the peer ended its data",
         UPTLS_E_CONFIG => c"the policy cannot be used",
         UPTLS_E_UNTRUSTED => c"the chain is not trusted",
         UPTLS_E_NAME => c"the certificate is for another name",

@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
-use common::{Installed, Link, command, crate_folder, program, run, succeed, tool};
+use common::{Installed, Link, command, crate_folder, program, run, succeed, tool, valgrind};
 use fixture::Fixture;
 use uptls::Code;
 
@@ -21,11 +21,24 @@ fn programs(fixture: &Fixture) -> Vec<(&'static str, Vec<String>)> {
     let (good, other) = (fixture.text_path("chain.pem"), fixture.text_path("other.pem"));
     vec![
         ("version.c", vec![]),
+        ("lengths.c", vec![policy.clone(), Fixture::now()]),
         ("codes.c", vec![]),
         ("misuse.c", vec![policy.clone()]),
         ("document.c", vec![policy.clone(), folder]),
-        ("verify.c", vec![policy.clone(), good.clone(), other, Fixture::now()]),
-        ("threads.c", vec![policy, good, Fixture::now()]),
+        ("verify.c", vec![policy.clone(), good.clone(), other.clone(), Fixture::now()]),
+        ("threads.c", vec![policy, good.clone(), Fixture::now()]),
+        ("builder.c", {
+            let [ca, client, key] = ["ca.pem", "client.pem", "client.key"].map(|name| fixture.text_path(name));
+            vec![ca, good.clone(), other.clone(), Fixture::now(), client, key, fixture.pin()]
+        }),
+        ("manifests.c", {
+            let [folder, broken] = ["manifests", "broken"].map(|name| fixture.text_path(name));
+            vec![folder, broken, Fixture::now(), good, other]
+        }),
+        ("watch.c", {
+            let [folder, ca, another] = ["watched", "ca.pem", "another-ca.pem"].map(|name| fixture.text_path(name));
+            vec![folder, ca, another, Fixture::now()]
+        }),
     ]
 }
 
@@ -39,14 +52,35 @@ fn every_c_program_ends_well() {
 }
 
 #[test]
-fn no_c_program_leaks_or_touches_what_is_not_its_own() {
-    if !tool("valgrind") {
+fn every_c_program_is_clean_under_sanitizers() {
+    if !tool("gcc") {
         return;
     }
     let (installed, fixture) = (Installed::new(), Fixture::new());
     for (name, arguments) in programs(&fixture) {
+        succeed(&mut command(installed.compile_sanitized(&program(name)), arguments), &[]);
+    }
+}
+
+#[test]
+fn no_c_program_leaks_or_touches_what_is_not_its_own() {
+    let (installed, fixture) = (Installed::new(), Fixture::new());
+    for (name, arguments) in programs(&fixture) {
         let executable = installed.compile(&program(name), Link::Shared);
-        let mut valgrind = command("valgrind", VALGRIND);
+        let Some(mut valgrind) = valgrind() else { return };
+        succeed(valgrind.arg(executable).args(arguments), &[]);
+    }
+}
+
+/// The hooks that panic are in debug builds alone.
+#[cfg(debug_assertions)]
+#[test]
+fn a_panic_poisons_its_object_alone() {
+    let (installed, fixture) = (Installed::new(), Fixture::new());
+    let executable = installed.compile(&program("poison.c"), Link::Shared);
+    let arguments = [fixture.text_path("policy.yaml"), Fixture::now()];
+    succeed(&mut command(&executable, &arguments), &[]);
+    if let Some(mut valgrind) = valgrind() {
         succeed(valgrind.arg(executable).args(arguments), &[]);
     }
 }
@@ -107,12 +141,3 @@ fn the_example_tells_accepted_from_refused() {
     let (status, text) = verify("missing.pem");
     assert_eq!(status, Some(2), "{text}");
 }
-
-/// What is only possibly lost are the tables of x509-parser, which live as long as the process.
-const VALGRIND: [&str; 5] = [
-    "--quiet",
-    "--leak-check=full",
-    "--show-leak-kinds=definite,indirect",
-    "--errors-for-leak-kinds=definite,indirect",
-    "--error-exitcode=99",
-];

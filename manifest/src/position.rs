@@ -76,7 +76,7 @@ impl<'a> Notes<'a> {
     /// Notes a problem of the field at `path`, at the place of the nearest field around it that was noted.
     pub(crate) fn near(&self, path: &str, kind: PolicyErrorKind) {
         if !self.is_full() {
-            let origin = nearest(&self.origins.borrow(), path);
+            let origin = Origin::nearest(&self.origins.borrow(), path);
             self.problems.borrow_mut().push(Problem::from(PolicyError::new(path, kind)).with_origin(origin));
         }
     }
@@ -134,17 +134,6 @@ impl<'a> Notes<'a> {
 fn no_policy(policy: Option<String>) -> Problems {
     let kind = PolicyErrorKind::DocumentParse { reason: "it holds no policy".to_owned() };
     Problems::new(policy, PolicyError::new("", kind).into(), Vec::new())
-}
-
-/// Where `path`, or the nearest field around it, was written.
-pub(crate) fn nearest(origins: &BTreeMap<String, Origin>, path: &str) -> Option<Origin> {
-    let mut path = path;
-    loop {
-        if let Some(origin) = origins.get(path) {
-            return Some(origin.clone());
-        }
-        path = path.get(..path.rfind(['.', '['])?)?;
-    }
 }
 
 /// How many problems of one document are reported: nobody reads more at once.

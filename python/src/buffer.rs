@@ -1,7 +1,7 @@
 //! `uptls.Buffer`: octets in, octets out, for any event loop.
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
@@ -35,7 +35,14 @@ impl PyTlsBuffer {
     }
 
     fn with<T: Send>(&self, py: Python<'_>, body: impl FnOnce(&mut Conversation) -> T + Send) -> PyResult<T> {
-        detached(py, || body(&mut self.conversation.lock().unwrap_or_else(PoisonError::into_inner)))
+        detached(py, || {
+            let mut conversation = self.conversation.lock().unwrap_or_else(|poisoned| {
+                let mut conversation = poisoned.into_inner();
+                conversation.lose();
+                conversation
+            });
+            body(&mut conversation)
+        })
     }
 
     /// The same for what can fail; the failure that ends the connection is told once.
@@ -203,6 +210,12 @@ impl PyTlsBuffer {
     /// The report of the verification: every step. None before there is a verdict.
     fn report(&self, py: Python<'_>) -> PyResult<Option<PyReport>> {
         self.with(py, |conversation| conversation.report().as_ref().map(PyReport::new))
+    }
+
+    /// Panics inside it; only in debug builds, for the tests.
+    #[cfg(debug_assertions)]
+    fn _panic(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, |_| panic!("on purpose"))
     }
 
     /// The connector that it was made by.

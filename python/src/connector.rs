@@ -218,7 +218,7 @@ impl PyConnector {
     #[pyo3(name = "_pump")]
     fn pump(&self, py: Python<'_>) -> PyResult<()> {
         while let Some(event) = self.connector.next_event() {
-            let event = PyEvent::new(&event, detached(py, || self.connector.runtime().now_text())?);
+            let event = PyEvent::new(py, &event)?;
             {
                 let mut events = lock(&self.events);
                 if events.len() == MAX_EVENTS {
@@ -256,8 +256,9 @@ impl PyConnector {
     }
 
     /// Whether a connection was made with what would be used for a new one.
-    fn is_current(&self, peer: &Bound<'_, PyPeer>) -> bool {
-        self.connector.is_current(peer.get().evidence())
+    fn is_current(&self, py: Python<'_>, peer: &Bound<'_, PyPeer>) -> PyResult<bool> {
+        let peer = peer.get();
+        detached(py, || self.connector.is_current(peer.evidence()))
     }
 
     /// Begins a connection to `host`; the first octets for the peer wait in it. `alpn` offers only these of the policy's

@@ -4,14 +4,18 @@ use std::io;
 use std::time::Instant;
 
 use uptls::sans_io::{Established, Handshake, Incoming};
-use uptls::{Error, Evidence, Misuse, Report};
+use uptls::{Category, Code, Error, Evidence, Misuse, Report};
 
 /// A handshake, or the connection that it became.
 pub(crate) struct Conversation {
-    /// `None`: a panic took it away.
+    /// `None` after a panic.
     phase: Option<Phase>,
+    /// The report of the handshake that failed.
+    failure: Option<Report>,
     /// Decrypted octets that were taken out to be counted.
     peeked: Vec<u8>,
+    /// Where octets are decrypted to before they become Python's: made once, and no longer than a record.
+    room: Vec<u8>,
     /// Whether its failure was told to the log and the hook.
     told: bool,
 }
@@ -23,7 +27,19 @@ enum Phase {
 
 impl Conversation {
     pub(crate) fn new(handshake: Handshake) -> Self {
-        Self { phase: Some(Phase::Handshake(Box::new(handshake))), peeked: Vec::new(), told: false }
+        Self {
+            phase: Some(Phase::Handshake(Box::new(handshake))),
+            failure: None,
+            peeked: Vec::new(),
+            room: Vec::new(),
+            told: false,
+        }
+    }
+
+    /// After a panic nothing of it can be relied on.
+    pub(crate) fn lose(&mut self) {
+        self.phase = None;
+        self.peeked.clear();
     }
 
     /// Takes octets from the peer; those after the end of the handshake are the connection's.
@@ -110,25 +126,27 @@ impl Conversation {
             Some(Phase::Handshake(handshake)) => return handshake.error().cloned().map_or(Ok(None), Err),
             None => return Err(lost()),
         };
-        let mut out = vec![0; most.min(LIMIT)];
-        match established.read(&mut out)? {
-            Incoming::Data(count) => {
-                out.truncate(count);
-                Ok(Some(out))
-            }
+        let most = most.min(RECORD);
+        if self.room.len() < most {
+            self.room.resize(most, 0);
+        }
+        let room = self.room.get_mut(..most).unwrap_or_default();
+        match established.read(room)? {
+            Incoming::Data(count) => Ok(room.get(..count).map(<[u8]>::to_vec)),
             Incoming::Closed => Ok(Some(Vec::new())),
             _ => Ok(None),
         }
     }
 
-    /// How many octets can be read without feeding more.
+    /// How many octets can be read without feeding more; 256 KiB or more are not counted to the end, so that octets that
+    /// nobody reads stop the peer.
     pub(crate) fn pending(&mut self) -> usize {
         // An end or an error comes again when it is read.
-        while let Ok(Some(octets)) = self.decrypted(LIMIT) {
-            if octets.is_empty() {
-                break;
+        while self.peeked.len() < LIMIT {
+            match self.decrypted(LIMIT) {
+                Ok(Some(octets)) if !octets.is_empty() => self.peeked.extend(octets),
+                _ => break,
             }
-            self.peeked.extend(octets);
         }
         self.peeked.len()
     }
@@ -207,28 +225,42 @@ impl Conversation {
     }
 
     /// The report of a verification, once there is a verdict.
-    pub(crate) fn report(&self) -> Option<Report> {
+    pub(crate) fn report(&mut self) -> Option<Report> {
         match &self.phase {
             Some(Phase::Established(established)) => Some(established.report()),
-            Some(Phase::Handshake(handshake)) => handshake.report(),
+            Some(Phase::Handshake(_)) => self.failure_report(),
             None => None,
         }
     }
 
     /// The same for an exception: what ends a connection later has a report of its own.
-    pub(crate) fn failure_report(&self) -> Option<Report> {
-        match &self.phase {
-            Some(Phase::Handshake(handshake)) if handshake.error().is_some() => handshake.report(),
-            _ => None,
+    pub(crate) fn failure_report(&mut self) -> Option<Report> {
+        // Judged once: at another time the verdict could be another.
+        if self.failure.is_none() {
+            self.failure = match &self.phase {
+                Some(Phase::Handshake(handshake)) => handshake.report(),
+                // I5: the peer judged our certificate after the handshake.
+                Some(Phase::Established(established)) if established.error().is_some_and(is_about_us) => {
+                    Some(established.report())
+                }
+                _ => None,
+            };
         }
+        self.failure.clone()
     }
 
-    /// Whether the failure is new: it is told once.
+    /// Whether it failed, nobody was told, and it is not only that a connection that existed went away.
     pub(crate) fn must_tell(&mut self) -> bool {
-        let must = !self.told && self.error().is_some();
+        let exists = matches!(self.phase, Some(Phase::Established(_)));
+        let went_away = |error: &Error| exists && error.code().category() == Category::Connect;
+        let must = !self.told && self.error().is_some_and(|error| !went_away(&error));
         self.told |= must;
         must
     }
+}
+
+fn is_about_us(error: &Error) -> bool {
+    matches!(error.code(), Code::IdentityRejected | Code::IdentityRequired)
 }
 
 fn lost() -> Error {
@@ -237,3 +269,6 @@ fn lost() -> Error {
 
 /// How much is moved at a time.
 const LIMIT: usize = 256 * 1024;
+
+/// The most data of a TLS record: one read gives no more, as with OpenSSL.
+const RECORD: usize = 16 * 1024;

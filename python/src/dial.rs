@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use uptls::{Address, BackendHost};
 
 use crate::errors;
-use crate::guard::{attached, detached};
+use crate::guard::{attached, detached, words};
 
 /// `connect_to`: a host, or a pair of host and port.
 #[derive(FromPyObject)]
@@ -71,7 +71,8 @@ pub(crate) fn interruptible<T: Send + 'static>(
         let outcome = detached(py, || receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(SIGNALS))?;
         match outcome {
             Ok(Ok(value)) => return Ok(value),
-            Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => return Err(errors::panic(py, "while connecting")),
+            Ok(Err(payload)) => return Err(errors::panic(py, &words(payload))),
+            Err(RecvTimeoutError::Disconnected) => return Err(errors::panic(py, "the thread is gone")),
             Err(RecvTimeoutError::Timeout) => attached(|| py.check_signals())?,
         }
     }

@@ -26,8 +26,10 @@ pub(crate) struct PyEvent {
 }
 
 impl PyEvent {
-    /// `at` is the clock's time as text: an event knows seconds.
-    pub(crate) fn new(event: &Event, at: String) -> Self {
+    pub(crate) fn new(py: Python<'_>, event: &Event) -> PyResult<Self> {
+        let time = py.import("time")?;
+        let at: String =
+            time.call_method1("strftime", (RFC_3339, time.call_method1("gmtime", (event.at,))?))?.extract()?;
         let (kind, message, problems): (_, String, Option<&Problems>) = match &event.kind {
             EventKind::Updated => ("updated", format!("generation {} was published", event.generation), None),
             EventKind::Recovered => ("recovered", "the last update is used again".to_owned(), None),
@@ -37,7 +39,7 @@ impl PyEvent {
             EventKind::Withdrawn { reason: Some(reason), .. } => ("withdrawn", reason.to_string(), Some(reason)),
             _ => ("withdrawn", "the policy was withdrawn".to_owned(), None),
         };
-        Self {
+        Ok(Self {
             kind,
             generation: event.generation.number(),
             trust_reduced: event.trust_reduced,
@@ -45,7 +47,7 @@ impl PyEvent {
             code: problems.map(|problems| problems.code().as_str()),
             report: problems.map(|problems| PyReport::new(&Report::unusable(problems, at.clone()))),
             at,
-        }
+        })
     }
 
     /// A connection that was refused.
@@ -68,3 +70,5 @@ impl PyEvent {
         format!("<Event {} generation {}>", self.kind, self.generation)
     }
 }
+
+const RFC_3339: &str = "%Y-%m-%dT%H:%M:%SZ";

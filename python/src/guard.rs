@@ -86,7 +86,7 @@ pub(crate) fn _forked() {
     PRESENT.store(0, Ordering::SeqCst);
 }
 
-fn words(payload: Box<dyn Any + Send>) -> String {
+pub(crate) fn words(payload: Box<dyn Any + Send>) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text").to_owned();
     // Its destructor may panic too, and here nobody would catch that.

@@ -2,11 +2,29 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 use uptls::{Misuse, PolicyDraft, PolicySpec, SystemTrustDraft, TrustDraft};
 
 use crate::errors;
 use crate::material::{PyClientIdentity, PyRevocation, PySan, PyTrustBundle, members, texts, wrong};
+
+/// A copy that nobody else can change: sequences become tuples.
+pub(crate) fn frozen<'py>(py: Python<'py>, keywords: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyDict>> {
+    let copy = PyDict::new(py);
+    for (keyword, value) in keywords.into_iter().flat_map(|keywords| keywords.iter()) {
+        copy.set_item(keyword, tuple_of(value)?)?;
+    }
+    Ok(copy)
+}
+
+/// What can be iterated over, as a tuple; the rest, text and octets as they are.
+pub(crate) fn tuple_of(value: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    let is_one = value.is_instance_of::<PyString>() || value.is_instance_of::<PyBytes>();
+    match value.try_iter() {
+        Ok(members) if !is_one => Ok(PyTuple::new(value.py(), members.collect::<PyResult<Vec<_>>>()?)?.into_any()),
+        _ => Ok(value),
+    }
+}
 
 /// Sets the fields that `keywords` name; None sets the default.
 ///

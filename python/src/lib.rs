@@ -33,7 +33,7 @@ mod source;
 mod watch;
 
 /// The module `uptls._native`; everything public is exported again by the package `uptls`.
-#[pyo3::pymodule(name = "_native")]
+#[pyo3::pymodule(name = "_native", gil_used = false)]
 mod native {
     use pyo3::prelude::*;
     use pyo3::types::PyDict;

@@ -11,6 +11,7 @@ use uptls::{
 
 use crate::arguments::Octets;
 use crate::errors;
+use crate::keywords::tuple_of;
 
 /// Certificates that a policy trusts. Nothing is read before a policy is made of it.
 #[pyclass(frozen, name = "TrustBundle", module = "uptls")]
@@ -64,16 +65,18 @@ impl PyTrustBundle {
 
     /// Leaf certificates that are trusted as themselves, by their SHA-256 in hexadecimal.
     #[staticmethod]
-    fn pinned_certificates(digests: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let draft = TrustDraft { pinned_certificates: texts("digests", digests)?, ..TrustDraft::default() };
-        Ok(Self::of(draft, "pinned_certificates", Some(digests)))
+    fn pinned_certificates(digests: Bound<'_, PyAny>) -> PyResult<Self> {
+        let digests = tuple_of(digests)?;
+        let draft = TrustDraft { pinned_certificates: texts("digests", &digests)?, ..TrustDraft::default() };
+        Ok(Self::of(draft, "pinned_certificates", Some(&digests)))
     }
 
     /// Leaf public keys that are trusted as themselves, by their SHA-256 in base64.
     #[staticmethod]
-    fn pinned_keys(digests: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let draft = TrustDraft { pinned_keys: texts("digests", digests)?, ..TrustDraft::default() };
-        Ok(Self::of(draft, "pinned_keys", Some(digests)))
+    fn pinned_keys(digests: Bound<'_, PyAny>) -> PyResult<Self> {
+        let digests = tuple_of(digests)?;
+        let draft = TrustDraft { pinned_keys: texts("digests", &digests)?, ..TrustDraft::default() };
+        Ok(Self::of(draft, "pinned_keys", Some(&digests)))
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {

@@ -70,7 +70,7 @@ impl PyPolicy {
         alpn=None, alpn_required=None, min_version=None, max_version=None, cipher_suites=None, groups=None, \
         spki_pins=None, revocation=None, resumption=None, handshake_timeout=None, name=None, runtime=None)")]
     fn new_of(py: Python<'_>, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let keywords = keywords.map_or_else(|| Ok(PyDict::new(py)), |keywords| keywords.copy())?;
+        let keywords = keywords::frozen(py, keywords)?;
         let runtime = runtime_of(&keywords)?;
         if !keywords.contains("ca")? {
             return Err(PyTypeError::new_err("UpstreamTlsPolicy needs the keyword ca: what is trusted"));
@@ -88,7 +88,7 @@ impl PyPolicy {
     #[pyo3(signature = (**changes), text_signature = "($self, /, **changes)")]
     fn replace(slf: &Bound<'_, Self>, changes: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let (py, this) = (slf.py(), slf.get());
-        let changes = changes.map_or_else(|| Ok(PyDict::new(py)), |changes| changes.copy())?;
+        let changes = keywords::frozen(py, changes)?;
         let mut draft = this.source.draft.clone();
         keywords::apply(&mut draft, &changes)?;
         let source = Source {

@@ -20,6 +20,7 @@ class Peer:
     """A server in memory."""
 
     def __init__(self, leaf: Leaf, version: ssl.TLSVersion | None = None) -> None:
+        self.leaf = leaf
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(leaf.certificate, leaf.key)
         if version:
@@ -243,6 +244,38 @@ def test_a_deadline_passes(policy: uptls.UpstreamTlsPolicy, peer: Peer) -> None:
     assert isinstance(silent.error, uptls.ConnectTimeoutError)
 
 
+def test_a_connection_that_goes_away_is_no_refusal(
+    established: uptls.Buffer, peer: Peer, policy: uptls.UpstreamTlsPolicy, caplog: pytest.LogCaptureFixture
+) -> None:
+    established.receive_error("reset")
+    with pytest.raises(uptls.PeerResetError):
+        established.read(1)
+    assert caplog.records == []
+    broken = policy.buffer(HOST)
+    peer = Peer(peer.leaf)
+    peer.shake(broken)
+    with pytest.raises(uptls.HandshakeError):
+        broken.receive_data(b"this is no record of TLS" * 10)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_what_is_counted_has_a_bound(established: uptls.Buffer, peer: Peer) -> None:
+    octets, total = b"", 100 * 16384
+    for _ in range(100):
+        peer.tls.write(b"x" * 16384)
+    octets = peer.outgoing.read()
+    taken = 0
+    for _ in range(1000):
+        taken += established.receive_data(memoryview(octets)[taken:])
+        assert established.pending < 512 * 1024
+    assert taken < len(octets)
+    got = 0
+    while got < total:
+        got += len(established.read(1 << 20) or b"")
+        taken += established.receive_data(memoryview(octets)[taken:])
+    assert (got, taken) == (total, len(octets))
+
+
 def test_what_is_not_tls(policy: uptls.UpstreamTlsPolicy) -> None:
     with pytest.raises(uptls.HandshakeError) as caught:
         policy.buffer(HOST).receive_data(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -347,6 +380,24 @@ def test_arguments_of_a_connection(policy: uptls.UpstreamTlsPolicy) -> None:
     for wrong in (lambda: ut.Connector.buffer(policy.connector, b"a.test"), lambda: policy.buffer(HOST, alpn="h2")):
         with pytest.raises(TypeError):
             wrong()
+
+
+def test_a_panic_ends_the_connection_and_nothing_else(
+    established: uptls.Buffer, policy: uptls.UpstreamTlsPolicy, capfd: pytest.CaptureFixture[str]
+) -> None:
+    panic = getattr(established, "_panic", None)
+    if panic is None:
+        pytest.skip("only debug builds can panic at will")
+    with pytest.raises(uptls.UptlsError) as caught:
+        panic()
+    assert caught.value.code == "panic"
+    assert "on purpose" in capfd.readouterr().err
+    for call in (lambda: established.read(1), lambda: established.write(b"x"), lambda: established.receive_data(b"x")):
+        with pytest.raises(uptls.UptlsError) as later:
+            call()
+        assert later.value.code == "internal"
+    assert (established.handshake_done, established.peer, established.wants_read) == (False, None, False)
+    assert policy.buffer(HOST).wants_write
 
 
 def test_two_threads_in_one_buffer(established: uptls.Buffer, peer: Peer) -> None:

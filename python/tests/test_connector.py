@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ ut: Any = uptls  # for calls that a type checker would refuse
 
 @pytest.fixture
 def other(tmp_path: Path) -> Authority:
-    return Authority(tmp_path, "Other CA")
+    return Authority(tmp_path, "Third CA")
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_an_update_is_a_generation(rotating: uptls.UpstreamTlsPolicy, other: Aut
         None,
         None,
     )
-    assert event.at > "2026"
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", event.at)
     assert connector.events() == []
     with pytest.raises(uptls.UnknownIssuerError):
         connector.connect(HOST, server.port, connect_to="127.0.0.1")
@@ -97,7 +98,7 @@ def test_reloading_reads_the_files(rotating: uptls.UpstreamTlsPolicy, bundle: Pa
     assert connector.policy != rotating
     assert connector.policy is not None
     assert connector.policy.name == "rotating"
-    assert connector.policy.explain().trusts.anchors[0].certificate.subject == "CN=Other CA"
+    assert connector.policy.explain().trusts.anchors[0].certificate.subject == "CN=Third CA"
 
 
 @pytest.mark.parametrize(
@@ -254,6 +255,13 @@ def test_the_hook_is_told_of_everything(rotating: uptls.UpstreamTlsPolicy, serve
     assert "dns:other.test" in caplog.messages[1]
     # A refusal is no event of the connector.
     assert kinds(connector) == ["updated", "withdrawn"]
+
+
+def test_an_event_has_the_time_of_its_runtime(ca: Authority) -> None:
+    runtime = uptls.Runtime(at="2027-01-02T03:04:05Z")
+    connector = uptls.Connector(uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.from_pem(ca.pem), runtime=runtime))
+    connector.withdraw()
+    assert [event.at for event in connector.events()] == ["2027-01-02T03:04:05Z"]
 
 
 def test_a_hook_that_raises_changes_nothing(rotating: uptls.UpstreamTlsPolicy, server: Server, caplog: Any) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 import uptls
 from loopback import HOST, Authority, document
@@ -81,8 +82,8 @@ def test_material_in_memory_is_that_of_files(ca: Authority, bundle: uptls.TrustB
         assert memory.explain().trusts.anchors[0].certificate.source.startswith("mine")
 
 
-def test_bundles_add_up(tmp_path: Path, bundle: uptls.TrustBundle) -> None:
-    other = Authority(tmp_path, "Other CA")
+def test_bundles_add_up(ca: Authority, tmp_path: Path, bundle: uptls.TrustBundle) -> None:
+    other = Authority(tmp_path, "Third CA")
     pins = uptls.TrustBundle.pinned_certificates(["ab" * 32])
     keys = uptls.TrustBundle.pinned_keys(["47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="])
     policy = uptls.UpstreamTlsPolicy(
@@ -90,7 +91,7 @@ def test_bundles_add_up(tmp_path: Path, bundle: uptls.TrustBundle) -> None:
         server_name=HOST,
     )
     trusts = policy.explain().trusts
-    assert [anchor.certificate.subject for anchor in trusts.anchors] == ["CN=Test CA", "CN=Other CA"]
+    assert [anchor.certificate.subject for anchor in trusts.anchors] == [f"CN={ca.name}", "CN=Third CA"]
     assert trusts.system is not None
     assert trusts.system.roots
     assert trusts.pinned_certificates == ["sha256:" + "ab" * 32]
@@ -199,6 +200,24 @@ def test_a_timeout_without_meaning_is_misuse(bundle: uptls.TrustBundle, seconds:
     assert made(bundle, handshake_timeout=0.001).explain().sends.handshake_timeout_ms == 1
 
 
+def test_native_roots_are_where_the_runtime_says(ca: Authority, tmp_path: Path) -> None:
+    def roots(*paths: Path) -> Any:
+        runtime = uptls.Runtime(native_roots=paths, session_bytes=0)
+        policy = uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.system(), server_name=HOST, runtime=runtime)
+        return policy.explain().trusts.system
+
+    assert roots(ca.file).roots == 1
+    (tmp_path / "other.pem").write_bytes(Authority(tmp_path, "Third CA").pem)
+    assert roots(ca.file, tmp_path).roots == 2
+    with pytest.raises(uptls.PolicyError):
+        roots(tmp_path / "missing.pem")
+    with pytest.raises(uptls.MisuseError, match="native_roots"):
+        uptls.Runtime(native_roots=[])
+    for wrong in ("ca.pem", b"ca.pem", [7], 7):
+        with pytest.raises(TypeError, match="native_roots"):
+            ut.Runtime(native_roots=wrong)
+
+
 def test_der_is_not_pem() -> None:
     with pytest.raises(uptls.MisuseError, match="not text"):
         uptls.TrustBundle.from_pem(b"\x30\x82\x01\xff")
@@ -254,6 +273,41 @@ def test_what_was_read_from_files_pickles_as_paths(ca: Authority, bundle: uptls.
     # It is the path: what is there now counts.
     path.write_text(document(ca.file, "serverName: other.test"))
     assert pickle.loads(pickle.dumps(policies[0])) != policies[0]  # noqa: S301
+
+
+def test_what_was_passed_may_change(bundle: uptls.TrustBundle) -> None:
+    alpn, names, bundles = ["h2"], [uptls.San.dns("a.test")], [bundle]
+    pins = ["47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="]
+    bundles.append(uptls.TrustBundle.pinned_keys(pins))
+    policy = uptls.UpstreamTlsPolicy(ca=bundles, alpn=alpn, subject_alt_names=names)
+    lazy = uptls.UpstreamTlsPolicy(ca=iter(bundles), alpn=iter(alpn), subject_alt_names=iter(names))
+    for passed in (alpn, names, bundles, pins):
+        passed.clear()
+    assert policy == lazy
+    for one in (policy, lazy, policy.replace(alpn=iter(["h2"]))):
+        assert pickle.loads(pickle.dumps(one)) == policy  # noqa: S301
+
+
+def test_an_encrypted_key(ca: Authority, bundle: uptls.TrustBundle, tmp_path: Path) -> None:
+    leaf = ca.issue("client.test")
+    key = serialization.load_pem_private_key(leaf.key.read_bytes(), None)
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    encrypted = tmp_path / "encrypted.key"
+    encrypted.write_bytes(key.private_bytes(*form, serialization.BestAvailableEncryption(b"secret")))
+    word = tmp_path / "passphrase"
+    word.write_text("secret\n")
+    plain = made(bundle, identity=uptls.ClientIdentity.from_files(leaf.certificate, leaf.key))
+    by_file = uptls.ClientIdentity.from_files(leaf.certificate, encrypted, passphrase_file=word)
+    assert made(bundle, identity=by_file) == plain
+    assert pickle.loads(pickle.dumps(made(bundle, identity=by_file))) == plain  # noqa: S301
+    certificate, octets = leaf.certificate.read_bytes(), encrypted.read_bytes()
+    for right in (b"secret", "secret", bytearray(b"secret")):
+        assert made(bundle, identity=uptls.ClientIdentity.from_pem(certificate, octets, passphrase=right)) == plain
+    for wrong in (None, b"", "Secret"):
+        with pytest.raises(uptls.PolicyError) as caught:
+            made(bundle, identity=uptls.ClientIdentity.from_pem(certificate, octets, passphrase=wrong))
+        assert caught.value.code == "identity_passphrase"
+        assert "ecret" not in str(caught.value)
 
 
 def test_what_is_in_memory_does_not_pickle(ca: Authority, bundle: uptls.TrustBundle) -> None:

@@ -98,7 +98,7 @@ for number in range(4):
     child = os.fork()
     if child == 0:
         assert watch.state == 'closed', watch.state
-        watch._watch.close()
+        watch.close()
         with connector.connect(HOST, port, connect_to='127.0.0.1') as own:
             own.sendall(b'child %d' % number)
             assert own.recv(100) == b'child %d' % number

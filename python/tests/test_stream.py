@@ -295,6 +295,42 @@ def test_a_silent_peer(policy: uptls.UpstreamTlsPolicy, silent: int) -> None:
         policy.replace(handshake_timeout=0.1).connect(HOST, silent, connect_to="127.0.0.1", timeout=None)
 
 
+def test_a_peer_that_dribbles(policy: uptls.UpstreamTlsPolicy) -> None:
+    stop = threading.Event()
+
+    def dribble(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        with client, contextlib.suppress(OSError):
+            client.sendall(b"\x16\x03\x03\x40\x00\x02")
+            while not stop.wait(0.01):
+                client.sendall(b"\x00")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=dribble, args=(listener,))
+        thread.start()
+        with pytest.raises(uptls.UptlsError) as caught:
+            policy.connect(HOST, listener.getsockname()[1], connect_to="127.0.0.1", timeout=0.2)
+        stop.set()
+        thread.join()
+    assert caught.value.code == "handshake_timeout"
+
+
+def test_garbage_after_the_handshake(leaf: Leaf, policy: uptls.UpstreamTlsPolicy) -> None:
+    def serve(tls: ssl.SSLSocket) -> None:
+        tls.sendall(b"before")
+        socket.socket.sendall(tls, b"this is no record of TLS at all")
+        socket.socket.recv(tls, 1000)
+
+    with Server(leaf, serve) as server, policy.connect(HOST, server.port, connect_to="127.0.0.1") as stream:
+        assert stream.recv(100) == b"before"
+        for _ in range(2):
+            with pytest.raises(uptls.HandshakeError) as caught:
+                stream.recv(100)
+            assert caught.value.code in ("peer_misbehaved", "message_too_large")
+        with pytest.raises(uptls.HandshakeError):
+            stream.sendall(b"x")
+
+
 def test_the_timeout_stays(server: Server, policy: uptls.UpstreamTlsPolicy) -> None:
     with policy.connect(HOST, server.port, connect_to="127.0.0.1", timeout=30) as stream:
         assert stream.gettimeout() == 30
@@ -349,6 +385,9 @@ def test_our_certificate(ca: Authority, leaf: Leaf) -> None:
             with pytest.raises(uptls.ClientIdentityRejectedError) as caught:
                 use(without, server)
             assert caught.value.code == "identity_required", version
+            steps = {step.step: step.outcome for step in caught.value.report.steps}
+            assert steps["client"] == "fail"
+            assert caught.value.report.verdict != "accepted"
 
 
 def test_application_protocols(leaf: Leaf, policy: uptls.UpstreamTlsPolicy) -> None:

@@ -64,6 +64,18 @@ impl Address {
         self.dial_until(Deadline::after(timeout))
     }
 
+    /// The addresses behind it, found in this thread, for as long as the system's resolver takes: for callers who may
+    /// not start another. [`Address::dial`] bounds the time instead.
+    ///
+    /// # Errors
+    /// `dns_failed`.
+    pub fn resolve_here(&self) -> Result<Vec<SocketAddr>, Error> {
+        match self {
+            Self::Name { host, port } => found(host, look_up(host, *port)),
+            Self::Sockets(sockets) => Ok(sockets.clone()),
+        }
+    }
+
     pub(super) fn dial_until(&self, deadline: Deadline) -> Result<TcpStream, Error> {
         let sockets = match self {
             Self::Name { host, port } => resolve(host, *port, deadline)?,
@@ -86,26 +98,34 @@ impl Address {
 
 /// The system's resolver cannot be bounded, so it gets a thread, which is left alone when the time is over.
 fn resolve(host: &str, port: u16, deadline: Deadline) -> Result<Vec<SocketAddr>, Error> {
-    let failed = |reason: String| ConnectError::DnsFailed { host: host.to_owned(), reason };
     let (sender, receiver) = mpsc::channel();
     let asked = host.to_owned();
-    let look_up = move || {
-        let found = (asked.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
+    let ask = move || {
         // Nobody waits any more: that is all right.
-        let _ = sender.send(found);
+        let _ = sender.send(look_up(&asked, port));
     };
-    thread::Builder::new().name("uptls-resolve".to_owned()).spawn(look_up).map_err(|e| failed(e.to_string()))?;
-    let answer = match deadline.remaining() {
-        None => receiver.recv().map_err(|error| error.to_string()),
-        Some(remaining) => {
-            receiver.recv_timeout(remaining).map_err(|_| format!("no answer within {:?}", deadline.after))
+    let thread = thread::Builder::new().name("uptls-resolve".to_owned()).spawn(ask);
+    let answer = match (thread, deadline.remaining()) {
+        (Err(error), _) => Err(error.to_string()),
+        (Ok(_), None) => receiver.recv().unwrap_or_else(|error| Err(error.to_string())),
+        (Ok(_), Some(remaining)) => {
+            receiver.recv_timeout(remaining).unwrap_or_else(|_| Err(format!("no answer within {:?}", deadline.after)))
         }
     };
-    let found = answer.map_err(failed)?.map_err(|error| failed(error.to_string()))?;
-    if found.is_empty() {
-        return Err(failed("the name has no address".to_owned()).into());
+    found(host, answer)
+}
+
+fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+    (host, port).to_socket_addrs().map(Iterator::collect).map_err(|error| error.to_string())
+}
+
+fn found(host: &str, answer: Result<Vec<SocketAddr>, String>) -> Result<Vec<SocketAddr>, Error> {
+    let failed = |reason: String| ConnectError::DnsFailed { host: host.to_owned(), reason };
+    match answer {
+        Ok(sockets) if sockets.is_empty() => Err(failed("the name has no address".to_owned()).into()),
+        Ok(sockets) => Ok(sockets),
+        Err(reason) => Err(failed(reason).into()),
     }
-    Ok(found)
 }
 
 /// Each address gets its share of what remains, so that one that does not answer cannot use it all up.

@@ -1,6 +1,7 @@
 //! What is wrong with a policy as written: for its author.
 
 use core::fmt;
+use std::collections::BTreeMap;
 
 use super::Code;
 use crate::name::NameError;
@@ -34,6 +35,23 @@ impl Origin {
     /// A place in a document; `line` and `column` count from 1.
     pub fn new(document: impl Into<String>, line: u64, column: u64) -> Self {
         Self { column, document: document.into(), line }
+    }
+
+    /// Where the field at `path`, or the nearest one around it, was written: `spec.trust` for `spec.trust.bundles[0]`.
+    ///
+    /// ```
+    /// let origins = [("spec.trust".to_owned(), uptls::Origin::new("policy.yaml", 5, 3))].into();
+    /// assert_eq!(uptls::Origin::nearest(&origins, "spec.trust.bundles[0]").map(|origin| origin.line), Some(5));
+    /// assert_eq!(uptls::Origin::nearest(&origins, "spec.trusted"), None);
+    /// ```
+    pub fn nearest(origins: &BTreeMap<String, Self>, path: &str) -> Option<Self> {
+        let mut path = path;
+        loop {
+            if let Some(origin) = origins.get(path) {
+                return Some(origin.clone());
+            }
+            path = path.get(..path.rfind(['.', '['])?)?;
+        }
     }
 }
 

@@ -47,18 +47,6 @@ impl PolicyDraft {
     }
 }
 
-/// Where `path`, or the nearest field around it, was written.
-pub(super) fn nearest(origins: &BTreeMap<String, Origin>, path: &str) -> Option<Origin> {
-    let mut path = path;
-    loop {
-        if let Some(origin) = origins.get(path) {
-            return Some(origin.clone());
-        }
-        let end = path.rfind(['.', '['])?;
-        path = path.get(..end)?;
-    }
-}
-
 /// The fields of a policy.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

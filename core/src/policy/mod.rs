@@ -132,7 +132,7 @@ impl UpstreamTlsPolicy {
 
     /// Where `path`, or the nearest field around it, was written.
     pub(crate) fn origin(&self, path: &str) -> Option<Origin> {
-        draft::nearest(&self.0.origins, path)
+        Origin::nearest(&self.0.origins, path)
     }
 
     /// The digest of the policy as it was written: names of files, not their content.

@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use uptls::Inspection;
 use uptls_testkit::{NOW, Pki, San, chain_pem};
 
 /// Files in a temporary folder.
@@ -22,7 +23,26 @@ impl Fixture {
         fixture.write("chain.pem", &chain("payments.internal"));
         fixture.write("other.pem", &chain("payments-v2.internal"));
         fixture.write("policy.yaml", POLICY);
+        let client = pki.client(&[San::dns("client.internal")]);
+        fixture.write("client.pem", &chain_pem(&[&client, &pki.intermediate]));
+        fixture.write("client.key", &client.key().pkcs8_pem());
+        let another = Pki::new("another").root.pem();
+        fixture.write("another-ca.pem", &another);
+        fixture.write("both.pem", &format!("{}{another}", pki.root.pem()));
+        for folder in ["broken", "manifests", "watched"] {
+            fs::create_dir(fixture.path(folder)).expect("a folder");
+        }
+        fixture.write("broken/all.yaml", "kind: [BackendTLSPolicy");
+        fixture.write("manifests/all.yaml", &manifests(&pki.root.pem()));
+        fixture.write("watched/ca.pem", &pki.root.pem());
+        fixture.write("watched/policy.yaml", POLICY);
         fixture
+    }
+
+    /// The SHA-256 of the public key of the good leaf, base64.
+    pub(crate) fn pin(&self) -> String {
+        let chain = Inspection::of_text(&self.read("chain.pem"), "chain.pem").expect("certificates");
+        chain.first().expect("a leaf").spki_pin.clone()
     }
 
     /// The folder of all files.
@@ -56,6 +76,7 @@ impl Fixture {
     }
 }
 
+/// Under valgrind a handshake takes long.
 const POLICY: &str = "\
 apiVersion: uptls/v1
 kind: UpstreamTlsPolicy
@@ -63,4 +84,33 @@ metadata: {name: payments}
 spec:
   trust: {bundles: [{file: ca.pem}]}
   serverName: payments.internal
+  handshakeTimeout: 300s
+";
+
+/// A Service, its CA and the policy for it.
+fn manifests(ca: &str) -> String {
+    let indented: String = ca.lines().map(|line| format!("    {line}\n")).collect();
+    format!("{MANIFESTS}{indented}")
+}
+
+const MANIFESTS: &str = "\
+apiVersion: v1
+kind: Service
+metadata: {name: pay, namespace: shop}
+spec: {ports: [{name: https, port: 443}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: pay-tls, namespace: shop}
+spec:
+  targetRefs: [{group: '', kind: Service, name: pay}]
+  validation:
+    hostname: payments.internal
+    caCertificateRefs: [{group: '', kind: ConfigMap, name: pay-ca}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: pay-ca, namespace: shop}
+data:
+  ca.crt: |
 ";

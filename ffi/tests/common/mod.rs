@@ -54,6 +54,26 @@ impl Installed {
         program
     }
 
+    /// Compiles `source` as [`Installed::compile`] does, with gcc's sanitizers; whatever they find ends the program with
+    /// another status than it has itself.
+    pub(crate) fn compile_sanitized(&self, source: &Path) -> PathBuf {
+        let program = self.folder().join(source.file_stem().expect("a name"));
+        let mut cc = Command::new("gcc");
+        cc.args(["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-g", "-pthread"]);
+        cc.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]);
+        self.finish(cc, source, &program, Link::Shared);
+        program
+    }
+
+    /// The same with another folder of headers.
+    pub(crate) fn compile_with(&self, source: &Path, link: Link, headers: &Path) -> PathBuf {
+        let program = self.folder().join(source.file_stem().expect("a name"));
+        let mut cc = Command::new("cc");
+        cc.args(["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-g", "-I"]).arg(headers);
+        self.finish(cc, source, &program, link);
+        program
+    }
+
     /// Compiles `source` as C++17 and links it.
     pub(crate) fn compile_cpp(&self, source: &Path) -> PathBuf {
         let program = self.folder().join("cpp");
@@ -108,11 +128,16 @@ pub(crate) fn run(command: &mut Command, input: &[u8]) -> Output {
 pub(crate) fn tool(name: &str) -> bool {
     let found = Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     if !found {
-        let required = std::env::var_os("UPTLS_REQUIRE_SUITES").is_some_and(|value| value == "1");
-        assert!(!required, "{name} is absent and UPTLS_REQUIRE_SUITES=1");
-        println!("skipped: {name} is absent");
+        required_or_skipped(name);
     }
     found
+}
+
+/// Says that something is absent; a panic where `UPTLS_REQUIRE_SUITES` is 1.
+pub(crate) fn required_or_skipped(name: &str) {
+    let required = std::env::var_os("UPTLS_REQUIRE_SUITES").is_some_and(|value| value == "1");
+    assert!(!required, "{name} is absent and UPTLS_REQUIRE_SUITES=1");
+    println!("skipped: {name} is absent");
 }
 
 /// The folder of this crate.
@@ -131,3 +156,17 @@ pub(crate) fn command<A: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: im
     command.args(arguments);
     command
 }
+
+/// valgrind, without a program to run yet; nothing where it is absent.
+pub(crate) fn valgrind() -> Option<Command> {
+    tool("valgrind").then(|| command("valgrind", VALGRIND))
+}
+
+/// What is only possibly lost are the tables of x509-parser, which live as long as the process.
+pub(crate) const VALGRIND: [&str; 5] = [
+    "--quiet",
+    "--leak-check=full",
+    "--show-leak-kinds=definite,indirect",
+    "--errors-for-leak-kinds=definite,indirect",
+    "--error-exitcode=99",
+];

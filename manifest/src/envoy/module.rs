@@ -266,10 +266,10 @@ fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
-const ALLOWS_DANGER: &str = "uptls-allow-danger";
-const CONFIG_TYPE: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.cert_validator.dynamic_modules.v3.DynamicModuleCertValidatorConfig";
+pub(super) const ALLOWS_DANGER: &str = "uptls-allow-danger";
+pub(super) const CONFIG_TYPE: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.cert_validator.dynamic_modules.v3.DynamicModuleCertValidatorConfig";
 const EXTENSION: &str = "envoy.tls.cert_validator.dynamic_modules";
-const FORBIDS_DANGER: &str = "uptls";
+pub(super) const FORBIDS_DANGER: &str = "uptls";
 /// Envoy looks for `libuptls_envoy.so` in `ENVOY_DYNAMIC_MODULES_SEARCH_PATH`.
-const MODULE: &str = "uptls_envoy";
-const STRING_TYPE: &str = "type.googleapis.com/google.protobuf.StringValue";
+pub(super) const MODULE: &str = "uptls_envoy";
+pub(super) const STRING_TYPE: &str = "type.googleapis.com/google.protobuf.StringValue";

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use uptls::{DnsName, NameError, Origin, PolicyErrorKind, Problem, UriName};
 
 use super::crd::{self, check_items, violated};
-use super::object::{ObjectName, field, quotable};
+use super::object::{field, quotable};
 use super::standard::meta::created;
 use super::standard::{Meta, mode};
 use crate::decode::{decode_at, unknown_field};
@@ -18,7 +18,6 @@ pub(super) struct BackendTlsPolicy {
     /// Unix seconds; a policy that was not created yet is younger than all others.
     pub(super) created: Option<u64>,
     pub(super) meta: Meta,
-    pub(super) name: ObjectName,
     /// `spec.options`: whose keys they are, reads them.
     pub(super) options: Option<Node>,
     /// Where its fields were written.
@@ -104,8 +103,8 @@ pub(super) fn read(node: &Node, notes: &Notes<'_>) -> Option<BackendTlsPolicy> {
     if let Some(validation) = &validation {
         check_validation(validation, VALIDATION, notes);
     }
-    let (name, origins, problems) = (meta.name.clone(), BTreeMap::new(), Vec::new());
-    Some(BackendTlsPolicy { created, meta, name, options, origins, problems, targets, validation })
+    let (origins, problems) = (BTreeMap::new(), Vec::new());
+    Some(BackendTlsPolicy { created, meta, options, origins, problems, targets, validation })
 }
 
 /// A newer standard may mean another check by a field that nobody knows here.

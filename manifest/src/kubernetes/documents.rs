@@ -11,7 +11,7 @@ use super::extension::{Extension, KgatewayBackend, TargetOf, Vendor, annotations
 use super::imported::{Diagnostic, Effect, Imported};
 use super::object::ObjectName;
 use super::service::{self, Service};
-use super::standard::{Gateway, Meta, ReferenceGrant, Route, SecretObject, XBackend};
+use super::standard::{Gateway, ReferenceGrant, Route, SecretObject, XBackend};
 use super::standard::{gateway, reference_grant, route, secret, xbackend};
 use super::{draft, precedence, resolve};
 use crate::decode::is_word;
@@ -41,8 +41,8 @@ pub(super) struct Objects {
     pub(super) backends: BTreeMap<ObjectName, Declared<KgatewayBackend>>,
     pub(super) config_maps: BTreeMap<ObjectName, Declared<ConfigMap>>,
     pub(super) diagnostics: Vec<Diagnostic>,
-    /// The `metadata` and `status` of the objects that are extensions.
-    pub(super) extension_metas: BTreeMap<(Vendor, ObjectName), Meta>,
+    /// Where each was written first.
+    extension_origins: BTreeMap<(Vendor, ObjectName), Origin>,
     pub(super) extensions: Vec<Extension>,
     pub(super) gateways: BTreeMap<ObjectName, Declared<Gateway>>,
     /// How many objects of each other kind there are.
@@ -93,7 +93,7 @@ impl Objects {
         self.reference_grants.retain(|_, grant| grant.again.is_none());
         self.routes.retain(|_, route| route.again.is_none());
         self.options = self.policies.values().filter_map(|declared| options_of(&declared.value)).collect();
-        self.extensions.sort_by_key(|extension| (extension.vendor, extension.name.clone()));
+        self.extensions.sort_by_key(|extension| (extension.vendor, extension.meta.name.clone()));
         let mut policies = draft::policies(&self);
         precedence::settle(&mut policies, &self.services);
         let (mut diagnostics, ignored) = (core::mem::take(&mut self.diagnostics), core::mem::take(&mut self.ignored));
@@ -177,7 +177,7 @@ impl Objects {
             return self.diagnose(notes, Effect::Unread);
         };
         let policy = policy.with_notes(notes);
-        match self.policies.entry(policy.name.clone()) {
+        match self.policies.entry(policy.meta.name.clone()) {
             Slot::Vacant(slot) => {
                 slot.insert(Declared { again: None, origin, value: policy });
             }
@@ -242,20 +242,21 @@ impl Objects {
     fn extension(&mut self, document: &str, node: &Node, read: fn(&Node, &Notes<'_>) -> Option<Extension>) {
         let notes = Notes::new(document);
         let Some(extension) = read(node, &notes) else { return self.diagnose(notes, Effect::Unread) };
-        self.add_extension(document, node, extension.with_notes(notes));
+        self.add_extension(extension.with_notes(notes));
     }
 
-    fn add_extension(&mut self, document: &str, node: &Node, mut extension: Extension) {
-        if let Some(meta) = Meta::read(node, &Notes::new(document)) {
-            let key = (extension.vendor, extension.name.clone());
+    fn add_extension(&mut self, mut extension: Extension) {
+        match self.extension_origins.entry((extension.vendor, extension.meta.name.clone())) {
+            Slot::Vacant(slot) => {
+                slot.insert(extension.meta.origin.clone());
+            }
             // What either of them is for must not fall to a third one.
-            if let Some(first) = self.extension_metas.get(&key) {
-                let problem = twice(&first.origin, extension.origin.clone());
-                let same = |of: &&mut Extension| (of.vendor, &of.name) == (key.0, &key.1);
+            Slot::Occupied(slot) => {
+                let (key, first) = (slot.key(), slot.get());
+                let problem = twice(first, extension.meta.origin.clone());
+                let same = |of: &&mut Extension| (of.vendor, &of.meta.name) == (key.0, &key.1);
                 self.extensions.iter_mut().filter(same).for_each(|of| of.problems.push(problem.clone()));
                 extension.problems.push(problem);
-            } else {
-                self.extension_metas.insert(key, meta);
             }
         }
         self.extensions.push(extension);
@@ -299,7 +300,7 @@ impl Objects {
         let Some((name, value)) = read else { return };
         let notes = Notes::new(document);
         if let Some(extension) = annotations::read(node, &notes) {
-            self.add_extension(document, node, extension.with_notes(notes));
+            self.add_extension(extension.with_notes(notes));
         }
         let object = format!("Service {name}");
         if let Some(first) = declare(&mut self.services, name, origin.clone(), value) {
@@ -342,20 +343,9 @@ fn object_diagnostics(objects: &Objects) -> Vec<Diagnostic> {
 fn options_of(policy: &BackendTlsPolicy) -> Option<(ObjectName, Extension)> {
     let notes = Notes::new(&policy.meta.origin.document);
     let tls = options::read(policy.options.as_ref()?, &notes);
-    let extension = Extension {
-        created: policy.created,
-        generation: policy.meta.generation,
-        hosts: Vec::new(),
-        name: policy.name.clone(),
-        notices: Vec::new(),
-        origin: policy.meta.origin.clone(),
-        origins: BTreeMap::new(),
-        problems: Vec::new(),
-        targets: Vec::new(),
-        tls: Some(tls),
-        vendor: Vendor::KgatewayOptions,
-    };
-    Some((policy.name.clone(), extension.with_notes(notes)))
+    let mut extension = Extension::new(Vendor::KgatewayOptions, policy.meta.clone(), policy.created);
+    extension.tls = Some(tls);
+    Some((policy.meta.name.clone(), extension.with_notes(notes)))
 }
 
 fn header<'n>(node: &'n Node, key: &str) -> &'n str {

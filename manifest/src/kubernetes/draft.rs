@@ -13,7 +13,6 @@ use super::documents::{Declared, Objects};
 use super::imported::{Accepted, Diagnostic, Effect, ImportedPolicy, Provenance, ResolvedRefs, Target, TargetState};
 use super::object::{ObjectName, quotable};
 use super::resolve::{Dependencies, PublicText, link};
-use crate::position::nearest;
 
 /// Every policy, in the order of their names; which one has which target is not settled yet.
 pub(super) fn policies(objects: &Objects) -> Vec<ImportedPolicy> {
@@ -61,7 +60,7 @@ fn unsupported(group: &str, kind: &str, wanted: &[&str]) -> PolicyErrorKind {
 fn policy(objects: &Objects, declared: &Declared<BackendTlsPolicy>) -> ImportedPolicy {
     let policy = &declared.value;
     let mut problems = policy.problems.clone();
-    problems.extend(objects.options.get(&policy.name).iter().flat_map(|options| &options.problems).cloned());
+    problems.extend(objects.options.get(&policy.meta.name).iter().flat_map(|options| &options.problems).cloned());
     if let Some(again) = &declared.again {
         let first = &declared.origin;
         let reason = format!("it is declared twice, first in line {} of {}", first.line, first.document);
@@ -70,7 +69,7 @@ fn policy(objects: &Objects, declared: &Declared<BackendTlsPolicy>) -> ImportedP
     }
     let dependencies = Dependencies::default();
     let written =
-        WrittenValidation { kind: KIND, name: &policy.name, origins: &policy.origins, path: "spec.validation" };
+        WrittenValidation { kind: KIND, name: &policy.meta.name, origins: &policy.origins, path: "spec.validation" };
     let mut linker = Linker::new(objects, written, &dependencies);
     let spec = policy.validation.as_ref().map(|validation| linker.spec(validation));
     let Linked { bundles, mut provenance, unresolved } = linker.finish();
@@ -87,8 +86,8 @@ fn policy(objects: &Objects, declared: &Declared<BackendTlsPolicy>) -> ImportedP
     }
     let draft = finish(policy, spec.unwrap_or_default(), &provenance, problems);
     let accepted = if draft.is_err() && accepted == Accepted::Accepted { Accepted::Invalid } else { accepted };
-    let targets = policy.targets.iter().map(|target| self::target(&policy.name, target)).collect();
-    let (name, created) = (policy.name.clone(), policy.created);
+    let targets = policy.targets.iter().map(|target| self::target(&policy.meta.name, target)).collect();
+    let (name, created) = (policy.meta.name.clone(), policy.created);
     ImportedPolicy { accepted, created, draft, name, notices, provenance, resolved_refs, targets }
 }
 
@@ -99,7 +98,7 @@ fn finish(
     provenance: &BTreeMap<String, Provenance>,
     problems: Vec<Problem>,
 ) -> Result<PolicyDraft, Problems> {
-    let name = policy.name.to_string();
+    let name = policy.meta.name.to_string();
     let mut problems = problems.into_iter();
     if let Some(first) = problems.next() {
         return Err(Problems::new(Some(name), first, problems.collect()));
@@ -247,7 +246,7 @@ impl<'a> Linker<'a> {
 
     fn unresolved(&mut self, reason: ResolvedRefs, problem: Problem, index: usize) {
         let path = format!("{}.caCertificateRefs[{index}]", self.written.path);
-        let origin = nearest(self.written.origins, &path);
+        let origin = Origin::nearest(self.written.origins, &path);
         self.unresolved.push((reason, problem.with_origin(origin)));
         self.unresolved.sort_by_key(|(_, problem)| problem.path().to_owned());
     }
@@ -266,7 +265,7 @@ impl<'a> Linker<'a> {
 
     /// Notes that our field `path` comes from the policy's field `field`.
     fn field(&mut self, path: &str, field: &str) {
-        let Some(origin) = nearest(self.written.origins, field) else { return };
+        let Some(origin) = Origin::nearest(self.written.origins, field) else { return };
         let object = format!("{} {}", self.written.kind, self.written.name);
         self.provenance.insert(path.to_owned(), Provenance { field: field.to_owned(), object, origin });
     }

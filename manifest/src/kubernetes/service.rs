@@ -3,7 +3,8 @@
 use super::extension::Written;
 use super::object::{ObjectName, field, quotable};
 use super::standard::Meta;
-use crate::node::{Node, Resolved, Value};
+use super::standard::meta::integer;
+use crate::node::{Node, Value};
 use crate::position::Notes;
 
 /// The TCP ports of a Service: TLS has no others.
@@ -66,8 +67,7 @@ pub(super) fn read(node: &Node, notes: &Notes<'_>) -> Option<(ObjectName, Servic
 }
 
 fn port(index: usize, node: &Node, notes: &Notes<'_>) -> Option<Port> {
-    let Value::Text(scalar) = &node.field("port")?.value.value else { return None };
-    let Resolved::Integer(number) = scalar.resolve() else { return None };
+    let number = integer(&node.field("port")?.value)?;
     let number = u16::try_from(number).ok().filter(|number| *number > 0)?;
     let is_tcp = text(node, "protocol").is_none_or(|protocol| protocol == "TCP");
     let written = |key: &str| text(node, key).filter(|text| !text.is_empty());

@@ -1,7 +1,12 @@
 //! What the tests of this crate share: documents around a `spec`, and problems as rows of a table.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 use uptls::danger::DangerPermission;
 use uptls::{FixedClock, Problems, Runtime, UpstreamTlsPolicy};
+use uptls_manifest::kubernetes::Document;
 
 /// A document whose `spec` is `spec`, already indented; its first line is line 5.
 pub(crate) fn document(spec: &str) -> String {
@@ -35,3 +40,74 @@ pub(crate) fn runtime() -> Runtime {
     let clock = FixedClock::at(u64::try_from(uptls_testkit::NOW).unwrap());
     Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build()
 }
+
+/// A folder of cases: `NAME.in.yaml` or `NAME.in.json`, each with a `NAME.out.json`. UPTLS_BLESS=1 writes the latter.
+pub(crate) struct Cases {
+    folder: PathBuf,
+}
+
+impl Cases {
+    /// Those of a folder of `testdata`.
+    pub(crate) fn of(folder: &str) -> Self {
+        Self { folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata").join(folder) }
+    }
+
+    /// Name and text of every case, in the order of the names.
+    pub(crate) fn all(&self) -> Vec<(String, String)> {
+        let named = self.files().into_iter().filter_map(|file| {
+            let name = file.strip_suffix(".in.yaml").or_else(|| file.strip_suffix(".in.json"))?;
+            Some((name.to_owned(), fs::read_to_string(self.folder.join(&file)).unwrap()))
+        });
+        named.collect()
+    }
+
+    /// The text of one.
+    pub(crate) fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.join(format!("{name}.in.yaml"))).unwrap()
+    }
+
+    /// Every case gives what is committed, every result belongs to a case, and there are at least so many.
+    #[allow(clippy::disallowed_methods, reason = "UPTLS_BLESS=1 writes the files")]
+    pub(crate) fn check(&self, at_least: usize, shown: impl Fn(&str) -> Value) {
+        let bless = std::env::var("UPTLS_BLESS").is_ok_and(|value| value == "1");
+        let cases = self.all();
+        assert!(cases.len() >= at_least, "{}", cases.len());
+        for (name, text) in &cases {
+            let path = self.folder.join(format!("{name}.out.json"));
+            let given = serde_json::to_string_pretty(&shown(text)).unwrap() + "\n";
+            if bless {
+                fs::write(&path, &given).unwrap();
+            }
+            assert!(!given.contains(KEY), "{name}");
+            let wanted = fs::read_to_string(&path).unwrap_or_default();
+            assert_eq!(given, wanted, "{name}: UPTLS_BLESS=1 rewrites it");
+        }
+        for file in self.files() {
+            let Some(name) = file.strip_suffix(".out.json") else { continue };
+            assert!(cases.iter().any(|(case, _)| case == name), "{file} has no case");
+        }
+    }
+
+    /// Each document as a file of its own, forwards and backwards.
+    pub(crate) fn order_does_not_count(&self, shown: impl Fn(&str, &[Document<'_>]) -> Value) {
+        for (name, text) in self.all().into_iter().filter(|(name, _)| !name.contains("twice")) {
+            let parts: Vec<_> = text.split("\n---\n").collect();
+            let names: Vec<_> = (0..parts.len()).map(|index| format!("{index}.yaml")).collect();
+            let mut documents: Vec<_> =
+                names.iter().zip(&parts).map(|(name, part)| Document::new(name, part.as_bytes())).collect();
+            let forwards = shown(&text, &documents);
+            documents.reverse();
+            assert_eq!(forwards, shown(&text, &documents), "{name}");
+        }
+    }
+
+    fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.folder).unwrap();
+        let mut files: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        files
+    }
+}
+
+/// What stands in the cases where a private key would.
+const KEY: &str = "not-a-key-but-secret";

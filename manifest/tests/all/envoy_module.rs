@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uptls::danger::DangerPermission;
 use uptls::{BackendHost, Code, OnInvalid, Prepared, Problems};
-use uptls_manifest::envoy::{self, Export, ExportOptions, Placement};
+use uptls_manifest::envoy::{self, ClusterReading, Export, ExportOptions, Placement, Standing};
 use uptls_testkit::{CrlTemplate, NOW, Pki, San, YEAR, chain_pem, crl_pem};
 
 use crate::common::{document, runtime};
@@ -177,4 +177,120 @@ fn texts_go_to_the_file_that_is_named() {
     fs::write(&path, &*export.files[0].content).unwrap();
     let text = validator(&export)["validator_config"]["value"].as_str().unwrap();
     assert_eq!(prepare(&folder, text).unwrap().fingerprint(), prepared.fingerprint());
+}
+
+/// What a reader says of the context: standing, the finding and its reason, and the policy of the same meaning.
+fn read(context: &Value) -> ClusterReading {
+    let reading = envoy::read(context.to_string().as_bytes(), "context", &|_| Err("nothing is read".to_owned()));
+    reading.unwrap().clusters.remove(0)
+}
+
+#[test]
+fn the_module_is_known_again_and_verifies() {
+    let folder = folder();
+    for (spec, host_name) in [
+        ("  serverName: a.test\n", ""),
+        ("  serverName: a.test\n  subjectAltNames: [{dns: b.test}, {uri: 'spiffe://a/b'}, {ip: 192.0.2.1}]\n", ""),
+        ("  serverName: none\n  subjectAltNames: [{dns: b.test}]\n", ""),
+        ("", ""),
+        ("  serverName: a.test\n  revocation: {crls: [{file: ca.crl}], depth: leaf}\n", ""),
+        ("  serverName: a.test\n  trust: {system: mozilla}\n  versions: {min: '1.3'}\n  alpn: {protocols: [h2]}\n", ""),
+    ] {
+        let mut options = host(host_name);
+        options.on_invalid = if spec.is_empty() { OnInvalid::FailClosed } else { OnInvalid::KeepLast };
+        let (prepared, export) = export(&folder, spec, &options).unwrap();
+        let read = read(&export.context);
+        let names: Vec<_> = read.findings.iter().map(|finding| finding.name).collect();
+        assert!(names.contains(&"uptls_module") && read.standing == Standing::Verified, "{spec}: {names:?}");
+        let policy = uptls::UpstreamTlsPolicy::check(read.draft.unwrap(), DangerPermission::Forbidden).unwrap();
+        let again = runtime().prepare(&policy).unwrap();
+        let verdict = |prepared: &Prepared| {
+            let policy = prepared.policy();
+            (
+                policy.trust().bundles.len(),
+                policy.trust().system,
+                policy.subject_alt_names().to_vec(),
+                policy.server_name().clone(),
+            )
+        };
+        assert_eq!(verdict(&again), verdict(&prepared), "{spec}");
+        assert_eq!(again.policy().revocation().is_some(), prepared.policy().revocation().is_some(), "{spec}");
+        assert_eq!(again.policy().alpn(), prepared.policy().alpn(), "{spec}");
+    }
+}
+
+#[test]
+fn what_the_modules_policy_gives_up_is_said() {
+    let folder = folder();
+    for (danger, standing) in [
+        ("acceptAnyCertificate: {reason: a test}", Standing::VerifiesNothing),
+        ("acceptAnyName: {reason: a test}", Standing::VerifiesLess),
+        ("tolerate: [{rule: key_usage, reason: a test}]", Standing::VerifiesLess),
+    ] {
+        let (_, export) =
+            export(&folder, &format!("  serverName: a.test\n  danger: {{{danger}}}\n"), &host("")).unwrap();
+        let read = read(&export.context);
+        assert_eq!((read.standing, read.reason().unwrap().name), (standing, "uptls_module"), "{danger}");
+        assert!(read.draft.is_none(), "{danger}");
+    }
+}
+
+#[test]
+fn what_is_not_quite_the_module_is_not_known() {
+    let folder = folder();
+    let (_, export) = export(&folder, "  serverName: a.test\n", &host("")).unwrap();
+    let validation = "/common_tls_context/validation_context";
+    let config = format!("{validation}/custom_validator_config/typed_config");
+    let change = |pointer: &str, key: &str, value: Value| {
+        let mut context = export.context.clone();
+        context.pointer_mut(pointer).unwrap()[key] = value;
+        let read = read(&context);
+        assert!(read.draft.is_none(), "{pointer} {key}");
+        (read.standing, read.reason().unwrap().name)
+    };
+    let foreign = (Standing::Unclear, "custom_validator");
+    assert_eq!(change(&config, "@type", "type.googleapis.com/other.Config".into()), foreign);
+    assert_eq!(change(&config, "validator_name", "another".into()), foreign);
+    assert_eq!(change(&format!("{config}/dynamic_module_config"), "name", "another".into()), foreign);
+    assert_eq!(change(&format!("{config}/validator_config"), "@type", "another".into()), foreign);
+    let (standing, _) = change(validation, "trust_chain_verification", "ACCEPT_UNTRUSTED".into());
+    assert_eq!(standing, Standing::VerifiesNothing, "something stands beside it");
+    assert_eq!(change(validation, "only_verify_leaf_cert_crl", true.into()), foreign, "something stands beside it");
+    let refused = (Standing::Unclear, "uptls_module");
+    let document = format!("{config}/validator_config");
+    let beside = |key: &str, value: Value| {
+        let policy: Value =
+            serde_json::from_str(validator(&export)["validator_config"]["value"].as_str().unwrap()).unwrap();
+        let mut beside = json!({"policy": policy, "onInvalid": "failClosed"});
+        beside[key] = value;
+        change(&document, "value", beside.to_string().into())
+    };
+    assert_eq!(beside("onInvalid", "closed".into()), refused);
+    assert_eq!(beside("policy", json!({})), refused);
+    assert_eq!(beside("more", 1.into()), refused);
+    assert_eq!(change(&document, "value", "not a policy".into()), refused);
+    let danger = "{\"apiVersion\": \"uptls/v1\", \"kind\": \"UpstreamTlsPolicy\", \"spec\": {\"danger\": \
+                  {\"acceptAnyCertificate\": {\"reason\": \"x\"}}}}";
+    assert_eq!(change(&document, "value", danger.into()), refused, "nobody permitted it");
+    // The policy wants the name that is sent, and none is.
+    let nameless = "{\"apiVersion\": \"uptls/v1\", \"kind\": \"UpstreamTlsPolicy\", \"spec\": {\"trust\": {\"system\": \"mozilla\"}}}";
+    let mut context = export.context.clone();
+    context.as_object_mut().unwrap().remove("sni");
+    context.pointer_mut(&document).unwrap()["value"] = nameless.into();
+    let silent = read(&context);
+    assert_eq!((silent.standing, silent.reason().unwrap().name), refused);
+    assert!(silent.reason().unwrap().reason.contains("none is"));
+}
+
+/// N4: a name that the policy wants, and another that is sent.
+#[test]
+fn a_name_that_is_wanted_and_not_sent_is_a_subject_alt_name() {
+    let folder = folder();
+    let (_, export) = export(&folder, "  serverName: a.test\n", &host("")).unwrap();
+    let mut context = export.context.clone();
+    context["sni"] = "front.test".into();
+    let read = read(&context);
+    let spec = read.draft.unwrap().spec;
+    let names: Vec<_> = spec.subject_alt_names.iter().map(|san| san.dns.clone().unwrap()).collect();
+    assert_eq!((spec.server_name.as_deref(), names), (Some("front.test"), vec!["a.test".to_owned()]));
 }

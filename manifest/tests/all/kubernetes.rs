@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use uptls::danger::DangerPermission::Forbidden;
@@ -13,24 +13,10 @@ use uptls_manifest::kubernetes::{
 };
 use uptls_testkit::Pki;
 
-use crate::common::runtime;
+use crate::common::{Cases, runtime};
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/manifests")
-}
-
-/// Name and text of every case.
-fn cases() -> Vec<(String, String)> {
-    let mut cases = Vec::new();
-    for entry in fs::read_dir(folder()).unwrap() {
-        let path = entry.unwrap().path();
-        let file = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if let Some(name) = file.strip_suffix(".in.yaml").or_else(|| file.strip_suffix(".in.json")) {
-            cases.push((name.to_owned(), fs::read_to_string(&path).unwrap()));
-        }
-    }
-    cases.sort();
-    cases
+fn cases() -> Cases {
+    Cases::of("manifests")
 }
 
 fn import_one(text: &str) -> Imported {
@@ -38,36 +24,13 @@ fn import_one(text: &str) -> Imported {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "UPTLS_BLESS=1 writes the files")]
 fn every_case_gives_what_is_committed() {
-    let bless = std::env::var("UPTLS_BLESS").is_ok_and(|value| value == "1");
-    let cases = cases();
-    assert!(cases.len() >= 40, "{}", cases.len());
-    for (name, text) in cases {
-        let path = folder().join(format!("{name}.out.json"));
-        let given = serde_json::to_string_pretty(&shown(&import_one(&text))).unwrap() + "\n";
-        if bless {
-            fs::write(&path, &given).unwrap();
-        }
-        let wanted = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(given, wanted, "{name}: UPTLS_BLESS=1 rewrites it");
-    }
-}
-
-#[test]
-fn every_result_belongs_to_a_case() {
-    let cases: Vec<_> = cases().into_iter().map(|(name, _)| name).collect();
-    for entry in fs::read_dir(folder()).unwrap() {
-        let file = entry.unwrap().file_name().into_string().unwrap();
-        if let Some(name) = file.strip_suffix(".out.json") {
-            assert!(cases.iter().any(|case| case == name), "{file} has no case");
-        }
-    }
+    cases().check(40, |text| shown(&import_one(text)));
 }
 
 #[test]
 fn what_is_ready_passes_the_check_of_every_policy() {
-    for (name, text) in cases() {
+    for (name, text) in cases().all() {
         for policy in import_one(&text).policies {
             if let Ok(draft) = policy.draft {
                 assert!(!draft.origins.is_empty(), "{name}");
@@ -80,14 +43,7 @@ fn what_is_ready_passes_the_check_of_every_policy() {
 
 #[test]
 fn the_order_of_documents_does_not_count() {
-    for (name, text) in cases().into_iter().filter(|(name, _)| !name.contains("twice")) {
-        let parts: Vec<_> = text.split("\n---\n").map(str::to_owned).collect();
-        let names: Vec<_> = (0..parts.len()).map(|index| format!("{index}.yaml")).collect();
-        let documents = || names.iter().zip(&parts).map(|(name, part)| Document::new(name, part.as_bytes()));
-        let forwards = shown(&import(documents()));
-        let backwards = shown(&import(documents().rev()));
-        assert_eq!(forwards, backwards, "{name}");
-    }
+    cases().order_does_not_count(|_, documents| shown(&import(documents.iter().copied())));
 }
 
 /// All of an import.

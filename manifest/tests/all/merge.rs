@@ -2,9 +2,6 @@
 //!
 //! The first line of a case may be `# scope: {...}`, as JSON.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use serde_json::{Map, Value, json};
 use uptls::danger::DangerPermission::{Allowed, Forbidden};
 use uptls::{ConnectorState, PolicySpec, Problem, Problems, SystemTrustDraft, UpstreamTlsPolicy};
@@ -13,24 +10,10 @@ use uptls_manifest::kubernetes::{
 };
 use uptls_testkit::Pki;
 
-use crate::common::runtime;
+use crate::common::{Cases, runtime};
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/merge")
-}
-
-/// Name and text of every case.
-fn cases() -> Vec<(String, String)> {
-    let mut cases = Vec::new();
-    for entry in fs::read_dir(folder()).unwrap() {
-        let path = entry.unwrap().path();
-        let file = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if let Some(name) = file.strip_suffix(".in.yaml") {
-            cases.push((name.to_owned(), fs::read_to_string(&path).unwrap()));
-        }
-    }
-    cases.sort();
-    cases
+fn cases() -> Cases {
+    Cases::of("merge")
 }
 
 fn object_name(text: &str) -> ObjectName {
@@ -72,37 +55,13 @@ fn resolved(text: &str) -> Resolution {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "UPTLS_BLESS=1 writes the files")]
 fn every_merge_gives_what_is_committed() {
-    let bless = std::env::var("UPTLS_BLESS").is_ok_and(|value| value == "1");
-    let cases = cases();
-    assert!(cases.len() >= 60, "{}", cases.len());
-    for (name, text) in cases {
-        let path = folder().join(format!("{name}.out.json"));
-        let given = serde_json::to_string_pretty(&shown(&resolved(&text))).unwrap() + "\n";
-        if bless {
-            fs::write(&path, &given).unwrap();
-        }
-        assert!(!given.contains(KEY), "{name}");
-        let wanted = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(given, wanted, "{name}: UPTLS_BLESS=1 rewrites it");
-    }
-}
-
-#[test]
-fn every_merged_result_belongs_to_a_case() {
-    let cases: Vec<_> = cases().into_iter().map(|(name, _)| name).collect();
-    for entry in fs::read_dir(folder()).unwrap() {
-        let file = entry.unwrap().file_name().into_string().unwrap();
-        if let Some(name) = file.strip_suffix(".out.json") {
-            assert!(cases.iter().any(|case| case == name), "{file} has no case");
-        }
-    }
+    cases().check(60, |text| shown(&resolved(text)));
 }
 
 #[test]
 fn what_is_merged_knows_where_it_came_from_and_passes_the_check() {
-    for (name, text) in cases() {
+    for (name, text) in cases().all() {
         let faithful = scope(&text).mode == Mode::Faithful;
         for policy in resolved(&text).policies {
             let Ok(draft) = policy.draft else { continue };
@@ -122,20 +81,13 @@ fn what_is_merged_knows_where_it_came_from_and_passes_the_check() {
 
 #[test]
 fn the_order_of_merged_documents_does_not_count() {
-    for (name, text) in cases().into_iter().filter(|(name, _)| !name.contains("twice")) {
-        let parts: Vec<_> = text.split("\n---\n").map(str::to_owned).collect();
-        let names: Vec<_> = (0..parts.len()).map(|index| format!("{index}.yaml")).collect();
-        let documents = || names.iter().zip(&parts).map(|(name, part)| Document::new(name, part.as_bytes()));
-        let forwards = shown(&import(documents()).resolve(&scope(&text)));
-        let backwards = shown(&import(documents().rev()).resolve(&scope(&text)));
-        assert_eq!(forwards, backwards, "{name}");
-    }
+    cases().order_does_not_count(|text, documents| shown(&import(documents.iter().copied()).resolve(&scope(text))));
 }
 
 /// A status that is written back changes nothing any more.
 #[test]
 fn a_status_that_is_written_back_is_final() {
-    for (name, text) in cases() {
+    for (name, text) in cases().all() {
         let imported = import([Document::new("in", text.as_bytes())]);
         let mut again = scope(&text).with_now(2_000_000_000);
         for patch in imported.resolve(&scope(&text)).statuses {
@@ -264,14 +216,14 @@ fn code(resolution: &Resolution, backend: &str, gateway: Option<&str>) -> String
 
 #[test]
 fn a_backend_is_asked_for_by_kind_port_and_gateway_where_it_matters() {
-    let text = fs::read_to_string(folder().join("two-gateways-with-a-certificate-each.in.yaml")).unwrap();
+    let text = cases().text("two-gateways-with-a-certificate-each");
     let resolution = resolved(&text);
     assert_eq!(code(&resolution, "shop/pay:443", Some("infra/inner")), "ready: shop/pay-tls");
     let differ = code(&resolution, "shop/pay:443", None);
     assert!(differ.contains("differ by Gateway: infra/inner, infra/outer"), "{differ}");
     let unused = code(&resolution, "shop/pay:443", Some("infra/other"));
     assert!(unused.contains("Gateway infra/other cannot be used: it is not among the manifests"), "{unused}");
-    let text = fs::read_to_string(folder().join("an-xbackend-and-a-service-of-one-name.in.yaml")).unwrap();
+    let text = cases().text("an-xbackend-and-a-service-of-one-name");
     let resolution = resolved(&text);
     let several = code(&resolution, "shop/pay:443", None);
     assert!(several.contains("Service/shop/pay:443, XBackend/shop/pay:443"), "{several}");
@@ -323,7 +275,7 @@ fn what_has_no_policy_never_connects() {
         ("no-name-anywhere-lists-the-candidates", "name_missing"),
         ("sixteen-ancestors-of-others-fail-closed", "policy_not_ready"),
     ] {
-        let resolution = resolved(&fs::read_to_string(folder().join(format!("{case}.in.yaml"))).unwrap());
+        let resolution = resolved(&cases().text(case));
         assert!(!resolution.policies.is_empty(), "{case}");
         for policy in &resolution.policies {
             match policy.connector(&runtime(), Allowed).state() {
@@ -337,8 +289,7 @@ fn what_has_no_policy_never_connects() {
 /// A weakening of a vendor is followed only by a caller who permits it, and then is one.
 #[test]
 fn what_is_faithful_has_to_be_permitted() {
-    let case = folder().join("skip-verify-alone-as-the-vendor-has-it.in.yaml");
-    let resolution = resolved(&fs::read_to_string(case).unwrap());
+    let resolution = resolved(&cases().text("skip-verify-alone-as-the-vendor-has-it"));
     let policy = resolution.policies.first().unwrap();
     match policy.connector(&runtime(), Forbidden).state() {
         ConnectorState::NotReady { reason, .. } => assert_eq!(reason.code().as_str(), "danger_forbidden"),
@@ -349,7 +300,7 @@ fn what_is_faithful_has_to_be_permitted() {
 
 #[test]
 fn while_a_document_cannot_be_read_no_policy_is_ready() {
-    let good = fs::read_to_string(folder().join("the-caller-knows-the-gateways.in.yaml")).unwrap();
+    let good = cases().text("the-caller-knows-the-gateways");
     let ready = |text: &str| resolved(text).policies.iter().filter(|policy| policy.draft.is_ok()).count();
     assert_eq!(ready(&good), 1);
     for unread in [
@@ -394,6 +345,3 @@ fn thousands_of_objects_are_resolved() {
     assert!(resolution.policies.iter().all(|policy| policy.draft.is_ok()));
     assert_eq!((resolution.policies.len(), resolution.statuses.len()), (2_000, 3_000));
 }
-
-/// What stands in the cases where a private key would.
-const KEY: &str = "not-a-key-but-secret";

@@ -310,7 +310,13 @@ class Explanation:
 class Runtime:
     """What policies share: cryptography, the clock, material that is equal."""
 
-    def __new__(cls, at: str | None = None) -> Runtime: ...
+    def __new__(
+        cls,
+        at: str | None = None,
+        *,
+        native_roots: Iterable[_Path] | None = None,
+        session_bytes: int | None = None,
+    ) -> Runtime: ...
     def now(self) -> str: ...
 
 @final

@@ -7,15 +7,13 @@ mod negotiation;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::draft::{
-    IdentityDraft, PolicyDraft, PolicySpec, RevocationDraft, SanDraft, SystemTrustDraft, TrustDraft, nearest,
-};
+use super::draft::{IdentityDraft, PolicyDraft, PolicySpec, RevocationDraft, SanDraft, SystemTrustDraft, TrustDraft};
 use super::{
     Fields, IdentitySpec, Resumption, RevocationDepth, RevocationSpec, SanMatcher, ServerNameRule, SystemTrust,
     TrustSpec, UnknownRevocation, WildcardName,
 };
 use crate::danger::{Danger, DangerPermission, PeerDanger};
-use crate::error::{PolicyError, PolicyErrorKind, Problem, Problems};
+use crate::error::{Origin, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::name::{DnsName, NameError, TrustDomain, UriName};
 
 use material::{parse_base64, parse_hex};
@@ -25,7 +23,7 @@ pub(super) fn check(draft: PolicyDraft, permission: DangerPermission) -> Result<
     let mut checker = Checker { base, problems: Vec::new() };
     let mut fields = checker.fields(spec, permission);
     let locate = |problem: Problem| {
-        let origin = nearest(&origins, problem.path());
+        let origin = Origin::nearest(&origins, problem.path());
         problem.with_origin(origin)
     };
     let problems = checker.problems.into_iter().map(locate).collect();

@@ -4,6 +4,7 @@ mod context;
 mod finding;
 mod identity;
 mod locate;
+mod module;
 mod names;
 mod object;
 mod parameters;

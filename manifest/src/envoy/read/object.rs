@@ -60,6 +60,13 @@ impl<'a> Object<'a> {
         Some(Object { node: &entry.value, spot: self.at(name, entry.place.line) })
     }
 
+    /// The field, if no other has a value.
+    pub(super) fn only(&self, name: &str) -> Option<Object<'a>> {
+        let Value::Map(entries) = &self.node.value else { return None };
+        let others = entries.iter().filter(|entry| !entry.value.is_null() && entry.key != "@type");
+        self.get(name).filter(|_| others.count() == 1)
+    }
+
     /// The field, and that of the message in it, and so on.
     pub(super) fn dig(&self, names: &[&str]) -> Option<Object<'a>> {
         names.iter().try_fold(self.clone(), |object, name| object.get(name))

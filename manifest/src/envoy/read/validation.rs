@@ -4,6 +4,7 @@ use uptls::{Inspection, MaterialDraft, PolicySpec, RevocationDraft, SanDraft, Tr
 
 use super::context::HttpNames;
 use super::finding::{Effect, Findings};
+use super::module;
 use super::names;
 use super::object::Object;
 use super::secrets;
@@ -26,6 +27,9 @@ pub(super) fn judge(
     findings: &mut Findings,
 ) {
     validation.strict(KNOWN, findings);
+    if module::judge(validation, &sent, spec, findings) {
+        return;
+    }
     weakenings(validation, findings);
     let Some(trusted) = validation.get("trusted_ca") else {
         without_ca(validation, findings);

@@ -1,8 +1,10 @@
 //! The annotations `gloo.solo.io/sslService.*` of a Service, for all its ports or one of them.
 
-use super::fields::{Fields, Head, head, unsupported, word};
+use super::fields::{Fields, unsupported, word};
 use super::{Extension, ExtensionIdentity, ExtensionTarget, ExtensionTls, ExtensionTrust, TargetOf, Vendor, Written};
 use crate::kubernetes::object::ObjectName;
+use crate::kubernetes::standard::Meta;
+use crate::kubernetes::standard::meta::created;
 use crate::node::{Node, Value};
 use crate::position::Notes;
 
@@ -17,7 +19,8 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Exte
             annotations.unsupported(&format!("{PREFIX}{key}"), word(key), &KNOWN);
         }
     }
-    let Head { created, generation, name, .. } = head(node, notes).filter(|_| is_any)?;
+    let meta = Meta::read(node, notes).filter(|_| is_any)?;
+    let name = meta.name.clone();
     let [secret, certificate, key, ca, one_way] =
         ["secret", "tlsCert", "tlsKey", "rootCa", "oneWayTls"].map(|key| annotation(&annotations, key));
     let material = [&secret, &certificate, &key, &ca];
@@ -31,7 +34,6 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Exte
     if secret.is_some() && (certificate.is_some() || key.is_some() || ca.is_some()) {
         notes.near(&annotations.path, unsupported("a secret and files together", &["one of them"]));
     }
-    let origin = notes.at(node.place);
     let what = TargetOf::Service { name: name.clone(), port };
     let one_way = one_way.and_then(|flag| is_set(&flag.text, notes));
     let mut tls = ExtensionTls { one_way, ..ExtensionTls::default() };
@@ -43,19 +45,10 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Exte
     } else {
         files(certificate, key, ca, &mut tls);
     }
-    Some(Extension {
-        created,
-        generation,
-        hosts: Vec::new(),
-        name,
-        notices: Vec::new(),
-        origin: origin.clone(),
-        origins: Default::default(),
-        problems: Vec::new(),
-        targets: vec![ExtensionTarget { origin, path: annotations.path, what }],
-        tls: Some(tls),
-        vendor: Vendor::GlooAnnotations,
-    })
+    let mut extension = Extension::new(Vendor::GlooAnnotations, meta, created(node, notes));
+    extension.targets = vec![ExtensionTarget { origin: notes.at(node.place), path: annotations.path, what }];
+    extension.tls = Some(tls);
+    Some(extension)
 }
 
 /// A value, and the port that it is for; without one it is for all.

@@ -1,12 +1,13 @@
-//! The fields of one map, each with the place where it was written; and what all vendors' objects have.
+//! The fields of one map, each with the place where it was written.
 
 use std::collections::BTreeMap;
 
-use uptls::{Clock, FixedClock, PolicyErrorKind};
+use uptls::PolicyErrorKind;
 
 use super::{StaticHost, Written};
 use crate::decode::{is_word, unknown_field};
-use crate::kubernetes::object::{self, ObjectName, field};
+use crate::kubernetes::object::field;
+use crate::kubernetes::standard::meta::integer;
 use crate::node::{Entry, Node, Resolved, Value};
 use crate::position::Notes;
 
@@ -114,12 +115,15 @@ impl<'a> Fields<'a> {
 
     pub(super) fn port(&self, key: &str) -> Option<u16> {
         let entry = self.entry(key)?;
-        let port = match resolved(&entry.value) {
-            Some(Resolved::Integer(number)) => u16::try_from(number).ok().filter(|number| *number > 0),
-            _ => None,
-        };
-        if port.is_none() {
-            self.unwanted(key, entry, "a port of 1 to 65535");
+        let number = integer(&entry.value);
+        let port = number.and_then(|number| u16::try_from(number).ok()).filter(|number| *number > 0);
+        match (port, number) {
+            (None, None) => self.unwanted(key, entry, "a port of 1 to 65535"),
+            (None, Some(number)) => {
+                let reason = format!("{number} is no port: one of 1 to 65535 is wanted");
+                self.notes.parse_problem(&self.at(key), entry.place, reason);
+            }
+            (Some(_), _) => {}
         }
         port
     }
@@ -147,32 +151,6 @@ impl<'a> Fields<'a> {
         let reason = format!("{} stands where {wanted} is wanted", entry.value.describe());
         self.notes.parse_problem(&self.at(key), entry.place, reason);
     }
-}
-
-/// When an object was made, and which version of it this is.
-pub(super) struct Head {
-    pub(super) created: Option<u64>,
-    pub(super) generation: Option<i64>,
-    pub(super) labels: BTreeMap<String, String>,
-    pub(super) name: ObjectName,
-}
-
-/// The metadata of the object; `None`, and a noted problem, if it has no name.
-pub(super) fn head(node: &Node, notes: &Notes<'_>) -> Option<Head> {
-    let name = object::name(node, notes)?;
-    let metadata = Fields::root(node, notes).map("metadata")?;
-    let created = metadata.text("creationTimestamp");
-    let time = created.as_ref().and_then(|written| FixedClock::parse(&written.value).ok());
-    if let (Some(written), None) = (&created, &time) {
-        let reason = "it is not a time as 2026-11-23T00:00:00Z".to_owned();
-        notes.near(&written.field, PolicyErrorKind::DocumentParse { reason });
-    }
-    let generation = metadata.node.field("generation").and_then(|entry| match resolved(&entry.value) {
-        Some(Resolved::Integer(number)) => Some(number),
-        _ => None,
-    });
-    let created = time.map(|clock| clock.now().as_secs());
-    Some(Head { created, generation, labels: metadata.labels("labels"), name })
 }
 
 /// What was given and is understood, but not supported.

@@ -2,31 +2,21 @@
 
 use uptls::{PolicyError, Problem};
 
-use super::fields::{Fields, Head, head, unsupported};
+use super::fields::{Fields, unsupported};
 use super::{
     Extension, ExtensionIdentity, ExtensionTarget, ExtensionTls, ExtensionTrust, TargetOf, Vendor, VendorName, Written,
     parameters,
 };
 use crate::kubernetes::object::ObjectName;
+use crate::kubernetes::standard::Meta;
+use crate::kubernetes::standard::meta::created;
 use crate::node::Node;
 use crate::position::Notes;
 
 /// The Upstream `node`, with all problems noted; `None` if it has no name.
 pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Extension> {
-    let Head { created, generation, name, .. } = head(node, notes)?;
-    let mut extension = Extension {
-        created,
-        generation,
-        hosts: Vec::new(),
-        name: name.clone(),
-        notices: Vec::new(),
-        origin: notes.at(node.place),
-        origins: Default::default(),
-        problems: Vec::new(),
-        targets: Vec::new(),
-        tls: None,
-        vendor: Vendor::GlooUpstream,
-    };
+    let meta = Meta::read(node, notes)?;
+    let mut extension = Extension::new(Vendor::GlooUpstream, meta, created(node, notes));
     let Some(spec) = Fields::root(node, notes).map("spec") else {
         notes.parse_problem("", node.place, "the field spec is missing");
         return Some(extension);
@@ -37,19 +27,19 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Exte
         extension.notices.push(notice(&spec, "httpConnectSslConfig", given, "TLS to the backend itself"));
     }
     if let Some(config) = spec.map("sslConfig") {
-        extension.tls = Some(read_tls(&config, &name, &mut extension.notices));
+        extension.tls = Some(read_tls(&config, &extension.meta.name, &mut extension.notices));
     }
     Some(extension)
 }
 
 /// The Upstream itself, since routes name it, and what is behind it: the port of a Service, or hosts.
 fn target(spec: &Fields<'_>, extension: &mut Extension) {
-    let behind = spec.map("kube").and_then(|kube| service(&kube, &extension.name.namespace));
+    let behind = spec.map("kube").and_then(|kube| service(&kube, &extension.meta.name.namespace));
     let key = if is_written(spec, "kube") { "kube" } else { "static" };
     if key == "static" {
         extension.hosts = spec.map("static").map(|fixed| fixed.hosts("addr")).unwrap_or_default();
     }
-    let what = TargetOf::Upstream { name: extension.name.clone(), behind };
+    let what = TargetOf::Upstream { name: extension.meta.name.clone(), behind };
     extension.targets.push(ExtensionTarget { origin: spec.notes.at(spec.node.place), path: spec.at(key), what });
 }
 

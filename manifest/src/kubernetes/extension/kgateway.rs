@@ -1,37 +1,29 @@
 //! `gateway.kgateway.dev/v1alpha1 BackendConfigPolicy`: its `spec.tls` and what it is for.
 
-use super::fields::{Fields, Head, head, unsupported, word};
+use super::fields::{Fields, unsupported, word};
 use super::{
     Extension, ExtensionIdentity, ExtensionTarget, ExtensionTls, ExtensionTrust, TargetOf, Vendor, VendorName, Written,
     parameters,
 };
 use crate::kubernetes::crd::{self, Rule, check_items, violated};
 use crate::kubernetes::object::ObjectName;
+use crate::kubernetes::standard::Meta;
+use crate::kubernetes::standard::meta::created;
 use crate::node::Node;
 use crate::position::Notes;
 
 /// The policy `node`, with all problems noted; `None` if it has no name.
 pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Extension> {
-    let Head { created, generation, name, .. } = head(node, notes)?;
+    let meta = Meta::read(node, notes)?;
+    let mut extension = Extension::new(Vendor::KgatewayBackendConfigPolicy, meta, created(node, notes));
     let spec = Fields::root(node, notes).map("spec");
     if spec.is_none() {
         notes.parse_problem("", node.place, "the field spec is missing");
     }
-    let targets = spec.as_ref().map(|spec| targets(spec, &name)).unwrap_or_default();
-    let tls = spec.and_then(|spec| spec.map("tls")).map(|tls| read_tls(&tls, &name));
-    Some(Extension {
-        created,
-        generation,
-        hosts: Vec::new(),
-        name,
-        notices: Vec::new(),
-        origin: notes.at(node.place),
-        origins: Default::default(),
-        problems: Vec::new(),
-        targets,
-        tls,
-        vendor: Vendor::KgatewayBackendConfigPolicy,
-    })
+    let name = &extension.meta.name;
+    extension.targets = spec.as_ref().map(|spec| targets(spec, name)).unwrap_or_default();
+    extension.tls = spec.and_then(|spec| spec.map("tls")).map(|tls| read_tls(&tls, name));
+    Some(extension)
 }
 
 fn targets(spec: &Fields<'_>, policy: &ObjectName) -> Vec<ExtensionTarget> {

@@ -15,19 +15,18 @@ use std::collections::BTreeMap;
 use uptls::{Origin, Problem, Warning};
 
 use super::object::ObjectName;
+use super::standard::Meta;
 use crate::position::Notes;
 
 /// One object of a vendor. With problems it is not ready, and keeps its targets all the same.
 pub(super) struct Extension {
     /// Unix seconds; an object that was not created yet is younger than all others.
     pub(super) created: Option<u64>,
-    pub(super) generation: Option<i64>,
     /// The static hosts of a Gloo Upstream.
     pub(super) hosts: Vec<StaticHost>,
-    pub(super) name: ObjectName,
+    pub(super) meta: Meta,
     /// What is left out without harm, and why.
     pub(super) notices: Vec<Problem>,
-    pub(super) origin: Origin,
     pub(super) origins: BTreeMap<String, Origin>,
     pub(super) problems: Vec<Problem>,
     pub(super) targets: Vec<ExtensionTarget>,
@@ -36,6 +35,21 @@ pub(super) struct Extension {
 }
 
 impl Extension {
+    /// The object `meta` of a vendor, which is for nothing and says nothing yet.
+    pub(super) fn new(vendor: Vendor, meta: Meta, created: Option<u64>) -> Self {
+        Self {
+            created,
+            hosts: Vec::new(),
+            meta,
+            notices: Vec::new(),
+            origins: BTreeMap::new(),
+            problems: Vec::new(),
+            targets: Vec::new(),
+            tls: None,
+            vendor,
+        }
+    }
+
     /// With the problems and places that were noted while it was read.
     pub(super) fn with_notes(mut self, notes: Notes<'_>) -> Self {
         (self.problems, self.origins) = notes.into_parts();

@@ -58,7 +58,7 @@ fn a_backend_config_policy_is_read_whole() {
          cipherSuites: ['[ECDHE-RSA-AES128-GCM-SHA256|ECDHE-RSA-CHACHA20-POLY1305]']}",
     );
     assert_eq!(read.problems.len(), 0, "{:?}", read.problems);
-    assert_eq!((read.created, read.generation), (Some(1_767_225_600), Some(3)));
+    assert_eq!((read.created, read.meta.generation), (Some(1_767_225_600), Some(3)));
     assert!(matches!(&read.targets[0].what, TargetOf::Service { name, port: None } if name.name == "pay"));
     let tls = read.tls.unwrap();
     assert_eq!((value(&tls.min_version), value(&tls.max_version)), ("1.2".to_owned(), "1.3".to_owned()));
@@ -282,6 +282,15 @@ fn a_kube_target_has_a_name_and_a_port() {
     );
     refused(&upstream("kube: {servicePort: 443}").problems, "spec.kube", "serviceName is missing");
     refused(&upstream("kube: {serviceName: pay}").problems, "spec.kube", "servicePort is missing");
+    for (port, said) in [
+        ("0", "0 is no port: one of 1 to 65535 is wanted"),
+        ("70000", "70000 is no port"),
+        ("-1", "-1 is no port"),
+        ("https", "a port of 1 to 65535 is wanted"),
+    ] {
+        let upstream = upstream(&format!("kube: {{serviceName: pay, servicePort: {port}}}"));
+        refused(&upstream.problems, "spec.kube.servicePort", said);
+    }
 }
 
 #[test]

@@ -152,7 +152,7 @@ impl<'a> Resolver<'a> {
                 self.standard(merge, policy, gateway);
                 policy.name.to_string()
             }
-            (None, Some(extension)) => extension.name.to_string(),
+            (None, Some(extension)) => extension.meta.name.to_string(),
             (None, None) => return None,
         };
         if let Some((first, others)) = extensions.split_first() {
@@ -348,7 +348,7 @@ fn missing_ports(policies: &[ImportedPolicy]) -> BTreeMap<ObjectName, String> {
 }
 
 fn whole(extension: &Extension) -> Provenance {
-    let (object, origin) = (object(extension), extension.origin.clone());
+    let (object, origin) = (object(extension), extension.meta.origin.clone());
     place(&object, &Written { field: "spec".to_owned(), origin, value: () })
 }
 

@@ -121,10 +121,12 @@ impl<'a> Index<'a> {
         let speaks = |OfPort(extension, _): &&OfPort<'_>| extension.tls.is_some() || !extension.problems.is_empty();
         let mut found: Vec<_> = all.iter().filter(fits).filter(speaks).copied().collect();
         found.sort_by_key(|OfPort(extension, port)| {
-            (port.is_none(), extension.created.unwrap_or(u64::MAX), extension.name.clone(), extension.vendor)
+            (port.is_none(), extension.created.unwrap_or(u64::MAX), extension.meta.name.clone(), extension.vendor)
         });
         let mut seen = BTreeSet::new();
-        found.retain(|OfPort(extension, port)| seen.insert((extension.vendor, extension.name.clone(), port.is_some())));
+        found.retain(|OfPort(extension, port)| {
+            seen.insert((extension.vendor, extension.meta.name.clone(), port.is_some()))
+        });
         found.into_iter().map(|OfPort(extension, _)| extension).collect()
     }
 }
@@ -188,7 +190,7 @@ fn labelled<'a>(
     labels: &'a BTreeMap<String, String>,
 ) -> Vec<(BackendKind, ObjectName, Option<u16>)> {
     let has = |of: &BTreeMap<String, String>| labels.iter().all(|(key, value)| of.get(key) == Some(value));
-    let here = |name: &&ObjectName| name.namespace == extension.name.namespace;
+    let here = |name: &&ObjectName| name.namespace == extension.meta.name.namespace;
     let kind = if kind == "Backend" { BackendKind::Backend } else { BackendKind::Service };
     let names: Vec<_> = match kind {
         BackendKind::Backend => {

@@ -345,7 +345,7 @@ pub(in crate::kubernetes) fn object(extension: &Extension) -> String {
         Vendor::KgatewayBackendConfigPolicy => "BackendConfigPolicy",
         Vendor::KgatewayOptions => "BackendTLSPolicy",
     };
-    format!("{kind} {}", extension.name)
+    format!("{kind} {}", extension.meta.name)
 }
 
 pub(super) fn place<T>(object: &str, written: &Written<T>) -> Provenance {

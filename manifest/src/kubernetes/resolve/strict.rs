@@ -191,6 +191,6 @@ fn whole(extension: &Extension) -> Provenance {
         Vendor::KgatewayBackendConfigPolicy => "spec.tls",
         Vendor::KgatewayOptions => "spec.options",
     };
-    let origin = extension.origins.get(field).unwrap_or(&extension.origin).clone();
+    let origin = extension.origins.get(field).unwrap_or(&extension.meta.origin).clone();
     Provenance { field: field.to_owned(), object: object(extension), origin }
 }

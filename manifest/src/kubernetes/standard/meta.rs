@@ -40,7 +40,7 @@ pub(in crate::kubernetes) fn created(node: &Node, notes: &Notes<'_>) -> Option<u
 }
 
 /// The integer that `node` is.
-pub(super) fn integer(node: &Node) -> Option<i64> {
+pub(in crate::kubernetes) fn integer(node: &Node) -> Option<i64> {
     let Value::Text(scalar) = &node.value else { return None };
     match scalar.resolve() {
         Resolved::Integer(integer) => Some(integer),

@@ -22,8 +22,7 @@ pub(super) fn patches(
     let mut patches = Vec::new();
     let all = imported.objects.extensions.iter();
     for extension in all.filter(|extension| extension.vendor == Vendor::KgatewayBackendConfigPolicy) {
-        let key = (extension.vendor, extension.name.clone());
-        let Some(meta) = imported.objects.extension_metas.get(&key) else { continue };
+        let meta = &extension.meta;
         let old = existing(scope, KIND, meta);
         let mut wanted = BTreeMap::new();
         for (kind, name, _) in targets(&imported.objects, extension) {
@@ -38,7 +37,7 @@ pub(super) fn patches(
         }
         let entries = Entries {
             controller,
-            generation: extension.generation,
+            generation: meta.generation,
             list: "ancestors",
             max: MAX,
             meta,
@@ -48,7 +47,7 @@ pub(super) fn patches(
             reference: "ancestorRef",
         };
         let (status, _) = entries.merge(&wanted);
-        patches.push(StatusPatch::new(API_VERSION, KIND, &extension.name, &old, status));
+        patches.push(StatusPatch::new(API_VERSION, KIND, &meta.name, &old, status));
     }
     patches
 }

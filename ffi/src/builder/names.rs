@@ -1,0 +1,85 @@
+//! What a builder says of the peer's names.
+
+use core::ffi::c_char;
+
+use uptls::SanDraft;
+
+use super::{Builder, note};
+use crate::error::Error;
+use crate::status::Status;
+
+/// Sets the name that is sent (SNI): a DNS name, `auto` (the backend host, the default) or `none`. Replaces an earlier one. `err`
+/// may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_set_server_name(
+    builder: *mut Builder,
+    name: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    // SAFETY: the contract of the header is that of `note`.
+    unsafe { note(builder, name, "name", err, |draft, name| draft.spec.server_name = Some(name)) }
+}
+
+/// Adds a DNS name of which the certificate must hold one. With any name added, the server name is no longer the identity.
+/// `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_add_san_dns(
+    builder: *mut Builder,
+    name: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    // SAFETY: the contract of the header is that of `note`.
+    unsafe { note(builder, name, "name", err, |draft, name| draft.spec.subject_alt_names.push(SanDraft::dns(name))) }
+}
+
+/// Adds an IP address of which the certificate must hold one. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_add_san_ip(
+    builder: *mut Builder,
+    address: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    // SAFETY: the contract of the header is that of `note`.
+    unsafe {
+        note(builder, address, "address", err, |draft, address| {
+            draft.spec.subject_alt_names.push(SanDraft::ip(address))
+        })
+    }
+}
+
+/// Adds a URI, compared byte for byte, of which the certificate must hold one. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_add_san_uri(
+    builder: *mut Builder,
+    uri: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    // SAFETY: the contract of the header is that of `note`.
+    unsafe { note(builder, uri, "uri", err, |draft, uri| draft.spec.subject_alt_names.push(SanDraft::uri(uri))) }
+}
+
+/// Adds any SPIFFE ID of a trust domain to what the certificate may hold. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_add_san_spiffe_trust_domain(
+    builder: *mut Builder,
+    domain: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    // SAFETY: the contract of the header is that of `note`.
+    unsafe {
+        note(builder, domain, "domain", err, |draft, domain| {
+            draft.spec.subject_alt_names.push(SanDraft::spiffe_trust_domain(domain))
+        })
+    }
+}
+
+/// Adds a SHA-256 of a public key, base64, of which the leaf must have one; with all the rest. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_add_spki_pin(
+    builder: *mut Builder,
+    sha256: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    // SAFETY: the contract of the header is that of `note`.
+    unsafe { note(builder, sha256, "sha256", err, |draft, sha256| draft.spec.spki_pins.push(sha256)) }
+}

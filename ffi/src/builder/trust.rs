@@ -1,0 +1,169 @@
+//! What a builder says of trust: bundles, pins, the system's roots, revocation lists.
+
+use core::ffi::c_char;
+
+use uptls::{MaterialDraft, Misuse, PolicyDraft, RevocationDraft, SystemTrustDraft};
+
+use super::{Builder, change, note};
+use crate::error::{Error, Failure};
+use crate::handle;
+use crate::status::Status;
+
+/// Which roots of the system are trusted: `UPTLS_SYSTEM_ROOTS_...`.
+pub type SystemRoots = i32;
+
+/// None.
+pub const UPTLS_SYSTEM_ROOTS_NONE: SystemRoots = 0;
+/// The platform's root files.
+pub const UPTLS_SYSTEM_ROOTS_NATIVE: SystemRoots = 1;
+/// The platform's own verifier.
+pub const UPTLS_SYSTEM_ROOTS_PLATFORM: SystemRoots = 2;
+/// Those that are compiled in.
+pub const UPTLS_SYSTEM_ROOTS_MOZILLA: SystemRoots = 3;
+
+/// Adds a bundle of CA certificates, a PEM file; relative paths start from the working directory. It is read by
+/// `uptls_builder_build`, and again when `uptls_watch_dispatch` finds it changed. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_add_ca_file(
+    builder: *mut Builder,
+    path: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    // SAFETY: the contract of the header is that of `note`.
+    unsafe { note(builder, path, "path", err, |draft, path| draft.spec.trust.bundles.push(MaterialDraft::file(path))) }
+}
+
+/// Adds a bundle of CA certificates, PEM text. `name` is what errors and reports call it; NULL: `inline`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_add_ca_pem(
+    builder: *mut Builder,
+    pem: *const u8,
+    length: usize,
+    name: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    let add = |draft: &mut PolicyDraft| {
+        // SAFETY: by the contract of the header they are NULL, or so many octets, or NUL-terminated.
+        draft.spec.trust.bundles.push(unsafe { text_material(pem, length, name) }?);
+        Ok(())
+    };
+    // SAFETY: the contract of the header is that of `change`.
+    unsafe { change(builder, err, add) }
+}
+
+/// Sets which roots of the system are trusted; `UPTLS_SYSTEM_ROOTS_NONE` is the default. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_set_system_roots(
+    builder: *mut Builder,
+    roots: SystemRoots,
+    err: *mut *mut Error,
+) -> Status {
+    let set = |draft: &mut PolicyDraft| {
+        draft.spec.trust.system = match roots {
+            UPTLS_SYSTEM_ROOTS_NONE => SystemTrustDraft::Off,
+            UPTLS_SYSTEM_ROOTS_NATIVE => SystemTrustDraft::Native,
+            UPTLS_SYSTEM_ROOTS_PLATFORM => SystemTrustDraft::Platform,
+            UPTLS_SYSTEM_ROOTS_MOZILLA => SystemTrustDraft::Mozilla,
+            other => {
+                return Err(Misuse::new(format!("roots must be UPTLS_SYSTEM_ROOTS_..., 0 to 3, it is {other}")).into());
+            }
+        };
+        Ok(())
+    };
+    // SAFETY: the contract of the header is that of `change`.
+    unsafe { change(builder, err, set) }
+}
+
+/// Trusts a leaf as itself by the SHA-256 of its public key, base64. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_add_pinned_key(
+    builder: *mut Builder,
+    sha256: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    // SAFETY: the contract of the header is that of `note`.
+    unsafe { note(builder, sha256, "sha256", err, |draft, sha256| draft.spec.trust.pinned_keys.push(sha256)) }
+}
+
+/// Trusts a leaf as itself by the SHA-256 of the certificate, hexadecimal. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_add_pinned_certificate(
+    builder: *mut Builder,
+    sha256: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    // SAFETY: the contract of the header is that of `note`.
+    unsafe { note(builder, sha256, "sha256", err, |draft, sha256| draft.spec.trust.pinned_certificates.push(sha256)) }
+}
+
+/// Adds a file of revocation lists, PEM or DER, and has revocation checked. It is read as that of `uptls_builder_add_ca_file`.
+/// `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_add_crl_file(
+    builder: *mut Builder,
+    path: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    // SAFETY: the contract of the header is that of `note`.
+    unsafe { note(builder, path, "path", err, |draft, path| revocation(draft).crls.push(MaterialDraft::file(path))) }
+}
+
+/// Adds revocation lists, PEM text, and has revocation checked. `name` is what errors and reports call it; NULL: `inline`.
+/// `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_add_crl_pem(
+    builder: *mut Builder,
+    pem: *const u8,
+    length: usize,
+    name: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    let add = |draft: &mut PolicyDraft| {
+        // SAFETY: by the contract of the header they are NULL, or so many octets, or NUL-terminated.
+        let crl = unsafe { text_material(pem, length, name) }?;
+        revocation(draft).crls.push(crl);
+        Ok(())
+    };
+    // SAFETY: the contract of the header is that of `change`.
+    unsafe { change(builder, err, add) }
+}
+
+/// Sets how revocation is checked: `depth` is `chain` (every certificate; the default) or `leaf`; `unknown`, what a
+/// certificate without a list is, `deny` (the default) or `allow`. NULL leaves each as it is. With `allow`, whoever can keep
+/// a list from being delivered can use a revoked certificate. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_set_revocation(
+    builder: *mut Builder,
+    depth: *const c_char,
+    unknown: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    let set = |draft: &mut PolicyDraft| {
+        // SAFETY: by the contract of the header it is NULL or NUL-terminated.
+        let depth = unsafe { handle::optional_text(depth, "depth") }?;
+        // SAFETY: by the contract of the header it is NULL or NUL-terminated.
+        let unknown = unsafe { handle::optional_text(unknown, "unknown") }?;
+        let revocation = revocation(draft);
+        revocation.depth = depth.map(str::to_owned).or(revocation.depth.take());
+        revocation.unknown = unknown.map(str::to_owned).or(revocation.unknown.take());
+        Ok(())
+    };
+    // SAFETY: the contract of the header is that of `change`.
+    unsafe { change(builder, err, set) }
+}
+
+fn revocation(draft: &mut PolicyDraft) -> &mut RevocationDraft {
+    draft.spec.revocation.get_or_insert_default()
+}
+
+/// # Safety
+/// `pem` is NULL or has so many octets; `name` is NULL or NUL-terminated.
+unsafe fn text_material(pem: *const u8, length: usize, name: *const c_char) -> Result<MaterialDraft, Failure> {
+    // SAFETY: the contract is the same.
+    let material = MaterialDraft::pem(unsafe { handle::octets_text(pem, length, "pem") }?);
+    // SAFETY: the contract is the same.
+    Ok(match unsafe { handle::optional_text(name, "name") }? {
+        Some(name) => material.named(name),
+        None => material,
+    })
+}

@@ -1,0 +1,260 @@
+//! One connection from its first octet to its last, whoever moves the octets: handshake, then data.
+
+use core::mem;
+use std::io;
+use std::time::Instant;
+
+use uptls::sans_io::{Established, Handshake, Incoming};
+use uptls::{BackendHost, ConnectError, ConnectOptions, Connector, Evidence, Misuse, Report};
+
+use crate::error::Failure;
+use crate::status::Progress;
+
+/// A handshake, and what becomes of it.
+pub(crate) struct Connection {
+    connector: Connector,
+    host: BackendHost,
+    phase: Phase,
+}
+
+enum Phase {
+    /// Only inside [`Connection::settle`].
+    Between,
+    Established(Box<Established>),
+    Handshaking(Box<Handshake>),
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reached {
+    Done,
+    Failed,
+    Handshaking,
+}
+
+impl Connection {
+    /// Begins a connection to `host`; the ClientHello waits to be drained.
+    pub(crate) fn begin(connector: &Connector, host: BackendHost, options: &ConnectOptions) -> Result<Self, Failure> {
+        let handshake = connector.begin(&host, options);
+        let handshake = handshake.map_err(|error| Failure::connection(connector, &host, &error))?;
+        Ok(Self { connector: connector.clone(), host, phase: Phase::Handshaking(Box::new(handshake)) })
+    }
+
+    /// Takes octets from the peer and gives how many.
+    pub(crate) fn feed(&mut self, octets: &[u8]) -> Result<usize, Failure> {
+        let mut used = 0;
+        if let Phase::Handshaking(handshake) = &mut self.phase {
+            used = handshake.feed(octets).map_err(|error| self.failure(&error))?;
+            self.settle();
+        }
+        if let Phase::Established(established) = &mut self.phase {
+            let rest = octets.get(used..).unwrap_or_default();
+            used += established.feed(rest).map_err(|error| self.failure(&error))?;
+        }
+        Ok(used)
+    }
+
+    /// A handshake that is done becomes a connection.
+    fn settle(&mut self) {
+        self.phase = match mem::replace(&mut self.phase, Phase::Between) {
+            Phase::Handshaking(handshake) => match handshake.finish() {
+                Ok(established) => Phase::Established(Box::new(established)),
+                Err(handshake) => Phase::Handshaking(handshake),
+            },
+            other => other,
+        };
+    }
+
+    /// The peer closed the transport.
+    pub(crate) fn feed_eof(&mut self) -> Result<(), Failure> {
+        match &mut self.phase {
+            Phase::Handshaking(handshake) => handshake.feed_eof().map_err(|error| self.failure(&error)),
+            Phase::Established(established) => {
+                established.feed_eof();
+                Ok(())
+            }
+            Phase::Between => Err(between()),
+        }
+    }
+
+    /// The transport failed.
+    pub(crate) fn feed_error(&mut self, error: &io::Error) -> Failure {
+        let error = match &mut self.phase {
+            Phase::Handshaking(handshake) => handshake.feed_error(error),
+            Phase::Established(established) => established.feed_error(error),
+            Phase::Between => return between(),
+        };
+        self.failure(&error)
+    }
+
+    /// Moves octets for the peer to `out` and gives how many.
+    pub(crate) fn drain(&mut self, out: &mut [u8]) -> usize {
+        match &mut self.phase {
+            Phase::Handshaking(handshake) => handshake.drain(out),
+            Phase::Established(established) => established.drain(out),
+            Phase::Between => 0,
+        }
+    }
+
+    /// Appends all octets for the peer to `out`.
+    pub(crate) fn drain_to(&mut self, out: &mut Vec<u8>) {
+        match &mut self.phase {
+            Phase::Handshaking(handshake) => handshake.drain_to(out),
+            Phase::Established(established) => established.drain_to(out),
+            Phase::Between => {}
+        }
+    }
+
+    /// Moves decrypted data to `out` and gives how much.
+    pub(crate) fn read(&mut self, out: &mut [u8]) -> Result<(Progress, usize), Failure> {
+        let Phase::Established(established) = &mut self.phase else { return self.unfinished() };
+        match established.read(out) {
+            Ok(Incoming::Closed) => Ok((Progress::Closed, 0)),
+            Ok(Incoming::Data(count)) => Ok((Progress::Done, count)),
+            Ok(Incoming::WantRead) => Ok((Progress::WantRead, 0)),
+            Ok(_) => Err(between()),
+            Err(error) => Err(self.failure(&error)),
+        }
+    }
+
+    /// Encrypts data and gives how much.
+    pub(crate) fn write(&mut self, data: &[u8]) -> Result<(Progress, usize), Failure> {
+        let Phase::Established(established) = &mut self.phase else { return self.unfinished() };
+        match established.write(data) {
+            Ok(0) if !data.is_empty() => Ok((Progress::WantWrite, 0)),
+            Ok(count) => Ok((Progress::Done, count)),
+            Err(error) => Err(self.failure(&error)),
+        }
+    }
+
+    /// What a handshake needs, for whoever wants to read or write already.
+    fn unfinished(&self) -> Result<(Progress, usize), Failure> {
+        match (self.failed(), self.wants_write()) {
+            (Some(failure), _) => Err(failure),
+            (None, true) => Ok((Progress::WantWrite, 0)),
+            (None, false) => Ok((Progress::WantRead, 0)),
+        }
+    }
+
+    /// Ends our data properly.
+    pub(crate) fn close_notify(&mut self) -> Result<(), Failure> {
+        if let Some(failure) = self.failed() {
+            return Err(failure);
+        }
+        match &mut self.phase {
+            Phase::Established(established) => {
+                established.close_notify();
+                Ok(())
+            }
+            _ => Err(Misuse::new("close_notify came before the handshake was done").into()),
+        }
+    }
+
+    pub(crate) fn wants_read(&self) -> bool {
+        match &self.phase {
+            Phase::Handshaking(handshake) => handshake.wants_read(),
+            Phase::Established(established) => established.wants_read(),
+            Phase::Between => false,
+        }
+    }
+
+    pub(crate) fn wants_write(&self) -> bool {
+        match &self.phase {
+            Phase::Handshaking(handshake) => handshake.wants_write(),
+            Phase::Established(established) => established.wants_write(),
+            Phase::Between => false,
+        }
+    }
+
+    /// Whether reading gives something at once: data, the end or the error.
+    pub(crate) fn is_pending(&self) -> bool {
+        // An established connection listens unless something waits to be read.
+        matches!(&self.phase, Phase::Established(established) if !established.wants_read()) || self.error().is_some()
+    }
+
+    pub(crate) fn reached(&self) -> Reached {
+        match &self.phase {
+            Phase::Established(_) => Reached::Done,
+            Phase::Handshaking(handshake) if handshake.error().is_none() => Reached::Handshaking,
+            _ => Reached::Failed,
+        }
+    }
+
+    /// When the handshake must be done.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Handshaking(handshake) if handshake.error().is_none() => handshake.deadline(),
+            _ => None,
+        }
+    }
+
+    /// Ends a handshake whose deadline has passed.
+    pub(crate) fn expire(&mut self, now: Instant) -> Result<(), Failure> {
+        match &mut self.phase {
+            Phase::Handshaking(handshake) => match (handshake.error(), handshake.deadline()) {
+                (None, Some(deadline)) if deadline <= now => {
+                    let error = handshake.expire();
+                    Err(self.failure(&error))
+                }
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// The failure of a last flight that the peer does not take.
+    pub(crate) fn late(&self) -> Failure {
+        let phase = "the peer does not take our last flight".to_owned();
+        self.failure(&ConnectError::HandshakeTimeout { after: "the deadline".to_owned(), phase }.into())
+    }
+
+    /// What was proven.
+    pub(crate) fn evidence(&self) -> Result<&Evidence, Failure> {
+        match &self.phase {
+            Phase::Established(established) => Ok(established.evidence()),
+            _ => Err(self
+                .failed()
+                .unwrap_or_else(|| Misuse::new("there is no evidence before the handshake is done").into())),
+        }
+    }
+
+    fn error(&self) -> Option<&uptls::Error> {
+        match &self.phase {
+            Phase::Handshaking(handshake) => handshake.error(),
+            Phase::Established(established) => established.error(),
+            Phase::Between => None,
+        }
+    }
+
+    /// The error that ended it.
+    pub(crate) fn failed(&self) -> Option<Failure> {
+        self.error().map(|error| self.failure(error))
+    }
+
+    /// What is told of `error`.
+    pub(crate) fn failure(&self, error: &uptls::Error) -> Failure {
+        match &self.phase {
+            // Exact: by the policy that judged.
+            Phase::Handshaking(handshake) if handshake.error() == Some(error) => match handshake.report() {
+                Some(report) => report.into(),
+                None => Failure::connection(&self.connector, &self.host, error),
+            },
+            _ => Failure::connection(&self.connector, &self.host, error),
+        }
+    }
+
+    /// The report of the verification.
+    pub(crate) fn report(&self) -> Result<Report, Failure> {
+        match &self.phase {
+            Phase::Established(established) => Ok(established.report()),
+            Phase::Handshaking(handshake) => handshake
+                .report()
+                .ok_or_else(|| Misuse::new("there is no report before the handshake is done or failed").into()),
+            Phase::Between => Err(between()),
+        }
+    }
+}
+
+fn between() -> Failure {
+    Failure::without_policy(uptls::Code::Internal, "the connection is in no state".to_owned())
+}

@@ -1,0 +1,340 @@
+//! Connectors for C: the current generation of one policy, shared by threads.
+
+use core::ffi::c_char;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use uptls::{CheckOptions, Code, ConnectorState, Envelope, Misuse, OnInvalid, Prepared, Problems};
+
+use crate::boundary;
+use crate::error::{Error, Failure};
+use crate::evidence::Evidence;
+use crate::handle::{self, Handle, Number, Out, Shared};
+use crate::options::{self, ConnOptions};
+use crate::policy::Policy;
+use crate::status::Status;
+use crate::strings;
+use crate::target::Target;
+
+/// Makes verified connections by the current generation of one policy. Each connection takes one snapshot and keeps it: an
+/// update never changes a connection that exists. Reference-counted.
+pub struct Connector {
+    core: uptls::Connector,
+    /// The last policy that was given, whose files a watch reads; `None`: there was none that could be used.
+    given: Mutex<Option<Arc<Prepared>>>,
+}
+
+impl Handle for Connector {
+    type Ownership = Shared;
+}
+
+/// What files that cannot be used any more do to new connections: `UPTLS_KEEP_LAST_GOOD` or `UPTLS_FAIL_CLOSED`.
+pub type OnInvalidFiles = i32;
+
+/// The last good generation stays: a broken file does not become an outage, but a revoked CA stays trusted until the file is
+/// repaired.
+pub const UPTLS_KEEP_LAST_GOOD: OnInvalidFiles = 0;
+/// New connections fail at once: the rule of the Gateway API.
+pub const UPTLS_FAIL_CLOSED: OnInvalidFiles = 1;
+
+/// Whether a connector makes connections: `UPTLS_STATE_...`.
+pub type State = i32;
+
+/// There is no connector: NULL was given.
+pub const UPTLS_STATE_NONE: State = 0;
+/// It does, and the last update is used.
+pub const UPTLS_STATE_READY: State = 1;
+/// It does by the last good generation, because a later update cannot be used.
+pub const UPTLS_STATE_DEGRADED: State = 2;
+/// It does not, because the policy or its files cannot be used.
+pub const UPTLS_STATE_NOT_READY: State = 3;
+/// It does not, because the policy was withdrawn or a file of it is gone.
+pub const UPTLS_STATE_WITHDRAWN: State = 4;
+
+impl Connector {
+    pub(crate) fn of(policy: &Policy, on_invalid: OnInvalid) -> Self {
+        let prepared = policy.prepared();
+        let core = uptls::Connector::of_prepared(Arc::clone(prepared), on_invalid);
+        Self { core, given: Mutex::new(Some(Arc::clone(prepared))) }
+    }
+
+    pub(crate) fn not_ready(runtime: &uptls::Runtime, reason: Problems, on_invalid: OnInvalid) -> Self {
+        Self { core: uptls::Connector::not_ready(runtime, reason, on_invalid), given: Mutex::default() }
+    }
+
+    pub(crate) fn core(&self) -> &uptls::Connector {
+        &self.core
+    }
+
+    /// The last policy that was given.
+    pub(crate) fn given(&self) -> Option<Arc<Prepared>> {
+        self.hold().clone()
+    }
+
+    /// The same, and no update is published meanwhile. Locks do not poison: what is stored is one pointer.
+    pub(crate) fn hold(&self) -> MutexGuard<'_, Option<Arc<Prepared>>> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes a connector whose first generation is `policy`, as it was loaded: nothing is read again. The policy stays the
+/// caller's. `*out` is one reference, owned by the caller: `uptls_connector_unref`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_connector_new(
+    policy: *const Policy,
+    on_invalid: OnInvalidFiles,
+    out: *mut *mut Connector,
+    err: *mut *mut Error,
+) -> Status {
+    let make = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(out, "out") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let policy = unsafe { handle::borrow(policy, "policy") }?;
+        let on_invalid = match on_invalid {
+            UPTLS_KEEP_LAST_GOOD => OnInvalid::KeepLast,
+            UPTLS_FAIL_CLOSED => OnInvalid::FailClosed,
+            other => {
+                let what = format!("on_invalid must be UPTLS_KEEP_LAST_GOOD or UPTLS_FAIL_CLOSED, it is {other}");
+                return Err(Misuse::new(what).into());
+            }
+        };
+        out.set(handle::share(Arc::new(Connector::of(policy, on_invalid))));
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, make) }
+}
+
+/// Takes one more reference to a connector and returns it. NULL gives NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_connector_ref(connector: *const Connector) -> *mut Connector {
+    // SAFETY: by the contract of the header it is NULL or live.
+    boundary::value(core::ptr::null_mut(), || unsafe { handle::retain(connector) })
+}
+
+/// Gives one reference back; with the last one the connector is freed. Connections that it made go on. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_connector_unref(connector: *mut Connector) {
+    // SAFETY: by the contract of the header it is NULL or live, and this reference is not used again.
+    boundary::value((), || unsafe { handle::unshare(connector) });
+}
+
+/// Publishes `policy`, as it was loaded, for new connections. Equal content is no new generation. A watch follows the files
+/// of the new policy from its next dispatch on: make one at once. Both stay the caller's. `*generation` is the number of what is published
+/// now; 0 first. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_connector_update(
+    connector: *const Connector,
+    policy: *const Policy,
+    generation: *mut u64,
+    err: *mut *mut Error,
+) -> Status {
+    let update = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Number::cleared(generation, "generation") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let connector = unsafe { handle::borrow(connector, "connector") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let prepared = unsafe { handle::borrow(policy, "policy") }?.prepared();
+        // Held meanwhile, so that what is noted as given last was published last.
+        let mut given = connector.hold();
+        let published = connector.core.publish(Arc::clone(prepared));
+        let published = published.map_err(|problems| Failure::Unusable(problems, prepared.runtime().now_text()))?;
+        *given = Some(Arc::clone(prepared));
+        out.set(published.number());
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, update) }
+}
+
+/// Takes an update that could not even be made: `reason` is the error of a call that should have given the policy. It counts
+/// as an update that cannot be used: the last good generation stays (`UPTLS_STATE_DEGRADED`), or with `UPTLS_FAIL_CLOSED`
+/// new connections fail with the reason. `UPTLS_E_USAGE` for an error that is not about a policy. `reason` stays the
+/// caller's. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_connector_refuse(
+    connector: *const Connector,
+    reason: *const Error,
+    err: *mut *mut Error,
+) -> Status {
+    let refuse = || {
+        // SAFETY: by the contract of the header it is NULL or live.
+        let connector = unsafe { handle::borrow(connector, "connector") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let reason = unsafe { handle::borrow(reason, "reason") }?;
+        let problems = reason.problems().ok_or_else(|| {
+            Misuse::new(
+                "reason must be the error of a call that should have given a policy, and failed with UPTLS_E_CONFIG",
+            )
+        })?;
+        connector.core.refuse(problems.clone());
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, refuse) }
+}
+
+/// Makes one connection to `host` on `port` as an application would, closes it, and reports every step: what the command
+/// `uptls check` shows. It sends no data, and blocks until the deadline of `options` at most, and for as long as resolving a
+/// name takes. `host`, `connect_to` and `options` are those of `uptls_stream_connect`.
+///
+/// Returns `UPTLS_OK` if and only if the policy accepts the peer. `*report` is the whole report (schema `uptls.report/v1`),
+/// whether it is accepted or not, and NULL only for `UPTLS_E_USAGE` and `UPTLS_E_PANIC`. It is owned by the caller:
+/// `uptls_string_free`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_connector_check(
+    connector: *const Connector,
+    host: *const c_char,
+    port: u16,
+    connect_to: *const c_char,
+    options: *const ConnOptions,
+    report: *mut *mut c_char,
+    err: *mut *mut Error,
+) -> Status {
+    let check = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(report, "report") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let connector = unsafe { handle::borrow(connector, "connector") }?.core();
+        // SAFETY: by the contract of the header they are NULL or NUL-terminated.
+        let target = unsafe { Target::parse(host, port, connect_to) }?;
+        // SAFETY: by the contract of the header it is NULL, or as large as it says.
+        let options = CheckOptions::new(unsafe { options::parse(options) }?);
+        let report = match target.address.resolve_here() {
+            Ok(sockets) => connector.check(sockets, &target.host, &options),
+            Err(error) => connector.report_of(&target.host, &error),
+        };
+        if report.code == Some(Code::Misuse) {
+            return Err(report.into());
+        }
+        out.set(strings::give(&Envelope::reports(vec![report.clone()]).to_json()));
+        if report.accepted() { Ok(()) } else { Err(report.into()) }
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, check) }
+}
+
+/// Ends the policy: new connections fail at once with `policy_withdrawn`, connections that exist go on.
+/// `uptls_connector_update` publishes again. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_connector_withdraw(connector: *const Connector, err: *mut *mut Error) -> Status {
+    let withdraw = || {
+        // SAFETY: by the contract of the header it is NULL or live.
+        unsafe { handle::borrow(connector, "connector") }?.core.withdraw();
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, withdraw) }
+}
+
+/// The number of the current generation: 1 for the first, 0 before there was any and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_connector_generation(connector: *const Connector) -> u64 {
+    let generation = |connector: &Connector| connector.core.generation().number();
+    // SAFETY: by the contract of the header it is NULL or live.
+    boundary::value(0, || unsafe { connector.as_ref() }.map_or(0, generation))
+}
+
+/// Whether connections are made, and if not, why. Why exactly tells the error of a connection.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_connector_state(connector: *const Connector) -> State {
+    boundary::value(UPTLS_STATE_NOT_READY, || {
+        // SAFETY: by the contract of the header it is NULL or live.
+        let Some(connector) = (unsafe { connector.as_ref() }) else { return UPTLS_STATE_NONE };
+        match connector.core.state() {
+            ConnectorState::Ready => UPTLS_STATE_READY,
+            ConnectorState::Degraded { .. } => UPTLS_STATE_DEGRADED,
+            ConnectorState::Withdrawn { .. } => UPTLS_STATE_WITHDRAWN,
+            // The enum may grow: what is not known to make connections does not.
+            _ => UPTLS_STATE_NOT_READY,
+        }
+    })
+}
+
+/// The policy that new connections are made with, with its material as it was read last. `UPTLS_E_CONFIG` unless the state
+/// is ready or degraded. `*out` is one reference, owned by the caller: `uptls_policy_unref`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_connector_policy(
+    connector: *const Connector,
+    out: *mut *mut Policy,
+    err: *mut *mut Error,
+) -> Status {
+    let take = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(out, "out") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let connector = unsafe { handle::borrow(connector, "connector") }?;
+        let prepared = connector.core.prepared().ok_or_else(|| unready(connector))?;
+        out.set(handle::share(Arc::new(Policy::new(prepared, Vec::new()))));
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, take) }
+}
+
+/// Whether a connection was made with what would be used for a new one: 1, or 0. A pool drains what is not current.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_connector_is_current(connector: *const Connector, evidence: *const Evidence) -> i32 {
+    boundary::value(0, || {
+        // SAFETY: by the contract of the header they are NULL or live.
+        let (connector, evidence) = unsafe { (connector.as_ref(), evidence.as_ref()) };
+        let both = connector.zip(evidence);
+        both.is_some_and(|(connector, evidence)| connector.core.is_current(evidence.core())).into()
+    })
+}
+
+/// Takes the oldest event that was not taken yet, in JSON (schema `uptls.event/v1`): `kind` is `updated`, `recovered`,
+/// `degraded`, `not_ready`, `withdrawn` or `expiring`; `trust_reduced` says that a peer that was accepted may be refused
+/// now. `*json` is NULL if nothing happened since, and else owned by the caller: `uptls_string_free`. `err` may be NULL.
+///
+/// At most 32 events are kept; see `uptls_connector_lost_events`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_connector_next_event(
+    connector: *const Connector,
+    json: *mut *mut c_char,
+    err: *mut *mut Error,
+) -> Status {
+    let take = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(json, "json") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let connector = unsafe { handle::borrow(connector, "connector") }?;
+        if let Some(event) = connector.core.next_event() {
+            out.set(strings::give(&crate::events::to_json(&event)));
+        }
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, take) }
+}
+
+/// How many events nobody took in time, since the connector was made; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_connector_lost_events(connector: *const Connector) -> u64 {
+    let lost = |connector: &Connector| connector.core.lost_events();
+    // SAFETY: by the contract of the header it is NULL or live.
+    boundary::value(0, || unsafe { connector.as_ref() }.map_or(0, lost))
+}
+
+/// Makes events of certificates that come near their end, each mark once. `uptls_watch_dispatch` does it too: this is for
+/// policies without files, now and then. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_connector_check_expiry(connector: *const Connector, err: *mut *mut Error) -> Status {
+    let check = || {
+        // SAFETY: by the contract of the header it is NULL or live.
+        unsafe { handle::borrow(connector, "connector") }?.core.check_expiry();
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, check) }
+}
+
+/// Why a connector has no policy now.
+fn unready(connector: &Connector) -> Failure {
+    let (code, message) = match connector.core.state() {
+        ConnectorState::NotReady { reason, .. } => (Code::PolicyNotReady, format!("the policy is not ready: {reason}")),
+        _ => (Code::PolicyWithdrawn, "the policy was withdrawn".to_owned()),
+    };
+    Failure::without_policy(code, message)
+}

@@ -1,0 +1,218 @@
+//! What was proven and negotiated for a connection, for C.
+
+use core::ffi::c_char;
+use core::ptr;
+use std::ffi::CString;
+
+use uptls::IdentityUse;
+
+use crate::boundary;
+use crate::error::Error;
+use crate::handle::{self, Handle, Number, Shared};
+use crate::policy::digest_text;
+use crate::status::Status;
+
+/// What was proven and negotiated for one connection. It never changes, and outlives its connection. Reference-counted. All
+/// texts that its functions return are owned by it.
+pub struct Evidence {
+    core: uptls::Evidence,
+    alpn: Option<CString>,
+    cipher_suite: CString,
+    fingerprint: CString,
+    group: Option<CString>,
+    matched_name: Option<CString>,
+    server_name: Option<CString>,
+    version: CString,
+}
+
+impl Handle for Evidence {
+    type Ownership = Shared;
+}
+
+impl Evidence {
+    pub(crate) fn new(core: uptls::Evidence) -> Self {
+        let optional = |text: Option<&str>| text.map(handle::c_text);
+        Self {
+            alpn: optional(core.alpn.as_deref()),
+            cipher_suite: handle::c_text(&core.cipher_suite),
+            fingerprint: handle::c_text(&digest_text(&core.fingerprint)),
+            group: optional(core.group.as_deref()),
+            matched_name: optional(core.peer.matched_name()),
+            server_name: optional(core.server_name.as_deref()),
+            version: handle::c_text(core.version.as_str()),
+            core,
+        }
+    }
+
+    pub(crate) fn core(&self) -> &uptls::Evidence {
+        &self.core
+    }
+}
+
+/// What became of our own certificate: `UPTLS_IDENTITY_...`. For a resumed session: in the full handshake that it descends
+/// from.
+pub type Identity = i32;
+
+/// The peer did not ask for one.
+pub const UPTLS_IDENTITY_NOT_REQUESTED: Identity = 0;
+/// The peer asked and got an empty answer: there is none, or the peer accepts none of its signatures.
+pub const UPTLS_IDENTITY_REQUESTED_NOT_SENT: Identity = 1;
+/// The peer asked, and it was sent.
+pub const UPTLS_IDENTITY_SENT: Identity = 2;
+
+/// Takes one more reference and returns it. NULL gives NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_evidence_ref(evidence: *const Evidence) -> *mut Evidence {
+    // SAFETY: by the contract of the header it is NULL or live.
+    boundary::value(ptr::null_mut(), || unsafe { handle::retain(evidence) })
+}
+
+/// Gives one reference back; with the last one it is freed. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_evidence_unref(evidence: *mut Evidence) {
+    // SAFETY: by the contract of the header it is NULL or live, and this reference is not used again.
+    boundary::value((), || unsafe { handle::unshare(evidence) });
+}
+
+/// The TLS version, `1.3`. NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_evidence_version(evidence: *const Evidence) -> *const c_char {
+    // SAFETY: the contract of the header is that of `text`.
+    unsafe { text(evidence, |evidence| Some(&evidence.version)) }
+}
+
+/// The IANA name of the cipher suite. NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_evidence_cipher_suite(evidence: *const Evidence) -> *const c_char {
+    // SAFETY: the contract of the header is that of `text`.
+    unsafe { text(evidence, |evidence| Some(&evidence.cipher_suite)) }
+}
+
+/// The IANA name of the key exchange group; NULL for a resumed TLS 1.2 session, which has no exchange, and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_evidence_group(evidence: *const Evidence) -> *const c_char {
+    // SAFETY: the contract of the header is that of `text`.
+    unsafe { text(evidence, |evidence| evidence.group.as_ref()) }
+}
+
+/// The application protocol; NULL if none was selected, and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_evidence_alpn(evidence: *const Evidence) -> *const c_char {
+    // SAFETY: the contract of the header is that of `text`.
+    unsafe { text(evidence, |evidence| evidence.alpn.as_ref()) }
+}
+
+/// The server name (SNI) that was sent; NULL if none was, and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_evidence_server_name(evidence: *const Evidence) -> *const c_char {
+    // SAFETY: the contract of the header is that of `text`.
+    unsafe { text(evidence, |evidence| evidence.server_name.as_ref()) }
+}
+
+/// The wanted name that the certificate holds, `dns:payments.internal`; NULL where names are not verified (`danger`), and
+/// for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_evidence_matched_name(evidence: *const Evidence) -> *const c_char {
+    // SAFETY: the contract of the header is that of `text`.
+    unsafe { text(evidence, |evidence| evidence.matched_name.as_ref()) }
+}
+
+/// The fingerprint of the policy that judged, `sha256:...`. NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_evidence_fingerprint(evidence: *const Evidence) -> *const c_char {
+    // SAFETY: the contract of the header is that of `text`.
+    unsafe { text(evidence, |evidence| Some(&evidence.fingerprint)) }
+}
+
+/// Which generation of the connector it was; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_evidence_generation(evidence: *const Evidence) -> u64 {
+    // SAFETY: the contract of the header is that of `number`.
+    unsafe { number(evidence, 0, |evidence| evidence.core.generation.number()) }
+}
+
+/// Whether a session was resumed: 1, or 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_evidence_resumed(evidence: *const Evidence) -> i32 {
+    // SAFETY: the contract of the header is that of `number`.
+    unsafe { number(evidence, 0, |evidence| evidence.core.resumed.into()) }
+}
+
+/// What became of our own certificate; `UPTLS_IDENTITY_NOT_REQUESTED` for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_evidence_identity(evidence: *const Evidence) -> Identity {
+    let identity = |evidence: &Evidence| match evidence.core.identity {
+        IdentityUse::Sent { .. } => UPTLS_IDENTITY_SENT,
+        IdentityUse::RequestedNotSent { .. } => UPTLS_IDENTITY_REQUESTED_NOT_SENT,
+        _ => UPTLS_IDENTITY_NOT_REQUESTED,
+    };
+    // SAFETY: the contract of the header is that of `number`.
+    unsafe { number(evidence, UPTLS_IDENTITY_NOT_REQUESTED, identity) }
+}
+
+/// Whether the policy has an own certificate and it was not sent: 1, or 0. The peer may think that it talks to anybody.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_evidence_identity_unused(evidence: *const Evidence) -> i32 {
+    // SAFETY: the contract of the header is that of `number`.
+    unsafe { number(evidence, 0, |evidence| evidence.core.identity_unused.into()) }
+}
+
+/// Until when the proof holds, unix seconds: the earliest end among the certificates of the path and the revocation lists.
+/// 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_evidence_trusted_until(evidence: *const Evidence) -> i64 {
+    // SAFETY: the contract of the header is that of `number`.
+    unsafe { number(evidence, 0, |evidence| evidence.core.peer.trusted_until()) }
+}
+
+/// How many certificates the peer presented; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_evidence_certificate_count(evidence: *const Evidence) -> usize {
+    // SAFETY: the contract of the header is that of `number`.
+    unsafe { number(evidence, 0, |evidence| evidence.core.peer.chain_der().len()) }
+}
+
+/// A certificate of the peer as it was presented: DER, the leaf at index 0. `UPTLS_E_USAGE` from
+/// `uptls_evidence_certificate_count` on. `*der` is owned by the evidence, and like `*length` NULL or 0 first. `err` may be
+/// NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_evidence_certificate_der(
+    evidence: *const Evidence,
+    index: usize,
+    der: *mut *const u8,
+    length: *mut usize,
+    err: *mut *mut Error,
+) -> Status {
+    let find = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let der = unsafe { handle::Out::cleared(der.cast::<*mut u8>(), "der") }?;
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let length = unsafe { Number::cleared(length, "length") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let chain = unsafe { handle::borrow(evidence, "evidence") }?.core.peer.chain_der();
+        let count = chain.len();
+        let certificate = chain.get(index).ok_or_else(|| {
+            uptls::Misuse::new(format!("index must be below the count of certificates, {count}, it is {index}"))
+        })?;
+        der.set(certificate.as_ptr().cast_mut());
+        length.set(certificate.len());
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, find) }
+}
+
+/// # Safety
+/// `evidence` is NULL or live, and outlives the use of the result.
+unsafe fn text(evidence: *const Evidence, field: impl FnOnce(&Evidence) -> Option<&CString>) -> *const c_char {
+    let pointer = |evidence: &Evidence| field(evidence).map_or(ptr::null(), |text| text.as_ptr());
+    // SAFETY: the contract is the same.
+    boundary::value(ptr::null(), || unsafe { evidence.as_ref() }.map_or(ptr::null(), pointer))
+}
+
+/// # Safety
+/// `evidence` is NULL or live.
+unsafe fn number<T: Copy>(evidence: *const Evidence, none: T, field: impl FnOnce(&Evidence) -> T) -> T {
+    // SAFETY: the contract is the same.
+    boundary::value(none, || unsafe { evidence.as_ref() }.map_or(none, field))
+}

@@ -1,0 +1,212 @@
+//! Policies from Kubernetes manifests, for C: Gateway API objects and vendors', merged for one backend.
+
+use core::ffi::c_char;
+use std::sync::Arc;
+
+use uptls::{Misuse, PolicyDraft, Problems, UpstreamTlsPolicy, Warning};
+use uptls_manifest::kubernetes::{self, BackendRef, Document, Imported, Mode, ObjectName, Scope};
+
+use crate::boundary;
+use crate::connector::Connector;
+use crate::error::{Error, Failure};
+use crate::handle::{self, Out};
+use crate::policy::{Danger, Policy, parse_permission};
+use crate::runtime::Runtime;
+use crate::status::Status;
+
+/// How a vendor's form is understood that verifies less than it seems to: `UPTLS_STRICT` or `UPTLS_FAITHFUL`.
+pub type ManifestMode = i32;
+
+/// Everything is verified, and each difference from the vendor is a warning of the report. What everybody should pass.
+pub const UPTLS_STRICT: ManifestMode = 0;
+/// As the vendor does: what it does not verify is a weakening, which `UPTLS_DANGER_ALLOW` has to permit.
+pub const UPTLS_FAITHFUL: ManifestMode = 1;
+
+/// Loads the policy of a backend from manifests: `paths` are files, or folders with `*.yaml`, `*.yml` and `*.json` files in
+/// them. `backend` is `[[KIND/]NAMESPACE/]NAME[:PORT]`. `gateway` is the Gateway that uses it, `[NAMESPACE/]NAME`, needed
+/// where the answer differs by it; NULL: none is meant.
+///
+/// It fails closed: `UPTLS_E_CONFIG` if a manifest cannot be read, or the policy that counts for the backend cannot be used.
+/// `*out` is one reference, owned by the caller: `uptls_policy_unref`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_policy_from_manifests(
+    runtime: *const Runtime,
+    paths: *const *const c_char,
+    count: usize,
+    backend: *const c_char,
+    gateway: *const c_char,
+    mode: ManifestMode,
+    permission: Danger,
+    out: *mut *mut Policy,
+    err: *mut *mut Error,
+) -> Status {
+    let load = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(out, "out") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let runtime = unsafe { handle::borrow(runtime, "runtime") }?.core();
+        // SAFETY: by the contract of the header it is NULL, or has so many texts.
+        let paths = unsafe { texts(paths, count) }?;
+        // SAFETY: by the contract of the header they are NULL or NUL-terminated.
+        let wanted = unsafe { Wanted::parse(backend, gateway, mode, permission) }?;
+        let imported = import(&paths);
+        give(out, wanted.policy(runtime, imported), runtime)
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, load) }
+}
+
+/// Loads the policy of a backend from one text with any number of manifests in it, YAML or JSON, as
+/// `uptls_policy_from_manifests` does. `name` is what errors call the text. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_policy_from_manifest_text(
+    runtime: *const Runtime,
+    text: *const u8,
+    length: usize,
+    name: *const c_char,
+    backend: *const c_char,
+    gateway: *const c_char,
+    mode: ManifestMode,
+    permission: Danger,
+    out: *mut *mut Policy,
+    err: *mut *mut Error,
+) -> Status {
+    let load = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(out, "out") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let runtime = unsafe { handle::borrow(runtime, "runtime") }?.core();
+        // SAFETY: by the contract of the header it is NULL or `length` octets can be read there.
+        let text = unsafe { handle::octets(text, length, "text") }?;
+        // SAFETY: by the contract of the header it is NULL or NUL-terminated.
+        let name = unsafe { handle::text(name, "name") }?;
+        // SAFETY: by the contract of the header they are NULL or NUL-terminated.
+        let wanted = unsafe { Wanted::parse(backend, gateway, mode, permission) }?;
+        give(out, wanted.policy(runtime, Ok(kubernetes::import([Document::new(name, text)]))), runtime)
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, load) }
+}
+
+/// Makes a connector for a backend from manifests, as the Gateway API wants it: where `uptls_policy_from_manifests` fails
+/// with `UPTLS_E_CONFIG`, this one gives a connector whose connections all fail with the reason, until an update succeeds.
+/// `uptls_connector_state` tells which it is. Later updates that cannot be used are fatal to it too (`UPTLS_FAIL_CLOSED`).
+///
+/// `*out` is one reference, owned by the caller: `uptls_connector_unref`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_connector_from_manifests(
+    runtime: *const Runtime,
+    paths: *const *const c_char,
+    count: usize,
+    backend: *const c_char,
+    gateway: *const c_char,
+    mode: ManifestMode,
+    permission: Danger,
+    out: *mut *mut Connector,
+    err: *mut *mut Error,
+) -> Status {
+    let load = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(out, "out") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let runtime = unsafe { handle::borrow(runtime, "runtime") }?.core();
+        // SAFETY: by the contract of the header it is NULL, or has so many texts.
+        let paths = unsafe { texts(paths, count) }?;
+        // SAFETY: by the contract of the header they are NULL or NUL-terminated.
+        let wanted = unsafe { Wanted::parse(backend, gateway, mode, permission) }?;
+        let policy = wanted.policy(runtime, import(&paths));
+        let connector = match policy {
+            Ok(policy) => Connector::of(&policy, kubernetes::ON_INVALID),
+            Err(reason) => Connector::not_ready(runtime, reason, kubernetes::ON_INVALID),
+        };
+        out.set(handle::share(Arc::new(connector)));
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, load) }
+}
+
+fn import(paths: &[&str]) -> Result<Imported, Problems> {
+    Ok(kubernetes::import(kubernetes::load(paths)?.documents()))
+}
+
+/// For which backend, and how.
+struct Wanted {
+    backend: BackendRef,
+    gateway: Option<ObjectName>,
+    mode: Mode,
+    permission: uptls::danger::DangerPermission,
+}
+
+impl Wanted {
+    /// # Safety
+    /// `backend` and `gateway` are NULL or NUL-terminated.
+    unsafe fn parse(
+        backend: *const c_char,
+        gateway: *const c_char,
+        mode: ManifestMode,
+        permission: Danger,
+    ) -> Result<Self, Failure> {
+        // SAFETY: the contract is the same.
+        let backend = unsafe { handle::text(backend, "backend") }?;
+        // SAFETY: the contract is the same.
+        let gateway = unsafe { handle::optional_text(gateway, "gateway") }?;
+        Ok(Self {
+            backend: BackendRef::parse(backend).map_err(|what| Misuse::new(format!("backend: {what}")))?,
+            gateway: gateway
+                .map(ObjectName::parse)
+                .transpose()
+                .map_err(|what| Misuse::new(format!("gateway: {what}")))?,
+            mode: match mode {
+                UPTLS_STRICT => Mode::Strict,
+                UPTLS_FAITHFUL => Mode::Faithful,
+                other => {
+                    let what = format!("mode must be UPTLS_STRICT or UPTLS_FAITHFUL, it is {other}");
+                    return Err(Misuse::new(what).into());
+                }
+            },
+            permission: parse_permission(permission)?,
+        })
+    }
+
+    fn policy(&self, runtime: &uptls::Runtime, imported: Result<Imported, Problems>) -> Result<Policy, Problems> {
+        let (draft, warnings) = self.draft(&imported?)?;
+        let policy = UpstreamTlsPolicy::check(draft, self.permission)?;
+        Ok(Policy::new(runtime.prepare(&policy)?, warnings))
+    }
+
+    fn draft(&self, imported: &Imported) -> Result<(PolicyDraft, Vec<Warning>), Problems> {
+        let scope = Scope::default().with_mode(self.mode);
+        let scope = match &self.gateway {
+            Some(gateway) => scope.with_gateway(gateway.clone()),
+            None => scope,
+        };
+        let resolution = imported.resolve(&scope);
+        let policy = resolution.policy_of(&self.backend, self.gateway.as_ref())?;
+        Ok((policy.draft.clone()?, policy.warnings.clone()))
+    }
+}
+
+fn give(out: Out<Policy>, policy: Result<Policy, Problems>, runtime: &uptls::Runtime) -> Result<(), Failure> {
+    let policy = policy.map_err(|problems| Failure::Unusable(problems, runtime.now_text()))?;
+    out.set(handle::share(Arc::new(policy)));
+    Ok(())
+}
+
+/// # Safety
+/// `paths` is NULL, or has `count` texts that are NULL or NUL-terminated.
+unsafe fn texts<'a>(paths: *const *const c_char, count: usize) -> Result<Vec<&'a str>, Failure> {
+    if paths.is_null() {
+        return Err(handle::null("paths"));
+    }
+    if !(1..=MAX_PATHS).contains(&count) {
+        return Err(Misuse::new(format!("count must be 1 to {MAX_PATHS} paths, it is {count}")).into());
+    }
+    // SAFETY: not NULL, and so many pointers can be read by the contract.
+    let paths = unsafe { core::slice::from_raw_parts(paths, count) };
+    // SAFETY: each is NULL or NUL-terminated by the contract.
+    paths.iter().enumerate().map(|(index, path)| unsafe { handle::text(*path, &format!("paths[{index}]")) }).collect()
+}
+
+/// More is a length that is none.
+const MAX_PATHS: usize = 10_000;

@@ -1,0 +1,130 @@
+//! Options of one connection for C: a structure that can grow without breaking programs.
+
+use core::ffi::c_char;
+use core::mem::{MaybeUninit, offset_of};
+use core::time::Duration;
+
+use uptls::{ConnectOptions, Misuse};
+
+use crate::error::Failure;
+use crate::handle;
+
+/// What one connection does otherwise than its policy says. Nothing here can weaken a check. Set all of it to 0 first and
+/// `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL}`. NULL in its place: the defaults.
+#[repr(C)]
+#[allow(clippy::exhaustive_structs, reason = "C writes it; it grows at its end, and struct_size tells how far")]
+pub struct ConnOptions {
+    /// `sizeof(uptls_connect_options)`, by which the library knows which fields there are.
+    pub struct_size: usize,
+    /// The deadline of the whole connect, in milliseconds. 0: the policy's. Below 0: `UPTLS_E_USAGE`.
+    pub timeout_ms: i64,
+    /// The application protocols to offer, some of the policy's, in this order: `h2,http/1.1`. NULL: all of the policy's.
+    /// An empty text: none.
+    pub alpn: *const c_char,
+}
+
+/// Reads the options that C gave.
+///
+/// # Errors
+/// [`Misuse`] for a size that is none, for fields that this library does not know, and for values that do not exist.
+///
+/// # Safety
+/// `options` is NULL or points to a structure of as many octets as its `struct_size` says, with texts that are NULL or
+/// NUL-terminated.
+pub(crate) unsafe fn parse(options: *const ConnOptions) -> Result<ConnectOptions, Failure> {
+    let mut parsed = ConnectOptions::default();
+    if options.is_null() {
+        return Ok(parsed);
+    }
+    // SAFETY: not NULL; the contract is the same.
+    let ConnOptions { struct_size: _, timeout_ms, alpn } = unsafe { known_part(options) }?;
+    if timeout_ms != 0 {
+        let timeout = u64::try_from(timeout_ms)
+            .map_err(|_| Misuse::new(format!("timeout_ms must be 0 or more, it is {timeout_ms}")))?;
+        parsed = parsed.with_timeout(Duration::from_millis(timeout));
+    }
+    // SAFETY: by the contract it is NULL or NUL-terminated.
+    match unsafe { handle::optional_text(alpn, "alpn") }? {
+        None => Ok(parsed),
+        Some("") => Ok(parsed.with_alpn([""; 0])),
+        Some(names) => Ok(parsed.with_alpn(names.split(','))),
+    }
+}
+
+/// # Safety
+/// That of [`parse`], and `options` is not NULL.
+unsafe fn known_part(options: *const ConnOptions) -> Result<ConnOptions, Failure> {
+    // SAFETY: every structure begins with its size.
+    let size = unsafe { options.cast::<usize>().read() };
+    if !KNOWN_SIZES.contains(&size) && !(WHOLE..=MAX_SIZE).contains(&size) {
+        return Err(Misuse::new(format!("struct_size of the options must be {WHOLE}, it is {size}")).into());
+    }
+    // SAFETY: so many octets are there by the contract, and the size was found plausible.
+    let given = unsafe { core::slice::from_raw_parts(options.cast::<u8>(), size) };
+    if given.iter().skip(WHOLE).any(|octet| *octet != 0) {
+        let what =
+            format!("the options have fields that this library does not know: struct_size is {size}, not {WHOLE}");
+        return Err(Misuse::new(what).into());
+    }
+    let mut known = MaybeUninit::<ConnOptions>::zeroed();
+    let length = size.min(WHOLE);
+    // SAFETY: both have so many octets, and they are different objects.
+    unsafe { known.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(options.cast(), length) };
+    // SAFETY: zero is a value of every field, and whole fields were copied.
+    Ok(unsafe { known.assume_init() })
+}
+
+const WHOLE: usize = size_of::<ConnOptions>();
+/// Where a field that was added later begins: a program that does not know it ends there.
+const KNOWN_SIZES: [usize; 2] = [offset_of!(ConnOptions, timeout_ms), offset_of!(ConnOptions, alpn)];
+/// What stands there by accident is larger.
+const MAX_SIZE: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use core::ptr;
+
+    use super::*;
+
+    fn of(struct_size: usize, timeout_ms: i64, alpn: *const c_char) -> Result<ConnectOptions, Failure> {
+        let options = [
+            ConnOptions { struct_size, timeout_ms, alpn },
+            ConnOptions { struct_size: 0, timeout_ms: 0, alpn: ptr::null() },
+        ];
+        // SAFETY: two structures stand there, so even a size that is too large can be read.
+        unsafe { parse(options.as_ptr()) }
+    }
+
+    #[test]
+    fn null_and_zeros_are_the_defaults() {
+        // SAFETY: NULL is permitted.
+        assert!(matches!(unsafe { parse(ptr::null()) }, Ok(options) if options == ConnectOptions::default()));
+        assert!(matches!(of(WHOLE, 0, ptr::null()), Ok(options) if options == ConnectOptions::default()));
+    }
+
+    #[test]
+    fn fields_are_read_as_far_as_the_size_goes() {
+        let names = c"h2,http/1.1".as_ptr();
+        let wanted = ConnectOptions::default().with_timeout(Duration::from_millis(5));
+        assert!(matches!(of(offset_of!(ConnOptions, alpn), 5, names), Ok(options) if options == wanted));
+        let wanted = wanted.with_alpn(["h2", "http/1.1"]);
+        assert!(matches!(of(WHOLE, 5, names), Ok(options) if options == wanted));
+        assert!(matches!(of(WHOLE * 2 - 8, 5, names), Ok(options) if options == wanted));
+        assert!(matches!(of(WHOLE, 0, c"".as_ptr()), Ok(options) if options.alpn.as_deref() == Some(&[])));
+    }
+
+    #[test]
+    fn what_is_not_known_is_misuse() {
+        for size in [0, 1, WHOLE - 1, MAX_SIZE + 1, usize::MAX] {
+            assert!(of(size, 0, ptr::null()).is_err(), "{size}");
+        }
+        assert!(of(WHOLE, -1, ptr::null()).is_err());
+        assert!(of(WHOLE, 0, c"\xff".as_ptr()).is_err());
+        let unknown = [
+            ConnOptions { struct_size: WHOLE * 2, timeout_ms: 0, alpn: ptr::null() },
+            ConnOptions { struct_size: 0, timeout_ms: 1, alpn: ptr::null() },
+        ];
+        // SAFETY: two structures stand there.
+        assert!(unsafe { parse(unknown.as_ptr()) }.is_err());
+    }
+}

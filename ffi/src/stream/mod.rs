@@ -1,0 +1,325 @@
+//! Streams for C: a connection over a socket, which blocks or does not.
+
+mod pump;
+mod socket;
+
+use core::ffi::{c_char, c_int, c_short, c_void};
+use core::time::Duration;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::sync::{Arc, MutexGuard};
+use std::time::Instant;
+
+use rustix::event::PollFlags;
+use uptls::{Address, Envelope, Misuse};
+
+use crate::boundary;
+use crate::conn::{Connection, HandshakeState, UPTLS_HANDSHAKE_FAILED, milliseconds_until, state_of};
+use crate::connector::Connector;
+use crate::error::{Error, Failure};
+use crate::evidence::Evidence;
+use crate::exclusive::Exclusive;
+use crate::handle::{self, Handle, Number, Out, Owned};
+use crate::options::{self, ConnOptions};
+use crate::status::{Progress, Status};
+use crate::strings;
+use crate::target::{Target, parse_host};
+use pump::Pump;
+use socket::Socket;
+
+/// A TLS connection over a socket. Nothing is changed on the socket: whether it blocks, and for how long (SO_RCVTIMEO,
+/// SO_SNDTIMEO), is as the caller set it. SIGPIPE is never raised, and EINTR never seen.
+pub struct Stream(Exclusive<Pump>);
+
+impl Handle for Stream {
+    type Ownership = Owned;
+}
+
+/// Whose a file descriptor is: `UPTLS_FD_BORROW` or `UPTLS_FD_OWN`.
+pub type FdOwnership = i32;
+
+/// The caller's, who keeps it open as long as the stream lives, and closes it.
+pub const UPTLS_FD_BORROW: FdOwnership = 0;
+/// `uptls_stream_free` closes it. It is still the caller's where `uptls_stream_adopt_fd` fails.
+pub const UPTLS_FD_OWN: FdOwnership = 1;
+
+/// Connects to `host` on `port` over TCP and makes the handshake, blocking, within one deadline. `host` is the backend host:
+/// the identity of the peer where the policy names none. `connect_to` is where the socket goes instead of `host`, a name or
+/// an IP address, and may be NULL. `options` may be NULL.
+///
+/// No thread is started: a name is resolved in this one, for as long as the system's resolver takes. The socket blocks, and
+/// is closed with the stream. `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_stream_connect(
+    connector: *const Connector,
+    host: *const c_char,
+    port: u16,
+    connect_to: *const c_char,
+    options: *const ConnOptions,
+    out: *mut *mut Stream,
+    err: *mut *mut Error,
+) -> Status {
+    let connect = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(out, "out") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let connector = unsafe { handle::borrow(connector, "connector") }?.core();
+        // SAFETY: by the contract of the header they are NULL or NUL-terminated.
+        let Target { address, host } = unsafe { Target::parse(host, port, connect_to) }?;
+        // SAFETY: by the contract of the header it is NULL, or as large as it says.
+        let options = unsafe { options::parse(options) }?;
+        // Nothing is dialled for a policy or options that cannot be used; and the deadline runs from here on.
+        let mut connection = Connection::begin(connector, host, &options)?;
+        let socket = dial(&mut connection, &address)?;
+        let mut pump = Pump::new(connection, Socket::Owned(socket));
+        match pump.handshake()? {
+            Progress::Done => out.set(handle::give(Stream(Exclusive::of_this_process(pump)))),
+            _ => return Err(Failure::without_policy(uptls::Code::Internal, "a new socket does not block".to_owned())),
+        }
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, connect) }
+}
+
+/// Makes a stream over `fd`, a connected stream socket of whatever family; `uptls_stream_handshake` follows. `own` says who
+/// closes it. `host` is the backend host; `options` may be NULL. The deadline runs from now on.
+///
+/// `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_stream_adopt_fd(
+    connector: *const Connector,
+    fd: c_int,
+    host: *const c_char,
+    own: FdOwnership,
+    options: *const ConnOptions,
+    out: *mut *mut Stream,
+    err: *mut *mut Error,
+) -> Status {
+    let adopt = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(out, "out") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let connector = unsafe { handle::borrow(connector, "connector") }?.core();
+        // SAFETY: by the contract of the header it is NULL or NUL-terminated.
+        let host = parse_host(unsafe { handle::text(host, "host") }?)?;
+        // SAFETY: by the contract of the header it is NULL, or as large as it says.
+        let options = unsafe { options::parse(options) }?;
+        Socket::check(fd)?;
+        if ![UPTLS_FD_BORROW, UPTLS_FD_OWN].contains(&own) {
+            return Err(Misuse::new(format!("own must be UPTLS_FD_BORROW or UPTLS_FD_OWN, it is {own}")).into());
+        }
+        let connection = Connection::begin(connector, host, &options)?;
+        let socket = match own {
+            // SAFETY: it is open (it was checked), and by the contract of the header its owner is this stream from now on.
+            UPTLS_FD_OWN => Socket::Owned(unsafe { OwnedFd::from_raw_fd(fd) }),
+            _ => Socket::Borrowed(fd),
+        };
+        out.set(handle::give(Stream(Exclusive::of_this_process(Pump::new(connection, socket)))));
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, adopt) }
+}
+
+/// Frees a stream, and closes the socket if it is the stream's. Nothing is sent: end data with `uptls_stream_shutdown`
+/// first. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_stream_free(stream: *mut Stream) {
+    // SAFETY: by the contract of the header it is NULL or live, and not used again.
+    boundary::value((), || unsafe { handle::release(stream) });
+}
+
+/// Goes on with the handshake. On a socket that blocks: until it is done (`UPTLS_OK`) or has failed, at the deadline at the
+/// latest. On one that does not: also `UPTLS_WANT_READ` or `UPTLS_WANT_WRITE`; call again when the socket is ready, and no
+/// later than `uptls_stream_timeout_ms`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_stream_handshake(stream: *mut Stream, err: *mut *mut Error) -> Status {
+    // SAFETY: by the contract of the header it is NULL or live.
+    let handshake = || unsafe { enter(stream) }?.handshake();
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, handshake) }
+}
+
+/// Reads decrypted data, after the handshake, which it makes if need be. `*got` is how many octets, 0 first.
+///
+/// `UPTLS_OK`: there was data, or no room. `UPTLS_WANT_READ`, `UPTLS_WANT_WRITE`: the socket does not block, and is to be
+/// polled for that. `UPTLS_CLOSED`: the peer ended its data properly. `UPTLS_E_TRUNCATED`: the end came without
+/// close_notify, and what was read may be incomplete. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: the socket's own time
+/// limit passed, and the stream is as it was. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_stream_read(
+    stream: *mut Stream,
+    data: *mut c_void,
+    capacity: usize,
+    got: *mut usize,
+    err: *mut *mut Error,
+) -> Status {
+    let read = || -> Result<Progress, Failure> {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let got = unsafe { Number::cleared(got, "got") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let mut pump = unsafe { enter(stream) }?;
+        // SAFETY: by the contract of the header it is NULL or `capacity` octets can be written there.
+        let (progress, count) = pump.read(unsafe { handle::room(data.cast(), capacity, "data") }?)?;
+        got.set(count);
+        Ok(progress)
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, read) }
+}
+
+/// Encrypts and sends data, after the handshake, which it makes if need be. `*used` is how much was taken, 0 first; a part
+/// of that may wait for the next call: with length 0 nothing is added, and what waits is sent.
+///
+/// `UPTLS_OK`: some or all was taken. `UPTLS_WANT_WRITE`, `UPTLS_WANT_READ`: nothing, the socket does not block and is to be
+/// polled for that. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: nothing, the socket's own time limit passed, and the
+/// stream is as it was. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_stream_write(
+    stream: *mut Stream,
+    data: *const c_void,
+    length: usize,
+    used: *mut usize,
+    err: *mut *mut Error,
+) -> Status {
+    let write = || -> Result<Progress, Failure> {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let used = unsafe { Number::cleared(used, "used") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let mut pump = unsafe { enter(stream) }?;
+        // SAFETY: by the contract of the header it is NULL or `length` octets can be read there.
+        let (progress, count) = pump.write(unsafe { handle::octets(data.cast(), length, "data") }?)?;
+        used.set(count);
+        Ok(progress)
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, write) }
+}
+
+/// Sends close_notify, which ends our data properly; reading goes on. The socket stays open. `UPTLS_OK`, or
+/// `UPTLS_WANT_WRITE`: poll, and call again. `UPTLS_E_USAGE` before the handshake is done. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_stream_shutdown(stream: *mut Stream, err: *mut *mut Error) -> Status {
+    // SAFETY: by the contract of the header it is NULL or live.
+    let shutdown = || unsafe { enter(stream) }?.shutdown();
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, shutdown) }
+}
+
+/// The socket, for poll and options; octets that are read or written there break the connection. -1 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_stream_fd(stream: *const Stream) -> c_int {
+    // SAFETY: the contract of the header is that of `look`.
+    unsafe { look(stream, -1, |pump| pump.socket().fd()) }
+}
+
+/// For what the socket is to be polled: POLLIN, POLLOUT or both. First see `uptls_stream_pending`: what was received already
+/// makes no socket ready. 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_stream_poll_events(stream: *const Stream) -> c_short {
+    let events = |pump: &Pump| {
+        let mut events = PollFlags::empty();
+        events.set(PollFlags::IN, pump.connection().wants_read());
+        events.set(PollFlags::OUT, pump.wants_write());
+        c_short::try_from(events.bits()).unwrap_or_default()
+    };
+    // SAFETY: the contract of the header is that of `look`.
+    unsafe { look(stream, 0, events) }
+}
+
+/// Whether `uptls_stream_read` has something without the socket, data, the end or an error: 1, or 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_stream_pending(stream: *const Stream) -> i32 {
+    // SAFETY: the contract of the header is that of `look`.
+    unsafe { look(stream, 0, |pump| pump.is_pending().into()) }
+}
+
+/// How far the handshake has come.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_stream_handshake_state(stream: *const Stream) -> HandshakeState {
+    // SAFETY: the contract of the header is that of `look`.
+    unsafe { look(stream, UPTLS_HANDSHAKE_FAILED, |pump| state_of(pump.connection().reached())) }
+}
+
+/// How many milliseconds the handshake may still take; 0: call `uptls_stream_expire`. -1: there is no deadline, since the
+/// handshake is over, and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_stream_timeout_ms(stream: *const Stream) -> i64 {
+    // SAFETY: the contract of the header is that of `look`.
+    unsafe { look(stream, -1, |pump| milliseconds_until(pump.connection().deadline())) }
+}
+
+/// Ends a handshake whose deadline has passed, with `UPTLS_E_TIMEOUT`. `UPTLS_OK`, and nothing happens, where it has not,
+/// and after the handshake. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_stream_expire(stream: *mut Stream, err: *mut *mut Error) -> Status {
+    // SAFETY: by the contract of the header it is NULL or live.
+    let expire = || unsafe { enter(stream) }?.expire();
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, expire) }
+}
+
+/// What was proven and negotiated. `UPTLS_E_USAGE` before the handshake is done; its error after it failed. `*out` is one
+/// reference, owned by the caller: `uptls_evidence_unref`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_stream_evidence(
+    stream: *const Stream,
+    out: *mut *mut Evidence,
+    err: *mut *mut Error,
+) -> Status {
+    let take = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(out, "out") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let evidence = Evidence::new(unsafe { enter(stream) }?.connection().evidence()?.clone());
+        out.set(handle::share(Arc::new(evidence)));
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, take) }
+}
+
+/// The report of the verification (schema `uptls.report/v1`): every step, once the handshake is done or failed.
+/// `UPTLS_E_USAGE` before. `*report` is owned by the caller: `uptls_string_free`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_stream_report(
+    stream: *const Stream,
+    report: *mut *mut c_char,
+    err: *mut *mut Error,
+) -> Status {
+    let give = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(report, "report") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let report = unsafe { enter(stream) }?.connection().report()?;
+        out.set(strings::give(&Envelope::reports(vec![report]).to_json()));
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, give) }
+}
+
+/// Within what remains of the deadline.
+fn dial(connection: &mut Connection, address: &Address) -> Result<OwnedFd, Failure> {
+    let sockets = address.resolve_here().map_err(|error| connection.failure(&error))?;
+    connection.expire(Instant::now())?;
+    let left = connection.deadline().map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
+    let stream = Address::from(sockets).dial(left).map_err(|error| connection.failure(&error))?;
+    Ok(stream.into())
+}
+
+/// # Safety
+/// `stream` is NULL, or live and not freed while the result lives.
+unsafe fn enter<'a>(stream: *const Stream) -> Result<MutexGuard<'a, Pump>, Failure> {
+    // SAFETY: the contract is the same.
+    unsafe { handle::borrow(stream, "stream") }?.0.enter("stream")
+}
+
+/// Asks a stream; `none` where it cannot be asked.
+///
+/// # Safety
+/// `stream` is NULL or live.
+unsafe fn look<T: Copy>(stream: *const Stream, none: T, ask: impl FnOnce(&Pump) -> T) -> T {
+    // SAFETY: the contract is the same.
+    boundary::value(none, || unsafe { enter(stream) }.map_or(none, |pump| ask(&pump)))
+}

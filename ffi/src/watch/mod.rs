@@ -1,0 +1,148 @@
+//! Files as the source of connectors' material, for C: no thread, one descriptor to poll, one call when it is ready.
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+mod inotify;
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+#[path = "timeout.rs"]
+mod inotify;
+mod sources;
+
+use core::ffi::c_int;
+use std::sync::{Arc, MutexGuard};
+use std::time::Instant;
+
+use uptls::Misuse;
+
+use crate::boundary;
+use crate::conn::milliseconds_until;
+use crate::connector::Connector;
+use crate::error::{Error, Failure};
+use crate::exclusive::Exclusive;
+use crate::handle::{self, Handle, Number, Out, Owned};
+use crate::status::Status;
+use sources::Sources;
+
+/// Keeps connectors in step with the files that their policies name. It starts no thread: the caller polls its descriptor
+/// and calls `uptls_watch_dispatch`. A watch holds a reference to each of its connectors. It belongs to the process that
+/// made it: after fork, each makes its own.
+pub struct Watch(Exclusive<Sources>);
+
+impl Handle for Watch {
+    type Ownership = Owned;
+}
+
+/// Makes a watch without connectors. `*out` is owned by the caller: `uptls_watch_free`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_watch_new(out: *mut *mut Watch, err: *mut *mut Error) -> Status {
+    let make = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { Out::cleared(out, "out") }?;
+        let sources = Sources::new().map_err(|error| {
+            let message = format!("the system gives no descriptors for a watch: {error}");
+            Failure::without_policy(uptls::Code::Internal, message)
+        })?;
+        out.set(handle::give(Watch(Exclusive::of_this_process(sources))));
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, make) }
+}
+
+/// Frees a watch, and gives its references to connectors back. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_watch_free(watch: *mut Watch) {
+    // SAFETY: by the contract of the header it is NULL or live, and not used again.
+    boundary::value((), || unsafe { handle::release(watch) });
+}
+
+/// Adds a connector; its files are read at the next dispatch, which is due at once. `UPTLS_E_USAGE` for one that is there
+/// already. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_watch_add(
+    watch: *mut Watch,
+    connector: *const Connector,
+    err: *mut *mut Error,
+) -> Status {
+    let add = || {
+        // SAFETY: by the contract of the header it is NULL or live.
+        let mut sources = unsafe { enter(watch) }?;
+        // SAFETY: by the contract of the header it is NULL or a reference.
+        let connector = unsafe { handle::borrow_shared(connector, "connector") }?;
+        if sources.add(connector, Instant::now()) {
+            Ok(())
+        } else {
+            Err(Failure::from(Misuse::new("the connector is in the watch already")))
+        }
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, add) }
+}
+
+/// Takes a connector out. Nothing happens if it is not there. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_watch_remove(
+    watch: *mut Watch,
+    connector: *const Connector,
+    err: *mut *mut Error,
+) -> Status {
+    let remove = || {
+        // SAFETY: by the contract of the header it is NULL or live.
+        let mut sources = unsafe { enter(watch) }?;
+        // SAFETY: by the contract of the header it is NULL or a reference.
+        let connector: Arc<Connector> = unsafe { handle::borrow_shared(connector, "connector") }?;
+        sources.remove(&connector);
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, remove) }
+}
+
+/// A descriptor that can be read (POLLIN) when a dispatch is due; owned by the watch, only to be polled. -1 where the system
+/// has none (`uptls_watch_timeout_ms` then says when), and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_watch_fd(watch: *const Watch) -> c_int {
+    // SAFETY: the contract of the header is that of `look`.
+    unsafe { look(watch, -1, Sources::fd) }
+}
+
+/// In how many milliseconds the next dispatch is due, for whoever does not poll the descriptor. -1: there is no connector,
+/// and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_watch_timeout_ms(watch: *const Watch) -> i64 {
+    // SAFETY: the contract of the header is that of `look`.
+    unsafe { look(watch, -1, |sources| milliseconds_until(sources.next())) }
+}
+
+/// Reads the files that changed or are due, and publishes or withdraws. It waits for nothing but the reading of files, and
+/// can be called at any time. `*changed` is how many connectors have another generation or state now, 0 first: see
+/// `uptls_connector_next_event`. A file that is gone withdraws its policy at once; content that cannot be used counts as an
+/// invalid update after a little over a second, since not every writer replaces files at once. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_watch_dispatch(watch: *mut Watch, changed: *mut usize, err: *mut *mut Error) -> Status {
+    let dispatch = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let changed = unsafe { Number::cleared(changed, "changed") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let mut sources = unsafe { enter(watch) }?;
+        changed.set(sources.dispatch(Instant::now()));
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, dispatch) }
+}
+
+/// # Safety
+/// `watch` is NULL, or live and not freed while the result lives.
+unsafe fn enter<'a>(watch: *const Watch) -> Result<MutexGuard<'a, Sources>, Failure> {
+    // SAFETY: the contract is the same.
+    unsafe { handle::borrow(watch, "watch") }?.0.enter("watch")
+}
+
+/// Asks a watch; `none` where it cannot be asked.
+///
+/// # Safety
+/// `watch` is NULL or live.
+unsafe fn look<T: Copy>(watch: *const Watch, none: T, ask: impl FnOnce(&Sources) -> T) -> T {
+    // SAFETY: the contract is the same.
+    boundary::value(none, || unsafe { enter(watch) }.map_or(none, |sources| ask(&sources)))
+}

@@ -1,0 +1,175 @@
+//! The programs of `examples/c`, each against servers that it accepts and refuses.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(clippy::expect_used, reason = "test code: what is broken must stop the test")]
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use uptls_testkit::{HostileServer, Misbehaviour, Server};
+
+use super::common::{command, crate_folder, run};
+use super::fixture::Fixture;
+use super::upstream::Upstream;
+
+/// One run: what is given to a program, and what it must do.
+pub(crate) struct Run {
+    pub(crate) program: &'static str,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) code: i32,
+    /// What stands on its two outputs, in this order of the streams.
+    pub(crate) says: Vec<&'static str>,
+}
+
+/// Everything that the examples talk to; it must live as long as they run.
+pub(crate) struct World {
+    upstream: Upstream,
+    fixture: Fixture,
+    nginx: Option<uptls_testkit::Nginx>,
+    server: Server,
+    truncating: HostileServer,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let upstream = Upstream::new();
+        let server = Server::start(&upstream.options());
+        let truncating = HostileServer::start(Misbehaviour::CutsTheResponse(Box::new(upstream.options())));
+        Self { fixture: Fixture::new(), nginx: upstream.nginx(), server, truncating, upstream }
+    }
+
+    /// One good end and one bad end of each client: valgrind takes its time.
+    pub(crate) fn few_runs(&self, many: usize) -> Vec<Run> {
+        let mut runs = self.runs(many);
+        let seldom = ["absent.yaml", "anonymous.yaml"];
+        runs.retain(|run| {
+            run.says.first() != Some(&TRUNCATED) && !seldom.iter().any(|name| run.arguments[0].ends_with(name))
+        });
+        runs
+    }
+
+    /// All runs, where `many` is how many connections the example of epoll makes.
+    pub(crate) fn runs(&self, many: usize) -> Vec<Run> {
+        let mut runs = self.offline();
+        for program in ["get", "poll", "memory"] {
+            if let Some(nginx) = &self.nginx {
+                runs.extend(self.requests(program, nginx.addr()));
+            }
+            runs.push(self.run(program, "policy.yaml", self.truncating.addr(), 1, &[TRUNCATED, "hint: "]));
+        }
+        let mut epoll = |policy, code, says: &'static str| {
+            let mut run = self.run("epoll", policy, self.server.addr(), code, &[]);
+            run.arguments.push(many.to_string());
+            run.says.push(says);
+            runs.push(run);
+        };
+        epoll("policy.yaml", 0, " answered");
+        epoll("other.yaml", 1, "0 of ");
+        runs
+    }
+
+    fn requests(&self, program: &'static str, nginx: SocketAddr) -> Vec<Run> {
+        let answer = ["HTTP/1.1 200", "ssl_client_verify=SUCCESS", "ssl_server_name=pay.test"];
+        vec![
+            self.run(program, "policy.yaml", nginx, 0, &answer),
+            self.run(program, "anonymous.yaml", nginx, 0, &["HTTP/1.1 400"]),
+            self.run(program, "other.yaml", nginx, 1, &["name_mismatch: ", "hint: "]),
+            self.run(program, "absent.yaml", nginx, 1, &["document_parse: ", "hint: "]),
+        ]
+    }
+
+    fn run(&self, program: &'static str, policy: &str, to: SocketAddr, code: i32, says: &[&'static str]) -> Run {
+        let (policy, name) = (self.upstream.text_path(policy), "pay.test".to_owned());
+        let (address, port) = (to.ip().to_string(), to.port().to_string());
+        let arguments = match program {
+            "get" => vec![policy, name, port, address],
+            _ => vec![policy, name, address, port],
+        };
+        Run { program, arguments, code, says: says.to_vec() }
+    }
+
+    fn offline(&self) -> Vec<Run> {
+        let (policy, now) = (self.fixture.text_path("policy.yaml"), Fixture::now());
+        let verify = |chain, code, says| {
+            let arguments = vec![policy.clone(), self.fixture.text_path(chain), "-".to_owned(), now.clone()];
+            Run { program: "verify", arguments, code, says: vec![says] }
+        };
+        let refused = crate_folder().join("../examples/refused").display().to_string();
+        vec![
+            verify("chain.pem", 0, "accepted"),
+            verify("other.pem", 1, "refused: name_mismatch: "),
+            Run { program: "errors", arguments: vec![refused], code: 0, says: TOUR.to_vec() },
+            Run {
+                program: "errors",
+                arguments: vec!["/nowhere".to_owned()],
+                code: 1,
+                says: vec!["/nowhere/policy.yaml"],
+            },
+        ]
+    }
+}
+
+/// Does the runs, each behind the words of a tool, if there is one.
+pub(crate) fn check(programs: &BTreeMap<&str, PathBuf>, runs: &[Run], behind: &[&str]) {
+    for Run { program, arguments, code, says } in runs {
+        let path = programs.get(program).expect("it was compiled");
+        let words = behind.iter().map(Into::into).chain([path.clone().into_os_string()]);
+        let mut words = words.chain(arguments.iter().map(Into::into));
+        let output = run(&mut command(words.next().expect("a program"), words), &[]);
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(*code), "{program} {arguments:?}: {said}");
+        for text in says {
+            assert!(said.contains(text), "{program} {arguments:?} does not say {text:?}: {said}");
+        }
+    }
+}
+
+/// The example of a watch, while the CA is replaced, spoiled and deleted; behind the words of a tool, if there is one.
+pub(crate) fn watch(program: &Path, behind: &[&str]) {
+    let upstream = Upstream::new();
+    let words = behind.iter().map(OsStr::new).chain([program.as_os_str()]);
+    let mut words = words.map(OsStr::to_owned);
+    let mut command = command(words.next().expect("a program"), words);
+    let mut child =
+        command.arg(upstream.path("policy.yaml")).arg("3").stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("it was piped")).lines().map_while(Result::ok);
+    let mut until =
+        |what: &str| lines.find(|line| line.contains(what)).unwrap_or_else(|| panic!("it never said {what}"));
+    until("[generation 1, ready]");
+    let (ca, next) = (upstream.path("ca.pem"), upstream.path("next.pem"));
+    std::fs::copy(upstream.path("chain.pem"), &next).expect("it can be copied");
+    std::fs::rename(&next, &ca).expect("it can be replaced");
+    until("\"kind\": \"updated\"");
+    until("[generation 2, ready]");
+    std::fs::write(&ca, "no certificate").expect("it can be written");
+    until("\"kind\": \"degraded\"");
+    until("[generation 2, degraded");
+    std::fs::remove_file(&ca).expect("it can be deleted");
+    until("\"kind\": \"withdrawn\"");
+    until(", withdrawn");
+    assert!(child.wait().expect("it ends").success());
+}
+
+/// Where an example is.
+pub(crate) fn source(program: &str) -> PathBuf {
+    crate_folder().join("../examples/c").join(format!("{program}.c"))
+}
+
+pub(crate) const EXAMPLES: [&str; 8] = ["epoll", "errors", "get", "memory", "poll", "refused", "verify", "watch"];
+
+/// The codes of the tour.
+const TOUR: [&str; 8] = [
+    "document_parse (119)",
+    "trust_missing (104)",
+    "trust_unreadable (108)",
+    "name_invalid (111)",
+    "name_mismatch (601)",
+    "cert_none (422)",
+    "tcp_refused (302)",
+    "misuse (906)",
+];
+
+const TRUNCATED: &str = "truncated: ";

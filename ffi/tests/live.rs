@@ -1,0 +1,62 @@
+//! Programs in C that talk to servers of the testkit.
+#![cfg(unix)]
+#![allow(clippy::expect_used, reason = "test code: what is broken must stop the test")]
+
+#[path = "common/mod.rs"]
+mod common;
+#[path = "common/fixture.rs"]
+mod fixture;
+#[path = "common/peers.rs"]
+mod peers;
+
+use common::{Installed, Link, command, program, succeed, tool, valgrind};
+use peers::Peers;
+
+/// Each program with its arguments.
+fn programs(peers: &Peers) -> Vec<(&'static str, Vec<String>)> {
+    let Peers { honest, truncating, silent, closing, other, .. } = peers;
+    let policy = peers.policy();
+    let now = fixture::Fixture::now();
+    let port = |address: std::net::SocketAddr| address.port().to_string();
+    let ports = [honest.addr(), truncating.addr(), silent.addr(), closing.addr(), other.addr()].map(port);
+    let [honest, truncating, silent, closing, other] = ports;
+    let folder = peers.fixture.text_path("watched");
+    let both = peers.fixture.text_path("both.pem");
+    let all = vec![policy.clone(), now.clone(), honest.clone(), truncating, silent, closing, other];
+    vec![
+        ("conn.c", all.clone()),
+        ("crowd.c", vec![policy, now.clone(), honest.clone()]),
+        ("prefork.c", vec![folder, both, now, honest]),
+        ("stream.c", all),
+    ]
+}
+
+#[test]
+fn every_c_program_ends_well() {
+    let (installed, peers) = (Installed::new(), Peers::new());
+    for (name, arguments) in programs(&peers) {
+        let executable = installed.compile(&program(name), Link::Shared);
+        succeed(&mut command(executable, arguments), &[]);
+    }
+}
+
+#[test]
+fn every_c_program_is_clean_under_sanitizers() {
+    if !tool("gcc") {
+        return;
+    }
+    let (installed, peers) = (Installed::new(), Peers::new());
+    for (name, arguments) in programs(&peers) {
+        succeed(&mut command(installed.compile_sanitized(&program(name)), arguments), &[]);
+    }
+}
+
+#[test]
+fn no_c_program_leaks_or_touches_what_is_not_its_own() {
+    let (installed, peers) = (Installed::new(), Peers::new());
+    for (name, arguments) in programs(&peers) {
+        let executable = installed.compile(&program(name), Link::Shared);
+        let Some(mut valgrind) = valgrind() else { return };
+        succeed(valgrind.arg(executable).args(arguments), &[]);
+    }
+}
