@@ -21,13 +21,14 @@ conformance:
 bless:
 	UPTLS_BLESS=1 cargo test --workspace --quiet
 
-# What uptls costs over rustls, C over Rust, C beside OpenSSL, and in Envoy over Envoy's own validator: a table, and
-# target/bench/core.json, c.json and envoy.json.
+# What uptls costs over rustls, C over Rust, C beside OpenSSL, in Envoy over Envoy's own validator, and Python beside the
+# module ssl and rtls: tables, and target/bench/core.json, c.json, envoy.json and python.json.
 # Needs valgrind.
 bench:
 	-python3 .ci/envoy.py
 	cargo build --release --package uptls-envoy
 	cargo run --release --package uptls-bench
+	python3 .ci/gate.py bench
 
 # The C header alone.
 header:

@@ -247,6 +247,13 @@ def python(tally: Tally) -> None:
         str(wheel),
     ]
     check(tally, "python", "install the wheel", install)
+    # The wheel alone, where there is nothing else: the README's program.
+    empty = TARGET / "venv-empty"
+    venv.create(empty, with_pip=True, clear=True)
+    alone = str(empty / "bin" / "python")
+    bare = [alone, "-m", "pip", "install", "--quiet", "--no-index", str(wheel)]
+    check(tally, "python", "install the wheel alone", bare)
+    check(tally, "python", "the README's program", [alone, "-I", str(ROOT / "examples/python/refused.py")])
     ok, output = run(
         "tests of python",
         [interpreter, "-m", "pytest", "-q", "-rs", "tests"],
@@ -259,7 +266,7 @@ def python(tally: Tally) -> None:
     tally.add("python", counts["passed"], failed, counts["skipped"])
     if not ok and not failed:
         tally.step("python", "tests of python", False)
-    places = [".", "../.ci", "../examples/python"]
+    places = [".", "../.ci", "../examples/python", "../bench/python"]
     check(
         tally,
         "python",
@@ -321,14 +328,33 @@ def wheel() -> int:
     return 0 if ok else 1
 
 
+def bench() -> int:
+    """The release wheel beside the standard library and rtls: target/bench/python.json."""
+    if wheel():
+        return 1
+    interpreter = str(python_environment())
+    newest = max((TARGET / "wheels").glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    place = TARGET / "bench-python"
+    shutil.rmtree(place, ignore_errors=True)
+    # Before the wheel of the tests, which stays as it is.
+    ok, _ = run(
+        "release wheel",
+        [interpreter, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(place), str(newest)],
+    )
+    script = [interpreter, str(ROOT / "bench/python/run.py"), str(TARGET / "bench/python.json")]
+    return 0 if ok and run("bench of Python", script, PYTHONPATH=str(place))[0] else 1
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("check", "test", "conformance", "fuzz", "go", "wheel"))
+    parser.add_argument("what", choices=("bench", "check", "test", "conformance", "fuzz", "go", "wheel"))
     parser.add_argument("--runs", type=int, default=20_000, help="how many inputs each fuzz target gets")
     arguments = parser.parse_args()
     tally = Tally()
     if arguments.what == "wheel":
         return wheel()
+    if arguments.what == "bench":
+        return bench()
     if arguments.what == "fuzz":
         fuzz(tally, arguments.runs, sanitize=has_nightly())
         return tally.report()

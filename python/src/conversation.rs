@@ -14,6 +14,8 @@ pub(crate) struct Conversation {
     failure: Option<Report>,
     /// Decrypted octets that were taken out to be counted.
     peeked: Vec<u8>,
+    /// Where octets are decrypted to before they become Python's: made once, and no longer than a record.
+    room: Vec<u8>,
     /// Whether its failure was told to the log and the hook.
     told: bool,
 }
@@ -25,7 +27,13 @@ enum Phase {
 
 impl Conversation {
     pub(crate) fn new(handshake: Handshake) -> Self {
-        Self { phase: Some(Phase::Handshake(Box::new(handshake))), failure: None, peeked: Vec::new(), told: false }
+        Self {
+            phase: Some(Phase::Handshake(Box::new(handshake))),
+            failure: None,
+            peeked: Vec::new(),
+            room: Vec::new(),
+            told: false,
+        }
     }
 
     /// After a panic nothing of it can be relied on.
@@ -118,19 +126,20 @@ impl Conversation {
             Some(Phase::Handshake(handshake)) => return handshake.error().cloned().map_or(Ok(None), Err),
             None => return Err(lost()),
         };
-        let mut out = vec![0; most.min(LIMIT)];
-        let mut filled = 0;
-        while let Some(room @ [_, ..]) = out.get_mut(filled..) {
+        let most = most.min(LIMIT);
+        self.room.resize(most.min(RECORD).max(self.room.len()), 0);
+        let mut out = Vec::new();
+        while out.len() < most {
+            let room = self.room.get_mut(..RECORD.min(most - out.len())).unwrap_or_default();
             match established.read(room) {
-                Ok(Incoming::Data(count)) => filled += count,
+                Ok(Incoming::Data(count)) => out.extend_from_slice(room.get(..count).unwrap_or_default()),
                 // What ends the data comes again once all of it was taken.
-                _ if filled > 0 => break,
+                _ if !out.is_empty() => break,
                 Ok(Incoming::Closed) => return Ok(Some(Vec::new())),
                 Ok(_) => return Ok(None),
                 Err(error) => return Err(error),
             }
         }
-        out.truncate(filled);
         Ok(Some(out))
     }
 
@@ -265,3 +274,6 @@ fn lost() -> Error {
 
 /// How much is moved at a time.
 const LIMIT: usize = 256 * 1024;
+
+/// The most data of a TLS record.
+const RECORD: usize = 16 * 1024;

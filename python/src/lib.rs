@@ -20,6 +20,7 @@ mod errors;
 mod event;
 mod explanation;
 mod facts;
+mod grpc;
 mod guard;
 mod keywords;
 mod manifests;
@@ -53,6 +54,8 @@ mod native {
     use crate::explanation::{Accepts, Anchor, PyExplanation, Sends, System, Trusts};
     #[pymodule_export]
     use crate::facts::{Certificate, Policy, Problem, Step, Tls, Warning};
+    #[pymodule_export]
+    use crate::grpc::grpc_material;
     #[pymodule_export]
     use crate::material::{PyClientIdentity, PyRevocation, PySan, PyTrustBundle};
     #[pymodule_export]

@@ -9,7 +9,7 @@ use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 use uptls::danger::DangerPermission;
-use uptls::{PolicyDraft, Prepared, Problems, Runtime};
+use uptls::{PolicyDraft, Prepared, Problems, Runtime, ServerNameRule};
 
 use crate::arguments::Octets;
 use crate::buffer::PyTlsBuffer;
@@ -187,6 +187,22 @@ impl PyPolicy {
     #[getter]
     fn fingerprint(&self) -> String {
         digest(self.prepared.fingerprint())
+    }
+
+    /// The server name: `auto` (the backend host), `none`, or a DNS name.
+    #[getter]
+    fn server_name(&self) -> String {
+        match self.prepared.policy().server_name() {
+            ServerNameRule::Auto => "auto".to_owned(),
+            ServerNameRule::Dns(name) => name.to_string(),
+            _ => "none".to_owned(),
+        }
+    }
+
+    /// The application protocols that are offered, in order of preference.
+    #[getter]
+    fn alpn(&self) -> Vec<String> {
+        self.prepared.policy().alpn().protocols.clone()
     }
 
     /// Judges a certificate chain (PEM, leaf first) offline, at the clock of the policy's runtime, exactly as a live

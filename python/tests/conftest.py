@@ -1,7 +1,7 @@
 """What all tests share: the cross-language vectors, and the cases among them that stand for a verdict."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import uptls
+from clients.servers import Server
 from loopback import HOST, Authority, Leaf
 
 ROOT = Path(__file__).parents[2]
@@ -107,8 +108,14 @@ def unusable() -> Case:
 
 @pytest.fixture(scope="session")
 def ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """A CA of this run."""
+    """Whom the policies trust."""
     return Authority(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="session")
+def other_ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Whom they do not."""
+    return Authority(tmp_path_factory.mktemp("other-pki"), "Other CA")
 
 
 @pytest.fixture(scope="session")
@@ -121,3 +128,22 @@ def leaf(ca: Authority) -> Leaf:
 def policy(ca: Authority) -> uptls.UpstreamTlsPolicy:
     """A policy that trusts it."""
     return uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.from_file(ca.file))
+
+
+@pytest.fixture
+def context(policy: uptls.UpstreamTlsPolicy) -> Any:
+    """Any: what a type checker would refuse is what is tried here."""
+    return policy.ssl_context()
+
+
+@pytest.fixture
+def server(ca: Authority) -> Iterator[Server]:
+    with Server(ca.issue("localhost")) as server:
+        yield server
+
+
+@pytest.fixture
+def wrong(other_ca: Authority) -> Iterator[Server]:
+    """A server of another CA."""
+    with Server(other_ca.issue("localhost")) as server:
+        yield server

@@ -48,6 +48,9 @@ class Authority:
         """Its certificate."""
         builder = _builder(self.name, self.name, self.key.public_key(), 3650)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        builder = builder.add_extension(_signs_certificates(), critical=True)
+        own = x509.SubjectKeyIdentifier.from_public_key(self.key.public_key())
+        builder = builder.add_extension(own, critical=False)
         return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
     @cached_property
@@ -65,6 +68,8 @@ class Authority:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName([_name(name) for name in names]), critical=False
             )
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        builder = builder.add_extension(issuer, critical=False)
         purposes = [purpose] if purpose else [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         certificate = builder.sign(self.key, hashes.SHA256())
@@ -77,6 +82,12 @@ class Authority:
             )
         )
         return leaf
+
+
+def _signs_certificates() -> x509.KeyUsage:
+    others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only")
+    unused = dict.fromkeys((*others, "decipher_only", "digital_signature"), False)
+    return x509.KeyUsage(key_cert_sign=True, crl_sign=True, **unused)
 
 
 def _builder(subject: str, issuer: str, key: ec.EllipticCurvePublicKey, days: int) -> x509.CertificateBuilder:

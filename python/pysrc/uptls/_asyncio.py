@@ -1,0 +1,106 @@
+"""Streams of asyncio to a verified peer."""
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from uptls._context import PolicySSLContext
+from uptls._errors import UptlsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from uptls._native import Buffer, Connector
+
+_GRACE = 1.0
+"""Seconds by which asyncio's own limit is later than ours, which has a code."""
+
+
+class _OneConnection(PolicySSLContext):
+    """The context of one connection, which has begun already: its deadline counts from the name resolution on."""
+
+    buffer: "Buffer"
+    reached: bool
+
+    def __init__(self, connector: "Connector", buffer: "Buffer") -> None:
+        super().__init__(connector)
+        object.__setattr__(self, "buffer", buffer)
+        object.__setattr__(self, "reached", False)
+
+    def _begin(self, server_side: bool, host: str | None, session: ssl.SSLSession | None) -> "Buffer":  # noqa: ARG002, FBT001
+        object.__setattr__(self, "reached", True)
+        return self.buffer
+
+
+class _Protocol(asyncio.StreamReaderProtocol):
+    """asyncio's, but an end without close_notify is an error for who reads, and not an end (H8)."""
+
+    def __init__(self, buffer: "Buffer", reader: asyncio.StreamReader) -> None:
+        super().__init__(reader)
+        self._buffer = buffer
+        self._reader = reader
+
+    def eof_received(self) -> bool:
+        return not self._is_truncated() and bool(super().eof_received())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # uvloop says no more than this.
+        self._is_truncated()
+        super().connection_lost(exc)
+
+    def _is_truncated(self) -> bool:
+        try:
+            # Nobody tells the TLS object that the transport ended. All data was read by now.
+            self._buffer.receive_eof()
+            self._buffer.read(1)
+        except UptlsError as error:
+            self._reader.set_exception(error)
+            return True
+        return False
+
+
+async def open_connection(  # noqa: PLR0913
+    connector: "Connector",
+    host: str,
+    port: int,
+    *,
+    connect_to: str | tuple[str, int] | None = None,
+    alpn: "Iterable[str] | None" = None,
+    timeout: float | None = None,  # noqa: ASYNC109
+    limit: int = 65536,
+    **options: Any,
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Streams of asyncio to a verified peer; ``writer.get_extra_info("ssl_object").peer`` says what was proven.
+
+    `connect_to` is where the socket goes if that is not `host`: a host, or a pair of host and port. `alpn` offers only
+    these of the policy's protocols. `timeout` bounds all of it, in seconds; default: the policy's (H4). `limit` is that
+    of ``asyncio.open_connection``, and `options` are those of ``create_connection`` of the event loop.
+
+    Raises what `Connector.connect` raises, and OSError for a host that cannot be reached.
+    """
+    buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout)
+    context = _OneConnection(connector, buffer)
+    address = (connect_to or host, port) if not isinstance(connect_to, tuple) else connect_to
+    seconds = buffer.deadline
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=limit, loop=loop)
+    try:
+        async with asyncio.timeout(seconds):
+            transport, protocol = await loop.create_connection(
+                lambda: _Protocol(buffer, reader),
+                *address,
+                ssl=context,
+                server_hostname=host,
+                ssl_handshake_timeout=None if seconds is None else seconds + _GRACE,
+                **options,
+            )
+    except UptlsError:
+        raise
+    except TimeoutError:
+        raise buffer.expire() or TimeoutError from None
+    except OSError as error:
+        # asyncio does not tell the TLS object of an end in the handshake.
+        if context.reached and not buffer.handshake_done:
+            raise buffer.receive_error(error) from error
+        raise
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)

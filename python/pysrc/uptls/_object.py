@@ -1,0 +1,338 @@
+"""What stands behind ``ssl.SSLObject`` and ``ssl.SSLSocket`` in OpenSSL's place.
+
+The classes of the standard library are a shell around one object of ``_ssl``, which their context makes in
+``_wrap_bio`` and ``_wrap_socket``. Here these make a Session, which drives a sans-IO Buffer over that transport:
+nothing of OpenSSL's takes part. If a future Python made its object by another way, it would meet a context without any
+root, and refuse every peer.
+"""
+
+import contextlib
+import ssl
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from uptls._certificate import as_dictionary
+from uptls._errors import PolicyFrozenError, UptlsError, misuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from uptls._native import Buffer, PeerInfo
+
+Octets = bytes | bytearray | memoryview
+
+RECORD = 16384 + 256 + 5
+"""The longest TLS record, in octets."""
+
+PLAIN = 16384
+"""The most data that a record holds: as with OpenSSL, one read gives no more."""
+
+_PASSING = (ssl.SSLWantReadError, ssl.SSLWantWriteError, TimeoutError, InterruptedError)
+"""What the transport may say without the connection being over."""
+
+_LAST_WORDS = 1.0
+"""Seconds to wait for why a peer hung up."""
+
+
+class Transport(Protocol):
+    """Octets to and from the peer. What would block raises what the standard library raises then."""
+
+    def pull(self, seconds: float | None) -> Octets:
+        """Some octets of the peer, none at its end. SSLWantReadError: none yet. Waits at most so many seconds."""
+
+    def push(self, buffer: "Buffer", *, patient: bool = True) -> None:
+        """Sends what the buffer has for the peer; without patience what goes at once. SSLWantWriteError: not all."""
+
+    def unwrapped(self) -> Any:
+        """What is left when TLS has ended."""
+
+
+class BioTransport:
+    """Two ``ssl.MemoryBIO``, whose owner does the waiting."""
+
+    def __init__(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+
+    def pull(self, seconds: float | None) -> Octets:  # noqa: ARG002
+        """A record or so of what came: what does not fit would have to be copied."""
+        octets = self._incoming.read(RECORD)
+        if not octets and not self._incoming.eof:
+            raise want(ssl.SSLWantReadError)
+        return octets
+
+    def push(self, buffer: "Buffer", *, patient: bool = True) -> None:  # noqa: ARG002
+        """Never blocks."""
+        if octets := buffer.data_to_send():
+            try:
+                self._outgoing.write(octets)
+            except ssl.SSLError:
+                # An owner that has ended it sends nothing more, not even our close_notify.
+                return
+
+    def unwrapped(self) -> None:
+        """Nothing, as in the standard library."""
+
+
+class Session:
+    """One connection, with the surface of ``_ssl._SSLSocket``."""
+
+    server_side = False
+    session = None
+
+    def __init__(
+        self, context: ssl.SSLContext, buffer: "Buffer", transport: Transport, server_hostname: str | None
+    ) -> None:
+        self.buffer = buffer
+        self._context = context
+        self.server_hostname = server_hostname
+        self._transport = transport
+        self._rest: Octets = b""
+        self._owed = 0
+        self._verified = False
+        self._ended = False
+
+    # The handshake.
+
+    def do_handshake(self) -> None:
+        """Goes on until the peer is verified, or the transport would block."""
+        try:
+            self._push()
+            while not self.buffer.handshake_done:
+                self._receive()
+                self._push()
+            self._verified = True
+        except UptlsError:
+            # The alert for the peer.
+            self._push_what_goes()
+            raise
+        except TimeoutError:
+            expired = self.buffer.expire() if self.buffer.deadline == 0.0 else None
+            if expired is not None:
+                raise expired from None
+            raise
+
+    # Data. As with OpenSSL, who reads or writes without a handshake gets one.
+
+    def read(self, size: int, buffer: Any = None) -> Any:
+        """``b""`` or 0 after a close_notify; SSLEOFError where the end came without one; SSLWantReadError otherwise."""
+        if not self._verified:
+            self.do_handshake()
+        if buffer is None:
+            return self._until_there(self.buffer.read, min(size, PLAIN))
+        with memoryview(buffer).cast("B") as view, view[: min(size, PLAIN) if size > 0 else PLAIN] as part:
+            return self._until_there(self.buffer.read_into, part)
+
+    def write(self, data: Any) -> int:
+        """Takes some of the data and says how much."""
+        if not self._verified:
+            self.do_handshake()
+        if not self._owed:
+            self._owed = self.buffer.write(data)
+        if not self._owed:
+            # There was no room for it.
+            self._push()
+            self._owed = self.buffer.write(data)
+        # As with OpenSSL, data that could not be sent yet is given again, and must be the same.
+        self._push()
+        taken, self._owed = self._owed, 0
+        return taken
+
+    def pending(self) -> int:
+        """How much a read gives without the transport; an end that was not read yet counts as one."""
+        if not self._verified or self._ended:
+            return 0
+        if self._rest:
+            self._feed(self._rest)
+        return self.buffer.pending or int(self.buffer.closed_cleanly or self.buffer.error is not None)
+
+    def close(self) -> None:
+        """Ends our data, as far as that goes at once."""
+        if self._verified and self.buffer.error is None:
+            self.buffer.close_notify()
+            self._push_what_goes()
+
+    def shutdown(self) -> Any:
+        """Ends our data and waits for the end of the peer's."""
+        if not self._verified:
+            self.do_handshake()
+        if self.buffer.error is None:
+            self.buffer.close_notify()
+        self._push()
+        if self._until_there(self.buffer.read, 1):
+            message = "application data after close notify"
+            raise ssl.SSLError(ssl.SSL_ERROR_SSL, message)
+        return self._transport.unwrapped()
+
+    def _until_there(self, read: "Callable[[Any], Any]", argument: Any) -> Any:
+        try:
+            while (outcome := read(argument)) is None:
+                self._receive()
+        except UptlsError:
+            self._ended = True
+            self._push_what_goes()
+            raise
+        self._ended = not outcome
+        return outcome
+
+    def _receive(self) -> None:
+        """Feeds the buffer once."""
+        buffer = self.buffer
+        try:
+            octets = self._rest or self._transport.pull(None if self._verified else buffer.deadline)
+        except _PASSING:
+            raise
+        except OSError as error:
+            raise buffer.receive_error(error) from error
+        if octets:
+            self._feed(octets)
+        else:
+            buffer.receive_eof()
+        if buffer.wants_write:
+            self._push_what_goes()
+
+    def _feed(self, octets: Octets) -> None:
+        taken = self.buffer.receive_data(octets)
+        self._rest = octets[taken:] if taken < len(octets) else b""
+
+    def _push(self) -> None:
+        try:
+            self._transport.push(self.buffer)
+        except _PASSING:
+            raise
+        except OSError as error:
+            self._hear_out()
+            raise self.buffer.receive_error(error) from error
+
+    def _hear_out(self) -> None:
+        """A peer that refuses our certificate says so and closes: what it said counts, not the broken pipe (I5)."""
+        with contextlib.suppress(OSError):
+            while not self._rest and (octets := self._transport.pull(_LAST_WORDS)):
+                self._feed(octets)
+
+    def _push_what_goes(self) -> None:
+        """Sends what TLS itself has to say, if it goes at once. Whoever writes next learns why it does not."""
+        with contextlib.suppress(OSError):
+            self._transport.push(self.buffer, patient=False)
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """The context that made it; with OpenSSL it could be another one meanwhile."""
+        return self._context
+
+    @context.setter
+    def context(self, _: ssl.SSLContext) -> None:
+        message = "context =: a connection keeps the policy that it began with; make another connection"
+        raise misuse(message, PolicyFrozenError)
+
+    # What was negotiated.
+
+    @property
+    def peer(self) -> "PeerInfo | None":
+        """What was proven and negotiated; None before the handshake is done."""
+        return self.buffer.peer
+
+    @property
+    def session_reused(self) -> bool:
+        """Whether a session was resumed."""
+        peer = self.peer
+        return peer is not None and peer.resumed
+
+    def cipher(self) -> tuple[str, str, int] | None:
+        """The IANA name, the protocol and the bits of the key."""
+        peer = self.peer
+        return peer and (peer.cipher, f"TLSv{peer.version}", 128 if "AES_128" in peer.cipher else 256)
+
+    def compression(self) -> None:
+        """There is none."""
+
+    def selected_alpn_protocol(self) -> str | None:
+        """What the peer selected."""
+        peer = self.peer
+        return peer and peer.alpn
+
+    def version(self) -> str | None:
+        """``TLSv1.2`` or ``TLSv1.3``."""
+        peer = self.peer
+        return peer and f"TLSv{peer.version}"
+
+    def getpeercert(self, binary_form: bool = False, /) -> Any:  # noqa: FBT001, FBT002
+        """The leaf: DER, or the standard library's dictionary."""
+        peer = self.peer
+        if peer is None:
+            message = "handshake not done yet"
+            raise ValueError(message)
+        return peer.chain[0] if binary_form else as_dictionary(peer)
+
+    def get_channel_binding(self, cb_type: str = "tls-unique") -> None:
+        """None: TLS 1.3 has no ``tls-unique``, and that is the only one that the standard library knows."""
+        if cb_type != "tls-unique":
+            message = f"{cb_type} channel binding type not implemented"
+            raise ValueError(message)
+
+    def shared_ciphers(self) -> None:
+        """Servers alone know."""
+
+    def verify_client_post_handshake(self) -> NoReturn:
+        """A server's call."""
+        message = "verify_client_post_handshake: a client cannot ask for a certificate"
+        raise misuse(message)
+
+
+class Refused:
+    """In a Session's place: a connection that could not begin. Whoever shakes hands is told.
+
+    asyncio leaves the socket open when ``wrap_bio`` itself raises.
+    """
+
+    peer = None
+    server_side = False
+    session = None
+    session_reused = False
+
+    def __init__(self, context: ssl.SSLContext, error: UptlsError, server_hostname: str | None) -> None:
+        self.context = context
+        self.server_hostname = server_hostname
+        self._error = error
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        raise self._error
+
+    def _nothing(self, *_: Any) -> None:
+        """There is nothing to tell."""
+
+    do_handshake = getpeercert = read = shutdown = write = _refuse
+    cipher = compression = get_channel_binding = selected_alpn_protocol = shared_ciphers = version = _nothing
+
+    def pending(self) -> int:
+        """Nothing."""
+        return 0
+
+
+def want(kind: type[ssl.SSLError]) -> ssl.SSLError:
+    """The exception for a transport that would block, as OpenSSL's wrapper words it."""
+    if kind is ssl.SSLWantReadError:
+        return kind(ssl.SSL_ERROR_WANT_READ, "the operation did not complete (read)")
+    return kind(ssl.SSL_ERROR_WANT_WRITE, "the operation did not complete (write)")
+
+
+class Verified:
+    """What our objects have beyond those of the standard library."""
+
+    _sslobj: Session | Refused
+
+    @property
+    def peer(self) -> "PeerInfo | None":
+        """What was proven and negotiated; None before the handshake is done."""
+        return self._sslobj.peer if self._sslobj else None
+
+    def get_verified_chain(self) -> list[bytes]:
+        """The certificates as they were presented, DER."""
+        return self.peer.chain if self.peer else []
+
+    def get_unverified_chain(self) -> list[bytes]:
+        """The same: nothing unverified ever gets here."""
+        return self.get_verified_chain()
+
+
+class PolicySSLObject(Verified, ssl.SSLObject):
+    """``ssl.SSLObject`` over a verified connection."""

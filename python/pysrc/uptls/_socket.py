@@ -1,0 +1,185 @@
+"""``ssl.SSLSocket`` over a verified connection."""
+
+import os
+import socket
+import ssl
+import threading
+import weakref
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from uptls._object import Octets, Session, Verified, want
+
+if TYPE_CHECKING:
+    from uptls._native import Buffer
+
+_HEADER = 5
+"""Octets of the header of a TLS record; the last two are the length of the rest."""
+
+_AT_ONCE = getattr(socket, "MSG_DONTWAIT", 0)
+
+_PLAIN = socket.socket
+"""The class whose methods go past the TLS of a subclass."""
+
+
+class Records:
+    """Where the records of a stream end.
+
+    A socket is read up to the end of a record and the next header, never further: whoever waits with ``select`` for
+    more would wait in vain for what lies decrypted here already.
+    """
+
+    def __init__(self) -> None:
+        self._header = bytearray()
+        self._body = 0
+
+    def wanted(self) -> int:
+        """How much to read."""
+        return self._body + _HEADER - len(self._header)
+
+    def came(self, octets: bytes) -> None:
+        """Follows what was read."""
+        if len(octets) <= self._body:
+            self._body -= len(octets)
+            return
+        # No more than was wanted: the rest is one header at most.
+        self._header += octets[self._body :]
+        self._body = 0
+        if len(self._header) == _HEADER:
+            self._body = int.from_bytes(self._header[3:])
+            self._header.clear()
+
+
+class SocketTransport:
+    """A socket, with the timeout that it has. One thread may read while another writes."""
+
+    def __init__(self, owner: "PolicySSLSocket") -> None:
+        # The socket owns the session, and is closed when nobody has it any more.
+        self._owner = weakref.ref(owner)
+        self._records = Records()
+        self._held = b""
+        self._sending = threading.Lock()
+        self._unsent = memoryview(b"")
+
+    def _socket(self) -> "PolicySSLSocket":
+        owner = self._owner()
+        if owner is None:
+            message = "the socket is gone"
+            raise ValueError(message)
+        return owner
+
+    def pull(self, seconds: float | None) -> Octets:
+        """At most one record and a header."""
+        owner = self._socket()
+        if seconds is None:
+            return self._pull(owner)
+        own = owner.gettimeout()
+        if own is not None and own <= seconds:
+            return self._pull(owner)
+        owner.settimeout(seconds + 0.001)
+        try:
+            return self._pull(owner)
+        finally:
+            owner.settimeout(own)
+
+    def _pull(self, owner: "PolicySSLSocket") -> Octets:
+        try:
+            octets = self._held + self._receive(owner)
+            if len(octets) == _HEADER:
+                # A header alone is of no use yet. It is kept, for what follows may take too long.
+                self._held = octets
+                octets += self._receive(owner)
+        except BlockingIOError:
+            raise want(ssl.SSLWantReadError) from None
+        self._held = b""
+        return octets
+
+    def _receive(self, owner: "PolicySSLSocket") -> bytes:
+        wanted = self._records.wanted()
+        octets: bytes = owner.outer.recv(wanted) if owner.outer else _PLAIN.recv(owner, wanted)
+        self._records.came(octets)
+        return octets
+
+    def push(self, buffer: "Buffer", *, patient: bool = True) -> None:
+        """Octets go out in the order in which they came out of the buffer. Without patience only what goes at once."""
+        if not self._sending.acquire(blocking=patient):
+            # Whoever is sending sends these too.
+            return
+        try:
+            while self._unsent or (octets := buffer.data_to_send()):
+                self._unsent = self._unsent or memoryview(octets)
+                self._unsent = self._unsent[self._send(self._unsent, patient=patient) :]
+        except BlockingIOError:
+            raise want(ssl.SSLWantWriteError) from None
+        finally:
+            self._sending.release()
+
+    def _send(self, octets: Octets, *, patient: bool) -> int:
+        owner = self._socket()
+        if owner.outer:
+            return int(owner.outer.send(octets))
+        return _PLAIN.send(owner, octets, 0 if patient else _AT_ONCE)
+
+    def unwrapped(self) -> "PolicySSLSocket":
+        """The socket itself, as in the standard library."""
+        return self._socket()
+
+
+class PolicySSLSocket(Verified, ssl.SSLSocket):
+    """``ssl.SSLSocket`` over a verified connection."""
+
+    outer: Any = None
+    """What it is tunnelled through, if it is: another TLS socket, say, that of a proxy."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002
+        """The standard library's; a failure also closes the socket, so that nothing can be sent in the clear (H5)."""
+        try:
+            super().do_handshake(block)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except (OSError, ValueError):
+            self.close()
+            raise
+
+    def shutdown(self, how: int) -> None:
+        """Ends one direction, or both; ours with a close_notify. The standard library would go on in the clear."""
+        self._checkClosed()  # type: ignore[attr-defined]
+        session = self._sslobj
+        if isinstance(session, Session) and how != socket.SHUT_RD:
+            session.close()
+        (self.outer.shutdown if self.outer else partial(_PLAIN.shutdown, self))(how)
+
+    def settimeout(self, value: float | None) -> None:
+        """The standard library's, for a tunnel too."""
+        super().settimeout(value)
+        if self.outer:
+            self.outer.settimeout(value)
+
+    def setblocking(self, flag: bool) -> None:  # noqa: FBT001
+        """The standard library's, for a tunnel too."""
+        self.settimeout(None if flag else 0.0)
+
+    def _real_close(self) -> None:
+        super()._real_close()  # type: ignore[misc]
+        if self.outer:
+            self.outer.close()
+
+
+class Tunnelled:
+    """What `ssl.SSLSocket` asks of the socket that it takes over, for one that it must not take over."""
+
+    def __init__(self, outer: Any) -> None:
+        self._outer = outer
+        self.family = outer.family
+        self.proto = outer.proto
+        self.type = outer.type
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._outer, name)
+
+    def fileno(self) -> int:
+        """A descriptor of its own, to wait for."""
+        return os.dup(self._outer.fileno())
+
+    def detach(self) -> None:
+        """The tunnel still needs it."""
