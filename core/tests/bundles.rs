@@ -54,3 +54,24 @@ fn one_unreadable_certificate_among_140_is_skipped_with_a_warning() {
     assert_eq!(prepare(&blocks).unwrap(), 139);
     assert_eq!(prepare(&blocks[76..77]).unwrap_err().code().as_str(), "trust_bundle_parse");
 }
+
+/// V1: whoever pastes a chain decides neither about time nor memory.
+#[test]
+fn a_chain_is_read_from_a_mebibyte_of_text_and_no_more() {
+    let key = Key::p256("long text");
+    let root = Template::ca("Root").self_signed(&key);
+    let trust = TrustDraft { bundles: vec![MaterialDraft::pem(root.pem())], ..TrustDraft::default() };
+    let draft = PolicyDraft::new(PolicySpec { trust, ..PolicySpec::default() });
+    let policy = UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden).unwrap();
+    let runtime = Runtime::builder(uptls::aws_lc_rs::provider()).clock(FixedClock::at(NOW.unsigned_abs())).build();
+    let prepared = runtime.prepare(&policy).unwrap();
+    let pem = root.pem();
+    let code = |length: usize| {
+        let text = format!("{pem}{}", "x\n".repeat((length - pem.len()) / 2 + 1));
+        let report = prepared.explain_pem(&text.as_bytes()[..length], Some("a.test"));
+        report.code.map_or("", |code| code.as_str())
+    };
+    // It was read: a root is no leaf.
+    assert_eq!(code(1 << 20), "cert_key_usage");
+    assert_eq!(code((1 << 20) + 1), "cert_budget_exceeded");
+}

@@ -97,18 +97,25 @@ impl Prepared {
                 return self.unusable(&Problems::new(name, problem, Vec::new()), None);
             }
         };
+        if chain.len() > MAX_CHAIN_TEXT {
+            let kind = RejectionKind::BudgetExceeded { limit: format!("{MAX_CHAIN_TEXT} octets of text") };
+            return self.refused_chain(host.as_ref(), &kind);
+        }
         let blocks = match pem::blocks(chain) {
             Ok(blocks) => blocks,
-            Err(error) => return self.malformed_chain(host.as_ref(), &error),
+            Err(error) => {
+                let reason = format!("line {}: {}", error.line, error.reason);
+                let kind = RejectionKind::Malformed { index: error.index.saturating_sub(1), reason };
+                return self.refused_chain(host.as_ref(), &kind);
+            }
         };
         let certificates = blocks.iter().filter(|block| block.label == "CERTIFICATE");
         let chain: Vec<_> = certificates.map(|block| CertificateDer::from_slice(&block.der)).collect();
         self.explain(&chain, host.as_ref())
     }
 
-    fn malformed_chain(&self, host: Option<&BackendHost>, error: &pem::PemError) -> Report {
-        let reason = format!("line {}: {}", error.line, error.reason);
-        let kind = RejectionKind::Malformed { index: error.index.saturating_sub(1), reason };
+    /// A text that holds no chain which could be judged.
+    fn refused_chain(&self, host: Option<&BackendHost>, kind: &RejectionKind) -> Report {
         let mut report = self.blank_report(host);
         report.set_step(Step::new(StepName::Policy, Outcome::Pass));
         report.set_step(Step::failed(StepName::Chain, kind.code()).with("reason", kind.to_string()));
@@ -275,3 +282,6 @@ impl rustls::time_provider::TimeProvider for RustlsClock {
 fn text_time(now: UnixTime) -> String {
     crate::time::rfc3339(seconds(now))
 }
+
+/// V1, with room for the text that tools print around certificates.
+const MAX_CHAIN_TEXT: usize = 1 << 20;
