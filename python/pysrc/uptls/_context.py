@@ -3,11 +3,11 @@
 import socket
 import ssl
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from uptls._errors import MisuseError, PolicyFrozenError, UptlsError, misuse
 from uptls._object import BioTransport, PolicySSLObject, Refused, Session
-from uptls._socket import PolicySSLSocket, SocketTransport, Tunnelled
+from uptls._socket import PolicySSLSocket, SocketTransport, Tunnelled, TunnelSocket
 
 if TYPE_CHECKING:
     from uptls._native import Buffer, Connector
@@ -148,15 +148,22 @@ class PolicySSLContext(ssl.SSLContext):
         """
         _client_alone(server_side)
         host = self._backend_host(server_hostname)
-        whole = isinstance(sock, socket.socket) and not isinstance(sock, ssl.SSLSocket)
-        below: Any = sock if whole else Tunnelled(sock)
-        handshake = do_handshake_on_connect and whole
-        made = super().wrap_socket(below, server_side, handshake, suppress_ragged_eofs, host, session)
-        assert isinstance(made, PolicySSLSocket)  # noqa: S101
-        if not whole:
-            made.outer = sock
-            if do_handshake_on_connect:
-                made.do_handshake()
+        if isinstance(sock, socket.socket) and not isinstance(sock, ssl.SSLSocket):
+            return cast(
+                "PolicySSLSocket",
+                super().wrap_socket(sock, server_side, do_handshake_on_connect, suppress_ragged_eofs, host, session),
+            )
+        made: TunnelSocket = TunnelSocket._create(  # type: ignore[attr-defined]  # noqa: SLF001
+            sock=Tunnelled(sock),
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=suppress_ragged_eofs,
+            server_hostname=host,
+            context=self,
+            session=session,
+        )
+        made.outer = sock
+        if do_handshake_on_connect:
+            made.do_handshake()
         return made
 
     def _backend_host(self, given: Hostname) -> Hostname:

@@ -129,7 +129,7 @@ class PolicySSLSocket(Verified, ssl.SSLSocket):
     """``ssl.SSLSocket`` over a verified connection."""
 
     outer: Any = None
-    """What it is tunnelled through, if it is: another TLS socket, say, that of a proxy."""
+    """What a TunnelSocket goes through."""
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002
         """The standard library's; a failure also closes the socket, so that nothing can be sent in the clear (H5)."""
@@ -149,14 +149,19 @@ class PolicySSLSocket(Verified, ssl.SSLSocket):
             session.close()
         (self.outer.shutdown if self.outer else partial(_PLAIN.shutdown, self))(how)
 
+
+class TunnelSocket(PolicySSLSocket):
+    """The same through another TLS socket, that of a proxy, which it owns."""
+
     def settimeout(self, value: float | None) -> None:
-        """The standard library's, for a tunnel too."""
+        """The standard library's, for both."""
         super().settimeout(value)
+        # Not there yet while the standard library makes it.
         if self.outer:
             self.outer.settimeout(value)
 
     def setblocking(self, flag: bool) -> None:  # noqa: FBT001
-        """The standard library's, for a tunnel too."""
+        """The standard library's, for both."""
         self.settimeout(None if flag else 0.0)
 
     def _real_close(self) -> None:
