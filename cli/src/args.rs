@@ -181,7 +181,7 @@ pub(crate) struct ImportArgs {
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     /// As this Gateway sees it: its client certificate counts where a backend has none of its own.
-    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = parse_object)]
+    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = ObjectName::parse)]
     pub(crate) gateway: Option<ObjectName>,
     /// Fail for all that could be passed over: unknown kinds, what was left out, overridden or made stricter.
     #[arg(long)]
@@ -257,7 +257,7 @@ pub(crate) struct Source {
     #[arg(long, value_name = "[NAMESPACE/]NAME[:PORT]", requires = "manifests", conflicts_with = "policy", value_parser = BackendRef::parse)]
     pub(crate) backend: Option<BackendRef>,
     /// The Gateway that connects, where several use the backend. Default namespace: default.
-    #[arg(long, value_name = "[NAMESPACE/]NAME", requires = "manifests", conflicts_with = "policy", value_parser = parse_object)]
+    #[arg(long, value_name = "[NAMESPACE/]NAME", requires = "manifests", conflicts_with = "policy", value_parser = ObjectName::parse)]
     pub(crate) gateway: Option<ObjectName>,
     /// Read vendors' objects as their vendors do, where that verifies less; needs --allow-danger.
     #[arg(long, requires = "manifests", conflicts_with = "policy")]
@@ -288,14 +288,6 @@ pub(crate) struct ClockArgs {
 
 fn parse_host(text: &str) -> Result<BackendHost, String> {
     BackendHost::parse(text).map_err(|reason| reason.to_string())
-}
-
-fn parse_object(text: &str) -> Result<ObjectName, String> {
-    let (namespace, name) = text.split_once('/').unwrap_or(("default", text));
-    if namespace.is_empty() || name.is_empty() || name.contains(['/', ':']) {
-        return Err("a Gateway is wanted: [NAMESPACE/]NAME".to_owned());
-    }
-    Ok(ObjectName::new(namespace, name))
 }
 
 /// What stands below each help text.

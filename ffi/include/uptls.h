@@ -58,6 +58,8 @@
 #define UPTLS_VERSION_NUMBER \
   ((UPTLS_VERSION_MAJOR << 16) | (UPTLS_VERSION_MINOR << 8) | UPTLS_VERSION_PATCH)
 #define UPTLS_VERSION_STRING "0.1.0"
+/* The ABI: that of the soname; uptls_abi_version() is that of the library. */
+#define UPTLS_ABI_VERSION 0
 
 /* The reasons, uptls_error_number(). Never changed or used again; new ones are added. */
 /* 1xx policy */
@@ -530,6 +532,12 @@ uint32_t uptls_version_number(void);
 const char *uptls_version_string(void);
 
 /**
+ * The version of the ABI, `UPTLS_ABI_VERSION` of the header: that of the soname. A program runs with every library of the
+ * same one that is not older than its header.
+ */
+uint32_t uptls_abi_version(void);
+
+/**
  * How many codes there are.
  */
 size_t uptls_code_count(void);
@@ -972,192 +980,6 @@ uptls_status uptls_builder_set_revocation(uptls_builder *builder,
                                           uptls_error **err);
 
 /**
- * Adds a bundle of CA certificates, a PEM file; relative paths start from the working directory. It is read by
- * `uptls_builder_build`, and again when `uptls_watch_dispatch` finds it changed. `err` may be NULL.
- */
-uptls_status uptls_builder_add_ca_file(uptls_builder *builder,
-                                       const char *path,
-                                       uptls_error **err);
-
-/**
- * Adds a bundle of CA certificates, PEM text. `name` is what errors and reports call it; NULL: `inline`. `err` may be NULL.
- */
-uptls_status uptls_builder_add_ca_pem(uptls_builder *builder,
-                                      const uint8_t *pem,
-                                      size_t length,
-                                      const char *name,
-                                      uptls_error **err);
-
-/**
- * Sets which roots of the system are trusted; `UPTLS_SYSTEM_ROOTS_NONE` is the default. `err` may be NULL.
- */
-uptls_status uptls_builder_set_system_roots(uptls_builder *builder,
-                                            uptls_system_roots roots,
-                                            uptls_error **err);
-
-/**
- * Trusts a leaf as itself by the SHA-256 of its public key, base64. `err` may be NULL.
- */
-uptls_status uptls_builder_add_pinned_key(uptls_builder *builder,
-                                          const char *sha256,
-                                          uptls_error **err);
-
-/**
- * Trusts a leaf as itself by the SHA-256 of the certificate, hexadecimal. `err` may be NULL.
- */
-uptls_status uptls_builder_add_pinned_certificate(uptls_builder *builder,
-                                                  const char *sha256,
-                                                  uptls_error **err);
-
-/**
- * Adds a file of revocation lists, PEM or DER, and has revocation checked. It is read as that of `uptls_builder_add_ca_file`.
- * `err` may be NULL.
- */
-uptls_status uptls_builder_add_crl_file(uptls_builder *builder,
-                                        const char *path,
-                                        uptls_error **err);
-
-/**
- * Adds revocation lists, PEM text, and has revocation checked. `name` is what errors and reports call it; NULL: `inline`.
- * `err` may be NULL.
- */
-uptls_status uptls_builder_add_crl_pem(uptls_builder *builder,
-                                       const uint8_t *pem,
-                                       size_t length,
-                                       const char *name,
-                                       uptls_error **err);
-
-/**
- * Sets how revocation is checked: `depth` is `chain` (every certificate; the default) or `leaf`; `unknown`, what a
- * certificate without a list is, `deny` (the default) or `allow`. NULL leaves each as it is. With `allow`, whoever can keep
- * a list from being delivered can use a revoked certificate. `err` may be NULL.
- */
-uptls_status uptls_builder_set_revocation(uptls_builder *builder,
-                                          const char *depth,
-                                          const char *unknown,
-                                          uptls_error **err);
-
-/**
- * Sets the name that is sent (SNI): a DNS name, `auto` (the backend host, the default) or `none`. Replaces an earlier one. `err`
- * may be NULL.
- */
-uptls_status uptls_builder_set_server_name(uptls_builder *builder,
-                                           const char *name,
-                                           uptls_error **err);
-
-/**
- * Adds a DNS name of which the certificate must hold one. With any name added, the server name is no longer the identity.
- * `err` may be NULL.
- */
-uptls_status uptls_builder_add_san_dns(uptls_builder *builder,
-                                       const char *name,
-                                       uptls_error **err);
-
-/**
- * Adds an IP address of which the certificate must hold one. `err` may be NULL.
- */
-uptls_status uptls_builder_add_san_ip(uptls_builder *builder,
-                                      const char *address,
-                                      uptls_error **err);
-
-/**
- * Adds a URI, compared byte for byte, of which the certificate must hold one. `err` may be NULL.
- */
-uptls_status uptls_builder_add_san_uri(uptls_builder *builder, const char *uri, uptls_error **err);
-
-/**
- * Adds any SPIFFE ID of a trust domain to what the certificate may hold. `err` may be NULL.
- */
-uptls_status uptls_builder_add_san_spiffe_trust_domain(uptls_builder *builder,
-                                                       const char *domain,
-                                                       uptls_error **err);
-
-/**
- * Adds a SHA-256 of a public key, base64, of which the leaf must have one; with all the rest. `err` may be NULL.
- */
-uptls_status uptls_builder_add_spki_pin(uptls_builder *builder,
-                                        const char *sha256,
-                                        uptls_error **err);
-
-/**
- * Adds an application protocol to offer, `h2`, in order of preference. `err` may be NULL.
- */
-uptls_status uptls_builder_add_alpn(uptls_builder *builder,
-                                    const char *protocol,
-                                    uptls_error **err);
-
-/**
- * Refuses a peer that selects none of the application protocols. `err` may be NULL.
- */
-uptls_status uptls_builder_set_alpn_required(uptls_builder *builder, uptls_error **err);
-
-/**
- * Sets the lowest TLS version, `1.2` (the default) or `1.3`. Replaces an earlier one. `err` may be NULL.
- */
-uptls_status uptls_builder_set_min_version(uptls_builder *builder,
-                                           const char *version,
-                                           uptls_error **err);
-
-/**
- * Sets the highest TLS version, `1.2` or `1.3` (the default). Replaces an earlier one. `err` may be NULL.
- */
-uptls_status uptls_builder_set_max_version(uptls_builder *builder,
-                                           const char *version,
-                                           uptls_error **err);
-
-/**
- * Adds a cipher suite by its IANA name, in order of preference. Without any: the library's. `err` may be NULL.
- */
-uptls_status uptls_builder_add_cipher_suite(uptls_builder *builder,
-                                            const char *name,
-                                            uptls_error **err);
-
-/**
- * Adds a key exchange group by its IANA name, in order of preference. Without any: the library's. `err` may be NULL.
- */
-uptls_status uptls_builder_add_group(uptls_builder *builder,
-                                     const char *name,
-                                     uptls_error **err);
-
-/**
- * Makes every handshake a full one: sessions are neither kept nor resumed. `err` may be NULL.
- */
-uptls_status uptls_builder_disable_resumption(uptls_builder *builder, uptls_error **err);
-
-/**
- * Sets the deadline of the whole connect: a number with a unit, `10s` (the default) or `500ms`. Replaces an earlier one.
- * `err` may be NULL.
- */
-uptls_status uptls_builder_set_handshake_timeout(uptls_builder *builder,
-                                                 const char *timeout,
-                                                 uptls_error **err);
-
-/**
- * Sets our own certificate chain (leaf first) and its private key, for peers that ask for one: files, relative to the
- * working directory. `passphrase` is the file with the passphrase of an encrypted key, and may be NULL. They are read as
- * that of `uptls_builder_add_ca_file`. Replaces an earlier identity. `err` may be NULL.
- */
-uptls_status uptls_builder_set_identity_files(uptls_builder *builder,
-                                              const char *certificate,
-                                              const char *key,
-                                              const char *passphrase,
-                                              uptls_error **err);
-
-/**
- * Sets our own certificate chain (leaf first) and its private key: PEM text. `passphrase` is that of an encrypted key; NULL
- * with length 0: it is not encrypted. Replaces an earlier identity. Our copies of key and passphrase are zeroised when the
- * last object that needs them is freed; the caller's own are the caller's. `err` may be NULL.
- */
-uptls_status uptls_builder_set_identity_pem(uptls_builder *builder,
-                                            const uint8_t *certificate,
-                                            size_t certificate_length,
-                                            const uint8_t *key,
-                                            size_t key_length,
-                                            const uint8_t *passphrase,
-                                            size_t passphrase_length,
-                                            uptls_error **err);
-
-/**
  * Makes a connector whose first generation is `policy`, as it was loaded: nothing is read again. The policy stays the
  * caller's. `*out` is one reference, owned by the caller: `uptls_connector_unref`. `err` may be NULL.
  */
@@ -1466,7 +1288,7 @@ int64_t uptls_conn_timeout_ms(const uptls_conn *conn);
 
 /**
  * Ends a handshake whose deadline has passed, with `UPTLS_E_TIMEOUT`; drain afterwards. `UPTLS_OK`, and nothing happens,
- * where it has not, and after the handshake. `err` may be NULL.
+ * where it has not, and after the handshake; the error of a handshake that failed. `err` may be NULL.
  */
 uptls_status uptls_conn_expire(uptls_conn *conn,
                                uptls_error **err);
@@ -1595,7 +1417,7 @@ int64_t uptls_stream_timeout_ms(const uptls_stream *stream);
 
 /**
  * Ends a handshake whose deadline has passed, with `UPTLS_E_TIMEOUT`. `UPTLS_OK`, and nothing happens, where it has not,
- * and after the handshake. `err` may be NULL.
+ * and after the handshake; the error of a handshake that failed. `err` may be NULL.
  */
 uptls_status uptls_stream_expire(uptls_stream *stream,
                                  uptls_error **err);

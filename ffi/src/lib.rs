@@ -3,6 +3,10 @@
 //! ```text
 //!  C pointers --handle--> Rust values --uptls_manifest, uptls--> Report --handle, error--> C pointers
 //!                  every entry point runs inside boundary::call or boundary::value
+//!
+//!  builder, policy, manifests --> connector --> conn, stream --> evidence, reports
+//!                      files --watch-->|            |
+//!  what one thread of one process uses at a time: behind exclusive
 //! ```
 //!
 //! Nothing here decides anything about TLS: convert, call, convert back.
@@ -106,7 +110,7 @@ pub use stream::{
     uptls_stream_report, uptls_stream_shutdown, uptls_stream_timeout_ms, uptls_stream_write,
 };
 pub use strings::uptls_string_free;
-pub use version::{uptls_version_number, uptls_version_string};
+pub use version::{uptls_abi_version, uptls_version_number, uptls_version_string};
 #[cfg(unix)]
 pub use watch::{
     Watch, uptls_watch_add, uptls_watch_dispatch, uptls_watch_fd, uptls_watch_free, uptls_watch_new,

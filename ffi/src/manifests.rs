@@ -149,7 +149,10 @@ impl Wanted {
         let gateway = unsafe { handle::optional_text(gateway, "gateway") }?;
         Ok(Self {
             backend: BackendRef::parse(backend).map_err(|what| Misuse::new(format!("backend: {what}")))?,
-            gateway: gateway.map(parse_gateway).transpose()?,
+            gateway: gateway
+                .map(ObjectName::parse)
+                .transpose()
+                .map_err(|what| Misuse::new(format!("gateway: {what}")))?,
             mode: match mode {
                 UPTLS_STRICT => Mode::Strict,
                 UPTLS_FAITHFUL => Mode::Faithful,
@@ -174,14 +177,6 @@ impl Wanted {
         let policy = UpstreamTlsPolicy::check(found.draft.clone()?, self.permission)?;
         Ok(Policy::new(runtime.prepare(&policy)?, found.warnings.clone()))
     }
-}
-
-fn parse_gateway(text: &str) -> Result<ObjectName, Misuse> {
-    let (namespace, name) = text.split_once('/').unwrap_or(("default", text));
-    if namespace.is_empty() || name.is_empty() || name.contains(['/', ':']) {
-        return Err(Misuse::new(format!("gateway must be [NAMESPACE/]NAME, it is {text:?}")));
-    }
-    Ok(ObjectName::new(namespace, name))
 }
 
 fn give(out: Out<Policy>, policy: Result<Policy, Problems>, runtime: &uptls::Runtime) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use uptls::Code;
 
-const SOURCES: [&str; 19] = [
+const SOURCES: [&str; 15] = [
     "status.rs",
     "version.rs",
     "codes.rs",
@@ -17,10 +17,6 @@ const SOURCES: [&str; 19] = [
     "policy.rs",
     "manifests.rs",
     "builder/mod.rs",
-    "builder/trust.rs",
-    "builder/names.rs",
-    "builder/negotiation.rs",
-    "builder/identity.rs",
     "connector.rs",
     "options.rs",
     "evidence.rs",
@@ -53,6 +49,8 @@ fn constants() -> String {
     out.push_str("#define UPTLS_VERSION_NUMBER \\\n");
     out.push_str("  ((UPTLS_VERSION_MAJOR << 16) | (UPTLS_VERSION_MINOR << 8) | UPTLS_VERSION_PATCH)\n");
     writeln!(out, "#define UPTLS_VERSION_STRING \"{}\"", env!("CARGO_PKG_VERSION")).unwrap();
+    writeln!(out, "/* The ABI: that of the soname; uptls_abi_version() is that of the library. */").unwrap();
+    writeln!(out, "#define UPTLS_ABI_VERSION {major}").unwrap();
     out.push_str("\n/* The reasons, uptls_error_number(). Never changed or used again; new ones are added. */");
     let mut block = 0;
     for code in Code::ALL {
@@ -114,6 +112,19 @@ fn the_header_holds_no_names_of_rust() {
             assert!(!types.contains(&word), "{line}");
         }
     }
+}
+
+#[test]
+fn every_function_is_declared_once() {
+    let header = generated();
+    let code = header.lines().filter(|line| !line.trim_start().starts_with(['*', '/']));
+    let calls = code.filter_map(|line| line.split_once('(')?.0.rsplit([' ', '*']).next());
+    let mut functions: Vec<_> = calls.filter(|name| name.starts_with("uptls_")).collect();
+    let all = functions.len();
+    assert!(all > 100, "{all}");
+    functions.sort_unstable();
+    functions.dedup();
+    assert_eq!(functions.len(), all);
 }
 
 #[test]

@@ -27,6 +27,10 @@ fn programs(peers: &Peers) -> Vec<(&'static str, Vec<String>)> {
         ("bulk.c", vec![policy.clone(), now.clone(), port(peers.echo)]),
         ("conn.c", all.clone()),
         ("crowd.c", vec![policy, now.clone(), honest.clone()]),
+        (
+            "facts.c",
+            vec![peers.fixture.text_path("client.yaml"), now.clone(), port(peers.strict.addr()), honest.clone()],
+        ),
         ("prefork.c", vec![folder, both, now, honest]),
         ("stream.c", all),
     ]

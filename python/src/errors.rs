@@ -1,38 +1,73 @@
 //! From failures to the exceptions of `uptls._errors`.
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use uptls::{Category, Code, Envelope, Misuse, Problems, Report};
+use pyo3::types::{PyBytes, PyList};
+use uptls::{Code, Error, Misuse, Problems, Report};
+
+use crate::guard::attached;
+use crate::report::PyReport;
 
 /// The exception for a policy that cannot be used; `at` is the clock's time.
 pub(crate) fn unusable(py: Python<'_>, problems: &Problems, at: String) -> PyErr {
-    of_report(py, Report::unusable(problems, at))
+    let error = exception(py, &Report::unusable(problems, at), &[]);
+    // For `Connector.refuse`; without it the exception is still all that it says.
+    let _ = error.value(py).setattr(PROBLEMS, PyProblems(problems.clone()));
+    error
 }
+
+/// The problems behind a PolicyError.
+pub(crate) fn problems_of(error: &Bound<'_, PyAny>) -> PyResult<Problems> {
+    let held = error.getattr(PROBLEMS).ok();
+    match held.as_ref().and_then(|held| held.cast::<PyProblems>().ok()) {
+        Some(problems) => Ok(problems.get().0.clone()),
+        None => {
+            let text = format!("expected a PolicyError that this process raised, not {}", error.get_type().name()?);
+            Err(PyTypeError::new_err(text))
+        }
+    }
+}
+
+/// What a PolicyError carries for `Connector.refuse`.
+#[pyclass(frozen, name = "_Problems", module = "uptls")]
+struct PyProblems(Problems);
 
 /// The exception for a call with an argument that has no meaning.
 pub(crate) fn misuse(py: Python<'_>, misuse: &Misuse) -> PyErr {
-    of_report(py, without_policy(Code::Misuse, misuse.to_string()))
+    exception(py, &without_policy(Code::Misuse, misuse.to_string()), &[])
 }
 
 /// The exception for a panic that was caught.
 pub(crate) fn panic(py: Python<'_>, words: &str) -> PyErr {
-    of_report(py, without_policy(Code::Panic, format!("a panic was caught: {words}")))
+    exception(py, &without_policy(Code::Panic, format!("a panic was caught: {words}")), &[])
+}
+
+/// The exception for a connection that failed, of its report.
+pub(crate) fn failure(py: Python<'_>, error: &Error, report: &Report) -> PyErr {
+    exception(py, report, error.chain())
+}
+
+/// The report of a misuse, for exceptions that Python's part raises.
+#[pyfunction]
+pub(crate) fn misuse_report(py: Python<'_>, message: String) -> PyResult<PyReport> {
+    crate::guard::detached(py, || PyReport::new(&without_policy(Code::Misuse, message)))
+}
+
+/// The time, for what happens without a policy.
+pub(crate) fn now() -> String {
+    uptls::Runtime::new(uptls::aws_lc_rs::provider()).now_text()
 }
 
 fn without_policy(code: Code, message: String) -> Report {
-    Report::without_policy(code, message, uptls::Runtime::new(uptls::aws_lc_rs::provider()).now_text())
+    Report::without_policy(code, message, now())
 }
 
-fn of_report(py: Python<'_>, report: Report) -> PyErr {
-    let code = report.code.unwrap_or(Code::Internal);
-    let class = match (code, code.category()) {
-        (Code::Misuse, _) => "MisuseError",
-        (_, Category::Identity | Category::Policy) => "PolicyError",
-        _ => "UptlsError",
+fn exception(py: Python<'_>, report: &Report, chain: &[Vec<u8>]) -> PyErr {
+    let make = || {
+        let chain = PyList::new(py, chain.iter().map(|der| PyBytes::new(py, der)))?;
+        py.import("uptls._errors")?.getattr("exception_of")?.call1((PyReport::new(report), chain))
     };
-    let message = report.message.clone().unwrap_or_default();
-    let hint = report.hint.clone().unwrap_or_default();
-    let json = Envelope::reports(vec![report]).to_json();
-    let arguments = (message, code.as_str(), code.number(), hint, json);
-    let made = py.import("uptls._errors").and_then(|module| module.getattr(class)?.call1(arguments));
-    made.map_or_else(|error| error, PyErr::from_value)
+    attached(make).map_or_else(|error| error, PyErr::from_value)
 }
+
+const PROBLEMS: &str = "_problems";

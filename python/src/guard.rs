@@ -1,8 +1,17 @@
-//! The border: every call into the library happens without the GIL, and no panic leaves it.
+//! The border: every call into the library happens without the GIL, no panic leaves it, and no thread is in it when the
+//! interpreter goes away.
+//!
+//! Before 3.14 CPython ends a thread that wants the GIL back too late by unwinding its stack, and Rust's frames would drop
+//! Python's objects without the GIL on the way. So, once the interpreter ends, threads that are out do not come back, and
+//! those that are just coming back are waited for.
 
 use core::mem;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::time::Duration;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::thread::{self, ThreadId};
 
 use pyo3::prelude::*;
 
@@ -13,11 +22,71 @@ use crate::errors;
 /// # Errors
 /// `UptlsError` with the code `panic`, for a panic.
 pub(crate) fn detached<T: Send>(py: Python<'_>, body: impl FnOnce() -> T + Send) -> PyResult<T> {
-    let outcome = py.detach(|| catch_unwind(AssertUnwindSafe(body)).map_err(words));
+    let (outcome, _present) = py.detach(|| {
+        let outcome = catch_unwind(AssertUnwindSafe(body)).map_err(words);
+        (outcome, Present::come_back())
+    });
     outcome.map_err(|words| errors::panic(py, &words))
 }
 
-fn words(payload: Box<dyn Any + Send>) -> String {
+/// Runs `body`, which calls functions of Python: in them the GIL may change hands.
+pub(crate) fn attached<T>(body: impl FnOnce() -> T) -> T {
+    let _present = Present::come_back();
+    body()
+}
+
+/// A thread with frames of ours that has the GIL, or is about to take it.
+struct Present;
+
+impl Present {
+    fn come_back() -> Self {
+        PRESENT.fetch_add(1, Ordering::SeqCst);
+        let present = Self;
+        if ENDING.load(Ordering::SeqCst) && !is_last_thread() {
+            drop(present);
+            loop {
+                thread::park();
+            }
+        }
+        present
+    }
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        // A fork may have forgotten the threads of the parent.
+        let _ = PRESENT.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1));
+    }
+}
+
+fn is_last_thread() -> bool {
+    LAST.lock().is_ok_and(|last| *last == Some(thread::current().id()))
+}
+
+/// The interpreter ends: what is called on its way out is the affair of this thread alone.
+#[pyfunction]
+pub(crate) fn _end(py: Python<'_>) {
+    if let Ok(mut last) = LAST.lock() {
+        *last = Some(thread::current().id());
+    }
+    ENDING.store(true, Ordering::SeqCst);
+    py.detach(|| {
+        for _ in 0..PATIENCE {
+            if PRESENT.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
+
+/// After a fork there is one thread.
+#[pyfunction]
+pub(crate) fn _forked() {
+    PRESENT.store(0, Ordering::SeqCst);
+}
+
+pub(crate) fn words(payload: Box<dyn Any + Send>) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text").to_owned();
     // Its destructor may panic too, and here nobody would catch that.
@@ -31,3 +100,9 @@ fn words(payload: Box<dyn Any + Send>) -> String {
 pub(crate) fn _panic(py: Python<'_>, words: &str) -> PyResult<()> {
     detached(py, || panic!("{words}"))
 }
+
+static ENDING: AtomicBool = AtomicBool::new(false);
+static LAST: Mutex<Option<ThreadId>> = Mutex::new(None);
+static PRESENT: AtomicUsize = AtomicUsize::new(0);
+/// Milliseconds that a hook of the caller's may still take at the end.
+const PATIENCE: u32 = 1000;

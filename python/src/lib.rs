@@ -10,33 +10,73 @@
 compile_error!("panics become exceptions: build it with panic = \"unwind\"");
 
 mod arguments;
+mod buffer;
 mod codes;
 mod command;
+mod connector;
+mod conversation;
+mod dial;
 mod errors;
+mod event;
+mod explanation;
+mod facts;
 mod guard;
+mod keywords;
+mod manifests;
+mod material;
+mod peer;
 mod policy;
 mod report;
 mod runtime;
+mod source;
+mod watch;
 
 /// The module `uptls._native`; everything public is exported again by the package `uptls`.
-#[pyo3::pymodule(name = "_native")]
+#[pyo3::pymodule(name = "_native", gil_used = false)]
 mod native {
     use pyo3::prelude::*;
+    use pyo3::types::PyDict;
 
+    #[pymodule_export]
+    use crate::buffer::PyTlsBuffer;
     #[pymodule_export]
     use crate::codes::{PyCode, codes};
     #[pymodule_export]
     use crate::command::main;
+    #[pymodule_export]
+    use crate::connector::PyConnector;
+    #[pymodule_export]
+    use crate::errors::misuse_report;
+    #[pymodule_export]
+    use crate::event::PyEvent;
+    #[pymodule_export]
+    use crate::explanation::{Accepts, Anchor, PyExplanation, Sends, System, Trusts};
+    #[pymodule_export]
+    use crate::facts::{Certificate, Policy, Problem, Step, Tls, Warning};
+    #[pymodule_export]
+    use crate::material::{PyClientIdentity, PyRevocation, PySan, PyTrustBundle};
+    #[pymodule_export]
+    use crate::peer::PyPeer;
     #[pymodule_export]
     use crate::policy::{PyPolicy, verify_document};
     #[pymodule_export]
     use crate::report::PyReport;
     #[pymodule_export]
     use crate::runtime::PyRuntime;
+    #[pymodule_export]
+    use crate::watch::PyWatch;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        let py = module.py();
+        py.import("atexit")?.call_method1("register", (wrap_pyfunction!(crate::guard::_end, py)?,))?;
+        let os = py.import("os")?;
+        if os.hasattr("register_at_fork")? {
+            let after = PyDict::new(py);
+            after.set_item("after_in_child", wrap_pyfunction!(crate::guard::_forked, py)?)?;
+            os.call_method("register_at_fork", (), Some(&after))?;
+        }
         #[cfg(debug_assertions)]
         module.add_function(wrap_pyfunction!(crate::guard::_panic, module)?)?;
         // pyo3's own list: what is public stands in the package.

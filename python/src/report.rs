@@ -1,97 +1,183 @@
 //! `uptls.Report`.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use uptls::{Code, Envelope, Report, Verdict};
+use serde::Deserialize;
+use uptls::{Code, Envelope, Report};
+
+use crate::facts::{Certificate, Policy, Problem, Step, Tls, Warning};
 
 /// One verification: the verdict, the reason, and what led to it.
 ///
 /// True if and only if the peer is accepted.
 #[pyclass(frozen, name = "Report", module = "uptls")]
+#[derive(Clone)]
 pub(crate) struct PyReport {
+    facts: Facts,
     json: String,
-    report: Report,
 }
 
 impl PyReport {
-    pub(crate) fn new(report: Report) -> Self {
-        Self { json: Envelope::reports(vec![report.clone()]).to_json(), report }
+    pub(crate) fn new(report: &Report) -> Self {
+        let json = Envelope::reports(vec![report.clone()]).to_json();
+        // What was just written can be read.
+        Self::parse(json).unwrap_or_else(|json| Self { facts: Facts::default(), json })
     }
 
-    fn verdict_text(&self) -> &'static str {
-        match self.report.verdict {
-            Verdict::Accepted => "accepted",
-            Verdict::Rejected => "rejected",
-            _ => "error",
+    /// The text again if it is none of a report.
+    fn parse(json: String) -> Result<Self, String> {
+        match serde_json::from_str::<Document>(&json).ok().map(|document| (document.schema, document.results)) {
+            Some((schema, [facts])) if schema == SCHEMA => Ok(Self { facts, json }),
+            _ => Err(json),
         }
+    }
+
+    pub(crate) fn at(&self) -> &str {
+        &self.facts.at
+    }
+
+    pub(crate) fn code(&self) -> Option<&'static str> {
+        self.known_code().map(Code::as_str)
+    }
+
+    pub(crate) fn message(&self) -> Option<&str> {
+        self.facts.message.as_deref()
+    }
+
+    fn known_code(&self) -> Option<Code> {
+        self.facts.code.as_deref().and_then(Code::from_name)
     }
 }
 
 #[pymethods]
 impl PyReport {
+    /// Reads what `to_json` gave. Raises ValueError for anything else.
+    #[staticmethod]
+    fn from_json(text: String) -> PyResult<Self> {
+        Self::parse(text).map_err(|_| PyValueError::new_err(format!("expected the JSON of one {SCHEMA}")))
+    }
+
     /// `accepted`, `rejected` or `error`.
     #[getter]
-    fn verdict(&self) -> &'static str {
-        self.verdict_text()
+    fn verdict(&self) -> &str {
+        &self.facts.verdict
     }
 
     /// Whether the peer is accepted.
     #[getter]
     fn accepted(&self) -> bool {
-        self.report.accepted()
+        self.facts.verdict == "accepted"
     }
 
     /// The stable code, `name_mismatch`; None if accepted.
-    #[getter]
-    fn code(&self) -> Option<&'static str> {
-        self.report.code.map(Code::as_str)
+    #[getter(code)]
+    fn code_text(&self) -> Option<&str> {
+        self.facts.code.as_deref()
     }
 
     /// The number of the code; None if accepted.
     #[getter]
     fn number(&self) -> Option<u16> {
-        self.report.number
+        self.facts.number
     }
 
     /// The category of the code, `name`; None if accepted.
     #[getter]
-    fn category(&self) -> Option<&'static str> {
-        self.report.category
+    fn category(&self) -> Option<&str> {
+        self.facts.category.as_deref()
     }
 
     /// One useful sentence; None if accepted.
-    #[getter]
-    fn message(&self) -> Option<&str> {
-        self.report.message.as_deref()
+    #[getter(message)]
+    fn message_text(&self) -> Option<&str> {
+        self.message()
     }
 
     /// The one thing to change; None if accepted.
     #[getter]
     fn hint(&self) -> Option<&str> {
-        self.report.hint.as_deref()
+        self.facts.hint.as_deref()
     }
 
     /// The exit code of the command `uptls` for it.
     #[getter]
     fn exit_code(&self) -> u8 {
-        self.report.exit_code()
+        match self.accepted() {
+            true => 0,
+            false => self.known_code().unwrap_or(Code::Internal).exit_code(),
+        }
     }
 
     /// The clock of the verification, RFC 3339.
+    #[getter(at)]
+    fn at_text(&self) -> &str {
+        self.at()
+    }
+
+    /// Which policy judged.
     #[getter]
-    fn at(&self) -> &str {
-        &self.report.at
+    fn policy(&self) -> Policy {
+        self.facts.policy.clone()
+    }
+
+    /// The logical name of the backend.
+    #[getter]
+    fn backend_host(&self) -> Option<&str> {
+        self.facts.backend_host.as_deref()
+    }
+
+    /// Where the socket went.
+    #[getter]
+    fn address(&self) -> Option<&str> {
+        self.facts.address.as_deref()
+    }
+
+    /// The server name (SNI).
+    #[getter]
+    fn server_name(&self) -> Option<&str> {
+        self.facts.server_name.as_deref()
+    }
+
+    /// Every step, in its order.
+    #[getter]
+    fn steps(&self) -> Vec<Step> {
+        self.facts.steps.clone()
     }
 
     /// The reference names, `type:value`.
     #[getter]
     fn expected(&self) -> Vec<String> {
-        self.report.expected.clone()
+        self.facts.expected.clone()
     }
 
     /// The presented names, `type:value`, at most ten.
     #[getter]
     fn presented(&self) -> Vec<String> {
-        self.report.presented.clone()
+        self.facts.presented.clone()
+    }
+
+    /// The peer's certificates, leaf first, at most ten, and the anchor where a path was found.
+    #[getter]
+    fn chain(&self) -> Vec<Certificate> {
+        self.facts.chain.clone()
+    }
+
+    /// What was negotiated; live only.
+    #[getter]
+    fn tls(&self) -> Option<Tls> {
+        self.facts.tls.clone()
+    }
+
+    /// Everything that is wrong with a policy that cannot be used.
+    #[getter]
+    fn errors(&self) -> Vec<Problem> {
+        self.facts.errors.clone()
+    }
+
+    /// What is not a verdict, but should be known.
+    #[getter]
+    fn warnings(&self) -> Vec<Warning> {
+        self.facts.warnings.clone()
     }
 
     /// The whole report (schema `uptls.report/v1`): octet for octet what Rust, C and the command give.
@@ -105,11 +191,57 @@ impl PyReport {
     }
 
     fn __bool__(&self) -> bool {
-        self.report.accepted()
+        self.accepted()
+    }
+
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other.cast::<Self>().is_ok_and(|other| other.get().json == self.json)
+    }
+
+    fn __hash__(&self) -> u64 {
+        use core::hash::{Hash as _, Hasher as _};
+        let mut hasher = std::hash::DefaultHasher::new();
+        self.json.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (&str,))> {
+        Ok((py.get_type::<Self>().getattr("from_json")?, (&self.json,)))
     }
 
     fn __repr__(&self) -> String {
-        let code = self.report.code.map(|code| format!(" {code}")).unwrap_or_default();
-        format!("<Report {}{code}>", self.verdict_text())
+        let code = self.facts.code.as_ref().map(|code| format!(" {code}")).unwrap_or_default();
+        format!("<Report {}{code}>", self.facts.verdict)
     }
 }
+
+#[derive(Deserialize)]
+struct Document {
+    schema: String,
+    results: [Facts; 1],
+}
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+struct Facts {
+    verdict: String,
+    code: Option<String>,
+    number: Option<u16>,
+    category: Option<String>,
+    message: Option<String>,
+    hint: Option<String>,
+    policy: Policy,
+    backend_host: Option<String>,
+    address: Option<String>,
+    server_name: Option<String>,
+    at: String,
+    steps: Vec<Step>,
+    expected: Vec<String>,
+    presented: Vec<String>,
+    chain: Vec<Certificate>,
+    tls: Option<Tls>,
+    errors: Vec<Problem>,
+    warnings: Vec<Warning>,
+}
+
+const SCHEMA: &str = "uptls.report/v1";

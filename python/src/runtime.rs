@@ -1,24 +1,37 @@
 //! `uptls.Runtime`.
 
 use pyo3::prelude::*;
-use uptls::{FixedClock, Misuse, Runtime};
+use uptls::{FixedClock, Misuse, NativeRoots, Runtime};
 
 use crate::errors;
 use crate::guard::detached;
+use crate::material::{members, path_of};
 
 /// What policies share: cryptography, the clock, material that is equal.
 ///
 /// A program needs one; a policy that is given none makes its own. With `at`, an RFC 3339 time, the clock stands there:
-/// every verification of its policies happens then. Usable from any thread.
+/// every verification of its policies happens then. `native_roots` are files, and folders of files, of PEM certificates that
+/// take the place of the platform's where a policy trusts `native`: whoever names one decides whom every such policy trusts.
+/// `session_bytes` is how much the sessions of all policies may take. Usable from any thread.
 #[pyclass(frozen, name = "Runtime", module = "uptls")]
 pub(crate) struct PyRuntime(Runtime);
 
 #[pymethods]
 impl PyRuntime {
     #[new]
-    #[pyo3(signature = (at=None))]
-    fn new(py: Python<'_>, at: Option<&str>) -> PyResult<Self> {
-        let builder = detached(py, || Runtime::builder(uptls::aws_lc_rs::provider()))?;
+    #[pyo3(signature = (at=None, *, native_roots=None, session_bytes=None))]
+    fn new(
+        py: Python<'_>,
+        at: Option<&str>,
+        native_roots: Option<&Bound<'_, PyAny>>,
+        session_bytes: Option<usize>,
+    ) -> PyResult<Self> {
+        let roots = native_roots.map_or_else(|| Ok(NativeRoots::default()), roots)?;
+        let builder = detached(py, || Runtime::builder(uptls::aws_lc_rs::provider()).native_roots(roots))?;
+        let builder = match session_bytes {
+            Some(limit) => builder.session_bytes(limit),
+            None => builder,
+        };
         let Some(at) = at else { return Ok(Self(builder.build())) };
         let clock = FixedClock::parse(at).map_err(|reason| {
             errors::misuse(py, &Misuse::new(format!("at must be a time like 2026-11-23T00:00:00Z: {reason}")))
@@ -29,6 +42,20 @@ impl PyRuntime {
     /// The clock's time, RFC 3339.
     fn now(&self, py: Python<'_>) -> PyResult<String> {
         detached(py, || self.0.now_text())
+    }
+}
+
+/// Files and folders apart.
+fn roots(paths: &Bound<'_, PyAny>) -> PyResult<NativeRoots> {
+    let mut roots = NativeRoots::default();
+    for path in members("native_roots", "a sequence of paths", paths)? {
+        let path = path_of("native_roots", &path)?;
+        let list = if path.is_dir() { &mut roots.folders } else { &mut roots.files };
+        list.push(path);
+    }
+    match roots == NativeRoots::default() {
+        false => Ok(roots),
+        true => Err(errors::misuse(paths.py(), &Misuse::new("native_roots names no file and no folder"))),
     }
 }
 

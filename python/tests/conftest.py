@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import uptls
+from loopback import HOST, Authority, Leaf
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,3 +103,21 @@ def refused() -> Case:
 def unusable() -> Case:
     """A case whose document does not parse."""
     return first(lambda report: report.get("code") == "document_parse")
+
+
+@pytest.fixture(scope="session")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A CA of this run."""
+    return Authority(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="session")
+def leaf(ca: Authority) -> Leaf:
+    """Its certificate for the backend host."""
+    return ca.issue(HOST)
+
+
+@pytest.fixture(scope="session")
+def policy(ca: Authority) -> uptls.UpstreamTlsPolicy:
+    """A policy that trusts it."""
+    return uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.from_file(ca.file))

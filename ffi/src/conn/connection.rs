@@ -192,18 +192,15 @@ impl Connection {
         }
     }
 
-    /// Ends a handshake whose deadline has passed.
+    /// Ends a handshake whose deadline has passed; the error of one that failed before.
     pub(crate) fn expire(&mut self, now: Instant) -> Result<(), Failure> {
-        match &mut self.phase {
-            Phase::Handshaking(handshake) => match (handshake.error(), handshake.deadline()) {
-                (None, Some(deadline)) if deadline <= now => {
-                    let error = handshake.expire();
-                    Err(self.failure(&error))
-                }
-                _ => Ok(()),
-            },
-            _ => Ok(()),
+        let Phase::Handshaking(handshake) = &mut self.phase else { return Ok(()) };
+        let has_passed = handshake.deadline().is_some_and(|deadline| deadline <= now);
+        if handshake.error().is_some() || has_passed {
+            let error = handshake.expire();
+            return Err(self.failure(&error));
         }
+        Ok(())
     }
 
     /// The failure of a last flight that the peer does not take.

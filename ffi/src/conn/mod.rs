@@ -265,7 +265,7 @@ pub unsafe extern "C" fn uptls_conn_timeout_ms(conn: *const Conn) -> i64 {
 }
 
 /// Ends a handshake whose deadline has passed, with `UPTLS_E_TIMEOUT`; drain afterwards. `UPTLS_OK`, and nothing happens,
-/// where it has not, and after the handshake. `err` may be NULL.
+/// where it has not, and after the handshake; the error of a handshake that failed. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_conn_expire(conn: *mut Conn, err: *mut *mut Error) -> Status {
     // SAFETY: by the contract of the header it is NULL or live.

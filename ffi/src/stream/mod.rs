@@ -251,7 +251,7 @@ pub unsafe extern "C" fn uptls_stream_timeout_ms(stream: *const Stream) -> i64 {
 }
 
 /// Ends a handshake whose deadline has passed, with `UPTLS_E_TIMEOUT`. `UPTLS_OK`, and nothing happens, where it has not,
-/// and after the handshake. `err` may be NULL.
+/// and after the handshake; the error of a handshake that failed. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_expire(stream: *mut Stream, err: *mut *mut Error) -> Status {
     // SAFETY: by the contract of the header it is NULL or live.

@@ -179,6 +179,7 @@ static void silent(uptls_connector *connector, const char *port) {
   net_failed(uptls_conn_expire(conn, &error), error, UPTLS_E_TIMEOUT, "handshake_timeout");
   CHECK(uptls_conn_handshake_state(conn) == UPTLS_HANDSHAKE_FAILED && uptls_conn_timeout_ms(conn) == -1);
   /* every later call gives the same error */
+  net_failed(uptls_conn_expire(conn, &error), error, UPTLS_E_TIMEOUT, "handshake_timeout");
   net_failed(uptls_conn_read(conn, data, 1, &got, &error), error, UPTLS_E_TIMEOUT, "handshake_timeout");
   net_failed(uptls_conn_write(conn, data, 1, &got, &error), error, UPTLS_E_TIMEOUT, "handshake_timeout");
   net_failed(uptls_conn_feed(conn, data, 1, &got, &error), error, UPTLS_E_TIMEOUT, "handshake_timeout");

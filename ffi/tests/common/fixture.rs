@@ -23,6 +23,7 @@ impl Fixture {
         fixture.write("chain.pem", &chain("payments.internal"));
         fixture.write("other.pem", &chain("payments-v2.internal"));
         fixture.write("policy.yaml", POLICY);
+        fixture.write("client.yaml", &format!("{POLICY}{CLIENT}"));
         let client = pki.client(&[San::dns("client.internal")]);
         fixture.write("client.pem", &chain_pem(&[&client, &pki.intermediate]));
         fixture.write("client.key", &client.key().pkcs8_pem());
@@ -86,6 +87,9 @@ spec:
   serverName: payments.internal
   handshakeTimeout: 300s
 ";
+
+const CLIENT: &str =
+    "  alpn: {protocols: [h2, http/1.1]}\n  identity: {certificate: {file: client.pem}, key: {file: client.key}}\n";
 
 /// A Service, its CA and the policy for it.
 fn manifests(ca: &str) -> String {

@@ -20,6 +20,8 @@ pub(crate) struct Peers {
     pub(crate) honest: Server,
     pub(crate) other: Server,
     pub(crate) silent: HostileServer,
+    /// Wants a client certificate, and speaks two protocols.
+    pub(crate) strict: Server,
     pub(crate) truncating: HostileServer,
 }
 
@@ -37,6 +39,10 @@ impl Peers {
             honest: Server::start(&good),
             other: Server::start(&options("payments-v2.internal")),
             silent: HostileServer::start(Misbehaviour::Silent),
+            strict: Server::start(&ServerOptions {
+                alpn: vec![b"h2", b"http/1.1"],
+                ..good.clone().with_client_roots(&[&pki.root])
+            }),
             truncating: HostileServer::start(Misbehaviour::TruncatesAfterResponse(Box::new(good))),
             fixture,
         }

@@ -23,6 +23,18 @@ impl ObjectName {
     pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
     }
+
+    /// Parses `[NAMESPACE/]NAME`; without a namespace it is `default`.
+    ///
+    /// # Errors
+    /// What was wanted.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (namespace, name) = text.split_once('/').unwrap_or((DEFAULT_NAMESPACE, text));
+        match [namespace, name].iter().all(|text| !text.is_empty() && is_object_name(text)) {
+            true => Ok(Self::new(namespace, name)),
+            false => Err("an object is wanted: [NAMESPACE/]NAME".to_owned()),
+        }
+    }
 }
 
 impl fmt::Display for ObjectName {

@@ -322,6 +322,38 @@ fn a_kind_is_part_of_a_backend() {
 }
 
 #[test]
+fn an_object_is_a_name_with_or_without_a_namespace() {
+    let parse = |text: &str| ObjectName::parse(text).map(|name| name.to_string());
+    assert_eq!(parse("edge/public").as_deref(), Ok("edge/public"));
+    assert_eq!(parse("public").as_deref(), Ok("default/public"));
+    for bad in ["", "/", "edge/", "/public", "a/b/c", "edge/public:443", "Edge/public", "edge/p\n"] {
+        assert_eq!(parse(bad).unwrap_err(), "an object is wanted: [NAMESPACE/]NAME", "{bad:?}");
+    }
+}
+
+/// R2: a resolution that is invalid closes the connector that an earlier one made.
+#[test]
+fn a_policy_is_published_to_the_connector_of_an_earlier_resolution() {
+    let runtime = runtime();
+    let good = format!(
+        "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: ca}}, data: {{ca.crt: {:?}}}}}\n---\n\
+         {{apiVersion: v1, kind: Service, metadata: {{name: pay}}, spec: {{ports: [{{port: 443}}]}}}}\n---\n\
+         {{apiVersion: gateway.networking.k8s.io/v1, kind: BackendTLSPolicy, metadata: {{name: p}}, spec: \
+         {{targetRefs: [{{group: \"\", kind: Service, name: pay}}], validation: {{hostname: pay.example, \
+         caCertificateRefs: [{{group: \"\", kind: ConfigMap, name: ca}}]}}}}}}\n",
+        Pki::new("publish").root.pem()
+    );
+    let policy = |text: &str| resolved(text).policies.remove(0);
+    let connector = policy(&good).connector(&runtime, Forbidden);
+    assert_eq!(connector.state(), ConnectorState::Ready);
+    let broken = policy(&good.replace("ca.crt", "ca.pem"));
+    let refused = broken.publish(&connector, Forbidden).unwrap_err();
+    assert!(matches!(connector.state(), ConnectorState::NotReady { reason, .. } if reason == refused));
+    let generation = policy(&good).publish(&connector, Forbidden).unwrap();
+    assert_eq!((generation.number(), connector.state()), (1, ConnectorState::Ready));
+}
+
+#[test]
 fn thousands_of_objects_are_resolved() {
     let mut text = String::new();
     for index in 0..2_000 {

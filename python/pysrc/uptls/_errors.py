@@ -1,7 +1,23 @@
-"""The exceptions. They are public as ``uptls.UptlsError`` and so on."""
+"""The exceptions, and which code is which. They are public as ``uptls.UptlsError`` and so on.
+
+Each is the exception of the standard library that old code catches, too, with ``verify_code``, ``reason`` and the rest
+filled in. The table at the end is the only place that knows the class of a code.
+"""
+
+import errno
+import logging
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from uptls._native import Event, Report
+
+_LOG = logging.getLogger("uptls")
 
 
-class UptlsError(Exception):
+class UptlsError(ssl.SSLError):
     """What went wrong: a stable code, one sentence, and the one thing to change."""
 
     code: str
@@ -10,18 +26,50 @@ class UptlsError(Exception):
     """Its number."""
     hint: str
     """The one thing to change."""
-    report_json: str
-    """Everything that is wrong, schema ``uptls.report/v1``: octet for octet what Rust, C and the command give."""
+    report: "Report"
+    """Every step of the verification; of a policy, everything that is wrong with it."""
+    chain: tuple[bytes, ...]
+    """The peer's certificates, DER, leaf first; empty if it did not come so far."""
+    library: str
+    """``UPTLS``, where the standard library says ``SSL``."""
+    reason: str
+    """As the standard library has it, in capitals; ``CERTIFICATE_VERIFY_FAILED`` for a peer that was refused."""
 
-    def __init__(self, message: str, code: str, number: int, hint: str, report_json: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.number = number
-        self.hint = hint
-        self.report_json = report_json
+    _errno = int(ssl.SSL_ERROR_SSL)
 
-    def __reduce__(self) -> tuple[type["UptlsError"], tuple[str, str, int, str, str]]:
-        return type(self), (str(self), self.code, self.number, self.hint, self.report_json)
+    def __init__(self, report: "Report", chain: Sequence[bytes] = ()) -> None:
+        super().__init__(self._errno, report.message or "")
+        self.code = report.code or "internal"
+        self.number = report.number or 0
+        self.hint = report.hint or ""
+        self.report = report
+        self.chain = tuple(chain)
+        self.library = "UPTLS"
+        self.reason = self.code.upper()
+
+    @property
+    def expected(self) -> list[str]:
+        """The names that were wanted, ``type:value``."""
+        return self.report.expected
+
+    @property
+    def presented(self) -> list[str]:
+        """The names that the peer presented, ``type:value``, at most ten."""
+        return self.report.presented
+
+    @property
+    def report_json(self) -> str:
+        """The report, schema ``uptls.report/v1``: octet for octet what Rust, C and the command give."""
+        return self.report.to_json()
+
+    def __str__(self) -> str:
+        return self.report.message or self.code
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.code}: {self})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.report, self.chain)
 
 
 class PolicyError(UptlsError, ValueError):
@@ -29,9 +77,215 @@ class PolicyError(UptlsError, ValueError):
 
 
 class MisuseError(UptlsError, ValueError):
-    """An argument has no meaning: the caller's bug (code ``misuse``)."""
+    """A call or an argument has no meaning: the caller's bug (code ``misuse``)."""
 
 
-for _class in (UptlsError, PolicyError, MisuseError):
+class PolicyFrozenError(MisuseError, TypeError):
+    """A policy is frozen, and something tried to change what comes from it (code ``misuse``)."""
+
+
+class PeerVerificationError(UptlsError, ssl.SSLCertVerificationError):
+    """The peer failed the policy (codes 4xx, 5xx and 6xx)."""
+
+    verify_code: int
+    """The number that OpenSSL gives the reason; 1, unspecified, where it has none."""
+    verify_message: str
+    """The reason in words."""
+
+    def __init__(self, report: "Report", chain: Sequence[bytes] = ()) -> None:
+        super().__init__(report, chain)
+        self.reason = "CERTIFICATE_VERIFY_FAILED"
+        self.verify_code = _VERIFY_CODES.get(self.code, 1)
+        self.verify_message = report.message or ""
+
+
+class UnknownIssuerError(PeerVerificationError):
+    """Nobody whom the policy trusts issued the certificate."""
+
+
+class NameMismatchError(PeerVerificationError):
+    """The certificate is for somebody else (codes 6xx)."""
+
+
+class CertificateExpiredError(PeerVerificationError):
+    """A certificate of the path has expired."""
+
+
+class NotYetValidError(PeerVerificationError):
+    """A certificate of the path is not valid yet."""
+
+
+class RevokedError(PeerVerificationError):
+    """A certificate of the path is revoked."""
+
+
+class KeyUsageError(PeerVerificationError):
+    """The certificate is not meant for a server."""
+
+
+class HandshakeError(UptlsError):
+    """No common parameters, an alert, or a violation of the protocol (codes 7xx, 8xx, 901 and 902)."""
+
+
+class ClientIdentityRejectedError(HandshakeError):
+    """The peer refused our certificate, or wants one and got none."""
+
+
+class UnexpectedEofError(UptlsError, ssl.SSLEOFError):
+    """The peer closed the transport in the handshake, or without a close_notify: what was read may be incomplete."""
+
+    _errno = int(ssl.SSL_ERROR_EOF)
+
+
+class PeerResetError(UptlsError, ConnectionResetError):
+    """The transport was reset."""
+
+    _errno = errno.ECONNRESET
+
+
+class PeerRefusedError(UptlsError, ConnectionRefusedError):
+    """No transport: the peer, or the network, refused it."""
+
+    _errno = errno.ECONNREFUSED
+
+
+class ConnectTimeoutError(UptlsError, TimeoutError):
+    """No transport, or no handshake, before the deadline."""
+
+    _errno = errno.ETIMEDOUT
+
+
+class NameResolutionError(UptlsError, socket.gaierror):
+    """The host could not be resolved."""
+
+    _errno = int(socket.EAI_NONAME)
+
+
+class WantReadError(ssl.SSLWantReadError, BlockingIOError):
+    """A stream that does not block has nothing to read yet."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EAGAIN, "nothing can be read yet")
+
+
+class WantWriteError(ssl.SSLWantWriteError, BlockingIOError):
+    """A stream that does not block cannot send now."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EAGAIN, "nothing can be sent now")
+
+
+def misuse(message: str, kind: type[MisuseError] = MisuseError) -> MisuseError:
+    """The exception for a call that has no meaning."""
+    from uptls._native import misuse_report  # noqa: PLC0415
+
+    return kind(misuse_report(message))
+
+
+def exception_of(report: "Report", chain: Sequence[bytes] = ()) -> UptlsError:
+    """The exception of a report that is not one of success: the class is that of its code."""
+    return class_of(report.code or "internal", report.number or 0)(report, chain)
+
+
+def class_of(code: str, number: int) -> type[UptlsError]:
+    """The class of a code: its own, or that of its hundred."""
+    return _CLASSES.get(code) or _BLOCKS.get(number // 100, UptlsError)
+
+
+def log_refusal(error: UptlsError) -> None:
+    """A connection that was not made, for who sees only the log: clients wrap exceptions until nothing is left."""
+    host = error.report.backend_host or "a peer"
+    level = logging.INFO if isinstance(error, MisuseError) else logging.WARNING
+    _LOG.log(level, "%s: %s: %s; hint: %s", host, error.code, error, error.hint, extra={"uptls": error.report})
+
+
+def log_event(event: "Event") -> None:
+    """What happened to a connector."""
+    bad = event.kind not in ("updated", "recovered")
+    _LOG.log(
+        logging.WARNING if bad else logging.INFO, "%s: %s", event.kind, event.message, extra={"uptls": event.report}
+    )
+
+
+def log_left_out(notice: str) -> None:
+    """What was left out of a policy that manifests give: the verdict is that of the rest."""
+    _LOG.warning("left out: %s", notice)
+
+
+def call_hook(hook: "Callable[[Event], object]", event: "Event") -> None:
+    """Calls the hook; what it raises is its own affair and changes no verdict."""
+    try:
+        hook(event)
+    except Exception:  # noqa: BLE001
+        _LOG.exception("on_event raised for %s", event.kind)
+
+
+_BLOCKS: dict[int, type[UptlsError]] = {
+    1: PolicyError,
+    2: PolicyError,
+    4: PeerVerificationError,
+    5: PeerVerificationError,
+    6: NameMismatchError,
+    7: HandshakeError,
+    8: HandshakeError,
+}
+
+_CLASSES: dict[str, type[UptlsError]] = {
+    "dns_failed": NameResolutionError,
+    "tcp_refused": PeerRefusedError,
+    "tcp_timeout": ConnectTimeoutError,
+    "handshake_timeout": ConnectTimeoutError,
+    "peer_closed": UnexpectedEofError,
+    "peer_reset": PeerResetError,
+    "peer_not_tls": HandshakeError,
+    "truncated": UnexpectedEofError,
+    "cert_unknown_issuer": UnknownIssuerError,
+    "cert_self_signed": UnknownIssuerError,
+    "cert_missing_intermediate": UnknownIssuerError,
+    "cert_issuer_key_changed": UnknownIssuerError,
+    "cert_expired": CertificateExpiredError,
+    "issuer_expired": CertificateExpiredError,
+    "cert_not_yet_valid": NotYetValidError,
+    "cert_purpose": KeyUsageError,
+    "cert_key_usage": KeyUsageError,
+    "cert_revoked": RevokedError,
+    "identity_required": ClientIdentityRejectedError,
+    "identity_rejected": ClientIdentityRejectedError,
+    "peer_misbehaved": HandshakeError,
+    "message_too_large": HandshakeError,
+    "misuse": MisuseError,
+}
+
+# The numbers of OpenSSL's X509_V_ERR_*.
+_VERIFY_CODES = {
+    "cert_unknown_issuer": 20,
+    "cert_self_signed": 18,
+    "cert_missing_intermediate": 20,
+    "cert_issuer_key_changed": 20,
+    "cert_expired": 10,
+    "issuer_expired": 10,
+    "cert_not_yet_valid": 9,
+    "cert_bad_signature": 7,
+    "cert_algorithm_unsupported": 68,
+    "cert_key_too_weak": 66,
+    "cert_ca_as_leaf": 24,
+    "cert_issuer_not_ca": 79,
+    "cert_purpose": 26,
+    "cert_key_usage": 26,
+    "cert_name_constraint": 47,
+    "cert_path_too_long": 22,
+    "cert_distrusted": 28,
+    "cert_critical_extension": 34,
+    "cert_revoked": 23,
+    "revocation_unknown": 3,
+    "crl_expired": 12,
+    "crl_untrusted": 8,
+    "name_mismatch": 62,
+    "san_missing": 62,
+    "san_type_mismatch": 62,
+}
+
+_PUBLIC = [kind for kind in list(globals().values()) if isinstance(kind, type) and issubclass(kind, OSError)]
+for _class in _PUBLIC:
     _class.__module__ = "uptls"
 del _class

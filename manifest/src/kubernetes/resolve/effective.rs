@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use uptls::danger::DangerPermission;
-use uptls::{Connector, PolicyDraft, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning};
+use uptls::{Connector, Generation, PolicyDraft, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning};
 
 use super::ON_INVALID;
 use super::backend::BackendKind;
@@ -122,6 +122,16 @@ impl EffectivePolicy {
     /// A connector by it, that always fails with the reason if it cannot be used.
     pub fn connector(&self, runtime: &Runtime, permission: DangerPermission) -> Connector {
         connector(runtime, self.draft.clone(), permission)
+    }
+
+    /// Publishes it to a connector that was made by [`EffectivePolicy::connector`] of an earlier resolution: the material is
+    /// read and the policy replaced whole, or, if it cannot be used, every new connection fails with the reason (R2).
+    ///
+    /// # Errors
+    /// Everything that is wrong with the policy; the connector says so too ([`Connector::state`]).
+    pub fn publish(&self, connector: &Connector, permission: DangerPermission) -> Result<Generation, Problems> {
+        let checked = self.draft.clone().and_then(|draft| UpstreamTlsPolicy::check(draft, permission));
+        checked.and_then(|policy| connector.update(&policy)).inspect_err(|problems| connector.refuse(problems.clone()))
     }
 
     /// Whether it says the same as `other`, from the same objects, whatever they are for.

@@ -1,0 +1,41 @@
+"""What the methods of a policy do, as functions."""
+
+from collections.abc import Sequence
+
+from uptls._native import Connector, Explanation, Report, UpstreamTlsPolicy
+from uptls._stream import TlsStream
+
+
+def verify(policy: UpstreamTlsPolicy, chain_pem: str | bytes | bytearray, host: str | None = None) -> Report:
+    """Judges a certificate chain (PEM, leaf first) offline. A refusal is a report too."""
+    return policy.verify(chain_pem, host)
+
+
+def explain(policy: UpstreamTlsPolicy) -> Explanation:
+    """What a policy trusts, sends and accepts, offline."""
+    return policy.explain()
+
+
+def check(
+    policy: UpstreamTlsPolicy | Connector,
+    host: str,
+    port: int,
+    *,
+    connect_to: str | tuple[str, int] | None = None,
+    timeout: float | None = None,
+) -> Report:
+    """Makes one connection as an application would, closes it, and reports every step; failures are in the report."""
+    return policy.check(host, port, connect_to=connect_to, timeout=timeout)
+
+
+def connect(  # noqa: PLR0913
+    host: str,
+    port: int,
+    *,
+    policy: UpstreamTlsPolicy | Connector,
+    connect_to: str | tuple[str, int] | None = None,
+    timeout: float | None = None,
+    alpn: Sequence[str] | None = None,
+) -> TlsStream:
+    """A blocking stream to a verified peer. Raises PeerVerificationError for one that the policy refuses."""
+    return policy.connect(host, port, connect_to=connect_to, timeout=timeout, alpn=alpn)

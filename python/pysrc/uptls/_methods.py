@@ -1,0 +1,66 @@
+"""Methods of native classes that are written in Python, because they block or belong to a library.
+
+No frame of Rust stands below code that waits: CPython before 3.14 ends daemon threads by unwinding them.
+"""
+
+from collections.abc import Callable, Coroutine, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from uptls._native import Connector, UpstreamTlsPolicy
+from uptls._stream import TlsStream
+from uptls._stream import connect as connect_by
+from uptls._watch import Watch
+
+if TYPE_CHECKING:
+    import asyncio
+    import ssl
+
+_Made = Connector | UpstreamTlsPolicy
+
+
+def _connector(made: _Made) -> Connector:
+    return made.connector if isinstance(made, UpstreamTlsPolicy) else made
+
+
+def connect(  # noqa: PLR0913
+    self: _Made,
+    host: str,
+    port: int,
+    *,
+    connect_to: str | tuple[str, int] | None = None,
+    timeout: float | None = None,
+    alpn: Sequence[str] | None = None,
+) -> TlsStream:
+    """A blocking stream to a verified peer: see ``uptls.connect``."""
+    return connect_by(_connector(self), host, port, connect_to=connect_to, timeout=timeout, alpn=alpn)
+
+
+def open_connection(
+    self: _Made, host: str, port: int, **options: Any
+) -> "Coroutine[Any, Any, tuple[asyncio.StreamReader, asyncio.StreamWriter]]":
+    """Streams of asyncio to a verified peer."""
+    made: Coroutine[Any, Any, tuple[asyncio.StreamReader, asyncio.StreamWriter]]
+    made = import_module("uptls._asyncio").open_connection(_connector(self), host, port, **options)
+    return made
+
+
+def ssl_context(self: _Made, **options: Any) -> "ssl.SSLContext":
+    """A context for libraries that take an ``ssl.SSLContext``."""
+    context: ssl.SSLContext = import_module("uptls._context").PolicySSLContext(_connector(self), **options)
+    return context
+
+
+def watch(self: Connector, *, interval: float = 10.0) -> Watch:
+    """A thread that keeps it in step with the files of its policy."""
+    return Watch(self, interval)
+
+
+def _add(kind: type, *methods: Callable[..., Any]) -> None:
+    for method in methods:
+        method.__module__ = "uptls"
+        setattr(kind, method.__name__, method)
+
+
+_add(UpstreamTlsPolicy, connect, open_connection, ssl_context)
+_add(Connector, connect, open_connection, ssl_context, watch)

@@ -1,0 +1,30 @@
+"""What pickles name: calls with paths, which read their files again where they are loaded."""
+
+from typing import Any, Literal
+
+from uptls._native import ClientIdentity, Revocation, UpstreamTlsPolicy
+
+_Depth = Literal["chain", "leaf"] | None
+_Unknown = Literal["allow", "deny"] | None
+
+
+def identity(certificate: str, key: str, passphrase_file: str | None) -> ClientIdentity:
+    """A client identity in files."""
+    return ClientIdentity.from_files(certificate, key, passphrase_file=passphrase_file)
+
+
+def revocation(crls: list[str], depth: _Depth, unknown: _Unknown) -> Revocation:
+    """Revocation lists in files."""
+    return Revocation(crls, depth=depth, unknown=unknown)
+
+
+def policy(maker: str | None, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> UpstreamTlsPolicy:
+    """A policy by the call that made it: of a static method, or of the class itself."""
+    make = UpstreamTlsPolicy if maker is None else getattr(UpstreamTlsPolicy, maker)
+    made: UpstreamTlsPolicy = make(*arguments, **keywords)
+    return made
+
+
+def replaced(original: UpstreamTlsPolicy, changes: dict[str, Any]) -> UpstreamTlsPolicy:
+    """A policy with other fields."""
+    return original.replace(**changes)

@@ -1,0 +1,415 @@
+"""A blocking stream to a verified peer, with the manners of ``socket.socket``."""
+
+import contextlib
+import io
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from uptls._errors import MisuseError, UptlsError, WantReadError, WantWriteError, misuse
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer as Octets
+
+    from uptls._native import Buffer, Connector, PeerInfo, Report
+
+
+def connect(  # noqa: PLR0913
+    connector: "Connector",
+    host: str,
+    port: int,
+    *,
+    connect_to: str | tuple[str, int] | None = None,
+    timeout: float | None = None,
+    alpn: Sequence[str] | None = None,
+) -> "TlsStream":
+    """Connects to `host` and shakes hands; the peer of the stream is verified.
+
+    `connect_to` is where the socket goes if that is not `host`: a host, or a pair of host and port; it is no identity.
+    `timeout` bounds all of it, in seconds, and is the stream's afterwards, as in ``socket.create_connection``. Without
+    it the policy's bounds connecting, and the stream blocks. `alpn` offers only these of the policy's protocols.
+
+    Raises PeerVerificationError for a peer that the policy refuses, and the other UptlsErrors.
+    """
+    # Nothing is dialled for a policy or options that cannot be used.
+    buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout)
+    sock = socket.socket(fileno=connector._dial(host, port, connect_to, buffer.deadline))  # noqa: SLF001
+    stream = TlsStream(sock, buffer)
+    try:
+        stream._handshake()  # noqa: SLF001
+    except BaseException:
+        stream.close()
+        raise
+    stream.settimeout(timeout)
+    return stream
+
+
+class TlsStream:
+    """A stream to a verified peer; made by ``connect``.
+
+    One thread may read while another writes. Timeouts are for a whole call. A stream that does not block raises
+    WantReadError or WantWriteError, which are both of BlockingIOError and of what the module ssl has. Reading ends with
+    ``b""`` only if the peer said that it was the end; otherwise with UnexpectedEofError.
+    """
+
+    def __init__(self, sock: socket.socket, buffer: "Buffer") -> None:
+        sock.settimeout(0)
+        self._buffer = buffer
+        self._closed = False
+        self._files = 0
+        self._incoming = b""
+        self._outgoing = memoryview(b"")
+        self._reading = threading.Lock()
+        self._sock = sock
+        self._timeout: float | None = None
+        self._writing = threading.Lock()
+
+    @property
+    def peer(self) -> "PeerInfo":
+        """What was proven and negotiated."""
+        peer = self._buffer.peer
+        if peer is None:
+            raise misuse("the handshake of this stream is not done")
+        return peer
+
+    def report(self) -> "Report | None":
+        """Every step of the verification."""
+        return self._buffer.report()
+
+    def send(self, data: "Octets", flags: int = 0) -> int:
+        """Sends some of `data`, and gives how much was taken."""
+        self._check(flags)
+        return self._send(data)
+
+    def sendall(self, data: "Octets", flags: int = 0) -> None:
+        """Sends all of `data`. How much was sent is not known if it raises."""
+        self._check(flags)
+        deadline = self._deadline()
+        with memoryview(data) as whole, whole.cast("B") as view, self._held(self._writing, deadline, WantWriteError):
+            sent = 0
+            while sent < len(view):
+                with view[sent : sent + _PIECE] as piece:
+                    sent += self._buffer.write(piece)
+                self._flush(deadline)
+
+    def recv(self, bufsize: int, flags: int = 0) -> bytes:
+        """Up to `bufsize` octets; ``b""`` where the peer ended its data properly."""
+        self._check(flags)
+        if bufsize < 0:
+            raise ValueError("negative buffersize in recv")
+        deadline = self._deadline()
+        with self._held(self._reading, deadline, WantReadError):
+            while (octets := self._buffer.read(bufsize)) is None:
+                self._feed(deadline)
+            return octets
+
+    def recv_into(self, buffer: "Octets", nbytes: int = 0, flags: int = 0) -> int:
+        """The same into `buffer`, up to `nbytes` if that is not 0; gives how many octets."""
+        self._check(flags)
+        if nbytes < 0:
+            raise ValueError("negative buffersize in recv_into")
+        with memoryview(buffer) as whole, whole.cast("B") as view, view[: nbytes or None] as part:
+            return self._read_into(part)
+
+    def pending(self) -> int:
+        """How many octets can be read without waiting for the socket."""
+        return self._buffer.pending
+
+    def shutdown(self, how: int) -> None:
+        """SHUT_WR says properly that our data has ended, and leaves the socket open; SHUT_RDWR shuts it, too."""
+        if how not in (socket.SHUT_RD, socket.SHUT_WR, socket.SHUT_RDWR):
+            raise ValueError(f"how must be SHUT_RD, SHUT_WR or SHUT_RDWR, not {how}")
+        self._check()
+        deadline = self._deadline()
+        if how != socket.SHUT_RD:
+            with self._held(self._writing, deadline, WantWriteError):
+                self._buffer.close_notify()
+                self._flush(deadline)
+        if how != socket.SHUT_WR:
+            self._sock.shutdown(how)
+
+    def close(self) -> None:
+        """Says properly that it is the end, without waiting, and closes the socket once no file of it is open."""
+        self._closed = True
+        if self._files == 0 and self._sock.fileno() != -1:
+            with contextlib.suppress(OSError), self._sock:
+                self._farewell()
+
+    def makefile(
+        self,
+        mode: str = "r",
+        buffering: int | None = None,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> Any:
+        """A file over it, as ``socket.socket.makefile`` gives one."""
+        kinds = set(mode)
+        if not kinds <= {"r", "w", "b"} or not kinds & {"r", "w"}:
+            raise ValueError(f"mode must be of r, w and b, not {mode!r}")
+        self._check()
+        raw = _Raw(self, mode)
+        self._files += 1
+        if buffering == 0:
+            if "b" not in kinds:
+                raw.close()
+                raise ValueError("unbuffered streams must be binary")
+            return raw
+        size = io.DEFAULT_BUFFER_SIZE if buffering is None or buffering < 0 else buffering
+        file: Any
+        if kinds >= {"r", "w"}:
+            file = io.BufferedRWPair(raw, raw, size)
+        else:
+            file = io.BufferedReader(raw, size) if "r" in kinds else io.BufferedWriter(raw, size)
+        return file if "b" in kinds else io.TextIOWrapper(file, encoding, errors, newline)
+
+    def fileno(self) -> int:
+        """The socket's number; -1 once it is closed. Data may wait although the socket has none: see ``pending``."""
+        return self._sock.fileno()
+
+    def getpeername(self) -> Any:
+        """Where the socket goes."""
+        return self._sock.getpeername()
+
+    def getsockname(self) -> Any:
+        """Where it comes from."""
+        return self._sock.getsockname()
+
+    def getsockopt(self, level: int, option: int) -> int:
+        """As that of the socket."""
+        return self._sock.getsockopt(level, option)
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        """As that of the socket."""
+        self._sock.setsockopt(level, option, value)
+
+    def gettimeout(self) -> float | None:
+        """Seconds; None: it blocks, 0: it does not."""
+        return self._timeout
+
+    def settimeout(self, value: float | None) -> None:
+        """Seconds that a call may take; None: it blocks, 0: it does not."""
+        seconds = None if value is None else 0.0 + value
+        if seconds is not None and not 0 <= seconds < float("inf"):
+            raise ValueError(f"timeout must be None, or seconds of 0 or more, not {value}")
+        self._timeout = seconds
+
+    def setblocking(self, flag: bool) -> None:  # noqa: FBT001
+        """True: no timeout; False: a timeout of 0."""
+        self._timeout = None if flag else 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else repr(self._buffer.peer or self._buffer)
+        return f"<TlsStream {state}>"
+
+    def _check(self, flags: int = 0) -> None:
+        if self._closed:
+            raise misuse("the stream is closed")
+        if flags:
+            raise ValueError(f"flags have no meaning over TLS, and these are {flags}")
+
+    def _read_into(self, view: "Octets") -> int:
+        """A file reads on after its stream was closed."""
+        deadline = self._deadline()
+        with self._held(self._reading, deadline, WantReadError):
+            while (count := self._buffer.read_into(view)) is None:
+                self._feed(deadline)
+            return count
+
+    def _send(self, data: "Octets") -> int:
+        """A file writes on after its stream was closed."""
+        deadline = self._deadline()
+        with self._held(self._writing, deadline, WantWriteError):
+            self._flush(deadline)
+            count = self._buffer.write(data)
+            # What was taken is sent with the next call.
+            with contextlib.suppress(*((TimeoutError, BlockingIOError) if count else ())):
+                self._flush(deadline)
+            return count
+
+    def _deadline(self) -> float | None:
+        """When the call that begins now must be done, monotonic."""
+        return None if self._timeout is None else time.monotonic() + self._timeout
+
+    def _handshake(self) -> None:
+        left = self._buffer.deadline
+        deadline = None if left is None else time.monotonic() + left
+        self._timeout = left or None
+        try:
+            self._flush(deadline)
+            while not self._buffer.handshake_done:
+                self._feed(deadline)
+                if (error := self._buffer.error) is not None:
+                    raise error
+                self._flush(deadline)
+        except TimeoutError as error:
+            if isinstance(error, UptlsError) or (expired := self._buffer.expire()) is None:
+                raise
+            raise expired from None
+
+    def _feed(self, deadline: float | None) -> None:
+        """Octets of the peer. What they raise comes out of reading, after the data before it."""
+        octets = self._incoming or self._received(deadline)
+        self._incoming = b""
+        with contextlib.suppress(UptlsError):
+            if octets:
+                self._incoming = octets[self._buffer.receive_data(octets) :]
+            else:
+                self._buffer.receive_eof()
+        if self._buffer.wants_write:
+            # An alert, or the answer to a key update. Who writes takes it along; it must not be waited for here.
+            with contextlib.suppress(TimeoutError, BlockingIOError, UptlsError), self._held(self._writing, 0):
+                self._flush(0)
+
+    def _received(self, deadline: float | None) -> bytes:
+        while True:
+            try:
+                return self._sock.recv(_PIECE)
+            except BlockingIOError:
+                self._wait("read", deadline)
+            except OSError as error:
+                raise self._failed(error) from error
+
+    def _flush(self, deadline: float | None) -> None:
+        """Sends all that the peer must get. Holds ``_writing``, but in a handshake, which one thread makes."""
+        while True:
+            if not self._outgoing:
+                self._outgoing = memoryview(self._buffer.data_to_send())
+                if not self._outgoing:
+                    return
+            try:
+                self._outgoing = self._outgoing[self._sock.send(self._outgoing) :]
+            except BlockingIOError:
+                self._wait("write", deadline)
+            except OSError as error:
+                self._hear_out()
+                raise self._failed(error) from error
+
+    def _hear_out(self) -> None:
+        """I5: a peer that refuses our certificate closes after its alert, so what can be read is read first."""
+        if not self._reading.acquire(blocking=False):
+            return
+        try:
+            end = time.monotonic() + _LAST_WORDS
+            with contextlib.suppress(OSError):
+                while octets := self._sock.recv(_PIECE) if _ready(self._sock, "read", end) else b"":
+                    if self._buffer.receive_data(octets) < len(octets):
+                        break
+        finally:
+            self._reading.release()
+
+    def _failed(self, error: OSError) -> Exception:
+        if self._closed or self._sock.fileno() == -1:
+            return misuse("the stream was closed meanwhile")
+        return self._buffer.error or self._buffer.receive_error(error)
+
+    def _wait(self, direction: Literal["read", "write"], deadline: float | None) -> None:
+        if self._timeout == 0 or deadline == 0:
+            raise WantReadError if direction == "read" else WantWriteError
+        if not _ready(self._sock, direction, deadline):
+            raise TimeoutError("timed out")
+
+    @contextlib.contextmanager
+    def _held(
+        self, lock: threading.Lock, deadline: float | None, want: type[WantReadError | WantWriteError] = WantWriteError
+    ) -> Iterator[None]:
+        if self._timeout == 0 or deadline == 0:
+            if not lock.acquire(blocking=False):
+                raise want
+        elif not lock.acquire(timeout=-1 if deadline is None else max(0.0, deadline - time.monotonic())):
+            raise TimeoutError("timed out")
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _farewell(self) -> None:
+        """A close_notify, or the alert of what ended it, as far as the socket takes it now."""
+        with contextlib.suppress(UptlsError, BlockingIOError, TimeoutError), self._held(self._writing, 0):
+            if self._buffer.handshake_done and self._buffer.error is None:
+                with contextlib.suppress(MisuseError):
+                    self._buffer.close_notify()
+            while self._outgoing or self._buffer.wants_write:
+                self._outgoing = self._outgoing or memoryview(self._buffer.data_to_send())
+                self._outgoing = self._outgoing[self._sock.send(self._outgoing) :]
+
+    def _released(self) -> None:
+        """A file of it was closed."""
+        self._files -= 1
+        if self._closed:
+            self.close()
+
+
+class _Raw(io.RawIOBase):
+    """The unbuffered file over a stream."""
+
+    def __init__(self, stream: TlsStream, mode: str) -> None:
+        self._stream = stream
+        self._mode = mode
+
+    def readable(self) -> bool:
+        return not self.closed and "r" in self._mode
+
+    def writable(self) -> bool:
+        return not self.closed and "w" in self._mode
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def readinto(self, buffer: "Octets", /) -> int | None:
+        self._check(self.readable())
+        try:
+            return self._stream._read_into(buffer)  # noqa: SLF001
+        except BlockingIOError:
+            return None
+
+    def write(self, data: "Octets", /) -> int | None:
+        self._check(self.writable())
+        try:
+            return self._stream._send(data)  # noqa: SLF001
+        except BlockingIOError:
+            return None
+
+    def _check(self, may: bool) -> None:  # noqa: FBT001
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+        if not may:
+            raise io.UnsupportedOperation(f"not with the mode {self._mode!r}")
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._stream._released()  # noqa: SLF001
+
+
+def _ready(sock: socket.socket, direction: Literal["read", "write"], deadline: float | None) -> bool:
+    """Waits until the socket can be read from or written to; whether that was before the deadline."""
+    left = None if deadline is None else max(0.0, deadline - time.monotonic())
+    number = sock.fileno()
+    if number == -1:
+        raise misuse("the stream was closed meanwhile")
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(number, select.POLLIN if direction == "read" else select.POLLOUT)
+        # Up, so that a wait does not end before its deadline.
+        return bool(poll.poll(None if left is None else int(left * 1000) + 1))
+    readers, writers = ([number], []) if direction == "read" else ([], [number])
+    return any(select.select(readers, writers, writers, left))
+
+
+_LAST_WORDS = 0.25
+"""Seconds that a peer may take to say why it closed."""
+_PIECE = 65536

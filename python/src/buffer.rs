@@ -1,0 +1,239 @@
+//! `uptls.Buffer`: octets in, octets out, for any event loop.
+
+use std::io;
+use std::sync::Mutex;
+
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+use pyo3::types::PyBytes;
+use uptls::{BackendHost, Error, Report};
+
+use crate::arguments::{Data, Memory};
+use crate::connector::PyConnector;
+use crate::conversation::Conversation;
+use crate::errors;
+use crate::guard::detached;
+use crate::peer::PyPeer;
+use crate::report::PyReport;
+
+/// One connection without a socket: feed it what the peer sent, send the peer what it gives, read and write in between.
+///
+/// Made by `Connector.buffer`. Nothing is read or written before the peer is verified. Any thread may call it: while one
+/// is inside others wait, without the GIL. After an error, send what `data_to_send` gives once more: an alert for the peer
+/// may be in it.
+#[pyclass(frozen, name = "Buffer", module = "uptls")]
+pub(crate) struct PyTlsBuffer {
+    connector: Py<PyConnector>,
+    /// Locked only without the GIL, and whoever holds it never waits for the GIL: there is no order to get wrong.
+    conversation: Mutex<Conversation>,
+    host: BackendHost,
+}
+
+impl PyTlsBuffer {
+    pub(crate) fn new(connector: Py<PyConnector>, host: BackendHost, conversation: Conversation) -> Self {
+        Self { connector, conversation: Mutex::new(conversation), host }
+    }
+
+    fn with<T: Send>(&self, py: Python<'_>, body: impl FnOnce(&mut Conversation) -> T + Send) -> PyResult<T> {
+        detached(py, || {
+            let mut conversation = self.conversation.lock().unwrap_or_else(|poisoned| {
+                let mut conversation = poisoned.into_inner();
+                conversation.lose();
+                conversation
+            });
+            body(&mut conversation)
+        })
+    }
+
+    /// The same for what can fail; the failure that ends the connection is told once.
+    fn attempt<T: Send>(
+        &self,
+        py: Python<'_>,
+        body: impl FnOnce(&mut Conversation) -> Result<T, Error> + Send,
+    ) -> PyResult<T> {
+        let (outcome, failure) = self.with(py, |conversation| match body(conversation) {
+            Ok(value) => (Ok(value), None),
+            Err(error) => (Err(error), Some(Failure::of(conversation))),
+        })?;
+        outcome.map_err(|error| self.exception(py, &error, failure.unwrap_or_default()))
+    }
+
+    fn exception(&self, py: Python<'_>, error: &Error, failure: Failure) -> PyErr {
+        let connector = self.connector.get();
+        let exception = match &failure.report {
+            Some(report) => errors::failure(py, error, report),
+            None => connector.exception(py, &self.host, error),
+        };
+        if failure.new {
+            connector.tell_refusal(py, &exception);
+        }
+        exception
+    }
+
+    fn value<'py>(&self, py: Python<'py>, error: &Error, failure: Failure) -> Bound<'py, PyAny> {
+        self.exception(py, error, failure).into_value(py).into_bound(py).into_any()
+    }
+}
+
+/// What is said of a failure beside its error.
+#[derive(Default)]
+struct Failure {
+    /// Whether nobody was told of it yet.
+    new: bool,
+    report: Option<Report>,
+}
+
+impl Failure {
+    fn of(conversation: &mut Conversation) -> Self {
+        Self { new: conversation.must_tell(), report: conversation.failure_report() }
+    }
+}
+
+#[pymethods]
+impl PyTlsBuffer {
+    /// Takes octets from the peer, any bytes-like object. Gives how many were taken: fewer than given only while decrypted
+    /// data waits; read it, and give the rest again. No octets at all say nothing: for an end there is `receive_eof`.
+    ///
+    /// Raises why there is no connection: PeerVerificationError for a peer that the policy refuses, and so on.
+    fn receive_data(&self, py: Python<'_>, data: Data) -> PyResult<usize> {
+        data.pass(py, |octets| self.attempt(py, |conversation| conversation.feed(octets)))
+    }
+
+    /// Says that the peer closed the transport. Raises UnexpectedEofError in a handshake; afterwards reading ends with it,
+    /// unless the peer had ended its data with a close_notify.
+    fn receive_eof(&self, py: Python<'_>) -> PyResult<()> {
+        self.attempt(py, Conversation::feed_eof)
+    }
+
+    /// Says that the transport failed: an OSError or its text. Gives the exception to raise: that, or what ended the
+    /// connection before. Where sending failed, receive what still can be received first: the peer may have said why.
+    fn receive_error<'py>(&self, py: Python<'py>, error: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let reason = io::Error::other(error.str()?.to_string_lossy().into_owned());
+        let (error, failure) =
+            self.with(py, |conversation| (conversation.feed_error(&reason), Failure::of(conversation)))?;
+        Ok(self.value(py, &error, failure))
+    }
+
+    /// Octets for the peer, at most `max` of them; empty when there are none.
+    #[pyo3(signature = (max=None))]
+    fn data_to_send<'py>(&self, py: Python<'py>, max: Option<usize>) -> PyResult<Bound<'py, PyBytes>> {
+        let octets = self.with(py, |conversation| conversation.drain(max))?;
+        Ok(PyBytes::new(py, &octets))
+    }
+
+    /// Decrypted data, at most `n` octets. None: nothing yet, receive more. Empty: the peer ended its data properly.
+    ///
+    /// Raises, after all data, UnexpectedEofError for an end without close_notify, or what ended the connection.
+    fn read<'py>(&self, py: Python<'py>, n: usize) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let octets = self.attempt(py, |conversation| conversation.read(n))?;
+        Ok(octets.map(|octets| PyBytes::new(py, &octets)))
+    }
+
+    /// The same into a writable buffer; gives how many octets. None: nothing yet. 0: the peer ended its data properly.
+    fn read_into(&self, py: Python<'_>, buffer: Memory) -> PyResult<Option<usize>> {
+        // Before anything is taken out.
+        buffer.check_writable(py)?;
+        let octets = self.attempt(py, |conversation| conversation.read(buffer.len))?;
+        let Some(octets) = octets else { return Ok(None) };
+        buffer.fill(py, &octets)?;
+        Ok(Some(octets.len()))
+    }
+
+    /// Encrypts data for the peer, any bytes-like object. Gives how much was taken: less than given while about 64 KiB
+    /// wait for `data_to_send`.
+    fn write(&self, py: Python<'_>, data: Data) -> PyResult<usize> {
+        data.pass(py, |octets| self.attempt(py, |conversation| conversation.write(octets)))
+    }
+
+    /// Ends our data properly; send what `data_to_send` gives afterwards. Reading goes on.
+    fn close_notify(&self, py: Python<'_>) -> PyResult<()> {
+        self.attempt(py, Conversation::close_notify)
+    }
+
+    /// Ends the handshake with HandshakeTimeoutError and gives it; None if the handshake is done.
+    fn expire<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let expired =
+            self.with(py, |conversation| conversation.expire().map(|error| (error, Failure::of(conversation))))?;
+        Ok(expired.map(|(error, failure)| self.value(py, &error, failure)))
+    }
+
+    /// Seconds until the handshake must be done, 0 or more; None if there is no such limit, or no more. `receive_data`
+    /// enforces it; a timer that calls `expire` ends a silent peer too.
+    #[getter]
+    fn deadline(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        self.with(py, |conversation| conversation.deadline())
+    }
+
+    /// Whether octets from the peer can be of use.
+    #[getter]
+    fn wants_read(&self, py: Python<'_>) -> PyResult<bool> {
+        self.with(py, |conversation| conversation.wants_read())
+    }
+
+    /// Whether there are octets for the peer.
+    #[getter]
+    fn wants_write(&self, py: Python<'_>) -> PyResult<bool> {
+        self.with(py, |conversation| conversation.wants_write())
+    }
+
+    /// Whether the peer is verified and the handshake complete.
+    #[getter]
+    fn handshake_done(&self, py: Python<'_>) -> PyResult<bool> {
+        self.with(py, |conversation| conversation.evidence().is_some())
+    }
+
+    /// What was proven and negotiated; None before the handshake is done.
+    #[getter]
+    fn peer(&self, py: Python<'_>) -> PyResult<Option<PyPeer>> {
+        self.with(py, |conversation| conversation.evidence().cloned().map(PyPeer::new))
+    }
+
+    /// How many octets can be read without receiving more.
+    #[getter]
+    fn pending(&self, py: Python<'_>) -> PyResult<usize> {
+        self.with(py, Conversation::pending)
+    }
+
+    /// Whether the peer ended its data with a close_notify.
+    #[getter]
+    fn closed_cleanly(&self, py: Python<'_>) -> PyResult<bool> {
+        self.with(py, |conversation| conversation.is_clean_eof())
+    }
+
+    /// The exception that ended the connection.
+    #[getter]
+    fn error<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let held = self.with(py, |conversation| (conversation.error(), conversation.failure_report()))?;
+        Ok(held.0.map(|error| self.value(py, &error, Failure { new: false, report: held.1 })))
+    }
+
+    /// The report of the verification: every step. None before there is a verdict.
+    fn report(&self, py: Python<'_>) -> PyResult<Option<PyReport>> {
+        self.with(py, |conversation| conversation.report().as_ref().map(PyReport::new))
+    }
+
+    /// Panics inside it; only in debug builds, for the tests.
+    #[cfg(debug_assertions)]
+    fn _panic(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, |_| panic!("on purpose"))
+    }
+
+    /// The connector that it was made by.
+    #[getter]
+    fn connector(&self, py: Python<'_>) -> Py<PyConnector> {
+        self.connector.clone_ref(py)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let state = self.with(py, |conversation| match (conversation.error(), conversation.evidence()) {
+            (Some(error), _) => error.code().as_str(),
+            (None, Some(_)) => "established",
+            (None, None) => "handshaking",
+        })?;
+        Ok(format!("<Buffer {} {state}>", self.host))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.connector)
+    }
+}

@@ -1,0 +1,324 @@
+//! `uptls.Connector`: the current generation of one policy.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+use uptls::{
+    BackendHost, CheckOptions, ConnectOptions, Connector, ConnectorState, Error, FileSource, Generation, Misuse,
+    OnInvalid, Prepared, Problems,
+};
+
+use crate::arguments::{backend_host, duration};
+use crate::buffer::PyTlsBuffer;
+use crate::conversation::Conversation;
+use crate::dial::{self, ConnectTo};
+use crate::errors;
+use crate::event::PyEvent;
+use crate::guard::{attached, detached};
+use crate::peer::PyPeer;
+use crate::policy::PyPolicy;
+use crate::report::PyReport;
+use crate::source::Source;
+
+/// Makes verified connections by the current generation of one policy. Usable from any thread.
+///
+/// Each connection takes the generation of its moment and keeps it. `on_invalid` says what an update does that is invalid:
+/// with `keep_last_good` the last good generation stays, with `fail_closed` new connections fail. Default: `keep_last_good`, and
+/// `fail_closed` for a policy of manifests. `on_event` is called with
+/// each Event, on the thread that caused it or on that of a Watch.
+#[pyclass(frozen, name = "Connector", module = "uptls")]
+pub(crate) struct PyConnector {
+    connector: Connector,
+    /// What was told to the hook and not asked for yet.
+    events: Mutex<VecDeque<PyEvent>>,
+    /// The policy that was given last.
+    given: Mutex<Given>,
+    on_event: Option<Py<PyAny>>,
+}
+
+/// A policy that was given.
+struct Given {
+    prepared: Arc<Prepared>,
+    source: Arc<Source>,
+}
+
+impl Given {
+    fn of(policy: &Bound<'_, PyPolicy>) -> Self {
+        let policy = policy.get();
+        Self { prepared: Arc::clone(policy.prepared()), source: Arc::clone(policy.source()) }
+    }
+}
+
+impl PyConnector {
+    pub(crate) fn of(prepared: Arc<Prepared>, source: Arc<Source>) -> Self {
+        let on_invalid = source.on_invalid;
+        Self::new_of(Given { prepared, source }, on_invalid, None)
+    }
+
+    fn new_of(given: Given, on_invalid: OnInvalid, on_event: Option<Py<PyAny>>) -> Self {
+        let connector = Connector::of_prepared(Arc::clone(&given.prepared), on_invalid);
+        Self { connector, events: Mutex::default(), given: Mutex::new(given), on_event }
+    }
+
+    /// The files of the policy that was given last.
+    pub(crate) fn file_source(&self) -> FileSource {
+        FileSource::new(&self.connector, lock(&self.given).prepared.policy())
+    }
+
+    /// The exception for a failure on the way to `host`.
+    pub(crate) fn exception(&self, py: Python<'_>, host: &BackendHost, error: &Error) -> PyErr {
+        match detached(py, || self.connector.report_of(host, error)) {
+            Ok(report) => errors::failure(py, error, &report),
+            Err(panic) => panic,
+        }
+    }
+
+    /// Tells the log and the hook of a connection that was refused.
+    pub(crate) fn tell_refusal(&self, py: Python<'_>, exception: &PyErr) {
+        let tell = || {
+            let log = py.import("uptls._errors")?;
+            log.call_method1("log_refusal", (exception.value(py),))?;
+            let report = exception.value(py).getattr("report")?;
+            let event =
+                PyEvent::refused(report.cast::<PyReport>()?.get().clone(), self.connector.generation().number());
+            self.tell(py, event)
+        };
+        let told: PyResult<()> = attached(tell);
+        if let Err(error) = told {
+            error.write_unraisable(py, None);
+        }
+    }
+
+    fn tell(&self, py: Python<'_>, event: PyEvent) -> PyResult<()> {
+        let Some(hook) = &self.on_event else { return Ok(()) };
+        py.import("uptls._errors")?.call_method1("call_hook", (hook, event)).map(drop)
+    }
+
+    fn published(
+        &self,
+        py: Python<'_>,
+        publish: impl FnOnce() -> Result<Generation, Problems> + Send,
+    ) -> PyResult<u64> {
+        let published = detached(py, || publish().map_err(|problems| (problems, self.connector.runtime().now_text())))?;
+        self.pump(py)?;
+        published.map(Generation::number).map_err(|(problems, at)| errors::unusable(py, &problems, at))
+    }
+
+    fn policy_now(&self) -> Option<Arc<Prepared>> {
+        self.connector.prepared()
+    }
+}
+
+#[pymethods]
+impl PyConnector {
+    #[new]
+    #[pyo3(signature = (policy, *, on_invalid=None, on_event=None))]
+    fn new(
+        py: Python<'_>,
+        policy: &Bound<'_, PyPolicy>,
+        on_invalid: Option<&str>,
+        on_event: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let on_invalid = match on_invalid {
+            None => policy.get().source().on_invalid,
+            Some("keep_last_good") => OnInvalid::KeepLast,
+            Some("fail_closed") => OnInvalid::FailClosed,
+            Some(other) => {
+                let text = format!("on_invalid must be keep_last_good or fail_closed, not {other:?}");
+                return Err(errors::misuse(py, &Misuse::new(text)));
+            }
+        };
+        if on_event.as_ref().is_some_and(|hook| !hook.is_callable()) {
+            return Err(pyo3::exceptions::PyTypeError::new_err("on_event must be callable"));
+        }
+        Ok(Self::new_of(Given::of(policy), on_invalid, on_event.map(Bound::unbind)))
+    }
+
+    /// Publishes `policy` and gives the generation. Equal content is no new one.
+    ///
+    /// Raises PolicyError, `policy_withdrawn`, if it was withdrawn meanwhile.
+    fn update(&self, py: Python<'_>, policy: &Bound<'_, PyPolicy>) -> PyResult<u64> {
+        let given = Given::of(policy);
+        let prepared = Arc::clone(&given.prepared);
+        // It may drop what it held, and so it is done with the GIL.
+        let _before = core::mem::replace(&mut *lock(&self.given), given);
+        self.published(py, || self.connector.publish(prepared))
+    }
+
+    /// Reads the files of the policy that was given last, publishes what they hold by now, and gives the generation.
+    ///
+    /// Raises PolicyError if they cannot be used; what happens then is what `on_invalid` says.
+    fn reload(&self, py: Python<'_>) -> PyResult<u64> {
+        self.published(py, || {
+            let given = Arc::clone(&lock(&self.given).prepared);
+            self.connector.update(given.policy())
+        })
+    }
+
+    /// Takes an update that could not even be made, by the PolicyError that it raised: what happens then is what
+    /// `on_invalid` says. An update that succeeds ends it.
+    fn refuse(&self, py: Python<'_>, error: &Bound<'_, PyAny>) -> PyResult<()> {
+        let problems = errors::problems_of(error)?;
+        detached(py, || self.connector.refuse(problems))?;
+        self.pump(py)
+    }
+
+    /// Ends the policy: new connections fail with `policy_withdrawn` until the next update; those that exist go on.
+    fn withdraw(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || self.connector.withdraw())?;
+        self.pump(py)
+    }
+
+    /// The number of the current generation; it grows with each publication of other content.
+    #[getter]
+    fn generation(&self) -> u64 {
+        self.connector.generation().number()
+    }
+
+    /// `ready`; `degraded`: the last good generation is used because a later update was invalid; `not_ready` and
+    /// `withdrawn`: no connection is made.
+    #[getter]
+    fn state(&self) -> &'static str {
+        match self.connector.state() {
+            ConnectorState::Ready => "ready",
+            ConnectorState::Degraded { .. } => "degraded",
+            ConnectorState::NotReady { .. } => "not_ready",
+            _ => "withdrawn",
+        }
+    }
+
+    /// Why it is `degraded` or `not_ready`, as a report; else None.
+    #[getter]
+    fn reason(&self, py: Python<'_>) -> PyResult<Option<PyReport>> {
+        detached(py, || {
+            let problems: Option<Problems> = match self.connector.state() {
+                ConnectorState::Degraded { reason, .. } | ConnectorState::NotReady { reason, .. } => Some(reason),
+                _ => None,
+            };
+            problems
+                .map(|problems| PyReport::new(&uptls::Report::unusable(&problems, self.connector.runtime().now_text())))
+        })
+    }
+
+    /// What new connections are made with; None unless the state is `ready` or `degraded`.
+    #[getter]
+    fn policy(&self) -> Option<PyPolicy> {
+        self.policy_now().map(|prepared| PyPolicy::new(prepared, Arc::clone(&lock(&self.given).source)))
+    }
+
+    /// What happened since it was last asked, oldest first: at most 32 events are kept.
+    fn events(&self, py: Python<'_>) -> PyResult<Vec<PyEvent>> {
+        self.pump(py)?;
+        Ok(lock(&self.events).drain(..).collect())
+    }
+
+    /// Hands over to the log and the hook what happened meanwhile: a Watch calls it.
+    #[pyo3(name = "_pump")]
+    fn pump(&self, py: Python<'_>) -> PyResult<()> {
+        while let Some(event) = self.connector.next_event() {
+            let event = PyEvent::new(py, &event)?;
+            {
+                let mut events = lock(&self.events);
+                if events.len() == MAX_EVENTS {
+                    events.pop_front();
+                }
+                events.push_back(event.clone());
+            }
+            attached(|| {
+                py.import("uptls._errors")?.call_method1("log_event", (event.clone(),))?;
+                self.tell(py, event)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Makes one connection as an application would, closes it, and reports every step; what goes wrong is in the report.
+    ///
+    /// `connect_to` is where the socket goes if that is not `host`: a host, or a pair of host and port. `timeout` bounds
+    /// all of it, in seconds. Default: the policy's.
+    #[pyo3(signature = (host, port, *, connect_to=None, timeout=None))]
+    pub(crate) fn check(
+        &self,
+        py: Python<'_>,
+        host: &str,
+        port: u16,
+        connect_to: Option<ConnectTo>,
+        timeout: Option<f64>,
+    ) -> PyResult<PyReport> {
+        let host = backend_host(py, host)?;
+        let mut connect = ConnectOptions::default();
+        connect.timeout = duration(py, "timeout", timeout)?;
+        let address = dial::address(&host, port, connect_to);
+        let connector = self.connector.clone();
+        dial::interruptible(py, move || PyReport::new(&connector.check(address, &host, &CheckOptions::new(connect))))
+    }
+
+    /// Whether a connection was made with what would be used for a new one.
+    fn is_current(&self, py: Python<'_>, peer: &Bound<'_, PyPeer>) -> PyResult<bool> {
+        let peer = peer.get();
+        detached(py, || self.connector.is_current(peer.evidence()))
+    }
+
+    /// Begins a connection to `host`; the first octets for the peer wait in it. `alpn` offers only these of the policy's
+    /// application protocols. `timeout`, in seconds, bounds the handshake. Default: the policy's.
+    #[pyo3(signature = (host, *, alpn=None, timeout=None))]
+    pub(crate) fn buffer(
+        slf: &Bound<'_, Self>,
+        host: &str,
+        alpn: Option<Vec<String>>,
+        timeout: Option<f64>,
+    ) -> PyResult<PyTlsBuffer> {
+        let (py, this) = (slf.py(), slf.get());
+        let host = backend_host(py, host)?;
+        let mut options = ConnectOptions::default();
+        options.alpn = alpn;
+        options.timeout = duration(py, "timeout", timeout)?;
+        match detached(py, || this.connector.begin(&host, &options))? {
+            Ok(handshake) => Ok(PyTlsBuffer::new(slf.clone().unbind(), host, Conversation::new(handshake))),
+            Err(error) => {
+                let exception = this.exception(py, &host, &error);
+                this.tell_refusal(py, &exception);
+                Err(exception)
+            }
+        }
+    }
+
+    /// A connected socket, by its number; within `timeout` seconds.
+    #[pyo3(name = "_dial")]
+    fn dial(
+        &self,
+        py: Python<'_>,
+        host: &str,
+        port: u16,
+        connect_to: Option<ConnectTo>,
+        timeout: Option<f64>,
+    ) -> PyResult<dial::Number> {
+        let host = backend_host(py, host)?;
+        let address = dial::address(&host, port, connect_to);
+        let timeout = dial::whole_milliseconds(timeout);
+        let dialled = dial::interruptible(py, move || address.dial(timeout))?;
+        dialled.map(dial::number).map_err(|error| {
+            let exception = self.exception(py, &host, &error);
+            self.tell_refusal(py, &exception);
+            exception
+        })
+    }
+
+    fn __repr__(&self) -> String {
+        let name = self.policy_now().and_then(|prepared| prepared.policy().name().map(|name| format!(" {name:?}")));
+        format!("<Connector{} {} generation {}>", name.unwrap_or_default(), self.state(), self.generation())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.on_event)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As many as the core keeps.
+const MAX_EVENTS: usize = 32;

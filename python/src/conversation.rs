@@ -1,0 +1,262 @@
+//! One connection from the ClientHello to its end: the handshake first, and what it became afterwards.
+
+use std::io;
+use std::time::Instant;
+
+use uptls::sans_io::{Established, Handshake, Incoming};
+use uptls::{Category, Code, Error, Evidence, Misuse, Report};
+
+/// A handshake, or the connection that it became.
+pub(crate) struct Conversation {
+    /// `None` after a panic.
+    phase: Option<Phase>,
+    /// The report of the handshake that failed.
+    failure: Option<Report>,
+    /// Decrypted octets that were taken out to be counted.
+    peeked: Vec<u8>,
+    /// Whether its failure was told to the log and the hook.
+    told: bool,
+}
+
+enum Phase {
+    Established(Box<Established>),
+    Handshake(Box<Handshake>),
+}
+
+impl Conversation {
+    pub(crate) fn new(handshake: Handshake) -> Self {
+        Self { phase: Some(Phase::Handshake(Box::new(handshake))), failure: None, peeked: Vec::new(), told: false }
+    }
+
+    /// After a panic nothing of it can be relied on.
+    pub(crate) fn lose(&mut self) {
+        self.phase = None;
+        self.peeked.clear();
+    }
+
+    /// Takes octets from the peer; those after the end of the handshake are the connection's.
+    pub(crate) fn feed(&mut self, octets: &[u8]) -> Result<usize, Error> {
+        let mut taken = 0;
+        if let Some(Phase::Handshake(handshake)) = &mut self.phase {
+            taken = handshake.feed(octets)?;
+            self.settle();
+        }
+        match (&mut self.phase, octets.get(taken..)) {
+            (Some(Phase::Established(established)), Some(rest @ [_, ..])) => {
+                established.feed(rest).map(|count| taken + count)
+            }
+            (Some(_), _) => Ok(taken),
+            (None, _) => Err(lost()),
+        }
+    }
+
+    fn settle(&mut self) {
+        let done = match self.phase.take() {
+            Some(Phase::Handshake(handshake)) if handshake.is_done() => handshake.finish(),
+            other => return self.phase = other,
+        };
+        self.phase = Some(match done {
+            Ok(established) => Phase::Established(Box::new(established)),
+            Err(handshake) => Phase::Handshake(handshake),
+        });
+    }
+
+    pub(crate) fn feed_eof(&mut self) -> Result<(), Error> {
+        match &mut self.phase {
+            Some(Phase::Established(established)) => established.feed_eof(),
+            Some(Phase::Handshake(handshake)) => handshake.feed_eof()?,
+            None => return Err(lost()),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn feed_error(&mut self, error: &io::Error) -> Error {
+        match &mut self.phase {
+            Some(Phase::Established(established)) => established.feed_error(error),
+            Some(Phase::Handshake(handshake)) => handshake.feed_error(error),
+            None => lost(),
+        }
+    }
+
+    /// Up to `most` octets for the peer.
+    pub(crate) fn drain(&mut self, most: Option<usize>) -> Vec<u8> {
+        let mut out = Vec::new();
+        match most {
+            None => match &mut self.phase {
+                Some(Phase::Established(established)) => established.drain_to(&mut out),
+                Some(Phase::Handshake(handshake)) => handshake.drain_to(&mut out),
+                None => {}
+            },
+            Some(most) => {
+                out.resize(most.min(LIMIT), 0);
+                let count = match &mut self.phase {
+                    Some(Phase::Established(established)) => established.drain(&mut out),
+                    Some(Phase::Handshake(handshake)) => handshake.drain(&mut out),
+                    None => 0,
+                };
+                out.truncate(count);
+            }
+        }
+        out
+    }
+
+    /// Up to `most` decrypted octets; `None`: nothing yet, and none at all: the peer ended its data properly.
+    pub(crate) fn read(&mut self, most: usize) -> Result<Option<Vec<u8>>, Error> {
+        if most == 0 {
+            return Ok(Some(Vec::new()));
+        }
+        if !self.peeked.is_empty() {
+            let count = most.min(self.peeked.len());
+            return Ok(Some(self.peeked.drain(..count).collect()));
+        }
+        self.decrypted(most)
+    }
+
+    fn decrypted(&mut self, most: usize) -> Result<Option<Vec<u8>>, Error> {
+        let established = match &mut self.phase {
+            Some(Phase::Established(established)) => established,
+            Some(Phase::Handshake(handshake)) => return handshake.error().cloned().map_or(Ok(None), Err),
+            None => return Err(lost()),
+        };
+        let mut out = vec![0; most.min(LIMIT)];
+        match established.read(&mut out)? {
+            Incoming::Data(count) => {
+                out.truncate(count);
+                Ok(Some(out))
+            }
+            Incoming::Closed => Ok(Some(Vec::new())),
+            _ => Ok(None),
+        }
+    }
+
+    /// How many octets can be read without feeding more; 256 KiB or more are not counted to the end, so that octets that
+    /// nobody reads stop the peer.
+    pub(crate) fn pending(&mut self) -> usize {
+        // An end or an error comes again when it is read.
+        while self.peeked.len() < LIMIT {
+            match self.decrypted(LIMIT) {
+                Ok(Some(octets)) if !octets.is_empty() => self.peeked.extend(octets),
+                _ => break,
+            }
+        }
+        self.peeked.len()
+    }
+
+    pub(crate) fn write(&mut self, data: &[u8]) -> Result<usize, Error> {
+        self.established("data was written")?.write(data)
+    }
+
+    pub(crate) fn close_notify(&mut self) -> Result<(), Error> {
+        self.established("close_notify was called").map(Established::close_notify)
+    }
+
+    fn established(&mut self, what: &str) -> Result<&mut Established, Error> {
+        match &mut self.phase {
+            Some(Phase::Established(established)) => Ok(established),
+            Some(Phase::Handshake(handshake)) => {
+                let early = || Misuse::new(format!("{what} before the handshake was done")).into();
+                Err(handshake.error().cloned().unwrap_or_else(early))
+            }
+            None => Err(lost()),
+        }
+    }
+
+    /// Ends a handshake at its deadline; nothing if it is done.
+    pub(crate) fn expire(&mut self) -> Option<Error> {
+        match &mut self.phase {
+            Some(Phase::Handshake(handshake)) => Some(handshake.expire()),
+            _ => None,
+        }
+    }
+
+    /// Seconds until the handshake must be done.
+    pub(crate) fn deadline(&self) -> Option<f64> {
+        match &self.phase {
+            Some(Phase::Handshake(handshake)) if handshake.error().is_none() => {
+                handshake.deadline().map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64())
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn wants_read(&self) -> bool {
+        match &self.phase {
+            Some(Phase::Established(established)) => established.wants_read(),
+            Some(Phase::Handshake(handshake)) => handshake.wants_read(),
+            None => false,
+        }
+    }
+
+    pub(crate) fn wants_write(&self) -> bool {
+        match &self.phase {
+            Some(Phase::Established(established)) => established.wants_write(),
+            Some(Phase::Handshake(handshake)) => handshake.wants_write(),
+            None => false,
+        }
+    }
+
+    pub(crate) fn evidence(&self) -> Option<&Evidence> {
+        match &self.phase {
+            Some(Phase::Established(established)) => Some(established.evidence()),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_clean_eof(&self) -> bool {
+        matches!(&self.phase, Some(Phase::Established(established)) if established.is_clean_eof())
+    }
+
+    /// The error that ended it.
+    pub(crate) fn error(&self) -> Option<Error> {
+        match &self.phase {
+            Some(Phase::Established(established)) => established.error().cloned(),
+            Some(Phase::Handshake(handshake)) => handshake.error().cloned(),
+            None => Some(lost()),
+        }
+    }
+
+    /// The report of a verification, once there is a verdict.
+    pub(crate) fn report(&mut self) -> Option<Report> {
+        match &self.phase {
+            Some(Phase::Established(established)) => Some(established.report()),
+            Some(Phase::Handshake(_)) => self.failure_report(),
+            None => None,
+        }
+    }
+
+    /// The same for an exception: what ends a connection later has a report of its own.
+    pub(crate) fn failure_report(&mut self) -> Option<Report> {
+        // Judged once: at another time the verdict could be another.
+        if self.failure.is_none() {
+            self.failure = match &self.phase {
+                Some(Phase::Handshake(handshake)) => handshake.report(),
+                // I5: the peer judged our certificate after the handshake.
+                Some(Phase::Established(established)) if established.error().is_some_and(is_about_us) => {
+                    Some(established.report())
+                }
+                _ => None,
+            };
+        }
+        self.failure.clone()
+    }
+
+    /// Whether it failed, nobody was told, and it is not only that a connection that existed went away.
+    pub(crate) fn must_tell(&mut self) -> bool {
+        let exists = matches!(self.phase, Some(Phase::Established(_)));
+        let went_away = |error: &Error| exists && error.code().category() == Category::Connect;
+        let must = !self.told && self.error().is_some_and(|error| !went_away(&error));
+        self.told |= must;
+        must
+    }
+}
+
+fn is_about_us(error: &Error) -> bool {
+    matches!(error.code(), Code::IdentityRejected | Code::IdentityRequired)
+}
+
+fn lost() -> Error {
+    uptls::ConnectError::Internal { detail: "a panic ended the connection before".to_owned() }.into()
+}
+
+/// How much is moved at a time.
+const LIMIT: usize = 256 * 1024;

@@ -1,0 +1,138 @@
+//! What reports and explanations are made of: classes of facts.
+
+use std::collections::BTreeMap;
+
+use pyo3::prelude::*;
+use serde::Deserialize;
+use uptls::CertificateFacts;
+
+/// A class of facts: immutable, with a representation that shows them.
+macro_rules! facts {
+    ($(#[$about:meta])* $name:ident $python:literal { $($(#[$doc:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$about])*
+        #[pyclass(frozen, eq, get_all, name = $python, module = "uptls")]
+        #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+        #[serde(default)]
+        pub(crate) struct $name {
+            $($(#[$doc])* pub(crate) $field: $type,)*
+        }
+
+        #[pymethods]
+        impl $name {
+            fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+                let mut shown = Vec::new();
+                for field in [$(stringify!($field)),*] {
+                    shown.push(format!("{field}={}", slf.getattr(field)?.repr()?));
+                }
+                Ok(format!(concat!($python, "({})"), shown.join(", ")))
+            }
+        }
+    };
+}
+
+pub(crate) use facts;
+
+facts! {
+    /// Which policy judged.
+    Policy "PolicyFacts" {
+        /// Its name.
+        name: Option<String>,
+        /// The digest of the policy as written.
+        spec_digest: Option<String>,
+        /// The digest of all that decides a verdict or a handshake.
+        fingerprint: Option<String>,
+        /// Which published fingerprint of its connector this is.
+        generation: Option<u64>,
+    }
+}
+
+facts! {
+    /// One step of a verification.
+    Step "Step" {
+        /// `policy`, `tcp`, `hello`, `chain`, `revocation`, `usage`, `name`, `pin`, `client` or `alpn`.
+        step: String,
+        /// `pass`, `fail`, `skip` or `not_evaluable`.
+        outcome: String,
+        /// The stable code, if it failed.
+        code: Option<String>,
+        /// Facts: text by name.
+        detail: BTreeMap<String, String>,
+    }
+}
+
+facts! {
+    /// What is said of one certificate.
+    Certificate "CertificateFacts" {
+        /// The subject.
+        subject: String,
+        /// The issuer.
+        issuer: String,
+        /// RFC 3339.
+        not_before: String,
+        /// RFC 3339.
+        not_after: String,
+        /// The digest of the whole certificate.
+        sha256: String,
+        /// `type:value`, at most ten.
+        sans: Vec<String>,
+        /// `peer`, or where the anchor came from.
+        source: String,
+    }
+}
+
+facts! {
+    /// What was negotiated.
+    Tls "TlsFacts" {
+        /// `1.2` or `1.3`.
+        version: String,
+        /// The IANA name of the suite.
+        cipher: String,
+        /// The IANA name of the group.
+        group: Option<String>,
+        /// The application protocol.
+        alpn: Option<String>,
+        /// Whether a session was resumed.
+        resumed: bool,
+    }
+}
+
+facts! {
+    /// One thing that is wrong with a policy or its material.
+    Problem "ProblemFacts" {
+        /// The stable code.
+        code: String,
+        /// Its number.
+        number: u16,
+        /// Its category.
+        category: String,
+        /// One useful sentence.
+        message: String,
+        /// The one thing to change.
+        hint: String,
+        /// The field.
+        path: String,
+        /// The document.
+        document: Option<String>,
+        /// The 1-based line.
+        line: Option<u64>,
+        /// The 1-based column.
+        column: Option<u64>,
+    }
+}
+
+facts! {
+    /// Something that is not a verdict, but should be known.
+    Warning "WarningFacts" {
+        /// Which.
+        code: String,
+        /// Facts: text by name.
+        detail: BTreeMap<String, String>,
+    }
+}
+
+impl From<CertificateFacts> for Certificate {
+    fn from(facts: CertificateFacts) -> Self {
+        let CertificateFacts { subject, issuer, not_before, not_after, sha256, sans, source, .. } = facts;
+        Self { subject, issuer, not_before, not_after, sha256, sans, source }
+    }
+}

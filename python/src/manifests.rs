@@ -1,0 +1,79 @@
+//! The policy that Kubernetes objects give a backend.
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use uptls::{Misuse, PolicyDraft, Problems, Warning};
+use uptls_manifest::kubernetes::{self, BackendRef, Mode, ObjectName, Scope};
+
+use crate::errors;
+use crate::guard::attached;
+use crate::material::{members, path_of};
+
+/// Which policy is meant.
+pub(crate) struct Wanted {
+    backend: BackendRef,
+    gateway: Option<ObjectName>,
+    mode: Mode,
+    paths: Vec<PathBuf>,
+}
+
+impl Wanted {
+    /// Of `[[KIND/]NAMESPACE/]NAME[:PORT]` and `[NAMESPACE/]NAME`.
+    pub(crate) fn new(paths: &Bound<'_, PyAny>, backend: &str, gateway: Option<&str>, mode: &str) -> PyResult<Self> {
+        let py = paths.py();
+        let paths = match path_of("paths", paths) {
+            Ok(path) => vec![path],
+            Err(_) => {
+                let members = members("paths", "a path, or a sequence of paths", paths)?;
+                members.iter().map(|path| path_of("paths", path)).collect::<PyResult<_>>()?
+            }
+        };
+        if paths.is_empty() {
+            return Err(errors::misuse(py, &Misuse::new("paths names no file and no folder")));
+        }
+        let misuse = |reason: String| errors::misuse(py, &Misuse::new(reason));
+        let backend = BackendRef::parse(backend).map_err(|reason| misuse(format!("backend: {reason}")))?;
+        let gateway =
+            gateway.map(ObjectName::parse).transpose().map_err(|reason| misuse(format!("gateway: {reason}")))?;
+        let mode = match mode {
+            "faithful" => Mode::Faithful,
+            "strict" => Mode::Strict,
+            other => return Err(misuse(format!("mode must be strict or faithful, not {other:?}"))),
+        };
+        Ok(Self { backend, gateway, mode, paths })
+    }
+
+    pub(crate) fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    pub(crate) fn find(&self) -> Result<Found, Problems> {
+        let imported = kubernetes::import(kubernetes::load(&self.paths)?.documents());
+        let mut scope = Scope::default().with_mode(self.mode);
+        scope.gateway.clone_from(&self.gateway);
+        let resolution = imported.resolve(&scope);
+        let policy = resolution.policy_of(&self.backend, self.gateway.as_ref())?;
+        Ok(Found {
+            draft: policy.draft.clone()?,
+            notices: policy.notices.iter().map(ToString::to_string).collect(),
+            warnings: policy.warnings.clone(),
+        })
+    }
+}
+
+/// The policy of a backend as it was put together.
+pub(crate) struct Found {
+    pub(crate) draft: PolicyDraft,
+    notices: Vec<String>,
+    /// What was overridden or made stricter.
+    pub(crate) warnings: Vec<Warning>,
+}
+
+impl Found {
+    /// Logs what was left out of it: the verdict is that of the rest.
+    pub(crate) fn tell(&self, py: Python<'_>) -> PyResult<()> {
+        let log = py.import("uptls._errors")?;
+        attached(|| self.notices.iter().try_for_each(|notice| log.call_method1("log_left_out", (notice,)).map(drop)))
+    }
+}

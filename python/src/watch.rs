@@ -1,0 +1,80 @@
+//! `uptls._native.Watch`: the thread that follows files.
+
+use core::time::Duration;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+use uptls::{Misuse, Watch, WatchState};
+
+use crate::connector::PyConnector;
+use crate::errors;
+use crate::guard::detached;
+
+/// Keeps a connector in step with the files of its policy, until it is closed. `uptls.Watch` is what to use.
+#[pyclass(frozen, name = "Watch", module = "uptls._native")]
+pub(crate) struct PyWatch {
+    process: u32,
+    watch: Mutex<Option<Watch>>,
+}
+
+impl PyWatch {
+    fn held(&self) -> MutexGuard<'_, Option<Watch>> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The handle, if its thread is one of this process. After a fork there is no thread to be joined, for ever.
+    fn take(&self) -> Option<Watch> {
+        let watch = self.held().take();
+        if std::process::id() == self.process {
+            return watch;
+        }
+        core::mem::forget(watch);
+        None
+    }
+}
+
+#[pymethods]
+impl PyWatch {
+    #[new]
+    fn new(py: Python<'_>, connector: &Bound<'_, PyConnector>, interval: f64) -> PyResult<Self> {
+        let Ok(interval) = Duration::try_from_secs_f64(interval) else {
+            return Err(errors::misuse(py, &Misuse::new(format!("interval must be seconds: it is {interval}"))));
+        };
+        let source = connector.get().file_source().with_interval(interval);
+        let watch = detached(py, || uptls::watch::start([source]))?;
+        Ok(Self { process: std::process::id(), watch: Mutex::new(Some(watch?)) })
+    }
+
+    /// Ends the thread, after the step that is under way.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || drop(self.take()))
+    }
+
+    /// Has every file read now.
+    fn refresh(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || self.held().as_ref().map_or((), Watch::refresh))
+    }
+
+    /// Says that a path, or something in it, changed.
+    fn changed(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        detached(py, || self.held().as_ref().map_or((), |watch| watch.changed(path)))
+    }
+
+    /// `events`, `polling` or `closed`.
+    #[getter]
+    fn state(&self, py: Python<'_>) -> PyResult<&'static str> {
+        let process = self.process;
+        detached(py, || match self.held().as_ref().filter(|_| std::process::id() == process).map(Watch::state) {
+            None => "closed",
+            Some(WatchState::Events) => "events",
+            Some(_) => "polling",
+        })
+    }
+}
+
+impl Drop for PyWatch {
+    fn drop(&mut self) {
+        drop(self.take());
+    }
+}

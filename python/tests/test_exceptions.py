@@ -1,0 +1,196 @@
+"""The classes of codes, and what the standard library's own exceptions have."""
+
+import copy
+import inspect
+import json
+import logging
+import pickle
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import uptls
+from conftest import first
+from loopback import HOST, Authority, Server
+from uptls import _errors, _native
+
+if TYPE_CHECKING:
+    from conftest import Case
+
+ut: Any = uptls  # for calls that a type checker would refuse
+
+
+def error_of(code: uptls.Code) -> uptls.UptlsError:
+    """What a report of this code raises."""
+    report: dict[str, Any] = json.loads(_native.misuse_report("a test").to_json())
+    report["results"][0] |= {"code": code.name, "number": code.number, "category": code.category, "message": "it is so"}
+    return _errors.exception_of(uptls.Report.from_json(json.dumps(report)), [b"der"])
+
+
+EXPECTED: dict[str, tuple[type[uptls.UptlsError], type[Exception]]] = {
+    "policy": (uptls.PolicyError, ValueError),
+    "identity": (uptls.PolicyError, ValueError),
+    "chain": (uptls.PeerVerificationError, ssl.SSLCertVerificationError),
+    "revocation": (uptls.PeerVerificationError, ssl.SSLCertVerificationError),
+    "name": (uptls.NameMismatchError, ssl.CertificateError),
+    "negotiation": (uptls.HandshakeError, ssl.SSLError),
+    "remote": (uptls.HandshakeError, ssl.SSLError),
+    "connect": (uptls.UptlsError, OSError),
+    "protocol": (uptls.UptlsError, OSError),
+}
+
+
+@pytest.mark.parametrize("code", uptls.codes(), ids=lambda code: code.name)
+def test_every_code_has_its_class(code: uptls.Code) -> None:
+    error = error_of(code)
+    for kind in (*EXPECTED[code.category], ssl.SSLError, OSError):
+        assert isinstance(error, kind)
+    assert (error.code, error.number, str(error), error.chain) == (code.name, code.number, "it is so", (b"der",))
+    assert repr(error) == f"{type(error).__name__}({code.name}: it is so)"
+    assert isinstance(error.errno, int)
+    assert error.strerror == "it is so"
+    assert error.library == "UPTLS"
+    assert error.reason.isupper()
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301
+        assert type(again) is type(error)
+        assert (str(again), again.report, again.chain, vars(again)) == (
+            str(error),
+            error.report,
+            error.chain,
+            vars(error),
+        )
+    # What no peer did is no verification error.
+    assert isinstance(error, ssl.SSLCertVerificationError) == (code.category in ("chain", "revocation", "name"))
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "standard", "verify_code"),
+    [
+        ("cert_unknown_issuer", uptls.UnknownIssuerError, ssl.SSLCertVerificationError, 20),
+        ("cert_expired", uptls.CertificateExpiredError, ssl.SSLCertVerificationError, 10),
+        ("cert_not_yet_valid", uptls.NotYetValidError, ssl.SSLCertVerificationError, 9),
+        ("cert_revoked", uptls.RevokedError, ssl.SSLCertVerificationError, 23),
+        ("cert_purpose", uptls.KeyUsageError, ssl.SSLCertVerificationError, 26),
+        ("name_mismatch", uptls.NameMismatchError, ssl.SSLCertVerificationError, 62),
+        ("cert_malformed", uptls.PeerVerificationError, ssl.SSLCertVerificationError, 1),
+        ("identity_rejected", uptls.ClientIdentityRejectedError, ssl.SSLError, None),
+        ("truncated", uptls.UnexpectedEofError, ssl.SSLEOFError, None),
+        ("peer_closed", uptls.UnexpectedEofError, ssl.SSLEOFError, None),
+        ("peer_reset", uptls.PeerResetError, ConnectionResetError, None),
+        ("tcp_refused", uptls.PeerRefusedError, ConnectionRefusedError, None),
+        ("tcp_timeout", uptls.ConnectTimeoutError, TimeoutError, None),
+        ("handshake_timeout", uptls.ConnectTimeoutError, TimeoutError, None),
+        ("dns_failed", uptls.NameResolutionError, socket.gaierror, None),
+        ("misuse", uptls.MisuseError, ValueError, None),
+    ],
+)
+def test_the_classes_that_old_code_catches(code: str, kind: Any, standard: Any, verify_code: int | None) -> None:
+    error = error_of(next(row for row in uptls.codes() if row.name == code))
+    assert type(error) is kind
+    assert isinstance(error, standard)
+    if verify_code is None:
+        assert not isinstance(error, uptls.PeerVerificationError)
+    else:
+        assert isinstance(error, uptls.PeerVerificationError)
+        assert (error.verify_code, error.verify_message) == (verify_code, "it is so")
+        assert error.reason == "CERTIFICATE_VERIFY_FAILED"
+
+
+def test_the_table_knows_no_other_codes() -> None:
+    names = {code.name for code in uptls.codes()}
+    assert set(_errors._CLASSES) <= names  # noqa: SLF001
+    verified = {code.name for code in uptls.codes() if code.category in ("chain", "revocation", "name")}
+    assert set(_errors._VERIFY_CODES) <= verified  # noqa: SLF001
+
+
+def test_every_exception_is_public() -> None:
+    for name, kind in inspect.getmembers(_errors, inspect.isclass):
+        if issubclass(kind, OSError) and kind.__module__ == "uptls":
+            assert getattr(uptls, name) is kind
+            assert name in uptls.__all__
+    assert uptls.__all__ == sorted(uptls.__all__)
+
+
+def test_verify_codes_are_those_of_openssl(ca: Authority, tmp_path: Any) -> None:
+    """The standard library's own verdict on the same certificates."""
+    other = Authority(tmp_path, "Other CA")
+    for leaf, anchor, host in (
+        (ca.issue(HOST), ca, "other.test"),
+        (ca.issue(HOST, days=-1), ca, HOST),
+        (ca.issue(HOST), other, HOST),
+    ):
+        context = ssl.create_default_context(cafile=str(anchor.file))
+        # From 3.13 on it is strict, and finds other things first.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        with Server(leaf) as server:
+            with (
+                pytest.raises(ssl.SSLCertVerificationError) as theirs,
+                socket.create_connection(server.address) as sock,
+            ):
+                context.wrap_socket(sock, server_hostname=host)
+            policy = uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.from_file(anchor.file))
+            with pytest.raises(uptls.PeerVerificationError) as ours:
+                policy.connect(host, server.port, connect_to="127.0.0.1")
+        assert ours.value.verify_code == theirs.value.verify_code
+        assert ours.value.reason == theirs.value.reason
+        assert ours.value.errno == theirs.value.errno
+
+
+def test_a_report_goes_through_json(refused: "Case") -> None:
+    report = refused.policy().verify(refused.chain, refused.host)
+    again = uptls.Report.from_json(report.to_json())
+    assert again == report
+    assert hash(again) == hash(report)
+    assert pickle.loads(pickle.dumps(report)) == report  # noqa: S301
+    assert again != ut.Report.from_json(first(lambda r: r["verdict"] == "accepted").report_json)
+    assert again != ut.San.dns(HOST)
+    for text in (
+        "",
+        "{}",
+        "[]",
+        '{"schema": "uptls.report/v2", "results": [{}]}',
+        '{"schema": "uptls.report/v1", "results": []}',
+    ):
+        with pytest.raises(ValueError, match=r"uptls\.report/v1"):
+            uptls.Report.from_json(text)
+    with pytest.raises(TypeError):
+        ut.Report.from_json(b"{}")
+
+
+def test_a_report_says_by_type_what_its_json_says(case: "Case") -> None:
+    report = uptls.Report.from_json(case.report_json)
+    facts = report.to_dict()
+    assert [step.step for step in report.steps] == [step["step"] for step in facts["steps"]]
+    assert [step.outcome for step in report.steps] == [step["outcome"] for step in facts["steps"]]
+    assert [dict(step.detail) for step in report.steps] == [step["detail"] for step in facts["steps"]]
+    assert [certificate.sha256 for certificate in report.chain] == [one["sha256"] for one in facts["chain"]]
+    assert [problem.code for problem in report.errors] == [problem["code"] for problem in facts["errors"]]
+    assert [(warning.code, warning.detail) for warning in report.warnings] == [
+        (warning["code"], warning["detail"]) for warning in facts["warnings"]
+    ]
+    assert (report.policy.name, report.backend_host) == (facts["policy"].get("name"), facts.get("backend_host"))
+    assert (report.expected, report.presented, report.at) == (facts["expected"], facts["presented"], facts["at"])
+
+
+def test_facts_are_shown_and_frozen(refused: "Case") -> None:
+    report = refused.policy().verify(refused.chain, refused.host)
+    step: Any = report.steps[0]
+    assert repr(step) == f"Step(step='policy', outcome='pass', code=None, detail={step.detail!r})"
+    with pytest.raises(AttributeError):
+        step.outcome = "fail"
+    with pytest.raises(TypeError):
+        ut.Step()
+    assert report.steps == report.steps
+
+
+def test_an_exception_names_the_host_in_the_log(
+    caplog: pytest.LogCaptureFixture, policy: uptls.UpstreamTlsPolicy
+) -> None:
+    with caplog.at_level(logging.WARNING, "uptls"), pytest.raises(uptls.HandshakeError):
+        policy.buffer(HOST).receive_data(b"SSH-2.0-OpenSSH_9.9\r\n")
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"{HOST}: peer_not_tls: ")
+    assert "hint: " in record.getMessage()
+    assert ut.Report.from_json(record.__dict__["uptls"].to_json()).code == "peer_not_tls"
