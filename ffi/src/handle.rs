@@ -1,8 +1,10 @@
 //! Pointers of C to values of Rust and back: the one place where ownership changes hands.
 
 use core::ffi::{CStr, c_char};
+use core::mem::{self, MaybeUninit};
 use core::ptr::{self, NonNull};
 use std::ffi::CString;
+use std::io;
 use std::sync::Arc;
 
 use uptls::Misuse;
@@ -157,24 +159,45 @@ impl<T: Copy + Default> Number<T> {
     }
 }
 
-/// Borrows room for octets: at most the first 64 KiB of it, which are zeroed, since C need not have initialised them. NULL
-/// with length 0 is no room.
+/// Room that C gave for octets. It is written and never read: C need not have initialised it.
+pub(crate) struct Room<'a>(&'a mut [MaybeUninit<u8>]);
+
+impl Room<'_> {
+    /// Whether nothing more can be written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl io::Write for Room<'_> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let count = octets.len().min(self.0.len());
+        let (room, rest) = mem::take(&mut self.0).split_at_mut(count);
+        room.write_copy_of_slice(octets.split_at(count).0);
+        self.0 = rest;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Borrows room for octets: at most the first 64 KiB of it. NULL with length 0 is no room.
 ///
 /// # Errors
 /// [`Misuse`] for NULL with a length, and for a length that no object can have.
 ///
 /// # Safety
 /// `start` is NULL, or `length` octets can be written there, and nobody else uses them during the call.
-pub(crate) unsafe fn room<'a>(start: *mut u8, length: usize, name: &str) -> Result<&'a mut [u8], Failure> {
+pub(crate) unsafe fn room<'a>(start: *mut u8, length: usize, name: &str) -> Result<Room<'a>, Failure> {
     check_length(start, length, name)?;
     let length = length.min(MAX_ROOM);
     if length == 0 {
-        return Ok(&mut []);
+        return Ok(Room(&mut []));
     }
-    // SAFETY: not NULL, and so many octets can be written by the contract.
-    unsafe { start.write_bytes(0, length) };
-    // SAFETY: not NULL, initialised just now, and by the contract nobody else's.
-    Ok(unsafe { core::slice::from_raw_parts_mut(start, length) })
+    // SAFETY: not NULL, so many octets can be written by the contract, whatever they hold, and they are nobody else's.
+    Ok(Room(unsafe { core::slice::from_raw_parts_mut(start.cast(), length) }))
 }
 
 fn check_length(start: *const u8, length: usize, name: &str) -> Result<(), Failure> {
@@ -259,6 +282,8 @@ const MAX_ROOM: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]
@@ -279,12 +304,20 @@ mod tests {
 
     #[test]
     fn room_is_bounded_and_needs_no_initialisation() {
-        let mut place = vec![core::mem::MaybeUninit::<u8>::uninit(); MAX_ROOM + 1];
+        let mut place = vec![MaybeUninit::<u8>::uninit(); MAX_ROOM + 1];
         // SAFETY: the place has so many octets.
         let room = unsafe { room(place.as_mut_ptr().cast(), place.len(), "data") };
-        assert!(matches!(room, Ok(octets) if octets.len() == MAX_ROOM && octets.iter().all(|octet| *octet == 0)));
+        let Ok(mut room) = room else { panic!("there is room") };
+        let octets = vec![7; MAX_ROOM - 1];
+        assert!(matches!(room.write(&octets), Ok(count) if count == MAX_ROOM - 1));
+        assert!(!room.is_empty());
+        assert!(matches!(room.write(b"xyz"), Ok(1)));
+        assert!(room.is_empty() && matches!(room.write(b"xyz"), Ok(0)));
+        // SAFETY: so many were written just now.
+        let written = unsafe { core::slice::from_raw_parts(place.as_ptr().cast::<u8>(), MAX_ROOM) };
+        assert!(written.starts_with(&octets) && written.ends_with(b"x"));
         // SAFETY: NULL is permitted.
-        assert!(matches!(unsafe { super::room(ptr::null_mut(), 0, "data") }, Ok([])));
+        assert!(matches!(unsafe { super::room(ptr::null_mut(), 0, "data") }, Ok(room) if room.is_empty()));
         // SAFETY: NULL is permitted.
         assert!(unsafe { super::room(ptr::null_mut(), 1, "data") }.is_err());
     }

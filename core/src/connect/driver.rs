@@ -276,6 +276,18 @@ impl Driver {
         }
     }
 
+    /// Writes octets for the peer to `sink` until it takes no more, and gives how many.
+    pub(super) fn drain_with(&mut self, sink: &mut dyn io::Write) -> usize {
+        let mut drained = 0;
+        while self.wants_write() {
+            match self.send(sink) {
+                Ok(count @ 1..) => drained += count,
+                _ => break,
+            }
+        }
+        drained
+    }
+
     /// Writes once to `sink`.
     pub(super) fn send(&mut self, sink: &mut dyn io::Write) -> io::Result<usize> {
         match self.farewell.is_empty() {
@@ -294,6 +306,27 @@ impl Driver {
             self.unread = self.unread.saturating_sub(count);
             return Ok(Incoming::Data(count));
         }
+        self.without_data()
+    }
+
+    /// The same into `sink`, until it takes no more.
+    pub(super) fn read_with(&mut self, sink: &mut dyn io::Write) -> Result<Incoming, Error> {
+        let (mut count, mut full) = (0, false);
+        let mut reader = self.tls.reader();
+        while self.evidence.is_some() && !full {
+            let Ok(octets @ [_, ..]) = reader.fill_buf() else { break };
+            let taken = sink.write(octets).unwrap_or(0);
+            reader.consume(taken);
+            (count, full) = (count + taken, taken == 0);
+        }
+        self.unread = self.unread.saturating_sub(count);
+        match count {
+            0 if !full => self.without_data(),
+            _ => Ok(Incoming::Data(count)),
+        }
+    }
+
+    fn without_data(&self) -> Result<Incoming, Error> {
         match (&self.error, self.end) {
             (Some(error), _) => Err(error.clone()),
             (None, End::Clean) => Ok(Incoming::Closed),

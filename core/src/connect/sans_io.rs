@@ -123,6 +123,11 @@ impl Handshake {
         self.driver.drain_to(out);
     }
 
+    /// Writes octets for the peer to `sink` until it takes no more, and gives how many. A failure of `sink` is an end of that.
+    pub fn drain_with(&mut self, sink: &mut dyn io::Write) -> usize {
+        self.driver.drain_with(sink)
+    }
+
     /// Whether octets from the peer are needed.
     pub fn wants_read(&self) -> bool {
         self.driver.wants_read()
@@ -257,12 +262,25 @@ impl Established {
         self.driver.drain_to(out);
     }
 
+    /// Writes octets for the peer to `sink` until it takes no more, and gives how many. A failure of `sink` is an end of that.
+    pub fn drain_with(&mut self, sink: &mut dyn io::Write) -> usize {
+        self.driver.drain_with(sink)
+    }
+
     /// Moves decrypted data to `out`.
     ///
     /// # Errors
     /// After all data: `truncated` for an end without close_notify (H8), or the error that ended the connection.
     pub fn read(&mut self, out: &mut [u8]) -> Result<Incoming, Error> {
         self.driver.read(out)
+    }
+
+    /// Writes decrypted data to `sink` until it takes no more; for room that is not initialised.
+    ///
+    /// # Errors
+    /// Those of [`Established::read`].
+    pub fn read_with(&mut self, sink: &mut dyn io::Write) -> Result<Incoming, Error> {
+        self.driver.read_with(sink)
     }
 
     /// Encrypts data for the peer and gives how much was taken: less than given while about 64 KiB wait to be drained.

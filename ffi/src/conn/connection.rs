@@ -8,6 +8,7 @@ use uptls::sans_io::{Established, Handshake, Incoming};
 use uptls::{BackendHost, ConnectError, ConnectOptions, Connector, Evidence, Misuse, Report};
 
 use crate::error::Failure;
+use crate::handle::Room;
 use crate::status::Progress;
 
 /// A handshake, and what becomes of it.
@@ -88,10 +89,10 @@ impl Connection {
     }
 
     /// Moves octets for the peer to `out` and gives how many.
-    pub(crate) fn drain(&mut self, out: &mut [u8]) -> usize {
+    pub(crate) fn drain(&mut self, out: &mut Room<'_>) -> usize {
         match &mut self.phase {
-            Phase::Handshaking(handshake) => handshake.drain(out),
-            Phase::Established(established) => established.drain(out),
+            Phase::Handshaking(handshake) => handshake.drain_with(out),
+            Phase::Established(established) => established.drain_with(out),
             Phase::Between => 0,
         }
     }
@@ -106,9 +107,12 @@ impl Connection {
     }
 
     /// Moves decrypted data to `out` and gives how much.
-    pub(crate) fn read(&mut self, out: &mut [u8]) -> Result<(Progress, usize), Failure> {
+    pub(crate) fn read(&mut self, out: &mut Room<'_>) -> Result<(Progress, usize), Failure> {
         let Phase::Established(established) = &mut self.phase else { return self.unfinished() };
-        match established.read(out) {
+        if out.is_empty() {
+            return Ok((Progress::Done, 0));
+        }
+        match established.read_with(out) {
             Ok(Incoming::Closed) => Ok((Progress::Closed, 0)),
             Ok(Incoming::Data(count)) => Ok((Progress::Done, count)),
             Ok(Incoming::WantRead) => Ok((Progress::WantRead, 0)),

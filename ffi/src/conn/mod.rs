@@ -159,7 +159,7 @@ pub unsafe extern "C" fn uptls_conn_drain(
         // SAFETY: by the contract of the header it is NULL or live.
         let mut connection = unsafe { enter(conn) }?;
         // SAFETY: by the contract of the header it is NULL or `capacity` octets can be written there.
-        got.set(connection.drain(unsafe { handle::room(tls.cast(), capacity, "tls") }?));
+        got.set(connection.drain(&mut unsafe { handle::room(tls.cast(), capacity, "tls") }?));
         Ok(())
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
@@ -185,7 +185,7 @@ pub unsafe extern "C" fn uptls_conn_read(
         // SAFETY: by the contract of the header it is NULL or live.
         let mut connection = unsafe { enter(conn) }?;
         // SAFETY: by the contract of the header it is NULL or `capacity` octets can be written there.
-        let (progress, count) = connection.read(unsafe { handle::room(data.cast(), capacity, "data") }?)?;
+        let (progress, count) = connection.read(&mut unsafe { handle::room(data.cast(), capacity, "data") }?)?;
         got.set(count);
         Ok(progress)
     };

@@ -161,7 +161,7 @@ pub unsafe extern "C" fn uptls_stream_read(
         // SAFETY: by the contract of the header it is NULL or live.
         let mut pump = unsafe { enter(stream) }?;
         // SAFETY: by the contract of the header it is NULL or `capacity` octets can be written there.
-        let (progress, count) = pump.read(unsafe { handle::room(data.cast(), capacity, "data") }?)?;
+        let (progress, count) = pump.read(&mut unsafe { handle::room(data.cast(), capacity, "data") }?)?;
         got.set(count);
         Ok(progress)
     };

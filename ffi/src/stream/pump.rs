@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::conn::{Connection, Reached};
 use crate::error::Failure;
+use crate::handle::Room;
 use crate::status::Progress;
 
 use super::socket::{Patience, Pause, Socket};
@@ -154,7 +155,7 @@ impl Pump {
     }
 
     /// Reads decrypted data.
-    pub(crate) fn read(&mut self, out: &mut [u8]) -> Result<(Progress, usize), Failure> {
+    pub(crate) fn read(&mut self, out: &mut Room<'_>) -> Result<(Progress, usize), Failure> {
         match self.handshake()? {
             Progress::Done => {}
             progress => return Ok((progress, 0)),
