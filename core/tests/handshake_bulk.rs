@@ -3,6 +3,8 @@
 
 mod handshake_support;
 
+use std::io::{self, Write};
+
 use handshake_support::{BOTH, World, establish, exchange, host, read_all};
 use uptls::sans_io::{Established, Incoming};
 use uptls::{Code, ConnectError, ConnectOptions, Error};
@@ -96,9 +98,10 @@ fn data_in_front_of_an_alert_is_not_lost() {
         let error = established.feed(&server.drain()).unwrap_err();
         let alert = ConnectError::RemoteAlert { alert: "bad_record_mac".to_owned() };
         assert!(matches!(&error, Error::Connect { error, .. } if *error == alert), "{error:?}");
+        assert!(established.unread() > 0);
         let mut out = [0; 20_000];
         assert_eq!(established.read(&mut out).unwrap(), Incoming::Data(10_000));
-        assert_eq!(established.read(&mut out), Err(error));
+        assert_eq!((established.unread(), established.read(&mut out)), (0, Err(error)));
     }
 }
 
@@ -157,3 +160,73 @@ fn damage_in_a_large_piece_is_found() {
 
 /// rustls's buffer, once emptied and filled again by one call.
 const MOST: usize = 2 * 18_437;
+
+/// Takes a few octets at a time, and no more than it has room for.
+struct Narrow {
+    room: usize,
+    taken: Vec<u8>,
+}
+
+impl Write for Narrow {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let count = octets.len().min(self.room).min(1000);
+        self.taken.extend_from_slice(&octets[..count]);
+        self.room -= count;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Says that it took more than there was.
+struct Liar;
+
+impl Write for Liar {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        Ok(octets.len() + 1)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sink_takes_what_it_has_room_for_and_nothing_is_lost() {
+    for versions in BOTH {
+        let world = World::new("sinks");
+        let (mut established, mut server) = connection(&world, versions);
+        let data: Vec<u8> = (0..=250).cycle().take(16_000).collect();
+        server.write(&data);
+        established.feed(&server.drain()).unwrap();
+        assert_eq!(established.unread(), 16_000);
+        let mut sink = Narrow { room: 7_500, taken: Vec::new() };
+        assert_eq!(established.read_with(&mut sink).unwrap(), Incoming::Data(7_500));
+        assert_eq!(established.read_with(&mut sink).unwrap(), Incoming::Data(0), "no room, but there is data");
+        assert_eq!(established.unread(), 8_500);
+        sink.room = usize::MAX;
+        assert_eq!(established.read_with(&mut sink).unwrap(), Incoming::Data(8_500));
+        assert_eq!((established.unread(), established.read_with(&mut sink)), (0, Ok(Incoming::WantRead)));
+        assert!(sink.taken == data);
+
+        established.write(&data).unwrap();
+        let mut sink = Narrow { room: 10_000, taken: Vec::new() };
+        assert_eq!((established.drain_with(&mut sink), established.wants_write()), (10_000, true));
+        sink.room = usize::MAX;
+        assert!(established.drain_with(&mut sink) > 6_000 && !established.wants_write());
+        server.feed(&sink.taken).unwrap();
+        assert!(server.read() == data);
+    }
+}
+
+#[test]
+fn a_sink_that_lies_harms_nobody() {
+    let world = World::new("a liar");
+    let (mut established, mut server) = connection(&world, Versions::Tls13);
+    server.write(&[7; 100]);
+    established.feed(&server.drain()).unwrap();
+    assert_eq!(established.read_with(&mut Liar).unwrap(), Incoming::Data(100));
+    assert_eq!((established.unread(), established.read_with(&mut Liar)), (0, Ok(Incoming::WantRead)));
+}

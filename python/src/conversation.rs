@@ -1,6 +1,6 @@
 //! One connection from the ClientHello to its end: the handshake first, and what it became afterwards.
 
-use std::io;
+use std::io::{self, Write};
 use std::time::Instant;
 
 use uptls::sans_io::{Established, Handshake, Incoming};
@@ -12,10 +12,6 @@ pub(crate) struct Conversation {
     phase: Option<Phase>,
     /// The report of the handshake that failed.
     failure: Option<Report>,
-    /// Decrypted octets that were taken out to be counted.
-    peeked: Vec<u8>,
-    /// Where octets are decrypted to before they become Python's: made once, and no longer than a record.
-    room: Vec<u8>,
     /// Whether its failure was told to the log and the hook.
     told: bool,
 }
@@ -27,19 +23,12 @@ enum Phase {
 
 impl Conversation {
     pub(crate) fn new(handshake: Handshake) -> Self {
-        Self {
-            phase: Some(Phase::Handshake(Box::new(handshake))),
-            failure: None,
-            peeked: Vec::new(),
-            room: Vec::new(),
-            told: false,
-        }
+        Self { phase: Some(Phase::Handshake(Box::new(handshake))), failure: None, told: false }
     }
 
     /// After a panic nothing of it can be relied on.
     pub(crate) fn lose(&mut self) {
         self.phase = None;
-        self.peeked.clear();
     }
 
     /// Takes octets from the peer; those after the end of the handshake are the connection's.
@@ -88,24 +77,13 @@ impl Conversation {
 
     /// Up to `most` octets for the peer.
     pub(crate) fn drain(&mut self, most: Option<usize>) -> Vec<u8> {
-        let mut out = Vec::new();
-        match most {
-            None => match &mut self.phase {
-                Some(Phase::Established(established)) => established.drain_to(&mut out),
-                Some(Phase::Handshake(handshake)) => handshake.drain_to(&mut out),
-                None => {}
-            },
-            Some(most) => {
-                out.resize(most.min(LIMIT), 0);
-                let count = match &mut self.phase {
-                    Some(Phase::Established(established)) => established.drain(&mut out),
-                    Some(Phase::Handshake(handshake)) => handshake.drain(&mut out),
-                    None => 0,
-                };
-                out.truncate(count);
-            }
-        }
-        out
+        let mut out = Part { left: most.map_or(usize::MAX, |most| most.min(LIMIT)), octets: Vec::new() };
+        match &mut self.phase {
+            Some(Phase::Established(established)) => established.drain_with(&mut out),
+            Some(Phase::Handshake(handshake)) => handshake.drain_with(&mut out),
+            None => 0,
+        };
+        out.octets
     }
 
     /// Up to `most` decrypted octets; `None`: nothing yet, and none at all: the peer ended its data properly.
@@ -113,47 +91,26 @@ impl Conversation {
         if most == 0 {
             return Ok(Some(Vec::new()));
         }
-        if !self.peeked.is_empty() {
-            let count = most.min(self.peeked.len());
-            return Ok(Some(self.peeked.drain(..count).collect()));
-        }
-        self.decrypted(most)
-    }
-
-    fn decrypted(&mut self, most: usize) -> Result<Option<Vec<u8>>, Error> {
         let established = match &mut self.phase {
             Some(Phase::Established(established)) => established,
             Some(Phase::Handshake(handshake)) => return handshake.error().cloned().map_or(Ok(None), Err),
             None => return Err(lost()),
         };
-        let most = most.min(LIMIT);
-        self.room.resize(most.min(RECORD).max(self.room.len()), 0);
-        let mut out = Vec::new();
-        while out.len() < most {
-            let room = self.room.get_mut(..RECORD.min(most - out.len())).unwrap_or_default();
-            match established.read(room) {
-                Ok(Incoming::Data(count)) => out.extend_from_slice(room.get(..count).unwrap_or_default()),
-                // What ends the data comes again once all of it was taken.
-                _ if !out.is_empty() => break,
-                Ok(Incoming::Closed) => return Ok(Some(Vec::new())),
-                Ok(_) => return Ok(None),
-                Err(error) => return Err(error),
-            }
+        let left = most.min(LIMIT);
+        let mut out = Part { left, octets: Vec::with_capacity(left.min(established.unread())) };
+        match established.read_with(&mut out)? {
+            Incoming::Data(_) => Ok(Some(out.octets)),
+            Incoming::Closed => Ok(Some(Vec::new())),
+            _ => Ok(None),
         }
-        Ok(Some(out))
     }
 
-    /// How many octets can be read without feeding more; 256 KiB or more are not counted to the end, so that octets that
-    /// nobody reads stop the peer.
+    /// How many octets can be read without feeding more; after an error there may be more than it says, but 0 is none.
     pub(crate) fn pending(&mut self) -> usize {
-        // An end or an error comes again when it is read.
-        while self.peeked.len() < LIMIT {
-            match self.decrypted(LIMIT) {
-                Ok(Some(octets)) if !octets.is_empty() => self.peeked.extend(octets),
-                _ => break,
-            }
+        match &mut self.phase {
+            Some(Phase::Established(established)) => established.unread(),
+            _ => 0,
         }
-        self.peeked.len()
     }
 
     pub(crate) fn write(&mut self, data: &[u8]) -> Result<usize, Error> {
@@ -272,8 +229,24 @@ fn lost() -> Error {
     uptls::ConnectError::Internal { detail: "a panic ended the connection before".to_owned() }.into()
 }
 
+/// Octets that are moved, no more than there is left.
+struct Part {
+    left: usize,
+    octets: Vec<u8>,
+}
+
+impl Write for Part {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let taken = octets.get(..self.left).unwrap_or(octets);
+        self.octets.extend_from_slice(taken);
+        self.left -= taken.len();
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// How much is moved at a time.
 const LIMIT: usize = 256 * 1024;
-
-/// The most data of a TLS record.
-const RECORD: usize = 16 * 1024;

@@ -256,28 +256,9 @@ impl Driver {
         }
     }
 
-    /// Moves octets for the peer to `out`; also after an error, which may have left an alert.
-    pub(super) fn drain(&mut self, mut out: &mut [u8]) -> usize {
-        let room = out.len();
-        while !out.is_empty() && self.wants_write() {
-            if !matches!(self.send(&mut out), Ok(1..)) {
-                break;
-            }
-        }
-        room - out.len()
-    }
-
-    /// Appends all octets for the peer to `out`.
-    pub(super) fn drain_to(&mut self, out: &mut Vec<u8>) {
-        while self.wants_write() {
-            if !matches!(self.send(out), Ok(1..)) {
-                break;
-            }
-        }
-    }
-
-    /// Writes octets for the peer to `sink` until it takes no more, and gives how many.
-    pub(super) fn drain_with(&mut self, sink: &mut dyn io::Write) -> usize {
+    /// Writes octets for the peer to `sink` until it takes no more, and gives how many; also after an error, which may have
+    /// left an alert.
+    pub(super) fn drain(&mut self, sink: &mut dyn io::Write) -> usize {
         let mut drained = 0;
         while self.wants_write() {
             match self.send(sink) {
@@ -296,26 +277,16 @@ impl Driver {
         }
     }
 
-    /// Decrypted data first, then how it ended.
-    pub(super) fn read(&mut self, out: &mut [u8]) -> Result<Incoming, Error> {
-        if out.is_empty() {
-            return Ok(Incoming::Data(0));
-        }
-        // Without data rustls gives an end or an error; which one is decided below.
-        if let (Some(_), Ok(count @ 1..)) = (&self.evidence, self.tls.reader().read(out)) {
-            self.unread = self.unread.saturating_sub(count);
-            return Ok(Incoming::Data(count));
-        }
-        self.without_data()
-    }
-
-    /// The same into `sink`, until it takes no more.
-    pub(super) fn read_with(&mut self, sink: &mut dyn io::Write) -> Result<Incoming, Error> {
+    /// Decrypted data first, as much as `sink` takes; then how it ended.
+    pub(super) fn read(&mut self, sink: &mut dyn io::Write) -> Result<Incoming, Error> {
         let (mut count, mut full) = (0, false);
         let mut reader = self.tls.reader();
-        while self.evidence.is_some() && !full {
-            let Ok(octets @ [_, ..]) = reader.fill_buf() else { break };
-            let taken = sink.write(octets).unwrap_or(0);
+        // Without data rustls gives an end or an error; which one is decided below.
+        while self.evidence.is_some()
+            && !full
+            && let Ok(octets @ [_, ..]) = reader.fill_buf()
+        {
+            let taken = sink.write(octets).unwrap_or(0).min(octets.len());
             reader.consume(taken);
             (count, full) = (count + taken, taken == 0);
         }
@@ -324,6 +295,12 @@ impl Driver {
             0 if !full => self.without_data(),
             _ => Ok(Incoming::Data(count)),
         }
+    }
+
+    /// Decrypted octets that were not read yet; after an error, those of the next record at least.
+    pub(super) fn unread(&mut self) -> usize {
+        let next = self.tls.reader().fill_buf().map_or(0, <[u8]>::len);
+        self.unread.max(next)
     }
 
     fn without_data(&self) -> Result<Incoming, Error> {

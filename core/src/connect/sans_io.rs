@@ -115,17 +115,17 @@ impl Handshake {
 
     /// Moves octets for the peer to `out` and gives how many; 0 when there are none.
     pub fn drain(&mut self, out: &mut [u8]) -> usize {
-        self.driver.drain(out)
+        self.driver.drain(&mut &mut *out)
     }
 
     /// Appends all octets for the peer to `out`.
     pub fn drain_to(&mut self, out: &mut Vec<u8>) {
-        self.driver.drain_to(out);
+        self.driver.drain(out);
     }
 
     /// Writes octets for the peer to `sink` until it takes no more, and gives how many. A failure of `sink` is an end of that.
     pub fn drain_with(&mut self, sink: &mut dyn io::Write) -> usize {
-        self.driver.drain_with(sink)
+        self.driver.drain(sink)
     }
 
     /// Whether octets from the peer are needed.
@@ -254,17 +254,17 @@ impl Established {
 
     /// Moves octets for the peer to `out` and gives how many; 0 when there are none.
     pub fn drain(&mut self, out: &mut [u8]) -> usize {
-        self.driver.drain(out)
+        self.driver.drain(&mut &mut *out)
     }
 
     /// Appends all octets for the peer to `out`.
     pub fn drain_to(&mut self, out: &mut Vec<u8>) {
-        self.driver.drain_to(out);
+        self.driver.drain(out);
     }
 
     /// Writes octets for the peer to `sink` until it takes no more, and gives how many. A failure of `sink` is an end of that.
     pub fn drain_with(&mut self, sink: &mut dyn io::Write) -> usize {
-        self.driver.drain_with(sink)
+        self.driver.drain(sink)
     }
 
     /// Moves decrypted data to `out`.
@@ -272,7 +272,10 @@ impl Established {
     /// # Errors
     /// After all data: `truncated` for an end without close_notify (H8), or the error that ended the connection.
     pub fn read(&mut self, out: &mut [u8]) -> Result<Incoming, Error> {
-        self.driver.read(out)
+        match out {
+            [] => Ok(Incoming::Data(0)),
+            mut out => self.driver.read(&mut out),
+        }
     }
 
     /// Writes decrypted data to `sink` until it takes no more; for room that is not initialised.
@@ -280,7 +283,12 @@ impl Established {
     /// # Errors
     /// Those of [`Established::read`].
     pub fn read_with(&mut self, sink: &mut dyn io::Write) -> Result<Incoming, Error> {
-        self.driver.read_with(sink)
+        self.driver.read(sink)
+    }
+
+    /// How many decrypted octets can be read now. After an error there may be more than it says, but 0 is none.
+    pub fn unread(&mut self) -> usize {
+        self.driver.unread()
     }
 
     /// Encrypts data for the peer and gives how much was taken: less than given while about 64 KiB wait to be drained.
