@@ -57,19 +57,14 @@ fn options(args: &ImportArgs) -> ImportOptions {
 fn unreadable(problems: &Problems) -> Complaint {
     let one = |problem: &Problem| {
         let document = problem.origin().map(|origin| printable(&origin.document)).unwrap_or_default();
-        let reason = match problem {
+        match problem {
             Problem::Policy(error) => match &error.kind {
-                PolicyErrorKind::DocumentParse { reason } => {
-                    reason.strip_prefix(UNREADABLE).unwrap_or(reason).to_owned()
-                }
-                _ => error.to_string(),
+                PolicyErrorKind::DocumentParse { reason } => format!("cannot read {document}: {reason}"),
+                PolicyErrorKind::DocumentUnreadable { .. } => error.to_string(),
+                _ => format!("cannot read {document}: {error}"),
             },
-            problem => problem.to_string(),
-        };
-        format!("cannot read {document}: {reason}")
+            problem => format!("cannot read {document}: {problem}"),
+        }
     };
     Complaint::new(USAGE, problems.iter().map(one).collect::<Vec<_>>().join("; "))
 }
-
-/// As the reader of documents begins it; "cannot read" says it already.
-const UNREADABLE: &str = "the file cannot be read: ";

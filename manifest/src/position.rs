@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use uptls::{Origin, PolicyError, PolicyErrorKind, Problem, Problems};
 
@@ -27,6 +28,11 @@ pub(crate) struct Fault {
 impl Fault {
     pub(crate) fn parse(place: Place, reason: impl Into<String>) -> Self {
         Self { kind: PolicyErrorKind::DocumentParse { reason: reason.into() }, place }
+    }
+
+    pub(crate) fn unreadable(path: &Path, reason: impl ToString) -> Self {
+        let (document, reason) = (path.display().to_string(), reason.to_string());
+        Self { kind: PolicyErrorKind::DocumentUnreadable { document, reason }, place: Place::START }
     }
 
     pub(crate) fn too_large(place: Place, limit: impl Into<String>) -> Self {

@@ -11,16 +11,16 @@ use crate::position::{Fault, Place};
 /// The octets of the file at `path`, and no more of them than a document may have and one. The buffer is zeroized,
 /// since a document may hold a key.
 pub(crate) fn load_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    let unreadable = |reason: String| Fault::parse(Place::START, format!("the file cannot be read: {reason}"));
-    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
-    let metadata = file.metadata().map_err(|error| unreadable(error.to_string()))?;
+    let unreadable = |error: std::io::Error| Fault::unreadable(path, error);
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
     if metadata.is_dir() {
-        return Err(unreadable("it is a directory".to_owned()));
+        return Err(Fault::unreadable(path, "it is a directory"));
     }
     let limit = u64::try_from(MAX_DOCUMENT).unwrap_or(u64::MAX).saturating_add(1);
     let expected = usize::try_from(metadata.len().min(limit)).unwrap_or(MAX_DOCUMENT);
     let mut octets = Zeroizing::new(Vec::with_capacity(expected.saturating_add(1)));
-    file.take(limit).read_to_end(&mut octets).map_err(|error| unreadable(error.to_string()))?;
+    file.take(limit).read_to_end(&mut octets).map_err(unreadable)?;
     Ok(octets)
 }
 

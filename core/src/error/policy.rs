@@ -76,6 +76,13 @@ pub enum PolicyErrorKind {
         /// Which limit.
         limit: String,
     },
+    /// The file of the document cannot be read.
+    DocumentUnreadable {
+        /// Its path.
+        document: String,
+        /// What the system says.
+        reason: String,
+    },
     /// One half of a client identity (I1).
     IdentityIncomplete {
         /// The half that is missing: `certificate` or `key`.
@@ -154,7 +161,7 @@ impl PolicyError {
         match &self.kind {
             PolicyErrorKind::Conflicted { .. } => Code::Conflicted,
             PolicyErrorKind::DangerForbidden => Code::DangerForbidden,
-            PolicyErrorKind::DocumentParse { .. } => Code::DocumentParse,
+            PolicyErrorKind::DocumentParse { .. } | PolicyErrorKind::DocumentUnreadable { .. } => Code::DocumentParse,
             PolicyErrorKind::DocumentTooLarge { .. } => Code::DocumentTooLarge,
             PolicyErrorKind::IdentityIncomplete { .. } => Code::IdentityIncomplete,
             PolicyErrorKind::Invalid { .. } => Code::PolicyInvalid,
@@ -173,6 +180,7 @@ impl PolicyError {
     /// The one thing to change.
     pub fn hint(&self) -> String {
         match &self.kind {
+            PolicyErrorKind::DocumentUnreadable { .. } => "correct the path, or let this process read it".to_owned(),
             PolicyErrorKind::Invalid { wanted, .. } => format!("set {} to {wanted}", self.field()),
             PolicyErrorKind::NotExportable { change, .. } => (*change).to_owned(),
             PolicyErrorKind::IdentityIncomplete { missing } => {
@@ -208,6 +216,9 @@ impl fmt::Display for PolicyError {
             PolicyErrorKind::DangerForbidden => f.write_str("weakens verification, which the caller does not allow"),
             PolicyErrorKind::DocumentParse { reason } => write!(f, "cannot parse the document: {}", printable(reason)),
             PolicyErrorKind::DocumentTooLarge { limit } => write!(f, "the document exceeds {limit}"),
+            PolicyErrorKind::DocumentUnreadable { document, reason } => {
+                write!(f, "cannot read {}: {}", printable(document), printable(reason))
+            }
             PolicyErrorKind::IdentityIncomplete { missing } => write!(f, "the client identity has no {missing}"),
             PolicyErrorKind::Invalid { given, wanted } => write!(f, "{} is not {wanted}", printable(given)),
             PolicyErrorKind::NameInvalid { given, reason } => {

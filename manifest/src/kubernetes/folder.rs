@@ -106,8 +106,7 @@ struct Listing {
 
 impl Listing {
     fn of(path: &Path) -> Result<Self, Fault> {
-        let unreadable =
-            |error: std::io::Error| Fault::parse(Place::START, format!("the folder cannot be read: {error}"));
+        let unreadable = |error: std::io::Error| Fault::unreadable(path, error);
         let (mut files, mut folders) = (Vec::new(), Vec::new());
         for entry in path.read_dir().map_err(unreadable)? {
             let file = entry.map_err(unreadable)?.path();

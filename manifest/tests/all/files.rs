@@ -13,6 +13,7 @@ fn unreadable(path: &Path) -> String {
     let problems: Problems = uptls_manifest::load(path).err().unwrap();
     let problem = problems.first().unwrap();
     assert_eq!(problem.code().as_str(), "document_parse");
+    assert_eq!(problem.hint(), "correct the path, or let this process read it");
     assert_eq!(problem.origin().unwrap().document, path.display().to_string());
     problem.to_string()
 }
@@ -21,8 +22,9 @@ fn unreadable(path: &Path) -> String {
 fn a_file_that_cannot_be_read_is_a_problem_with_the_reason_of_the_system() {
     let folder = tempfile::tempdir().unwrap();
     let missing = unreadable(&folder.path().join("missing.yaml"));
-    assert!(missing.starts_with("cannot parse the document: the file cannot be read: No such file"), "{missing}");
-    assert_eq!(unreadable(folder.path()), "cannot parse the document: the file cannot be read: it is a directory");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    assert!(missing.starts_with(&format!("cannot read {}: No such file", path("missing.yaml"))), "{missing}");
+    assert_eq!(unreadable(folder.path()), format!("cannot read {}: it is a directory", folder.path().display()));
     let problems = uptls_manifest::prepare_file(&runtime(), folder.path(), Forbidden).err().unwrap();
     assert_eq!(problems.code().as_str(), "document_parse");
 }
