@@ -12,7 +12,7 @@ use crate::arguments::{Data, Memory};
 use crate::connector::PyConnector;
 use crate::conversation::Conversation;
 use crate::errors;
-use crate::guard::detached;
+use crate::guard::{brief, detached};
 use crate::peer::PyPeer;
 use crate::report::PyReport;
 
@@ -24,7 +24,7 @@ use crate::report::PyReport;
 #[pyclass(frozen, name = "Buffer", module = "uptls")]
 pub(crate) struct PyTlsBuffer {
     connector: Py<PyConnector>,
-    /// Locked only without the GIL, and whoever holds it never waits for the GIL: there is no order to get wrong.
+    /// Waited for only without the GIL, and whoever holds it never waits for the GIL: there is no order to get wrong.
     conversation: Mutex<Conversation>,
     host: BackendHost,
 }
@@ -45,16 +45,28 @@ impl PyTlsBuffer {
         })
     }
 
-    /// The same for what can fail; the failure that ends the connection is told once.
+    /// The same for what takes microseconds once there is a connection: with the GIL, unless another thread is inside.
+    fn with_brief<T: Send>(&self, py: Python<'_>, body: impl FnOnce(&mut Conversation) -> T + Send) -> PyResult<T> {
+        let free = self.conversation.try_lock().ok();
+        match free.filter(|conversation| conversation.evidence().is_some()) {
+            Some(mut conversation) => brief(py, move || body(&mut conversation)),
+            None => self.with(py, body),
+        }
+    }
+
+    /// For what can fail, over so many octets; the failure that ends the connection is told once.
     fn attempt<T: Send>(
         &self,
         py: Python<'_>,
+        octets: usize,
         body: impl FnOnce(&mut Conversation) -> Result<T, Error> + Send,
     ) -> PyResult<T> {
-        let (outcome, failure) = self.with(py, |conversation| match body(conversation) {
+        let attempt = |conversation: &mut Conversation| match body(conversation) {
             Ok(value) => (Ok(value), None),
             Err(error) => (Err(error), Some(Failure::of(conversation))),
-        })?;
+        };
+        let attempted = if octets <= BRIEF { self.with_brief(py, attempt) } else { self.with(py, attempt) };
+        let (outcome, failure) = attempted?;
         outcome.map_err(|error| self.exception(py, &error, failure.unwrap_or_default()))
     }
 
@@ -96,13 +108,13 @@ impl PyTlsBuffer {
     ///
     /// Raises why there is no connection: PeerVerificationError for a peer that the policy refuses, and so on.
     fn receive_data(&self, py: Python<'_>, data: Data) -> PyResult<usize> {
-        data.pass(py, |octets| self.attempt(py, |conversation| conversation.feed(octets)))
+        data.pass(py, |octets| self.attempt(py, octets.len(), |conversation| conversation.feed(octets)))
     }
 
     /// Says that the peer closed the transport. Raises UnexpectedEofError in a handshake; afterwards reading ends with it,
     /// unless the peer had ended its data with a close_notify.
     fn receive_eof(&self, py: Python<'_>) -> PyResult<()> {
-        self.attempt(py, Conversation::feed_eof)
+        self.attempt(py, 0, Conversation::feed_eof)
     }
 
     /// Says that the transport failed: an OSError or its text. Gives the exception to raise: that, or what ended the
@@ -117,7 +129,7 @@ impl PyTlsBuffer {
     /// Octets for the peer, at most `max` of them; empty when there are none.
     #[pyo3(signature = (max=None))]
     fn data_to_send<'py>(&self, py: Python<'py>, max: Option<usize>) -> PyResult<Bound<'py, PyBytes>> {
-        let octets = self.with(py, |conversation| conversation.drain(max))?;
+        let octets = self.with_brief(py, |conversation| conversation.drain(max))?;
         Ok(PyBytes::new(py, &octets))
     }
 
@@ -125,7 +137,7 @@ impl PyTlsBuffer {
     ///
     /// Raises, after all data, UnexpectedEofError for an end without close_notify, or what ended the connection.
     fn read<'py>(&self, py: Python<'py>, n: usize) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        let octets = self.attempt(py, |conversation| conversation.read(n))?;
+        let octets = self.attempt(py, n, |conversation| conversation.read(n))?;
         Ok(octets.map(|octets| PyBytes::new(py, &octets)))
     }
 
@@ -133,7 +145,7 @@ impl PyTlsBuffer {
     fn read_into(&self, py: Python<'_>, buffer: Memory) -> PyResult<Option<usize>> {
         // Before anything is taken out.
         buffer.check_writable(py)?;
-        let octets = self.attempt(py, |conversation| conversation.read(buffer.len))?;
+        let octets = self.attempt(py, buffer.len, |conversation| conversation.read(buffer.len))?;
         let Some(octets) = octets else { return Ok(None) };
         buffer.fill(py, &octets)?;
         Ok(Some(octets.len()))
@@ -142,12 +154,12 @@ impl PyTlsBuffer {
     /// Encrypts data for the peer, any bytes-like object. Gives how much was taken: less than given while about 64 KiB
     /// wait for `data_to_send`.
     fn write(&self, py: Python<'_>, data: Data) -> PyResult<usize> {
-        data.pass(py, |octets| self.attempt(py, |conversation| conversation.write(octets)))
+        data.pass(py, |octets| self.attempt(py, octets.len(), |conversation| conversation.write(octets)))
     }
 
     /// Ends our data properly; send what `data_to_send` gives afterwards. Reading goes on.
     fn close_notify(&self, py: Python<'_>) -> PyResult<()> {
-        self.attempt(py, Conversation::close_notify)
+        self.attempt(py, 0, Conversation::close_notify)
     }
 
     /// Ends the handshake with HandshakeTimeoutError and gives it; None if the handshake is done.
@@ -161,25 +173,25 @@ impl PyTlsBuffer {
     /// enforces it; a timer that calls `expire` ends a silent peer too.
     #[getter]
     fn deadline(&self, py: Python<'_>) -> PyResult<Option<f64>> {
-        self.with(py, |conversation| conversation.deadline())
+        self.with_brief(py, |conversation| conversation.deadline())
     }
 
     /// Whether octets from the peer can be of use.
     #[getter]
     fn wants_read(&self, py: Python<'_>) -> PyResult<bool> {
-        self.with(py, |conversation| conversation.wants_read())
+        self.with_brief(py, |conversation| conversation.wants_read())
     }
 
     /// Whether there are octets for the peer.
     #[getter]
     fn wants_write(&self, py: Python<'_>) -> PyResult<bool> {
-        self.with(py, |conversation| conversation.wants_write())
+        self.with_brief(py, |conversation| conversation.wants_write())
     }
 
     /// Whether the peer is verified and the handshake complete.
     #[getter]
     fn handshake_done(&self, py: Python<'_>) -> PyResult<bool> {
-        self.with(py, |conversation| conversation.evidence().is_some())
+        self.with_brief(py, |conversation| conversation.evidence().is_some())
     }
 
     /// What was proven and negotiated; None before the handshake is done.
@@ -191,13 +203,13 @@ impl PyTlsBuffer {
     /// How many octets can be read without receiving more.
     #[getter]
     fn pending(&self, py: Python<'_>) -> PyResult<usize> {
-        self.with(py, Conversation::pending)
+        self.with_brief(py, Conversation::pending)
     }
 
     /// Whether the peer ended its data with a close_notify.
     #[getter]
     fn closed_cleanly(&self, py: Python<'_>) -> PyResult<bool> {
-        self.with(py, |conversation| conversation.is_clean_eof())
+        self.with_brief(py, |conversation| conversation.is_clean_eof())
     }
 
     /// The exception that ended the connection.
@@ -237,3 +249,6 @@ impl PyTlsBuffer {
         visit.call(&self.connector)
     }
 }
+
+/// What is encrypted or decrypted in a few microseconds.
+const BRIEF: usize = 64 * 1024;

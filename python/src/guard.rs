@@ -1,4 +1,4 @@
-//! The border: every call into the library happens without the GIL, no panic leaves it, and no thread is in it when the
+//! The border: whatever takes longer than handing it over happens without the GIL, no panic leaves it, and no thread is in it when the
 //! interpreter goes away.
 //!
 //! Before 3.14 CPython ends a thread that wants the GIL back too late by unwinding its stack, and Rust's frames would drop
@@ -27,6 +27,15 @@ pub(crate) fn detached<T: Send>(py: Python<'_>, body: impl FnOnce() -> T + Send)
         (outcome, Present::come_back())
     });
     outcome.map_err(|words| errors::panic(py, &words))
+}
+
+/// Runs `body`, which takes microseconds and calls nothing of Python's, with the GIL: to give it away and take it back would
+/// take longer.
+///
+/// # Errors
+/// `UptlsError` with the code `panic`, for a panic.
+pub(crate) fn brief<T>(py: Python<'_>, body: impl FnOnce() -> T) -> PyResult<T> {
+    catch_unwind(AssertUnwindSafe(body)).map_err(|payload| errors::panic(py, &words(payload)))
 }
 
 /// Runs `body`, which calls functions of Python: in them the GIL may change hands.
