@@ -10,12 +10,12 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
-use common::{Installed, Link, command, crate_folder, program, run, succeed, tool, valgrind};
+use common::{Installed, Link, Programs, command, crate_folder, program, run, succeed, tool, valgrind};
 use fixture::Fixture;
 use uptls::Code;
 
 /// Each program with its arguments.
-fn programs(fixture: &Fixture) -> Vec<(&'static str, Vec<String>)> {
+fn programs(fixture: &Fixture) -> Programs {
     let policy = fixture.text_path("policy.yaml");
     let folder = fixture.folder().display().to_string();
     let (good, other) = (fixture.text_path("chain.pem"), fixture.text_path("other.pem"));
@@ -44,32 +44,17 @@ fn programs(fixture: &Fixture) -> Vec<(&'static str, Vec<String>)> {
 
 #[test]
 fn every_c_program_ends_well() {
-    let (installed, fixture) = (Installed::new(), Fixture::new());
-    for (name, arguments) in programs(&fixture) {
-        let executable = installed.compile(&program(name), Link::Shared);
-        succeed(&mut command(executable, arguments), &[]);
-    }
+    common::all_end_well(programs(&Fixture::new()));
 }
 
 #[test]
 fn every_c_program_is_clean_under_sanitizers() {
-    if !tool("gcc") {
-        return;
-    }
-    let (installed, fixture) = (Installed::new(), Fixture::new());
-    for (name, arguments) in programs(&fixture) {
-        succeed(&mut command(installed.compile_sanitized(&program(name)), arguments), &[]);
-    }
+    common::all_end_well_sanitized(programs(&Fixture::new()));
 }
 
 #[test]
 fn no_c_program_leaks_or_touches_what_is_not_its_own() {
-    let (installed, fixture) = (Installed::new(), Fixture::new());
-    for (name, arguments) in programs(&fixture) {
-        let executable = installed.compile(&program(name), Link::Shared);
-        let Some(mut valgrind) = valgrind() else { return };
-        succeed(valgrind.arg(executable).args(arguments), &[]);
-    }
+    common::all_end_well_under_valgrind(programs(&Fixture::new()));
 }
 
 /// The hooks that panic are in debug builds alone.

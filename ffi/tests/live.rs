@@ -9,11 +9,11 @@ mod fixture;
 #[path = "common/peers.rs"]
 mod peers;
 
-use common::{Installed, Link, command, program, succeed, tool, valgrind};
+use common::Programs;
 use peers::Peers;
 
 /// Each program with its arguments.
-fn programs(peers: &Peers) -> Vec<(&'static str, Vec<String>)> {
+fn programs(peers: &Peers) -> Programs {
     let Peers { honest, truncating, silent, closing, other, .. } = peers;
     let policy = peers.policy();
     let now = fixture::Fixture::now();
@@ -38,30 +38,15 @@ fn programs(peers: &Peers) -> Vec<(&'static str, Vec<String>)> {
 
 #[test]
 fn every_c_program_ends_well() {
-    let (installed, peers) = (Installed::new(), Peers::new());
-    for (name, arguments) in programs(&peers) {
-        let executable = installed.compile(&program(name), Link::Shared);
-        succeed(&mut command(executable, arguments), &[]);
-    }
+    common::all_end_well(programs(&Peers::new()));
 }
 
 #[test]
 fn every_c_program_is_clean_under_sanitizers() {
-    if !tool("gcc") {
-        return;
-    }
-    let (installed, peers) = (Installed::new(), Peers::new());
-    for (name, arguments) in programs(&peers) {
-        succeed(&mut command(installed.compile_sanitized(&program(name)), arguments), &[]);
-    }
+    common::all_end_well_sanitized(programs(&Peers::new()));
 }
 
 #[test]
 fn no_c_program_leaks_or_touches_what_is_not_its_own() {
-    let (installed, peers) = (Installed::new(), Peers::new());
-    for (name, arguments) in programs(&peers) {
-        let executable = installed.compile(&program(name), Link::Shared);
-        let Some(mut valgrind) = valgrind() else { return };
-        succeed(valgrind.arg(executable).args(arguments), &[]);
-    }
+    common::all_end_well_under_valgrind(programs(&Peers::new()));
 }

@@ -162,6 +162,39 @@ pub(crate) fn valgrind() -> Option<Command> {
     tool("valgrind").then(|| command("valgrind", VALGRIND))
 }
 
+/// Programs of these tests by their file, each with its arguments.
+pub(crate) type Programs = Vec<(&'static str, Vec<String>)>;
+
+/// Each ends well.
+pub(crate) fn all_end_well(programs: Programs) {
+    let installed = Installed::new();
+    for (name, arguments) in programs {
+        let executable = installed.compile(&program(name), Link::Shared);
+        succeed(&mut command(executable, arguments), &[]);
+    }
+}
+
+/// Each ends well with gcc's sanitizers, where that is present.
+pub(crate) fn all_end_well_sanitized(programs: Programs) {
+    if !tool("gcc") {
+        return;
+    }
+    let installed = Installed::new();
+    for (name, arguments) in programs {
+        succeed(&mut command(installed.compile_sanitized(&program(name)), arguments), &[]);
+    }
+}
+
+/// Each ends well under valgrind, where that is present.
+pub(crate) fn all_end_well_under_valgrind(programs: Programs) {
+    let installed = Installed::new();
+    for (name, arguments) in programs {
+        let executable = installed.compile(&program(name), Link::Shared);
+        let Some(mut valgrind) = valgrind() else { return };
+        succeed(valgrind.arg(executable).args(arguments), &[]);
+    }
+}
+
 /// What is only possibly lost are the tables of x509-parser, which live as long as the process.
 pub(crate) const VALGRIND: [&str; 5] = [
     "--quiet",
