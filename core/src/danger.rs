@@ -4,6 +4,8 @@
 
 use core::fmt;
 
+use crate::time::NO_END;
+
 /// Whether the caller accepts policies that weaken verification.
 ///
 /// Allowing it makes every policy that this caller loads able to switch checks off: an author of policies then decides
@@ -38,6 +40,12 @@ impl Danger {
     /// When the first toleration that is in force at `now` ends (unix seconds).
     pub(crate) fn first_end(&self, now: i64) -> Option<i64> {
         self.tolerations.iter().filter_map(|toleration| toleration.until).filter(|until| now <= *until).min()
+    }
+
+    /// Until when (unix seconds) `rule` is tolerated, if it is at `now`.
+    pub(crate) fn tolerated_until(&self, rule: ToleratedRule, now: i64) -> Option<i64> {
+        let ends = self.tolerations.iter().filter(|t| t.rule == rule).map(|t| t.until.unwrap_or(NO_END));
+        ends.filter(|until| now <= *until).max()
     }
 
     /// Whether `rule` is tolerated at `now` (unix seconds).

@@ -11,7 +11,7 @@ use crate::policy::{
 };
 use crate::prepare::Prepared;
 use crate::report::{CertificateFacts, PolicyFacts, Warning};
-use crate::text::{digest, hex, printable};
+use crate::text::{SHOWN, digest, hex, printable};
 
 /// The description of a policy (`uptls.explain/v1`).
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -58,9 +58,12 @@ pub struct SystemExplanation {
     /// How many roots can be used; the platform's verifier does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roots: Option<usize>,
-    /// How many could not.
+    /// How many could not: unreadable, or not fit to issue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<usize>,
+    /// Certificates in the store that may not issue and therefore count for nothing (T3), with why; at most ten.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_issuing: Vec<String>,
 }
 
 /// One entry of a bundle.
@@ -126,18 +129,22 @@ impl Prepared {
         let policy = self.policy();
         let anchors = store.bundle_entries().filter_map(|facts| {
             let trusted_as = if facts.entry()?.anchor().is_some() { "issuer" } else { "itself" };
-            Some(AnchorExplanation { trusted_as, certificate: facts_or_digest(facts.der?, &facts.source(policy)) })
+            Some(AnchorExplanation { trusted_as, certificate: facts_or_digest(facts.der()?, &facts.source(policy)) })
         });
         TrustExplanation {
             system: match policy.trust().system {
                 SystemTrust::Off => None,
-                SystemTrust::Platform => {
-                    Some(SystemExplanation { source: "platform".to_owned(), roots: None, skipped: None })
-                }
+                SystemTrust::Platform => Some(SystemExplanation {
+                    source: "platform".to_owned(),
+                    roots: None,
+                    skipped: None,
+                    not_issuing: Vec::new(),
+                }),
                 SystemTrust::Mozilla | SystemTrust::Native => store.system().map(|system| SystemExplanation {
                     source: system.source().to_owned(),
-                    roots: Some(system.anchors().len()),
+                    roots: Some(system.count()),
                     skipped: Some(system.skipped()),
+                    not_issuing: system.not_issuing().iter().take(SHOWN).map(|text| printable(text)).collect(),
                 }),
             },
             anchors: anchors.collect(),

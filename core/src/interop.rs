@@ -109,10 +109,8 @@ impl TrustedAs {
 /// verifier trusts.
 pub fn trusted_certificates(prepared: &Prepared) -> Vec<TrustedCertificate<'_>> {
     let trust = &prepared.verifier().trust;
-    let entries = trust.bundle_entries().filter_map(|facts| Some((facts.der?, facts.entry()?.anchor().is_some())));
-    let roots = trust.system().into_iter().flat_map(|system| {
-        (0..system.anchors().len()).filter_map(|index| system.certificate(index)).map(|der| (der, true))
-    });
+    let entries = trust.bundle_entries().filter_map(|facts| Some((facts.der()?, facts.entry()?.anchor().is_some())));
+    let roots = trust.system().into_iter().flat_map(|system| system.entries()).map(|entry| (entry.der(), true));
     let now = seconds(prepared.runtime().now());
     let describe = |(der, is_issuer)| {
         let view = CertificateView::parse(der).ok()?;

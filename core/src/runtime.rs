@@ -1,6 +1,7 @@
 //! The Runtime: provider, clock, interned material, sessions and system roots; the only owner of shared state (T8).
 
 use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::crypto::CryptoProvider;
@@ -12,16 +13,16 @@ use crate::identity::ClientIdentity;
 use crate::intern::Interned;
 use crate::material::FileSet;
 use crate::policy::{SystemTrust, UpstreamTlsPolicy};
-use crate::prepare::{self, Prepared};
+use crate::prepare::{self, Prepared, Shared};
 use crate::session::{HeldSessions, SessionStore};
 use crate::time::{Clock, SystemClock};
 use crate::trust::{NativeRoots, PlatformTrust, RevocationList, SystemRoots, TrustBundle, TrustStore};
 
 /// Everything that policies share. A clone is the same runtime; there is no global one.
 #[derive(Clone)]
-pub struct Runtime(Arc<Shared>);
+pub struct Runtime(Arc<Owned>);
 
-struct Shared {
+struct Owned {
     bundles: Interned<TrustBundle>,
     clock: Box<dyn Clock>,
     crls: Interned<RevocationList>,
@@ -30,7 +31,9 @@ struct Shared {
     native: Mutex<Option<Arc<SystemRoots>>>,
     native_roots: NativeRoots,
     platform: Mutex<Option<Arc<PlatformTrust>>>,
-    configs: Interned<rustls::ClientConfig>,
+    /// How often the platform's roots were loaded.
+    platform_loads: AtomicU64,
+    generations: Interned<Shared>,
     provider: Arc<CryptoProvider>,
     providers: Interned<CryptoProvider>,
     sessions: Arc<SessionStore>,
@@ -84,7 +87,7 @@ impl RuntimeBuilder {
 
     /// The runtime.
     pub fn build(self) -> Runtime {
-        Runtime(Arc::new(Shared {
+        Runtime(Arc::new(Owned {
             bundles: Interned::default(),
             clock: self.clock,
             crls: Interned::default(),
@@ -93,7 +96,8 @@ impl RuntimeBuilder {
             native: Mutex::new(None),
             native_roots: self.native_roots,
             platform: Mutex::new(None),
-            configs: Interned::default(),
+            platform_loads: AtomicU64::new(0),
+            generations: Interned::default(),
             provider: self.provider,
             providers: Interned::default(),
             sessions: Arc::new(SessionStore::new(self.session_bytes)),
@@ -183,8 +187,9 @@ impl Runtime {
         &self.0.sessions
     }
 
-    pub(crate) fn configs(&self) -> &Interned<rustls::ClientConfig> {
-        &self.0.configs
+    /// What connections of one fingerprint share.
+    pub(crate) fn generations(&self) -> &Interned<Shared> {
+        &self.0.generations
     }
 
     pub(crate) fn identities(&self) -> &Interned<ClientIdentity> {
@@ -229,7 +234,8 @@ impl Runtime {
 
     /// T6: the platform's verifier, loaded once.
     pub(crate) fn platform(&self) -> Result<Arc<PlatformTrust>, Problem> {
-        load_once(&self.0.platform, || PlatformTrust::new(self.provider())).map_err(|reason| {
+        let load = || PlatformTrust::new(self.provider(), self.0.platform_loads.fetch_add(1, Ordering::Relaxed));
+        load_once(&self.0.platform, load).map_err(|reason| {
             let kind = MaterialErrorKind::TrustUnreadable { reason };
             Problem::from(MaterialError::new("spec.trust.system", "the platform's verifier", kind))
         })

@@ -69,6 +69,8 @@ pub(crate) struct Proof {
     pub(crate) chain_octets: usize,
     /// Unix seconds of the full handshake.
     pub(crate) proven_at: i64,
+    /// Unix seconds: when the latest of what it rests on began. A clock that goes back ends its use.
+    pub(crate) usable_from: i64,
     /// Unix seconds: min(notAfter of the path, nextUpdate of its CRLs, notAfter of our identity).
     pub(crate) usable_until: i64,
 }
@@ -224,7 +226,7 @@ impl SessionHandle {
         take: impl FnOnce(&mut Shelf) -> Option<Stored<T>>,
     ) -> Option<T> {
         let stored = self.store.edit_if(&self.key, wanted, |shelf| {
-            shelf.drop_expired(self.now);
+            shelf.drop_unusable(self.now);
             take(shelf)
         })?;
         self.lock().offered = Some(stored.proof);

@@ -2,7 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::{SignedDuration, Timestamp};
 use rustls_pki_types::UnixTime;
 
 /// Where the time of a verification comes from. Deadlines do not use it: they are monotonic.
@@ -54,7 +55,32 @@ pub(crate) fn seconds(time: UnixTime) -> i64 {
     i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// RFC 3339 UTC. Years outside -9999..=9999 are shown as seconds.
+/// RFC 3339 UTC. What lies outside the years 0 to 9999 is shown as seconds.
 pub(crate) fn rfc3339(seconds: i64) -> String {
-    Timestamp::from_second(seconds).map_or_else(|_| format!("{seconds} s"), |time| time.to_string())
+    // Not by `Timestamp`, which ends a day before the year 9999 does: certificates without an end say that very second.
+    let time = EPOCH.checked_add(SignedDuration::from_secs(seconds)).ok().filter(|time| time.year() >= 0);
+    time.map_or_else(|| format!("{seconds} s"), |time| format!("{time}Z"))
+}
+
+/// The end of what has no end: 9999-12-31T23:59:59Z (RFC 5280 section 4.1.2.5).
+pub(crate) const NO_END: i64 = 253_402_300_799;
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_to_the_last_second_of_the_calendar() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+            (1_795_392_000, "2026-11-23T00:00:00Z"),
+            (NO_END, "9999-12-31T23:59:59Z"),
+            (NO_END + 1, "253402300800 s"),
+            (i64::MAX, "9223372036854775807 s"),
+        ] {
+            assert_eq!(rfc3339(seconds), text);
+        }
+    }
 }

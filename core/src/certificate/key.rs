@@ -57,6 +57,16 @@ impl<'a> KeyFacts<'a> {
         }
     }
 
+    /// What a signature check by this key costs, in units of one by P-256 or RSA 2048, rounded up.
+    pub(crate) fn cost(&self) -> u32 {
+        match &self.kind {
+            KeyKind::Curve("P-256") | KeyKind::Rsa { bits: 0..=3072 } => 1,
+            KeyKind::Rsa { bits: 3073..=4096 } | KeyKind::Other(_) => 2,
+            KeyKind::Curve("P-384") => 3,
+            KeyKind::Rsa { .. } | KeyKind::Curve(_) => 8,
+        }
+    }
+
     /// As reports call it.
     pub(crate) fn text(&self) -> String {
         match &self.kind {

@@ -1,15 +1,22 @@
 //! One certificate as a reader sees it: the facts that rules, diagnoses and reports need.
 
+mod distinguished_name;
 mod key;
+mod points;
 mod presented;
+mod signed;
 
+pub(crate) use distinguished_name::canonical_name;
 pub(crate) use key::KeyStrength;
+pub(crate) use points::PointNames;
 pub(crate) use presented::{PresentedName, shown};
+pub(crate) use signed::{SignatureFailure, Signed};
 
 use key::{KeyFacts, algorithm_name};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use rustls_pki_types::SignatureVerificationAlgorithm;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::oid_registry::asn1_rs::{Oid, oid};
@@ -28,13 +35,22 @@ pub(crate) struct CertificateView<'a> {
 }
 
 impl<'a> CertificateView<'a> {
-    /// Parses one DER certificate without trailing octets.
+    /// Parses one DER certificate without trailing bytes, and without an extension that stands twice (RFC 5280 section 4.2):
+    /// two readers could each take another one of them.
     pub(crate) fn parse(der: &'a [u8]) -> Result<Self, String> {
         match X509Certificate::from_der(der) {
-            Ok(([], inner)) => Ok(Self { der, inner }),
+            Ok(([], inner)) => match repeated_extension(&inner) {
+                Some(oid) => Err(format!("the extension {oid} stands twice")),
+                None => Ok(Self { der, inner }),
+            },
             Ok((rest, _)) => Err(format!("{} octets follow it", rest.len())),
             Err(error) => Err(format!("{error}")),
         }
+    }
+
+    /// Whether an extension stands twice in a certificate that is readable otherwise.
+    pub(crate) fn has_repeated_extension(der: &[u8]) -> bool {
+        matches!(X509Certificate::from_der(der), Ok(([], inner)) if repeated_extension(&inner).is_some())
     }
 
     pub(crate) fn subject(&self) -> String {
@@ -51,6 +67,20 @@ impl<'a> CertificateView<'a> {
 
     pub(crate) fn issuer_raw(&self) -> &[u8] {
         self.inner.issuer().as_raw()
+    }
+
+    pub(crate) fn der(&self) -> &'a [u8] {
+        self.der
+    }
+
+    /// The DER SubjectPublicKeyInfo.
+    pub(crate) fn spki(&self) -> &'a [u8] {
+        self.inner.tbs_certificate.subject_pki.raw
+    }
+
+    /// Whether the key of `spki` (DER) signed it.
+    pub(crate) fn is_signed_by(&self, algorithms: &[&dyn SignatureVerificationAlgorithm], spki: &[u8]) -> bool {
+        Signed::parse(self.der).is_some_and(|signed| signed.verify(algorithms, spki).is_ok())
     }
 
     pub(crate) fn is_self_issued(&self) -> bool {
@@ -106,10 +136,11 @@ impl<'a> CertificateView<'a> {
             Ok(None) => None,
             Ok(Some(extension)) => Some(KeyUsage {
                 cert_sign: extension.value.key_cert_sign(),
+                crl_sign: extension.value.crl_sign(),
                 digital_signature: extension.value.digital_signature(),
                 value: Some(extension.value),
             }),
-            Err(_) => Some(KeyUsage { cert_sign: false, digital_signature: false, value: None }),
+            Err(_) => Some(KeyUsage { cert_sign: false, crl_sign: false, digital_signature: false, value: None }),
         }
     }
 
@@ -118,17 +149,43 @@ impl<'a> CertificateView<'a> {
         match self.inner.extended_key_usage() {
             Ok(None) => None,
             Ok(Some(extension)) => Some(ExtendedKeyUsage::new(extension.value)),
-            Err(_) => Some(ExtendedKeyUsage { client_auth: false, server_auth: false, text: "unreadable".to_owned() }),
+            Err(_) => Some(ExtendedKeyUsage {
+                any: false,
+                client_auth: false,
+                server_auth: false,
+                text: "unreadable".to_owned(),
+            }),
         }
     }
 
     /// The first critical extension that no rule here understands.
     pub(crate) fn unknown_critical_extension(&self) -> Option<String> {
-        self.inner
-            .extensions()
-            .iter()
-            .find(|e| e.critical && !UNDERSTOOD.contains(&e.oid))
-            .map(|e| e.oid.to_id_string())
+        self.critical_extension_outside(UNDERSTOOD)
+    }
+
+    /// The same of an anchor. What only steers the processing of policies is understood: an anchor is no certificate of the
+    /// path, and its policies are no input of path validation (RFC 5280 section 6.1.1).
+    pub(crate) fn unknown_critical_extension_of_anchor(&self) -> Option<String> {
+        self.critical_extension_outside(UNDERSTOOD_OF_ANCHORS)
+    }
+
+    fn critical_extension_outside(&self, understood: &[Oid<'static>]) -> Option<String> {
+        let unknown = self.inner.extensions().iter().find(|e| e.critical && !understood.contains(&e.oid));
+        unknown.map(|e| e.oid.to_id_string())
+    }
+
+    /// The names of the distribution points at which lists for it are found (RFC 5280 section 4.2.1.13). A certificate
+    /// without the extension stands for the name of its issuer (section 6.3.3).
+    pub(crate) fn distribution_points(&self) -> PointNames {
+        let extension = self.inner.extensions().iter().find(|e| e.oid == CRL_DISTRIBUTION_POINTS_OID);
+        match extension.map(|e| e.parsed_extension()) {
+            None => PointNames::of_issuer(self.issuer_raw()),
+            Some(ParsedExtension::CRLDistributionPoints(points)) => {
+                PointNames::of_certificate(points, self.issuer_raw())
+            }
+            // It cannot be read, so that no list is known to be for this certificate.
+            Some(_) => PointNames::default(),
+        }
     }
 
     /// The presented names in their order, or `None` without the extension.
@@ -232,6 +289,14 @@ impl<'a> CertificateView<'a> {
     }
 }
 
+/// An extension that stands twice. Sorted, since a peer can send thousands of them.
+fn repeated_extension(certificate: &X509Certificate<'_>) -> Option<String> {
+    let mut oids: Vec<&Oid<'_>> = certificate.extensions().iter().map(|extension| &extension.oid).collect();
+    oids.sort_unstable_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
+    let twice = oids.windows(2).find(|pair| matches!(pair, [one, other] if one == other))?;
+    twice.first().map(|oid| oid.to_id_string())
+}
+
 /// The facts of a certificate that may not parse.
 pub(crate) fn facts_or_digest(der: &[u8], source: &str) -> CertificateFacts {
     match CertificateView::parse(der) {
@@ -256,6 +321,7 @@ pub(crate) fn pin_text(sha256: &[u8; 32]) -> String {
 /// What keyUsage permits.
 pub(crate) struct KeyUsage<'a> {
     pub(crate) cert_sign: bool,
+    pub(crate) crl_sign: bool,
     pub(crate) digital_signature: bool,
     /// `None` if it does not parse.
     value: Option<&'a x509_parser::extensions::KeyUsage>,
@@ -270,6 +336,8 @@ impl KeyUsage<'_> {
 
 /// What extKeyUsage permits.
 pub(crate) struct ExtendedKeyUsage {
+    /// anyExtendedKeyUsage.
+    pub(crate) any: bool,
     pub(crate) client_auth: bool,
     pub(crate) server_auth: bool,
     pub(crate) text: String,
@@ -289,7 +357,7 @@ impl ExtendedKeyUsage {
         let mut names: Vec<String> = known.iter().filter(|(set, _)| *set).map(|(_, name)| (*name).to_owned()).collect();
         names.extend(value.other.iter().take(SHOWN).map(Oid::to_id_string));
         let text = if names.is_empty() { "empty".to_owned() } else { names.join(", ") };
-        Self { client_auth: value.client_auth, server_auth: value.server_auth, text }
+        Self { any: value.any, client_auth: value.client_auth, server_auth: value.server_auth, text }
     }
 }
 
@@ -302,7 +370,24 @@ fn name_text(name: &X509Name<'_>) -> String {
 }
 
 const CA_ISSUERS_OID: Oid<'static> = oid!(1.3.6.1.5.5.7.48.2);
+const CRL_DISTRIBUTION_POINTS_OID: Oid<'static> = oid!(2.5.29.31);
 const NAME_CONSTRAINTS_OID: Oid<'static> = oid!(2.5.29.30);
 const SAN_OID: Oid<'static> = oid!(2.5.29.17);
 /// What a leaf that is trusted as itself may mark critical: the extensions that rules here read.
 const UNDERSTOOD: &[Oid<'static>] = &[oid!(2.5.29.15), SAN_OID, oid!(2.5.29.19), oid!(2.5.29.37)];
+/// What an anchor may mark critical: key identifiers, usages, names, constraints, and what is about policies.
+const UNDERSTOOD_OF_ANCHORS: &[Oid<'static>] = &[
+    oid!(2.5.29.14),
+    oid!(2.5.29.15),
+    SAN_OID,
+    oid!(2.5.29.18),
+    oid!(2.5.29.19),
+    NAME_CONSTRAINTS_OID,
+    CRL_DISTRIBUTION_POINTS_OID,
+    oid!(2.5.29.32),
+    oid!(2.5.29.33),
+    oid!(2.5.29.35),
+    oid!(2.5.29.36),
+    oid!(2.5.29.37),
+    oid!(2.5.29.54),
+];

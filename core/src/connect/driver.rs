@@ -236,7 +236,7 @@ impl Driver {
             return first.clone();
         }
         let proven = self.evidence.as_ref().map(|evidence| &evidence.peer).or(self.attempt.verified.as_ref());
-        let error = self.attempt.with_known(error, &self.tls, proven.map(Arc::as_ref));
+        let error = self.attempt.with_known(error, &self.tls, proven);
         // A session that was offered may be what the peer cannot stand.
         if self.evidence.is_none() {
             self.discard_sessions();

@@ -70,12 +70,11 @@ impl Attempt {
     }
 
     /// Adds to an error what is known of the peer.
-    pub(super) fn with_known(&self, error: Error, tls: &ClientConnection, peer: Option<&VerifiedPeer>) -> Error {
+    pub(super) fn with_known(&self, error: Error, tls: &ClientConnection, peer: Option<&Arc<VerifiedPeer>>) -> Error {
         let Some(facts) = Negotiated::of(tls).map(|negotiated| negotiated.facts(tls)) else { return error };
         match error {
             Error::Connect { error, .. } => {
-                let chain = peer.map(|peer| peer.chain_der().to_vec()).unwrap_or_default();
-                Error::Connect { error, known: Some(Arc::new(KnownPeer::new(chain, facts))) }
+                Error::Connect { error, known: Some(Arc::new(KnownPeer::new(peer.cloned(), facts))) }
             }
             Error::Rejected(mut rejection) => {
                 rejection.tls = Some(facts);
@@ -191,6 +190,7 @@ impl Attempt {
             at: rfc3339(seconds(self.prepared.runtime().now())),
             expected: verifier.reference_names(Some(&self.host)).iter().map(ToString::to_string).collect(),
             fingerprint: Some(digest(self.prepared.fingerprint())),
+            judgement: self.verified.as_ref().map(|peer| verifier.judgement_of_peer(peer)).unwrap_or_default(),
             kind,
             policy: self.prepared.policy().name().map(printable),
             presented: leaf.as_ref().map(|leaf| leaf.sans.clone()).unwrap_or_default(),

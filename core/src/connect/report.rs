@@ -10,8 +10,8 @@ use crate::rotate::Connector;
 
 impl Connector {
     /// The report of a connection to `host` that was not made: what the command prints, C and Python attach to their errors.
-    /// The chain is judged again, at the clock's time by now, by what the connector holds by now; where a
-    /// [`Handshake`](super::sans_io::Handshake) is at hand, its own report is exact.
+    /// What the handshake found is reported as it was found; nothing is judged again. Where another generation is published
+    /// by now, its warnings are shown; where a [`Handshake`](super::sans_io::Handshake) is at hand, its own report is exact.
     pub fn report_of(&self, host: &BackendHost, error: &Error) -> Report {
         let mut report = match (self.prepared(), error) {
             (Some(prepared), _) => failed(&prepared, host, error),
@@ -30,7 +30,9 @@ impl Connector {
 
 /// The report of a peer that the policy accepts: the same verifier over the same chain says every step.
 pub(super) fn accepted(prepared: &Prepared, host: &BackendHost, evidence: &Evidence) -> Report {
-    let mut report = explain(prepared, host, evidence.peer.chain_der());
+    let now = prepared.runtime().now();
+    let mut report = prepared.verifier().report_of_peer(&evidence.peer, Some(host), now);
+    report.warnings.extend(prepared.identity_warnings(now));
     report.policy.generation = Some(evidence.generation.number());
     report.tls = Some(evidence.tls());
     report.server_name.clone_from(&evidence.server_name);
@@ -97,10 +99,18 @@ pub(super) fn failed(prepared: &Prepared, host: &BackendHost, error: &Error) -> 
             report.backend_host = Some(host.to_string());
             return report;
         }
-        Error::Rejected(rejection) => return rejected(prepared, host, rejection, error),
-        _ if error.chain().is_empty() => blank(prepared, host),
-        // The chain was verified before the connection failed for another reason.
-        _ => explain(prepared, host, error.chain()),
+        Error::Rejected(rejection) => return rejected(prepared, host, rejection),
+        Error::Connect { known: Some(known), .. } => match known.peer() {
+            // The chain was verified before the connection failed for another reason.
+            Some(peer) => {
+                let now = prepared.runtime().now();
+                let mut report = prepared.verifier().report_of_peer(peer, Some(host), now);
+                report.warnings.extend(prepared.identity_warnings(now));
+                report
+            }
+            None => blank(prepared, host),
+        },
+        _ => blank(prepared, host),
     };
     report.tls = error.tls().cloned();
     judge(&mut report, error);
@@ -127,23 +137,20 @@ fn step_of(error: &ConnectError) -> StepName {
 }
 
 /// The report of a peer that the policy refuses.
-fn rejected(prepared: &Prepared, host: &BackendHost, rejection: &Rejection, error: &Error) -> Report {
-    let mut report = explain(prepared, host, &rejection.chain);
+fn rejected(prepared: &Prepared, host: &BackendHost, rejection: &Rejection) -> Report {
+    let now = prepared.runtime().now();
+    let mut report = prepared.verifier().report_of_rejection(rejection, host, now);
+    report.warnings.extend(prepared.identity_warnings(now));
     report.tls.clone_from(&rejection.tls);
-    if report.code == Some(rejection.code()) {
+    if rejection.judgement.steps.iter().any(|step| step.outcome == Outcome::Fail) {
         report.set_step(Step::new(StepName::Hello, Outcome::Pass));
         return report;
     }
     // V7: the chain is good, but the peer did not prove that it holds the key.
-    if rejection.chain.is_empty() {
-        report = blank(prepared, host);
-        report.tls.clone_from(&rejection.tls);
+    if report.chain.is_empty() {
         report.chain.extend(rejection.peer.clone());
-        report.expected.clone_from(&rejection.expected);
-        report.presented.clone_from(&rejection.presented);
     }
-    judge(&mut report, error);
-    report.set_step(Step::failed(StepName::Hello, error.code()).with("reason", error.to_string()));
+    report.set_step(Step::failed(StepName::Hello, rejection.code()).with("reason", rejection.to_string()));
     report
 }
 
@@ -151,11 +158,6 @@ fn blank(prepared: &Prepared, host: &BackendHost) -> Report {
     let mut report = prepared.blank_report(Some(host));
     report.set_step(Step::new(StepName::Policy, Outcome::Pass));
     report
-}
-
-fn explain(prepared: &Prepared, host: &BackendHost, chain: &[Vec<u8>]) -> Report {
-    let chain: Vec<_> = chain.iter().map(|der| der.as_slice().into()).collect();
-    prepared.explain(&chain, Some(host))
 }
 
 /// Exit code 1 is a refusal by the policy; all else is no verdict.

@@ -1,10 +1,12 @@
 //! What goes wrong on the way to a verified peer that is not the peer's certificate: transport, remote alerts, protocol.
 
 use core::fmt;
+use std::sync::Arc;
 
 use super::Code;
 use crate::report::TlsFacts;
 use crate::text::{listed, printable};
+use crate::verify::VerifiedPeer;
 
 /// A connection that failed for another reason than the peer's certificate.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -185,13 +187,30 @@ impl ConnectError {
 pub struct KnownPeer {
     /// Its certificates as they were verified: DER, leaf first. Empty if it did not come so far.
     pub chain: Vec<Vec<u8>>,
+    peer: Proven,
     /// What was negotiated so far; the group and the application protocol may be missing.
     pub tls: TlsFacts,
 }
 
 impl KnownPeer {
-    pub(crate) fn new(chain: Vec<Vec<u8>>, tls: TlsFacts) -> Self {
-        Self { chain, tls }
+    pub(crate) fn new(peer: Option<Arc<VerifiedPeer>>, tls: TlsFacts) -> Self {
+        let chain = peer.as_ref().map(|peer| peer.chain_der().to_vec()).unwrap_or_default();
+        Self { chain, peer: Proven(peer), tls }
+    }
+
+    /// The proof, for reports.
+    pub(crate) fn peer(&self) -> Option<&VerifiedPeer> {
+        self.peer.0.as_deref()
+    }
+}
+
+/// Two are equal: what they prove is the chain beside them.
+#[derive(Clone)]
+struct Proven(Option<Arc<VerifiedPeer>>);
+
+impl PartialEq for Proven {
+    fn eq(&self, _: &Self) -> bool {
+        true
     }
 }
 

@@ -9,6 +9,7 @@ mod table;
 pub use connect::{ConnectError, KnownPeer, Misuse};
 pub use material::{MaterialError, MaterialErrorKind};
 pub use policy::{Origin, PolicyError, PolicyErrorKind};
+pub(crate) use rejection::Judgement;
 pub use rejection::{Rejection, RejectionKind};
 pub use table::{Alert, Category, Code, Severity};
 

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::Code;
-use crate::report::{CertificateFacts, TlsFacts};
+use crate::report::{CertificateFacts, Step, TlsFacts};
 use crate::text::{listed, printable};
 
 /// A peer that the policy refuses. Produced by [`crate::Verifier`] alone.
@@ -18,6 +18,8 @@ pub struct Rejection {
     pub expected: Vec<String>,
     /// The fingerprint of what judged, if it was prepared.
     pub fingerprint: Option<String>,
+    /// How every step fared, for reports; empty for what no verification found.
+    pub(crate) judgement: Judgement,
     /// What failed.
     pub kind: RejectionKind,
     /// The leaf, as far as it could be read.
@@ -30,6 +32,14 @@ pub struct Rejection {
     pub server_name: Option<String>,
     /// What was negotiated so far; nothing for a verification without a connection.
     pub tls: Option<TlsFacts>,
+}
+
+/// How the steps of a verification fared.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Judgement {
+    /// The anchor of the path, if there was one.
+    pub(crate) anchor: Option<CertificateFacts>,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// Which check failed. Times are RFC 3339, names of certificates are RFC 4514 text; all of it is escaped when shown.
@@ -160,8 +170,10 @@ pub enum RejectionKind {
     },
     /// No CRL covers a certificate.
     RevocationUnknown {
-        /// The issuers without a CRL.
+        /// The issuer without a list that counts.
         issuer: String,
+        /// Why those that are given do not count, or that there is none.
+        reason: String,
     },
     /// Revoked.
     Revoked {
@@ -362,7 +374,9 @@ impl fmt::Display for RejectionKind {
             Self::Purpose { presented, subject } => {
                 write!(f, "the extended key usage of {} is {} and lacks serverAuth", p(subject), p(presented))
             }
-            Self::RevocationUnknown { issuer } => write!(f, "no revocation list covers a certificate of {}", p(issuer)),
+            Self::RevocationUnknown { issuer, reason } => {
+                write!(f, "no revocation list covers a certificate of {}: {}", p(issuer), p(reason))
+            }
             Self::Revoked { serial } => write!(f, "the certificate with serial {serial} is revoked"),
             Self::SanMissing { common_name: Some(name) } => {
                 write!(f, "the certificate has no subjectAltName, only the CN {}, which is never read", p(name))

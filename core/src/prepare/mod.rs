@@ -7,8 +7,9 @@ use std::sync::Arc;
 use rustls::client::Resumption as RustlsResumption;
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, SupportedProtocolVersion};
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 
+use crate::certificate::{CertificateView, canonical_name};
 use crate::digest::CanonicalDigest;
 use crate::error::{PolicyError, PolicyErrorKind, Problem, Problems, Rejection, RejectionKind};
 use crate::handshake::{HandshakeVerifier, IdentityResolver};
@@ -21,7 +22,7 @@ use crate::report::{Outcome, Report, Step, StepName, Verdict, Warning};
 use crate::runtime::Runtime;
 use crate::text;
 use crate::time::seconds;
-use crate::trust::{RevocationList, TrustStore};
+use crate::trust::{PlatformTrust, RevocationList, TrustStore};
 use crate::verify::{VerifiedPeer, Verifier};
 
 use loader::Loader;
@@ -35,6 +36,9 @@ pub struct Prepared {
     fingerprint: [u8; 32],
     identity: Option<Arc<ClientIdentity>>,
     runtime: Runtime,
+    /// Held so that equal policies find it.
+    #[allow(dead_code, reason = "an interned object lives as long as somebody holds it")]
+    shared: Arc<Shared>,
     verifier: Arc<Verifier>,
 }
 
@@ -161,7 +165,7 @@ impl Prepared {
         report
     }
 
-    fn identity_warnings(&self, now: UnixTime) -> Vec<Warning> {
+    pub(crate) fn identity_warnings(&self, now: UnixTime) -> Vec<Warning> {
         let spec = self.policy().identity();
         let source = spec.map(|spec| spec.certificate.source()).unwrap_or_default();
         self.identity.as_ref().map(|identity| identity.warnings(&source, seconds(now))).unwrap_or_default()
@@ -193,31 +197,91 @@ pub(crate) fn prepare(
 ) -> Result<Arc<Prepared>, Problems> {
     let mut loader = Loader::new(runtime, policy, files);
     let bundles = loader.bundles();
-    let system = loader.keep(runtime.system_roots(policy.trust().system)).flatten();
     let platform = match policy.trust().system {
         SystemTrust::Platform => loader.keep(runtime.platform()),
         SystemTrust::Mozilla | SystemTrust::Native | SystemTrust::Off => None,
     };
-    let crls = loader.crls();
+    let system = match &platform {
+        Some(platform) => platform.roots().cloned(),
+        None => loader.keep(runtime.system_roots(policy.trust().system)).flatten(),
+    };
+    let mut crls = loader.crls();
+    // In an order of their own, each once (L4, L5).
+    crls.sort_by_key(|list| list.sha256());
+    crls.dedup_by_key(|list| list.sha256());
     let identity = policy.identity().and_then(|spec| loader.identity(spec));
     let provider = loader.provider();
     loader.finish()?;
     let trust = runtime.trust(bundles, system);
-    let fingerprint = fingerprint(policy, &trust, &crls, identity.as_deref(), &provider);
+    let fingerprint = fingerprint(policy, &trust, platform.as_deref(), &crls, identity.as_deref(), &provider);
     let algorithms = provider.signature_verification_algorithms;
-    let verifier = Arc::new(Verifier { algorithms, crls, fingerprint, platform, policy: policy.clone(), trust });
-    let make = || client_config(runtime, &verifier, identity.as_ref(), provider);
-    let client_config = runtime.configs().get_or_make(fingerprint, make).map_err(|error| {
+    check_signatures(&trust, &crls, algorithms.all);
+    let verifier = Verifier { algorithms, crls: crls.into(), fingerprint, platform, policy: policy.clone(), trust };
+    let verifier = Arc::new(verifier);
+    let make = || Shared::new(runtime, &verifier, identity.as_ref(), provider);
+    let shared = runtime.generations().get_or_make(fingerprint, make).map_err(|error| {
         let kind = PolicyErrorKind::Invalid { given: error.to_string(), wanted: "accepted by the provider".to_owned() };
         Problems::from(Problem::from(PolicyError::new("spec", kind)))
     })?;
-    Ok(Arc::new(Prepared { client_config, fingerprint, identity, runtime: runtime.clone(), verifier }))
+    let verifier = shared.verifier_for(verifier);
+    let client_config = Arc::clone(&shared.client_config);
+    Ok(Arc::new(Prepared { client_config, fingerprint, identity, runtime: runtime.clone(), shared, verifier }))
+}
+
+/// What all policies of one fingerprint share: a client configuration and the verifier inside it, never one without the other.
+pub(crate) struct Shared {
+    client_config: Arc<ClientConfig>,
+    verifier: Arc<Verifier>,
+}
+
+impl Shared {
+    fn new(
+        runtime: &Runtime,
+        verifier: &Arc<Verifier>,
+        identity: Option<&Arc<ClientIdentity>>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, rustls::Error> {
+        let client_config = Arc::new(client_config(runtime, verifier, identity, provider)?);
+        Ok(Self { client_config, verifier: Arc::clone(verifier) })
+    }
+
+    /// `own`, for the names in its reports, over the lists and the platform that connections are judged by.
+    fn verifier_for(&self, own: Arc<Verifier>) -> Arc<Verifier> {
+        if Arc::ptr_eq(&self.verifier, &own) {
+            return own;
+        }
+        let Verifier { algorithms, crls, fingerprint, platform, policy: _, trust: _ } = &*self.verifier;
+        Arc::new(Verifier {
+            algorithms: *algorithms,
+            crls: Arc::clone(crls),
+            fingerprint: *fingerprint,
+            platform: platform.clone(),
+            policy: own.policy.clone(),
+            trust: Arc::clone(&own.trust),
+        })
+    }
+}
+
+/// Large lists are checked by the keys that are known now, and not in the first handshake that asks them.
+fn check_signatures(
+    trust: &TrustStore,
+    crls: &[Arc<RevocationList>],
+    algorithms: &[&dyn SignatureVerificationAlgorithm],
+) {
+    for list in crls.iter().filter(|list| list.is_large()) {
+        let signers = trust.bundle_entries().filter_map(|facts| CertificateView::parse(facts.der()?).ok());
+        for signer in signers.filter(|signer| canonical_name(signer.subject_raw()) == list.issuer()) {
+            // What comes of it is remembered.
+            let _ = list.check_signature(algorithms, signer.spki());
+        }
+    }
 }
 
 /// R9: the policy, the content of every anchor, CRL and identity, and the provider.
 fn fingerprint(
     policy: &UpstreamTlsPolicy,
     trust: &TrustStore,
+    platform: Option<&PlatformTrust>,
     crls: &[Arc<RevocationList>],
     identity: Option<&ClientIdentity>,
     provider: &CryptoProvider,
@@ -232,6 +296,7 @@ fn fingerprint(
     let mut digest = CanonicalDigest::new("uptls fingerprint v1");
     policy.write(&mut digest);
     digest.bytes(&trust.digest());
+    digest.optional(platform.map(|platform| platform.load().to_be_bytes()).as_ref().map(|load| &load[..]));
     digest.set(crls.iter().map(|crl| crl.sha256()));
     digest.optional(identity.map(ClientIdentity::digest).as_ref().map(|digest| &digest[..]));
     digest.list(cipher_suites.iter().map(|suite| u16::from(suite.suite()).to_be_bytes()));

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::error::{Code, Problem, Problems};
+use crate::error::{Code, Problem, Problems, Rejection};
 use crate::text::printable;
 
 /// The envelope of every `--json` output: one object, whatever the number of results.
@@ -132,6 +132,11 @@ impl Report {
         self.category = Some(code.category().as_str());
         self.message = Some(message);
         self.hint = Some(hint);
+    }
+
+    /// The verdict of a refusal.
+    pub(crate) fn refuse(&mut self, rejection: &Rejection) {
+        self.fail(Verdict::Rejected, rejection.code(), rejection.to_string(), rejection.hint());
     }
 
     /// Whether the peer is accepted.

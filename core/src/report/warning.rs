@@ -44,6 +44,10 @@ pub enum WarningCode {
     NameWildcardLiteral,
     /// A field was overridden in a merge (M5).
     Overridden,
+    /// A revocation list has ended, and clears no certificate (V3).
+    RevocationListExpired,
+    /// A seventh of the life of a revocation list is left, or less.
+    RevocationListExpiring,
     /// An imported form was made stricter (M8).
     Strengthened,
     /// The native roots are at a place that an option of the caller names (T6).

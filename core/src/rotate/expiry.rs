@@ -81,7 +81,14 @@ fn terms(prepared: &Prepared) -> Vec<Term> {
         source: policy.identity().map(|spec| spec.certificate.source()).unwrap_or_default(),
         subject: identity.facts().subject.clone(),
     });
-    anchors.chain(identity).collect()
+    let lists = prepared.verifier().crls.iter().map(|list| Term {
+        digest: list.sha256(),
+        not_after: list.next_update(),
+        not_before: list.this_update(),
+        source: "spec.revocation.crls".to_owned(),
+        subject: list.text(),
+    });
+    anchors.chain(identity).chain(lists).collect()
 }
 
 /// The last mark that `term` has passed at `now`.

@@ -1,11 +1,14 @@
 //! Whether a generation may refuse what the one before it accepted (R7).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::danger::{Danger, PeerDanger};
-use crate::policy::{RevocationDepth, RevocationSpec, SystemTrust, UnknownRevocation, UpstreamTlsPolicy};
+use crate::policy::{
+    AlpnSelection, RevocationDepth, RevocationSpec, SystemTrust, UnknownRevocation, UpstreamTlsPolicy,
+};
 use crate::prepare::Prepared;
-use crate::trust::{SystemRoots, TrustStore};
+use crate::trust::{RevocationList, SystemRoots, TrustStore};
 
 /// Whether trust or the identity was removed or changed between two generations. In doubt it was: a pool that drains in
 /// vain costs handshakes.
@@ -21,7 +24,8 @@ pub(super) fn reduces_trust(before: &Prepared, after: &Prepared) -> bool {
         || (!new.spki_pins().is_empty() && (old.spki_pins().is_empty() || loses(old.spki_pins(), new.spki_pins())))
         || ends_danger(old.danger(), new.danger())
         || is_stricter(old.revocation(), new.revocation())
-        || loses(&revoked(after), &revoked(before))
+        || loses_lists(before, after)
+        || narrows_negotiation(before, after)
 }
 
 /// Whether `old` has something that `new` has not.
@@ -34,13 +38,8 @@ fn loses_anchors(old: &TrustStore, new: &TrustStore) -> bool {
     let entries = |store: &TrustStore| -> Vec<[u8; 32]> {
         store.bundle_entries().filter_map(|facts| facts.entry().map(|entry| entry.sha256())).collect()
     };
-    let roots = |system: &SystemRoots| -> Vec<[Vec<u8>; 3]> {
-        let parts = |anchor: &rustls_pki_types::TrustAnchor<'_>| {
-            let constraints = anchor.name_constraints.as_ref().map(|constraints| constraints.to_vec());
-            [anchor.subject.to_vec(), anchor.subject_public_key_info.to_vec(), constraints.unwrap_or_default()]
-        };
-        system.anchors().iter().map(parts).collect()
-    };
+    // Every root counts by its whole certificate: a renewed one may end earlier or permit shorter paths.
+    let roots = |system: &SystemRoots| -> Vec<[u8; 32]> { system.anchors().map(|(_, digest, _)| digest).collect() };
     let system = match (old.system(), new.system()) {
         (None, _) => false,
         (Some(_), None) => true,
@@ -80,7 +79,34 @@ fn is_stricter(old: Option<&RevocationSpec>, new: Option<&RevocationSpec>) -> bo
     })
 }
 
-/// What the lists revoke; a list that was issued again with the same content is the same.
-fn revoked(prepared: &Prepared) -> Vec<(Vec<u8>, [u8; 32])> {
-    prepared.verifier().crls.iter().map(|list| (list.issuer().to_vec(), list.revoked_digest())).collect()
+/// Whether the lists revoke more than before, or no longer clear what they cleared: for each issuer, key and scope, what is
+/// listed and for how long the lists hold.
+fn loses_lists(before: &Prepared, after: &Prepared) -> bool {
+    if after.policy().revocation().is_none() {
+        return false;
+    }
+    let (old, new) = (&before.verifier().crls, &after.verifier().crls);
+    let listed = |lists: &[Arc<RevocationList>]| -> Vec<([u8; 32], [u8; 32])> {
+        lists.iter().map(|list| (list.subject_matter(), list.revoked_digest())).collect()
+    };
+    let last = |lists: &[Arc<RevocationList>], matter| {
+        lists.iter().filter(|list| list.subject_matter() == matter).map(|list| list.next_update()).max()
+    };
+    let ends_earlier = |list: &Arc<RevocationList>| last(new, list.subject_matter()) < last(old, list.subject_matter());
+    loses(&listed(new), &listed(old)) || old.iter().any(ends_earlier)
+}
+
+/// Whether a version, a suite, a group or the freedom to select no protocol is gone.
+fn narrows_negotiation(before: &Prepared, after: &Prepared) -> bool {
+    let (old, new) = (before.policy(), after.policy());
+    let offered = |prepared: &Prepared| -> Vec<u16> {
+        let provider = prepared.client_config().crypto_provider();
+        let suites = provider.cipher_suites.iter().map(|suite| u16::from(suite.suite()));
+        suites.chain(provider.kx_groups.iter().map(|group| u16::from(group.name()))).collect()
+    };
+    old.versions().min < new.versions().min
+        || old.versions().max > new.versions().max
+        || loses(&offered(before), &offered(after))
+        || loses(&old.alpn().protocols, &new.alpn().protocols)
+        || (new.alpn().selection == AlpnSelection::Required && old.alpn().selection != AlpnSelection::Required)
 }

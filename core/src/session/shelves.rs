@@ -22,7 +22,13 @@ impl<T> Stored<T> {
     pub(super) fn new(value: T, proof: &Arc<Proof>, window: usize, usable_until: i64, now: i64) -> Option<Self> {
         let chain = proof.chain_octets.saturating_mul(2);
         let octets = window.min(LARGEST_TICKET).saturating_add(chain).saturating_add(SESSION_OCTETS);
-        (usable_until > now).then(|| Self { octets, proof: proof.clone(), usable_until, value })
+        let stored = Self { octets, proof: proof.clone(), usable_until, value };
+        stored.is_usable(now).then_some(stored)
+    }
+
+    /// From the proof's beginning to the session's end.
+    fn is_usable(&self, now: i64) -> bool {
+        (self.proof.usable_from..self.usable_until).contains(&now)
     }
 }
 
@@ -58,9 +64,9 @@ impl Shelf {
         self.tls13.extend(stored);
     }
 
-    pub(super) fn drop_expired(&mut self, now: i64) {
-        self.tls12 = self.tls12.take().filter(|session| session.usable_until > now);
-        self.tls13.retain(|session| session.usable_until > now);
+    pub(super) fn drop_unusable(&mut self, now: i64) {
+        self.tls12 = self.tls12.take().filter(|session| session.is_usable(now));
+        self.tls13.retain(|session| session.is_usable(now));
     }
 
     pub(super) fn sessions(&self) -> usize {

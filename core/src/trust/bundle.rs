@@ -1,9 +1,6 @@
 //! A bundle of certificates, read strictly (T2), each entry classified (T3).
 
-use rustls_pki_types::{CertificateDer, TrustAnchor};
-
-use crate::certificate::CertificateView;
-use crate::digest::sha256;
+use super::entry::Entry;
 use crate::error::{MaterialError, MaterialErrorKind};
 use crate::pem;
 use crate::report::{Warning, WarningCode};
@@ -20,7 +17,7 @@ pub(crate) struct TrustBundle {
 /// A warning without the name of the source.
 struct Oddity {
     code: WarningCode,
-    detail: Option<(&'static str, String)>,
+    detail: Vec<(&'static str, String)>,
     index: usize,
 }
 
@@ -58,18 +55,6 @@ pub fn check_trust_bundle(path: &str, source: &str, text: &[u8]) -> Result<(), M
     TrustBundle::parse(text).map(drop).map_err(|error| error.of(path, source))
 }
 
-/// One certificate of a bundle.
-pub(crate) struct Entry {
-    anchor: Option<TrustAnchor<'static>>,
-    der: Box<[u8]>,
-    index: usize,
-    not_after: i64,
-    not_before: i64,
-    path_length: Option<u32>,
-    sha256: [u8; 32],
-    subject: String,
-}
-
 impl TrustBundle {
     /// Reads PEM text.
     ///
@@ -105,21 +90,22 @@ impl TrustBundle {
         let entry = match Entry::new(index, &block.der) {
             Ok(entry) => entry,
             Err(reason) => {
-                let detail = Some(("reason", reason.clone()));
+                let detail = vec![("reason", reason.clone())];
                 self.oddities.push(Oddity { code: WarningCode::TrustEntryUnusable, detail, index });
                 return Err(format!("the certificate cannot be used: {reason}"));
             }
         };
-        if let Some(first) = self.entries.iter().find(|other| other.sha256 == entry.sha256) {
-            let detail = Some(("same_as", format!("#{}", first.index)));
+        if let Some(first) = self.entries.iter().find(|other| other.sha256() == entry.sha256()) {
+            let detail = vec![("same_as", format!("#{}", first.index()))];
             self.oddities.push(Oddity { code: WarningCode::TrustEntryDuplicate, detail, index });
             return Ok(());
         }
-        let detail = Some(("subject", entry.subject.clone()));
-        match &entry.anchor {
-            None => self.oddities.push(Oddity { code: WarningCode::TrustEntryIsLeaf, detail, index }),
-            Some(_) if entry.is_v1() => self.oddities.push(Oddity { code: WarningCode::TrustEntryV1, detail, index }),
-            Some(_) => {}
+        let subject = ("subject", entry.subject().to_owned());
+        if let Some(reason) = entry.no_issuer() {
+            let detail = vec![subject, ("reason", reason.to_string())];
+            self.oddities.push(Oddity { code: WarningCode::TrustEntryIsLeaf, detail, index });
+        } else if entry.is_v1() {
+            self.oddities.push(Oddity { code: WarningCode::TrustEntryV1, detail: vec![subject], index });
         }
         self.entries.push(entry);
         Ok(())
@@ -131,7 +117,7 @@ impl TrustBundle {
 
     /// T4: a bundle whose entries have all expired cannot be used.
     pub(crate) fn check_expiry(&self, path: &str, source: &str, now: i64) -> Result<(), MaterialError> {
-        let last = self.entries.iter().map(|entry| entry.not_after).max().unwrap_or(i64::MIN);
+        let last = self.entries.iter().map(Entry::not_after).max().unwrap_or(i64::MIN);
         if last >= now {
             return Ok(());
         }
@@ -147,93 +133,18 @@ impl TrustBundle {
         };
         let mut warnings: Vec<Warning> = self.oddities.iter().map(odd).collect();
         for entry in &self.entries {
-            let code = match entry.not_after {
+            let code = match entry.not_after() {
                 end if end < now => WarningCode::TrustEntryExpired,
                 end if end - now < EXPIRING => WarningCode::TrustEntryExpiring,
                 _ => continue,
             };
-            let place = format!("{source} #{}", entry.index);
+            let place = format!("{source} #{}", entry.index());
             let detail =
-                [("source", place), ("subject", entry.subject.clone()), ("not_after", rfc3339(entry.not_after))];
+                [("source", place), ("subject", entry.subject().to_owned()), ("not_after", rfc3339(entry.not_after()))];
             warnings.push(Warning::new(code, detail));
         }
         warnings
     }
-}
-
-impl Entry {
-    fn new(index: usize, der: &[u8]) -> Result<Self, String> {
-        let view = CertificateView::parse(der)?;
-        let certificate = CertificateDer::from_slice(der);
-        let anchor = match may_issue(&view) {
-            false => None,
-            true => {
-                let anchor = webpki::anchor_from_trusted_cert(&certificate).map_err(|error| format!("{error}"))?;
-                Some(anchor.to_owned())
-            }
-        };
-        Ok(Self {
-            anchor,
-            der: der.into(),
-            index,
-            not_after: view.not_after(),
-            not_before: view.not_before(),
-            path_length: view.path_length(),
-            sha256: sha256(der),
-            subject: view.subject(),
-        })
-    }
-
-    /// As an anchor, if it may issue (T3).
-    pub(crate) fn anchor(&self) -> Option<&TrustAnchor<'static>> {
-        self.anchor.as_ref()
-    }
-
-    pub(crate) fn der(&self) -> &[u8] {
-        &self.der
-    }
-
-    /// Its 1-based place in the bundle.
-    pub(crate) fn index(&self) -> usize {
-        self.index
-    }
-
-    /// Unix seconds.
-    pub(crate) fn not_after(&self) -> i64 {
-        self.not_after
-    }
-
-    /// Unix seconds.
-    pub(crate) fn not_before(&self) -> i64 {
-        self.not_before
-    }
-
-    /// Its own path length constraint, which webpki forgets.
-    pub(crate) fn path_length(&self) -> Option<u32> {
-        self.path_length
-    }
-
-    pub(crate) fn sha256(&self) -> [u8; 32] {
-        self.sha256
-    }
-
-    pub(crate) fn subject(&self) -> &str {
-        &self.subject
-    }
-
-    fn is_v1(&self) -> bool {
-        CertificateView::parse(&self.der).is_ok_and(|view| view.is_v1())
-    }
-}
-
-/// T3: what a certificate must be to issue. A self-signed X.509 v1 certificate cannot say what it may, and passes.
-fn may_issue(view: &CertificateView<'_>) -> bool {
-    if view.is_v1() {
-        return view.is_self_issued();
-    }
-    view.is_ca()
-        && view.key_usage().is_none_or(|usage| usage.cert_sign)
-        && view.extended_key_usage().is_none_or(|usage| usage.server_auth)
 }
 
 /// 30 days: when an expiry becomes a warning.

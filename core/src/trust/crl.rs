@@ -1,20 +1,54 @@
-//! Revocation lists (RFC 5280 section 5), parsed when they are loaded and interned by content.
+//! Revocation lists (RFC 5280 section 5): parsed when they are loaded, interned by content, their scope and signer known.
 
-use webpki::{CertRevocationList, Error, OwnedCertRevocationList};
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use rustls_pki_types::SignatureVerificationAlgorithm;
+use webpki::{BorrowedCertRevocationList, Error};
+use x509_parser::extensions::{IssuingDistributionPoint, ParsedExtension};
+use x509_parser::oid_registry::asn1_rs::{GeneralizedTime, Oid, oid};
 use x509_parser::prelude::{CertificateRevocationList, FromDer};
 
+use crate::certificate::{CertificateView, PointNames, SignatureFailure, Signed, canonical_name};
 use crate::digest::{CanonicalDigest, sha256};
 use crate::error::{MaterialError, MaterialErrorKind};
 use crate::pem;
+use crate::report::{Warning, WarningCode};
+use crate::text::printable;
+use crate::time::rfc3339;
 
 /// One list.
 pub(crate) struct RevocationList {
+    der: Box<[u8]>,
+    /// Certificates that ended since then (unix seconds) are still listed (X.509 section 9.5.2.8).
+    expired_since: Option<i64>,
+    /// In the form that is compared.
     issuer: Vec<u8>,
-    list: CertRevocationList<'static>,
-    next_update: Option<i64>,
-    revoked: [u8; 32],
+    issuer_text: String,
+    key_id: Option<Vec<u8>>,
+    next_update: i64,
+    scope: Scope,
+    /// The serial numbers (content bytes of the INTEGER), sorted.
+    serials: Vec<Box<[u8]>>,
     sha256: [u8; 32],
     this_update: i64,
+    /// By which keys the signature was checked (SHA-256 of their SubjectPublicKeyInfo), and what came of it: for a list of
+    /// megabytes that takes longer than a handshake.
+    verified: Mutex<VecDeque<([u8; 32], Result<(), SignatureFailure>)>>,
+}
+
+/// Which certificates of its issuer a list is for (RFC 5280 section 5.2.5).
+#[derive(Debug, Default, Eq, PartialEq)]
+struct Scope {
+    only: Option<Only>,
+    /// `None`: whatever their points are.
+    points: Option<PointNames>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Only {
+    CaCertificates,
+    UserCertificates,
 }
 
 impl RevocationList {
@@ -41,42 +75,52 @@ impl RevocationList {
     /// Parses one DER list.
     ///
     /// # Errors
-    /// `crl_parse`, also for the kinds of lists that are not supported: delta, indirect, partitioned by reason.
+    /// `crl_parse`, also for the kinds of lists that are not supported: version 1, delta, indirect, by reason, of attribute
+    /// certificates.
     pub(crate) fn parse(path: &str, source: &str, der: &[u8]) -> Result<Self, MaterialError> {
-        let error = |reason: String| MaterialError::new(path, source, MaterialErrorKind::CrlParse { reason });
-        let (_, view) =
-            CertificateRevocationList::from_der(der).map_err(|e| error(format!("it does not parse: {e}")))?;
-        if view.next_update().is_none() {
-            return Err(error("it has no nextUpdate, so that nobody could tell when it is stale".to_owned()));
+        Self::read(der).map_err(|reason| MaterialError::new(path, source, MaterialErrorKind::CrlParse { reason }))
+    }
+
+    fn read(der: &[u8]) -> Result<Self, String> {
+        let (_, view) = CertificateRevocationList::from_der(der).map_err(|e| format!("it does not parse: {e}"))?;
+        let next_update = view.next_update().ok_or("it has no nextUpdate, so that its end is not known")?;
+        if view.version().is_none() {
+            return Err(
+                "it is of version 1, which has no extensions; issue it as version 2 (openssl ca: crl_extensions)"
+                    .into(),
+            );
         }
-        let list = OwnedCertRevocationList::from_der(der).map_err(|e| error(why_not(&e)))?;
+        let serials = serials(der).map_err(|e| why_not(&e))?;
         Ok(Self {
-            issuer: view.issuer().as_raw().to_vec(),
-            list: CertRevocationList::from(list),
-            next_update: view.next_update().map(|time| time.timestamp()),
-            revoked: revoked(&view),
+            der: der.into(),
+            expired_since: expired_since(&view),
+            issuer: canonical_name(view.issuer().as_raw()),
+            issuer_text: printable(&view.issuer().to_string()),
+            key_id: key_id(&view),
+            next_update: next_update.timestamp(),
+            scope: Scope::of(&view)?,
+            serials,
             sha256: sha256(der),
             this_update: view.last_update().timestamp(),
+            verified: Mutex::default(),
         })
     }
 
-    /// The raw name of its issuer.
+    /// The name of its issuer, in the form that is compared ([`canonical_name`]).
     pub(crate) fn issuer(&self) -> &[u8] {
         &self.issuer
     }
 
-    pub(crate) fn list(&self) -> &CertRevocationList<'static> {
-        &self.list
-    }
-
-    /// Unix seconds.
-    pub(crate) fn next_update(&self) -> Option<i64> {
+    /// Unix seconds: from then on it says nothing of what is not listed.
+    pub(crate) fn next_update(&self) -> i64 {
         self.next_update
     }
 
     /// The digest of all serials that it lists.
     pub(crate) fn revoked_digest(&self) -> [u8; 32] {
-        self.revoked
+        let mut digest = CanonicalDigest::new("uptls revoked serials v1");
+        digest.list(&self.serials);
+        digest.finish()
     }
 
     pub(crate) fn sha256(&self) -> [u8; 32] {
@@ -88,26 +132,182 @@ impl RevocationList {
         self.this_update
     }
 
-    /// Whether it is by `issuer` (a raw name) and lists `serial`.
-    pub(crate) fn revokes(&self, issuer: &[u8], serial: &[u8]) -> bool {
-        self.issuer == issuer && self.list.find_serial(serial).is_ok_and(|found| found.is_some())
+    /// Whether it lists `serial`.
+    pub(crate) fn lists(&self, serial: &[u8]) -> bool {
+        self.serials.binary_search_by(|own| (**own).cmp(serial)).is_ok()
+    }
+
+    /// Whether it would list `certificate`, one of its issuer's, if that were revoked (RFC 5280 section 6.3.3 (b)). A
+    /// certificate that has ended before the list began may have been dropped from it (section 3.3).
+    pub(crate) fn covers(&self, certificate: &CertificateView<'_>) -> bool {
+        let ended = certificate.not_after();
+        if self.this_update > ended && self.expired_since.is_none_or(|since| since > ended) {
+            return false;
+        }
+        let kind = match self.scope.only {
+            None => true,
+            Some(Only::CaCertificates) => certificate.is_ca(),
+            Some(Only::UserCertificates) => !certificate.is_ca(),
+        };
+        kind && self.scope.points.as_ref().is_none_or(|points| points.meets(&certificate.distribution_points()))
+    }
+
+    /// Whether the key `spki` (DER) signed it. Checked once for each key.
+    pub(crate) fn check_signature(
+        &self,
+        algorithms: &[&dyn SignatureVerificationAlgorithm],
+        spki: &[u8],
+    ) -> Result<(), SignatureFailure> {
+        let key = sha256(spki);
+        let known =
+            |verified: &VecDeque<_>| verified.iter().find(|(known, _)| *known == key).map(|(_, result)| *result);
+        if let Some(result) = known(&self.verified.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return result;
+        }
+        let signed = Signed::parse(&self.der);
+        let result = signed.map_or(Err(SignatureFailure::Invalid), |signed| signed.verify(algorithms, spki));
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        verified.truncate(REMEMBERED_KEYS - 1);
+        verified.push_front((key, result));
+        result
+    }
+
+    /// Whether its authority key identifier says that a key other than `issuer`'s signed it (RFC 5280 section 5.2.1).
+    pub(crate) fn is_by_another_key(&self, key_id: Option<&[u8]>) -> bool {
+        self.key_id.as_deref().is_some_and(|own| key_id.is_some_and(|other| own != other))
+    }
+
+    /// Whether checking its signature takes longer than a handshake.
+    pub(crate) fn is_large(&self) -> bool {
+        self.der.len() > LARGE
+    }
+
+    /// Equal for lists that are for the same certificates: issuer, key and scope.
+    pub(crate) fn subject_matter(&self) -> [u8; 32] {
+        let mut digest = CanonicalDigest::new("uptls revocation list scope v1");
+        digest.bytes(&self.issuer);
+        digest.optional(self.key_id.as_deref());
+        digest.text(match self.scope.only {
+            None => "all",
+            Some(Only::CaCertificates) => "CA certificates",
+            Some(Only::UserCertificates) => "user certificates",
+        });
+        match &self.scope.points {
+            None => digest.text("every point"),
+            Some(points) => digest.set(points.as_fields()),
+        }
+        digest.finish()
+    }
+
+    /// Its end, where that is past or near: lists live for days, so that a part of their life is the measure (R8).
+    pub(crate) fn warning(&self, now: i64) -> Option<Warning> {
+        let life = self.next_update.saturating_sub(self.this_update);
+        let code = match self.next_update.saturating_sub(now) {
+            ..=0 => WarningCode::RevocationListExpired,
+            left if left <= life / 7 => WarningCode::RevocationListExpiring,
+            _ => return None,
+        };
+        Some(Warning::new(code, [("list", self.text()), ("next_update", rfc3339(self.next_update))]))
+    }
+
+    /// What it is, for people: `the list of CN=ca of 2026-11-01T00:00:00Z`.
+    pub(crate) fn text(&self) -> String {
+        format!("the list of {} of {}", self.issuer_text, rfc3339(self.this_update))
     }
 }
 
-fn revoked(view: &CertificateRevocationList<'_>) -> [u8; 32] {
-    let mut digest = CanonicalDigest::new("uptls revoked serials v1");
-    digest.set(view.iter_revoked_certificates().map(|revoked| revoked.raw_serial()));
-    digest.finish()
+impl Scope {
+    fn of(view: &CertificateRevocationList<'_>) -> Result<Self, String> {
+        let extension = view.extensions().iter().find(|extension| extension.oid == ISSUING_DISTRIBUTION_POINT_OID);
+        let Some(extension) = extension else { return Ok(Self::default()) };
+        let ParsedExtension::IssuingDistributionPoint(point) = extension.parsed_extension() else {
+            return Err("its issuingDistributionPoint does not parse".to_owned());
+        };
+        let IssuingDistributionPoint {
+            distribution_point,
+            only_contains_user_certs,
+            only_contains_ca_certs,
+            // webpki has refused these.
+            only_some_reasons: _,
+            indirect_crl: _,
+            only_contains_attribute_certs,
+        } = point;
+        let only = match (only_contains_user_certs, only_contains_ca_certs, only_contains_attribute_certs) {
+            (false, false, false) => None,
+            (true, false, false) => Some(Only::UserCertificates),
+            (false, true, false) => Some(Only::CaCertificates),
+            (false, false, true) => {
+                return Err("it is for attribute certificates, which are not used in TLS".to_owned());
+            }
+            _ => {
+                return Err(
+                    "its issuingDistributionPoint names more than one kind of certificate (RFC 5280 5.2.5)".to_owned()
+                );
+            }
+        };
+        let points = match distribution_point {
+            None => None,
+            Some(name) => Some(PointNames::of_list(name).ok_or(
+                "its distribution point is named relative to its issuer, which is not supported; name it in full",
+            )?),
+        };
+        Ok(Self { only, points })
+    }
+}
+
+fn key_id(view: &CertificateRevocationList<'_>) -> Option<Vec<u8>> {
+    view.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+        ParsedExtension::AuthorityKeyIdentifier(id) => id.key_identifier.as_ref().map(|id| id.0.to_vec()),
+        _ => None,
+    })
+}
+
+/// The date of expiredCertsOnCRL, which is a GeneralizedTime.
+fn expired_since(view: &CertificateRevocationList<'_>) -> Option<i64> {
+    let extension = view.extensions().iter().find(|extension| extension.oid == EXPIRED_CERTS_ON_CRL_OID)?;
+    let (_, time) = GeneralizedTime::from_der(extension.value).ok()?;
+    time.utc_datetime().ok().map(|time| time.unix_timestamp())
+}
+
+/// What the list revokes, every entry read by webpki, which refuses what it does not understand.
+fn serials(der: &[u8]) -> Result<Vec<Box<[u8]>>, Error> {
+    let list = BorrowedCertRevocationList::from_der(der)?;
+    let mut serials = Vec::new();
+    for entry in &list {
+        serials.push(entry?.serial_number.into());
+    }
+    serials.sort_unstable();
+    serials.dedup();
+    Ok(serials)
 }
 
 /// Why webpki does not take a list.
 fn why_not(error: &Error) -> String {
-    match error {
-        Error::UnsupportedDeltaCrl => "it is a delta list, which is not supported".to_owned(),
-        Error::UnsupportedIndirectCrl => "it is an indirect list, which is not supported".to_owned(),
-        Error::UnsupportedRevocationReasonsPartitioning => {
-            "it covers some reasons of revocation only, which is not supported".to_owned()
+    let reason = match error {
+        Error::UnsupportedDeltaCrl => "it is a delta list, which is not supported; give the complete list",
+        Error::UnsupportedIndirectCrl => {
+            "it is an indirect list (for certificates of other issuers), which is not supported"
         }
-        other => format!("it does not parse: {other}"),
-    }
+        Error::UnsupportedRevocationReasonsPartitioning => {
+            "it covers some reasons of revocation only, which is not supported; give the list for all reasons"
+        }
+        Error::UnsupportedCrlVersion => "its version is not 2",
+        Error::UnsupportedCriticalExtension => "it has a critical extension that is not understood",
+        Error::UnsupportedCrlIssuingDistributionPoint => {
+            "its issuingDistributionPoint is of a kind that is not supported: relative, empty, or for attribute certificates"
+        }
+        Error::MalformedExtensions => {
+            "it has no readable extensions; version 2 needs cRLNumber and authorityKeyIdentifier (RFC 5280 section 5.2)"
+        }
+        Error::SignatureAlgorithmMismatch => "the two signature algorithms in it differ",
+        other => return format!("it does not parse: {other}"),
+    };
+    reason.to_owned()
 }
+
+/// A CA has a few keys under one name, and a list is by one of them.
+const REMEMBERED_KEYS: usize = 16;
+/// 256 KiB: hashing them costs about as much as a signature.
+const LARGE: usize = 256 << 10;
+const EXPIRED_CERTS_ON_CRL_OID: Oid<'static> = oid!(2.5.29.60);
+const ISSUING_DISTRIBUTION_POINT_OID: Oid<'static> = oid!(2.5.29.28);

@@ -2,31 +2,36 @@
 
 mod bundle;
 mod crl;
+mod entry;
 mod platform;
 mod system;
 
 pub use bundle::check_trust_bundle;
-pub(crate) use bundle::{EXPIRING, Entry, TrustBundle};
+pub(crate) use bundle::{EXPIRING, TrustBundle};
 pub(crate) use crl::RevocationList;
+pub(crate) use entry::Entry;
 pub(crate) use platform::PlatformTrust;
 pub use system::NativeRoots;
 pub(crate) use system::SystemRoots;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use rustls_pki_types::TrustAnchor;
 
-use crate::certificate::CertificateView;
 use crate::digest::CanonicalDigest;
 use crate::policy::UpstreamTlsPolicy;
 
 /// Everything that one policy trusts, in the form that path building wants. Interned by content (T7).
 pub(crate) struct TrustStore {
-    /// In step with `issuers`.
+    /// In an order that depends on their content alone (L4): those that last longest first. In step with `issuers`.
     anchors: Vec<TrustAnchor<'static>>,
     bundles: Vec<Arc<TrustBundle>>,
+    /// Indices into `anchors` by subject, as [`TrustAnchor::subject`] has it.
+    by_subject: HashMap<Box<[u8]>, Vec<usize>>,
     digest: [u8; 32],
+    /// The entries of the bundles by subject (DER).
+    entries_by_subject: HashMap<Box<[u8]>, Vec<Place>>,
     issuers: Vec<Issuer>,
     itself: BTreeMap<[u8; 32], Place>,
     system: Option<Arc<SystemRoots>>,
@@ -49,25 +54,52 @@ struct Place {
 impl TrustStore {
     /// The union of `bundles` and `system`.
     pub(crate) fn new(bundles: Vec<Arc<TrustBundle>>, system: Option<Arc<SystemRoots>>) -> Self {
-        let mut anchors = Vec::new();
-        let mut issuers = Vec::new();
-        let mut itself = BTreeMap::new();
-        for (bundle, content) in bundles.iter().enumerate() {
+        let mut store = Self {
+            anchors: Vec::new(),
+            by_subject: HashMap::new(),
+            digest: Self::content_digest(&bundles, system.as_deref()),
+            entries_by_subject: HashMap::new(),
+            issuers: Vec::new(),
+            itself: BTreeMap::new(),
+            bundles,
+            system,
+        };
+        store.index_entries();
+        store.index_anchors();
+        store
+    }
+
+    fn index_entries(&mut self) {
+        for (bundle, content) in self.bundles.iter().enumerate() {
             for (index, entry) in content.entries().iter().enumerate() {
                 let place = Place { bundle, entry: index };
-                itself.insert(entry.sha256(), place);
-                if let Some(anchor) = entry.anchor() {
-                    anchors.push(anchor.clone());
-                    issuers.push(Issuer::Bundle(place));
-                }
+                // What stands twice is reported where it stands first.
+                self.itself.entry(entry.sha256()).or_insert(place);
+                self.entries_by_subject.entry(entry.subject_raw().into()).or_default().push(place);
             }
         }
-        if let Some(system) = &system {
-            anchors.extend(system.anchors().iter().cloned());
-            issuers.extend((0..system.anchors().len()).map(Issuer::System));
+    }
+
+    fn index_anchors(&mut self) {
+        let of_bundles = self.itself.values().filter_map(|place| {
+            let entry = self.bundles.get(place.bundle)?.entries().get(place.entry)?;
+            Some((entry.not_after(), entry.sha256(), entry.anchor()?.clone(), Issuer::Bundle(*place)))
+        });
+        let mut all: Vec<_> = of_bundles.collect();
+        if let Some(system) = &self.system {
+            let roots = system.anchors().enumerate();
+            all.extend(
+                roots.map(|(index, (anchor, order, not_after))| {
+                    (not_after, order, anchor.clone(), Issuer::System(index))
+                }),
+            );
         }
-        let digest = Self::content_digest(&bundles, system.as_deref());
-        Self { anchors, bundles, digest, issuers, itself, system }
+        all.sort_by(|a, b| (b.0, a.1).cmp(&(a.0, b.1)));
+        for (_, _, anchor, issuer) in all {
+            self.by_subject.entry((*anchor.subject).into()).or_default().push(self.anchors.len());
+            self.anchors.push(anchor);
+            self.issuers.push(issuer);
+        }
     }
 
     /// The key to intern by: equal bundles in equal order.
@@ -100,10 +132,15 @@ impl TrustStore {
         &self.anchors
     }
 
-    /// The place in [`TrustStore::anchors`] of an anchor that path building returned. By address: two entries may differ
-    /// in nothing that an anchor holds, and still in their validity.
-    pub(crate) fn anchor_index(&self, anchor: &TrustAnchor<'_>) -> Option<usize> {
-        self.anchors.iter().position(|own| core::ptr::addr_eq(own, anchor))
+    /// Indices into [`TrustStore::anchors`] of those that are called `subject` (the content of the DER name).
+    pub(crate) fn anchors_named(&self, subject: &[u8]) -> &[usize] {
+        self.by_subject.get(subject).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The entries of bundles that are called `subject` (DER), whether they may issue or not.
+    pub(crate) fn entries_named(&self, subject: &[u8]) -> impl Iterator<Item = AnchorFacts<'_>> {
+        let places = self.entries_by_subject.get(subject).into_iter().flatten();
+        places.filter_map(|place| self.at(*place))
     }
 
     /// The facts of every anchor that comes from a bundle.
@@ -137,7 +174,7 @@ impl TrustStore {
             Issuer::Bundle(place) => self.at(*place),
             Issuer::System(index) => {
                 let system = self.system.as_ref()?;
-                Some(AnchorFacts { der: system.certificate(*index), origin: AnchorOrigin::System(system.source()) })
+                Some(AnchorFacts { certificate: system.entry(*index), origin: AnchorOrigin::System(system.source()) })
             }
         }
     }
@@ -153,46 +190,59 @@ pub(crate) struct AnchorTerms {
 /// One trusted certificate and where it came from.
 pub(crate) struct AnchorFacts<'a> {
     /// The certificate; the compiled-in roots have none.
-    pub(crate) der: Option<&'a [u8]>,
-    origin: AnchorOrigin<'a>,
+    certificate: Option<&'a Entry>,
+    origin: AnchorOrigin,
 }
 
-enum AnchorOrigin<'a> {
-    /// The place of the bundle in the policy, and the entry.
-    Bundle(usize, &'a Entry),
+#[derive(Clone, Copy)]
+enum AnchorOrigin {
+    /// The place of the bundle in the policy.
+    Bundle(usize),
     System(&'static str),
 }
 
 impl<'a> AnchorFacts<'a> {
     fn of(bundle: usize, entry: &'a Entry) -> Self {
-        Self { der: Some(entry.der()), origin: AnchorOrigin::Bundle(bundle, entry) }
+        Self { certificate: Some(entry), origin: AnchorOrigin::Bundle(bundle) }
+    }
+
+    /// The certificate; the compiled-in roots have none.
+    pub(crate) fn certificate(&self) -> Option<&'a Entry> {
+        self.certificate
+    }
+
+    /// The DER certificate; the compiled-in roots have none.
+    pub(crate) fn der(&self) -> Option<&'a [u8]> {
+        self.certificate.map(Entry::der)
     }
 
     /// The entry of a bundle; system roots have none.
     pub(crate) fn entry(&self) -> Option<&'a Entry> {
         match self.origin {
-            AnchorOrigin::Bundle(_, entry) => Some(entry),
+            AnchorOrigin::Bundle(_) => self.certificate,
             AnchorOrigin::System(_) => None,
         }
     }
 
-    /// What webpki does not keep of an anchor. Compiled-in roots say nothing of it, nor do roots that only webpki reads.
+    /// What webpki does not keep of an anchor. Compiled-in roots say nothing of it.
     pub(crate) fn terms(&self) -> Option<AnchorTerms> {
-        if let Some(entry) = self.entry() {
-            let (not_before, not_after) = (entry.not_before(), entry.not_after());
-            return Some(AnchorTerms { not_after, not_before, path_length: entry.path_length() });
-        }
-        let view = CertificateView::parse(self.der?).ok()?;
-        let (not_before, not_after) = (view.not_before(), view.not_after());
-        Some(AnchorTerms { not_after, not_before, path_length: view.path_length() })
+        let entry = self.certificate?;
+        let (not_before, not_after) = (entry.not_before(), entry.not_after());
+        Some(AnchorTerms { not_after, not_before, path_length: entry.path_length() })
+    }
+
+    /// Whether it may sign revocation lists. The compiled-in roots do not say.
+    pub(crate) fn signs_lists(&self) -> bool {
+        self.certificate.is_none_or(Entry::signs_lists)
     }
 
     /// `ca.pem #3` with the name that `policy` gives the bundle, or the kind of system store.
     pub(crate) fn source(&self, policy: &UpstreamTlsPolicy) -> String {
         match self.origin {
-            AnchorOrigin::Bundle(bundle, entry) => {
+            AnchorOrigin::Bundle(bundle) => {
                 let name = policy.trust().bundles.get(bundle).map(crate::policy::Material::source);
-                format!("{} #{}", name.unwrap_or_default(), entry.index())
+                let index = self.certificate.map(Entry::index).unwrap_or_default();
+                format!("{} #{index}", name.unwrap_or_default())
             }
             AnchorOrigin::System(source) => source.to_owned(),
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rustls_native_certs::load_certs_from_paths;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 
+use super::entry::Entry;
 use crate::digest::CanonicalDigest;
 
 /// Where the roots of `trust.system: native` are (T6). Without a file and a folder, where the platform has them.
@@ -51,21 +52,37 @@ impl NativeRoots {
 
 /// The roots of the platform, or those that are compiled in.
 pub(crate) struct SystemRoots {
-    anchors: Vec<TrustAnchor<'static>>,
-    certificates: Vec<CertificateDer<'static>>,
     digest: [u8; 32],
+    /// Certificates that may not issue (T3), each with why.
+    not_issuing: Vec<String>,
     /// The paths in place of the platform's, for reports.
     replaced_by: Option<String>,
-    skipped: usize,
+    roots: Roots,
     source: &'static str,
+    unreadable: usize,
+}
+
+enum Roots {
+    /// Names and keys alone.
+    CompiledIn(Vec<TrustAnchor<'static>>),
+    /// Each may issue.
+    Certificates(Vec<Entry>),
 }
 
 impl SystemRoots {
     /// The Mozilla roots that are compiled in.
     pub(crate) fn mozilla() -> Self {
         let anchors = webpki_roots::TLS_SERVER_ROOTS.to_vec();
-        let digest = digest("mozilla", &anchors);
-        Self { anchors, certificates: Vec::new(), digest, replaced_by: None, skipped: 0, source: "mozilla roots" }
+        let mut digest = CanonicalDigest::new("uptls compiled-in roots v1");
+        digest.set(anchors.iter().map(anchor_digest));
+        Self {
+            digest: digest.finish(),
+            not_issuing: Vec::new(),
+            replaced_by: None,
+            roots: Roots::CompiledIn(anchors),
+            source: "mozilla roots",
+            unreadable: 0,
+        }
     }
 
     /// The roots at `paths`, or else in the platform's root files. The environment is not asked: `SSL_CERT_FILE` and
@@ -87,7 +104,7 @@ impl SystemRoots {
         let named: Vec<_> = paths.paths().map(|path| path.display().to_string()).collect();
         let named = named.join(", ");
         let mut roots =
-            Self::best_effort(found, unreadable).ok_or_else(|| format!("no root certificate in any of {named}"))?;
+            Self::best_effort(&found, unreadable).ok_or_else(|| format!("no root certificate in any of {named}"))?;
         roots.replaced_by = Some(named);
         Ok(roots)
     }
@@ -99,44 +116,84 @@ impl SystemRoots {
         if loaded.certs.is_empty() {
             loaded = load_certs_from_paths(None, folder);
         }
-        Self::best_effort(loaded.certs, loaded.errors.len())
+        Self::best_effort(&loaded.certs, loaded.errors.len())
             .ok_or_else(|| format!("no root certificate in any of {}", FILES.join(", ")))
     }
 
-    fn best_effort(found: Vec<CertificateDer<'static>>, unreadable: usize) -> Option<Self> {
-        let mut anchors = Vec::new();
-        let mut certificates = Vec::new();
-        let mut skipped = unreadable;
-        for certificate in found {
-            match webpki::anchor_from_trusted_cert(&certificate).map(|anchor| anchor.to_owned()) {
-                Ok(anchor) => {
-                    anchors.push(anchor);
-                    certificates.push(certificate);
-                }
-                Err(_) => skipped += 1,
+    /// Roots of the tests' own.
+    #[cfg(test)]
+    pub(crate) fn of_certificates(found: &[CertificateDer<'static>]) -> Option<Self> {
+        Self::best_effort(found, 0)
+    }
+
+    /// Of what was found, what may issue: a server's certificate that an administrator added to the store signs for nobody
+    /// (T3), and it is never trusted as itself (T5).
+    fn best_effort(found: &[CertificateDer<'static>], unreadable: usize) -> Option<Self> {
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut not_issuing = Vec::new();
+        let mut unreadable = unreadable;
+        for (index, certificate) in found.iter().enumerate() {
+            match Entry::new(index + 1, certificate) {
+                Ok(entry) if entries.iter().any(|known| known.sha256() == entry.sha256()) => {}
+                Ok(entry) => match entry.no_issuer() {
+                    None => entries.push(entry),
+                    Some(reason) => not_issuing.push(format!("{}: {reason}", entry.subject())),
+                },
+                Err(_) => unreadable += 1,
             }
         }
-        let digest = digest("native", &anchors);
-        let (replaced_by, source) = (None, "native roots");
-        (!anchors.is_empty()).then_some(Self { anchors, certificates, digest, replaced_by, skipped, source })
+        let mut digest = CanonicalDigest::new("uptls system roots v2");
+        digest.set(entries.iter().map(Entry::sha256));
+        let digest = digest.finish();
+        let roots = Roots::Certificates(entries);
+        let roots = Self { digest, not_issuing, replaced_by: None, roots, source: "native roots", unreadable };
+        (roots.count() > 0).then_some(roots)
     }
 
-    pub(crate) fn anchors(&self) -> &[TrustAnchor<'static>] {
-        &self.anchors
+    /// Each anchor, with a value to sort equal ones by, and when it ends (unix seconds; the compiled-in roots do not say).
+    pub(crate) fn anchors(&self) -> impl Iterator<Item = (&TrustAnchor<'static>, [u8; 32], i64)> {
+        let (compiled_in, entries) = match &self.roots {
+            Roots::CompiledIn(anchors) => (anchors.as_slice(), [].as_slice()),
+            Roots::Certificates(entries) => ([].as_slice(), entries.as_slice()),
+        };
+        let certified = entries.iter().filter_map(|entry| Some((entry.anchor()?, entry.sha256(), entry.not_after())));
+        compiled_in.iter().map(|anchor| (anchor, anchor_digest(anchor), i64::MAX)).chain(certified)
     }
 
-    /// The certificate behind an anchor; the compiled-in roots have none.
-    pub(crate) fn certificate(&self, index: usize) -> Option<&[u8]> {
-        self.certificates.get(index).map(|certificate| &**certificate)
+    /// How many roots can be used.
+    pub(crate) fn count(&self) -> usize {
+        match &self.roots {
+            Roots::CompiledIn(anchors) => anchors.len(),
+            Roots::Certificates(entries) => entries.len(),
+        }
     }
 
+    /// The certificates; the compiled-in roots have none.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        match &self.roots {
+            Roots::CompiledIn(_) => &[],
+            Roots::Certificates(entries) => entries,
+        }
+    }
+
+    /// The certificate behind an anchor.
+    pub(crate) fn entry(&self, index: usize) -> Option<&Entry> {
+        self.entries().get(index)
+    }
+
+    /// Of all that decides: every certificate, or what is compiled in of it.
     pub(crate) fn digest(&self) -> [u8; 32] {
         self.digest
     }
 
-    /// How many entries of the store could not be used.
+    /// How many entries of the store could not be used: unreadable, or not fit to issue.
     pub(crate) fn skipped(&self) -> usize {
-        self.skipped
+        self.unreadable + self.not_issuing.len()
+    }
+
+    /// The certificates of the store that may not issue (T3), each with why.
+    pub(crate) fn not_issuing(&self) -> &[String] {
+        &self.not_issuing
     }
 
     /// The paths that an option of the caller named in place of the platform's (T6).
@@ -149,13 +206,12 @@ impl SystemRoots {
     }
 }
 
-fn digest(kind: &str, anchors: &[TrustAnchor<'_>]) -> [u8; 32] {
-    let mut digest = CanonicalDigest::new("uptls system roots v1");
-    digest.text(kind);
-    digest.set(anchors.iter().map(|anchor| {
-        let constraints: &[u8] = anchor.name_constraints.as_ref().map_or(b"", |constraints| constraints);
-        [&anchor.subject, &*anchor.subject_public_key_info, constraints].concat()
-    }));
+/// Of one compiled-in root.
+fn anchor_digest(anchor: &TrustAnchor<'_>) -> [u8; 32] {
+    let mut digest = CanonicalDigest::new("uptls anchor v1");
+    digest.bytes(&anchor.subject);
+    digest.bytes(&anchor.subject_public_key_info);
+    digest.optional(anchor.name_constraints.as_ref().map(|constraints| &**constraints));
     digest.finish()
 }
 

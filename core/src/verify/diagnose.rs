@@ -1,13 +1,16 @@
 //! What a failed search means (V9): the one mapping of webpki's errors, and the diagnosis behind its bare ones.
 
-use webpki::Error;
+use rustls_pki_types::CertificateDer;
+use webpki::{EndEntityCert, Error, KeyUsage};
 
-use super::path::check_key;
+use super::path::{check_key, verification_time};
+use super::search::MAX_INTERMEDIATES;
 use super::steps::Context;
 use crate::certificate::CertificateView;
 use crate::error::RejectionKind;
 use crate::text::{digest, hex};
 use crate::time::rfc3339;
+use crate::trust::AnchorFacts;
 
 /// Maps an error of the search, and looks behind those that say little. A fallback for errors that a newer webpki may
 /// add refuses too: there is no way from here to an acceptance.
@@ -51,8 +54,6 @@ pub(super) fn explain_error(context: &Context<'_>, error: &Error) -> RejectionKi
         }
         Error::CertDistrusted => RejectionKind::Distrusted,
         Error::UnsupportedCriticalExtension => views.critical_extension(),
-        Error::CertRevoked => RejectionKind::Revoked { serial: views.revoked_serial(context) },
-        Error::UnknownRevocationStatus => RejectionKind::RevocationUnknown { issuer: views.issuers(context) },
         Error::BadDer
         | Error::BadDerTime
         | Error::CertNotValidForName(_)
@@ -62,58 +63,45 @@ pub(super) fn explain_error(context: &Context<'_>, error: &Error) -> RejectionKi
         | Error::MalformedDnsIdentifier
         | Error::MalformedExtensions
         | Error::TrailingData(_) => RejectionKind::Malformed { index: 0, reason: format!("{error}") },
-        other => {
-            revocation_list(other).unwrap_or_else(|| RejectionKind::Malformed { index: 0, reason: format!("{other}") })
-        }
+        // Lists are never given to webpki.
+        other => RejectionKind::Malformed { index: 0, reason: format!("{other}") },
     }
 }
 
-/// The errors of the revocation list itself.
-fn revocation_list(error: &Error) -> Option<RejectionKind> {
-    #[allow(deprecated, reason = "the older variants may still be constructed by webpki")]
-    Some(match error {
-        Error::CrlExpired { next_update, .. } => {
-            let end = i64::try_from(next_update.as_secs()).unwrap_or(i64::MAX);
-            RejectionKind::CrlExpired { next_update: rfc3339(end) }
-        }
-        Error::InvalidCrlSignatureForPublicKey => untrusted_crl("its signature does not verify"),
-        Error::IssuerNotCrlSigner => untrusted_crl("its issuer may not sign revocation lists"),
-        Error::UnsupportedCrlSignatureAlgorithm
-        | Error::UnsupportedCrlSignatureAlgorithmContext(_)
-        | Error::UnsupportedCrlSignatureAlgorithmForPublicKey
-        | Error::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
-            untrusted_crl("its signature algorithm is not accepted")
-        }
-        Error::InvalidCrlNumber
-        | Error::UnsupportedCrlIssuingDistributionPoint
-        | Error::UnsupportedCrlVersion
-        | Error::UnsupportedDeltaCrl
-        | Error::UnsupportedIndirectCrl
-        | Error::UnsupportedRevocationReason
-        | Error::UnsupportedRevocationReasonsPartitioning => untrusted_crl(&format!("{error}")),
-        _ => return None,
-    })
-}
-
-fn untrusted_crl(reason: &str) -> RejectionKind {
-    RejectionKind::CrlUntrusted { reason: reason.to_owned() }
+/// No anchor is in sight: what webpki says of the certificates that names lead to, and else what is known of the issuer.
+pub(super) fn without_anchor(context: &Context<'_>, leaf: &EndEntityCert<'_>) -> RejectionKind {
+    let views = Views::new(context);
+    let above = views.walked().skip(1).take(MAX_INTERMEDIATES);
+    let intermediates: Vec<CertificateDer<'_>> = above.map(|view| CertificateDer::from(view.der())).collect();
+    let found = leaf.verify_for_usage(
+        context.verifier.algorithms.all,
+        &[],
+        &intermediates,
+        verification_time(context),
+        KeyUsage::server_auth(),
+        None,
+        None,
+    );
+    explain_error(context, &found.err().unwrap_or(Error::UnknownIssuer))
 }
 
 /// The presented certificates that can be read, leaf first, in the order in which they issue each other.
-struct Views<'a> {
-    all: Vec<CertificateView<'a>>,
+struct Views<'c, 'a> {
+    all: Vec<&'c CertificateView<'a>>,
     /// Indices into `all`: from the leaf as far up as presented names lead.
     walked: Vec<usize>,
 }
 
-impl<'a> Views<'a> {
-    fn new(context: &Context<'a>) -> Self {
-        let all: Vec<_> = context.chain.iter().filter_map(|der| CertificateView::parse(der).ok()).collect();
+impl<'c, 'a> Views<'c, 'a> {
+    fn new(context: &'c Context<'a>) -> Self {
+        let all: Vec<_> = context.views.iter().filter_map(|view| view.as_ref().ok()).collect();
         let mut walked: Vec<usize> = if all.is_empty() { Vec::new() } else { vec![0] };
         while let Some(current) = walked.last().and_then(|index| all.get(*index)) {
-            let next = (0..all.len()).find(|index| {
+            let named = |index: &usize| {
                 !walked.contains(index) && all.get(*index).is_some_and(|v| v.subject_raw() == current.issuer_raw())
-            });
+            };
+            // In an order of their own, as the search has it (L4).
+            let next = (0..all.len()).filter(named).min_by_key(|index| all.get(*index).map(|view| view.der()));
             match next {
                 Some(next) if !current.is_self_issued() => walked.push(next),
                 _ => break,
@@ -122,25 +110,31 @@ impl<'a> Views<'a> {
         Self { all, walked }
     }
 
-    fn leaf(&self) -> Option<&CertificateView<'a>> {
-        self.all.first()
+    fn leaf(&self) -> Option<&'c CertificateView<'a>> {
+        self.all.first().copied()
     }
 
-    fn walked(&self) -> impl DoubleEndedIterator<Item = &CertificateView<'a>> {
-        self.walked.iter().filter_map(|index| self.all.get(*index))
+    fn walked(&self) -> impl DoubleEndedIterator<Item = &'c CertificateView<'a>> {
+        self.walked.iter().filter_map(|index| self.all.get(*index).copied())
     }
 
-    /// Those of the presented and of the trusted certificates that are called as the issuers of the path are.
-    fn issuers_of_path<'b>(
-        &'b self,
-        trusted: &'b [CertificateView<'b>],
-    ) -> impl Iterator<Item = &'b CertificateView<'b>> {
-        let issued = |view: &&CertificateView<'_>| self.walked().any(|lower| lower.issuer_raw() == view.subject_raw());
-        self.all.iter().chain(trusted).filter(issued)
+    /// Whether `wanted` holds for any of the presented and of the trusted certificates that are called as the issuers of
+    /// the path are.
+    fn any_issuer(&self, context: &Context<'_>, wanted: impl Fn(&CertificateView<'_>) -> bool) -> bool {
+        self.find_issuer(context, |view| wanted(view).then_some(())).is_some()
     }
 
-    fn top(&self) -> Option<&CertificateView<'a>> {
-        self.walked.last().and_then(|index| self.all.get(*index))
+    fn find_issuer<T>(&self, context: &Context<'_>, wanted: impl Fn(&CertificateView<'_>) -> Option<T>) -> Option<T> {
+        let is_named = |view: &CertificateView<'_>| self.walked().any(|lower| lower.issuer_raw() == view.subject_raw());
+        let presented = self.all.iter().filter(|view| is_named(view)).find_map(|view| wanted(view));
+        presented.or_else(|| {
+            let named = self.walked().flat_map(|lower| context.verifier.trust.entries_named(lower.issuer_raw()));
+            named.filter_map(|facts| CertificateView::parse(facts.der()?).ok()).find_map(|view| wanted(&view))
+        })
+    }
+
+    fn top(&self) -> Option<&'c CertificateView<'a>> {
+        self.walked.last().and_then(|index| self.all.get(*index).copied())
     }
 
     /// V9, in its order: self-signed; an issuer that may not issue; a rotated CA; an intermediate that was not sent;
@@ -156,13 +150,10 @@ impl<'a> Views<'a> {
         if let Some(old) = self.walked().skip(1).find(|view| !view.is_v3() && !view.is_self_issued()) {
             return RejectionKind::IssuerNotCa { subject: old.subject() };
         }
-        for facts in context.verifier.trust.bundle_entries() {
-            let (Some(entry), Some(Ok(view))) = (facts.entry(), facts.der.map(CertificateView::parse)) else {
+        for facts in context.verifier.trust.entries_named(top.issuer_raw()) {
+            let (Some(entry), Some(Ok(view))) = (facts.entry(), facts.der().map(CertificateView::parse)) else {
                 continue;
             };
-            if view.subject_raw() != top.issuer_raw() {
-                continue;
-            }
             if entry.anchor().is_none() {
                 return RejectionKind::IssuerNotCa { subject: entry.subject().to_owned() };
             }
@@ -186,18 +177,16 @@ impl<'a> Views<'a> {
     /// A signature that did not verify: a key that no signature is checked with, a CA that was rotated under the same
     /// name, or a forgery.
     fn signature(&self, context: &Context<'_>) -> RejectionKind {
-        let trusted = trusted(context);
-        let mut issuers = self.issuers_of_path(&trusted);
-        if let Some(unfit) = issuers.find_map(|issuer| check_key(issuer).err()) {
+        if let Some(unfit) = self.find_issuer(context, |issuer| check_key(issuer).err()) {
             return unfit;
         }
         for lower in self.walked().rev() {
-            let same_name = |facts: crate::trust::AnchorFacts<'_>| {
-                let view = CertificateView::parse(facts.der?).ok()?;
-                (view.subject_raw() == lower.issuer_raw())
-                    .then(|| self.is_other_key(lower, &view).then(|| rotated(lower, &view)))
+            let other_key = |facts: AnchorFacts<'_>| {
+                let view = CertificateView::parse(facts.der()?).ok()?;
+                Some(self.is_other_key(lower, &view).then(|| rotated(lower, &view)))
             };
-            let entries: Vec<_> = context.verifier.trust.bundle_entries().filter_map(same_name).collect();
+            let entries: Vec<_> =
+                context.verifier.trust.entries_named(lower.issuer_raw()).filter_map(other_key).collect();
             if !entries.is_empty() && entries.iter().all(Option::is_some) {
                 return entries.into_iter().flatten().next().unwrap_or(RejectionKind::Distrusted);
             }
@@ -216,7 +205,7 @@ impl<'a> Views<'a> {
     }
 
     fn algorithm(&self) -> RejectionKind {
-        let names = |part: &str| self.all.iter().map(CertificateView::signature_algorithm).find(|n| n.contains(part));
+        let names = |part: &str| self.all.iter().map(|view| view.signature_algorithm()).find(|n| n.contains(part));
         let algorithm = names("sha1").or_else(|| names("SHA1")).or_else(|| names("md5")).or_else(|| names("dsa-"));
         let first = self.leaf().map(CertificateView::signature_algorithm);
         RejectionKind::AlgorithmUnsupported { algorithm: algorithm.or(first).unwrap_or_default() }
@@ -224,7 +213,7 @@ impl<'a> Views<'a> {
 
     fn purpose(&self) -> RejectionKind {
         let without = |view: &&CertificateView<'_>| view.extended_key_usage().is_some_and(|usage| !usage.server_auth);
-        let found = self.all.iter().find(without).or(self.leaf());
+        let found = self.walked().find(without).or(self.leaf());
         RejectionKind::Purpose {
             presented: found
                 .and_then(CertificateView::extended_key_usage)
@@ -235,10 +224,9 @@ impl<'a> Views<'a> {
 
     /// webpki refuses what it cannot evaluate: URI and directory name constraints.
     fn name_constraint(&self, context: &Context<'_>) -> RejectionKind {
-        let trusted = trusted(context);
-        let reason = if self.issuers_of_path(&trusted).any(|issuer| issuer.has_uri_name_constraint()) {
+        let reason = if self.any_issuer(context, |issuer| issuer.has_uri_name_constraint()) {
             "a CA of the path has a URI name constraint, which is not evaluated and therefore refuses every certificate with a URI name"
-        } else if self.issuers_of_path(&trusted).any(|issuer| issuer.has_directory_name_constraint()) {
+        } else if self.any_issuer(context, |issuer| issuer.has_directory_name_constraint()) {
             "a CA of the path has a directory name constraint, which is not evaluated and therefore refuses"
         } else {
             "a name of the certificate is outside the name constraints of its CA"
@@ -247,40 +235,17 @@ impl<'a> Views<'a> {
     }
 
     fn critical_extension(&self) -> RejectionKind {
-        let found = self.all.iter().find_map(CertificateView::unknown_critical_extension);
+        let found = self.all.iter().find_map(|view| view.unknown_critical_extension());
         RejectionKind::CriticalExtension { extension: found.unwrap_or_else(|| "of a certificate".to_owned()) }
     }
 
-    /// The serial number that a list names.
-    fn revoked_serial(&self, context: &Context<'_>) -> String {
-        let named = |view: &&CertificateView<'_>| {
-            context.verifier.crls.iter().any(|crl| crl.revokes(view.issuer_raw(), view.serial()))
-        };
-        self.all.iter().find(named).map(|view| hex(view.serial())).unwrap_or_default()
-    }
-
-    /// The issuers of the path that no list is by.
-    fn issuers(&self, context: &Context<'_>) -> String {
-        let covered = |raw: &[u8]| context.verifier.crls.iter().any(|crl| crl.issuer() == raw);
-        let walked = self.walked();
-        let missing: Vec<String> =
-            walked.filter(|v| !v.is_self_issued() && !covered(v.issuer_raw())).map(CertificateView::issuer).collect();
-        if missing.is_empty() { "an issuer whose list is of another scope".to_owned() } else { missing.join(", ") }
-    }
-
     fn subject_where(&self, wanted: impl Fn(&CertificateView<'_>) -> bool) -> String {
-        self.all.iter().find(|view| wanted(view)).map(CertificateView::subject).unwrap_or_default()
+        self.all.iter().find(|view| wanted(view)).map(|view| view.subject()).unwrap_or_default()
     }
 
     fn issuer_where(&self, wanted: impl Fn(&CertificateView<'_>) -> bool) -> String {
-        self.all.iter().skip(1).find(|view| wanted(view)).map(CertificateView::subject).unwrap_or_default()
+        self.all.iter().skip(1).find(|view| wanted(view)).map(|view| view.subject()).unwrap_or_default()
     }
-}
-
-/// The entries of the bundles.
-fn trusted<'a>(context: &Context<'a>) -> Vec<CertificateView<'a>> {
-    let entries = context.verifier.trust.bundle_entries();
-    entries.filter_map(|facts| CertificateView::parse(facts.der?).ok()).collect()
 }
 
 fn rotated(lower: &CertificateView<'_>, trusted: &CertificateView<'_>) -> RejectionKind {
@@ -294,13 +259,9 @@ fn rotated(lower: &CertificateView<'_>, trusted: &CertificateView<'_>) -> Reject
 /// A guess, and only a better text: the certificate says where its issuer can be fetched, or an anchor is of the same
 /// organization as the issuer.
 fn intermediate_is_missing(context: &Context<'_>, top: &CertificateView<'_>) -> bool {
-    let same_organization = |view: &CertificateView<'_>| {
-        top.issuer_organization().is_some_and(|wanted| view.subject_organization() == Some(wanted))
-    };
-    let mut anchors =
-        context.verifier.trust.bundle_entries().filter(|facts| facts.entry().is_some_and(|e| e.anchor().is_some()));
+    let mut anchors = context.verifier.trust.bundle_entries().filter_map(|facts| facts.entry());
     top.names_its_issuers_location()
-        || anchors.any(|facts| {
-            facts.der.and_then(|der| CertificateView::parse(der).ok()).is_some_and(|v| same_organization(&v))
-        })
+        || top
+            .issuer_organization()
+            .is_some_and(|wanted| anchors.any(|entry| entry.anchor().is_some() && entry.organization() == Some(wanted)))
 }

@@ -1,13 +1,15 @@
 //! Runs every step and never stops (V10): the whole report of a chain.
 
+use core::cmp::Ordering;
+
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use super::path::PathEnd;
+use super::path::{Path, PathEnd};
 use super::steps::{CHAIN_STEPS, Context};
-use super::{PEER, Verifier};
-use crate::certificate::facts_or_digest;
+use super::{PEER, VerifiedPeer, Verifier};
+use crate::certificate::{CertificateView, facts_or_digest, shown};
 use crate::danger::PeerDanger;
-use crate::error::RejectionKind;
+use crate::error::{Judgement, Rejection, RejectionKind};
 use crate::name::BackendHost;
 use crate::report::{CertificateFacts, Outcome, PolicyFacts, Report, Step, StepName, Verdict, Warning, WarningCode};
 use crate::text::{SHOWN, digest, printable};
@@ -24,25 +26,68 @@ impl Verifier {
     ) -> Report {
         let mut context = Context::new(self, chain, backend_host, now);
         let mut report = self.blank_report(backend_host, now);
-        report.set_step(Step::new(StepName::Policy, Outcome::Pass));
         let mut first_failure = None;
+        let mut steps = Vec::new();
         for name in CHAIN_STEPS {
             let (step, failure) = evaluate(&mut context, *name);
-            report.set_step(step);
+            steps.push(step);
             first_failure = first_failure.or(failure);
         }
+        let anchor = self.anchor_facts(context.proven());
         report.expected = context.expected();
         report.presented = context.presented();
-        report.chain = self.chain_facts(&context);
+        self.judge(&mut report, chain.iter().map(|der| &**der), &Judgement { anchor, steps });
         match first_failure {
             None => report.verdict = Verdict::Accepted,
             Some(kind) => {
-                let rejection = self.rejection(kind, &context);
-                let (message, hint) = (rejection.to_string(), rejection.hint());
-                report.fail(Verdict::Rejected, rejection.code(), message, hint);
+                let rejection = self.rejection_of(kind, &context, Judgement::default());
+                report.refuse(&rejection);
             }
         }
         report
+    }
+
+    /// The report of a peer that was accepted before: what [`Verifier::explain`] said then, without judging again.
+    pub(crate) fn report_of_peer(&self, peer: &VerifiedPeer, host: Option<&BackendHost>, now: UnixTime) -> Report {
+        let mut report = self.blank_report(host, now);
+        let leaf = peer.chain.first().and_then(|der| CertificateView::parse(der).ok());
+        report.expected = self.reference_names(host).iter().map(ToString::to_string).collect();
+        report.presented = shown(&leaf.as_ref().and_then(CertificateView::presented_names).unwrap_or_default());
+        self.judge(&mut report, peer.chain.iter().map(Vec::as_slice), &self.judgement_of_peer(peer));
+        report.verdict = Verdict::Accepted;
+        report
+    }
+
+    /// How the steps of a peer fared that was accepted.
+    pub(crate) fn judgement_of_peer(&self, peer: &VerifiedPeer) -> Judgement {
+        let steps = CHAIN_STEPS.iter().map(|name| self.passed(*name, peer.found())).collect();
+        Judgement { anchor: self.anchor_facts(peer.unrevoked.as_ref().or(peer.path.as_ref())), steps }
+    }
+
+    /// The report of a peer that was refused before, likewise.
+    pub(crate) fn report_of_rejection(&self, rejection: &Rejection, host: &BackendHost, now: UnixTime) -> Report {
+        let mut report = self.blank_report(Some(host), now);
+        report.at.clone_from(&rejection.at);
+        if report.policy.fingerprint != rejection.fingerprint {
+            // Another generation is published by now.
+            report.policy.spec_digest = None;
+        }
+        report.policy.name.clone_from(&rejection.policy);
+        report.policy.fingerprint.clone_from(&rejection.fingerprint);
+        report.server_name.clone_from(&rejection.server_name);
+        report.expected.clone_from(&rejection.expected);
+        report.presented.clone_from(&rejection.presented);
+        self.judge(&mut report, rejection.chain.iter().map(Vec::as_slice), &rejection.judgement);
+        report.refuse(rejection);
+        report
+    }
+
+    /// Sets the steps and the chain.
+    fn judge<'d>(&self, report: &mut Report, chain: impl Iterator<Item = &'d [u8]>, judgement: &Judgement) {
+        report.set_step(Step::new(StepName::Policy, Outcome::Pass));
+        judgement.steps.iter().for_each(|step| report.set_step(step.clone()));
+        report.chain = chain.take(SHOWN).map(|der| facts_or_digest(der, PEER)).collect();
+        report.chain.extend(judgement.anchor.clone());
     }
 
     /// A report of this policy in which no step was reached.
@@ -72,6 +117,7 @@ impl Verifier {
         for (bundle, material) in self.trust.bundles().iter().zip(&self.policy.trust().bundles) {
             warnings.extend(bundle.warnings(&material.source(), now));
         }
+        warnings.extend(self.crls.iter().filter_map(|list| list.warning(now)));
         for matcher in self.policy.subject_alt_names() {
             if let crate::policy::SanMatcher::DnsWildcard(_) = matcher {
                 warnings.push(Warning::new(WarningCode::NameWildcardLiteral, [("name", matcher.to_string())]));
@@ -96,54 +142,80 @@ impl Verifier {
         warnings
     }
 
-    /// The peer's certificates and the anchor of the path, if there is one.
-    fn chain_facts(&self, context: &Context<'_>) -> Vec<CertificateFacts> {
-        let mut facts: Vec<_> = context.chain.iter().take(SHOWN).map(|der| facts_or_digest(der, PEER)).collect();
-        if let Some(PathEnd::Anchor(index)) = context.path.as_ref().map(|path| path.end)
-            && let Some(anchor) = self.trust.anchor_facts(index)
-            && let Some(der) = anchor.der
-        {
-            facts.push(facts_or_digest(der, &anchor.source(&self.policy)));
-        }
-        facts
+    /// The anchor of a path, if it ends at one whose certificate is known.
+    fn anchor_facts(&self, path: Option<&Path>) -> Option<CertificateFacts> {
+        let PathEnd::Anchor(index) = path?.end else { return None };
+        let anchor = self.trust.anchor_facts(index)?;
+        Some(facts_or_digest(anchor.der()?, &anchor.source(&self.policy)))
     }
+
+    /// A step that passed, with the one fact that it has to tell.
+    fn passed(&self, name: StepName, found: Found<'_>) -> Step {
+        if !self.applies(name) {
+            return Step::new(name, Outcome::Skip);
+        }
+        let step = Step::new(name, Outcome::Pass);
+        match name {
+            StepName::Chain => self.describe_path(step, found.path),
+            StepName::Revocation => self.describe_path(step, found.unrevoked),
+            StepName::Name => match found.matched_name {
+                Some(matched) => step.with("matched", matched),
+                None => step,
+            },
+            _ => step,
+        }
+    }
+
+    fn describe_path(&self, step: Step, path: Option<&Path>) -> Step {
+        let Some(path) = path else { return step };
+        let trusted = match path.end {
+            PathEnd::Anchor(index) => self.trust.anchor_facts(index).map_or_else(String::new, |anchor| {
+                let subject = anchor.certificate().map(|entry| format!("{}, ", entry.subject())).unwrap_or_default();
+                format!("{subject}{}", anchor.source(&self.policy))
+            }),
+            PathEnd::Itself => "itself, an entry of a bundle".to_owned(),
+            PathEnd::Pinned => "itself, by a pin".to_owned(),
+            PathEnd::Platform => "the platform's verifier".to_owned(),
+        };
+        let step = step.with("trusted", trusted).with("intermediates", path.intermediates.len().to_string());
+        step.with("until", rfc3339(path.trusted_until))
+    }
+}
+
+/// What the steps found so far.
+#[derive(Clone, Copy)]
+pub(super) struct Found<'a> {
+    pub(super) matched_name: Option<&'a str>,
+    pub(super) path: Option<&'a Path>,
+    pub(super) unrevoked: Option<&'a Path>,
+}
+
+/// The steps of a verification that failed at the one with the index `failed`: those before it passed, and those behind it
+/// are evaluated now.
+pub(super) fn judgement(context: &mut Context<'_>, failed: usize, kind: &RejectionKind) -> Judgement {
+    let mut steps = Vec::new();
+    for (index, name) in CHAIN_STEPS.iter().enumerate() {
+        steps.push(match index.cmp(&failed) {
+            Ordering::Less => context.verifier.passed(*name, context.found()),
+            Ordering::Equal => failed_step(*name, kind),
+            Ordering::Greater => evaluate(context, *name).0,
+        });
+    }
+    Judgement { anchor: context.verifier.anchor_facts(context.proven()), steps }
 }
 
 /// One step as the report shows it, and why it failed.
 fn evaluate(context: &mut Context<'_>, name: StepName) -> (Step, Option<RejectionKind>) {
     if name != StepName::Chain && !context.evaluable(name) {
-        let outcome = if context.applies(name) { Outcome::NotEvaluable } else { Outcome::Skip };
+        let outcome = if context.verifier.applies(name) { Outcome::NotEvaluable } else { Outcome::Skip };
         return (Step::new(name, outcome), None);
     }
     match context.run(name) {
-        Err(kind) => (Step::failed(name, kind.code()).with("reason", kind.to_string()), Some(kind)),
-        Ok(()) if !context.applies(name) => (Step::new(name, Outcome::Skip), None),
-        Ok(()) => (describe(context, Step::new(name, Outcome::Pass)), None),
+        Err(kind) => (failed_step(name, &kind), Some(kind)),
+        Ok(()) => (context.verifier.passed(name, context.found()), None),
     }
 }
 
-/// The one fact that a passed step has to tell.
-fn describe(context: &Context<'_>, step: Step) -> Step {
-    match (step.step, &context.path) {
-        (StepName::Chain | StepName::Revocation, Some(path)) => {
-            let trusted = match path.end {
-                PathEnd::Anchor(index) => {
-                    context.verifier.trust.anchor_facts(index).map_or_else(String::new, |anchor| {
-                        let subject = anchor.der.map(super::subject_of).map(|s| format!("{s}, ")).unwrap_or_default();
-                        format!("{subject}{}", anchor.source(&context.verifier.policy))
-                    })
-                }
-                PathEnd::Itself => "itself, an entry of a bundle".to_owned(),
-                PathEnd::Pinned => "itself, by a pin".to_owned(),
-                PathEnd::Platform => "the platform's verifier".to_owned(),
-            };
-            let step = step.with("trusted", trusted).with("intermediates", path.intermediates.to_string());
-            step.with("until", rfc3339(path.trusted_until))
-        }
-        (StepName::Name, _) => match &context.matched_name {
-            Some(name) => step.with("matched", name),
-            None => step,
-        },
-        _ => step,
-    }
+fn failed_step(name: StepName, kind: &RejectionKind) -> Step {
+    Step::failed(name, kind.code()).with("reason", kind.to_string())
 }

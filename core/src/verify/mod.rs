@@ -1,20 +1,24 @@
 //! The one verifier: policy, presented chain and time in, a proof or a coded rejection out. Pure.
 
+mod candidates;
 mod diagnose;
 mod explain;
 mod names;
 mod path;
 mod platform;
+mod revocation;
+mod search;
 mod steps;
+mod work;
 
 use std::sync::Arc;
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use crate::certificate::{CertificateView, facts_or_digest};
+use crate::certificate::facts_or_digest;
 use crate::digest::sha256;
-use crate::error::{Rejection, RejectionKind};
+use crate::error::{Judgement, Rejection, RejectionKind};
 use crate::name::BackendHost;
 use crate::policy::{SanMatcher, ServerNameRule, UpstreamTlsPolicy};
 use crate::report::CertificateFacts;
@@ -22,13 +26,15 @@ use crate::text::{SHOWN, digest, printable};
 use crate::time::{rfc3339, seconds};
 use crate::trust::{PlatformTrust, RevocationList, TrustStore};
 
+use path::Path;
 use steps::{CHAIN_STEPS, Context};
 
 /// Judges peers by one policy and its material. Live handshakes, offline verification, the command, C and Python all
 /// reach this one (rule 1 of the architecture).
 pub struct Verifier {
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
-    pub(crate) crls: Vec<Arc<RevocationList>>,
+    /// Sorted, each once.
+    pub(crate) crls: Arc<[Arc<RevocationList>]>,
     pub(crate) fingerprint: [u8; 32],
     pub(crate) platform: Option<Arc<PlatformTrust>>,
     pub(crate) policy: UpstreamTlsPolicy,
@@ -46,9 +52,9 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<VerifiedPeer, Box<Rejection>> {
         let mut context = Context::new(self, chain, backend_host, now);
-        for step in CHAIN_STEPS {
+        for (index, step) in CHAIN_STEPS.iter().enumerate() {
             if let Err(kind) = context.run(*step) {
-                return Err(Box::new(self.rejection(kind, &context)));
+                return Err(Box::new(self.rejection(kind, context, index)));
             }
         }
         Ok(context.into_peer())
@@ -86,7 +92,14 @@ impl Verifier {
         }
     }
 
-    fn rejection(&self, kind: RejectionKind, context: &Context<'_>) -> Rejection {
+    /// What is known of a peer that failed at the step with this index; the steps behind it are evaluated, so that a report
+    /// never verifies again.
+    fn rejection(&self, kind: RejectionKind, mut context: Context<'_>, failed: usize) -> Rejection {
+        let judgement = explain::judgement(&mut context, failed, &kind);
+        self.rejection_of(kind, &context, judgement)
+    }
+
+    fn rejection_of(&self, kind: RejectionKind, context: &Context<'_>, judgement: Judgement) -> Rejection {
         let expected = match &kind {
             RejectionKind::PinMismatch { .. } => {
                 self.policy.spki_pins().iter().map(crate::certificate::pin_text).collect()
@@ -98,6 +111,7 @@ impl Verifier {
             chain: context.chain.iter().map(|certificate| certificate.to_vec()).collect(),
             expected,
             fingerprint: Some(digest(&self.fingerprint)),
+            judgement,
             kind,
             peer: context.chain.first().map(|leaf| facts_or_digest(leaf, PEER)),
             policy: self.policy.name().map(printable),
@@ -113,13 +127,17 @@ impl Verifier {
 pub struct VerifiedPeer {
     chain: Vec<Vec<u8>>,
     matched_name: Option<String>,
+    /// As the chain step and the revocation step found it.
+    path: Option<Path>,
+    trusted_from: i64,
     trusted_until: i64,
+    unrevoked: Option<Path>,
 }
 
 impl VerifiedPeer {
-    fn new(chain: &[CertificateDer<'_>], matched_name: Option<String>, trusted_until: i64) -> Self {
-        let chain = chain.iter().map(|certificate| certificate.to_vec()).collect();
-        Self { chain, matched_name, trusted_until }
+    fn found(&self) -> explain::Found<'_> {
+        let (path, unrevoked) = (self.path.as_ref(), self.unrevoked.as_ref());
+        explain::Found { matched_name: self.matched_name.as_deref(), path, unrevoked }
     }
 
     /// The reference name that the certificate holds, `type:value`; `None` where names are not verified (D1, D2).
@@ -127,8 +145,15 @@ impl VerifiedPeer {
         self.matched_name.as_deref()
     }
 
+    /// Since when the proof holds (unix seconds): the latest beginning among what it rests on. Before it, as after a clock
+    /// that went back, no session is resumed (H6).
+    pub fn trusted_from(&self) -> i64 {
+        self.trusted_from
+    }
+
     /// Until when the proof holds (unix seconds): the earliest end among the certificates of the path and the nextUpdate
-    /// of the revocation lists. A session is never resumed past it (H6).
+    /// of the revocation lists that were asked. What has ended and is tolerated (D4) ends with its toleration. A session is
+    /// never resumed past it (H6).
     pub fn trusted_until(&self) -> i64 {
         self.trusted_until
     }
@@ -151,8 +176,3 @@ impl VerifiedPeer {
 
 /// How a report calls certificates that the peer sent.
 const PEER: &str = "peer";
-
-/// The subject of a certificate, or `unreadable`.
-fn subject_of(der: &[u8]) -> String {
-    CertificateView::parse(der).map_or_else(|_| "unreadable".to_owned(), |view| view.subject())
-}

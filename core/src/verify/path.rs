@@ -1,30 +1,28 @@
-//! The path to an anchor: webpki's search with our own checks inside it (V2), trust as itself (T5), revocation (V3).
+//! What a path must be besides what webpki checks (V2, T3, T4), trust as itself (T5), and what of it revocation asks (V3).
 
-use core::cell::RefCell;
-use core::cmp::Reverse;
+use core::time::Duration;
 
 use rustls_pki_types::UnixTime;
-use webpki::{
-    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth, RevocationOptions,
-    RevocationOptionsBuilder, UnknownStatusPolicy, VerifiedPath,
-};
+use webpki::EndEntityCert;
 
+use super::search::{Found, search};
 use super::steps::Context;
-use super::{diagnose, platform, subject_of};
+use super::{platform, revocation};
 use crate::certificate::{CertificateView, KeyStrength};
 use crate::danger::ToleratedRule;
 use crate::error::RejectionKind;
-use crate::policy::{RevocationDepth, RevocationSpec, UnknownRevocation};
-use crate::text::hex;
 use crate::time::{rfc3339, seconds};
 use crate::trust::AnchorTerms;
 
 /// A path that passed.
-pub(super) struct Path {
+#[derive(Clone, Debug)]
+pub(crate) struct Path {
     pub(super) end: PathEnd,
-    /// How many intermediates lie between leaf and anchor.
-    pub(super) intermediates: usize,
-    /// The earliest end among its certificates and, where they are checked, the lists' nextUpdate (unix seconds).
+    /// The intermediates from the leaf's issuer up: their places in the chain that the peer sent.
+    pub(super) intermediates: Vec<usize>,
+    /// When the latest of its certificates and, where they are asked, lists began (unix seconds).
+    pub(super) trusted_from: i64,
+    /// The earliest end among them (unix seconds). What is tolerated ends with its toleration.
     pub(super) trusted_until: i64,
 }
 
@@ -44,29 +42,40 @@ pub(super) enum PathEnd {
 /// V1: size, number, and that every certificate parses.
 pub(super) fn check_form(context: &Context<'_>) -> Result<(), RejectionKind> {
     let chain = context.chain;
-    let (Some(leaf), Some(certificate)) = (chain.first(), &context.certificate) else {
+    let (Some(_), Some(certificate)) = (chain.first(), &context.certificate) else {
         return Err(RejectionKind::NoCertificate);
     };
     if chain.len() > MAX_CERTIFICATES {
         return Err(RejectionKind::BudgetExceeded { limit: format!("{MAX_CERTIFICATES} certificates") });
     }
-    if chain.iter().map(|certificate| certificate.len()).sum::<usize>() > MAX_OCTETS {
-        return Err(RejectionKind::BudgetExceeded { limit: format!("{MAX_OCTETS} octets") });
+    if has_too_many_bytes(chain.iter().map(|certificate| certificate.len())) {
+        return Err(RejectionKind::BudgetExceeded { limit: format!("{MAX_BYTES} bytes") });
     }
     // The leaf must be read by both parsers: one finds the path, the other the names.
-    let Some(view) = &context.leaf else {
-        let reason = CertificateView::parse(leaf).err().unwrap_or_else(|| "it cannot be read".to_owned());
-        return Err(RejectionKind::Malformed { index: 0, reason });
+    let view = match context.views.first() {
+        Some(Ok(view)) => view,
+        Some(Err(reason)) => return Err(RejectionKind::Malformed { index: 0, reason: reason.clone() }),
+        None => return Err(RejectionKind::NoCertificate),
     };
     certificate.as_ref().map_err(|error| leaf_error(view, error))?;
-    for (index, certificate) in chain.iter().enumerate().skip(1) {
-        if EndEntityCert::try_from(certificate).is_err()
-            && let Err(reason) = CertificateView::parse(certificate)
+    for (index, (certificate, view)) in chain.iter().zip(&context.views).enumerate().skip(1) {
+        // What only one of the parsers reads is passed over; what stands twice in it would be read in two ways.
+        if let Err(reason) = view
+            && (EndEntityCert::try_from(certificate).is_err() || CertificateView::has_repeated_extension(certificate))
         {
-            return Err(RejectionKind::Malformed { index, reason });
+            return Err(RejectionKind::Malformed { index, reason: reason.clone() });
         }
     }
     Ok(())
+}
+
+/// V1: whether a chain is of a size that is read at all.
+pub(super) fn is_readable(count: usize, lengths: impl Iterator<Item = usize>) -> bool {
+    count <= MAX_CERTIFICATES && !has_too_many_bytes(lengths)
+}
+
+fn has_too_many_bytes(lengths: impl Iterator<Item = usize>) -> bool {
+    lengths.fold(0, usize::saturating_add) > MAX_BYTES
 }
 
 /// Why webpki does not read a leaf that x509-parser reads.
@@ -85,163 +94,122 @@ pub(super) fn leaf_error(leaf: &CertificateView<'_>, error: &webpki::Error) -> R
 /// V2, or else T5.
 pub(super) fn find(context: &Context<'_>) -> Result<Path, RejectionKind> {
     let found = match &context.verifier.platform {
-        Some(platform) => platform::find(context, platform),
-        None => search(context, None),
+        // Where the platform's verifier is webpki over the root files, those must be fit to issue, too (T3).
+        Some(platform) => platform::find(context, platform).and_then(|path| match context.verifier.trust.system() {
+            None => Ok(path),
+            Some(_) => search(context, &|found| check(context, found)).map(|checked| Path { end: path.end, ..checked }),
+        }),
+        None => search(context, &|found| check(context, found)),
     };
     found.or_else(|kind| itself(context).unwrap_or(Err(kind)))
 }
 
-/// V3: a path all of whose certificates pass revocation.
+/// V3: a path all of whose certificates pass revocation. Trust as itself is asked the same question of the leaf alone,
+/// whatever else the peer sent: a path that fails does not close it, and the reason stays that of the path.
 pub(super) fn find_unrevoked(context: &Context<'_>) -> Result<Path, RejectionKind> {
     let Some(spec) = context.verifier.policy.revocation() else { return find(context) };
-    // webpki asks the first list that covers a certificate and no other: that must be the newest.
-    let mut newest_first: Vec<_> = context.verifier.crls.iter().collect();
-    newest_first.sort_by_key(|crl| Reverse(crl.this_update()));
-    let lists: Vec<&CertRevocationList<'_>> = newest_first.iter().map(|crl| crl.list()).collect();
-    let options = RevocationOptionsBuilder::new(&lists)
-        .map_err(|_| RejectionKind::RevocationUnknown { issuer: "every issuer".to_owned() })?
-        .with_depth(match spec.depth {
-            RevocationDepth::Chain => RevocationCheckDepth::Chain,
-            RevocationDepth::Leaf => RevocationCheckDepth::EndEntity,
-        })
-        .with_status_policy(match spec.unknown {
-            UnknownRevocation::Allow => UnknownStatusPolicy::Allow,
-            UnknownRevocation::Deny => UnknownStatusPolicy::Deny,
-        })
-        .with_expiration_policy(ExpirationPolicy::Enforce)
-        .build();
-    let found = match search(context, Some(options)) {
-        Err(kind) if !matches!(kind, RejectionKind::Revoked { .. }) => {
-            itself(context).map_or(Err(kind), |itself| itself.and_then(|path| unrevoked_itself(context, spec, path)))
+    let unrevoked =
+        |found: &Found<'_, '_>, path: Path| revocation::check(context, spec, found).map(|term| term.bound(path));
+    // The path that was found is asked first: its signatures need no second look.
+    let known = context.path.as_ref().and_then(|path| Some((Found::of(context, path)?, path.clone())));
+    let has_path = known.is_some();
+    if let Some(Ok(path)) = known.map(|(found, path)| unrevoked(&found, path)) {
+        return Ok(path);
+    }
+    let accept = |found: &Found<'_, '_>| check(context, found).and_then(|path| unrevoked(found, path));
+    search(context, &accept).or_else(|kind| match itself(context) {
+        None => Err(kind),
+        Some(path) => {
+            let own = path.and_then(|path| revocation::check_itself(context, spec).map(|()| path));
+            own.map_err(|own| if has_path { kind } else { own })
         }
-        found => found,
-    };
-    found.map(|mut path| {
-        let lists_end = context.verifier.crls.iter().filter_map(|crl| crl.next_update()).min();
-        path.trusted_until = path.trusted_until.min(lists_end.unwrap_or(i64::MAX));
-        path
     })
 }
 
-/// T5 with lists: a match is a revocation, and nothing else is known, since no issuer vouches for the list.
-fn unrevoked_itself(context: &Context<'_>, spec: &RevocationSpec, path: Path) -> Result<Path, RejectionKind> {
-    let Some(leaf) = &context.leaf else { return Ok(path) };
-    if context.verifier.crls.iter().any(|crl| crl.revokes(leaf.issuer_raw(), leaf.serial())) {
-        return Err(RejectionKind::Revoked { serial: hex(leaf.serial()) });
-    }
-    match spec.unknown {
-        UnknownRevocation::Allow => Ok(path),
-        UnknownRevocation::Deny => Err(RejectionKind::RevocationUnknown { issuer: leaf.issuer() }),
-    }
-}
-
-fn search(context: &Context<'_>, revocation: Option<RevocationOptions<'_>>) -> Result<Path, RejectionKind> {
-    let (Some(leaf), Some((_, rest))) = (&context.certificate, context.chain.split_first()) else {
-        return Err(RejectionKind::NoCertificate);
-    };
-    let leaf = leaf.as_ref().map_err(|error| diagnose::explain_error(context, error))?;
-    let time = verification_time(context);
-    let judged = RefCell::new(None);
-    let lists_age = |path: &VerifiedPath<'_>| match revocation {
-        Some(_) if time != context.now => check_lists_age(context, path),
-        _ => Ok(()),
-    };
-    // The first refusal is the reason; after it only an acceptance counts.
-    let accept = |path: &VerifiedPath<'_>| {
-        let checked = check_path(context, path, seconds(time));
-        match checked.and_then(|checked| lists_age(path).map(|()| checked)) {
-            Ok(checked) => {
-                judged.replace(Some(Ok(checked)));
-                Ok(())
-            }
-            Err(kind) => {
-                judged.borrow_mut().get_or_insert(Err(kind));
-                // The lowest rank: any other path may still pass, and no other reason is hidden.
-                Err(webpki::Error::UnknownIssuer)
-            }
-        }
-    };
-    let found = leaf.verify_for_usage(
-        context.verifier.algorithms.all,
-        context.verifier.trust.anchors(),
-        rest,
-        time,
-        KeyUsage::server_auth(),
-        revocation,
-        Some(&accept),
-    );
-    match (found, judged.take()) {
-        (Ok(_), Some(Ok(path))) => Ok(path),
-        (_, Some(Err(kind))) => Err(kind),
-        (Err(error), _) => Err(diagnose::explain_error(context, &error)),
-        (Ok(_), None) => Err(diagnose::explain_error(context, &webpki::Error::UnknownIssuer)),
-    }
-}
-
 /// D4 `expired_leaf`: the path is verified at the leaf's notAfter.
-fn verification_time(context: &Context<'_>) -> UnixTime {
-    let Some(leaf) = &context.leaf else { return context.now };
+pub(super) fn verification_time(context: &Context<'_>) -> UnixTime {
+    let Some(leaf) = context.leaf() else { return context.now };
     if leaf.not_after() >= seconds(context.now) || !context.tolerates(ToleratedRule::ExpiredLeaf) {
         return context.now;
     }
-    let end = u64::try_from(leaf.not_after()).unwrap_or_default();
-    UnixTime::since_unix_epoch(core::time::Duration::from_secs(end))
+    UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(leaf.not_after()).unwrap_or_default()))
 }
 
-/// D4 `expired_leaf` sets the clock of the path back, never that of the lists (V3, D5).
-fn check_lists_age(context: &Context<'_>, path: &VerifiedPath<'_>) -> Result<(), RejectionKind> {
-    let mut issuers = vec![path.end_entity().issuer().to_vec()];
-    if context.verifier.policy.revocation().is_some_and(|spec| spec.depth == RevocationDepth::Chain) {
-        issuers.extend(path.intermediate_certificates().map(|intermediate| intermediate.issuer().to_vec()));
-    }
-    let now = seconds(context.now);
-    let of_path = context.verifier.crls.iter().filter(|crl| issuers.iter().any(|issuer| issuer == crl.list().issuer()));
-    match of_path.filter_map(|crl| crl.next_update()).find(|end| *end <= now) {
-        None => Ok(()),
-        Some(end) => Err(RejectionKind::CrlExpired { next_update: rfc3339(end) }),
-    }
-}
-
-/// What webpki does not check of a path that it found (V2, T3, T4), and what is known of one that passes.
-fn check_path(context: &Context<'_>, path: &VerifiedPath<'_>, now: i64) -> Result<Path, RejectionKind> {
-    let mut trusted_until = i64::MIN;
-    if let Some(leaf) = &context.leaf {
+/// What webpki does not check of a path that it found, and what is known of one that passes.
+pub(super) fn check(context: &Context<'_>, found: &Found<'_, '_>) -> Result<Path, RejectionKind> {
+    let mut path = Path {
+        end: PathEnd::Anchor(found.anchor),
+        intermediates: found.places.clone(),
+        trusted_from: i64::MIN,
+        trusted_until: i64::MAX,
+    };
+    if let Some(leaf) = context.leaf() {
         check_key(leaf)?;
-        trusted_until = leaf.not_after();
+        let end = end_of(context, leaf.not_after(), ToleratedRule::ExpiredLeaf);
+        path.narrow(leaf.not_before(), end);
     }
-    let (mut intermediates, mut not_self_issued) = (0, 0);
-    for intermediate in path.intermediate_certificates() {
-        let der = intermediate.der();
-        let Ok(view) = CertificateView::parse(&der) else {
-            return Err(RejectionKind::IssuerNotCa { subject: subject_of(&der) });
-        };
-        check_key(&view)?;
-        if view.key_usage().is_some_and(|usage| !usage.cert_sign) {
-            return Err(RejectionKind::IssuerNotCa { subject: view.subject() });
-        }
-        intermediates += 1;
-        trusted_until = trusted_until.min(view.not_after());
-        if !view.is_self_issued() {
-            not_self_issued += 1;
-        }
+    for intermediate in &found.intermediates {
+        check_issuer(context, intermediate)?;
+        path.narrow(intermediate.not_before(), intermediate.not_after());
     }
-    check_common_name(context, path)?;
-    let (anchor, terms) = check_anchor(context, path, now, not_self_issued)?;
-    trusted_until = trusted_until.min(terms.map_or(i64::MAX, |terms| terms.not_after));
-    Ok(Path { end: PathEnd::Anchor(anchor), intermediates, trusted_until })
+    check_common_name(context, found)?;
+    if let Some(terms) = check_anchor(context, found)? {
+        path.narrow(terms.not_before, end_of(context, terms.not_after, ToleratedRule::ExpiredAnchor));
+    }
+    Ok(path)
+}
+
+impl Path {
+    /// It holds no longer than from `from` to `until` (unix seconds).
+    pub(super) fn narrow(&mut self, from: i64, until: i64) {
+        self.trusted_from = self.trusted_from.max(from);
+        self.trusted_until = self.trusted_until.min(until);
+    }
+}
+
+/// When a certificate ends; one that has ended and is tolerated ends with its toleration (D4).
+fn end_of(context: &Context<'_>, not_after: i64, rule: ToleratedRule) -> i64 {
+    let now = seconds(context.now);
+    if now <= not_after {
+        return not_after;
+    }
+    context.verifier.policy.danger().tolerated_until(rule, now).unwrap_or(not_after)
+}
+
+/// Whether a presented certificate may issue here: a CA with keyCertSign where keyUsage is present, with serverAuth where
+/// extKeyUsage is, with a key of accepted strength, and valid now. A tolerated end of the leaf excuses the leaf alone.
+pub(super) fn check_issuer(context: &Context<'_>, view: &CertificateView<'_>) -> Result<(), RejectionKind> {
+    let now = seconds(context.now);
+    if now > view.not_after() {
+        return Err(RejectionKind::Expired { not_after: rfc3339(view.not_after()), subject: view.subject() });
+    }
+    if now < view.not_before() {
+        return Err(RejectionKind::NotYetValid { not_before: rfc3339(view.not_before()), subject: view.subject() });
+    }
+    check_key(view)?;
+    if !view.is_ca() || view.key_usage().is_some_and(|usage| !usage.cert_sign) {
+        return Err(RejectionKind::IssuerNotCa { subject: view.subject() });
+    }
+    match view.extended_key_usage() {
+        Some(usage) if !usage.server_auth => {
+            Err(RejectionKind::Purpose { presented: usage.text, subject: view.subject() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// D4 `common_name` reads a CN as a DNS name. Name constraints are not evaluated for it, so that none may be there (D5).
-fn check_common_name(context: &Context<'_>, path: &VerifiedPath<'_>) -> Result<(), RejectionKind> {
+fn check_common_name(context: &Context<'_>, found: &Found<'_, '_>) -> Result<(), RejectionKind> {
     if !context.tolerates(ToleratedRule::CommonName) {
         return Ok(());
     }
-    if context.leaf.as_ref().is_none_or(|leaf| leaf.presented_names().is_some()) {
+    if context.leaf().is_none_or(|leaf| leaf.presented_names().is_some()) {
         return Ok(());
     }
-    let constrains = |der: &[u8]| CertificateView::parse(der).map_or(true, |view| view.has_name_constraints());
-    let mut intermediates = path.intermediate_certificates();
-    if path.anchor().name_constraints.is_none() && !intermediates.any(|intermediate| constrains(&intermediate.der())) {
+    let anchor = context.verifier.trust.anchors().get(found.anchor);
+    let is_constrained = anchor.is_none_or(|anchor| anchor.name_constraints.is_some())
+        || found.intermediates.iter().any(|intermediate| intermediate.has_name_constraints());
+    if !is_constrained {
         return Ok(());
     }
     let reason = "a CA of the path has name constraints, which are not evaluated for a CN and therefore refuse it";
@@ -257,39 +225,34 @@ pub(super) fn check_key(owner: &CertificateView<'_>) -> Result<(), RejectionKind
     }
 }
 
-/// An anchor has a validity and a path length of its own, which webpki does not keep. Gives which anchor it is.
-fn check_anchor(
-    context: &Context<'_>,
-    path: &VerifiedPath<'_>,
-    now: i64,
-    intermediates: u32,
-) -> Result<(usize, Option<AnchorTerms>), RejectionKind> {
-    let trust = &context.verifier.trust;
-    let index = trust.anchor_index(path.anchor());
-    let Some((index, facts)) = index.and_then(|index| Some((index, trust.anchor_facts(index)?))) else {
+/// An anchor has a validity and a path length of its own, which webpki does not keep.
+fn check_anchor(context: &Context<'_>, found: &Found<'_, '_>) -> Result<Option<AnchorTerms>, RejectionKind> {
+    let Some(facts) = context.verifier.trust.anchor_facts(found.anchor) else {
         return Err(RejectionKind::UnknownIssuer { issuer: "an unknown anchor".to_owned() });
     };
-    let Some(terms) = facts.terms() else { return Ok((index, None)) };
+    let Some(terms) = facts.terms() else { return Ok(None) };
+    let now = seconds(context.now);
     let AnchorTerms { not_after, not_before, path_length } = terms;
-    let subject = || facts.der.map(subject_of).unwrap_or_default();
+    let subject = || facts.certificate().map(|entry| entry.subject().to_owned()).unwrap_or_default();
     if now > not_after && !context.tolerates(ToleratedRule::ExpiredAnchor) {
         return Err(RejectionKind::IssuerExpired { not_after: rfc3339(not_after), subject: subject() });
     }
     if now < not_before {
         return Err(RejectionKind::NotYetValid { not_before: rfc3339(not_before), subject: subject() });
     }
+    let counted = found.intermediates.iter().filter(|view| !view.is_self_issued()).count();
     if let Some(limit) = path_length
-        && intermediates > limit
+        && usize::try_from(limit).is_ok_and(|limit| counted > limit)
     {
-        let reason = format!("{} permits {limit} intermediates and the path has {intermediates}", subject());
+        let reason = format!("{} permits {limit} intermediates and the path has {counted}", subject());
         return Err(RejectionKind::PathTooLong { reason });
     }
-    Ok((index, Some(terms)))
+    Ok(Some(terms))
 }
 
 /// T5: `None` if the leaf is not trusted as itself, else whether everything else holds.
 fn itself(context: &Context<'_>) -> Option<Result<Path, RejectionKind>> {
-    let leaf = context.leaf.as_ref()?;
+    let leaf = context.leaf()?;
     let trust = context.verifier.policy.trust();
     let end = if context.verifier.trust.entry(&leaf.sha256()).is_some() {
         PathEnd::Itself
@@ -298,8 +261,9 @@ fn itself(context: &Context<'_>) -> Option<Result<Path, RejectionKind>> {
     } else {
         return None;
     };
-    let found = check_itself(context, leaf);
-    Some(found.map(|()| Path { end, intermediates: 0, trusted_until: leaf.not_after() }))
+    let trusted_until = end_of(context, leaf.not_after(), ToleratedRule::ExpiredLeaf);
+    let path = Path { end, intermediates: Vec::new(), trusted_from: leaf.not_before(), trusted_until };
+    Some(check_itself(context, leaf).map(|()| path))
 }
 
 fn check_itself(context: &Context<'_>, leaf: &CertificateView<'_>) -> Result<(), RejectionKind> {
@@ -327,4 +291,4 @@ fn check_itself(context: &Context<'_>, leaf: &CertificateView<'_>) -> Result<(),
 
 /// V1; the TLS layer has the same limit (rustls: 64 KiB for the certificate message).
 const MAX_CERTIFICATES: usize = 128;
-const MAX_OCTETS: usize = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;

@@ -16,11 +16,16 @@ use crate::trust::PlatformTrust;
 /// Whether the platform trusts the chain. Whose it is is not decided here: the names are a step of their own.
 pub(super) fn find(context: &Context<'_>, platform: &PlatformTrust) -> Result<Path, RejectionKind> {
     let Some((first, rest)) = context.chain.split_first() else { return Err(RejectionKind::NoCertificate) };
-    let Some(leaf) = &context.leaf else { return Err(RejectionKind::NoCertificate) };
+    let Some(leaf) = context.leaf() else { return Err(RejectionKind::NoCertificate) };
     check_key(leaf)?;
     let name = name_for_platform(context, leaf)?;
     match platform.verify(first, rest, &name, context.now) {
-        Ok(()) => Ok(Path { end: PathEnd::Platform, intermediates: rest.len(), trusted_until: leaf.not_after() }),
+        Ok(()) => Ok(Path {
+            end: PathEnd::Platform,
+            intermediates: (1..context.chain.len()).collect(),
+            trusted_from: leaf.not_before(),
+            trusted_until: leaf.not_after(),
+        }),
         Err(error) => Err(explain_error(leaf, &error)),
     }
 }
@@ -72,7 +77,10 @@ fn explain_error(leaf: &CertificateView<'_>, error: &Error) -> RejectionKind {
             RejectionKind::NotYetValid { not_before: rfc3339(leaf.not_before()), subject }
         }
         CertificateError::Revoked => RejectionKind::Revoked { serial: hex(leaf.serial()) },
-        CertificateError::UnknownRevocationStatus => RejectionKind::RevocationUnknown { issuer: leaf.issuer() },
+        CertificateError::UnknownRevocationStatus => RejectionKind::RevocationUnknown {
+            issuer: leaf.issuer(),
+            reason: "the platform's verifier knows none".to_owned(),
+        },
         CertificateError::BadSignature => RejectionKind::BadSignature { subject },
         CertificateError::BadEncoding => {
             RejectionKind::Malformed { index: 0, reason: "the platform cannot read it".to_owned() }
@@ -127,7 +135,7 @@ mod tests {
     fn prepared(root: &Certificate, sans: &[SanDraft]) -> Arc<Prepared> {
         let runtime = Runtime::builder(provider()).clock(FixedClock::at(NOW.unsigned_abs())).build();
         let extra = vec![CertificateDer::from(root.der().to_vec())];
-        runtime.set_platform(PlatformTrust::with_extra_roots(&provider(), extra).unwrap());
+        runtime.set_platform(PlatformTrust::with_extra_roots(&provider(), extra, 0).unwrap());
         let trust = TrustDraft { system: SystemTrustDraft::Platform, ..TrustDraft::default() };
         let spec = PolicySpec { trust, subject_alt_names: sans.to_vec(), ..PolicySpec::default() };
         runtime

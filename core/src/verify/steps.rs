@@ -1,8 +1,11 @@
 //! The ordered steps V1..V6, each runnable on its own so that `verify` can stop and `explain` need not.
 
+use core::cell::RefCell;
+
 use rustls_pki_types::{CertificateDer, UnixTime};
 use webpki::EndEntityCert;
 
+use super::explain::Found;
 use super::path::{self, Path};
 use super::{VerifiedPeer, Verifier, names};
 use crate::certificate::{CertificateView, PresentedName, shown};
@@ -11,7 +14,7 @@ use crate::error::RejectionKind;
 use crate::name::BackendHost;
 use crate::policy::SanMatcher;
 use crate::report::StepName;
-use crate::time::seconds;
+use crate::time::{NO_END, seconds};
 
 /// The steps that judge a chain, in their order.
 pub(super) const CHAIN_STEPS: &[StepName] =
@@ -23,13 +26,18 @@ pub(super) struct Context<'a> {
     /// The leaf as webpki reads it.
     pub(super) certificate: Option<Result<EndEntityCert<'a>, webpki::Error>>,
     pub(super) chain: &'a [CertificateDer<'a>],
-    /// The leaf, where x509-parser reads it.
-    pub(super) leaf: Option<CertificateView<'a>>,
     pub(super) matched_name: Option<String>,
     pub(super) now: UnixTime,
+    /// The path that the chain step found.
     pub(super) path: Option<Path>,
     pub(super) reference_names: Vec<SanMatcher>,
+    /// Signatures that were checked by the way: of which certificate, by which key, and whether they hold.
+    signatures: RefCell<Vec<(usize, Box<[u8]>, bool)>>,
+    /// The path that the revocation step found.
+    pub(super) unrevoked: Option<Path>,
     pub(super) verifier: &'a Verifier,
+    /// Every certificate of the chain, read once; of a chain that is too large, the leaf alone.
+    pub(super) views: Vec<Result<CertificateView<'a>, String>>,
 }
 
 impl<'a> Context<'a> {
@@ -40,9 +48,41 @@ impl<'a> Context<'a> {
         now: UnixTime,
     ) -> Self {
         let certificate = chain.first().map(EndEntityCert::try_from);
-        let leaf = chain.first().and_then(|der| CertificateView::parse(der).ok());
-        let reference_names = verifier.reference_names(backend_host);
-        Self { backend_host, certificate, chain, leaf, matched_name: None, now, path: None, reference_names, verifier }
+        let is_readable = path::is_readable(chain.len(), chain.iter().map(|der| der.len()));
+        let read = if is_readable { chain.len() } else { 1 };
+        Self {
+            backend_host,
+            certificate,
+            chain,
+            matched_name: None,
+            now,
+            path: None,
+            reference_names: verifier.reference_names(backend_host),
+            signatures: RefCell::default(),
+            unrevoked: None,
+            verifier,
+            views: chain.iter().take(read).map(|der| CertificateView::parse(der)).collect(),
+        }
+    }
+
+    /// The leaf, where x509-parser reads it.
+    pub(super) fn leaf(&self) -> Option<&CertificateView<'a>> {
+        self.view(0)
+    }
+
+    /// The certificate at `index` of the chain, where x509-parser reads it.
+    pub(super) fn view(&self, index: usize) -> Option<&CertificateView<'a>> {
+        self.views.get(index)?.as_ref().ok()
+    }
+
+    /// Whether the key `spki` signed the certificate at `index`, if that was checked before.
+    pub(super) fn known_signature(&self, index: usize, spki: &[u8]) -> Option<bool> {
+        let known = self.signatures.borrow();
+        known.iter().find(|(of, key, _)| *of == index && **key == *spki).map(|(.., holds)| *holds)
+    }
+
+    pub(super) fn remember_signature(&self, index: usize, spki: &[u8], holds: bool) {
+        self.signatures.borrow_mut().push((index, spki.into(), holds));
     }
 
     /// Runs one step. A later step may be run after an earlier one failed, if [`Context::evaluable`] says so.
@@ -57,25 +97,15 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Whether `step` applies at all to this policy; a step that does not is skipped.
-    pub(super) fn applies(&self, step: StepName) -> bool {
-        let policy = &self.verifier.policy;
-        let any_certificate = matches!(policy.danger().peer, PeerDanger::AnyCertificate { .. });
-        let any_name = matches!(policy.danger().peer, PeerDanger::AnyName { .. });
-        match step {
-            StepName::Chain | StepName::Usage => !any_certificate,
-            StepName::Revocation => !any_certificate && policy.revocation().is_some(),
-            StepName::Name => !any_certificate && !any_name,
-            StepName::Pin => !any_certificate && !policy.spki_pins().is_empty(),
-            _ => false,
-        }
+    fn applies(&self, step: StepName) -> bool {
+        self.verifier.applies(step)
     }
 
     /// Whether the steps before it gave what it needs.
     pub(super) fn evaluable(&self, step: StepName) -> bool {
         match step {
             StepName::Revocation => self.path.is_some(),
-            StepName::Usage | StepName::Name | StepName::Pin => self.leaf.is_some(),
+            StepName::Usage | StepName::Name | StepName::Pin => self.leaf().is_some(),
             _ => true,
         }
     }
@@ -92,7 +122,7 @@ impl<'a> Context<'a> {
     /// V3.
     fn revocation(&mut self) -> Result<(), RejectionKind> {
         if self.applies(StepName::Revocation) {
-            self.path = Some(self.bounded(path::find_unrevoked(self)?));
+            self.unrevoked = Some(self.bounded(path::find_unrevoked(self)?));
         }
         Ok(())
     }
@@ -100,8 +130,18 @@ impl<'a> Context<'a> {
     /// A proof that may rest on a toleration ends with it (D4, H6).
     fn bounded(&self, mut path: Path) -> Path {
         let end = self.verifier.policy.danger().first_end(seconds(self.now));
-        path.trusted_until = path.trusted_until.min(end.unwrap_or(i64::MAX));
+        path.narrow(i64::MIN, end.unwrap_or(i64::MAX));
         path
+    }
+
+    pub(super) fn found(&self) -> Found<'_> {
+        let (path, unrevoked) = (self.path.as_ref(), self.unrevoked.as_ref());
+        Found { matched_name: self.matched_name.as_deref(), path, unrevoked }
+    }
+
+    /// The path that everything rests on.
+    pub(super) fn proven(&self) -> Option<&Path> {
+        self.unrevoked.as_ref().or(self.path.as_ref())
     }
 
     /// V4.
@@ -109,7 +149,7 @@ impl<'a> Context<'a> {
         if !self.applies(StepName::Usage) || self.tolerates(ToleratedRule::KeyUsage) {
             return Ok(());
         }
-        let Some(leaf) = &self.leaf else { return Err(unreadable_leaf()) };
+        let Some(leaf) = self.leaf() else { return Err(unreadable_leaf()) };
         match leaf.key_usage() {
             Some(usage) if !usage.digital_signature => Err(RejectionKind::KeyUsage { presented: usage.text() }),
             _ => Ok(()),
@@ -121,7 +161,7 @@ impl<'a> Context<'a> {
         if !self.applies(StepName::Name) {
             return Ok(());
         }
-        let (Some(leaf), Some(certificate)) = (&self.leaf, &self.certificate) else { return Err(unreadable_leaf()) };
+        let (Some(leaf), Some(certificate)) = (self.leaf(), &self.certificate) else { return Err(unreadable_leaf()) };
         let certificate = certificate.as_ref().map_err(|error| path::leaf_error(leaf, error))?;
         let presented = names::Presented { certificate, names: leaf.presented_names(), view: leaf };
         let common_name = if self.tolerates(ToleratedRule::CommonName) {
@@ -138,7 +178,7 @@ impl<'a> Context<'a> {
         if !self.applies(StepName::Pin) {
             return Ok(());
         }
-        let Some(leaf) = &self.leaf else { return Err(unreadable_leaf()) };
+        let Some(leaf) = self.leaf() else { return Err(unreadable_leaf()) };
         if self.verifier.policy.spki_pins().contains(&leaf.spki_sha256()) {
             return Ok(());
         }
@@ -154,15 +194,47 @@ impl<'a> Context<'a> {
     }
 
     pub(super) fn presented(&self) -> Vec<String> {
-        let names: Vec<PresentedName> =
-            self.leaf.as_ref().and_then(CertificateView::presented_names).unwrap_or_default();
+        let names: Vec<PresentedName> = self.leaf().and_then(CertificateView::presented_names).unwrap_or_default();
         shown(&names)
     }
 
     pub(super) fn into_peer(self) -> VerifiedPeer {
-        let until = self.path.as_ref().map(|path| path.trusted_until);
-        let leaf_end = self.leaf.as_ref().map(CertificateView::not_after);
-        VerifiedPeer::new(self.chain, self.matched_name, until.or(leaf_end).unwrap_or(i64::MIN))
+        let leaf = self.leaf();
+        let now = seconds(self.now);
+        let (from, until) = match (self.proven(), leaf) {
+            (Some(path), _) => (path.trusted_from, path.trusted_until),
+            // D2: no verdict rests on the leaf's validity.
+            (None, Some(leaf)) if (leaf.not_before()..=leaf.not_after()).contains(&now) => {
+                (leaf.not_before(), leaf.not_after())
+            }
+            (None, Some(_)) => (i64::MIN, NO_END),
+            (None, None) => (i64::MIN, i64::MIN),
+        };
+        let chain = self.chain.iter().map(|certificate| certificate.to_vec()).collect();
+        VerifiedPeer {
+            chain,
+            matched_name: self.matched_name,
+            path: self.path,
+            trusted_from: from,
+            trusted_until: until,
+            unrevoked: self.unrevoked,
+        }
+    }
+}
+
+impl Verifier {
+    /// Whether `step` applies at all to this policy; a step that does not is skipped.
+    pub(super) fn applies(&self, step: StepName) -> bool {
+        let policy = &self.policy;
+        let any_certificate = matches!(policy.danger().peer, PeerDanger::AnyCertificate { .. });
+        let any_name = matches!(policy.danger().peer, PeerDanger::AnyName { .. });
+        match step {
+            StepName::Chain | StepName::Usage => !any_certificate,
+            StepName::Revocation => !any_certificate && policy.revocation().is_some(),
+            StepName::Name => !any_certificate && !any_name,
+            StepName::Pin => !any_certificate && !policy.spki_pins().is_empty(),
+            _ => false,
+        }
     }
 }
 

@@ -57,12 +57,15 @@ impl Driver {
     /// H6: nothing that descends from this handshake outlives what it proved.
     fn prove(&self, peer: Arc<VerifiedPeer>) -> Proof {
         let prepared = &self.attempt.prepared;
-        let identity_end = prepared.identity().map_or(i64::MAX, |identity| identity.not_after());
+        let identity = prepared.identity();
+        let identity_start = identity.map_or(i64::MIN, |identity| identity.not_before());
+        let identity_end = identity.map_or(i64::MAX, |identity| identity.not_after());
         let chain = self.tls.peer_certificates().unwrap_or_default();
         Proof {
             chain_octets: chain.iter().map(|certificate| certificate.len()).sum(),
             identity: self.attempt.identity,
             proven_at: seconds(prepared.runtime().now()),
+            usable_from: peer.trusted_from().max(identity_start),
             usable_until: peer.trusted_until().min(identity_end),
             peer,
         }
