@@ -139,11 +139,14 @@ fn check_ledger(name: &str, found: &str) {
 /// Why a certificate may be refused that bare webpki accepts.
 const RULES: &[(Code, &str)] = &[
     (Code::CertAlgorithmUnsupported, "V2"),
+    (Code::CertBudgetExceeded, "L13"),
     (Code::CertIssuerNotCa, "T3,V2"),
     (Code::CertKeyTooWeak, "V2"),
     (Code::CertKeyUsage, "V4"),
+    (Code::CertMalformed, "V1"),
     (Code::CertNotYetValid, "T4"),
     (Code::CertPathTooLong, "T3"),
+    (Code::CrlUntrusted, "V3"),
     (Code::TrustBundleExpired, "T4"),
 ];
 /// Without optimisation, and for the three ways of one case together.

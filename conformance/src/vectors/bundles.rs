@@ -5,7 +5,7 @@ use uptls::Code::{
     TrustMissing, TrustUnreadable, UnsupportedOption,
 };
 use uptls_testkit::{
-    BasicConstraints, CLIENT_AUTH, CrlTemplate, DAY, Key, KeyUsage, NOW, Pki, SERVER_AUTH, San, Template, Version,
+    ANY, BasicConstraints, CLIENT_AUTH, CrlTemplate, DAY, Key, KeyUsage, NOW, Pki, SERVER_AUTH, San, Template, Version,
     chain_pem, crl_pem, pem, trusted_certificate_pem,
 };
 
@@ -243,6 +243,23 @@ fn issuers(c: &mut Cases) {
             as_itself(s);
         },
     );
+    c.also(&p, "entry-for-any-purpose [T3] the entry has anyExtendedKeyUsage, which restricts nothing", |s| {
+        s.root().extended_key_usage = Some(vec![ANY]);
+    });
+    c.also(
+        &p,
+        "entry-critical-policies [T3] the entry's policyConstraints are critical, and policies are no input",
+        |s| {
+            *s.root() = s.root().clone().with_extension("2.5.29.36", true, &[0x30, 0x03, 0x80, 0x01, 0x00]);
+        },
+    );
+    c.reject(&p, CertIssuerNotCa, "entry-critical-extension [T3] the entry has an unknown critical extension", |s| {
+        *s.root() = s.root().clone().with_extension("1.3.6.1.4.1.55555.1", true, &[5, 0]);
+        as_itself(s);
+    });
+    c.also(&p, "entry-extension [T3] that extension is not critical", |s| {
+        *s.root() = s.root().clone().with_extension("1.3.6.1.4.1.55555.1", false, &[5, 0]);
+    });
     let server = c.also(
         &p,
         "entry-server-certificate [T3 T5] the entry is a self-signed server certificate, and is itself presented",

@@ -13,9 +13,28 @@ pub(super) fn cases(c: &mut Cases) {
     sent(c);
     missing(c);
     form(c);
+    repeated(c);
     validity(c);
     issuers(c);
     path_length(c);
+}
+
+/// V1: two readers could each take another one of two extensions.
+fn repeated(c: &mut Cases) {
+    let p = c.usual.clone();
+    let oid = "1.3.6.1.4.1.55555.1";
+    let once = c.also(&p, "chain-extension-once [V1] leaf and intermediate have an extension without a meaning", |s| {
+        s.leaf = s.leaf.clone().with_extension(oid, false, &[5, 0]);
+        *s.intermediate() = s.intermediate().clone().with_extension(oid, false, &[5, 0]);
+    });
+    c.reject(&once, CertMalformed, "chain-extension-twice [V1] the leaf has it twice", |s| {
+        s.leaf = s.leaf.clone().with_extension(oid, false, &[5, 0]);
+    })
+    .says("certificate 0");
+    c.reject(&once, CertMalformed, "chain-extension-twice-above [V1] the intermediate has it twice", |s| {
+        *s.intermediate() = s.intermediate().clone().with_extension(oid, false, &[5, 0]);
+    })
+    .says("certificate 1");
 }
 
 /// Order, duplicates and strangers.

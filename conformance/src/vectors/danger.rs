@@ -3,14 +3,14 @@
 use uptls::Code::{
     CertExpired, CertIssuerNotCa, CertKeyUsage, CertMalformed, CertNameConstraint, CertNone, CertPinMismatch,
     CertRevoked, CertSelfSigned, CertUnknownIssuer, CrlExpired, DangerForbidden, IssuerExpired, NameMismatch,
-    NameMissing, PolicyInvalid, SanMissing, TrustBundleExpired, TrustMissing, UnsupportedOption,
+    NameMissing, PolicyInvalid, RevocationUnknown, SanMissing, TrustBundleExpired, TrustMissing, UnsupportedOption,
 };
 use uptls_testkit::{
-    CrlTemplate, DAY, Key, KeyUsage, NOW, NameConstraints, Pki, San, Template, YEAR, chain_pem, crl_pem,
+    CrlTemplate, DAY, Key, KeyUsage, NOW, NameConstraints, Pki, RawExtension, San, Template, YEAR, chain_pem, crl_pem,
 };
 
 use super::cases::Cases;
-use super::scene::{Permission, Scene};
+use super::scene::{Minted, Permission, Scene};
 
 pub(super) fn cases(c: &mut Cases) {
     any_name(c);
@@ -190,9 +190,25 @@ fn expired_leaf(c: &mut Cases) {
             s.danger("{tolerate: [{rule: expired_leaf, reason: nobody can renew it, until: 2027-01-01T00:00:00Z}]}");
         }),
     );
-    c.also(&p, "tolerate-expired-leaf-and-intermediate [D4] the intermediate expired after the leaf", |s| {
-        s.intermediate().not_after = NOW - 5 * DAY;
-    });
+    c.reject(
+        &p,
+        CertExpired,
+        "tolerate-expired-leaf-and-intermediate [D4] the intermediate expired after the leaf, and is not excused",
+        |s| {
+            s.intermediate().not_after = NOW - 5 * DAY;
+        },
+    )
+    .says("CN=intermediate");
+    c.reject(
+        &p,
+        IssuerExpired,
+        "tolerate-expired-leaf-and-root [D4 T4] the root expired after the leaf, and is not excused",
+        |s| {
+            s.root().not_after = NOW - 5 * DAY;
+            s.file("ca.pem", |m| chain_pem(&[m.root(), &Pki::new("second").root]));
+            s.warnings.push("trust_entry_expired");
+        },
+    );
     c.reject(
         &p,
         CertExpired,
@@ -213,18 +229,45 @@ fn expired_leaf(c: &mut Cases) {
         s.file("ca.pem", |m| chain_pem(&[&m.leaf, &Pki::new("second").root]));
         s.warnings.extend(["trust_entry_is_leaf", "trust_entry_expired"]);
     });
-    let listed = c.also(&p, "tolerate-expired-leaf-and-fresh-list [D4 V3] its issuer's list is fresh", |s| {
-        s.file("intermediate.crl", |m| crl_pem(&CrlTemplate::new(&[]).issued_by(m.issuer())));
-        s.set("revocation", "{crls: [{file: intermediate.crl}], depth: leaf}");
-    });
+    let begun = |days: i64, revoked: bool| {
+        move |m: &Minted| {
+            let listed = if revoked { vec![&m.leaf] } else { Vec::new() };
+            crl_pem(&CrlTemplate { this_update: NOW - days * DAY, ..CrlTemplate::new(&listed) }.issued_by(m.issuer()))
+        }
+    };
+    let listed = c.also(
+        &p,
+        "tolerate-expired-leaf-and-list [D4 V3] its issuer's list began before the leaf ended, and is in force",
+        |s| {
+            s.file("intermediate.crl", begun(20, false));
+            s.set("revocation", "{crls: [{file: intermediate.crl}], depth: leaf}");
+        },
+    );
+    c.reject(&listed, RevocationUnknown, "tolerate-expired-leaf-and-fresh-list [D4 V3] that list began after the leaf ended: its entry may have been dropped", |s| {
+        s.file("intermediate.crl", begun(1, false));
+    })
+    .says("dropped");
+    c.also(
+        &listed,
+        "tolerate-expired-leaf-and-keeping-list [D4 V3] that list began later, and keeps what ended since 2020",
+        |s| {
+            s.file("intermediate.crl", |m| {
+                let mut list = CrlTemplate { this_update: NOW - DAY, ..CrlTemplate::new(&[]) };
+                let der = b"\x18\x0f20200101000000Z".to_vec();
+                list.extra_extensions.push(RawExtension { oid: "2.5.29.60", critical: false, der });
+                crl_pem(&list.issued_by(m.issuer()))
+            });
+        },
+    );
     c.reject(&listed, CertRevoked, "tolerate-expired-leaf-revoked [D4 V3] that list revokes the leaf", |s| {
-        s.file("intermediate.crl", |m| crl_pem(&CrlTemplate::new(&[&m.leaf]).issued_by(m.issuer())));
+        s.file("intermediate.crl", begun(20, true));
     });
     c.reject(&listed, CrlExpired, "tolerate-expired-leaf-and-stale-list [D4 D5 V3] that list ended after the leaf: its age is judged by the clock", |s| {
         s.file("intermediate.crl", |m| {
             let (this_update, next_update) = (NOW - 20 * DAY, Some(NOW - 5 * DAY));
             crl_pem(&CrlTemplate { this_update, next_update, ..CrlTemplate::new(&[]) }.issued_by(m.issuer()))
         });
+        s.warnings.push("revocation_list_expired");
     });
 }
 

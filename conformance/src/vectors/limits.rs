@@ -278,7 +278,7 @@ fn budget(c: &mut Cases) {
         s.leaf.extra_extensions.clear();
         large(&mut s.leaf, 35 << 10);
     })
-    .says("octets");
+    .says("65536 bytes");
     let issuers = |count: usize| {
         move |m: &super::scene::Minted| {
             let mut text = m.leaf.pem();
@@ -300,7 +300,7 @@ fn budget(c: &mut Cases) {
             s.sends(issuers(60));
         },
     )
-    .says("work");
+    .says("32 certificates");
 }
 
 fn permitted_dns(name: &str) -> Option<NameConstraints> {

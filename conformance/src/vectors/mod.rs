@@ -19,6 +19,7 @@ mod scene;
 mod settings;
 mod signatures;
 mod spiffe;
+mod two_lists;
 mod types;
 
 pub use cases::{Case, Expected};
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Case> {
         types::cases,
         spiffe::cases,
         revocation::cases,
+        two_lists::cases,
         identity::cases,
         danger::cases,
         settings::cases,

@@ -119,27 +119,50 @@ fn age(c: &mut Cases) {
         "crl-fresh [V3 V8] the clock stands one second before the list's nextUpdate",
         scene().with(|s| {
             changed(s, |list, _| list.next_update = Some(NOW + 1));
+            s.warnings.push("revocation_list_expiring");
         }),
     );
     c.reject(&p, CrlExpired, "crl-at-next-update [V3 V8] the clock stands at the list's nextUpdate", |s| {
         changed(s, |list, _| list.next_update = Some(NOW));
+        s.warnings = vec!["revocation_list_expired"];
     });
     c.reject(&p, CrlExpired, "crl-stale [V3] the list's nextUpdate is a day ago", |s| {
         changed(s, |list, _| (list.this_update, list.next_update) = (NOW - 2 * DAY, Some(NOW - DAY)));
+        s.warnings = vec!["revocation_list_expired"];
     })
     .says("2026-11-22T00:00:00Z");
     c.reject(&p, CrlExpired, "crl-stale-unknown-allowed [V3] it is a day ago, and unknown is allowed", |s| {
         changed(s, |list, _| (list.this_update, list.next_update) = (NOW - 2 * DAY, Some(NOW - DAY)));
+        s.warnings = vec!["revocation_list_expired"];
         s.set("revocation", "{crls: [{file: root.crl}, {file: intermediate.crl}], unknown: allow}");
     });
 }
 
 /// Who signed a list.
 fn trust(c: &mut Cases, p: &Positive) {
-    c.reject(p, CrlUntrusted, "crl-by-other-key [V3] a namesake with another key signed the list", |s| {
-        s.file("intermediate.crl", |_| {
-            list(&CrlTemplate::new(&[]), &Template::ca("intermediate").self_signed(&Key::p256("other")))
+    let by_namesake = |template: CrlTemplate| {
+        move |_: &Minted| list(&template, &Template::ca("intermediate").self_signed(&Key::p256("other")))
+    };
+    c.reject(
+        p,
+        RevocationUnknown,
+        "crl-by-other-key [V3] a namesake with another key signed the list, and the list says so",
+        |s| {
+            s.file("intermediate.crl", by_namesake(CrlTemplate::new(&[])));
+        },
+    )
+    .says("another key");
+    c.reject(p, CrlUntrusted, "crl-by-other-key-unsaid [V3] the list does not say by which key it is", |s| {
+        s.file("intermediate.crl", by_namesake(CrlTemplate { authority_key_id: false, ..CrlTemplate::new(&[]) }));
+    });
+    c.also(p, "crl-by-other-key-beside [V3] the lists of both keys of one name are given", |s| {
+        s.file("both.crl", move |m| {
+            by_namesake(CrlTemplate::new(&[&m.leaf]))(m) + &list(&CrlTemplate::new(&[]), m.issuer())
         });
+        s.set("revocation", "{crls: [{file: root.crl}, {file: both.crl}]}");
+    });
+    c.reject(p, CrlUntrusted, "crl-by-root-without-crl-sign [V3] the root's key usage lacks cRLSign", |s| {
+        s.root().key_usage = Some(vec![KeyUsage::KeyCertSign]);
     });
     c.reject(p, CrlUntrusted, "crl-tampered [V3] one bit of the list's signature is flipped", |s| {
         s.file("intermediate.crl", |m| {

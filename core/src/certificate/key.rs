@@ -61,9 +61,9 @@ impl<'a> KeyFacts<'a> {
     pub(crate) fn cost(&self) -> u32 {
         match &self.kind {
             KeyKind::Curve("P-256") | KeyKind::Rsa { bits: 0..=3072 } => 1,
-            KeyKind::Rsa { bits: 3073..=4096 } | KeyKind::Other(_) => 2,
-            KeyKind::Curve("P-384") => 3,
-            KeyKind::Rsa { .. } | KeyKind::Curve(_) => 8,
+            KeyKind::Rsa { bits: 3073..=4096 } => 2,
+            KeyKind::Curve("P-384") | KeyKind::Other(_) => 4,
+            KeyKind::Rsa { .. } | KeyKind::Curve(_) => 12,
         }
     }
 

@@ -230,6 +230,22 @@ impl<'a> CertificateView<'a> {
         self.inner.extensions().iter().any(|e| e.oid == NAME_CONSTRAINTS_OID)
     }
 
+    /// How many subtrees its name constraints have.
+    pub(crate) fn name_constraint_count(&self) -> usize {
+        let Ok(Some(constraints)) = self.inner.name_constraints() else { return 0 };
+        let lists = [&constraints.value.permitted_subtrees, &constraints.value.excluded_subtrees];
+        lists.into_iter().flatten().map(Vec::len).sum()
+    }
+
+    /// How many names it presents: its alternative names, and its subject, which directory constraints apply to.
+    pub(crate) fn presented_name_count(&self) -> usize {
+        let san = self.inner.extensions().iter().find_map(|e| match e.parsed_extension() {
+            ParsedExtension::SubjectAlternativeName(san) => Some(san.general_names.len()),
+            _ => None,
+        });
+        1 + san.unwrap_or_default()
+    }
+
     pub(crate) fn has_uri_name_constraint(&self) -> bool {
         self.name_constraints(|name| matches!(name, GeneralName::URI(_)))
     }

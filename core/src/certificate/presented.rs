@@ -34,6 +34,13 @@ impl PresentedName {
         }
     }
 
+    pub(crate) fn as_ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Ip(ip) => Some(*ip),
+            _ => None,
+        }
+    }
+
     pub(crate) fn as_uri(&self) -> Option<&str> {
         match self {
             Self::Uri(uri) => Some(uri),

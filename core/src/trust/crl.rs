@@ -1,13 +1,14 @@
 //! Revocation lists (RFC 5280 section 5): parsed when they are loaded, interned by content, their scope and signer known.
 
+mod form;
+
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use rustls_pki_types::SignatureVerificationAlgorithm;
-use webpki::{BorrowedCertRevocationList, Error};
 use x509_parser::extensions::{IssuingDistributionPoint, ParsedExtension};
 use x509_parser::oid_registry::asn1_rs::{GeneralizedTime, Oid, oid};
-use x509_parser::prelude::{CertificateRevocationList, FromDer};
+use x509_parser::prelude::{CertificateRevocationList, FromDer, RevokedCertificate};
 
 use crate::certificate::{CertificateView, PointNames, SignatureFailure, Signed, canonical_name};
 use crate::digest::{CanonicalDigest, sha256};
@@ -51,6 +52,18 @@ enum Only {
     UserCertificates,
 }
 
+/// What the scope of a list depends on, of one certificate.
+pub(crate) struct Subject {
+    is_ca: bool,
+    points: PointNames,
+}
+
+impl Subject {
+    pub(crate) fn of(certificate: &CertificateView<'_>) -> Self {
+        Self { is_ca: certificate.is_ca(), points: certificate.distribution_points() }
+    }
+}
+
 impl RevocationList {
     /// The DER lists in `bytes`: PEM blocks `X509 CRL`, or one DER list.
     ///
@@ -75,22 +88,26 @@ impl RevocationList {
     /// Parses one DER list.
     ///
     /// # Errors
-    /// `crl_parse`, also for the kinds of lists that are not supported: version 1, delta, indirect, by reason, of attribute
-    /// certificates.
+    /// `crl_parse`, also for the kinds of lists that are not supported: delta, indirect, by reason, of attribute certificates,
+    /// at a point that is named relative to the issuer.
     pub(crate) fn parse(path: &str, source: &str, der: &[u8]) -> Result<Self, MaterialError> {
         Self::read(der).map_err(|reason| MaterialError::new(path, source, MaterialErrorKind::CrlParse { reason }))
     }
 
     fn read(der: &[u8]) -> Result<Self, String> {
-        let (_, view) = CertificateRevocationList::from_der(der).map_err(|e| format!("it does not parse: {e}"))?;
-        let next_update = view.next_update().ok_or("it has no nextUpdate, so that its end is not known")?;
-        if view.version().is_none() {
-            return Err(
-                "it is of version 1, which has no extensions; issue it as version 2 (openssl ca: crl_extensions)"
-                    .into(),
-            );
+        let (rest, view) = CertificateRevocationList::from_der(der).map_err(|e| format!("it does not parse: {e}"))?;
+        if !rest.is_empty() {
+            return Err(format!("{} bytes follow it", rest.len()));
         }
-        let serials = serials(der).map_err(|e| why_not(&e))?;
+        if view.tbs_cert_list.signature != view.signature_algorithm {
+            return Err("the two signature algorithms in it differ".to_owned());
+        }
+        let next_update = view.next_update().ok_or("it has no nextUpdate, so that its end is not known")?;
+        form::check(der, &view)?;
+        check_extensions(&view)?;
+        let mut serials = view.iter_revoked_certificates().map(serial).collect::<Result<Vec<_>, _>>()?;
+        serials.sort_unstable();
+        serials.dedup();
         Ok(Self {
             der: der.into(),
             expired_since: expired_since(&view),
@@ -137,19 +154,20 @@ impl RevocationList {
         self.serials.binary_search_by(|own| (**own).cmp(serial)).is_ok()
     }
 
-    /// Whether it would list `certificate`, one of its issuer's, if that were revoked (RFC 5280 section 6.3.3 (b)). A
-    /// certificate that has ended before the list began may have been dropped from it (section 3.3).
-    pub(crate) fn covers(&self, certificate: &CertificateView<'_>) -> bool {
-        let ended = certificate.not_after();
-        if self.this_update > ended && self.expired_since.is_none_or(|since| since > ended) {
-            return false;
-        }
+    /// Whether it would list a certificate of its issuer, if that were revoked (RFC 5280 section 6.3.3 (b)).
+    pub(crate) fn covers(&self, certificate: &Subject) -> bool {
         let kind = match self.scope.only {
             None => true,
-            Some(Only::CaCertificates) => certificate.is_ca(),
-            Some(Only::UserCertificates) => !certificate.is_ca(),
+            Some(Only::CaCertificates) => certificate.is_ca,
+            Some(Only::UserCertificates) => !certificate.is_ca,
         };
-        kind && self.scope.points.as_ref().is_none_or(|points| points.meets(&certificate.distribution_points()))
+        kind && self.scope.points.as_ref().is_none_or(|points| points.meets(&certificate.points))
+    }
+
+    /// Whether it may have dropped a certificate that ended at `not_after` (unix seconds), before it began (RFC 5280 section
+    /// 3.3).
+    pub(crate) fn may_have_dropped(&self, not_after: i64) -> bool {
+        self.this_update > not_after && self.expired_since.is_none_or(|since| since > not_after)
     }
 
     /// Whether the key `spki` (DER) signed it. Checked once for each key.
@@ -220,6 +238,7 @@ impl Scope {
     fn of(view: &CertificateRevocationList<'_>) -> Result<Self, String> {
         let extension = view.extensions().iter().find(|extension| extension.oid == ISSUING_DISTRIBUTION_POINT_OID);
         let Some(extension) = extension else { return Ok(Self::default()) };
+        form::check_point(extension.value)?;
         let ParsedExtension::IssuingDistributionPoint(point) = extension.parsed_extension() else {
             return Err("its issuingDistributionPoint does not parse".to_owned());
         };
@@ -227,11 +246,18 @@ impl Scope {
             distribution_point,
             only_contains_user_certs,
             only_contains_ca_certs,
-            // webpki has refused these.
-            only_some_reasons: _,
-            indirect_crl: _,
+            only_some_reasons,
+            indirect_crl,
             only_contains_attribute_certs,
         } = point;
+        if only_some_reasons.is_some() {
+            return Err(
+                "it covers some reasons of revocation only, which is not supported; give the list for all".into()
+            );
+        }
+        if *indirect_crl {
+            return Err("it is an indirect list (for certificates of other issuers), which is not supported".into());
+        }
         let only = match (only_contains_user_certs, only_contains_ca_certs, only_contains_attribute_certs) {
             (false, false, false) => None,
             (true, false, false) => Some(Only::UserCertificates),
@@ -269,40 +295,34 @@ fn expired_since(view: &CertificateRevocationList<'_>) -> Option<i64> {
     time.utc_datetime().ok().map(|time| time.unix_timestamp())
 }
 
-/// What the list revokes, every entry read by webpki, which refuses what it does not understand.
-fn serials(der: &[u8]) -> Result<Vec<Box<[u8]>>, Error> {
-    let list = BorrowedCertRevocationList::from_der(der)?;
-    let mut serials = Vec::new();
-    for entry in &list {
-        serials.push(entry?.serial_number.into());
+/// What a list may say besides its entries: a kind of list that is not understood would be read as a complete one.
+fn check_extensions(view: &CertificateRevocationList<'_>) -> Result<(), String> {
+    for (index, extension) in view.extensions().iter().enumerate() {
+        let oid = &extension.oid;
+        if view.extensions().iter().take(index).any(|earlier| earlier.oid == *oid) {
+            return Err(format!("its extension {oid} stands twice"));
+        }
+        if *oid == DELTA_CRL_INDICATOR_OID {
+            return Err("it is a delta list, which is not supported; give the complete list".to_owned());
+        }
+        if extension.critical && !UNDERSTOOD.contains(oid) {
+            return Err(format!("its critical extension {oid} is not understood"));
+        }
     }
-    serials.sort_unstable();
-    serials.dedup();
-    Ok(serials)
+    Ok(())
 }
 
-/// Why webpki does not take a list.
-fn why_not(error: &Error) -> String {
-    let reason = match error {
-        Error::UnsupportedDeltaCrl => "it is a delta list, which is not supported; give the complete list",
-        Error::UnsupportedIndirectCrl => {
-            "it is an indirect list (for certificates of other issuers), which is not supported"
+/// The serial number of an entry, which must be one of this issuer's.
+fn serial(entry: &RevokedCertificate<'_>) -> Result<Box<[u8]>, String> {
+    for extension in entry.extensions() {
+        if extension.oid == CERTIFICATE_ISSUER_OID {
+            return Err("it is an indirect list (for certificates of other issuers), which is not supported".to_owned());
         }
-        Error::UnsupportedRevocationReasonsPartitioning => {
-            "it covers some reasons of revocation only, which is not supported; give the list for all reasons"
+        if extension.critical && !UNDERSTOOD_OF_ENTRIES.contains(&extension.oid) {
+            return Err(format!("the critical extension {} of an entry is not understood", extension.oid));
         }
-        Error::UnsupportedCrlVersion => "its version is not 2",
-        Error::UnsupportedCriticalExtension => "it has a critical extension that is not understood",
-        Error::UnsupportedCrlIssuingDistributionPoint => {
-            "its issuingDistributionPoint is of a kind that is not supported: relative, empty, or for attribute certificates"
-        }
-        Error::MalformedExtensions => {
-            "it has no readable extensions; version 2 needs cRLNumber and authorityKeyIdentifier (RFC 5280 section 5.2)"
-        }
-        Error::SignatureAlgorithmMismatch => "the two signature algorithms in it differ",
-        other => return format!("it does not parse: {other}"),
-    };
-    reason.to_owned()
+    }
+    Ok(entry.raw_serial().into())
 }
 
 /// A CA has a few keys under one name, and a list is by one of them.
@@ -311,3 +331,10 @@ const REMEMBERED_KEYS: usize = 16;
 const LARGE: usize = 256 << 10;
 const EXPIRED_CERTS_ON_CRL_OID: Oid<'static> = oid!(2.5.29.60);
 const ISSUING_DISTRIBUTION_POINT_OID: Oid<'static> = oid!(2.5.29.28);
+const DELTA_CRL_INDICATOR_OID: Oid<'static> = oid!(2.5.29.27);
+const CERTIFICATE_ISSUER_OID: Oid<'static> = oid!(2.5.29.29);
+/// cRLNumber, issuingDistributionPoint, authorityKeyIdentifier, issuerAltName.
+const UNDERSTOOD: &[Oid<'static>] =
+    &[oid!(2.5.29.18), oid!(2.5.29.20), ISSUING_DISTRIBUTION_POINT_OID, oid!(2.5.29.35)];
+/// reasonCode, holdInstructionCode, invalidityDate: whatever they say, the certificate is listed.
+const UNDERSTOOD_OF_ENTRIES: &[Oid<'static>] = &[oid!(2.5.29.21), oid!(2.5.29.23), oid!(2.5.29.24)];

@@ -12,6 +12,7 @@ pub(crate) struct Entry {
     index: usize,
     key_cost: u32,
     key_id: Option<Box<[u8]>>,
+    name_constraints: usize,
     not_after: i64,
     not_before: i64,
     organization: Option<String>,
@@ -66,6 +67,7 @@ impl Entry {
             index,
             key_cost: view.key().cost(),
             key_id: view.subject_key_id().map(Box::from),
+            name_constraints: view.name_constraint_count(),
             not_after: view.not_after(),
             not_before: view.not_before(),
             organization: view.subject_organization().map(str::to_owned),
@@ -104,6 +106,11 @@ impl Entry {
     /// Its subject key identifier.
     pub(crate) fn key_id(&self) -> Option<&[u8]> {
         self.key_id.as_deref()
+    }
+
+    /// How many subtrees its name constraints have.
+    pub(crate) fn name_constraint_count(&self) -> usize {
+        self.name_constraints
     }
 
     /// Unix seconds.

@@ -8,7 +8,7 @@ mod system;
 
 pub use bundle::check_trust_bundle;
 pub(crate) use bundle::{EXPIRING, TrustBundle};
-pub(crate) use crl::RevocationList;
+pub(crate) use crl::{RevocationList, Subject};
 pub(crate) use entry::Entry;
 pub(crate) use platform::PlatformTrust;
 pub use system::NativeRoots;

@@ -1,6 +1,7 @@
 //! Runs every step and never stops (V10): the whole report of a chain.
 
 use core::cmp::Ordering;
+use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, UnixTime};
 
@@ -14,7 +15,7 @@ use crate::name::BackendHost;
 use crate::report::{CertificateFacts, Outcome, PolicyFacts, Report, Step, StepName, Verdict, Warning, WarningCode};
 use crate::text::{SHOWN, digest, printable};
 use crate::time::{rfc3339, seconds};
-use crate::trust::SystemRoots;
+use crate::trust::{RevocationList, SystemRoots};
 
 impl Verifier {
     /// Judges as [`Verifier::verify`] does and says everything: same verdict, same first code.
@@ -117,7 +118,11 @@ impl Verifier {
         for (bundle, material) in self.trust.bundles().iter().zip(&self.policy.trust().bundles) {
             warnings.extend(bundle.warnings(&material.source(), now));
         }
-        warnings.extend(self.crls.iter().filter_map(|list| list.warning(now)));
+        let is_last = |list: &&Arc<RevocationList>| {
+            let matter = list.subject_matter();
+            !self.crls.iter().any(|other| other.next_update() > list.next_update() && other.subject_matter() == matter)
+        };
+        warnings.extend(self.crls.iter().filter(is_last).filter_map(|list| list.warning(now)));
         for matcher in self.policy.subject_alt_names() {
             if let crate::policy::SanMatcher::DnsWildcard(_) = matcher {
                 warnings.push(Warning::new(WarningCode::NameWildcardLiteral, [("name", matcher.to_string())]));

@@ -1,5 +1,6 @@
 //! Presented names against reference names (N1..N7). DNS names and IP addresses are matched by webpki alone.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use webpki::{EndEntityCert, Error};
@@ -54,8 +55,9 @@ pub(super) fn find(
 /// The lenient reader is the other one: where webpki reads to the end, both see the same entries. It stops where it
 /// matches, so it is asked for an address that is not there.
 fn read_by_both(presented: &Presented<'_>, names: &[PresentedName]) -> Result<(), RejectionKind> {
+    let present: BTreeSet<IpAddr> = names.iter().filter_map(PresentedName::as_ip).collect();
     let mut addresses = (0_u32..).map(|bits| IpAddr::from(Ipv4Addr::from_bits(bits)));
-    let Some(absent) = addresses.find(|ip| !names.contains(&PresentedName::Ip(*ip))) else { return Err(malformed()) };
+    let Some(absent) = addresses.find(|ip| !present.contains(ip)) else { return Err(malformed()) };
     match by_webpki(&BackendHost::Ip(absent), presented) {
         Verdict::NoMatch => Ok(()),
         _ => Err(malformed()),

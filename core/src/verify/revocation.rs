@@ -15,7 +15,7 @@ use crate::error::RejectionKind;
 use crate::policy::{RevocationDepth, RevocationSpec, UnknownRevocation};
 use crate::text::hex;
 use crate::time::{rfc3339, seconds};
-use crate::trust::RevocationList;
+use crate::trust::{RevocationList, Subject};
 
 /// For how long the answers of the lists hold (unix seconds).
 #[derive(Clone, Copy)]
@@ -102,14 +102,14 @@ fn check_one(
     issuer: &Issuer<'_>,
 ) -> Result<Term, RejectionKind> {
     let now = seconds(context.now);
-    let mut answers = Answers::default();
+    let (mut answers, subject) = (Answers::default(), Subject::of(certificate));
     for list in lists_of(context, certificate) {
         if list.this_update() > now {
             answers.set_aside = Some("its list begins in the future");
             continue;
         }
         match list.check_signature(context.verifier.algorithms.all, &issuer.spki) {
-            Ok(()) if issuer.signs_lists => answers.add(list, certificate, now)?,
+            Ok(()) if issuer.signs_lists => answers.add(list, certificate, &subject, now)?,
             Ok(()) => answers.untrusted = Some("its issuer may not sign revocation lists"),
             Err(_) if list.is_by_another_key(issuer.key_id) => {
                 answers.set_aside = Some("its list is signed by another key of that name");
@@ -129,15 +129,14 @@ impl<'c> Answers<'c> {
         &mut self,
         list: &'c RevocationList,
         certificate: &CertificateView<'_>,
+        subject: &Subject,
         now: i64,
     ) -> Result<(), RejectionKind> {
         refuse_listed(list, certificate)?;
-        if !list.covers(certificate) {
-            self.set_aside = Some(if list.this_update() > certificate.not_after() {
-                "it ended before its list began, which may have dropped it"
-            } else {
-                "its list is for other certificates"
-            });
+        if !list.covers(subject) {
+            self.set_aside = Some("its list is for other certificates");
+        } else if list.may_have_dropped(certificate.not_after()) {
+            self.set_aside = Some("it ended before its list began, which may have dropped it");
         } else if now < list.next_update() {
             self.current.push(list);
         } else {
@@ -168,9 +167,9 @@ impl<'c> Answers<'c> {
 pub(super) fn check_itself(context: &Context<'_>, spec: &RevocationSpec) -> Result<(), RejectionKind> {
     let Some(leaf) = context.leaf() else { return Ok(()) };
     let now = seconds(context.now);
-    let mut answers = Answers::default();
+    let (mut answers, subject) = (Answers::default(), Subject::of(leaf));
     for list in lists_of(context, leaf).filter(|list| list.this_update() <= now) {
-        answers.add(list, leaf, now)?;
+        answers.add(list, leaf, &subject, now)?;
     }
     if answers.current.is_empty() {
         return answers.decide(spec, leaf).map(|_| ());

@@ -213,7 +213,9 @@ impl<'a> Search<'_, 'a> {
         let views: Vec<&CertificateView<'a>> = path.iter().filter_map(|index| context.view(*index)).collect();
         let is_first = self.refusals.webpki.is_none() && self.refusals.own.is_none();
         let cost = views.iter().map(|view| work::cost(view)).sum::<u32>();
-        if has_crowd(&views) || (!is_first && self.work.spend(Signer::Presented, cost + 1) == Err(Exhausted)) {
+        if self.has_crowd(&views, anchor)
+            || (!is_first && self.work.spend(Signer::Presented, cost + 1) == Err(Exhausted))
+        {
             self.refusals.exhausted = true;
             return None;
         }
@@ -269,6 +271,24 @@ impl<'a> Search<'_, 'a> {
         (found.map(drop), judged.take())
     }
 
+    /// Whether webpki may not be asked about a path: it would try more certificates of one name than [`MAX_NAMESAKES`] in
+    /// every order, and compare each name with each constraint above it.
+    fn has_crowd(&self, path: &[&CertificateView<'a>], anchor: usize) -> bool {
+        let namesakes = |view: &&CertificateView<'a>| {
+            path.iter().filter(|other| other.subject_raw() == view.subject_raw()).count() > MAX_NAMESAKES
+        };
+        let facts = self.context.verifier.trust.anchor_facts(anchor);
+        let of_anchor = facts.and_then(|facts| facts.certificate()).map_or(1, |entry| entry.name_constraint_count());
+        let mut names = self.context.leaf().map_or(0, CertificateView::presented_name_count);
+        let mut comparisons = 0_usize;
+        for view in path {
+            comparisons = comparisons.saturating_add(names.saturating_mul(view.name_constraint_count()));
+            names = names.saturating_add(view.presented_name_count());
+        }
+        comparisons = comparisons.saturating_add(names.saturating_mul(of_anchor));
+        comparisons > MAX_NAME_COMPARISONS || path.iter().any(namesakes)
+    }
+
     /// Why there is no path: what a path was refused for, or else what the likeliest one would be.
     fn reason(&mut self) -> Result<Path, RejectionKind> {
         let is_open = !self.refusals.exhausted && self.refusals.own.is_none() && self.refusals.webpki.is_none();
@@ -302,12 +322,6 @@ impl Refusals {
     }
 }
 
-/// Whether more certificates of one name stand in a row than webpki may be asked about: it would try them in every order.
-fn has_crowd(path: &[&CertificateView<'_>]) -> bool {
-    path.iter()
-        .any(|view| path.iter().filter(|other| other.subject_raw() == view.subject_raw()).count() > MAX_NAMESAKES)
-}
-
 /// Those whose key identifier is the wanted one first, those with another one last (RFC 5280 section 4.2.1.1: a help in
 /// building paths, never a verdict).
 fn key_rank(wanted: Option<&[u8]>, own: Option<&[u8]>) -> u8 {
@@ -332,3 +346,5 @@ fn name_content(der: &[u8]) -> &[u8] {
 pub(super) const MAX_INTERMEDIATES: usize = 6;
 /// Renewed and cross-signed certificates of one CA in a row.
 const MAX_NAMESAKES: usize = 4;
+/// A hundred names below a hundred constraints, twice over.
+const MAX_NAME_COMPARISONS: usize = 20_000;
