@@ -46,6 +46,8 @@ fn variants(pki: &Pki) -> Vec<(&'static str, PolicySpec)> {
         depth: text(depth),
         unknown: text(unknown),
     };
+    let revoking = CrlTemplate::new(&[&pki.intermediate]).issued_by(&pki.root);
+    let other_list = vec![MaterialDraft::pem(crl_pem(&revoking))];
     let other_root = Pki::new("another").root.pem();
     let root = pki.root.pem();
     let danger = |danger: DangerDraft| PolicySpec { danger, ..base(pki) };
@@ -53,6 +55,11 @@ fn variants(pki: &Pki) -> Vec<(&'static str, PolicySpec)> {
     let tolerate = |rule: &str| DangerDraft {
         tolerate: vec![TolerationDraft { reason: "test".to_owned(), rule: rule.to_owned(), until: None }],
         ..DangerDraft::default()
+    };
+    let until = |time: &str| {
+        let mut danger = tolerate("key_usage");
+        danger.tolerate[0].until = Some(time.to_owned());
+        danger
     };
     let with = |change: fn(&mut PolicySpec)| {
         let mut spec = base(pki);
@@ -87,6 +94,14 @@ fn variants(pki: &Pki) -> Vec<(&'static str, PolicySpec)> {
         ("revocation", PolicySpec { revocation: Some(crl("deny", "chain")), ..base(pki) }),
         ("revocation of leaves", PolicySpec { revocation: Some(crl("deny", "leaf")), ..base(pki) }),
         ("unknown allowed", PolicySpec { revocation: Some(crl("allow", "chain")), ..base(pki) }),
+        (
+            "another list",
+            PolicySpec { revocation: Some(RevocationDraft { crls: other_list, ..crl("deny", "chain") }), ..base(pki) },
+        ),
+        ("two groups", with(|s| s.groups = vec!["secp256r1".to_owned(), "X25519".to_owned()])),
+        ("two groups the other way", with(|s| s.groups = vec!["X25519".to_owned(), "secp256r1".to_owned()])),
+        ("tolerated until", danger(until("2027-01-01T00:00:00Z"))),
+        ("tolerated for longer", danger(until("2028-01-01T00:00:00Z"))),
         ("identity", PolicySpec { identity: Some(identity(pki, "one.test")), ..base(pki) }),
         ("another identity", PolicySpec { identity: Some(identity(pki, "two.test")), ..base(pki) }),
         ("any name", danger(DangerDraft { accept_any_name: Some(reason()), ..DangerDraft::default() })),
@@ -107,6 +122,36 @@ fn every_field_and_every_material_changes_the_fingerprint() {
             assert_ne!(one.fingerprint(), other.fingerprint(), "{name} and {other_name}");
         }
     }
+}
+
+/// The provider decides, too: a runtime whose provider verifies fewer signatures is another one.
+#[test]
+fn the_provider_changes_the_fingerprint() {
+    let pki = Pki::new("fingerprint");
+    let mut narrow = uptls::aws_lc_rs::provider().as_ref().clone();
+    let all = narrow.signature_verification_algorithms;
+    narrow.signature_verification_algorithms = rustls::crypto::WebPkiSupportedAlgorithms {
+        all: all.all,
+        mapping: all.mapping.get(..all.mapping.len() - 1).unwrap(),
+    };
+    let narrow = Runtime::builder(Arc::new(narrow)).clock(FixedClock::at(NOW.unsigned_abs())).build();
+    assert_ne!(prepare(&runtime(), base(&pki), "p").fingerprint(), prepare(&narrow, base(&pki), "p").fingerprint());
+    assert_eq!(prepare(&runtime(), base(&pki), "p").fingerprint(), prepare(&runtime(), base(&pki), "p").fingerprint());
+}
+
+/// L5: the same thing twice is the same thing.
+#[test]
+fn what_is_given_twice_is_given_once() {
+    let pki = Pki::new("fingerprint");
+    let runtime = runtime();
+    let list = || MaterialDraft::pem(crl_pem(&CrlTemplate::new(&[]).issued_by(&pki.root)));
+    let of = |crls: Vec<MaterialDraft>| {
+        let revocation = Some(RevocationDraft { crls, ..RevocationDraft::default() });
+        *prepare(&runtime, PolicySpec { revocation, ..base(&pki) }, "p").fingerprint()
+    };
+    assert_eq!(of(vec![list()]), of(vec![list(), list()]));
+    let other = MaterialDraft::pem(crl_pem(&CrlTemplate::new(&[&pki.intermediate]).issued_by(&pki.root)));
+    assert_ne!(of(vec![list()]), of(vec![list(), other]));
 }
 
 #[test]

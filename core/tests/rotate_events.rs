@@ -60,9 +60,17 @@ fn each_change_is_one_event_with_its_generation() {
 
     connector.update(&policy(world.spec())).unwrap();
     assert_eq!(kinds(&connector), [EventKind::Recovered]);
-    let generation = connector.update(&policy(PolicySpec { groups: vec!["X25519".to_owned()], ..world.spec() }));
-    let [event] = events(&connector).try_into().unwrap();
-    assert_eq!((event.kind, Ok(event.generation), event.trust_reduced), (EventKind::Updated, generation, false));
+    // What narrows the negotiation may refuse a peer that was accepted (L18); a longer deadline does not.
+    let slower = PolicySpec { handshake_timeout: Some("20s".to_owned()), ..world.spec() };
+    for (spec, reduced) in [
+        (slower.clone(), false),
+        (PolicySpec { groups: vec!["X25519".to_owned()], ..slower.clone() }, true),
+        (slower, false),
+    ] {
+        let generation = connector.update(&policy(spec));
+        let [event] = events(&connector).try_into().unwrap();
+        assert_eq!((event.kind, Ok(event.generation), event.trust_reduced), (EventKind::Updated, generation, reduced));
+    }
 
     connector.withdraw();
     connector.withdraw();

@@ -292,6 +292,22 @@ fn a_fatal_end_drops_sessions_and_a_lost_transport_does_not() {
     }
 }
 
+/// A proof has a beginning: a clock that goes back before it ends the session, and a fresh handshake says why (L8, H6).
+#[test]
+fn a_clock_that_goes_back_before_the_proof_resumes_nothing() {
+    for versions in BOTH {
+        let world = World::new("clock back");
+        let connector = world.connector(world.spec());
+        let backend = Backend::new(world.server(versions));
+        backend.visit(&connector).unwrap();
+        world.clock.advance(-DAY);
+        assert!(backend.visit(&connector).unwrap().resumed(), "{versions:?}: the leaf was valid then, too");
+        // Leaves are valid from 30 days before.
+        world.clock.advance(-30 * DAY);
+        assert_eq!(backend.visit(&connector).err().unwrap().code(), Code::CertNotYetValid, "{versions:?}");
+    }
+}
+
 #[test]
 fn withdrawal_drops_sessions() {
     let world = World::new("withdrawn");

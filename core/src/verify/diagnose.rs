@@ -63,7 +63,23 @@ pub(super) fn explain_error(context: &Context<'_>, error: &Error) -> RejectionKi
         | Error::MalformedDnsIdentifier
         | Error::MalformedExtensions
         | Error::TrailingData(_) => RejectionKind::Malformed { index: 0, reason: format!("{error}") },
-        // Lists are never given to webpki.
+        // Lists are never given to webpki (V3).
+        Error::CertRevoked
+        | Error::CrlExpired { .. }
+        | Error::InvalidCrlNumber
+        | Error::InvalidCrlSignatureForPublicKey
+        | Error::IssuerNotCrlSigner
+        | Error::UnknownRevocationStatus
+        | Error::UnsupportedCrlIssuingDistributionPoint
+        | Error::UnsupportedCrlSignatureAlgorithm
+        | Error::UnsupportedCrlSignatureAlgorithmContext(_)
+        | Error::UnsupportedCrlSignatureAlgorithmForPublicKey
+        | Error::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_)
+        | Error::UnsupportedCrlVersion
+        | Error::UnsupportedDeltaCrl
+        | Error::UnsupportedIndirectCrl
+        | Error::UnsupportedRevocationReason
+        | Error::UnsupportedRevocationReasonsPartitioning => RejectionKind::CrlUntrusted { reason: format!("{error}") },
         other => RejectionKind::Malformed { index: 0, reason: format!("{other}") },
     }
 }

@@ -202,6 +202,63 @@ mod tests {
         assert_eq!(verdict(&by_host, &[&itself]), "cert_self_signed");
     }
 
+    /// T3 by every door: the platform's verifier is webpki over the root files here, and would let this key sign.
+    #[cfg(not(any(target_vendor = "apple", windows, target_os = "android")))]
+    #[test]
+    fn what_may_not_issue_does_not_issue_by_the_platform() {
+        let key = Key::p256("platform wiki");
+        let a = [San::dns("a.test")];
+        let root = |template: Template| template.self_signed(&key);
+        let below =
+            |root: &Certificate| Template::leaf("leaf").with_sans(&a).issued_by(root, &Key::p256("platform leaf"));
+        let ca = root(Template::ca("wiki"));
+        assert_eq!(verdict(&prepared(&ca, &[]), &[&below(&ca)]), "accepted");
+        let server = root(Template::leaf("wiki").with_sans(&a));
+        let runtime = Runtime::builder(provider()).clock(FixedClock::at(NOW.unsigned_abs())).build();
+        let extra = [&server, &Pki::new("platform").root].map(|one| CertificateDer::from(one.der().to_vec()));
+        runtime.set_platform(PlatformTrust::with_extra_roots(&provider(), extra.to_vec(), 0).unwrap());
+        let trust = TrustDraft { system: SystemTrustDraft::Platform, ..TrustDraft::default() };
+        let draft = PolicyDraft::new(PolicySpec { trust, ..PolicySpec::default() });
+        let by_both = runtime.prepare(&UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden).unwrap()).unwrap();
+        assert_eq!(verdict(&by_both, &[&below(&server)]), "cert_unknown_issuer");
+        assert_eq!(verdict(&by_both, &[&server]), "cert_self_signed");
+    }
+
+    /// A client configuration is never shared by two loads of the platform's roots: live and offline say the same.
+    #[test]
+    fn connections_follow_a_refresh_of_the_roots() {
+        let (old, new) = (Pki::new("platform old"), Pki::new("platform new"));
+        let runtime = Runtime::builder(provider()).clock(FixedClock::at(NOW.unsigned_abs())).build();
+        let load = |root: &Certificate, load| {
+            let extra = vec![CertificateDer::from(root.der().to_vec())];
+            runtime.set_platform(PlatformTrust::with_extra_roots(&provider(), extra, load).unwrap());
+            let trust = TrustDraft { system: SystemTrustDraft::Platform, ..TrustDraft::default() };
+            let draft = PolicyDraft::new(PolicySpec { trust, ..PolicySpec::default() });
+            runtime.prepare(&UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden).unwrap()).unwrap()
+        };
+        let (before, after) = (load(&old.root, 0), load(&new.root, 1));
+        assert_ne!(before.fingerprint(), after.fingerprint());
+        for (prepared, pki, accepted) in
+            [(&before, &old, true), (&before, &new, false), (&after, &old, false), (&after, &new, true)]
+        {
+            let leaf = pki.leaf(&[San::dns("a.test")]);
+            assert_eq!(verdict(prepared, &[&leaf, &pki.intermediate]) == "accepted", accepted);
+            let connector = crate::Connector::of_prepared(prepared.clone(), crate::OnInvalid::default());
+            let options = uptls_testkit::ServerOptions::new(&[&leaf, &pki.intermediate]);
+            let mut server = uptls_testkit::MemoryServer::with_options(&options);
+            let host = BackendHost::parse("a.test").unwrap();
+            let mut handshake = connector.begin(&host, &crate::ConnectOptions::default()).unwrap();
+            let mut refused = false;
+            for _ in 0..8 {
+                let mut out = Vec::new();
+                handshake.drain_to(&mut out);
+                let _ = server.feed(&out);
+                refused |= handshake.feed(&server.drain()).is_err();
+            }
+            assert_eq!((handshake.is_done(), refused), (accepted, !accepted));
+        }
+    }
+
     #[test]
     fn neither_bundles_nor_resumption_go_with_it() {
         let bundles = vec![MaterialDraft::pem(Pki::new("platform").root.pem())];
