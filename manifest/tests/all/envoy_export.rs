@@ -14,7 +14,9 @@ use tempfile::TempDir;
 use uptls::danger::DangerPermission;
 use uptls::{BackendHost, Code, Problems, WarningCode};
 use uptls_manifest::envoy::{self, Difference, Export, ExportOptions, Placement, Secrecy};
-use uptls_testkit::{CLIENT_AUTH, CrlTemplate, Key, KeyUsage, NOW, Pki, San, Template, YEAR, chain_pem, crl_pem};
+use uptls_testkit::{
+    CLIENT_AUTH, CrlTemplate, Key, KeyUsage, NOW, Pki, RawExtension, San, Template, YEAR, chain_pem, crl_pem,
+};
 
 use crate::common::{document, runtime};
 
@@ -353,6 +355,33 @@ fn anchors_are_in_the_order_in_which_they_last() {
     let export = folder.export(&spec("  serverName: pay.test\n"), &host("")).unwrap();
     let trusted = &export.context["common_tls_context"]["validation_context"]["trusted_ca"]["inline_string"];
     assert_eq!(trusted.as_str().unwrap(), [&*long, &short, &future].concat());
+}
+
+/// E8: Envoy takes these lists; a policy that names one is refused before it could be exported.
+#[test]
+fn lists_that_envoy_alone_reads_are_refused_at_load() {
+    let folder = Folder::new();
+    let pki = Pki::new("envoy export");
+    let refused = |list: &CrlTemplate| {
+        fs::write(folder.path().join("ca.crl"), crl_pem(&list.issued_by(&pki.root))).unwrap();
+        folder.export(&spec("  serverName: pay.test\n  revocation: {crls: [{file: ca.crl}]}\n"), &host("")).err()
+    };
+    let usual = CrlTemplate::new(&[]);
+    let bare = CrlTemplate { authority_key_id: false, number: None, ..usual.clone() };
+    let pointed = usual.clone().with_distribution_point("http://crl.test/a");
+    let mut users_alone = usual.clone();
+    // onlyContainsUserCerts, and no name of a point.
+    let der = vec![0x30, 0x03, 0x81, 0x01, 0xff];
+    users_alone.extra_extensions.push(RawExtension { oid: "2.5.29.28", critical: true, der });
+    for (list, code) in [
+        (usual.clone(), None),
+        (CrlTemplate { authority_key_id: false, ..usual }, None),
+        (bare, Some(Code::CrlParse)),
+        (pointed, None),
+        (users_alone, Some(Code::CrlParse)),
+    ] {
+        assert_eq!(refused(&list).map(|problems| problems.code()), code, "{list:?}");
+    }
 }
 
 #[test]
