@@ -99,7 +99,7 @@ impl Tally {
             let shown = has(&difference, &|shown| shown.peers.contains(peer.name));
             assert!(shown, "{} is no witness of {difference:?}", peer.name);
         }
-        for (policy, difference) in WITNESSES.iter().filter(|(policy, _)| !UNTIL_V3.contains(policy)) {
+        for (policy, difference) in WITNESSES {
             let shown = has(difference, &|shown| shown.policies.contains(policy));
             assert!(shown, "{policy} is no witness of {difference:?}");
         }
@@ -112,8 +112,7 @@ fn class(policy: &Policy, peer: &Peer, answer: &Answer) -> Option<Difference> {
     let few_curves = policy.lacks_a_curve().then_some(Difference::KeyCurve);
     let witnesses = peer.witness.into_iter().chain(policy.witness()).chain(few_curves);
     let mut witnesses = witnesses.filter(|difference| policy.differences.contains(difference));
-    let class = witnesses.find(|difference| goes(*difference, answer));
-    class.or_else(|| UNTIL_V3.contains(&policy.name).then_some(Difference::Lists))
+    witnesses.find(|difference| goes(*difference, answer))
 }
 
 /// Whether Envoy is the looser one, and with which code it is refused here.
@@ -141,25 +140,10 @@ fn goes(difference: Difference, answer: &Answer) -> bool {
         Difference::KeyIdentifiers => refused_there(&["unable_to_get_local_issuer_certificate"]),
         Difference::PathSearch => refused_there(&["unable_to_get"]),
         Difference::IssuerNames => refused_here(&[Code::CertUnknownIssuer, Code::CertMissingIntermediate]),
-        Difference::SelfIssued => {
-            // What is said of the path is another matter.
-            refused_here(&[Code::CertPathTooLong, Code::CertBadSignature, Code::CertIssuerKeyChanged])
-        }
+        Difference::SelfIssued => refused_here(&[Code::CertPathTooLong]),
         Difference::PolicyExtensions => refused_here(&[Code::CertCriticalExtension]),
         Difference::SignatureSchemes => refused_there(&["SSLV3_ALERT_HANDSHAKE_FAILURE"]),
         Difference::Identity => refused_there(&["UNKNOWN_CERTIFICATE_TYPE", "NO_COMMON_SIGNATURE_ALGORITHMS"]),
         _ => false,
     }
 }
-
-/// The policies on which both agree once the core does what V3 says: that change empties this list. `lists-old-and-new`
-/// is then what it is listed as, a witness of E8.
-pub(crate) const UNTIL_V3: &[&str] = &[
-    "lists-future",
-    "lists-future-too",
-    "lists-no-crl-sign",
-    "lists-old-and-new",
-    "lists-point-too",
-    "lists-spelt",
-    "lists-two-keys",
-];
