@@ -140,7 +140,8 @@ fn goes(difference: Difference, answer: &Answer) -> bool {
         Difference::KeyIdentifiers => refused_there(&["unable_to_get_local_issuer_certificate"]),
         Difference::PathSearch => refused_there(&["unable_to_get"]),
         Difference::IssuerNames => refused_here(&[Code::CertUnknownIssuer, Code::CertMissingIntermediate]),
-        Difference::SelfIssued => refused_here(&[Code::CertPathTooLong]),
+        // Of two of one name the diagnosis may take the other one.
+        Difference::SelfIssued => refused_here(&[Code::CertPathTooLong, Code::CertBadSignature]),
         Difference::PolicyExtensions => refused_here(&[Code::CertCriticalExtension]),
         Difference::SignatureSchemes => refused_there(&["SSLV3_ALERT_HANDSHAKE_FAILURE"]),
         Difference::Identity => refused_there(&["UNKNOWN_CERTIFICATE_TYPE", "NO_COMMON_SIGNATURE_ALGORITHMS"]),
