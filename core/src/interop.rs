@@ -10,7 +10,7 @@ use crate::certificate::CertificateView;
 use crate::error::{MaterialError, MaterialErrorKind, Problem, Problems};
 use crate::identity::{KEY_PATH, trim_passphrase};
 use crate::material;
-use crate::policy::{IdentitySpec, Material, SecretMaterial, UpstreamTlsPolicy, resolve};
+use crate::policy::{IdentitySpec, Material, SecretMaterial, UpstreamTlsPolicy, resolve, scheme_name};
 use crate::prepare::Prepared;
 use crate::time::seconds;
 use crate::trust::RevocationList;
@@ -50,6 +50,13 @@ use crate::trust::RevocationList;
 /// policy's own names is wanted of it otherwise. `examples/rust/reqwest_get.rs` is a whole program.
 pub fn client_config(prepared: &Prepared) -> Arc<rustls::ClientConfig> {
     Arc::clone(prepared.client_config())
+}
+
+/// The signature schemes that every handshake of a prepared policy offers, and no others are accepted (H9, V7): IANA names, in
+/// our order, or the number in hexadecimal (`0x0123`) of a scheme that has no name here. They are those that the runtime's
+/// provider verifies; versions are not looked at. An exporter that writes another list accepts other peers.
+pub fn signature_schemes(prepared: &Prepared) -> Vec<String> {
+    prepared.verifier().algorithms().supported_schemes().into_iter().map(scheme_name).collect()
 }
 
 /// A certificate that a policy trusts, for other TLS stacks.

@@ -1,4 +1,4 @@
-//! The provider ring. It has no post-quantum groups and no P-521.
+//! The provider ring. It has no post-quantum groups, no P-521 and no ML-DSA (H9).
 
 use std::sync::Arc;
 

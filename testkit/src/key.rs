@@ -5,6 +5,7 @@ use crate::pem::pem;
 use der::Decode as _;
 use der::asn1::{Any, ObjectIdentifier};
 use ed25519_dalek::Signer as _;
+use ml_dsa::{MlDsa44, MlDsa65, MlDsa87};
 use p256::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _};
 use pkcs8::der::Encode as _;
 use pkcs8::pkcs5::pbes2::Parameters;
@@ -24,7 +25,7 @@ pub struct Key(Arc<Pair>);
 /// The hash under which a key signs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SignatureHash {
-    /// What is usual for the key: SHA-256, or SHA-384 for P-384; Ed25519 has its own.
+    /// What is usual for the key: SHA-256, SHA-384 for P-384, SHA-512 for P-521; Ed25519 and ML-DSA have their own.
     #[default]
     Default,
     /// The broken one: `sha1WithRSAEncryption`. Only for RSA keys.
@@ -39,8 +40,12 @@ struct Pair {
 
 enum Secret {
     Ed25519(ed25519_dalek::SigningKey),
+    MlDsa44(Box<ml_dsa::SigningKey<MlDsa44>>),
+    MlDsa65(Box<ml_dsa::SigningKey<MlDsa65>>),
+    MlDsa87(Box<ml_dsa::SigningKey<MlDsa87>>),
     P256(p256::SecretKey),
     P384(p384::SecretKey),
+    P521(p521::SecretKey),
     Rsa(Box<rsa::RsaPrivateKey>),
 }
 
@@ -59,6 +64,34 @@ impl Key {
         let spki = secret.public_key().to_public_key_der().expect("public key encodes");
         let pkcs8 = secret.to_pkcs8_der().expect("private key encodes");
         Key::new(Secret::P384(secret), spki.as_bytes(), pkcs8.as_bytes())
+    }
+
+    /// A key on the curve P-521.
+    pub fn p521(seed: &str) -> Key {
+        let secret = first_valid(seed, 66, |bytes| {
+            // The field has 521 bits, and the octets 528.
+            let mut bytes = bytes.to_vec();
+            bytes[0] &= 1;
+            p521::SecretKey::from_slice(&bytes).ok()
+        });
+        let spki = secret.public_key().to_public_key_der().expect("public key encodes");
+        let pkcs8 = secret.to_pkcs8_der().expect("private key encodes");
+        Key::new(Secret::P521(secret), spki.as_bytes(), pkcs8.as_bytes())
+    }
+
+    /// An ML-DSA-44 key (FIPS 204).
+    pub fn mldsa44(seed: &str) -> Key {
+        ml_dsa_key(seed, Secret::MlDsa44)
+    }
+
+    /// An ML-DSA-65 key (FIPS 204).
+    pub fn mldsa65(seed: &str) -> Key {
+        ml_dsa_key(seed, Secret::MlDsa65)
+    }
+
+    /// An ML-DSA-87 key (FIPS 204).
+    pub fn mldsa87(seed: &str) -> Key {
+        ml_dsa_key(seed, Secret::MlDsa87)
     }
 
     /// An Ed25519 key.
@@ -116,7 +149,8 @@ impl Key {
         let der = match &self.0.secret {
             Secret::P256(secret) => secret.to_sec1_der(),
             Secret::P384(secret) => secret.to_sec1_der(),
-            Secret::Ed25519(_) | Secret::Rsa(_) => panic!("only EC keys have a SEC1 form"),
+            Secret::P521(secret) => secret.to_sec1_der(),
+            _ => panic!("only EC keys have a SEC1 form"),
         };
         pem("EC PRIVATE KEY", &der.expect("private key encodes"))
     }
@@ -173,6 +207,13 @@ impl Key {
                 let signature: p384::ecdsa::Signature = p384::ecdsa::SigningKey::from(secret).sign(message);
                 signature.to_der().as_bytes().to_vec()
             }
+            (Secret::P521(secret), _) => {
+                let signature: p521::ecdsa::Signature = p521::ecdsa::SigningKey::from(secret).sign(message);
+                signature.to_der().as_bytes().to_vec()
+            }
+            (Secret::MlDsa44(secret), _) => secret.sign(message).encode().to_vec(),
+            (Secret::MlDsa65(secret), _) => secret.sign(message).encode().to_vec(),
+            (Secret::MlDsa87(secret), _) => secret.sign(message).encode().to_vec(),
             (Secret::Rsa(secret), SignatureHash::Default) => {
                 sign_pkcs1(secret, DIGEST_INFO_SHA256, &Sha256::digest(message))
             }
@@ -196,6 +237,10 @@ impl Key {
             (Secret::Ed25519(_), SignatureHash::Default) => (ED25519, None),
             (Secret::P256(_), SignatureHash::Default) => (ECDSA_WITH_SHA256, None),
             (Secret::P384(_), SignatureHash::Default) => (ECDSA_WITH_SHA384, None),
+            (Secret::P521(_), SignatureHash::Default) => (ECDSA_WITH_SHA512, None),
+            (Secret::MlDsa44(_), SignatureHash::Default) => (ML_DSA_44, None),
+            (Secret::MlDsa65(_), SignatureHash::Default) => (ML_DSA_65, None),
+            (Secret::MlDsa87(_), SignatureHash::Default) => (ML_DSA_87, None),
         };
         AlgorithmIdentifierOwned { oid, parameters }
     }
@@ -223,12 +268,29 @@ impl fmt::Debug for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match &self.0.secret {
             Secret::Ed25519(_) => "ed25519",
+            Secret::MlDsa44(_) => "mldsa44",
+            Secret::MlDsa65(_) => "mldsa65",
+            Secret::MlDsa87(_) => "mldsa87",
             Secret::P256(_) => "p256",
             Secret::P384(_) => "p384",
+            Secret::P521(_) => "p521",
             Secret::Rsa(_) => "rsa",
         };
         formatter.debug_tuple("Key").field(&kind).finish()
     }
+}
+
+/// The secret is kept, and written, as its seed.
+fn ml_dsa_key<P: ml_dsa::MlDsaParams>(seed: &str, secret: fn(Box<ml_dsa::SigningKey<P>>) -> Secret) -> Key
+where
+    ml_dsa::SigningKey<P>: p256::pkcs8::EncodePrivateKey,
+    ml_dsa::VerifyingKey<P>: p256::pkcs8::EncodePublicKey,
+{
+    let octets: [u8; 32] = first_valid(seed, 32, |bytes| bytes.try_into().ok());
+    let signing = ml_dsa::SigningKey::<P>::from_seed(&octets.into());
+    let spki = signing.as_ref().to_public_key_der().expect("public key encodes");
+    let pkcs8 = signing.to_pkcs8_der().expect("private key encodes");
+    Key::new(secret(Box::new(signing)), spki.as_bytes(), pkcs8.as_bytes())
 }
 
 fn sign_pkcs1(secret: &rsa::RsaPrivateKey, digest_info: &[u8], digest: &[u8]) -> Vec<u8> {
@@ -261,7 +323,11 @@ fn first_valid<K>(seed: &str, length: usize, parse: impl Fn(&[u8]) -> Option<K>)
 
 const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
+const ECDSA_WITH_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const ML_DSA_44: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17");
+const ML_DSA_65: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18");
+const ML_DSA_87: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19");
 const SHA1_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5");
 const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 

@@ -2,7 +2,7 @@
 
 use crate::certificate::Certificate;
 use crate::clock::NOW;
-use crate::weak::signing_key;
+use crate::weak::{renamed, signing_key};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
@@ -10,7 +10,7 @@ use rustls::server::{NoServerSessionStorage, ProducesTickets, ServerSessionMemor
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::version::{TLS12, TLS13};
-use rustls::{HandshakeKind, RootCertStore, ServerConfig, ServerConnection};
+use rustls::{HandshakeKind, RootCertStore, ServerConfig, ServerConnection, SignatureScheme};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ pub struct ServerOptions {
     pub chain: Vec<Vec<u8>>,
     /// The private key as PKCS#8 DER. Nothing checks that it belongs to the chain.
     pub key: Vec<u8>,
+    /// The one signature scheme (its number) under which handshakes are signed, whatever the key is; `None`: those of the key.
+    pub signs_as: Option<u16>,
     /// The protocol versions.
     pub versions: Versions,
     /// The protocols for ALPN; empty: no ALPN.
@@ -44,6 +46,7 @@ impl ServerOptions {
         ServerOptions {
             chain: chain.iter().map(|certificate| certificate.der().to_vec()).collect(),
             key: leaf.key().pkcs8_der(),
+            signs_as: None,
             versions: Versions::Both,
             alpn: Vec::new(),
             client_roots: None,
@@ -67,7 +70,12 @@ impl ServerOptions {
             Versions::Tls13 => &[&TLS13],
         };
         let chain = self.chain.iter().cloned().map(CertificateDer::from).collect();
-        let certified = CertifiedKey::new(chain, signing_key(&self.key));
+        let key = signing_key(&self.key);
+        let key = match self.signs_as {
+            None => key,
+            Some(scheme) => renamed(key, SignatureScheme::from(scheme)),
+        };
+        let certified = CertifiedKey::new(chain, key);
         let mut config = ServerConfig::builder_with_details(provider(), clock(self.time))
             .with_protocol_versions(versions)
             .expect("the provider has both versions")

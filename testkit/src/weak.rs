@@ -1,4 +1,4 @@
-//! Signing in handshakes, also with RSA keys so short that the provider refuses them.
+//! Signing in handshakes, also with RSA keys so short that the provider refuses them, and under a scheme of another name.
 
 use rsa::pkcs8::DecodePrivateKey as _;
 use rsa::rand_core::OsRng;
@@ -17,6 +17,44 @@ pub(crate) fn signing_key(pkcs8: &[u8]) -> Arc<dyn SigningKey> {
         let key = RsaPrivateKey::from_pkcs8_der(pkcs8).expect("a private key in PKCS#8");
         Arc::new(ShortRsaKey(Arc::new(key)))
     })
+}
+
+/// The key, which signs under no scheme but this one, in the way of its own first one.
+pub(crate) fn renamed(key: Arc<dyn SigningKey>, scheme: SignatureScheme) -> Arc<dyn SigningKey> {
+    Arc::new(Renamed { key, scheme })
+}
+
+#[derive(Debug)]
+struct Renamed {
+    key: Arc<dyn SigningKey>,
+    scheme: SignatureScheme,
+}
+
+impl SigningKey for Renamed {
+    fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
+        let signer = offered.contains(&self.scheme).then(|| self.key.choose_scheme(offered)).flatten()?;
+        Some(Box::new(RenamedSigner { scheme: self.scheme, signer }))
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        self.key.algorithm()
+    }
+}
+
+#[derive(Debug)]
+struct RenamedSigner {
+    scheme: SignatureScheme,
+    signer: Box<dyn Signer>,
+}
+
+impl Signer for RenamedSigner {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        self.signer.sign(message)
+    }
+
+    fn scheme(&self) -> SignatureScheme {
+        self.scheme
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -39,6 +39,10 @@ fn keys() -> Vec<Key> {
     vec![
         Key::p256("a"),
         Key::p384("a"),
+        Key::p521("a"),
+        Key::mldsa44("a"),
+        Key::mldsa65("a"),
+        Key::mldsa87("a"),
         Key::ed25519("a"),
         Key::rsa1024(),
         Key::rsa2048(0),
@@ -203,7 +207,9 @@ fn keys_are_read_back_by_the_provider() {
         let signer = provider.key_provider.load_private_key(read).unwrap();
         assert_eq!(signer.public_key().unwrap().as_ref(), key.spki_der());
     }
-    for text in [Key::p256("a").sec1_pem(), Key::p384("a").sec1_pem(), Key::rsa2048(0).pkcs1_pem()] {
+    for text in
+        [Key::p256("a").sec1_pem(), Key::p384("a").sec1_pem(), Key::p521("a").sec1_pem(), Key::rsa2048(0).pkcs1_pem()]
+    {
         let read = PrivateKeyDer::from_pem_slice(text.as_bytes()).unwrap();
         provider.key_provider.load_private_key(read).unwrap();
     }
@@ -233,9 +239,13 @@ fn pem_has_the_asked_labels() {
 }
 
 /// SHA-256 of the certificate that says everything, for every kind of key.
-const PINNED: [&str; 7] = [
+const PINNED: [&str; 11] = [
     "04c2da95fd03e889aad2b675a54cb3e7f8d3efa2f83cd34f4ff46077029aed52",
     "fac565f031622b09a14404288942ce6f98a789b2e716a9a6f45f282203215968",
+    "b8b38593d98707d9c4880b1e525f23d28dbf59e07cd23f56b1d585fae42b8953",
+    "9e4275b8dd4394c4e84bc83e6eefdcfe11c6968a4746a053903070ded1c636c3",
+    "ad4831e5eb3cddbf4037000f54d9d26ae8280fb78b43dda6839b67f162ea430b",
+    "6b02cf71059395db10d9c2cf8d87a55b76c843ca35f4c99b837175b2e9c7327b",
     "4580bf4bd6ce0c60b2f2834513c4a4bb0e401db29ec2eddc9412869828884a95",
     "86f03e07548fb7ad00cfc42322b8653c651446ef781feefb3b6caf96297a7109",
     "9dcdc260bd1fafc372eb539e876bb153eb73e0613edc82bb8d93eb3402527374",

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use uptls_testkit::{
-    BasicConstraints, CLIENT_AUTH, Certificate, CrlTemplate, Key, KeyUsage, NOW, NameConstraints, San, SignatureHash,
-    Template, Version, YEAR, chain_pem, crl_pem,
+    BasicConstraints, CLIENT_AUTH, Certificate, CrlTemplate, Key, KeyUsage, NOW, NameConstraints, NameEncoding, San,
+    SignatureHash, Template, Version, YEAR, chain_pem, crl_pem,
 };
 
 /// The hierarchy, and a folder with the files that policies name.
@@ -18,6 +18,8 @@ pub(crate) struct World {
     pub(crate) issuing: Certificate,
     /// Under the same root, with an RSA key.
     pub(crate) rsa_issuing: Certificate,
+    /// With keys of the three sizes.
+    pub(crate) ml_dsa_roots: [Certificate; 3],
     /// Another hierarchy altogether.
     pub(crate) other_root: Certificate,
     pub(crate) other_issuing: Certificate,
@@ -34,14 +36,30 @@ impl World {
         let root = root_template().self_signed(&root_key());
         let issuing = issuing_template().issued_by(&root, &issuing_key());
         let rsa_issuing = lasting(Template::ca("differential rsa")).issued_by(&root, &Key::rsa2048(0));
+        let root_of = |name: &str, key: Key| lasting(Template::ca(name)).self_signed(&key);
+        let ml_dsa_roots = [
+            root_of("root 44", Key::mldsa44("root")),
+            root_of("root 65", Key::mldsa65("root")),
+            root_of("root 87", Key::mldsa87("root")),
+        ];
         let other_root = lasting(Template::ca("other root")).self_signed(&Key::p256("other root"));
         let other_issuing = issuing_template().issued_by(&other_root, &issuing_key());
         let itself = leaf().self_signed(&Key::p256("itself"));
         let revoked = leaf().issued_by(&issuing, &Key::p256("revoked"));
         let revoked_issuing = lasting(Template::ca("revoked issuing")).issued_by(&root, &Key::p256("revoked issuing"));
         let folder = TempDir::new().unwrap();
-        let world =
-            Self { folder, root, issuing, rsa_issuing, other_root, other_issuing, itself, revoked, revoked_issuing };
+        let world = Self {
+            folder,
+            root,
+            issuing,
+            rsa_issuing,
+            ml_dsa_roots,
+            other_root,
+            other_issuing,
+            itself,
+            revoked,
+            revoked_issuing,
+        };
         world.write_bundles();
         world.write_lists();
         world.write_identities();
@@ -72,11 +90,13 @@ impl World {
         let none_below = Template { basic_constraints: ca(Some(0)), ..issuing_template() };
         let none_below = none_below.issued_by(&self.root, &issuing_key());
         let own = self.root.pem();
-        let namesake = root_template().self_signed(&Key::p256("namesake")).pem();
+        let [first, second, third] = &self.ml_dsa_roots;
+        let namesake = root_template().self_signed(&namesake_key()).pem();
         let broken = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n";
         for (name, text) in [
             ("root.pem", own.clone()),
             ("issuing.pem", self.issuing.pem()),
+            ("ml-dsa.pem", [&*own, &first.pem(), &second.pem(), &third.pem()].concat()),
             ("stranger.pem", self.other_root.pem()),
             ("none-below.pem", none_below.pem()),
             ("other.pem", chain_pem(&[&self.other_root, &self.root])),
@@ -112,21 +132,33 @@ impl World {
     }
 
     fn write_lists(&self) {
-        let list = |issuer: &Certificate, revoked: &[&Certificate]| {
-            let template = CrlTemplate { next_update: Some(NOW + 20 * YEAR), ..CrlTemplate::new(revoked) };
-            let template = CrlTemplate { this_update: NOW - 20 * YEAR, ..template };
-            crl_pem(&template.issued_by(issuer))
-        };
-        let (root, issuing) = (list(&self.root, &[&self.revoked_issuing]), list(&self.issuing, &[&self.revoked]));
+        let list = |issuer: &Certificate, template: CrlTemplate| crl_pem(&template.issued_by(issuer));
+        let root = list(&self.root, long(&[&self.revoked_issuing]));
+        let issuing = list(&self.issuing, long(&[&self.revoked]));
+        let others = list(&self.rsa_issuing, long(&[])) + &list(&self.revoked_issuing, long(&[]));
+        let none = |template: CrlTemplate| list(&self.issuing, CrlTemplate { revoked: Vec::new(), ..template });
+        // Later than the others, which are twenty years old.
+        let later = CrlTemplate { this_update: NOW - YEAR, ..long(&[]) };
         let future =
             CrlTemplate { this_update: NOW + YEAR, next_update: Some(NOW + 2 * YEAR), ..CrlTemplate::new(&[]) };
-        let future = crl_pem(&future.issued_by(&self.issuing));
-        self.write(
-            "all.crl",
-            &format!("{root}{issuing}{}{}", list(&self.rsa_issuing, &[]), list(&self.revoked_issuing, &[])),
-        );
-        self.write("issuing.crl", &issuing);
-        self.write("future.crl", &format!("{future}{root}"));
+        let point = later.clone().with_distribution_point("http://crl.test/a");
+        let naming = CrlTemplate { revoked: long(&[&self.revoked]).revoked, ..point.clone() };
+        let spelt = Template { name_encoding: NameEncoding::Printable, ..issuing_template() };
+        let spelt = spelt.issued_by(&self.root, &issuing_key());
+        let namesake = root_template().self_signed(&namesake_key());
+        for (name, text) in [
+            ("all.crl", format!("{root}{issuing}{others}")),
+            ("issuing.crl", issuing.clone()),
+            ("future.crl", format!("{}{root}", list(&self.issuing, future.clone()))),
+            ("future-too.crl", format!("{}{issuing}", list(&self.issuing, future))),
+            ("old-and-new.crl", format!("{issuing}{}", none(later.clone()))),
+            ("point-too.crl", format!("{issuing}{}", list(&self.issuing, point))),
+            ("point-names-it.crl", format!("{}{}", none(long(&[])), list(&self.issuing, naming))),
+            ("spelt.crl", list(&spelt, long(&[&self.revoked]))),
+            ("two-keys.crl", format!("{root}{issuing}{others}{}", list(&namesake, later))),
+        ] {
+            self.write(name, &text);
+        }
     }
 
     fn write_identities(&self) {
@@ -137,16 +169,34 @@ impl World {
         self.write("client.pem", &chain_pem(&[&own, &self.issuing]));
         self.write("foreign.pem", &foreign.pem());
         self.write("client.key", &own.key().pkcs8_pem());
+        for (name, key) in
+            [("p521", Key::p521("client")), ("mldsa44", Key::mldsa44("client")), ("mldsa87", Key::mldsa87("client"))]
+        {
+            let own = client.issued_by(&self.issuing, &key);
+            self.write(&format!("{name}.pem"), &chain_pem(&[&own, &self.issuing]));
+            self.write(&format!("{name}.key"), &key.pkcs8_pem());
+        }
     }
 }
 
 /// What the root says of itself.
-fn root_template() -> Template {
+pub(crate) fn root_template() -> Template {
     lasting(Template::ca("differential root"))
 }
 
-fn root_key() -> Key {
+pub(crate) fn root_key() -> Key {
     Key::p256("differential root")
+}
+
+/// Of another root that is called like the first.
+fn namesake_key() -> Key {
+    Key::p256("namesake")
+}
+
+/// A list for decades.
+fn long(revoked: &[&Certificate]) -> CrlTemplate {
+    let template = CrlTemplate { next_update: Some(NOW + 20 * YEAR), ..CrlTemplate::new(revoked) };
+    CrlTemplate { this_update: NOW - 20 * YEAR, ..template }
 }
 
 /// What the issuing CA says of itself.

@@ -6,20 +6,27 @@ use uptls::{Category, Code};
 use uptls_manifest::envoy::Difference;
 
 use crate::ask::Answer;
-use crate::policies::Policy;
+use crate::policies::{Policy, WITNESSES};
 use crate::servers::Peer;
 
 /// What has been counted.
 #[derive(Default)]
 pub(crate) struct Tally {
     accepted: usize,
-    /// Pairs and the servers of each class.
-    differences: BTreeMap<Difference, (usize, BTreeSet<&'static str>)>,
+    /// Pairs, servers and policies of each class.
+    differences: BTreeMap<Difference, Shown>,
     /// Offline verdicts that were compared.
     offline: usize,
     refused: usize,
     /// What is neither.
     unexplained: Vec<String>,
+}
+
+#[derive(Default)]
+struct Shown {
+    pairs: usize,
+    peers: BTreeSet<&'static str>,
+    policies: BTreeSet<&'static str>,
 }
 
 impl Tally {
@@ -30,9 +37,10 @@ impl Tally {
             (Err(_), Err(_)) => self.refused += 1,
             (envoy, live) => match class(policy, peer, answer) {
                 Some(difference) => {
-                    let (pairs, peers) = self.differences.entry(difference).or_default();
-                    *pairs += 1;
-                    peers.insert(peer.name);
+                    let shown = self.differences.entry(difference).or_default();
+                    shown.pairs += 1;
+                    shown.peers.insert(peer.name);
+                    shown.policies.insert(policy.name);
                 }
                 None => {
                     let (policy, peer) = (policy.name, peer.name);
@@ -62,17 +70,19 @@ impl Tally {
 
     /// Prints the table; every disagreement must be of a class, and every class must be met.
     pub(crate) fn report(&self, policies: &[Policy], peers: &[Peer]) {
-        let differing: usize = self.differences.values().map(|(pairs, _)| pairs).sum();
+        let differing: usize = self.differences.values().map(|shown| shown.pairs).sum();
         let pairs = policies.len() * peers.len();
         println!("envoy: {} policies x {} servers = {pairs} pairs", policies.len(), peers.len());
         println!("  accepted by both    {:>5}", self.accepted);
         println!("  refused by both     {:>5}", self.refused);
         println!("  offline as live     {:>5}", self.offline);
         println!("  differing by class  {differing:>5}");
-        for (difference, (pairs, peers)) in &self.differences {
-            let shown = match peers.len() {
-                0..=4 => peers.iter().copied().collect::<Vec<_>>().join(", "),
-                many => format!("{many} servers"),
+        for (difference, Shown { pairs, peers, policies }) in &self.differences {
+            let listed = |names: &BTreeSet<&str>| names.iter().copied().collect::<Vec<_>>().join(", ");
+            let shown = match (peers.len(), policies.len()) {
+                (0..=4, _) => listed(peers),
+                (many, 0..=8) => format!("{many} servers with {}", listed(policies)),
+                (many, _) => format!("{many} servers"),
             };
             println!("    {:<4} {pairs:>4}  {} ({shown})", difference.number(), difference.about());
         }
@@ -81,19 +91,28 @@ impl Tally {
         assert_eq!(self.accepted + self.refused + differing, pairs);
         let unmet: Vec<_> = Difference::ALL.iter().filter(|class| !self.differences.contains_key(class)).collect();
         assert!(unmet.is_empty(), "no pair shows {unmet:?}");
+        let has = |difference: &Difference, is_there: &dyn Fn(&Shown) -> bool| {
+            self.differences.get(difference).is_some_and(is_there)
+        };
         for peer in peers {
             let Some(difference) = peer.witness else { continue };
-            let shown = self.differences.get(&difference).is_some_and(|(_, peers)| peers.contains(peer.name));
+            let shown = has(&difference, &|shown| shown.peers.contains(peer.name));
             assert!(shown, "{} is no witness of {difference:?}", peer.name);
+        }
+        for (policy, difference) in WITNESSES {
+            let shown = has(difference, &|shown| shown.policies.contains(policy));
+            assert!(shown, "{policy} is no witness of {difference:?}");
         }
     }
 }
 
-/// The class of a disagreement: one that the export has warned of, that the server is the witness of, and that goes this
-/// way.
+/// The class of a disagreement: one that the export has warned of, that the server or the policy is a witness of, and that
+/// goes this way.
 fn class(policy: &Policy, peer: &Peer, answer: &Answer) -> Option<Difference> {
-    let witnesses = peer.witness.into_iter().chain(OF_POLICIES);
-    witnesses.filter(|difference| policy.differences.contains(difference)).find(|difference| goes(*difference, answer))
+    let few_curves = policy.lacks_a_curve().then_some(Difference::KeyCurve);
+    let witnesses = peer.witness.into_iter().chain(policy.witness()).chain(few_curves);
+    let mut witnesses = witnesses.filter(|difference| policy.differences.contains(difference));
+    witnesses.find(|difference| goes(*difference, answer))
 }
 
 /// Whether Envoy is the looser one, and with which code it is refused here.
@@ -115,14 +134,17 @@ fn goes(difference: Difference, answer: &Answer) -> bool {
         }
         Difference::Form => refused_here(&[Code::CertMalformed]),
         Difference::KeyCurve => refused_there(&["BAD_ECC_CERT"]),
-        Difference::Lists => refused_there(&["CRL_is_not_yet_valid", "not_include_CRL_signing"]),
+        Difference::Lists => refused_here(&[Code::CertRevoked]),
         Difference::Protocols => refused_there(&["NO_APPLICATION_PROTOCOL"]),
         Difference::ChainLength => refused_here(&[Code::CertBudgetExceeded, Code::CertPathTooLong]),
         Difference::KeyIdentifiers => refused_there(&["unable_to_get_local_issuer_certificate"]),
         Difference::PathSearch => refused_there(&["unable_to_get"]),
+        Difference::IssuerNames => refused_here(&[Code::CertUnknownIssuer, Code::CertMissingIntermediate]),
+        // Of two of one name the diagnosis may take the other one.
+        Difference::SelfIssued => refused_here(&[Code::CertPathTooLong, Code::CertBadSignature]),
+        Difference::PolicyExtensions => refused_here(&[Code::CertCriticalExtension]),
+        Difference::SignatureSchemes => refused_there(&["SSLV3_ALERT_HANDSHAKE_FAILURE"]),
+        Difference::Identity => refused_there(&["UNKNOWN_CERTIFICATE_TYPE", "NO_COMMON_SIGNATURE_ALGORITHMS"]),
         _ => false,
     }
 }
-
-/// Classes in which the policy decides, for whatever certificate.
-const OF_POLICIES: [Difference; 2] = [Difference::KeyCurve, Difference::Lists];

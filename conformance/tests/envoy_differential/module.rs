@@ -133,10 +133,13 @@ const APART: &[&str] = &[
     "BAD_ECC_CERT",
     "KEY_USAGE_BIT_INCORRECT",
     "BAD_SIGNATURE",
+    // An identity that TLS 1.2 has no certificate type for (E17).
+    "UNKNOWN_CERTIFICATE_TYPE",
     // The peer's handshake: protocols (E9), versions, suites and groups.
     "TLSV1_ALERT_NO_APPLICATION_PROTOCOL",
     "TLSV1_ALERT_PROTOCOL_VERSION",
     "HANDSHAKE_FAILURE_ON_CLIENT_HELLO",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE",
     // The peer's verdict on our identity; in TLS 1.3 it comes after the handshake, and Envoy says only that it ended.
     "TLSV1_ALERT_CERTIFICATE_REQUIRED",
     "TLSV1_ALERT_UNKNOWN_CA",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use rustls::SignatureScheme;
 use serde_json::{Value, json};
 use uptls::danger::DangerPermission;
 use uptls::{BackendHost, Connector, Prepared, Problems, Runtime, UpstreamTlsPolicy, WarningCode};
@@ -14,6 +15,7 @@ use uptls_testkit::Key;
 use uptls_testkit::envoy::cluster;
 
 use crate::certificates::World;
+use crate::servers::ED448;
 
 /// One policy, ready for all three ways.
 pub(crate) struct Policy {
@@ -31,11 +33,40 @@ impl Policy {
     pub(crate) fn cluster(&self) -> Value {
         cluster(self.name, &self.context)
     }
+
+    pub(crate) fn context(&self) -> &Value {
+        &self.context
+    }
+
+    /// Whether keys on one of the usual curves are no group of it (E7).
+    pub(crate) fn lacks_a_curve(&self) -> bool {
+        let groups = self.prepared.explanation().sends.groups;
+        ["secp256r1", "secp384r1"].iter().any(|curve| !groups.iter().any(|group| group == curve))
+    }
+
+    /// The difference that it is the witness of, whatever the server is.
+    pub(crate) fn witness(&self) -> Option<Difference> {
+        WITNESSES.iter().find(|(name, _)| *name == self.name).map(|(_, difference)| *difference)
+    }
 }
 
 /// Every policy, exported.
 pub(crate) fn all(world: &World) -> Vec<Policy> {
-    exported(world, TABLE, envoy::export)
+    let mut policies = exported(world, TABLE, envoy::export);
+    policies.push(with_another_scheme(world));
+    policies
+}
+
+/// By a provider that verifies a scheme more, as one that stands on OpenSSL would; its number is all that is new.
+pub(crate) fn with_another_scheme(world: &World) -> Policy {
+    let mut provider = rustls::crypto::CryptoProvider::clone(&uptls::aws_lc_rs::provider());
+    let algorithms = provider.signature_verification_algorithms;
+    let mapped = algorithms.mapping.iter().find(|(scheme, _)| *scheme == SignatureScheme::ECDSA_NISTP256_SHA256);
+    let more = (SignatureScheme::from(ED448), mapped.unwrap().1);
+    // A provider is there for the whole process.
+    provider.signature_verification_algorithms.mapping = [algorithms.mapping, &[more]].concat().leak();
+    let runtime = Runtime::new(Arc::new(provider));
+    policy(world, &runtime, ("another-scheme", "a.example.com", ""), envoy::export)
 }
 
 /// Every policy, and those that Envoy has no form for, with the module.
@@ -130,6 +161,10 @@ pub(crate) fn other_forms(world: &World) -> Vec<Value> {
     placements.into_iter().enumerate().map(form).collect()
 }
 
+/// The policies that show a difference.
+pub(crate) const WITNESSES: &[(&str, Difference)] =
+    &[("lists-old-and-new", Difference::Lists), ("lists-point-names-it", Difference::Lists)];
+
 /// Name, backend host, and the fields of `spec`; the trust is the root unless it is written.
 const TABLE: &[(&str, &str, &str)] = &[
     // Names.
@@ -200,6 +235,9 @@ const TABLE: &[(&str, &str, &str)] = &[
         "versions: {max: '1.2'}, identity: {certificate: {file: client.pem}, key: {file: client.key}}",
     ),
     ("identity-foreign", "a.example.com", "identity: {certificate: {file: foreign.pem}, key: {file: client.key}}"),
+    ("identity-p521", "a.example.com", "identity: {certificate: {file: p521.pem}, key: {file: p521.key}}"),
+    ("identity-mldsa44", "a.example.com", "identity: {certificate: {file: mldsa44.pem}, key: {file: mldsa44.key}}"),
+    ("identity-mldsa87", "a.example.com", "identity: {certificate: {file: mldsa87.pem}, key: {file: mldsa87.key}}"),
     // Pins: LEAF and ANOTHER are filled in.
     ("pin", "a.example.com", "spkiPins: ['LEAF']"),
     ("pin-other", "a.example.com", "spkiPins: ['ANOTHER', 'LEAF'], alpn: {protocols: [http/1.1]}"),
@@ -219,7 +257,18 @@ const TABLE: &[(&str, &str, &str)] = &[
         "a.example.com",
         "trust: {bundles: [{file: no-crl-sign.pem}]}, revocation: {crls: [{file: all.crl}]}",
     ),
+    ("lists-future-too", "a.example.com", "revocation: {crls: [{file: future-too.crl}], depth: leaf}"),
+    ("lists-old-and-new", "a.example.com", "revocation: {crls: [{file: old-and-new.crl}], depth: leaf}"),
+    ("lists-point-too", "a.example.com", "revocation: {crls: [{file: point-too.crl}], depth: leaf}"),
+    ("lists-point-names-it", "a.example.com", "revocation: {crls: [{file: point-names-it.crl}], depth: leaf}"),
+    ("lists-spelt", "a.example.com", "revocation: {crls: [{file: spelt.crl}], depth: leaf}"),
+    (
+        "lists-two-keys",
+        "a.example.com",
+        "trust: {bundles: [{file: namesake.pem}]}, revocation: {crls: [{file: two-keys.crl}]}",
+    ),
     // Anchors.
+    ("ml-dsa", "a.example.com", "trust: {bundles: [{file: ml-dsa.pem}]}"),
     ("issuing", "a.example.com", "trust: {bundles: [{file: issuing.pem}]}"),
     ("issuing-none-below", "a.example.com", "trust: {bundles: [{file: none-below.pem}]}"),
     (

@@ -1,12 +1,17 @@
 //! The servers: one that is right in every way, and those that differ from it in one property.
 
+mod keys;
+mod witnesses;
+
+pub(crate) use witnesses::ED448;
+
 use uptls_manifest::envoy::Difference;
 use uptls_testkit::{
     ANY, BasicConstraints, CLIENT_AUTH, Certificate, Key, KeyUsage, NOW, NameConstraints, SERVER_AUTH, San, Server,
-    ServerOptions, Template, Version, Versions, YEAR,
+    ServerOptions, Template, Versions, YEAR,
 };
 
-use crate::certificates::{World, issuing_key, issuing_template, lasting, leaf, names, sha1};
+use crate::certificates::{World, issuing_key, issuing_template, lasting, leaf};
 
 /// One server.
 pub(crate) struct Peer {
@@ -21,6 +26,7 @@ pub(crate) struct Peer {
 pub(crate) fn all(world: &World) -> Vec<Peer> {
     let mut peers = Peers { list: Vec::new(), world };
     peers.of_keys();
+    peers.of_other_keys();
     peers.of_negotiation();
     peers.of_shape();
     peers.of_chains();
@@ -30,6 +36,8 @@ pub(crate) fn all(world: &World) -> Vec<Peer> {
     peers.of_leaves();
     peers.of_constraints();
     peers.of_differences();
+    peers.of_issuer_names();
+    peers.of_policy_extensions();
     peers.list
 }
 
@@ -103,6 +111,7 @@ impl Peers<'_> {
         let required = base().with_client_roots(&[&self.world.root]);
         let required12 = ServerOptions { versions: Versions::Tls12, ..required.clone() };
         let optional = ServerOptions { client_auth_optional: true, ..required.clone() };
+        let optional12 = ServerOptions { versions: Versions::Tls12, ..optional.clone() };
         let no_tickets = ServerOptions { tickets: false, ..base() };
         self.witness("tls 1.2", Difference::KeyCurve, tls12);
         self.start("tls 1.3", tls13);
@@ -112,6 +121,7 @@ impl Peers<'_> {
         self.start("wants a client certificate", required);
         self.start("wants a client certificate in tls 1.2", required12);
         self.start("asks for a client certificate", optional);
+        self.witness("asks for a client certificate in tls 1.2", Difference::Identity, optional12);
         self.start("no tickets", no_tickets);
     }
 
@@ -276,61 +286,5 @@ impl Peers<'_> {
         self.start("for anything", anybody);
         self.start("unknown critical extension", unknown);
         self.start("unknown extension", harmless);
-    }
-
-    /// Constraints that one of the two engines does not evaluate, all of them kept.
-    fn of_constraints(&mut self) {
-        let below = |permitted: &[San], template: Template| {
-            let constraints = NameConstraints { permitted: permitted.to_vec(), excluded: Vec::new() };
-            let issuing = Template { name_constraints: Some(constraints), ..issuing_template() };
-            let issuing = issuing.issued_by(&self.world.root, &issuing_key());
-            let leaf = template.issued_by(&issuing, &World::leaf_key());
-            ServerOptions::new(&[&leaf, &issuing])
-        };
-        let mut mail = names();
-        mail.push(San::Email("a@example.com".into()));
-        let table = [
-            ("issuer permits the uri", below(&[San::uri("prod")], leaf())),
-            ("issuer permits the mail", below(&[San::Email("example.com".into())], leaf().with_sans(&mail))),
-            ("issuer permits the network", below(&[San::subnet("127.0.0.0/8"), San::subnet("::/0")], leaf())),
-            ("issuer permits names and there are none", below(&[San::dns("example.com")], leaf().with_sans(&[]))),
-        ];
-        for (name, options) in table {
-            self.witness(name, Difference::NameConstraints, options);
-        }
-    }
-
-    /// A witness of each class that no other server is one of.
-    fn of_differences(&mut self) {
-        let World { issuing, rsa_issuing, root, other_issuing, .. } = self.world;
-        let authority = Some(BasicConstraints { ca: true, path_len: None });
-        let authority = self.leaf(&Template { basic_constraints: authority, ..leaf() });
-        let old = sha1(leaf()).issued_by(rsa_issuing, &World::leaf_key());
-        let sha256 = leaf().issued_by(rsa_issuing, &World::leaf_key());
-        let short = self.with_key(&leaf(), &Key::rsa1024());
-        let mut two = names();
-        two.push(San::uri("https://a.example.com/"));
-        let two = self.leaf(&leaf().with_sans(&two));
-        let v1 = self.leaf(&Template { version: Version::V1, ..leaf() });
-        let mut beside = names();
-        beside.push(San::RawTag { tag: 0x87, bytes: vec![127, 0, 1] });
-        let broken = self.leaf(&leaf().with_sans(&beside));
-        let identifier = [0x30, 0x06, 0x80, 0x04, 1, 2, 3, 4];
-        let stranger = Template { authority_key_id: false, ..leaf() }.with_extension("2.5.29.35", false, &identifier);
-        let stranger = self.leaf(&stranger);
-        let usual = leaf().issued_by(issuing, &World::leaf_key());
-        let mut long = vec![&usual, issuing];
-        long.extend([root; 130]);
-        self.witness("an authority as leaf", Difference::CaAsLeaf, authority);
-        self.witness("sha-1", Difference::Sha1, ServerOptions::new(&[&old, rsa_issuing]));
-        self.start("signed by rsa", ServerOptions::new(&[&sha256, rsa_issuing]));
-        self.witness("rsa1024", Difference::Keys, short);
-        self.witness("two uris", Difference::SpiffeUris, two);
-        self.witness("version 1", Difference::Form, v1);
-        self.witness("a broken address beside", Difference::Form, broken);
-        self.witness("another's key identifier", Difference::KeyIdentifiers, stranger);
-        self.witness("a long chain", Difference::ChainLength, ServerOptions::new(&long));
-        let two_ways = ServerOptions::new(&[&usual, other_issuing, issuing]);
-        self.witness("two issuers of one name", Difference::PathSearch, two_ways);
     }
 }

@@ -1,12 +1,15 @@
 //! Keys and algorithms: what they are called, and whether they may take part in a path (V2).
 
-use x509_parser::oid_registry::asn1_rs::{Oid, oid};
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use x509_parser::oid_registry::asn1_rs::{Any, FromDer, Oid, oid};
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 /// The kind and size of a public key, and whether it may take part in a path.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct KeyFacts<'a> {
+    /// What stands inside the AlgorithmIdentifier; empty if it cannot be read.
+    algorithm: &'a [u8],
     kind: KeyKind<'a>,
     pub(crate) strength: KeyStrength,
 }
@@ -30,31 +33,13 @@ pub(crate) enum KeyStrength {
 
 impl<'a> KeyFacts<'a> {
     pub(super) fn new(spki: &SubjectPublicKeyInfo<'a>) -> Self {
-        let algorithm = &spki.algorithm.algorithm;
-        match spki.parsed() {
-            Ok(PublicKey::RSA(key)) => {
-                let bits = significant_bits(key.modulus);
-                let strength = match bits {
-                    0..2048 => KeyStrength::TooWeak,
-                    2048..=8192 => KeyStrength::Accepted,
-                    _ => KeyStrength::Unsupported,
-                };
-                Self { kind: KeyKind::Rsa { bits }, strength }
-            }
-            Ok(PublicKey::EC(_)) => {
-                let curve = spki.algorithm.parameters.as_ref().and_then(|p| p.as_oid().ok());
-                let known = CURVES.iter().find(|(known, ..)| Some(known) == curve.as_ref());
-                let (strength, name) = known
-                    .map_or((KeyStrength::Unsupported, "EC on an unsupported curve"), |(_, strength, name)| {
-                        (*strength, *name)
-                    });
-                Self { kind: KeyKind::Curve(name), strength }
-            }
-            _ if ACCEPTED_KEYS.contains(algorithm) => {
-                Self { kind: KeyKind::Other(algorithm.clone()), strength: KeyStrength::Accepted }
-            }
-            _ => Self { kind: KeyKind::Other(algorithm.clone()), strength: KeyStrength::Unsupported },
-        }
+        let (kind, strength) = kind(spki);
+        Self { algorithm: algorithm(spki.raw).unwrap_or_default(), kind, strength }
+    }
+
+    /// Whether the provider verifies signatures by keys of this kind: what it cannot verify, it cannot make either.
+    pub(crate) fn is_verified_by(&self, algorithms: &WebPkiSupportedAlgorithms) -> bool {
+        algorithms.all.iter().any(|known| &*known.public_key_alg_id() == self.algorithm)
     }
 
     /// What a signature check by this key costs, in units of one by P-256 or RSA 2048, rounded up.
@@ -75,6 +60,38 @@ impl<'a> KeyFacts<'a> {
             KeyKind::Rsa { bits } => format!("RSA of {bits} bits"),
         }
     }
+}
+
+fn kind<'a>(spki: &SubjectPublicKeyInfo<'a>) -> (KeyKind<'a>, KeyStrength) {
+    let algorithm = &spki.algorithm.algorithm;
+    match spki.parsed() {
+        Ok(PublicKey::RSA(key)) => {
+            let bits = significant_bits(key.modulus);
+            let strength = match bits {
+                0..2048 => KeyStrength::TooWeak,
+                2048..=8192 => KeyStrength::Accepted,
+                _ => KeyStrength::Unsupported,
+            };
+            (KeyKind::Rsa { bits }, strength)
+        }
+        Ok(PublicKey::EC(_)) => {
+            let curve = spki.algorithm.parameters.as_ref().and_then(|p| p.as_oid().ok());
+            let known = CURVES.iter().find(|(known, ..)| Some(known) == curve.as_ref());
+            known.map_or(
+                (KeyKind::Curve("EC on an unsupported curve"), KeyStrength::Unsupported),
+                |(_, strength, name)| (KeyKind::Curve(name), *strength),
+            )
+        }
+        _ if ACCEPTED_KEYS.contains(algorithm) => (KeyKind::Other(algorithm.clone()), KeyStrength::Accepted),
+        _ => (KeyKind::Other(algorithm.clone()), KeyStrength::Unsupported),
+    }
+}
+
+/// `SEQUENCE { SEQUENCE { this }, key }`.
+fn algorithm(spki: &[u8]) -> Option<&[u8]> {
+    let (_, spki) = Any::from_der(spki).ok()?;
+    let (_, algorithm) = Any::from_der(spki.data).ok()?;
+    Some(algorithm.data)
 }
 
 /// The length of an INTEGER; 0 if it is negative. (x509-parser counts octets, leading zeros among them.)

@@ -213,7 +213,7 @@ codes! {
     204 IdentityExpired "identity_expired" Error None, "The client certificate has expired.", "Renew it.";
     205 IdentityNotYetValid "identity_not_yet_valid" Error None, "The client certificate is not valid yet.", "Check the clock, or wait.";
     206 IdentityUnreadable "identity_unreadable" Error None, "The client certificate or key cannot be read.", "Make the file readable, or correct its path.";
-    207 IdentityKeyTooWeak "identity_key_too_weak" Error None, "The client key is of a kind or size that is not accepted.", "Use RSA of 2048 bits or more, P-256, P-384 or Ed25519.";
+    207 IdentityKeyTooWeak "identity_key_too_weak" Error None, "The client key is of a kind or size that is not accepted.", "Use RSA of 2048 to 8192 bits, P-256, P-384 or Ed25519, or with the provider aws-lc-rs P-521, ML-DSA-44, ML-DSA-65 or ML-DSA-87.";
     208 IdentityPassphrase "identity_passphrase" Error None, "The passphrase is missing, wrong, or its work factor is too high.", "Give the right passphrase, or re-encrypt the key.";
     209 IdentityEncrypted "identity_encrypted" Error None, "The key is encrypted in a legacy form.", "Convert it with openssl pkcs8 -topk8.";
     210 IdentityChainOrder "identity_chain_order" Error None, "The client certificate chain is not in order.", "Put the leaf first, then each issuer in turn.";

@@ -64,6 +64,9 @@ impl ClientIdentity {
         }
         let key = key::read(source)?;
         let signing_key = provider.key_provider.load_private_key(key).map_err(|error| {
+            if !view.key().is_verified_by(&provider.signature_verification_algorithms) {
+                return fail(MaterialErrorKind::IdentityKeyTooWeak { key: view.key().text() });
+            }
             let reason = format!("the key is not accepted: {error}");
             MaterialError::new(KEY_PATH, source.key_source, MaterialErrorKind::IdentityParse { reason })
         })?;

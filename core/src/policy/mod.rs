@@ -10,7 +10,7 @@ pub use draft::{
     SanDraft, SecretDraft, SystemTrustDraft, TolerationDraft, TrustDraft, VersionsDraft,
 };
 pub use negotiation::{Alpn, AlpnSelection, TlsVersion, Versions};
-pub(crate) use negotiation::{CIPHER_SUITES, GROUPS, group_name, suite_name};
+pub(crate) use negotiation::{CIPHER_SUITES, GROUPS, group_name, scheme_name, suite_name};
 pub use san::{SanMatcher, WildcardName};
 
 use core::fmt;

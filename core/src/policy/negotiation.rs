@@ -1,8 +1,8 @@
-//! What is negotiated: versions, cipher suites and groups by their IANA names (H1, H2), ALPN (H3).
+//! What is negotiated: versions, cipher suites, groups and signature schemes by their IANA names (H1, H2, H9), ALPN (H3).
 
 use core::fmt;
 
-use rustls::{CipherSuite as WireSuite, NamedGroup as WireGroup};
+use rustls::{CipherSuite as WireSuite, NamedGroup as WireGroup, SignatureScheme as WireScheme};
 
 /// A TLS version (H1).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -122,3 +122,29 @@ pub(crate) fn group_name(group: WireGroup) -> String {
     let known = GROUPS.iter().find(|(_, wire)| *wire == group);
     known.map_or_else(|| format!("{group:?}"), |(name, _)| (*name).to_owned())
 }
+
+/// The IANA name of a signature scheme, and its number in hexadecimal where none is known here.
+pub(crate) fn scheme_name(scheme: WireScheme) -> String {
+    let known = SIGNATURE_SCHEMES.iter().find(|(_, wire)| *wire == scheme);
+    known.map_or_else(|| format!("0x{:04x}", u16::from(scheme)), |(name, _)| (*name).to_owned())
+}
+
+/// Names alone: what is offered is what the provider verifies (H9).
+const SIGNATURE_SCHEMES: &[(&str, WireScheme)] = &[
+    ("ecdsa_secp256r1_sha256", WireScheme::ECDSA_NISTP256_SHA256),
+    ("ecdsa_secp384r1_sha384", WireScheme::ECDSA_NISTP384_SHA384),
+    ("ecdsa_secp521r1_sha512", WireScheme::ECDSA_NISTP521_SHA512),
+    ("ecdsa_sha1", WireScheme::ECDSA_SHA1_Legacy),
+    ("ed25519", WireScheme::ED25519),
+    ("ed448", WireScheme::ED448),
+    ("mldsa44", WireScheme::ML_DSA_44),
+    ("mldsa65", WireScheme::ML_DSA_65),
+    ("mldsa87", WireScheme::ML_DSA_87),
+    ("rsa_pkcs1_sha1", WireScheme::RSA_PKCS1_SHA1),
+    ("rsa_pkcs1_sha256", WireScheme::RSA_PKCS1_SHA256),
+    ("rsa_pkcs1_sha384", WireScheme::RSA_PKCS1_SHA384),
+    ("rsa_pkcs1_sha512", WireScheme::RSA_PKCS1_SHA512),
+    ("rsa_pss_rsae_sha256", WireScheme::RSA_PSS_SHA256),
+    ("rsa_pss_rsae_sha384", WireScheme::RSA_PSS_SHA384),
+    ("rsa_pss_rsae_sha512", WireScheme::RSA_PSS_SHA512),
+];

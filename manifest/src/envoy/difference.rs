@@ -1,8 +1,10 @@
 //! The closed list of what Envoy's engine decides differently about certificates (X1).
 
-use uptls::{Prepared, SanMatcher, TlsVersion};
+use uptls::{Prepared, SanMatcher, TlsVersion, Warning, WarningCode, interop};
 
-/// One class of differences, E1 to E12; each has a witness certificate in the tests, and a section in
+use super::parameters;
+
+/// One class of differences, E1 to E17; each has a witness certificate in the tests, and a section in
 /// `docs/envoy-differences.md`.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
@@ -11,7 +13,7 @@ pub enum Difference {
     CaAsLeaf,
     /// E2: Envoy takes SHA-1 signatures in certificates.
     Sha1,
-    /// E3: Envoy takes RSA keys below 2048 bits, and other keys that are refused here.
+    /// E3: Envoy takes RSA keys below 2048 bits, and curves that are refused here.
     Keys,
     /// E4: Envoy takes a SPIFFE ID beside another URI name.
     SpiffeUris,
@@ -20,9 +22,9 @@ pub enum Difference {
     NameConstraints,
     /// E6: one of the two parsers does not read the certificate.
     Form,
-    /// E7: in TLS 1.2, Envoy wants the curve of the server's key among the groups.
+    /// E7: in TLS 1.2, Envoy wants the curve of the server's key among the groups, of which P-521 is never one.
     KeyCurve,
-    /// E8: Envoy wants of an anchor that it may sign revocation lists, and of a list that it is already valid.
+    /// E8: of several revocation lists of one issuer Envoy asks one; here each that names a certificate revokes it.
     Lists,
     /// E9: an HTTP cluster offers `http/1.1` where the policy lists no protocol.
     Protocols,
@@ -33,6 +35,16 @@ pub enum Difference {
     KeyIdentifiers,
     /// E12: Envoy takes the first issuer that fits by name, and tries no other.
     PathSearch,
+    /// E13: Envoy compares the names of issuers without case, and whatever their string type is.
+    IssuerNames,
+    /// E14: Envoy leaves self-issued certificates out when it counts the length of a path.
+    SelfIssued,
+    /// E15: Envoy evaluates the extensions about certificate policies, which are refused here if they are critical.
+    PolicyExtensions,
+    /// E16: Envoy cannot offer a signature scheme that the provider of the runtime has.
+    SignatureSchemes,
+    /// E17: Envoy ends a handshake in which the server asks for a client certificate and takes no signature by the key of ours.
+    Identity,
 }
 
 impl Difference {
@@ -50,9 +62,14 @@ impl Difference {
         Self::ChainLength,
         Self::KeyIdentifiers,
         Self::PathSearch,
+        Self::IssuerNames,
+        Self::SelfIssued,
+        Self::PolicyExtensions,
+        Self::SignatureSchemes,
+        Self::Identity,
     ];
 
-    /// `E1` to `E12`.
+    /// `E1` to `E17`.
     pub fn number(self) -> &'static str {
         self.row().0
     }
@@ -71,11 +88,16 @@ impl Difference {
             Self::NameConstraints => ("E5", "name constraints that are not on DNS names"),
             Self::Form => ("E6", "certificates that one of two parsers refuses"),
             Self::KeyCurve => ("E7", "the curve of the key in TLS 1.2"),
-            Self::Lists => ("E8", "who may sign revocation lists, and from when they hold"),
+            Self::Lists => ("E8", "several revocation lists of one issuer"),
             Self::Protocols => ("E9", "http/1.1 is offered by HTTP clusters"),
             Self::ChainLength => ("E10", "how long a chain may be"),
             Self::KeyIdentifiers => ("E11", "authority key identifiers"),
             Self::PathSearch => ("E12", "several issuers of one name"),
+            Self::IssuerNames => ("E13", "how the names of issuers are compared"),
+            Self::SelfIssued => ("E14", "self-issued certificates in the length of a path"),
+            Self::PolicyExtensions => ("E15", "critical extensions about certificate policies"),
+            Self::SignatureSchemes => ("E16", "signature schemes that Envoy lacks"),
+            Self::Identity => ("E17", "an identity that the server need not have, and cannot verify"),
         }
     }
 
@@ -91,12 +113,25 @@ impl Difference {
             Self::KeyCurve => {
                 let groups = prepared.explanation().sends.groups;
                 let has_curves = ["secp256r1", "secp384r1"].iter().all(|curve| groups.iter().any(|own| own == curve));
-                policy.versions().contains(TlsVersion::V1_2) && !has_curves
+                // No policy can name this curve as a group, while its keys are verified.
+                let has_p521 = interop::signature_schemes(prepared).iter().any(|own| own == "ecdsa_secp521r1_sha512");
+                policy.versions().contains(TlsVersion::V1_2) && (has_p521 || !has_curves)
             }
+            Self::Identity => policy.identity().is_some(),
             Self::Lists => policy.revocation().is_some(),
+            Self::SignatureSchemes => !parameters::unknown_schemes(prepared).is_empty(),
             Self::Protocols => policy.alpn().protocols.is_empty(),
             // Whatever is trusted may sign such a certificate.
             _ => true,
         }
+    }
+
+    /// `engine_difference`, with its number.
+    pub(super) fn warning(self, prepared: &Prepared) -> Warning {
+        let mut detail = vec![("difference", self.number().to_owned()), ("about", self.about().to_owned())];
+        if self == Self::SignatureSchemes {
+            detail.push(("schemes", parameters::unknown_schemes(prepared).join(" ")));
+        }
+        Warning::new(WarningCode::EngineDifference, detail)
     }
 }

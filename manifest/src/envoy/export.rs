@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use uptls::danger::PeerDanger;
 use uptls::{
     BackendHost, OnInvalid, PolicyError, PolicyErrorKind, Prepared, Problem, Problems, Resumption, RevocationDepth,
-    SanMatcher, ServerNameRule, UpstreamTlsPolicy, Warning, WarningCode,
+    SanMatcher, ServerNameRule, UpstreamTlsPolicy, Warning,
 };
 
 use super::difference::Difference;
@@ -132,10 +132,7 @@ fn reference_names(policy: &UpstreamTlsPolicy, options: &ExportOptions) -> Resul
 
 fn warnings(prepared: &Prepared, names: &[SanMatcher]) -> Vec<Warning> {
     let differences = Difference::ALL.iter().filter(|difference| difference.touches(prepared, names));
-    let differences = differences.map(|difference| {
-        let detail = [("difference", difference.number().to_owned()), ("about", difference.about().to_owned())];
-        Warning::new(WarningCode::EngineDifference, detail)
-    });
+    let differences = differences.map(|difference| difference.warning(prepared));
     differences.chain(prepared.explanation().warnings).collect()
 }
 

@@ -17,6 +17,7 @@ pub(super) fn check(prepared: &Prepared, options: &ExportOptions) -> Result<(), 
     refusals.itself(prepared);
     refusals.revocation(prepared);
     refusals.negotiation(policy);
+    refusals.schemes(prepared);
     refusals.danger(policy);
     refusals.host(policy, options);
     refusals.identity(policy, options);
@@ -28,6 +29,7 @@ pub(super) fn check_beside_module(prepared: &Prepared, options: &ExportOptions) 
     let policy = prepared.policy();
     let mut refusals = Refusals(Vec::new());
     refusals.negotiation(policy);
+    refusals.schemes(prepared);
     refusals.identity(policy, options);
     refusals.finish(policy)
 }
@@ -116,6 +118,14 @@ impl Refusals {
             let feature = "Envoy offers every suite of TLS 1.3, whatever it is told";
             let change = "name all three suites of TLS 1.3, or set versions.max to 1.2";
             self.refuse("spec.cipherSuites", "H2", feature, change);
+        }
+    }
+
+    /// H9: a single scheme that Envoy lacks is a warning, but it must not fall back to its own list.
+    fn schemes(&mut self, prepared: &Prepared) {
+        if !parameters::has_known_scheme(prepared) {
+            let feature = "Envoy has none of the signature schemes that the provider verifies";
+            self.refuse("spec", "H9", feature, "give the runtime a provider with ECDSA, Ed25519 or RSA");
         }
     }
 

@@ -12,7 +12,7 @@ use uptls::{
 
 use super::export::context;
 use super::place::{self, located};
-use super::{Export, ExportOptions, ExportedFile, Placement, exportable, parameters};
+use super::{Difference, Export, ExportOptions, ExportedFile, Placement, exportable, parameters};
 use crate::native::{API_VERSION, KIND};
 
 /// The `UpstreamTlsContext` by which Envoy asks `libuptls_envoy.so` for the verdict. Nothing is written.
@@ -50,7 +50,9 @@ pub fn export_module(prepared: &Prepared, options: &ExportOptions) -> Result<Exp
         // H6: Envoy keeps a session whose chain the new files refuse, and would offer it again and again.
         context.insert("max_session_keys".to_owned(), json!(0));
     }
-    let warnings = prepared.explanation().warnings;
+    let schemes = Difference::SignatureSchemes;
+    let schemes = schemes.touches(prepared, &[]).then(|| schemes.warning(prepared));
+    let warnings = schemes.into_iter().chain(prepared.explanation().warnings).collect();
     Ok(Export { context: Value::Object(context), files, warnings })
 }
 

@@ -1,9 +1,9 @@
-//! Versions, suites, groups and signature algorithms: the two spellings of each (H1, H2).
+//! Versions, suites, groups and signature schemes: the two spellings of each (H1, H2, H9).
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
-use uptls::{Inspection, Prepared, TlsVersion};
+use uptls::{Inspection, Prepared, TlsVersion, interop};
 
 /// The `TlsParameters`, every one of them written: Envoy's own defaults end at TLS 1.2 (X3).
 pub(super) fn write(prepared: &Prepared) -> Value {
@@ -19,8 +19,26 @@ pub(super) fn write(prepared: &Prepared) -> Value {
     }
     let groups: Vec<&str> = offered.groups.iter().filter_map(|name| openssl(GROUPS, name)).collect();
     parameters.insert("ecdh_curves".to_owned(), json!(groups));
-    parameters.insert("signature_algorithms".to_owned(), json!(SIGNATURE_ALGORITHMS));
+    // H9: what a handshake offers; what Envoy has no name for would refuse the whole configuration.
+    let schemes: Vec<String> =
+        interop::signature_schemes(prepared).into_iter().filter(|scheme| is_known(scheme)).collect();
+    parameters.insert("signature_algorithms".to_owned(), json!(schemes));
     Value::Object(parameters)
+}
+
+/// The schemes that handshakes of this library offer, and Envoy cannot.
+pub(super) fn unknown_schemes(prepared: &Prepared) -> Vec<String> {
+    interop::signature_schemes(prepared).into_iter().filter(|scheme| !is_known(scheme)).collect()
+}
+
+/// Whether Envoy can offer any of them: an empty list would be its default, which is another one.
+pub(super) fn has_known_scheme(prepared: &Prepared) -> bool {
+    interop::signature_schemes(prepared).iter().any(|scheme| is_known(scheme))
+}
+
+/// Whether BoringSSL has the scheme, under its IANA name.
+fn is_known(scheme: &str) -> bool {
+    SCHEMES.contains(&scheme) || OLD_SCHEMES.contains(&scheme)
 }
 
 /// Base64 with padding, as in pins.
@@ -63,15 +81,23 @@ pub(super) const TLS13_SUITES: &[&str] =
 pub(super) const GROUPS: &[(&str, &str)] =
     &[("X25519MLKEM768", "X25519MLKEM768"), ("X25519", "X25519"), ("secp256r1", "P-256"), ("secp384r1", "P-384")];
 
-/// What this library verifies handshakes with (V2, V7): no SHA-1, no curve that it has no key strength for.
-pub(super) const SIGNATURE_ALGORITHMS: &[&str] = &[
-    "ecdsa_secp384r1_sha384",
+/// The signature schemes of Envoy 1.39 and later that are sound today. BoringSSL writes them as IANA does. Which of them are exported is
+/// for the provider to say.
+pub(super) const SCHEMES: &[&str] = &[
     "ecdsa_secp256r1_sha256",
+    "ecdsa_secp384r1_sha384",
+    "ecdsa_secp521r1_sha512",
     "ed25519",
-    "rsa_pss_rsae_sha512",
-    "rsa_pss_rsae_sha384",
-    "rsa_pss_rsae_sha256",
-    "rsa_pkcs1_sha512",
-    "rsa_pkcs1_sha384",
+    "mldsa44",
+    "mldsa65",
+    "mldsa87",
     "rsa_pkcs1_sha256",
+    "rsa_pkcs1_sha384",
+    "rsa_pkcs1_sha512",
+    "rsa_pss_rsae_sha256",
+    "rsa_pss_rsae_sha384",
+    "rsa_pss_rsae_sha512",
 ];
+
+/// And the others.
+const OLD_SCHEMES: &[&str] = &["ecdsa_sha1", "rsa_pkcs1_sha1"];

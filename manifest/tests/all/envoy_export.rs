@@ -14,15 +14,17 @@ use tempfile::TempDir;
 use uptls::danger::DangerPermission;
 use uptls::{BackendHost, Code, Problems, WarningCode};
 use uptls_manifest::envoy::{self, Difference, Export, ExportOptions, Placement, Secrecy};
-use uptls_testkit::{CLIENT_AUTH, CrlTemplate, Key, KeyUsage, NOW, Pki, San, Template, YEAR, chain_pem, crl_pem};
+use uptls_testkit::{
+    CLIENT_AUTH, CrlTemplate, Key, KeyUsage, NOW, Pki, RawExtension, San, Template, YEAR, chain_pem, crl_pem,
+};
 
 use crate::common::{document, runtime};
 
 /// A folder with a public key infrastructure, and the documents that name it.
-struct Folder(TempDir);
+pub(crate) struct Folder(TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = TempDir::new().unwrap();
         let pki = Pki::new("envoy export");
         let client = pki.client(&[San::uri("spiffe://prod/gateway")]);
@@ -44,11 +46,11 @@ impl Folder {
         Self(dir)
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    fn export(&self, spec: &str, options: &ExportOptions) -> Result<Export, Problems> {
+    pub(crate) fn export(&self, spec: &str, options: &ExportOptions) -> Result<Export, Problems> {
         let text = document(spec);
         let prepared = uptls_manifest::prepare(
             &runtime(),
@@ -68,7 +70,7 @@ impl Folder {
     }
 }
 
-fn host(text: &str) -> ExportOptions {
+pub(crate) fn host(text: &str) -> ExportOptions {
     let mut options = ExportOptions::default();
     options.backend_host = (!text.is_empty()).then(|| BackendHost::parse(text).unwrap());
     options
@@ -117,7 +119,7 @@ const GOLDENS: &[(&str, &str, &str)] = &[
     ("any-name", "", "  serverName: pay.test\n  danger: {acceptAnyName: {reason: an old appliance}}\n"),
 ];
 
-fn spec(rest: &str) -> String {
+pub(crate) fn spec(rest: &str) -> String {
     let rest = rest.replace("  {}\n", "");
     if rest.contains("trust:") { rest } else { format!("  trust: {{bundles: [{{file: ca.pem}}]}}\n{rest}") }
 }
@@ -355,22 +357,57 @@ fn anchors_are_in_the_order_in_which_they_last() {
     assert_eq!(trusted.as_str().unwrap(), [&*long, &short, &future].concat());
 }
 
+/// E8: Envoy takes these lists; a policy that names one is refused before it could be exported.
+#[test]
+fn lists_that_envoy_alone_reads_are_refused_at_load() {
+    let folder = Folder::new();
+    let pki = Pki::new("envoy export");
+    let refused = |list: &CrlTemplate| {
+        fs::write(folder.path().join("ca.crl"), crl_pem(&list.issued_by(&pki.root))).unwrap();
+        folder.export(&spec("  serverName: pay.test\n  revocation: {crls: [{file: ca.crl}]}\n"), &host("")).err()
+    };
+    let usual = CrlTemplate::new(&[]);
+    let bare = CrlTemplate { authority_key_id: false, number: None, ..usual.clone() };
+    let pointed = usual.clone().with_distribution_point("http://crl.test/a");
+    let mut users_alone = usual.clone();
+    // onlyContainsUserCerts, and no name of a point.
+    let der = vec![0x30, 0x03, 0x81, 0x01, 0xff];
+    users_alone.extra_extensions.push(RawExtension { oid: "2.5.29.28", critical: true, der });
+    for (list, code) in [
+        (usual.clone(), None),
+        (CrlTemplate { authority_key_id: false, ..usual }, None),
+        (bare, Some(Code::CrlParse)),
+        (pointed, None),
+        (users_alone, Some(Code::CrlParse)),
+    ] {
+        assert_eq!(refused(&list).map(|problems| problems.code()), code, "{list:?}");
+    }
+}
+
 #[test]
 fn differences_are_warned_of_where_they_can_be_met() {
     let folder = Folder::new();
-    let numbers = |rest: &str| -> Vec<String> {
-        let export = folder.export(&spec(rest), &host("")).unwrap();
-        let differences = export.warnings.iter().filter(|warning| warning.code == WarningCode::EngineDifference);
-        differences.map(|warning| warning.detail["difference"].clone()).collect()
-    };
-    let always = ["E1", "E2", "E3", "E5", "E6", "E10", "E11", "E12"];
-    let with = |more: &[&str]| {
+    let always = ["E1", "E2", "E3", "E5", "E6", "E10", "E11", "E12", "E13", "E14", "E15"];
+    let identity = "  identity: {certificate: {file: client.pem}, key: {file: client.key}}\n";
+    for (rest, more) in [
+        ("  versions: {min: '1.3'}\n  alpn: {protocols: [h2]}\n", &[][..]),
+        ("  versions: {min: '1.3'}\n  alpn: {protocols: [h2]}\n  groups: [X25519]\n", &[]),
+        ("  versions: {min: '1.3'}\n", &["E9"]),
+        // Nothing makes the curve P-521 a group.
+        ("  alpn: {protocols: [h2]}\n", &["E7"]),
+        ("  alpn: {protocols: [h2]}\n  groups: [X25519]\n", &["E7"]),
+        ("  subjectAltNames: [{uri: 'spiffe://a/b'}]\n", &["E4", "E7", "E9"]),
+        ("  revocation: {crls: [{file: ca.crl}]}\n", &["E7", "E8", "E9"]),
+        (identity, &["E7", "E9", "E17"]),
+    ] {
+        let export = folder.export(&spec(&format!("  serverName: pay.test\n{rest}")), &host("")).unwrap();
         let touched = |number: &&'static str| always.contains(number) || more.contains(number);
-        Difference::ALL.iter().map(|difference| difference.number()).filter(touched).collect::<Vec<_>>()
-    };
-    assert_eq!(numbers("  serverName: pay.test\n  alpn: {protocols: [h2]}\n"), with(&[]));
-    assert_eq!(numbers("  serverName: pay.test\n"), with(&["E9"]));
-    assert_eq!(numbers("  serverName: pay.test\n  subjectAltNames: [{uri: 'spiffe://a/b'}]\n"), with(&["E4", "E9"]));
-    assert_eq!(numbers("  serverName: pay.test\n  groups: [X25519]\n"), with(&["E7", "E9"]));
-    assert_eq!(numbers("  serverName: pay.test\n  revocation: {crls: [{file: ca.crl}]}\n"), with(&["E8", "E9"]));
+        let wanted: Vec<_> = Difference::ALL.iter().map(|difference| difference.number()).filter(touched).collect();
+        assert_eq!(differences(&export), wanted, "{rest}");
+    }
+}
+
+pub(crate) fn differences(export: &Export) -> Vec<&str> {
+    let differences = export.warnings.iter().filter(|warning| warning.code == WarningCode::EngineDifference);
+    differences.map(|warning| warning.detail["difference"].as_str()).collect()
 }

@@ -12,6 +12,7 @@ mod envoy_export;
 mod envoy_module;
 mod envoy_read;
 mod envoy_round_trip;
+mod envoy_schemes;
 mod files;
 mod fuzz_seeds;
 mod gateways;

@@ -2,7 +2,7 @@
 
 use uptls::PolicySpec;
 
-use crate::envoy::parameters::{GROUPS, SIGNATURE_ALGORITHMS, SUITES, TLS13_SUITES};
+use crate::envoy::parameters::{GROUPS, SCHEMES, SUITES, TLS13_SUITES};
 
 use super::finding::{Effect, Findings};
 use super::object::Object;
@@ -101,7 +101,7 @@ fn groups(parameters: &Object<'_>, findings: &mut Findings) -> Vec<String> {
 fn beyond(parameters: &Object<'_>, findings: &mut Findings) {
     let algorithms = parameters.list("signature_algorithms");
     let named = |wanted: &&str| algorithms.iter().any(|own| own.as_text() == Some(*wanted));
-    let are_ours = algorithms.len() == SIGNATURE_ALGORITHMS.len() && SIGNATURE_ALGORITHMS.iter().all(named);
+    let are_ours = algorithms.len() == SCHEMES.len() && SCHEMES.iter().all(named);
     if !algorithms.is_empty() && !are_ours {
         let reason = "a policy verifies handshakes with the algorithms of its provider, and names none";
         findings.add(parameters.spot(), Effect::Note, "signature_algorithms", reason, "");
