@@ -243,25 +243,37 @@ fn issuers(c: &mut Cases) {
             as_itself(s);
         },
     );
-    c.also(&p, "entry-for-any-purpose [T3] the entry has anyExtendedKeyUsage, which restricts nothing", |s| {
+    anchors(c, &p);
+    server_certificates(c, &p);
+}
+
+/// T3: what an anchor may say besides.
+fn anchors(c: &mut Cases, p: &Positive) {
+    let as_itself = |s: &mut Scene| s.warnings.push("trust_entry_is_leaf");
+    c.also(p, "entry-for-any-purpose [T3] the entry has anyExtendedKeyUsage, which restricts nothing", |s| {
         s.root().extended_key_usage = Some(vec![ANY]);
     });
     c.also(
-        &p,
+        p,
         "entry-critical-policies [T3] the entry's policyConstraints are critical, and policies are no input",
         |s| {
             *s.root() = s.root().clone().with_extension("2.5.29.36", true, &[0x30, 0x03, 0x80, 0x01, 0x00]);
         },
     );
-    c.reject(&p, CertIssuerNotCa, "entry-critical-extension [T3] the entry has an unknown critical extension", |s| {
+    c.reject(p, CertIssuerNotCa, "entry-critical-extension [T3] the entry has an unknown critical extension", |s| {
         *s.root() = s.root().clone().with_extension("1.3.6.1.4.1.55555.1", true, &[5, 0]);
         as_itself(s);
     });
-    c.also(&p, "entry-extension [T3] that extension is not critical", |s| {
+    c.also(p, "entry-extension [T3] that extension is not critical", |s| {
         *s.root() = s.root().clone().with_extension("1.3.6.1.4.1.55555.1", false, &[5, 0]);
     });
+}
+
+/// T5: a server's own certificate in the bundle.
+fn server_certificates(c: &mut Cases, p: &Positive) {
+    let as_itself = |s: &mut Scene| s.warnings.push("trust_entry_is_leaf");
     let server = c.also(
-        &p,
+        p,
         "entry-server-certificate [T3 T5] the entry is a self-signed server certificate, and is itself presented",
         |s| {
             s.authorities.truncate(1);

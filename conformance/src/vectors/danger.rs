@@ -9,7 +9,7 @@ use uptls_testkit::{
     CrlTemplate, DAY, Key, KeyUsage, NOW, NameConstraints, Pki, RawExtension, San, Template, YEAR, chain_pem, crl_pem,
 };
 
-use super::cases::Cases;
+use super::cases::{Cases, Positive};
 use super::scene::{Minted, Permission, Scene};
 
 pub(super) fn cases(c: &mut Cases) {
@@ -229,6 +229,11 @@ fn expired_leaf(c: &mut Cases) {
         s.file("ca.pem", |m| chain_pem(&[&m.leaf, &Pki::new("second").root]));
         s.warnings.extend(["trust_entry_is_leaf", "trust_entry_expired"]);
     });
+    expired_leaf_and_lists(c, &p);
+}
+
+/// A CA drops ended certificates from its lists (RFC 5280 section 3.3), so that a later list does not clear them.
+fn expired_leaf_and_lists(c: &mut Cases, p: &Positive) {
     let begun = |days: i64, revoked: bool| {
         move |m: &Minted| {
             let listed = if revoked { vec![&m.leaf] } else { Vec::new() };
@@ -236,7 +241,7 @@ fn expired_leaf(c: &mut Cases) {
         }
     };
     let listed = c.also(
-        &p,
+        p,
         "tolerate-expired-leaf-and-list [D4 V3] its issuer's list began before the leaf ended, and is in force",
         |s| {
             s.file("intermediate.crl", begun(20, false));

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use uptls_testkit::{
-    BasicConstraints, CLIENT_AUTH, Certificate, CrlTemplate, Key, KeyUsage, NOW, NameConstraints, NameEncoding, San,
-    SignatureHash, Template, Version, YEAR, chain_pem, crl_pem,
+    BasicConstraints, CLIENT_AUTH, Certificate, CrlTemplate, Key, KeyUsage, NOW, NameConstraints, NameEncoding,
+    RawExtension, San, SignatureHash, Template, Version, YEAR, chain_pem, crl_pem,
 };
 
 /// The hierarchy, and a folder with the files that policies name.
@@ -143,6 +143,11 @@ impl World {
             CrlTemplate { this_update: NOW + YEAR, next_update: Some(NOW + 2 * YEAR), ..CrlTemplate::new(&[]) };
         let point = later.clone().with_distribution_point("http://crl.test/a");
         let naming = CrlTemplate { revoked: long(&[&self.revoked]).revoked, ..point.clone() };
+        let bare = CrlTemplate { authority_key_id: false, number: None, ..long(&[&self.revoked]) };
+        let mut users = long(&[&self.revoked]);
+        // onlyContainsUserCerts, and no name of a point.
+        let der = vec![0x30, 0x03, 0x81, 0x01, 0xff];
+        users.extra_extensions.push(RawExtension { oid: "2.5.29.28", critical: true, der });
         let spelt = Template { name_encoding: NameEncoding::Printable, ..issuing_template() };
         let spelt = spelt.issued_by(&self.root, &issuing_key());
         let namesake = root_template().self_signed(&namesake_key());
@@ -154,6 +159,8 @@ impl World {
             ("old-and-new.crl", format!("{issuing}{}", none(later.clone()))),
             ("point-too.crl", format!("{issuing}{}", list(&self.issuing, point))),
             ("point-names-it.crl", format!("{}{}", none(long(&[])), list(&self.issuing, naming))),
+            ("bare.crl", list(&self.issuing, bare)),
+            ("users.crl", list(&self.issuing, users)),
             ("spelt.crl", list(&spelt, long(&[&self.revoked]))),
             ("two-keys.crl", format!("{root}{issuing}{others}{}", list(&namesake, later))),
         ] {

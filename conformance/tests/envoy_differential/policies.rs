@@ -261,6 +261,8 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("lists-old-and-new", "a.example.com", "revocation: {crls: [{file: old-and-new.crl}], depth: leaf}"),
     ("lists-point-too", "a.example.com", "revocation: {crls: [{file: point-too.crl}], depth: leaf}"),
     ("lists-point-names-it", "a.example.com", "revocation: {crls: [{file: point-names-it.crl}], depth: leaf}"),
+    ("lists-bare", "a.example.com", "revocation: {crls: [{file: bare.crl}], depth: leaf}"),
+    ("lists-users", "a.example.com", "revocation: {crls: [{file: users.crl}], depth: leaf}"),
     ("lists-spelt", "a.example.com", "revocation: {crls: [{file: spelt.crl}], depth: leaf}"),
     (
         "lists-two-keys",

@@ -107,9 +107,9 @@ mod tests {
 
     #[test]
     fn the_attributes_of_one_rdn_are_a_set() {
-        let (cn, o): ((u8, u8, &[u8]), (u8, u8, &[u8])) = ((3, 12, b"a"), (10, 12, b"b"));
-        assert!(same_name(&name(&[cn, o]), &name(&[o, cn])));
-        assert!(!same_name(&name(&[cn, o]), &name(&[cn])));
+        let both = name(&[(3, 12, b"a"), (10, 12, b"b")]);
+        assert!(same_name(&both, &name(&[(10, 12, b"b"), (3, 12, b"a")])));
+        assert!(!same_name(&both, &name(&[(3, 12, b"a")])));
         assert!(!same_name(b"garbage", b"other"));
     }
 }

@@ -33,9 +33,16 @@ pub(crate) struct RevocationList {
     serials: Vec<Box<[u8]>>,
     sha256: [u8; 32],
     this_update: i64,
-    /// By which keys the signature was checked (SHA-256 of their SubjectPublicKeyInfo), and what came of it: for a list of
-    /// megabytes that takes longer than a handshake.
-    verified: Mutex<VecDeque<([u8; 32], Result<(), SignatureFailure>)>>,
+    /// By which keys the signature was checked: for a list of megabytes that takes longer than a handshake.
+    verified: Mutex<VecDeque<Checked>>,
+}
+
+/// What came of the signature by one key.
+#[derive(Clone, Copy)]
+struct Checked {
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    key: [u8; 32],
+    result: Result<(), SignatureFailure>,
 }
 
 /// Which certificates of its issuer a list is for (RFC 5280 section 5.2.5).
@@ -177,16 +184,15 @@ impl RevocationList {
         spki: &[u8],
     ) -> Result<(), SignatureFailure> {
         let key = sha256(spki);
-        let known =
-            |verified: &VecDeque<_>| verified.iter().find(|(known, _)| *known == key).map(|(_, result)| *result);
-        if let Some(result) = known(&self.verified.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return result;
+        let find = |verified: &VecDeque<Checked>| verified.iter().find(|checked| checked.key == key).copied();
+        if let Some(known) = find(&self.verified.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return known.result;
         }
         let signed = Signed::parse(&self.der);
         let result = signed.map_or(Err(SignatureFailure::Invalid), |signed| signed.verify(algorithms, spki));
         let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
         verified.truncate(REMEMBERED_KEYS - 1);
-        verified.push_front((key, result));
+        verified.push_front(Checked { key, result });
         result
     }
 

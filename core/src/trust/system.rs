@@ -211,7 +211,7 @@ fn anchor_digest(anchor: &TrustAnchor<'_>) -> [u8; 32] {
     let mut digest = CanonicalDigest::new("uptls anchor v1");
     digest.bytes(&anchor.subject);
     digest.bytes(&anchor.subject_public_key_info);
-    digest.optional(anchor.name_constraints.as_ref().map(|constraints| &**constraints));
+    digest.optional(anchor.name_constraints.as_deref());
     digest.finish()
 }
 

@@ -31,13 +31,21 @@ pub(super) struct Context<'a> {
     /// The path that the chain step found.
     pub(super) path: Option<Path>,
     pub(super) reference_names: Vec<SanMatcher>,
-    /// Signatures that were checked by the way: of which certificate, by which key, and whether they hold.
-    signatures: RefCell<Vec<(usize, Box<[u8]>, bool)>>,
+    /// Signatures that were checked by the way.
+    signatures: RefCell<Vec<Signature>>,
     /// The path that the revocation step found.
     pub(super) unrevoked: Option<Path>,
     pub(super) verifier: &'a Verifier,
     /// Every certificate of the chain, read once; of a chain that is too large, the leaf alone.
     pub(super) views: Vec<Result<CertificateView<'a>, String>>,
+}
+
+/// Whether a key signed a certificate.
+struct Signature {
+    holds: bool,
+    /// The certificate's place in the chain.
+    of: usize,
+    spki: Box<[u8]>,
 }
 
 impl<'a> Context<'a> {
@@ -78,11 +86,11 @@ impl<'a> Context<'a> {
     /// Whether the key `spki` signed the certificate at `index`, if that was checked before.
     pub(super) fn known_signature(&self, index: usize, spki: &[u8]) -> Option<bool> {
         let known = self.signatures.borrow();
-        known.iter().find(|(of, key, _)| *of == index && **key == *spki).map(|(.., holds)| *holds)
+        known.iter().find(|known| known.of == index && *known.spki == *spki).map(|known| known.holds)
     }
 
     pub(super) fn remember_signature(&self, index: usize, spki: &[u8], holds: bool) {
-        self.signatures.borrow_mut().push((index, spki.into(), holds));
+        self.signatures.borrow_mut().push(Signature { holds, of: index, spki: spki.into() });
     }
 
     /// Runs one step. A later step may be run after an earlier one failed, if [`Context::evaluable`] says so.
