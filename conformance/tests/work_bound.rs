@@ -1,7 +1,7 @@
 //! L13: no chain of 64 KiB costs more than a fixed multiple of an ordinary one, counted in instructions by callgrind.
 //!
 //! The parent makes the chains; a child of the same binary, under valgrind, judges one of them, and only that is counted.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::as_conversions, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::as_conversions, clippy::print_stdout, reason = "tests")]
 #![allow(clippy::disallowed_methods, reason = "the environment tells parent from child, and decides no verification")]
 
 mod work;

@@ -216,7 +216,7 @@ fn anchors_of_one_name() -> Chain {
     Chain {
         anchors: roots.collect(),
         ..chain(
-            "40 anchors of one name, 9 issuers of it",
+            "60 anchors of one name, 9 issuers of it",
             &["cert_budget_exceeded"],
             namesakes(9, |seed| Key::p256(&seed)),
         )
