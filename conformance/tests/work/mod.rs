@@ -210,7 +210,7 @@ fn a_thousand_anchors() -> Chain {
 }
 
 fn anchors_of_one_name() -> Chain {
-    let roots = (0..40).map(|n| {
+    let roots = (0..60).map(|n| {
         Template { subject_key_id: false, ..Template::ca("X") }.self_signed(&Key::p256(&format!("anchor {n}")))
     });
     Chain {
