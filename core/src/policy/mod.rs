@@ -20,9 +20,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::danger::{Danger, DangerPermission, PeerDanger};
-use crate::digest::CanonicalDigest;
+use crate::digest::{CanonicalDigest, sha256};
 use crate::error::{Origin, Problems};
-use crate::identity::Secret;
+use crate::identity::{Secret, on_clean_stack};
 use crate::name::DnsName;
 use crate::text;
 
@@ -381,7 +381,7 @@ impl SecretMaterial {
     fn canonical(&self) -> Vec<u8> {
         match self {
             Self::File { path, .. } => [b"file:", path.as_os_str().as_encoded_bytes()].concat(),
-            Self::Inline(secret) => crate::digest::sha256(secret.expose()).to_vec(),
+            Self::Inline(secret) => on_clean_stack(|| sha256(secret.expose())).to_vec(),
         }
     }
 }

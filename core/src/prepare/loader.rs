@@ -47,7 +47,7 @@ impl<'a> Loader<'a> {
         result.map_err(|problem| self.problems.push(problem.into())).ok()
     }
 
-    fn read(&self, material: &Material) -> Result<Vec<u8>, String> {
+    fn read(&self, material: &Material) -> Result<Zeroizing<Vec<u8>>, String> {
         self.files.map_or_else(|| material::read(material), |files| files.material(material))
     }
 
