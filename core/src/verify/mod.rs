@@ -7,6 +7,7 @@ mod path;
 mod platform;
 mod steps;
 
+use core::fmt;
 use std::sync::Arc;
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -14,7 +15,7 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 
 use crate::certificate::{CertificateView, facts_or_digest};
 use crate::digest::sha256;
-use crate::error::{Rejection, RejectionKind};
+use crate::error::{ChainDigests, Rejection, RejectionKind};
 use crate::name::BackendHost;
 use crate::policy::{SanMatcher, ServerNameRule, UpstreamTlsPolicy};
 use crate::report::CertificateFacts;
@@ -98,7 +99,7 @@ impl Verifier {
             chain: context.chain.iter().map(|certificate| certificate.to_vec()).collect(),
             expected,
             fingerprint: Some(digest(&self.fingerprint)),
-            kind,
+            kind: kind.bounded(),
             peer: context.chain.first().map(|leaf| facts_or_digest(leaf, PEER)),
             policy: self.policy.name().map(printable),
             presented: context.presented(),
@@ -109,11 +110,22 @@ impl Verifier {
 }
 
 /// The proof that a peer passed every check of a policy. Only [`Verifier`] makes one.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct VerifiedPeer {
     chain: Vec<Vec<u8>>,
     matched_name: Option<String>,
     trusted_until: i64,
+}
+
+impl fmt::Debug for VerifiedPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { chain, matched_name, trusted_until } = self;
+        f.debug_struct("VerifiedPeer")
+            .field("chain", &ChainDigests(chain))
+            .field("matched_name", matched_name)
+            .field("trusted_until", trusted_until)
+            .finish()
+    }
 }
 
 impl VerifiedPeer {
