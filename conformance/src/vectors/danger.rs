@@ -48,6 +48,10 @@ fn any_name(c: &mut Cases) {
         s.leaf.key_usage = Some(vec![KeyUsage::KeyEncipherment]);
     });
     c.reject(&p, CertPinMismatch, "any-name-pin [D1 V6] another key is pinned", |s| s.set("spkiPins", PIN));
+    c.unusable(&p, PolicyInvalid, "any-name-and-names [D1 N4] a name is wanted, which would decide nothing", |s| {
+        s.wants("[{dns: other.test}]");
+    })
+    .says("subjectAltNames");
     c.also(&p, "any-name-without-server-name [D1 N3] no server name is sent", |s| s.set("serverName", "none"));
     c.also(&p, "any-name-without-host [D1 N3] the server name is auto, and no backend host is given", |s| {
         s.unset("serverName");
@@ -66,26 +70,42 @@ fn any_certificate(c: &mut Cases) {
                     .pem()
             });
             s.danger("{acceptAnyCertificate: {reason: a test bench}}");
+            s.unset("trust");
         }),
     );
-    c.reject(&p, CertExpired, "any-certificate-not-asked [D2 D5] that is not asked for", |s| {
+    c.reject(&p, CertExpired, "any-certificate-not-asked [D2 D5] that is not asked for, and a root is trusted", |s| {
         s.unset("danger");
+        s.set("trust", "{bundles: [{file: ca.pem}]}");
         s.warnings.clear();
-    });
-    c.also(&p, "any-certificate-without-trust [D2 T1] nothing is trusted", |s| {
-        s.files.clear();
-        s.unset("trust");
     });
     c.unusable(
         &p,
         TrustMissing,
         "any-certificate-replaced-by-any-name [D1 T1] any name is accepted, and nothing is trusted",
         |s| {
-            s.files.clear();
-            s.unset("trust");
             s.set("danger", "{acceptAnyName: {reason: a test bench}}");
         },
     );
+    for (title, field, value) in [
+        ("any-certificate-and-pin [D2 V6] a key is pinned, which would decide nothing", "spkiPins", PIN),
+        (
+            "any-certificate-and-bundle [D2 T1] a root is trusted, which would decide nothing",
+            "trust",
+            "{bundles: [{file: ca.pem}]}",
+        ),
+        (
+            "any-certificate-and-system [D2 T6] Mozilla's roots are trusted, which would decide nothing",
+            "trust",
+            "{system: mozilla}",
+        ),
+        (
+            "any-certificate-and-names [D2 N4] a name is wanted, which would decide nothing",
+            "subjectAltNames",
+            "[{dns: a.test}]",
+        ),
+    ] {
+        c.unusable(&p, PolicyInvalid, title, |s| s.set(field, value)).says("trust.pinnedKeys").says(field);
+    }
     c.unusable(&p, DangerForbidden, "any-certificate-forbidden [D2 D5] the caller does not permit it", |s| {
         s.permission = Permission::Forbid;
     });
@@ -213,6 +233,19 @@ fn expired_leaf(c: &mut Cases) {
         s.file("ca.pem", |m| chain_pem(&[&m.leaf, &Pki::new("second").root]));
         s.warnings.extend(["trust_entry_is_leaf", "trust_entry_expired"]);
     });
+    let alone = c.also(&p, "tolerate-expired-leaf-itself-alone [D4 T4 T5] the bundle holds the leaf alone", |s| {
+        s.file("ca.pem", |m| m.leaf.pem());
+        s.warnings.extend(["trust_entry_is_leaf", "trust_entry_expired"]);
+    });
+    c.unusable(
+        &alone,
+        TrustBundleExpired,
+        "tolerate-expired-leaf-and-every-anchor [D4 T4] the bundle holds the root alone, which has expired",
+        |s| {
+            s.root().not_after = NOW - 1;
+            s.file("ca.pem", |m| m.root().pem());
+        },
+    );
     let listed = c.also(&p, "tolerate-expired-leaf-and-fresh-list [D4 V3] its issuer's list is fresh", |s| {
         s.file("intermediate.crl", |m| crl_pem(&CrlTemplate::new(&[]).issued_by(m.issuer())));
         s.set("revocation", "{crls: [{file: intermediate.crl}], depth: leaf}");

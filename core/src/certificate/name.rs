@@ -120,10 +120,12 @@ mod tests {
         [head, content.to_vec()].concat()
     }
 
-    /// `(type, tag, value)` of each attribute of each part, as they are encoded.
-    fn shown(parts: &[&[(&[u8], u8, &[u8])]]) -> String {
-        let attribute = |(oid, tag, value): &(&[u8], u8, &[u8])| tlv(0x30, &[tlv(6, oid), tlv(*tag, value)].concat());
-        let part = |part: &&[(&[u8], u8, &[u8])]| tlv(0x31, &part.iter().flat_map(attribute).collect::<Vec<_>>());
+    /// Type, tag and value of an attribute, as they are encoded.
+    type Attribute<'a> = (&'a [u8], u8, &'a [u8]);
+
+    fn shown(parts: &[&[Attribute<'_>]]) -> String {
+        let attribute = |(oid, tag, value): &Attribute<'_>| tlv(0x30, &[tlv(6, oid), tlv(*tag, value)].concat());
+        let part = |part: &&[Attribute<'_>]| tlv(0x31, &part.iter().flat_map(attribute).collect::<Vec<_>>());
         let der = tlv(0x30, &parts.iter().flat_map(part).collect::<Vec<_>>());
         let (rest, name) = X509Name::from_der(&der).expect("well-formed");
         assert!(rest.is_empty());
@@ -137,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_most_specific_part_is_first() {
-        let name: &[&[(&[u8], u8, &[u8])]] =
+        let name: &[&[Attribute<'_>]] =
             &[&[(O, UTF8, b"Shop")], &[(OU, UTF8, b"a"), (OU, UTF8, b"b")], &[(CN, PRINTABLE, b"pay")]];
         assert_eq!(shown(name), "CN=pay,OU=a+OU=b,O=Shop");
         assert_eq!(shown(&[]), "an empty name");

@@ -192,7 +192,7 @@ codes! {
     104 TrustMissing "trust_missing" Error None, "The policy names nothing to trust.", "Add trust.bundles, trust.system or a pin.";
     105 TrustBundleEmpty "trust_bundle_empty" Error None, "A bundle holds no certificate.", "Put at least one CERTIFICATE block into it.";
     106 TrustBundleParse "trust_bundle_parse" Error None, "A bundle holds something that is not a well-formed CERTIFICATE block.", "Repair or remove the block that the error names.";
-    107 TrustBundleExpired "trust_bundle_expired" Error None, "Every certificate of the bundle has expired.", "Replace the bundle with the current CA certificates.";
+    107 TrustBundleExpired "trust_bundle_expired" Error None, "Every certificate that the policy trusts has expired.", "Replace the bundles with the current CA certificates.";
     108 TrustUnreadable "trust_unreadable" Error None, "A bundle or the system store cannot be read.", "Make the file readable, or correct its path.";
     109 CrlParse "crl_parse" Error None, "A revocation list cannot be parsed.", "Replace it with a complete X.509 CRL.";
     110 CrlUnreadable "crl_unreadable" Error None, "A revocation list cannot be read.", "Make the file readable, or correct its path.";

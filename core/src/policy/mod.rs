@@ -24,6 +24,7 @@ use crate::digest::{CanonicalDigest, sha256};
 use crate::error::{Origin, Problems};
 use crate::identity::{Secret, on_clean_stack};
 use crate::name::DnsName;
+use crate::report::Warning;
 use crate::text;
 
 /// What an upstream must be, and what we are to it: checked, canonical and immutable.
@@ -128,6 +129,10 @@ impl UpstreamTlsPolicy {
     /// The explicit weakenings.
     pub fn danger(&self) -> &Danger {
         &self.0.danger
+    }
+
+    pub(crate) fn group_warning(&self) -> Option<Warning> {
+        negotiation::group_warning(&self.0.groups, self.0.versions)
     }
 
     /// Where `path`, or the nearest field around it, was written.
