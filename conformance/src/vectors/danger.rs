@@ -278,6 +278,23 @@ fn common_name(c: &mut Cases) {
     c.reject(&p, SanMissing, "tolerate-common-name-other [D4] the CN is another name", |s| {
         s.leaf.common_name = Some("other.test".to_owned());
     });
+    for (title, name) in [
+        ("tolerate-common-name-prefixed [D4] the CN ends with the name", "evil-backend.test"),
+        ("tolerate-common-name-below [D4] the CN is a name below it", "a.backend.test"),
+        ("tolerate-common-name-parent [D4] the CN is the name above it", "test"),
+        ("tolerate-common-name-suffixed [D4] the CN begins with the name", "backend.test.evil"),
+    ] {
+        c.reject(&p, SanMissing, title, |s| s.leaf.common_name = Some(name.to_owned()));
+    }
+    c.reject(
+        &p,
+        CertNameConstraint,
+        "tolerate-common-name-constrained-anchor [D4 D5 V2] the root permits another domain, which no CN may escape",
+        |s| {
+            let permitted = vec![San::dns("example")];
+            s.root().name_constraints = Some(NameConstraints { permitted, ..NameConstraints::default() });
+        },
+    );
     c.reject(
         &p,
         CertNameConstraint,
