@@ -139,7 +139,7 @@ fn what_could_mislead_a_reader_is_escaped() {
     }
 }
 
-/// F7: under an attack the texts are read by an operator who does what they say.
+/// Under an attack the texts are read by an operator who does what they say.
 #[test]
 fn no_hint_says_to_trust_what_was_seen() {
     let pki = Pki::new("peer texts");

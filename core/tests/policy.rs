@@ -206,7 +206,7 @@ fn a_weakening_silences_no_check() {
     assert_eq!(problems(PolicySpec { danger: beside, ..trusting() }, DangerPermission::Allowed), Vec::new());
 }
 
-/// L18: what loads can connect to somebody.
+/// What loads can connect to somebody.
 #[test]
 fn a_policy_that_no_peer_can_satisfy_is_refused() {
     let versions = |min: &str, max: &str| VersionsDraft { min: Some(min.to_owned()), max: Some(max.to_owned()) };
