@@ -94,6 +94,7 @@ pub use rotate::{
 };
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use session::HeldSessions;
+pub use text::printable;
 pub use time::{Clock, FixedClock, SystemClock};
 pub use trust::{NativeRoots, check_trust_bundle};
 pub use verify::{VerifiedPeer, Verifier};

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::digest::CanonicalDigest;
+use crate::identity::on_clean_stack;
 use crate::policy::{Material, SecretMaterial, resolve};
 
 /// The files of one policy as they were at one time: all that is made of them is of one state (R1).
@@ -28,6 +29,10 @@ impl FileSet {
 
     /// Equal for equal content (R5), and for equal reasons why there is none.
     pub(crate) fn digest(&self) -> [u8; 32] {
+        on_clean_stack(|| self.digest_of_all())
+    }
+
+    fn digest_of_all(&self) -> [u8; 32] {
         let mut digest = CanonicalDigest::new("uptls files v1");
         for (path, content) in &self.0 {
             digest.bytes(path.as_os_str().as_encoded_bytes());
@@ -44,9 +49,9 @@ impl FileSet {
     }
 
     /// As [`read`], but files are as they were.
-    pub(crate) fn material(&self, material: &Material) -> Result<Vec<u8>, String> {
+    pub(crate) fn material(&self, material: &Material) -> Result<Zeroizing<Vec<u8>>, String> {
         match material {
-            Material::File { base, path } => self.file(base.as_deref(), path).map(|bytes| bytes.to_vec()),
+            Material::File { base, path } => self.file(base.as_deref(), path).cloned(),
             Material::Inline { .. } => read(material),
         }
     }
@@ -68,17 +73,14 @@ impl FileSet {
     }
 }
 
-/// The octets of public material.
+/// The bytes of public material. Zeroized all the same: a client's certificate and its key often stand in one file.
 ///
 /// # Errors
 /// What the system says, or that the limit is exceeded.
-pub(crate) fn read(material: &Material) -> Result<Vec<u8>, String> {
+pub(crate) fn read(material: &Material) -> Result<Zeroizing<Vec<u8>>, String> {
     match material {
-        Material::File { base, path } => {
-            let bytes = read_file(&resolve(base.as_deref(), path)).map_err(|error| error.reason)?;
-            Ok(bytes.to_vec())
-        }
-        Material::Inline { content, .. } => Ok(content.to_vec()),
+        Material::File { base, path } => read_file(&resolve(base.as_deref(), path)).map_err(|error| error.reason),
+        Material::Inline { content, .. } => Ok(Zeroizing::new(content.to_vec())),
     }
 }
 
@@ -101,12 +103,35 @@ fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
         let reason = format!("it has {} octets, the limit is {MAX_FILE}", metadata.len());
         return Err(Unreadable::because(reason));
     }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default() + 1));
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    let expected = usize::try_from(metadata.len()).unwrap_or_default();
+    let bytes = read_zeroizing(file.take(MAX_FILE + 1), expected)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_FILE) {
         return Err(Unreadable::because(format!("it has more than {MAX_FILE} octets")));
     }
     Ok(bytes)
+}
+
+/// Everything that `reader` has, about `expected` bytes. `read_to_end` will not do: it leaves a copy of what it has read
+/// wherever its buffer grows, and reads short files by way of the stack (I6).
+fn read_zeroizing(mut reader: impl Read, expected: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    // One byte more, so that the end is met without growing.
+    let mut buffer = Zeroizing::new(vec![0; expected + 1]);
+    let mut length = 0;
+    loop {
+        if length == buffer.len() {
+            let mut larger = Zeroizing::new(vec![0; buffer.len().saturating_mul(2).max(SMALLEST)]);
+            larger.iter_mut().zip(buffer.iter()).for_each(|(to, from)| *to = *from);
+            buffer = larger;
+        }
+        match reader.read(buffer.get_mut(length..).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    buffer.truncate(length);
+    Ok(buffer)
 }
 
 impl Unreadable {
@@ -122,5 +147,21 @@ impl From<io::Error> for Unreadable {
     }
 }
 
+/// What a file that says nothing of its length begins with, as those of /proc.
+const SMALLEST: usize = 4096;
 /// 16 MiB: the largest CRLs in use are half of it.
 const MAX_FILE: u64 = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_gives_more_than_it_promised_is_read_to_its_end() {
+        let content: Vec<u8> = (0..=u8::MAX).cycle().take(20_000).collect();
+        for expected in [0, 1, content.len() - 1, content.len(), content.len() + 1] {
+            assert_eq!(*read_zeroizing(&*content, expected).expect("a slice"), content, "{expected}");
+        }
+        assert!(read_zeroizing(&b""[..], 0).expect("a slice").is_empty());
+    }
+}

@@ -1,7 +1,7 @@
 //! PEM blocks with their index and line (RFC 7468), strictly: a reader that skips is how a trust bundle loses a CA.
 
-use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use base64::{Engine, decoded_len_estimate};
 use zeroize::Zeroizing;
 
 /// One block. `index` and `line` count from 1.
@@ -33,8 +33,10 @@ pub(crate) struct PemError {
 /// Every block of `text`, in order. Text between blocks is allowed.
 pub(crate) fn blocks(text: &[u8]) -> Result<Vec<Block>, PemError> {
     let mut reader = Reader { blocks: Vec::new(), open: None };
-    for (number, line) in text.split(|b| *b == b'\n').enumerate() {
-        reader.line(number + 1, line.trim_ascii())?;
+    let mut lines = text.split(|b| *b == b'\n').map(<[u8]>::trim_ascii).enumerate();
+    while let Some((number, line)) = lines.next() {
+        let content = lines.clone().map(|(_, line)| line).take_while(|line| !line.starts_with(b"-----"));
+        reader.line(number + 1, line, || content.map(<[u8]>::len).sum())?;
     }
     match reader.open {
         None => Ok(reader.blocks),
@@ -67,13 +69,15 @@ impl Open {
 }
 
 impl Reader {
-    fn line(&mut self, number: usize, line: &[u8]) -> Result<(), PemError> {
+    /// `content` counts the bytes of the lines that follow, up to the next boundary.
+    fn line(&mut self, number: usize, line: &[u8], content: impl FnOnce() -> usize) -> Result<(), PemError> {
         let index = self.blocks.len() + 1;
         if let Some(label) = boundary(line, b"-----BEGIN ") {
             if let Some(open) = &self.open {
                 return Err(open.error("is truncated: another block begins in it"));
             }
-            let base64 = Zeroizing::default();
+            // All of it at once: a buffer that grows leaves copies of what it held (I6).
+            let base64 = Zeroizing::new(Vec::with_capacity(content()));
             self.open = Some(Open { base64, headers: Headers::Absent, index, label, line: number });
             return Ok(());
         }
@@ -107,16 +111,17 @@ impl Reader {
 }
 
 fn decode(open: Open) -> Result<Block, PemError> {
-    let der = match open.headers {
-        Headers::Present => Vec::new(),
-        Headers::Absent => match BASE64_STANDARD.decode(&*open.base64) {
-            Ok(der) if der.is_empty() => return Err(open.error("is empty")),
-            Ok(der) => der,
-            Err(_) => return Err(open.error("is not base64")),
-        },
-    };
+    let mut der = Zeroizing::new(Vec::new());
+    if open.headers == Headers::Absent {
+        der.resize(decoded_len_estimate(open.base64.len()), 0);
+        let length = BASE64_STANDARD.decode_slice(&*open.base64, &mut der).map_err(|_| open.error("is not base64"))?;
+        der.truncate(length);
+        if der.is_empty() {
+            return Err(open.error("is empty"));
+        }
+    }
     let Open { headers, index, label, line, .. } = open;
-    Ok(Block { der: Zeroizing::new(der), index, headers, label, line })
+    Ok(Block { der, index, headers, label, line })
 }
 
 fn boundary(line: &[u8], prefix: &[u8]) -> Option<String> {

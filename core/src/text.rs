@@ -1,41 +1,98 @@
 //! Text for people: escaped, and never longer than 256 characters (V11).
+//!
+//! What comes from a peer is escaped where it enters, by [`foreign`] or as a distinguished name, and never again: a backslash
+//! in it then always begins an escape. [`printable`] changes nothing in such a text, so that it can stand in front of every
+//! way out.
 
 use core::fmt::Write;
 
-/// `text` with control characters, quotes' escapes and anything outside printable ASCII and letters escaped, cut at
-/// [`LIMIT`] characters. Whatever comes from a peer or a file goes through here before a person reads it.
-pub(crate) fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len().min(LIMIT));
-    let mut length = 0;
-    for c in text.chars() {
-        let mut piece = String::new();
-        if c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric() {
-            piece.push(c);
-        } else {
-            piece.extend(c.escape_default());
-        }
-        let width = piece.chars().count();
-        if length + width > LIMIT - ELLIPSIS.len() {
-            out.push_str(ELLIPSIS);
-            break;
-        }
-        length += width;
-        out.push_str(&piece);
-    }
-    out
+/// A text from outside as reports and errors show it: what a reader cannot see, or what could reorder or steer a line, is
+/// escaped, and it is cut at 256 characters.
+///
+/// Shown as they are: printable ASCII, and the letters and digits of Latin, Greek and Cyrillic, of CJK ideographs, kana and
+/// Hangul syllables. All of these are visible and run from left to right. Everything else is `\u{..}`, or `\n`, `\r`, `\t`.
+///
+/// ```
+/// assert_eq!(uptls::printable("café\u{202e}\n"), "café\\u{202e}\\n");
+/// ```
+pub fn printable(text: &str) -> String {
+    shown(text, is_shown)
 }
 
-/// Octets as text: printable ASCII as it is, the rest as `\xNN`.
+/// A text of a peer, once, where it enters: as [`printable`], and a backslash is doubled, so that no text looks like the escape
+/// of another.
+pub(crate) fn foreign(text: &str) -> String {
+    shown(text, |c| is_shown(c) && c != '\\')
+}
+
+fn shown(text: &str, as_it_is: impl Fn(char) -> bool) -> String {
+    let mut out = Bounded::default();
+    for c in text.chars() {
+        if as_it_is(c) { out.push([c]) } else { out.push(c.escape_default()) }
+    }
+    out.finish()
+}
+
+/// Octets of a peer as text: printable ASCII as it is, a backslash doubled, the rest as `\xNN`.
 pub(crate) fn printable_bytes(bytes: &[u8]) -> String {
     let mut out = String::new();
     for byte in bytes.iter().take(LIMIT / 4) {
-        if byte.is_ascii_graphic() || *byte == b' ' {
+        if (byte.is_ascii_graphic() && *byte != b'\\') || *byte == b' ' {
             out.push(char::from(*byte));
         } else {
             out.extend(byte.escape_ascii().map(char::from));
         }
     }
     out
+}
+
+/// Whether a reader sees `c`, and sees it where it stands. A list of what is known to be so: Unicode grows, and a list of what
+/// is not would miss what is invisible or reorders in its next version.
+pub(crate) fn is_shown(c: char) -> bool {
+    let is_known = match c {
+        ' '..='~' => return true,
+        'À'..='ʯ' | 'Ḁ'..='ỿ' => true,
+        'Ͱ'..='Ͽ' | 'ἀ'..='῿' => true,
+        'Ѐ'..='ԯ' => true,
+        'ぁ'..='ゖ' | 'ァ'..='ー' => true,
+        '㐀'..='䶿' | '一'..='鿿' => true,
+        '가'..='힣' => true,
+        _ => false,
+    };
+    is_known && c.is_alphanumeric()
+}
+
+/// A text under construction that is cut at [`LIMIT`] characters, and never inside of a piece.
+#[derive(Default)]
+pub(crate) struct Bounded {
+    length: usize,
+    /// How many bytes can stay where an ellipsis follows.
+    room: usize,
+    text: String,
+}
+
+impl Bounded {
+    /// Adds a piece.
+    pub(crate) fn push(&mut self, piece: impl IntoIterator<Item = char>) {
+        if self.length > LIMIT {
+            return;
+        }
+        for c in piece {
+            self.text.push(c);
+            self.length += 1;
+        }
+        if self.length <= LIMIT - ELLIPSIS.len() {
+            self.room = self.text.len();
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> String {
+        if self.length > LIMIT {
+            self.text.truncate(self.room);
+            self.text.push_str(ELLIPSIS);
+        }
+        self.text
+    }
 }
 
 /// Lower-case hexadecimal.
@@ -89,5 +146,45 @@ mod tests {
         let items: Vec<String> = (0..12).map(|n| n.to_string()).collect();
         assert_eq!(listed(&items), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more");
         assert_eq!(listed(&[]), "nothing");
+    }
+
+    #[test]
+    fn letters_that_a_reader_sees_in_their_order_are_shown() {
+        for text in ["Zürich Łódź", "Ελλάς ἀρχή", "Москва", "東京", "ひらがなカタカナー", "서울", "a-z_0.9~!"]
+        {
+            assert_eq!(printable(text), text);
+        }
+    }
+
+    #[test]
+    fn what_is_invisible_reorders_or_combines_is_escaped() {
+        let invisible =
+            ['\u{3164}', '\u{ffa0}', '\u{115f}', '\u{1160}', '\u{ad}', '\u{200b}', '\u{feff}', '\u{3000}', '\u{a0}'];
+        let reorders = ['\u{202e}', '\u{2066}', '\u{200f}', 'א', 'ش', '\u{66b}', '١', 'ߊ', '\u{1e900}'];
+        let combines = ['\u{301}', '\u{345}', '\u{483}', '\u{3099}', '\u{20dd}', '\u{e0100}', 'ิ'];
+        let others = ['\u{7f}', '\u{85}', '\u{2028}', '\u{e000}', '𝐀', '😀', 'ﬁ', '\u{378}'];
+        for c in invisible.into_iter().chain(reorders).chain(combines).chain(others) {
+            assert_eq!(printable(&c.to_string()), c.escape_default().to_string());
+        }
+    }
+
+    #[test]
+    fn no_text_of_a_peer_looks_like_an_escape() {
+        assert_eq!(foreign("a\\n"), "a\\\\n");
+        assert_eq!(foreign("a\n"), "a\\n");
+        assert_eq!(printable_bytes(b"\\n\n"), "\\\\n\\n");
+        assert_ne!(foreign("\\u{202e}"), foreign("\u{202e}"));
+    }
+
+    #[test]
+    fn a_text_that_is_printable_stays_as_it_is() {
+        for length in LIMIT - 8..LIMIT + 8 {
+            for odd in ["", "\n", "\u{202e}", "\\"] {
+                let once = foreign(&("x".repeat(length) + odd));
+                assert!(once.chars().count() <= LIMIT, "{once}");
+                assert_eq!(printable(&once), once);
+                assert_eq!(once.ends_with("..."), length + foreign(odd).len() > LIMIT, "{length}");
+            }
+        }
     }
 }

@@ -105,7 +105,13 @@ fn variants(pki: &Pki) -> Vec<(&'static str, PolicySpec)> {
         ("identity", PolicySpec { identity: Some(identity(pki, "one.test")), ..base(pki) }),
         ("another identity", PolicySpec { identity: Some(identity(pki, "two.test")), ..base(pki) }),
         ("any name", danger(DangerDraft { accept_any_name: Some(reason()), ..DangerDraft::default() })),
-        ("any certificate", danger(DangerDraft { accept_any_certificate: Some(reason()), ..DangerDraft::default() })),
+        (
+            "any certificate",
+            PolicySpec {
+                trust: TrustDraft::default(),
+                ..danger(DangerDraft { accept_any_certificate: Some(reason()), ..DangerDraft::default() })
+            },
+        ),
         ("tolerated key usage", danger(tolerate("key_usage"))),
         ("tolerated common name", danger(tolerate("common_name"))),
     ]

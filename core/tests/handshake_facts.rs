@@ -4,7 +4,8 @@
 mod handshake_support;
 
 use handshake_support::{BOTH, Backend, World, converse, host, identity, trusting};
-use uptls::{Code, ConnectOptions, Connector, Error, PolicySpec};
+use uptls::danger::DangerPermission;
+use uptls::{Code, ConnectOptions, Connector, Error, PolicyDraft, PolicySpec, UpstreamTlsPolicy};
 use uptls_testkit::{MemoryServer, Pki, San, Versions};
 
 /// The error of one visit.
@@ -120,5 +121,25 @@ fn a_resumed_connection_that_fails_shows_the_chain_of_its_proof() {
         let error = established.feed(b"\x17\x03\x03\x00\x20xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx").unwrap_err();
         assert_eq!(error.chain(), presented(&world));
         assert!(error.tls().unwrap().resumed);
+    }
+}
+
+/// Policies of equal content share a verifier, and each its own name.
+#[test]
+fn a_live_rejection_names_its_own_policy() {
+    let world = World::new("facts");
+    let backend = Backend::new(world.server(Versions::Both));
+    let named = |name: &str| {
+        let draft = PolicyDraft::new(trusting(&Pki::new("facts, another CA"))).with_name(name);
+        let policy = UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden).unwrap();
+        Connector::new(&world.runtime, &policy).unwrap()
+    };
+    let connectors = ["one", "two"].map(named);
+    let [one, two] = [0, 1].map(|index: usize| connectors[index].prepared().unwrap());
+    assert_eq!(one.fingerprint(), two.fingerprint());
+    // Both orders: which of them the shared verifier was made for, must not show.
+    for index in [0, 1, 0] {
+        let Error::Rejected(rejection) = refused(&backend, &connectors[index]) else { panic!("it was refused") };
+        assert_eq!(rejection.policy.as_deref(), Some(["one", "two"][index]));
     }
 }

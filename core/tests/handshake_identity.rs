@@ -3,9 +3,9 @@
 
 mod handshake_support;
 
-use handshake_support::{BOTH, Backend, World, host, identity};
+use handshake_support::{BOTH, Backend, World, establish, exchange, host, identity};
 use uptls::{Code, ConnectOptions, Error, IdentityUse, MaterialErrorKind, PolicySpec, Problem};
-use uptls_testkit::{Pki, San, ServerOptions};
+use uptls_testkit::{Pki, San, ServerOptions, Versions};
 
 #[test]
 fn an_identity_is_sent_when_asked_for() {
@@ -64,4 +64,25 @@ fn an_expired_identity_fails_before_anything_is_sent() {
     let Some(Problem::Material(problem)) = problems.first() else { panic!("{problems:?}") };
     assert!(matches!(problem.kind, MaterialErrorKind::IdentityExpired { .. }));
     assert_eq!((error.code(), problem.source.as_str()), (Code::IdentityExpired, "inline"));
+}
+
+/// I5 holds for a connection that resumed one in which the identity was sent: the peer may look at it again.
+#[test]
+fn an_alert_after_a_resumed_handshake_is_about_the_identity_that_was_sent_before() {
+    const BAD_CERTIFICATE: u8 = 42;
+    let world = World::new("mtls resumed");
+    let client = world.pki.client(&[San::dns("gateway.example")]);
+    let connector = world.connector(PolicySpec { identity: identity(&world.pki, &client), ..world.spec() });
+    let asking = world.server(Versions::Tls13).with_client_roots(&[&world.pki.root]);
+    for (options, wanted) in [(asking, Code::IdentityRejected), (world.server(Versions::Tls13), Code::RemoteAlert)] {
+        let backend = Backend::new(options);
+        assert!(!backend.visit(&connector).unwrap().resumed());
+        let mut server = backend.accept();
+        let mut established = establish(&connector, &host(), &ConnectOptions::default(), &mut server).unwrap();
+        exchange(&mut established, &mut server).unwrap();
+        assert!(established.evidence().resumed, "{wanted}");
+        let error = established.feed(&server.into_alert(BAD_CERTIFICATE)).unwrap_err();
+        assert_eq!(error.code(), wanted, "{error}");
+        assert!(error.to_string().contains("bad_certificate"), "{error}");
+    }
 }

@@ -150,3 +150,101 @@ fn pins_are_digests() {
     assert_eq!(certificates("+b".repeat(32)), at("spec.trust.pinnedCertificates[0]", "policy_invalid"));
     assert_eq!(certificates("ab".repeat(31)), at("spec.trust.pinnedCertificates[0]", "policy_invalid"));
 }
+
+fn reason() -> Option<ReasonDraft> {
+    Some(ReasonDraft { reason: "a test".to_owned() })
+}
+
+/// D1, D2: each field that a weakening would silence, and the same field without it.
+#[test]
+fn a_weakening_silences_no_check() {
+    let any_certificate = DangerDraft { accept_any_certificate: reason(), ..DangerDraft::default() };
+    let any_name = DangerDraft { accept_any_name: reason(), ..DangerDraft::default() };
+    let list = RevocationDraft { crls: vec![MaterialDraft::pem("x")], ..RevocationDraft::default() };
+    let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_owned();
+    let toleration = |rule: &str| TolerationDraft { reason: "x".to_owned(), rule: rule.to_owned(), until: None };
+    type Change = Box<dyn Fn(&mut PolicySpec)>;
+    let checks: Vec<(&str, Change)> = vec![
+        ("spec.trust.bundles", Box::new(|s| s.trust.bundles = vec![MaterialDraft::pem("x")])),
+        ("spec.trust.pinnedCertificates", Box::new(|s| s.trust.pinned_certificates = vec!["ab".repeat(32)])),
+        ("spec.trust.pinnedKeys", {
+            let key = key.clone();
+            Box::new(move |s| s.trust.pinned_keys = vec![key.clone()])
+        }),
+        ("spec.trust.system", Box::new(|s| s.trust.system = SystemTrustDraft::Mozilla)),
+        ("spec.subjectAltNames", Box::new(|s| s.subject_alt_names = vec![SanDraft::dns("a.test")])),
+        ("spec.spkiPins", Box::new(move |s| s.spki_pins = vec![key.clone()])),
+        ("spec.revocation", Box::new(move |s| s.revocation = Some(list.clone()))),
+        ("spec.danger.tolerate", Box::new(move |s| s.danger.tolerate = vec![toleration("common_name")])),
+    ];
+    let silenced_by_any_name = ["spec.subjectAltNames", "spec.danger.tolerate"];
+    for (field, change) in &checks {
+        for (danger, path, refused) in [
+            (&any_certificate, "spec.danger.acceptAnyCertificate", true),
+            (&any_name, "spec.danger.acceptAnyName", silenced_by_any_name.contains(field)),
+        ] {
+            let trust = if path.ends_with("Name") { trusting().trust } else { TrustDraft::default() };
+            let mut spec = PolicySpec { danger: danger.clone(), trust, ..PolicySpec::default() };
+            assert_eq!(problems(spec.clone(), DangerPermission::Allowed), Vec::new(), "{path} alone");
+            change(&mut spec);
+            let checked = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Allowed);
+            assert_eq!(checked.is_err(), refused, "{path} beside {field}");
+            let Err(found) = checked else { continue };
+            let problem = found.first().unwrap();
+            assert_eq!((problem.path(), problem.code().as_str()), (path, "policy_invalid"));
+            assert!(problem.to_string().contains(field) && problem.hint().contains(field), "{problem}");
+            assert_eq!(
+                problem.hint().contains("trust.pinnedKeys"),
+                path.ends_with("Certificate"),
+                "{}",
+                problem.hint()
+            );
+        }
+    }
+    // One more rule is tolerated beside it, and it is about something else.
+    let beside = DangerDraft { tolerate: vec![toleration("key_usage")], ..any_name };
+    assert_eq!(problems(PolicySpec { danger: beside, ..trusting() }, DangerPermission::Allowed), Vec::new());
+}
+
+/// What loads can connect to somebody.
+#[test]
+fn a_policy_that_no_peer_can_satisfy_is_refused() {
+    let versions = |min: &str, max: &str| VersionsDraft { min: Some(min.to_owned()), max: Some(max.to_owned()) };
+    let groups = |groups: &[&str], versions| PolicySpec {
+        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        versions,
+        ..trusting()
+    };
+    for (spec, refused) in [
+        (groups(&["X25519MLKEM768"], versions("1.2", "1.2")), true),
+        (groups(&["X25519MLKEM768"], versions("1.2", "1.3")), false),
+        (groups(&["X25519MLKEM768"], versions("1.3", "1.3")), false),
+        (groups(&["X25519MLKEM768", "X25519"], versions("1.2", "1.2")), false),
+        (groups(&[], versions("1.2", "1.2")), false),
+    ] {
+        let wanted = if refused { at("spec.groups", "policy_invalid") } else { Vec::new() };
+        assert_eq!(forbidden(spec.clone()), wanted, "{:?} {:?}", spec.groups, spec.versions);
+    }
+    let (one, two) = (format!("{}=", "A".repeat(43)), format!("{}=", "E".repeat(43)));
+    let pinned = |spki: &[&String], trusted: &[&String], system| PolicySpec {
+        spki_pins: spki.iter().map(|key| (*key).clone()).collect(),
+        trust: TrustDraft {
+            pinned_keys: trusted.iter().map(|key| (*key).clone()).collect(),
+            system,
+            ..TrustDraft::default()
+        },
+        ..PolicySpec::default()
+    };
+    let off = SystemTrustDraft::Off;
+    assert_eq!(forbidden(pinned(&[&one], &[&two], off)), at("spec.spkiPins", "policy_invalid"));
+    assert_eq!(forbidden(pinned(&[&one, &two], &[&two], off)), Vec::new());
+    assert_eq!(forbidden(pinned(&[&one], &[&two], SystemTrustDraft::Mozilla)), Vec::new());
+    let listed = |unknown: &str, system| {
+        let crls = vec![MaterialDraft::pem("x")];
+        let revocation = Some(RevocationDraft { crls, depth: None, unknown: Some(unknown.to_owned()) });
+        PolicySpec { revocation, ..pinned(&[], &[&one], system) }
+    };
+    assert_eq!(forbidden(listed("deny", off)), at("spec.revocation.unknown", "policy_invalid"));
+    assert_eq!(forbidden(listed("allow", off)), Vec::new());
+    assert_eq!(forbidden(listed("deny", SystemTrustDraft::Mozilla)), Vec::new());
+}

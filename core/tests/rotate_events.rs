@@ -12,7 +12,7 @@ use rotate_support::{State, Stepper, client, named_in, tempdir};
 use uptls::danger::DangerPermission;
 use uptls::{
     Connector, ConnectorState, DangerDraft, Event, EventKind, ExpiryMark, MaterialDraft, OnInvalid, PolicyDraft,
-    PolicySpec, ReasonDraft, RevocationDraft, SanDraft, SystemTrustDraft, UpstreamTlsPolicy,
+    PolicySpec, ReasonDraft, RevocationDraft, SanDraft, SystemTrustDraft, TrustDraft, UpstreamTlsPolicy,
 };
 use uptls_testkit::{CrlTemplate, DAY, Key, NOW, Pki, Template, YEAR, crl_pem};
 
@@ -150,11 +150,7 @@ fn trust_is_reduced_by_taking_away_and_not_by_adding() {
         Some(RevocationDraft { crls, depth: Some(depth.to_owned()), unknown: Some(unknown.to_owned()) })
     };
     let reason = || Some(ReasonDraft { reason: "a test".to_owned() });
-    let danger = |certificate, name| DangerDraft {
-        accept_any_certificate: certificate,
-        accept_any_name: name,
-        ..DangerDraft::default()
-    };
+    let danger = |name| DangerDraft { accept_any_name: name, ..DangerDraft::default() };
     let pairs: Vec<(&str, PolicySpec, PolicySpec)> = vec![
         ("anchor", base.clone(), with(&|s| s.trust.bundles.push(MaterialDraft::pem(other.root.pem())))),
         ("roots", base.clone(), with(&|s| s.trust.system = SystemTrustDraft::Mozilla)),
@@ -182,8 +178,7 @@ fn trust_is_reduced_by_taking_away_and_not_by_adding() {
             with(&|s| s.revocation = crl(&[], "leaf", "deny")),
             with(&|s| s.revocation = crl(&[], "leaf", "allow")),
         ),
-        ("any name", base.clone(), with(&|s| s.danger = danger(None, reason()))),
-        ("any certificate", with(&|s| s.danger = danger(None, reason())), with(&|s| s.danger = danger(reason(), None))),
+        ("any name", base.clone(), with(&|s| s.danger = danger(reason()))),
         ("identity", base.clone(), with(&|s| s.identity = identity(&world.pki, &world.pki.client(&[])))),
     ];
     for (what, less, more) in &pairs {
@@ -201,6 +196,10 @@ fn trust_is_reduced_by_an_exchange() {
         let client = world.pki.issue(&Template { common_name: Some(seed.to_owned()), ..Template::leaf("client") });
         PolicySpec { identity: identity(&world.pki, &client), ..world.spec() }
     };
+    // D2 stands without any trust, so that anchors go where it comes.
+    let reason = Some(ReasonDraft { reason: "a test".to_owned() });
+    let danger = DangerDraft { accept_any_certificate: reason, ..DangerDraft::default() };
+    let any_certificate = PolicySpec { danger, trust: TrustDraft::default(), ..world.spec() };
     let by_names = |name: &str| PolicySpec { subject_alt_names: vec![SanDraft::dns(name)], ..world.spec() };
     for (index, (one, two)) in [
         (world.spec(), trusting(&Pki::new("another"))),
@@ -208,6 +207,7 @@ fn trust_is_reduced_by_an_exchange() {
         (known_as("one"), known_as("two")),
         (by_names("a.example"), by_names("b.example")),
         (world.spec(), by_names("a.example")),
+        (world.spec(), any_certificate),
     ]
     .iter()
     .enumerate()

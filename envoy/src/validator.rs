@@ -32,7 +32,7 @@ impl Validator {
             FORBIDS_DANGER => DangerPermission::Forbidden,
             ALLOWS_DANGER => DangerPermission::Allowed,
             _ => {
-                let given = String::from_utf8_lossy(name).escape_debug().to_string();
+                let given = uptls::printable(&String::from_utf8_lossy(name));
                 return Err(format!("{}: validator_name is {given}; {NAMES}", Code::PolicyInvalid));
             }
         };
@@ -114,7 +114,7 @@ impl Validator {
     }
 
     fn name(&self) -> String {
-        self.policy.name().unwrap_or("a policy without a name").escape_debug().to_string()
+        uptls::printable(self.policy.name().unwrap_or("a policy without a name"))
     }
 
     fn needs_server_name(&self) -> bool {

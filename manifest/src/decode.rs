@@ -2,7 +2,7 @@
 //!
 //! Nothing here quotes a value, and names of fields only where no secret can stand: what is noted may be logged.
 
-use core::fmt;
+use core::{fmt, mem};
 use std::collections::BTreeMap;
 use std::vec;
 
@@ -73,7 +73,7 @@ impl<'a> Decoder<'a> {
             Value::List(_) | Value::Map(_) => Some(self.unwanted("a text")),
         };
         match (error, self.node.value) {
-            (None, Value::Text(Scalar { text, .. })) => Ok(text),
+            (None, Value::Text(Scalar { mut text, .. })) => Ok(mem::take(&mut *text)),
             (error, _) => Err(error.unwrap_or_else(|| Failure::custom("it is not a text"))),
         }
     }

@@ -1,5 +1,7 @@
 //! A document as a tree that remembers where each part was written, and how.
 
+use zeroize::Zeroizing;
+
 use crate::position::Place;
 
 /// One part of a document.
@@ -25,11 +27,11 @@ pub(crate) struct Entry {
     pub(crate) value: Node,
 }
 
-/// A scalar as it was written.
+/// A scalar as it was written. Whether it is a piece of a key is not known here, so all of them are zeroized.
 #[derive(Clone)]
 pub(crate) struct Scalar {
     pub(crate) style: Style,
-    pub(crate) text: String,
+    pub(crate) text: Zeroizing<String>,
 }
 
 /// Whether a scalar may be something else than text.

@@ -1,8 +1,11 @@
 //! YAML and JSON to nodes, by one parser and within budgets (M10). JSON is read as the YAML that it is.
 
+use core::mem;
 use std::collections::HashMap;
 
 use serde_saphyr::granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Tag, options};
+
+use zeroize::Zeroizing;
 
 use crate::node::{Entry, Node, Scalar, Style, Value};
 use crate::position::{Fault, Place};
@@ -81,7 +84,7 @@ impl Reader {
             Event::Scalar(text, style, anchor, tag) => {
                 refuse_tag(tag.as_deref(), place)?;
                 let style = if style == ScalarStyle::Plain { Style::Plain } else { Style::Quoted };
-                let value = Value::Text(Scalar { style, text: text.into_owned() });
+                let value = Value::Text(Scalar { style, text: Zeroizing::new(text.into_owned()) });
                 self.charge(&Size { depth: 0, nodes: 1, octets: text_len(&value) }, place)?;
                 self.add(Node { place, value }, anchor)
             }
@@ -167,10 +170,10 @@ fn refuse_tag(tag: Option<&Tag>, place: Place) -> Result<(), Fault> {
 
 fn field_name(node: Node) -> Result<(String, Place), Fault> {
     match node.value {
-        Value::Text(Scalar { style: Style::Plain, text }) if text == "<<" => {
+        Value::Text(Scalar { style: Style::Plain, text }) if *text == "<<" => {
             Err(Fault::parse(node.place, "merge keys (<<) are not supported; write the fields out"))
         }
-        Value::Text(scalar) => Ok((scalar.text, node.place)),
+        Value::Text(mut scalar) => Ok((mem::take(&mut *scalar.text), node.place)),
         Value::List(_) | Value::Map(_) => Err(Fault::parse(node.place, "the name of a field must be text")),
     }
 }

@@ -1,6 +1,8 @@
 """The classes of codes, and what the standard library's own exceptions have."""
 
 import copy
+import ctypes
+import ctypes.util
 import inspect
 import json
 import logging
@@ -136,6 +138,50 @@ def test_verify_codes_are_those_of_openssl(ca: Authority, tmp_path: Any) -> None
         assert ours.value.verify_code == theirs.value.verify_code
         assert ours.value.reason == theirs.value.reason
         assert ours.value.errno == theirs.value.errno
+
+
+#: What OpenSSL calls the number that each code stands for.
+_OPENSSL = {
+    "cert_unknown_issuer": "unable to get local issuer certificate",
+    "cert_self_signed": "self-signed certificate",
+    "cert_missing_intermediate": "unable to get local issuer certificate",
+    "cert_issuer_key_changed": "unable to get local issuer certificate",
+    "cert_expired": "certificate has expired",
+    "issuer_expired": "certificate has expired",
+    "cert_not_yet_valid": "certificate is not yet valid",
+    "cert_bad_signature": "certificate signature failure",
+    "cert_algorithm_unsupported": "CA signature digest algorithm too weak",
+    "cert_key_too_weak": "EE certificate key too weak",
+    "cert_ca_as_leaf": "invalid CA certificate",
+    "cert_issuer_not_ca": "invalid CA certificate",
+    "cert_purpose": "unsuitable certificate purpose",
+    "cert_key_usage": "unsuitable certificate purpose",
+    "cert_name_constraint": "permitted subtree violation",
+    "cert_path_too_long": "certificate chain too long",
+    "cert_distrusted": "certificate rejected",
+    "cert_critical_extension": "unhandled critical extension",
+    "cert_revoked": "certificate revoked",
+    "revocation_unknown": "unable to get certificate CRL",
+    "crl_expired": "CRL has expired",
+    "crl_untrusted": "CRL signature failure",
+    "name_mismatch": "hostname mismatch",
+    "san_missing": "hostname mismatch",
+    "san_type_mismatch": "hostname mismatch",
+}
+
+
+def test_each_verify_code_means_to_openssl_what_ours_means() -> None:
+    library = ctypes.util.find_library("crypto")
+    if library is None:
+        pytest.skip("OpenSSL's library of this system is not found")
+    text = ctypes.CDLL(library).X509_verify_cert_error_string
+    text.argtypes, text.restype = [ctypes.c_long], ctypes.c_char_p
+    # Versions spell "self-signed" and "Hostname" in two ways.
+    meant = {
+        code: text(number).decode().lower().replace("self signed", "self-signed")
+        for code, number in _errors._VERIFY_CODES.items()  # noqa: SLF001
+    }
+    assert meant == {code: words.lower() for code, words in _OPENSSL.items()}
 
 
 def test_a_report_goes_through_json(refused: "Case") -> None:

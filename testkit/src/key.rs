@@ -13,6 +13,7 @@ use pkcs8::{EncryptedPrivateKeyInfoOwned, PrivateKeyInfoRef, spki::AlgorithmIden
 use rsa::Pkcs1v15Sign;
 use rsa::pkcs1::EncodeRsaPrivateKey as _;
 use rsa::pkcs8::{DecodePrivateKey as _, EncodePublicKey as _};
+use rsa::traits::PrivateKeyParts as _;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
@@ -137,6 +138,25 @@ impl Key {
     /// The private key as unencrypted PKCS#8 DER.
     pub fn pkcs8_der(&self) -> Vec<u8> {
         self.0.pkcs8.clone()
+    }
+
+    /// The secret numbers, big-endian: the scalar of a curve, the seed of ML-DSA, or exponent and primes of an RSA key. For tests that look
+    /// where they have been left.
+    pub fn secret_numbers(&self) -> Vec<Vec<u8>> {
+        match &self.0.secret {
+            Secret::Ed25519(secret) => vec![secret.to_bytes().to_vec()],
+            Secret::P256(secret) => vec![secret.to_bytes().to_vec()],
+            Secret::P384(secret) => vec![secret.to_bytes().to_vec()],
+            Secret::P521(secret) => vec![secret.to_bytes().to_vec()],
+            // The seed, with which their PKCS#8 ends.
+            Secret::MlDsa44(_) | Secret::MlDsa65(_) | Secret::MlDsa87(_) => {
+                self.0.pkcs8.last_chunk::<32>().map(|seed| seed.to_vec()).into_iter().collect()
+            }
+            Secret::Rsa(secret) => {
+                let primes = secret.primes().iter().map(rsa::BigUint::to_bytes_be);
+                core::iter::once(secret.d().to_bytes_be()).chain(primes).collect()
+            }
+        }
     }
 
     /// The private key as a `PRIVATE KEY` block.

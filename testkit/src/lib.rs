@@ -29,6 +29,8 @@ mod extensions;
 pub mod hostile;
 pub mod key;
 mod listen;
+#[cfg(target_os = "linux")]
+pub mod memory;
 pub mod nginx;
 pub mod options;
 pub mod pair;

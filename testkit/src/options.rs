@@ -81,6 +81,8 @@ impl ServerOptions {
             .expect("the provider has both versions")
             .with_client_cert_verifier(self.client_verifier())
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+        // For [`crate::MemoryServer::into_alert`]; nothing is logged by it.
+        config.enable_secret_extraction = true;
         config.alpn_protocols = self.alpn.iter().map(|protocol| protocol.to_vec()).collect();
         if self.tickets {
             config.session_storage = sessions.storage.clone();

@@ -1,7 +1,10 @@
 //! A TLS server without a socket: bytes in, bytes out.
 
 use crate::options::{Seen, ServerOptions, Sessions};
-use rustls::{ClientConnection, Error, ServerConfig, ServerConnection};
+use rustls::crypto::cipher::{OutboundChunks, OutboundPlainMessage};
+use rustls::{
+    ClientConnection, ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion, ServerConfig, ServerConnection,
+};
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
@@ -65,6 +68,23 @@ impl MemoryServer {
     /// Ends the data properly: the next [`MemoryServer::drain`] has `close_notify`.
     pub fn close(&mut self) {
         self.connection.send_close_notify();
+    }
+
+    /// The record of a fatal alert, encrypted: what `rustls` itself never sends after a handshake. TLS 1.3 only, and nothing
+    /// may wait in [`MemoryServer::drain`].
+    pub fn into_alert(self, description: u8) -> Vec<u8> {
+        let suite = self.connection.negotiated_cipher_suite().expect("the handshake is complete");
+        let suite = suite.tls13().expect("the version is TLS 1.3");
+        let (sequence, secrets) = self.connection.dangerous_extract_secrets().expect("the keys are there").tx;
+        let (key, iv) = match secrets {
+            ConnectionTrafficSecrets::Aes128Gcm { key, iv }
+            | ConnectionTrafficSecrets::Aes256Gcm { key, iv }
+            | ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => (key, iv),
+            _ => panic!("an unknown suite"),
+        };
+        let payload = OutboundChunks::Single(&[2, description]);
+        let alert = OutboundPlainMessage { typ: ContentType::Alert, version: ProtocolVersion::TLSv1_2, payload };
+        suite.aead_alg.encrypter(key, iv).encrypt(alert, sequence).expect("it fits").encode()
     }
 
     /// What was seen of the client; `None` while the handshake goes on.

@@ -14,6 +14,7 @@ use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
+pub(crate) use uptls::printable;
 use uptls::{Envelope, Warning};
 
 use crate::USAGE;
@@ -73,19 +74,6 @@ fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Text from outside: what could steer a terminal is escaped, and it is cut at 256 characters.
-pub(crate) fn printable(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars().take(LIMIT) {
-        if c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric() {
-            out.push(c);
-        } else {
-            out.extend(c.escape_default());
-        }
-    }
-    out
-}
-
 /// How a code or an outcome is spelled in JSON is how it is spelled here.
 pub(crate) fn spelled<T: serde::Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
@@ -112,15 +100,3 @@ const LOUD: Style = Style::new().bold();
 const ODD: Style = AnsiColor::Yellow.on_default().bold();
 
 const INTERNAL: u8 = 5;
-const LIMIT: usize = 256;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_could_steer_a_terminal_is_escaped() {
-        assert_eq!(printable("a\u{1b}[31m\n\u{202e}é.pem"), "a\\u{1b}[31m\\n\\u{202e}é.pem");
-        assert_eq!(printable(&"x".repeat(1000)).len(), LIMIT);
-    }
-}

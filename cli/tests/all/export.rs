@@ -58,7 +58,8 @@ fn a_weakening_is_exported_only_where_it_is_allowed() {
     let ran = uptls(folder.path(), &[args.as_slice(), &["--allow-danger"]].concat());
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.stderr.contains("danger_active"), "{ran:?}");
-    folder.policy("nothing.yaml", "danger: {acceptAnyCertificate: {reason: a test}}");
+    let nothing = "{serverName: payments.internal, danger: {acceptAnyCertificate: {reason: a test}}}";
+    folder.write("nothing.yaml", &format!("apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nspec: {nothing}\n"));
     let ran = uptls(folder.path(), &["export", "envoy", "--policy", "nothing.yaml", "--allow-danger"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
     assert!(ran.stderr.contains("(D2)"), "{ran:?}");

@@ -10,6 +10,7 @@ use uptls_testkit::{
 };
 
 use super::cases::{Cases, Positive};
+use super::itself::base64;
 use super::scene::{Authority, Scene};
 
 pub(super) fn cases(c: &mut Cases) {
@@ -206,6 +207,40 @@ fn expiry(c: &mut Cases) {
     .says("2026-11-22T23:59:59Z");
     c.unusable(&p, TrustBundleExpired, "expiry-of-the-entry [T4] the only entry has expired", |s| {
         s.file("ca.pem", |_| ended().pem());
+    });
+    let two = |s: &mut Scene| {
+        s.set("trust", "{bundles: [{file: ca.pem}, {file: old.pem}]}");
+        s.file("ca.pem", |m| m.root().pem());
+        s.file("old.pem", |_| ended().pem());
+    };
+    c.also(&p, "expiry-of-one-file [T4] one of two files has expired, and not the one with the issuer", two);
+    let case = c.unusable(
+        &p,
+        TrustBundleExpired,
+        "expiry-of-every-file [T4] both files have expired, and both are named",
+        |s| {
+            two(s);
+            s.root().not_after = NOW - 1;
+        },
+    );
+    case.errors(2).says("ca.pem");
+    c.unusable(
+        &p,
+        TrustBundleParse,
+        "expiry-beside-a-broken-file [T4 T2] the other file does not parse: one says nothing of the other",
+        |s| {
+            two(s);
+            s.file("ca.pem", |m| m.root().pem().replace("-----END", "----END"));
+        },
+    );
+    let pinned = c.also(&p, "expiry-beside-a-pin [T4 T5] the only entry has expired, and the leaf is pinned", |s| {
+        s.file("ca.pem", |_| ended().pem());
+        let key = base64(&s.leaf_key.spki_sha256());
+        s.set("trust", format!("{{bundles: [{{file: ca.pem}}], pinnedKeys: ['{key}']}}"));
+    });
+    c.reject(&pinned, CertUnknownIssuer, "expiry-beside-another-pin [T4 T5] another key is pinned", |s| {
+        let key = base64(&Key::p256("another").spki_sha256());
+        s.set("trust", format!("{{bundles: [{{file: ca.pem}}], pinnedKeys: ['{key}']}}"));
     });
     c.also(&p, "expiry-soon [T4] the entry that issued ends in 29 days", |s| {
         s.root().not_after = NOW + 29 * DAY;

@@ -48,6 +48,10 @@ fn any_name(c: &mut Cases) {
         s.leaf.key_usage = Some(vec![KeyUsage::KeyEncipherment]);
     });
     c.reject(&p, CertPinMismatch, "any-name-pin [D1 V6] another key is pinned", |s| s.set("spkiPins", PIN));
+    c.unusable(&p, PolicyInvalid, "any-name-and-names [D1 N4] a name is wanted, which would decide nothing", |s| {
+        s.wants("[{dns: other.test}]");
+    })
+    .says("subjectAltNames");
     c.also(&p, "any-name-without-server-name [D1 N3] no server name is sent", |s| s.set("serverName", "none"));
     c.also(&p, "any-name-without-host [D1 N3] the server name is auto, and no backend host is given", |s| {
         s.unset("serverName");
@@ -66,26 +70,42 @@ fn any_certificate(c: &mut Cases) {
                     .pem()
             });
             s.danger("{acceptAnyCertificate: {reason: a test bench}}");
+            s.unset("trust");
         }),
     );
-    c.reject(&p, CertExpired, "any-certificate-not-asked [D2 D5] that is not asked for", |s| {
+    c.reject(&p, CertExpired, "any-certificate-not-asked [D2 D5] that is not asked for, and a root is trusted", |s| {
         s.unset("danger");
+        s.set("trust", "{bundles: [{file: ca.pem}]}");
         s.warnings.clear();
-    });
-    c.also(&p, "any-certificate-without-trust [D2 T1] nothing is trusted", |s| {
-        s.files.clear();
-        s.unset("trust");
     });
     c.unusable(
         &p,
         TrustMissing,
         "any-certificate-replaced-by-any-name [D1 T1] any name is accepted, and nothing is trusted",
         |s| {
-            s.files.clear();
-            s.unset("trust");
             s.set("danger", "{acceptAnyName: {reason: a test bench}}");
         },
     );
+    for (title, field, value) in [
+        ("any-certificate-and-pin [D2 V6] a key is pinned, which would decide nothing", "spkiPins", PIN),
+        (
+            "any-certificate-and-bundle [D2 T1] a root is trusted, which would decide nothing",
+            "trust",
+            "{bundles: [{file: ca.pem}]}",
+        ),
+        (
+            "any-certificate-and-system [D2 T6] Mozilla's roots are trusted, which would decide nothing",
+            "trust",
+            "{system: mozilla}",
+        ),
+        (
+            "any-certificate-and-names [D2 N4] a name is wanted, which would decide nothing",
+            "subjectAltNames",
+            "[{dns: a.test}]",
+        ),
+    ] {
+        c.unusable(&p, PolicyInvalid, title, |s| s.set(field, value)).says("trust.pinnedKeys").says(field);
+    }
     c.unusable(&p, DangerForbidden, "any-certificate-forbidden [D2 D5] the caller does not permit it", |s| {
         s.permission = Permission::Forbid;
     });
@@ -229,6 +249,19 @@ fn expired_leaf(c: &mut Cases) {
         s.file("ca.pem", |m| chain_pem(&[&m.leaf, &Pki::new("second").root]));
         s.warnings.extend(["trust_entry_is_leaf", "trust_entry_expired"]);
     });
+    let alone = c.also(&p, "tolerate-expired-leaf-itself-alone [D4 T4 T5] the bundle holds the leaf alone", |s| {
+        s.file("ca.pem", |m| m.leaf.pem());
+        s.warnings.extend(["trust_entry_is_leaf", "trust_entry_expired"]);
+    });
+    c.unusable(
+        &alone,
+        TrustBundleExpired,
+        "tolerate-expired-leaf-and-every-anchor [D4 T4] the bundle holds the root alone, which has expired",
+        |s| {
+            s.root().not_after = NOW - 1;
+            s.file("ca.pem", |m| m.root().pem());
+        },
+    );
     expired_leaf_and_lists(c, &p);
 }
 
@@ -293,6 +326,23 @@ fn common_name(c: &mut Cases) {
     c.reject(&p, SanMissing, "tolerate-common-name-other [D4] the CN is another name", |s| {
         s.leaf.common_name = Some("other.test".to_owned());
     });
+    for (title, name) in [
+        ("tolerate-common-name-prefixed [D4] the CN ends with the name", "evil-backend.test"),
+        ("tolerate-common-name-below [D4] the CN is a name below it", "a.backend.test"),
+        ("tolerate-common-name-parent [D4] the CN is the name above it", "test"),
+        ("tolerate-common-name-suffixed [D4] the CN begins with the name", "backend.test.evil"),
+    ] {
+        c.reject(&p, SanMissing, title, |s| s.leaf.common_name = Some(name.to_owned()));
+    }
+    c.reject(
+        &p,
+        CertNameConstraint,
+        "tolerate-common-name-constrained-anchor [D4 D5 V2] the root permits another domain, which no CN may escape",
+        |s| {
+            let permitted = vec![San::dns("example")];
+            s.root().name_constraints = Some(NameConstraints { permitted, ..NameConstraints::default() });
+        },
+    );
     c.reject(
         &p,
         CertNameConstraint,

@@ -232,7 +232,7 @@ fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
-fn base64(octets: &[u8]) -> String {
+pub(super) fn base64(octets: &[u8]) -> String {
     use base64::Engine as _;
     base64::prelude::BASE64_STANDARD.encode(octets)
 }

@@ -38,8 +38,28 @@ fn algorithms(c: &mut Cases) {
         }),
     );
     c.also(&p, "groups-post-quantum [H2] the hybrid group stands first", |s| {
-        s.set("groups", "[X25519MLKEM768, X25519]")
+        s.set("groups", "[X25519MLKEM768, X25519, secp256r1]")
     });
+    c.also(&p, "groups-without-curves [H2] TLS 1.2 is permitted, and no group is a curve of certificates", |s| {
+        s.set("groups", "[X25519MLKEM768, X25519]");
+        s.warnings.push("groups_without_ecdsa_curve");
+    });
+    let hybrid =
+        c.also(&p, "groups-hybrid-alone [H1 H2] the only group is the hybrid one, and TLS 1.3 the only version", |s| {
+            s.set("groups", "[X25519MLKEM768]");
+            s.set("versions", "{min: '1.3'}");
+            s.unset("cipherSuites");
+        });
+    c.unusable(
+        &hybrid,
+        PolicyInvalid,
+        "groups-of-another-version [H1 H2] TLS 1.2 is the only version, which has no hybrid group",
+        |s| {
+            s.set("versions", "{max: '1.2'}");
+        },
+    )
+    .says("versions.max")
+    .says("secp256r1");
     c.also(&p, "suites-duplicate [H2] a suite stands there twice", |s| {
         s.set(
             "cipherSuites",

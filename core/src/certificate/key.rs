@@ -5,6 +5,8 @@ use x509_parser::oid_registry::asn1_rs::{Any, FromDer, Oid, oid};
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
+use crate::text::printable;
+
 /// The kind and size of a public key, and whether it may take part in a path.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct KeyFacts<'a> {
@@ -103,7 +105,7 @@ fn significant_bits(integer: &[u8]) -> usize {
 
 pub(super) fn algorithm_name(oid: &str) -> String {
     let known = ALGORITHMS.iter().find(|(known, _)| *known == oid);
-    known.map_or_else(|| oid.to_owned(), |(_, name)| (*name).to_owned())
+    known.map_or_else(|| printable(oid), |(_, name)| (*name).to_owned())
 }
 
 /// Ed25519 and ML-DSA.

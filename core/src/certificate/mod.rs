@@ -2,14 +2,16 @@
 
 mod distinguished_name;
 mod key;
+mod name;
 mod points;
 mod presented;
 mod signed;
 
 pub(crate) use distinguished_name::canonical_name;
 pub(crate) use key::KeyStrength;
+pub(crate) use name::name_text;
 pub(crate) use points::PointNames;
-pub(crate) use presented::{PresentedName, shown};
+pub(crate) use presented::{PresentedName, ascii, shown};
 pub(crate) use signed::{SignatureFailure, Signed};
 
 use key::{KeyFacts, algorithm_name};
@@ -21,11 +23,11 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::oid_registry::asn1_rs::{Oid, oid};
 use x509_parser::prelude::FromDer;
-use x509_parser::x509::{X509Name, X509Version};
+use x509_parser::x509::X509Version;
 
 use crate::digest::sha256;
 use crate::report::CertificateFacts;
-use crate::text::{SHOWN, digest, hex, printable};
+use crate::text::{SHOWN, digest, listed, printable};
 use crate::time::rfc3339;
 
 /// A parsed certificate. It judges nothing.
@@ -53,6 +55,7 @@ impl<'a> CertificateView<'a> {
         matches!(X509Certificate::from_der(der), Ok(([], inner)) if repeated_extension(&inner).is_some())
     }
 
+    /// Escaped and bounded, as [`CertificateView::issuer`] is.
     pub(crate) fn subject(&self) -> String {
         name_text(self.inner.subject())
     }
@@ -171,7 +174,7 @@ impl<'a> CertificateView<'a> {
 
     fn critical_extension_outside(&self, understood: &[Oid<'static>]) -> Option<String> {
         let unknown = self.inner.extensions().iter().find(|e| e.critical && !understood.contains(&e.oid));
-        unknown.map(|e| e.oid.to_id_string())
+        unknown.map(|e| printable(&e.oid.to_id_string()))
     }
 
     /// The names of the distribution points at which lists for it are found (RFC 5280 section 4.2.1.13). A certificate
@@ -294,8 +297,8 @@ impl<'a> CertificateView<'a> {
     /// What a report says of it.
     pub(crate) fn facts(&self, source: &str) -> CertificateFacts {
         CertificateFacts {
-            subject: printable(&self.subject()),
-            issuer: printable(&self.issuer()),
+            subject: self.subject(),
+            issuer: self.issuer(),
             not_before: rfc3339(self.not_before()),
             not_after: rfc3339(self.not_after()),
             sha256: digest(&self.sha256()),
@@ -372,17 +375,9 @@ impl ExtendedKeyUsage {
         ];
         let mut names: Vec<String> = known.iter().filter(|(set, _)| *set).map(|(_, name)| (*name).to_owned()).collect();
         names.extend(value.other.iter().take(SHOWN).map(Oid::to_id_string));
-        let text = if names.is_empty() { "empty".to_owned() } else { names.join(", ") };
+        let text = if names.is_empty() { "empty".to_owned() } else { listed(&names) };
         Self { any: value.any, client_auth: value.client_auth, server_auth: value.server_auth, text }
     }
-}
-
-fn name_text(name: &X509Name<'_>) -> String {
-    let text = name.to_string();
-    if !text.is_empty() {
-        return text;
-    }
-    if name.iter().next().is_none() { "an empty name".to_owned() } else { hex(name.as_raw()) }
 }
 
 const CA_ISSUERS_OID: Oid<'static> = oid!(1.3.6.1.5.5.7.48.2);

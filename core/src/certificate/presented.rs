@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use x509_parser::extensions::GeneralName;
 
-use crate::text::{SHOWN, printable};
+use crate::text::{Bounded, SHOWN, printable};
 
 /// One entry of subjectAltName.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -58,7 +58,8 @@ impl PresentedName {
     }
 }
 
-/// Only what an IA5String prints is shown as it is: neither a look-alike nor a space that makes two names of one (V11).
+/// Only what an IA5String prints is shown as it is: neither a look-alike nor a space that makes two names of one, and a
+/// backslash is doubled (V11).
 impl fmt::Display for PresentedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -72,9 +73,17 @@ impl fmt::Display for PresentedName {
     }
 }
 
-fn ascii(text: &str) -> String {
-    let shown = |c: char| if c.is_ascii_graphic() { c.to_string() } else { c.escape_unicode().to_string() };
-    text.chars().map(shown).collect()
+/// A name as it is shown, and bounded.
+pub(crate) fn ascii(text: &str) -> String {
+    let mut out = Bounded::default();
+    for c in text.chars() {
+        match c {
+            '\\' => out.push(c.escape_default()),
+            c if c.is_ascii_graphic() => out.push([c]),
+            c => out.push(c.escape_unicode()),
+        }
+    }
+    out.finish()
 }
 
 /// At most ten presented names as text.

@@ -191,7 +191,7 @@ impl Attempt {
             expected: verifier.reference_names(Some(&self.host)).iter().map(ToString::to_string).collect(),
             fingerprint: Some(digest(self.prepared.fingerprint())),
             judgement: self.verified.as_ref().map(|peer| verifier.judgement_of_peer(peer)).unwrap_or_default(),
-            kind,
+            kind: kind.bounded(),
             policy: self.prepared.policy().name().map(printable),
             presented: leaf.as_ref().map(|leaf| leaf.sans.clone()).unwrap_or_default(),
             peer: leaf,
@@ -302,7 +302,7 @@ const ALERTS: &[(u8, &str)] = &[
 ];
 
 fn misbehaved(error: &TlsError) -> ConnectError {
-    ConnectError::PeerMisbehaved { detail: error.to_string() }
+    ConnectError::PeerMisbehaved { detail: printable(&error.to_string()) }
 }
 
 /// A handshake message, or an alert, in a record of SSL 3.0 or later.

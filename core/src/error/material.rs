@@ -82,7 +82,7 @@ pub enum MaterialErrorKind {
     },
     /// No certificate in it (T2).
     TrustBundleEmpty,
-    /// Every certificate in it has expired (T4).
+    /// Every certificate in it has expired, and so has all else that the policy trusts (T4).
     TrustBundleExpired {
         /// The latest end of validity among them.
         not_after: String,

@@ -1,11 +1,13 @@
 //! The five families of errors, by who must act, over one table of codes.
 
+mod bounds;
 mod connect;
 mod material;
 mod policy;
 mod rejection;
 mod table;
 
+pub(crate) use bounds::ChainDigests;
 pub use connect::{ConnectError, KnownPeer, Misuse};
 pub use material::{MaterialError, MaterialErrorKind};
 pub use policy::{Origin, PolicyError, PolicyErrorKind};

@@ -137,6 +137,11 @@ pub enum PolicyErrorKind {
         /// What is wrong with it.
         reason: String,
     },
+    /// A weakening beside checks that it would silence (D1, D2).
+    Silenced {
+        /// The fields that would decide nothing.
+        silenced: Vec<&'static str>,
+    },
     /// The policy names no trust (T1).
     TrustMissing,
     /// A value that is understood but not supported.
@@ -164,7 +169,7 @@ impl PolicyError {
             PolicyErrorKind::DocumentParse { .. } | PolicyErrorKind::DocumentUnreadable { .. } => Code::DocumentParse,
             PolicyErrorKind::DocumentTooLarge { .. } => Code::DocumentTooLarge,
             PolicyErrorKind::IdentityIncomplete { .. } => Code::IdentityIncomplete,
-            PolicyErrorKind::Invalid { .. } => Code::PolicyInvalid,
+            PolicyErrorKind::Invalid { .. } | PolicyErrorKind::Silenced { .. } => Code::PolicyInvalid,
             PolicyErrorKind::NameInvalid { .. } => Code::NameInvalid,
             PolicyErrorKind::NameMissing | PolicyErrorKind::NameNotWritten { .. } => Code::NameMissing,
             PolicyErrorKind::NotExportable { .. } => Code::NotExportable,
@@ -191,6 +196,13 @@ impl PolicyError {
             }
             PolicyErrorKind::NameInvalid { given, reason: NameError::IpLiteral } => {
                 format!("write it as {{ip: {}}} under subjectAltNames", printable(given))
+            }
+            PolicyErrorKind::Silenced { silenced } => {
+                let instead = match self.path.ends_with("acceptAnyCertificate") {
+                    true => " (trust.pinnedKeys or trust.pinnedCertificates is for a self-signed device)",
+                    false => "",
+                };
+                format!("remove {}{instead}, or remove {}", self.field(), silenced.join(" and "))
             }
             PolicyErrorKind::DangerForbidden => {
                 format!("remove {}, or pass --allow-danger (API: DangerPermission::Allowed)", self.field())
@@ -244,6 +256,7 @@ impl fmt::Display for PolicyError {
             PolicyErrorKind::ReferenceUnresolved { object, reason } => {
                 write!(f, "{} cannot be used: {}", printable(object), printable(reason))
             }
+            PolicyErrorKind::Silenced { silenced } => write!(f, "it would silence {}", silenced.join(" and ")),
             PolicyErrorKind::TrustMissing => {
                 f.write_str("neither bundles, system roots nor pins are given, so nothing is trusted")
             }

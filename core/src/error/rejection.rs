@@ -7,7 +7,9 @@ use crate::report::{CertificateFacts, Step, TlsFacts};
 use crate::text::{listed, printable};
 
 /// A peer that the policy refuses. Produced by [`crate::Verifier`] alone.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// What the peer wrote is escaped and bounded in every text of it, `Debug` included; [`Rejection::chain`] alone is as it came.
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Rejection {
     /// The clock of the verification, RFC 3339.
@@ -42,7 +44,8 @@ pub(crate) struct Judgement {
     pub(crate) steps: Vec<Step>,
 }
 
-/// Which check failed. Times are RFC 3339, names of certificates are RFC 4514 text; all of it is escaped when shown.
+/// Which check failed. Times are RFC 3339, names of certificates are RFC 4514 text; no text is longer than 256 characters,
+/// and what could not be seen in it is escaped.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum RejectionKind {
@@ -245,19 +248,22 @@ impl Rejection {
                 format!("re-issue it with {}: {} is another type", printable(wanted), printable(presented))
             }
             RejectionKind::IssuerKeyChanged { issuer, trusted_sha256, wanted_key_id } => format!(
-                "the CA {} was rotated: add its new certificate{} beside {trusted_sha256}",
+                "a certificate in the name of {} was signed by a key{} that is not trusted: a rotation or an impostor; \
+                 add a new CA certificate beside {trusted_sha256} only if the owner of that name confirms its digest",
                 printable(issuer),
-                wanted_key_id.as_ref().map(|id| format!(" (key id {id})")).unwrap_or_default(),
+                wanted_key_id.as_ref().map(|id| format!(" (key id {})", printable(id))).unwrap_or_default(),
             ),
             RejectionKind::MissingIntermediate { issuer } => {
                 format!("configure the upstream to send the certificate of {} after its own", printable(issuer))
             }
             RejectionKind::UnknownIssuer { issuer } => format!(
-                "add the CA that ends this chain to trust.bundles if it is yours; the issuer seen is {}",
+                "the issuer seen is {}: add its CA certificate to trust.bundles only if its owner confirms the digest, \
+                 or have the upstream send one from a trusted CA",
                 printable(issuer)
             ),
             RejectionKind::SelfSigned { .. } => format!(
-                "put exactly this certificate{} into trust.bundles, or issue one from a trusted CA",
+                "issue one from a trusted CA; or put exactly this certificate{} into trust.bundles, \
+                 if the owner of the upstream confirms that digest",
                 self.peer.as_ref().map(|leaf| format!(" ({})", leaf.sha256)).unwrap_or_default()
             ),
             RejectionKind::Expired { not_after, .. } => {
@@ -270,7 +276,9 @@ impl Rejection {
                 format!("check the clock of both sides: it begins at {not_before} and here it is {}", self.at)
             }
             RejectionKind::PinMismatch { presented } => {
-                format!("the key is now {presented}; the policy pins {wanted}: add the new pin if the change is known")
+                format!(
+                    "the key is now {presented}; the policy pins {wanted}: add the new pin only if the owner of the upstream confirms it"
+                )
             }
             RejectionKind::CrlExpired { next_update } => {
                 format!("fetch the current CRL: this one ended at {next_update} and it is {}", self.at)
@@ -377,7 +385,7 @@ impl fmt::Display for RejectionKind {
             Self::RevocationUnknown { issuer, reason } => {
                 write!(f, "no revocation list covers a certificate of {}: {}", p(issuer), p(reason))
             }
-            Self::Revoked { serial } => write!(f, "the certificate with serial {serial} is revoked"),
+            Self::Revoked { serial } => write!(f, "the certificate with serial {} is revoked", p(serial)),
             Self::SanMissing { common_name: Some(name) } => {
                 write!(f, "the certificate has no subjectAltName, only the CN {}, which is never read", p(name))
             }

@@ -192,7 +192,7 @@ codes! {
     104 TrustMissing "trust_missing" Error None, "The policy names nothing to trust.", "Add trust.bundles, trust.system or a pin.";
     105 TrustBundleEmpty "trust_bundle_empty" Error None, "A bundle holds no certificate.", "Put at least one CERTIFICATE block into it.";
     106 TrustBundleParse "trust_bundle_parse" Error None, "A bundle holds something that is not a well-formed CERTIFICATE block.", "Repair or remove the block that the error names.";
-    107 TrustBundleExpired "trust_bundle_expired" Error None, "Every certificate of the bundle has expired.", "Replace the bundle with the current CA certificates.";
+    107 TrustBundleExpired "trust_bundle_expired" Error None, "Every certificate that the policy trusts has expired.", "Replace the bundles with the current CA certificates.";
     108 TrustUnreadable "trust_unreadable" Error None, "A bundle or the system store cannot be read.", "Make the file readable, or correct its path.";
     109 CrlParse "crl_parse" Error None, "A revocation list cannot be parsed.", "Replace it with a complete X.509 CRL.";
     110 CrlUnreadable "crl_unreadable" Error None, "A revocation list cannot be read.", "Make the file readable, or correct its path.";
@@ -227,17 +227,17 @@ codes! {
     307 PeerNotTls "peer_not_tls" Error None, "The peer does not speak TLS.", "Use the TLS port of the backend.";
     308 Truncated "truncated" Transient None, "The connection ended without a close_notify.", "Treat what was read as incomplete.";
 
-    401 CertUnknownIssuer "cert_unknown_issuer" Error Some(UnknownCa), "Nobody whom the policy trusts issued the certificate.", "Add the issuing CA to the bundle, or fix the upstream.";
-    402 CertSelfSigned "cert_self_signed" Error Some(UnknownCa), "The certificate is self-signed and not trusted as itself.", "Put this certificate into the bundle, or pin it.";
+    401 CertUnknownIssuer "cert_unknown_issuer" Error Some(UnknownCa), "Nobody whom the policy trusts issued the certificate.", "Fix the upstream; or add the issuing CA to the bundle, if its owner confirms its digest.";
+    402 CertSelfSigned "cert_self_signed" Error Some(UnknownCa), "The certificate is self-signed and not trusted as itself.", "Issue one from a trusted CA; or put this certificate into the bundle, if the owner of the upstream confirms its digest.";
     403 CertMissingIntermediate "cert_missing_intermediate" Error Some(UnknownCa), "The peer did not send an intermediate certificate.", "Configure the full chain on the upstream.";
-    404 CertIssuerKeyChanged "cert_issuer_key_changed" Error Some(UnknownCa), "The bundle has a CA of this name, but with another key.", "Add the new CA certificate to the bundle.";
+    404 CertIssuerKeyChanged "cert_issuer_key_changed" Error Some(UnknownCa), "The bundle has a CA of this name, but with another key.", "A rotation or an impostor: add the new CA certificate only if the owner of the CA confirms its digest.";
     405 CertExpired "cert_expired" Error Some(CertificateExpired), "A certificate of the peer has expired.", "Renew it on the upstream.";
     406 IssuerExpired "issuer_expired" Error Some(CertificateExpired), "The trusted certificate that completes the path has expired.", "Replace it in the bundle.";
     407 CertNotYetValid "cert_not_yet_valid" Error Some(CertificateExpired), "A certificate of the path is not valid yet.", "Check the clock on both sides.";
     408 CertBadSignature "cert_bad_signature" Error Some(DecryptError), "A signature in the chain or the handshake is wrong.", "Re-issue the certificate; suspect corruption or an attack.";
     409 CertAlgorithmUnsupported "cert_algorithm_unsupported" Error Some(BadCertificate), "A signature algorithm is not accepted.", "Re-issue the certificate with SHA-256 or better.";
     410 CertKeyTooWeak "cert_key_too_weak" Error Some(BadCertificate), "A key in the chain is too small.", "Re-issue it with RSA 2048 or P-256.";
-    411 CertCaAsLeaf "cert_ca_as_leaf" Error Some(BadCertificate), "The peer presented a CA certificate as its own.", "Issue a leaf, or put exactly this certificate into the bundle.";
+    411 CertCaAsLeaf "cert_ca_as_leaf" Error Some(BadCertificate), "The peer presented a CA certificate as its own.", "Issue a leaf; or put exactly this certificate into the bundle, if the owner of the upstream confirms its digest.";
     412 CertIssuerNotCa "cert_issuer_not_ca" Error Some(UnknownCa), "A certificate that may not issue signed another one.", "Issue the leaf from a real CA.";
     413 CertPurpose "cert_purpose" Error Some(UnsupportedCertificate), "The extended key usage does not permit server authentication.", "Re-issue it with serverAuth.";
     414 CertKeyUsage "cert_key_usage" Error Some(UnsupportedCertificate), "The key usage of the leaf does not permit digital signatures.", "Re-issue it with digitalSignature.";
@@ -247,7 +247,7 @@ codes! {
     418 CertMalformed "cert_malformed" Error Some(BadCertificate), "A certificate does not parse.", "Re-issue it.";
     419 CertDistrusted "cert_distrusted" Error Some(BadCertificate), "The chain holds a key that is distrusted by name.", "Get a certificate from another CA.";
     420 CertCriticalExtension "cert_critical_extension" Error Some(BadCertificate), "A critical extension is not understood.", "Re-issue it without that extension.";
-    421 CertPinMismatch "cert_pin_mismatch" Error Some(BadCertificate), "The key of the leaf is not one of the pinned ones.", "Add the new pin, or restore the key.";
+    421 CertPinMismatch "cert_pin_mismatch" Error Some(BadCertificate), "The key of the leaf is not one of the pinned ones.", "Restore the key; or add the new pin, if the owner of the upstream confirms it.";
     422 CertNone "cert_none" Error Some(HandshakeFailure), "The peer sent no certificate.", "Configure a certificate on the upstream.";
 
     501 CertRevoked "cert_revoked" Error Some(CertificateRevoked), "A certificate of the path is revoked.", "Replace it on the upstream.";

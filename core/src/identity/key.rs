@@ -1,15 +1,20 @@
 //! Private keys: PKCS#8 (encrypted or not), PKCS#1, SEC1.
 
+use core::mem;
+
 use pkcs8::EncryptedPrivateKeyInfoRef;
 use pkcs8::pkcs5::EncryptionScheme;
 use pkcs8::pkcs5::pbes2::Kdf;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
+use zeroize::Zeroizing;
 
 use super::{IdentitySource, KEY_PATH};
 use crate::error::{MaterialError, MaterialErrorKind};
 use crate::pem;
 
 /// The one key of `source`. Certificates may stand in the same file.
+///
+/// The buffer that comes back is the only copy, and is to be zeroized: providers do so with what they are given.
 pub(super) fn read(source: &IdentitySource<'_>) -> Result<PrivateKeyDer<'static>, MaterialError> {
     let fail = |kind| MaterialError::new(KEY_PATH, source.key_source, kind);
     let parse = |reason: String| fail(MaterialErrorKind::IdentityParse { reason });
@@ -28,7 +33,7 @@ pub(super) fn read(source: &IdentitySource<'_>) -> Result<PrivateKeyDer<'static>
             }
         }
     }
-    let block = match (keys.pop(), keys.len()) {
+    let mut block = match (keys.pop(), keys.len()) {
         (None, _) => return Err(parse("it holds no private key block".to_owned())),
         (Some(block), 0) => block,
         (Some(_), others) => return Err(parse(format!("it holds {} keys, wanted one", others + 1))),
@@ -37,10 +42,10 @@ pub(super) fn read(source: &IdentitySource<'_>) -> Result<PrivateKeyDer<'static>
         return Err(fail(MaterialErrorKind::IdentityEncrypted).at_block(block.index, block.line));
     }
     match block.label.as_str() {
-        "RSA PRIVATE KEY" => Ok(PrivatePkcs1KeyDer::from(block.der.to_vec()).into()),
-        "EC PRIVATE KEY" => Ok(PrivateSec1KeyDer::from(block.der.to_vec()).into()),
+        "RSA PRIVATE KEY" => Ok(PrivatePkcs1KeyDer::from(mem::take(&mut *block.der)).into()),
+        "EC PRIVATE KEY" => Ok(PrivateSec1KeyDer::from(mem::take(&mut *block.der)).into()),
         "ENCRYPTED PRIVATE KEY" => decrypt(&block.der, source.passphrase).map_err(fail),
-        _ => Ok(PrivatePkcs8KeyDer::from(block.der.to_vec()).into()),
+        _ => Ok(PrivatePkcs8KeyDer::from(mem::take(&mut *block.der)).into()),
     }
 }
 
@@ -57,8 +62,12 @@ fn decrypt(der: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKeyDer<'stati
     let Some(passphrase) = passphrase else {
         return Err(refuse("the key is encrypted and no passphrase is given"));
     };
-    let document = info.decrypt(passphrase).map_err(|_| refuse("the passphrase is wrong, or the key is damaged"))?;
-    Ok(PrivatePkcs8KeyDer::from(document.as_bytes().to_vec()).into())
+    // In a buffer of ours: `EncryptedPrivateKeyInfoRef::decrypt` drops one that holds the plaintext (I6).
+    let mut buffer = Zeroizing::new(info.encrypted_data.as_bytes().to_vec());
+    let plaintext = info.encryption_algorithm.decrypt_in_place(passphrase, &mut buffer).map(<[u8]>::len);
+    let length = plaintext.map_err(|_| refuse("the passphrase is wrong, or the key is damaged"))?;
+    buffer.truncate(length);
+    Ok(PrivatePkcs8KeyDer::from(mem::take(&mut *buffer)).into())
 }
 
 fn check_work_factor(kdf: &Kdf) -> Result<(), MaterialErrorKind> {

@@ -4,6 +4,7 @@ mod key;
 mod secret;
 
 pub use secret::Secret;
+pub(crate) use secret::on_clean_stack;
 
 use core::fmt;
 use std::sync::Arc;
@@ -43,17 +44,23 @@ pub(crate) struct IdentitySource<'a> {
 impl IdentitySource<'_> {
     /// What decides whether two identities are the same object (T7).
     pub(crate) fn digest(&self) -> [u8; 32] {
-        let mut digest = CanonicalDigest::new("uptls identity v1");
-        digest.bytes(self.certificate);
-        digest.bytes(self.key);
-        digest.optional(self.passphrase);
-        digest.finish()
+        on_clean_stack(|| {
+            let mut digest = CanonicalDigest::new("uptls identity v1");
+            digest.bytes(self.certificate);
+            digest.bytes(self.key);
+            digest.optional(self.passphrase);
+            digest.finish()
+        })
     }
 }
 
 impl ClientIdentity {
     /// Parses both, and proves that they belong together (I2).
     pub(crate) fn load(source: &IdentitySource<'_>, provider: &CryptoProvider) -> Result<Self, MaterialError> {
+        on_clean_stack(|| Self::read(source, provider))
+    }
+
+    fn read(source: &IdentitySource<'_>, provider: &CryptoProvider) -> Result<Self, MaterialError> {
         let chain = read_chain(source)?;
         let leaf = chain.first().map(|der| der.to_vec()).unwrap_or_default();
         let fail = |kind| MaterialError::new(CERTIFICATE_PATH, source.certificate_source, kind);

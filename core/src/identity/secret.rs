@@ -1,6 +1,6 @@
 //! Key bytes and passphrases: no `Debug`, no `Serialize`, zeroized when dropped (I6).
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Octets that must not be shown: a private key or a passphrase.
 ///
@@ -19,6 +19,26 @@ impl Secret {
     }
 }
 
+/// What `work` gives; and what it left on the stack is written over, as far down as it is likely to have come. Ciphers and
+/// digests work there, in several blocks and several copies, and clear none of them (I6).
+pub(crate) fn on_clean_stack<T>(work: impl FnOnce() -> T) -> T {
+    let value = apart(work);
+    clear_stack();
+    value
+}
+
+/// In a frame of its own, below that of the caller.
+#[inline(never)]
+fn apart<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+#[inline(never)]
+fn clear_stack() {
+    let mut below = [0_u8; STACK];
+    below.zeroize();
+}
+
 impl<'de> serde::Deserialize<'de> for Secret {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(Self::new)
@@ -34,3 +54,6 @@ impl schemars::JsonSchema for Secret {
         schemars::json_schema!({"type": "string", "writeOnly": true})
     }
 }
+
+/// Decryption and the parsing of keys need less than a third of it, without optimisation too.
+const STACK: usize = 32 << 10;

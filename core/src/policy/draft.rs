@@ -161,7 +161,7 @@ pub struct MaterialDraft {
     /// documents set it to the object that the text came from.
     #[serde(skip)]
     pub name: Option<String>,
-    /// The text itself.
+    /// The text itself. It counts as public and is not zeroized: a key in it stays in memory.
     pub pem: Option<String>,
 }
 

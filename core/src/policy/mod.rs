@@ -20,10 +20,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::danger::{Danger, DangerPermission, PeerDanger};
-use crate::digest::CanonicalDigest;
+use crate::digest::{CanonicalDigest, sha256};
 use crate::error::{Origin, Problems};
-use crate::identity::Secret;
+use crate::identity::{Secret, on_clean_stack};
 use crate::name::DnsName;
+use crate::report::Warning;
 use crate::text;
 
 /// What an upstream must be, and what we are to it: checked, canonical and immutable.
@@ -128,6 +129,10 @@ impl UpstreamTlsPolicy {
     /// The explicit weakenings.
     pub fn danger(&self) -> &Danger {
         &self.0.danger
+    }
+
+    pub(crate) fn group_warning(&self) -> Option<Warning> {
+        negotiation::group_warning(&self.0.groups, self.0.versions)
     }
 
     /// Where `path`, or the nearest field around it, was written.
@@ -381,7 +386,7 @@ impl SecretMaterial {
     fn canonical(&self) -> Vec<u8> {
         match self {
             Self::File { path, .. } => [b"file:", path.as_os_str().as_encoded_bytes()].concat(),
-            Self::Inline(secret) => crate::digest::sha256(secret.expose()).to_vec(),
+            Self::Inline(secret) => on_clean_stack(|| sha256(secret.expose())).to_vec(),
         }
     }
 }

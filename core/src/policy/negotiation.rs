@@ -4,6 +4,8 @@ use core::fmt;
 
 use rustls::{CipherSuite as WireSuite, NamedGroup as WireGroup, SignatureScheme as WireScheme};
 
+use crate::report::{Warning, WarningCode};
+
 /// A TLS version (H1).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
@@ -148,3 +150,15 @@ const SIGNATURE_SCHEMES: &[(&str, WireScheme)] = &[
     ("rsa_pss_rsae_sha384", WireScheme::RSA_PSS_SHA384),
     ("rsa_pss_rsae_sha512", WireScheme::RSA_PSS_SHA512),
 ];
+/// H2: in TLS 1.2 the list of groups also names the curves that certificates may have (RFC 8422 section 5.1), so that a peer
+/// with a P-256 certificate cannot answer a list without it.
+pub(super) fn group_warning(groups: &[&'static str], versions: Versions) -> Option<Warning> {
+    let has_curve = groups.iter().any(|group| ECDSA_CURVES.contains(group));
+    if groups.is_empty() || has_curve || !versions.contains(TlsVersion::V1_2) {
+        return None;
+    }
+    let wanted = format!("one of {}, or versions without 1.2", ECDSA_CURVES.join(", "));
+    Some(Warning::new(WarningCode::GroupsWithoutEcdsaCurve, [("groups", groups.join(", ")), ("wanted", wanted)]))
+}
+
+const ECDSA_CURVES: &[&str] = &["secp256r1", "secp384r1"];

@@ -12,10 +12,12 @@ use crate::digest::CanonicalDigest;
 use crate::error::{MaterialError, MaterialErrorKind, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::identity::{CERTIFICATE_PATH, ClientIdentity, IdentitySource, KEY_PATH, trim_passphrase};
 use crate::material::{self, FileSet};
-use crate::policy::{CIPHER_SUITES, GROUPS, IdentitySpec, Material, SecretMaterial, UpstreamTlsPolicy};
+use crate::policy::{
+    CIPHER_SUITES, GROUPS, IdentitySpec, Material, SecretMaterial, SystemTrust, TrustSpec, UpstreamTlsPolicy,
+};
 use crate::runtime::Runtime;
 use crate::time::seconds;
-use crate::trust::{RevocationList, TrustBundle};
+use crate::trust::{Entry, RevocationList, TrustBundle};
 
 /// One policy on its way to be prepared.
 pub(super) struct Loader<'a> {
@@ -47,7 +49,7 @@ impl<'a> Loader<'a> {
         result.map_err(|problem| self.problems.push(problem.into())).ok()
     }
 
-    fn read(&self, material: &Material) -> Result<Vec<u8>, String> {
+    fn read(&self, material: &Material) -> Result<Zeroizing<Vec<u8>>, String> {
         self.files.map_or_else(|| material::read(material), |files| files.material(material))
     }
 
@@ -56,10 +58,15 @@ impl<'a> Loader<'a> {
     }
 
     pub(super) fn bundles(&mut self) -> Vec<Arc<TrustBundle>> {
-        let mut bundles = Vec::new();
-        for (index, material) in self.policy.trust().bundles.iter().enumerate() {
-            let path = format!("spec.trust.bundles[{index}]");
-            bundles.extend(self.bundle(&path, material));
+        let named = &self.policy.trust().bundles;
+        let path = |index| format!("spec.trust.bundles[{index}]");
+        let read = |(index, material)| self.bundle(&path(index), material);
+        let bundles: Vec<_> = named.iter().enumerate().filter_map(read).collect();
+        // What could not be read is an error already, and might have held what has not expired.
+        if bundles.len() == named.len() && self.all_has_expired(&bundles) {
+            for (index, (material, bundle)) in named.iter().zip(&bundles).enumerate() {
+                self.problems.push(bundle.expired(&path(index), &material.source(), self.now).into());
+            }
         }
         bundles
     }
@@ -69,17 +76,25 @@ impl<'a> Loader<'a> {
         let unreadable = |reason| MaterialError::new(path, &source, MaterialErrorKind::TrustUnreadable { reason });
         let text = self.read(material).map_err(unreadable);
         let text = self.keep(text)?;
-        let bundle = self.keep(self.runtime.bundle(path, &source, &text))?;
-        if !self.tolerates_expiry() {
-            self.keep(bundle.check_expiry(path, &source, self.now))?;
-        }
-        Some(bundle)
+        self.keep(self.runtime.bundle(path, &source, &text))
     }
 
-    /// D4: whether an expired entry can still complete a path, or be trusted as itself.
-    fn tolerates_expiry(&self) -> bool {
-        let danger = self.policy.danger();
-        [ToleratedRule::ExpiredAnchor, ToleratedRule::ExpiredLeaf].iter().any(|rule| danger.tolerates(*rule, self.now))
+    /// T4: whether there is nothing left that a peer could be trusted by. What is wrong with one bundle says nothing of
+    /// another, so all sources count together, and what D4 tolerates counts as alive.
+    fn all_has_expired(&self, bundles: &[Arc<TrustBundle>]) -> bool {
+        let TrustSpec { bundles: _, pinned_certificates, pinned_keys, system } = self.policy.trust();
+        let has_others = !pinned_certificates.is_empty() || !pinned_keys.is_empty() || *system != SystemTrust::Off;
+        if bundles.is_empty() || has_others || self.tolerates(ToleratedRule::ExpiredAnchor) {
+            return false;
+        }
+        // An entry that may not issue is trusted as itself: it is the leaf that has expired.
+        let itself = self.tolerates(ToleratedRule::ExpiredLeaf);
+        let is_alive = |entry: &Entry| entry.not_after() >= self.now || (itself && entry.anchor().is_none());
+        !bundles.iter().flat_map(|bundle| bundle.entries()).any(is_alive)
+    }
+
+    fn tolerates(&self, rule: ToleratedRule) -> bool {
+        self.policy.danger().tolerates(rule, self.now)
     }
 
     pub(super) fn crls(&mut self) -> Vec<Arc<RevocationList>> {

@@ -34,6 +34,8 @@ pub enum WarningCode {
     DangerActive,
     /// An export can meet a difference of Envoy's engine (X1).
     EngineDifference,
+    /// TLS 1.2 is permitted, where `groups` also names the curves of certificates, and it names none that they use (H2).
+    GroupsWithoutEcdsaCurve,
     /// Our certificate ends within 30 days.
     IdentityExpiring,
     /// Our certificate has an EKU without clientAuth (I2).

@@ -15,11 +15,16 @@ use crate::trust::{RevocationList, SystemRoots, TrustStore};
 pub(super) fn reduces_trust(before: &Prepared, after: &Prepared) -> bool {
     let (old, new) = (before.policy(), after.policy());
     let identity = before.identity().map(|identity| identity.digest());
-    loses_anchors(&before.verifier().trust, &after.verifier().trust)
+    let loses_identity = identity.is_some() && identity != after.identity().map(|identity| identity.digest());
+    // D2: no certificate is refused from now on.
+    if matches!(new.danger().peer, PeerDanger::AnyCertificate { .. }) {
+        return loses_identity || narrows_negotiation(before, after);
+    }
+    loses_identity
+        || loses_anchors(&before.verifier().trust, &after.verifier().trust)
         || (old.trust().system == SystemTrust::Platform && new.trust().system != SystemTrust::Platform)
         || loses(&old.trust().pinned_certificates, &new.trust().pinned_certificates)
         || loses(&old.trust().pinned_keys, &new.trust().pinned_keys)
-        || (identity.is_some() && identity != after.identity().map(|identity| identity.digest()))
         || loses_names(old, new)
         || (!new.spki_pins().is_empty() && (old.spki_pins().is_empty() || loses(old.spki_pins(), new.spki_pins())))
         || ends_danger(old.danger(), new.danger())

@@ -115,14 +115,11 @@ impl TrustBundle {
         &self.entries
     }
 
-    /// T4: a bundle whose entries have all expired cannot be used.
-    pub(crate) fn check_expiry(&self, path: &str, source: &str, now: i64) -> Result<(), MaterialError> {
+    /// T4: that it has expired, and when the last of its entries did.
+    pub(crate) fn expired(&self, path: &str, source: &str, now: i64) -> MaterialError {
         let last = self.entries.iter().map(Entry::not_after).max().unwrap_or(i64::MIN);
-        if last >= now {
-            return Ok(());
-        }
         let kind = MaterialErrorKind::TrustBundleExpired { not_after: rfc3339(last), now: rfc3339(now) };
-        Err(MaterialError::new(path, source, kind))
+        MaterialError::new(path, source, kind)
     }
 
     /// What is odd about the content, and what has expired or soon will.

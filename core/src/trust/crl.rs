@@ -10,12 +10,11 @@ use x509_parser::extensions::{IssuingDistributionPoint, ParsedExtension};
 use x509_parser::oid_registry::asn1_rs::{GeneralizedTime, Oid, oid};
 use x509_parser::prelude::{CertificateRevocationList, FromDer, RevokedCertificate};
 
-use crate::certificate::{CertificateView, PointNames, SignatureFailure, Signed, canonical_name};
+use crate::certificate::{CertificateView, PointNames, SignatureFailure, Signed, canonical_name, name_text};
 use crate::digest::{CanonicalDigest, sha256};
 use crate::error::{MaterialError, MaterialErrorKind};
 use crate::pem;
 use crate::report::{Warning, WarningCode};
-use crate::text::printable;
 use crate::time::rfc3339;
 
 /// One list.
@@ -119,7 +118,7 @@ impl RevocationList {
             der: der.into(),
             expired_since: expired_since(&view),
             issuer: canonical_name(view.issuer().as_raw()),
-            issuer_text: printable(&view.issuer().to_string()),
+            issuer_text: name_text(view.issuer()),
             key_id: key_id(&view),
             next_update: next_update.timestamp(),
             scope: Scope::of(&view)?,

@@ -128,6 +128,7 @@ impl Verifier {
                 warnings.push(Warning::new(WarningCode::NameWildcardLiteral, [("name", matcher.to_string())]));
             }
         }
+        warnings.extend(self.policy.group_warning());
         warnings
     }
 

@@ -11,6 +11,7 @@ mod search;
 mod steps;
 mod work;
 
+use core::fmt;
 use std::sync::Arc;
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -18,7 +19,7 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 
 use crate::certificate::facts_or_digest;
 use crate::digest::sha256;
-use crate::error::{Judgement, Rejection, RejectionKind};
+use crate::error::{ChainDigests, Judgement, Rejection, RejectionKind};
 use crate::name::BackendHost;
 use crate::policy::{SanMatcher, ServerNameRule, UpstreamTlsPolicy};
 use crate::report::CertificateFacts;
@@ -112,7 +113,7 @@ impl Verifier {
             expected,
             fingerprint: Some(digest(&self.fingerprint)),
             judgement,
-            kind,
+            kind: kind.bounded(),
             peer: context.chain.first().map(|leaf| facts_or_digest(leaf, PEER)),
             policy: self.policy.name().map(printable),
             presented: context.presented(),
@@ -123,7 +124,7 @@ impl Verifier {
 }
 
 /// The proof that a peer passed every check of a policy. Only [`Verifier`] makes one.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct VerifiedPeer {
     chain: Vec<Vec<u8>>,
     matched_name: Option<String>,
@@ -132,6 +133,18 @@ pub struct VerifiedPeer {
     trusted_from: i64,
     trusted_until: i64,
     unrevoked: Option<Path>,
+}
+
+impl fmt::Debug for VerifiedPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { chain, matched_name, path: _, trusted_from, trusted_until, unrevoked: _ } = self;
+        f.debug_struct("VerifiedPeer")
+            .field("chain", &ChainDigests(chain))
+            .field("matched_name", matched_name)
+            .field("trusted_from", trusted_from)
+            .field("trusted_until", trusted_until)
+            .finish()
+    }
 }
 
 impl VerifiedPeer {

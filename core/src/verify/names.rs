@@ -5,11 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use webpki::{EndEntityCert, Error};
 
-use crate::certificate::{CertificateView, PresentedName};
+use crate::certificate::{CertificateView, PresentedName, ascii};
 use crate::error::RejectionKind;
 use crate::name::{BackendHost, SpiffeId, TrustDomain};
 use crate::policy::SanMatcher;
-use crate::text::printable;
+use crate::text::foreign;
 
 /// The leaf's side.
 pub(super) struct Presented<'a> {
@@ -116,7 +116,7 @@ fn in_trust_domain(domain: &TrustDomain, names: &[PresentedName]) -> Verdict {
     }
     let prefix = format!("spiffe://{domain}/");
     match uris.iter().find(|uri| uri.starts_with(&prefix)) {
-        Some(uri) => Verdict::Spiffe(format!("{} is not a SPIFFE ID", printable(uri))),
+        Some(uri) => Verdict::Spiffe(format!("{} is not a SPIFFE ID", ascii(uri))),
         None => Verdict::NoMatch,
     }
 }
@@ -148,7 +148,7 @@ fn without_san(
             return Ok(matcher.to_string());
         }
     }
-    Err(RejectionKind::SanMissing { common_name: presented.map(str::to_owned) })
+    Err(RejectionKind::SanMissing { common_name: presented.map(foreign) })
 }
 
 /// A wanted value that stands under another type: the usual mistake is an IP address as dNSName.

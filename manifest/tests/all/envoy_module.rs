@@ -39,7 +39,8 @@ fn export(
     spec: &str,
     options: &ExportOptions,
 ) -> Result<(std::sync::Arc<Prepared>, Export), Problems> {
-    let trust = if spec.contains("trust:") { "" } else { "  trust: {bundles: [{file: ca.pem}]}\n" };
+    let stands_alone = spec.contains("trust:") || spec.contains("acceptAnyCertificate");
+    let trust = if stands_alone { "" } else { "  trust: {bundles: [{file: ca.pem}]}\n" };
     let prepared = prepare(folder, &document(&format!("{trust}{spec}")))?;
     let export = envoy::export_module(&prepared, options)?;
     Ok((prepared, export))

@@ -17,6 +17,8 @@ mod files;
 mod fuzz_seeds;
 mod gateways;
 mod kubernetes;
+#[cfg(target_os = "linux")]
+mod memory;
 mod merge;
 mod modes;
 mod origins;

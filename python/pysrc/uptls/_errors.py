@@ -268,7 +268,7 @@ _VERIFY_CODES = {
     "cert_bad_signature": 7,
     "cert_algorithm_unsupported": 68,
     "cert_key_too_weak": 66,
-    "cert_ca_as_leaf": 24,
+    "cert_ca_as_leaf": 79,
     "cert_issuer_not_ca": 79,
     "cert_purpose": 26,
     "cert_key_usage": 26,

@@ -1,5 +1,6 @@
 //! From what was written to a policy: every field is parsed once, and all that is wrong is reported at once.
 
+mod contradictions;
 mod danger;
 mod material;
 mod negotiation;
@@ -16,6 +17,7 @@ use crate::danger::{Danger, DangerPermission, PeerDanger};
 use crate::error::{Origin, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::name::{DnsName, NameError, TrustDomain, UriName};
 
+use contradictions::Written;
 use material::{parse_base64, parse_hex};
 
 pub(super) fn check(draft: PolicyDraft, permission: DangerPermission) -> Result<Fields, Problems> {
@@ -71,6 +73,15 @@ impl Checker {
         let revocation = revocation.and_then(|revocation| self.revocation(revocation));
         let handshake_timeout = self.timeout(handshake_timeout.as_deref());
         self.platform(&trust, revocation.is_some());
+        self.contradictions(&Written {
+            danger: &danger,
+            groups: &groups,
+            revocation: revocation.as_ref(),
+            spki_pins: &spki_pins,
+            subject_alt_names: named_sans,
+            trust: &trust,
+            versions,
+        });
         let resumption = match (resumption, trust.system) {
             // T6: until when the platform would trust a peer is not known.
             (_, SystemTrust::Platform) | (Some(false), _) => Resumption::Disabled,

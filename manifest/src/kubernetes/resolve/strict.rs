@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use uptls::{MaterialDraft, PolicyErrorKind, ReasonDraft, SanDraft, SystemTrustDraft, Warning, WarningCode};
+use uptls::{
+    MaterialDraft, PolicyErrorKind, ReasonDraft, SanDraft, SystemTrustDraft, TrustDraft, Warning, WarningCode,
+};
 
 use super::link;
 use super::merge::{Merge, object, place};
@@ -138,7 +140,22 @@ impl Merge<'_> {
         }
     }
 
+    /// D2 stands alone. What the vendor reads no more is not the policy's either, and that is said.
     fn accept_any_certificate(&mut self, from: Provenance, reason: String) {
+        let is_silenced =
+            |path: &str| ["spec.trust", "spec.subjectAltNames"].iter().any(|field| path.starts_with(field));
+        let silenced: Vec<_> = self.provenance.iter().filter(|(path, _)| is_silenced(path)).collect();
+        let mut lost: Vec<Provenance> = silenced.into_iter().map(|(_, from)| from.clone()).collect();
+        lost.dedup();
+        self.provenance.retain(|path, _| !is_silenced(path));
+        // How a name that is left out would have been read, interests nobody.
+        let of_lost = |warning: &Warning| lost.iter().any(|lost| warning.detail.get("field") == Some(&lost.field));
+        self.warnings.retain(|warning| warning.code != WarningCode::Strengthened || !of_lost(warning));
+        self.spec.trust = TrustDraft::default();
+        self.spec.subject_alt_names.clear();
+        for lost in lost {
+            self.lose("spec.danger.acceptAnyCertificate", &from, &lost, SILENCED);
+        }
         self.spec.danger.accept_any_certificate = Some(ReasonDraft { reason });
         self.provenance.insert("spec.danger.acceptAnyCertificate".to_owned(), from);
     }
@@ -194,3 +211,5 @@ fn whole(extension: &Extension) -> Provenance {
     let origin = extension.origins.get(field).unwrap_or(&extension.meta.origin).clone();
     Provenance { field: field.to_owned(), object: object(extension), origin }
 }
+
+const SILENCED: &str = "the vendor verifies nothing, and what is not verified is left out";

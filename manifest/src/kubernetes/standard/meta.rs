@@ -56,7 +56,7 @@ fn texts(metadata: &Node, key: &str, notes: &Notes<'_>) -> BTreeMap<String, Stri
     };
     for entry in entries {
         let Value::Text(scalar) = &entry.value.value else { continue };
-        if scalar.resolve() == Resolved::Text && texts.insert(entry.key.clone(), scalar.text.clone()).is_some() {
+        if scalar.resolve() == Resolved::Text && texts.insert(entry.key.clone(), scalar.text.to_string()).is_some() {
             notes.parse_problem(&format!("metadata.{key}"), entry.place, "a field of it stands twice");
         }
     }
@@ -79,7 +79,7 @@ fn json(node: &Node, left: &mut usize) -> Option<serde_json::Value> {
             Resolved::Float(value) => Number::from_f64(value).map_or(serde_json::Value::Null, Into::into),
             Resolved::Integer(value) => value.into(),
             Resolved::Null => serde_json::Value::Null,
-            Resolved::Text => scalar.text.clone().into(),
+            Resolved::Text => scalar.text.as_str().into(),
         },
     })
 }

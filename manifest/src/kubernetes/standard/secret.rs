@@ -2,7 +2,7 @@
 
 use base64::engine::general_purpose::STANDARD;
 use base64::{Engine, decoded_len_estimate};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{Meta, SecretEntry, SecretObject};
 use crate::decode::is_word;
@@ -14,6 +14,7 @@ use crate::position::Notes;
 pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<SecretObject> {
     let mut meta = Meta::read(node, notes)?;
     // One of them is what `kubectl apply` was given, the keys included.
+    meta.annotations.values_mut().for_each(Zeroize::zeroize);
     meta.annotations.clear();
     let mut secret = SecretObject { entries: Default::default(), meta };
     // As in the API server `stringData` is written over `data`.
