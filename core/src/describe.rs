@@ -61,6 +61,9 @@ pub struct SystemExplanation {
     /// How many could not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<usize>,
+    /// The SPIFFE trust domain that they vouch for; without one, none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust_domain: Option<String>,
 }
 
 /// One entry of a bundle.
@@ -71,6 +74,9 @@ pub struct AnchorExplanation {
     pub trusted_as: &'static str,
     /// Its facts; `source` says where it stands.
     pub certificate: CertificateFacts,
+    /// The SPIFFE trust domain that it vouches for; without one, that of the policy's SPIFFE names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust_domain: Option<String>,
 }
 
 /// What is sent.
@@ -126,18 +132,23 @@ impl Prepared {
         let policy = self.policy();
         let anchors = store.bundle_entries().filter_map(|facts| {
             let trusted_as = if facts.entry()?.anchor().is_some() { "issuer" } else { "itself" };
-            Some(AnchorExplanation { trusted_as, certificate: facts_or_digest(facts.der?, &facts.source(policy)) })
+            let certificate = facts_or_digest(facts.der?, &facts.source(policy));
+            let trust_domain = facts.bundle(policy)?.trust_domain.as_ref().map(ToString::to_string);
+            Some(AnchorExplanation { trusted_as, certificate, trust_domain })
         });
+        let trust_domain = policy.trust().system_trust_domain.as_ref().map(ToString::to_string);
         TrustExplanation {
             system: match policy.trust().system {
                 SystemTrust::Off => None,
                 SystemTrust::Platform => {
-                    Some(SystemExplanation { source: "platform".to_owned(), roots: None, skipped: None })
+                    let source = "platform".to_owned();
+                    Some(SystemExplanation { source, roots: None, skipped: None, trust_domain })
                 }
                 SystemTrust::Mozilla | SystemTrust::Native => store.system().map(|system| SystemExplanation {
                     source: system.source().to_owned(),
                     roots: Some(system.anchors().len()),
                     skipped: Some(system.skipped()),
+                    trust_domain,
                 }),
             },
             anchors: anchors.collect(),

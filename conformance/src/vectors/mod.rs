@@ -19,6 +19,7 @@ mod scene;
 mod settings;
 mod signatures;
 mod spiffe;
+mod spiffe_trust;
 mod types;
 
 pub use cases::{Case, Expected};
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Case> {
         names::cases,
         types::cases,
         spiffe::cases,
+        spiffe_trust::cases,
         revocation::cases,
         identity::cases,
         danger::cases,

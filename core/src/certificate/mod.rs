@@ -106,10 +106,11 @@ impl<'a> CertificateView<'a> {
             Ok(None) => None,
             Ok(Some(extension)) => Some(KeyUsage {
                 cert_sign: extension.value.key_cert_sign(),
+                crl_sign: extension.value.crl_sign(),
                 digital_signature: extension.value.digital_signature(),
                 value: Some(extension.value),
             }),
-            Err(_) => Some(KeyUsage { cert_sign: false, digital_signature: false, value: None }),
+            Err(_) => Some(KeyUsage { cert_sign: false, crl_sign: false, digital_signature: false, value: None }),
         }
     }
 
@@ -256,6 +257,7 @@ pub(crate) fn pin_text(sha256: &[u8; 32]) -> String {
 /// What keyUsage permits.
 pub(crate) struct KeyUsage<'a> {
     pub(crate) cert_sign: bool,
+    pub(crate) crl_sign: bool,
     pub(crate) digital_signature: bool,
     /// `None` if it does not parse.
     value: Option<&'a x509_parser::extensions::KeyUsage>,

@@ -12,7 +12,7 @@ use crate::digest::CanonicalDigest;
 use crate::error::{MaterialError, MaterialErrorKind, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::identity::{CERTIFICATE_PATH, ClientIdentity, IdentitySource, KEY_PATH, trim_passphrase};
 use crate::material::{self, FileSet};
-use crate::policy::{CIPHER_SUITES, GROUPS, IdentitySpec, Material, SecretMaterial, UpstreamTlsPolicy};
+use crate::policy::{BundleSpec, CIPHER_SUITES, GROUPS, IdentitySpec, Material, SecretMaterial, UpstreamTlsPolicy};
 use crate::runtime::Runtime;
 use crate::time::seconds;
 use crate::trust::{RevocationList, TrustBundle};
@@ -57,7 +57,7 @@ impl<'a> Loader<'a> {
 
     pub(super) fn bundles(&mut self) -> Vec<Arc<TrustBundle>> {
         let mut bundles = Vec::new();
-        for (index, material) in self.policy.trust().bundles.iter().enumerate() {
+        for (index, BundleSpec { material, .. }) in self.policy.trust().bundles.iter().enumerate() {
             let path = format!("spec.trust.bundles[{index}]");
             bundles.extend(self.bundle(&path, material));
         }

@@ -231,7 +231,7 @@ fn fingerprint(
     } = provider;
     let mut digest = CanonicalDigest::new("uptls fingerprint v1");
     policy.write(&mut digest);
-    digest.bytes(&trust.digest());
+    digest.bytes(&trust.digest_of(policy));
     digest.set(crls.iter().map(|crl| crl.sha256()));
     digest.optional(identity.map(ClientIdentity::digest).as_ref().map(|digest| &digest[..]));
     digest.list(cipher_suites.iter().map(|suite| u16::from(suite.suite()).to_be_bytes()));

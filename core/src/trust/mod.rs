@@ -12,14 +12,15 @@ pub(crate) use platform::PlatformTrust;
 pub use system::NativeRoots;
 pub(crate) use system::SystemRoots;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustls_pki_types::TrustAnchor;
 
 use crate::certificate::CertificateView;
 use crate::digest::CanonicalDigest;
-use crate::policy::UpstreamTlsPolicy;
+use crate::name::TrustDomain;
+use crate::policy::{BundleSpec, UpstreamTlsPolicy};
 
 /// Everything that one policy trusts, in the form that path building wants. Interned by content (T7).
 pub(crate) struct TrustStore {
@@ -28,7 +29,8 @@ pub(crate) struct TrustStore {
     bundles: Vec<Arc<TrustBundle>>,
     digest: [u8; 32],
     issuers: Vec<Issuer>,
-    itself: BTreeMap<[u8; 32], Place>,
+    /// Every place of an entry: a certificate may stand in several bundles, which vouch for different things (L4).
+    itself: BTreeMap<[u8; 32], Vec<Place>>,
     system: Option<Arc<SystemRoots>>,
 }
 
@@ -51,11 +53,11 @@ impl TrustStore {
     pub(crate) fn new(bundles: Vec<Arc<TrustBundle>>, system: Option<Arc<SystemRoots>>) -> Self {
         let mut anchors = Vec::new();
         let mut issuers = Vec::new();
-        let mut itself = BTreeMap::new();
+        let mut itself: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (bundle, content) in bundles.iter().enumerate() {
             for (index, entry) in content.entries().iter().enumerate() {
                 let place = Place { bundle, entry: index };
-                itself.insert(entry.sha256(), place);
+                itself.entry(entry.sha256()).or_default().push(place);
                 if let Some(anchor) = entry.anchor() {
                     anchors.push(anchor.clone());
                     issuers.push(Issuer::Bundle(place));
@@ -90,9 +92,27 @@ impl TrustStore {
         digest.finish()
     }
 
-    /// The set of every entry; order and duplicates do not count.
-    pub(crate) fn digest(&self) -> [u8; 32] {
-        self.digest
+    /// The set of every entry, and of the trust domains for which `policy` has them vouch (T9, R9); order and duplicates do
+    /// not count. Where it names no domain, that of the content alone.
+    pub(crate) fn digest_of(&self, policy: &UpstreamTlsPolicy) -> [u8; 32] {
+        let bundles = &policy.trust().bundles;
+        if bundles.iter().all(|bundle| bundle.trust_domain.is_none()) {
+            return self.digest;
+        }
+        let mut digest = CanonicalDigest::new("uptls trust of domains v1");
+        digest.bytes(&self.digest);
+        digest.list(self.vouching(policy));
+        digest.finish()
+    }
+
+    /// Every entry with each trust domain for which it vouches; order and duplicates do not count.
+    pub(crate) fn vouching(&self, policy: &UpstreamTlsPolicy) -> BTreeSet<Vec<u8>> {
+        let mut pairs = BTreeSet::new();
+        for (content, BundleSpec { material: _, trust_domain }) in self.bundles.iter().zip(&policy.trust().bundles) {
+            let domain = trust_domain.as_ref().map(TrustDomain::as_str).unwrap_or_default();
+            pairs.extend(content.entries().iter().map(|entry| [&entry.sha256(), domain.as_bytes()].concat()));
+        }
+        pairs
     }
 
     /// What path building may end at.
@@ -114,8 +134,13 @@ impl TrustStore {
 
     /// The bundle entry that is byte-equal to a certificate with this digest (T5). System roots are never in it.
     pub(crate) fn entry(&self, sha256: &[u8; 32]) -> Option<AnchorFacts<'_>> {
-        let place = self.itself.get(sha256)?;
+        let place = self.itself.get(sha256)?.first()?;
         self.at(*place)
+    }
+
+    /// The places in the policy of the bundles that hold the certificate with this digest.
+    pub(crate) fn bundles_of<'a>(&'a self, sha256: &[u8; 32]) -> impl Iterator<Item = usize> + use<'a> {
+        self.itself.get(sha256).into_iter().flatten().map(|place| place.bundle)
     }
 
     fn at(&self, place: Place) -> Option<AnchorFacts<'_>> {
@@ -187,11 +212,19 @@ impl<'a> AnchorFacts<'a> {
         Some(AnchorTerms { not_after, not_before, path_length: view.path_length() })
     }
 
+    /// What `policy` says of the bundle; system roots have none.
+    pub(crate) fn bundle<'p>(&self, policy: &'p UpstreamTlsPolicy) -> Option<&'p BundleSpec> {
+        match self.origin {
+            AnchorOrigin::Bundle(bundle, _) => policy.trust().bundles.get(bundle),
+            AnchorOrigin::System(_) => None,
+        }
+    }
+
     /// `ca.pem #3` with the name that `policy` gives the bundle, or the kind of system store.
     pub(crate) fn source(&self, policy: &UpstreamTlsPolicy) -> String {
         match self.origin {
             AnchorOrigin::Bundle(bundle, entry) => {
-                let name = policy.trust().bundles.get(bundle).map(crate::policy::Material::source);
+                let name = policy.trust().bundles.get(bundle).map(BundleSpec::source);
                 format!("{} #{}", name.unwrap_or_default(), entry.index())
             }
             AnchorOrigin::System(source) => source.to_owned(),

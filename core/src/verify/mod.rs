@@ -5,6 +5,7 @@ mod explain;
 mod names;
 mod path;
 mod platform;
+mod spiffe;
 mod steps;
 
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use webpki::{
 };
 
 use super::steps::Context;
-use super::{diagnose, platform, subject_of};
+use super::{diagnose, platform, spiffe, subject_of};
 use crate::certificate::{CertificateView, KeyStrength};
 use crate::danger::ToleratedRule;
 use crate::error::RejectionKind;
@@ -85,7 +85,10 @@ pub(super) fn leaf_error(leaf: &CertificateView<'_>, error: &webpki::Error) -> R
 /// V2, or else T5.
 pub(super) fn find(context: &Context<'_>) -> Result<Path, RejectionKind> {
     let found = match &context.verifier.platform {
-        Some(platform) => platform::find(context, platform),
+        Some(platform) => platform::find(context, platform).and_then(|path| {
+            spiffe::check_end(context, path.end)?;
+            Ok(path)
+        }),
         None => search(context, None),
     };
     found.or_else(|kind| itself(context).unwrap_or(Err(kind)))
@@ -227,6 +230,7 @@ fn check_path(context: &Context<'_>, path: &VerifiedPath<'_>, now: i64) -> Resul
     }
     check_common_name(context, path)?;
     let (anchor, terms) = check_anchor(context, path, now, not_self_issued)?;
+    spiffe::check_end(context, PathEnd::Anchor(anchor))?;
     trusted_until = trusted_until.min(terms.map_or(i64::MAX, |terms| terms.not_after));
     Ok(Path { end: PathEnd::Anchor(anchor), intermediates, trusted_until })
 }
@@ -298,7 +302,7 @@ fn itself(context: &Context<'_>) -> Option<Result<Path, RejectionKind>> {
     } else {
         return None;
     };
-    let found = check_itself(context, leaf);
+    let found = check_itself(context, leaf).and_then(|()| spiffe::check_end(context, end));
     Some(found.map(|()| Path { end, intermediates: 0, trusted_until: leaf.not_after() }))
 }
 
