@@ -202,12 +202,10 @@ impl PolicyError {
                 "name the trust domain of its CAs, {}, and so for every bundle; or want SPIFFE IDs of one trust domain alone",
                 printable(form)
             ),
-            PolicyErrorKind::NothingVouches { domain, .. } => {
-                format!(
-                    "add a bundle of the CAs of that trust domain: {{file: ca.pem, trustDomain: {}}}",
-                    printable(domain)
-                )
-            }
+            PolicyErrorKind::NothingVouches { domain, .. } => format!(
+                "trust the CAs of that trust domain by a bundle of their own: {{file: ca.pem, trustDomain: {}}}",
+                printable(domain)
+            ),
             PolicyErrorKind::DocumentUnreadable { .. } => "correct the path, or let this process read it".to_owned(),
             PolicyErrorKind::Invalid { wanted, .. } => format!("set {} to {wanted}", self.field()),
             PolicyErrorKind::NotExportable { change, .. } => (*change).to_owned(),

@@ -65,6 +65,7 @@ impl Checker {
         if self.problems.len() == problems && danger.peer == PeerDanger::None {
             self.vouchers(&trust, &subject_alt_names);
         }
+        let subject_alt_names = subject_alt_names.into_iter().map(|(_, matcher)| matcher).collect();
         if server_name == ServerNameRule::None && !named_sans && danger.peer == PeerDanger::None {
             self.fail("spec.serverName", PolicyErrorKind::NameMissing);
         }
@@ -170,14 +171,14 @@ impl Checker {
         }
     }
 
-    /// N5..N8.
-    fn subject_alt_names(&mut self, drafts: Vec<SanDraft>) -> Vec<SanMatcher> {
-        let mut matchers = Vec::new();
+    /// N5..N8: each with its place in the draft.
+    fn subject_alt_names(&mut self, drafts: Vec<SanDraft>) -> Vec<(usize, SanMatcher)> {
+        let mut matchers: Vec<(usize, SanMatcher)> = Vec::new();
         for (index, draft) in drafts.iter().enumerate() {
             if let Some(matcher) = self.san(&format!("spec.subjectAltNames[{index}]"), draft)
-                && !matchers.contains(&matcher)
+                && !matchers.iter().any(|(_, known)| *known == matcher)
             {
-                matchers.push(matcher);
+                matchers.push((index, matcher));
             }
         }
         if matchers.len() > MAX_SANS {

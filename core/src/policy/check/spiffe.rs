@@ -61,8 +61,8 @@ impl Checker {
     }
 
     /// T9: whose IDs a bundle vouches for must be known, and each wanted ID needs something that can vouch for it.
-    pub(super) fn vouchers(&mut self, trust: &TrustSpec, names: &[SanMatcher]) {
-        let wanted: BTreeSet<TrustDomain> = names.iter().filter_map(SanMatcher::trust_domain).collect();
+    pub(super) fn vouchers(&mut self, trust: &TrustSpec, names: &[(usize, SanMatcher)]) {
+        let wanted: BTreeSet<TrustDomain> = names.iter().filter_map(|(_, name)| name.trust_domain()).collect();
         let flat = trust.bundles.iter().enumerate().filter(|(_, bundle)| bundle.trust_domain.is_none());
         for (index, bundle) in flat.filter(|_| wanted.len() > 1) {
             let domains: Vec<String> = wanted.iter().map(ToString::to_string).collect();
@@ -78,7 +78,8 @@ impl Checker {
         for domain in wanted.iter().filter(|domain| !may_vouch(trust, domain)) {
             let system = trust.system != SystemTrust::Off;
             let kind = PolicyErrorKind::NothingVouches { domain: domain.to_string(), system };
-            self.fail("spec.subjectAltNames", kind);
+            let first = names.iter().find(|(_, name)| name.trust_domain().as_ref() == Some(domain));
+            self.fail(format!("spec.subjectAltNames[{}]", first.map_or(0, |(index, _)| *index)), kind);
         }
     }
 }
