@@ -311,6 +311,9 @@ impl Peers<'_> {
         let mut two = names();
         two.push(San::uri("https://a.example.com/"));
         let two = self.leaf(&leaf().with_sans(&two));
+        let signs = Some(vec![KeyUsage::DigitalSignature, KeyUsage::KeyCertSign]);
+        let signs =
+            self.leaf(&Template { key_usage: signs, ..leaf().with_sans(&[San::uri("spiffe://prod/ns/a/sa/b")]) });
         let v1 = self.leaf(&Template { version: Version::V1, ..leaf() });
         let mut beside = names();
         beside.push(San::RawTag { tag: 0x87, bytes: vec![127, 0, 1] });
@@ -326,6 +329,7 @@ impl Peers<'_> {
         self.start("signed by rsa", ServerOptions::new(&[&sha256, rsa_issuing]));
         self.witness("rsa1024", Difference::Keys, short);
         self.witness("two uris", Difference::SpiffeUris, two);
+        self.witness("a spiffe id of a key that may sign", Difference::SpiffeUris, signs);
         self.witness("version 1", Difference::Form, v1);
         self.witness("a broken address beside", Difference::Form, broken);
         self.witness("another's key identifier", Difference::KeyIdentifiers, stranger);
