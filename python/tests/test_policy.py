@@ -32,8 +32,10 @@ def test_keywords_are_the_fields_of_a_document(ca: Authority, bundle: uptls.Trus
     leaf = ca.issue(HOST)
     fields = [
         "serverName: backend.test",
-        "subjectAltNames: [{dns: a.test}, {uri: 'urn:a'}, {ip: 10.0.0.1}, {spiffeTrustDomain: prod.test}, "
-        "{spiffe: {trustDomain: prod.test, pathPrefix: /ns/pay}}]",
+        (
+            "subjectAltNames: [{dns: a.test}, {uri: 'urn:a'}, {ip: 10.0.0.1}, {spiffeTrustDomain: prod.test}, "
+            "{spiffe: {trustDomain: prod.test, pathPrefix: /ns/pay}}]"
+        ),
         f"identity: {{certificate: {{file: '{leaf.certificate}'}}, key: {{file: '{leaf.key}'}}}}",
         "alpn: {protocols: [h2, http/1.1], required: true}",
         "versions: {min: '1.3', max: '1.3'}",
@@ -101,7 +103,7 @@ def test_bundles_add_up(ca: Authority, tmp_path: Path, bundle: uptls.TrustBundle
     assert uptls.UpstreamTlsPolicy(ca=bundle, server_name=HOST).explain().trusts.system is None
 
 
-def test_a_bundle_vouches_for_its_trust_domain(ca: Authority, other_ca: Authority, tmp_path: Path) -> None:
+def test_a_bundle_vouches_for_its_trust_domain(ca: Authority, other_ca: Authority) -> None:
     names = [uptls.San.spiffe_trust_domain("a"), uptls.San.spiffe("b", "/ns/pay")]
 
     def policy(*bundles: uptls.TrustBundle) -> uptls.UpstreamTlsPolicy:
@@ -146,7 +148,7 @@ def test_the_roots_of_the_system_vouch_for_what_is_named() -> None:
 
 def test_trust_domains_and_paths_pickle(ca: Authority) -> None:
     bundle = uptls.TrustBundle.from_file(ca.file, trust_domain="a")
-    assert repr(bundle) == f"TrustBundle.from_file({ca.file!r}, trust_domain=\"a\")"
+    assert repr(bundle) == f'TrustBundle.from_file({ca.file!r}, trust_domain="a")'
     system = uptls.TrustBundle.system("mozilla", trust_domain="a")
     name = uptls.San.spiffe("a", "/ns")
     assert repr(name) == 'San.spiffe("a", "/ns")'
