@@ -56,7 +56,7 @@ fn bundle_entries(case: &Committed, prepared: &Prepared) -> Vec<CertificateDer<'
         _ => panic!("{}: a new kind of material", case.name),
     };
     let bundles = prepared.policy().trust().bundles.iter();
-    let bundles = bundles.map(|material| String::from_utf8(text(material)).unwrap());
+    let bundles = bundles.map(|bundle| String::from_utf8(text(&bundle.material)).unwrap());
     let trimmed = bundles.map(|text| text.lines().map(str::trim).collect::<Vec<_>>().join("\n"));
     trimmed
         .flat_map(|text| CertificateDer::pem_slice_iter(text.as_bytes()).map(Result::unwrap).collect::<Vec<_>>())

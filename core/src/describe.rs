@@ -64,6 +64,9 @@ pub struct SystemExplanation {
     /// Certificates in the store that may not issue and therefore count for nothing (T3), with why; at most ten.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_issuing: Vec<String>,
+    /// The SPIFFE trust domain that they vouch for; without one, none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust_domain: Option<String>,
 }
 
 /// One entry of a bundle.
@@ -74,6 +77,9 @@ pub struct AnchorExplanation {
     pub trusted_as: &'static str,
     /// Its facts; `source` says where it stands.
     pub certificate: CertificateFacts,
+    /// The SPIFFE trust domain that it vouches for; without one, that of the policy's SPIFFE names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust_domain: Option<String>,
 }
 
 /// What is sent.
@@ -129,8 +135,11 @@ impl Prepared {
         let policy = self.policy();
         let anchors = store.bundle_entries().filter_map(|facts| {
             let trusted_as = if facts.entry()?.anchor().is_some() { "issuer" } else { "itself" };
-            Some(AnchorExplanation { trusted_as, certificate: facts_or_digest(facts.der()?, &facts.source(policy)) })
+            let certificate = facts_or_digest(facts.der()?, &facts.source(policy));
+            let trust_domain = facts.bundle(policy)?.trust_domain.as_ref().map(ToString::to_string);
+            Some(AnchorExplanation { trusted_as, certificate, trust_domain })
         });
+        let trust_domain = policy.trust().system_trust_domain.as_ref().map(ToString::to_string);
         TrustExplanation {
             system: match policy.trust().system {
                 SystemTrust::Off => None,
@@ -139,12 +148,14 @@ impl Prepared {
                     roots: None,
                     skipped: None,
                     not_issuing: Vec::new(),
+                    trust_domain,
                 }),
                 SystemTrust::Mozilla | SystemTrust::Native => store.system().map(|system| SystemExplanation {
                     source: system.source().to_owned(),
                     roots: Some(system.count()),
                     skipped: Some(system.skipped()),
                     not_issuing: system.not_issuing().iter().take(SHOWN).map(|text| printable(text)).collect(),
+                    trust_domain,
                 }),
             },
             anchors: anchors.collect(),

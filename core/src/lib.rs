@@ -76,12 +76,12 @@ pub use error::{
     PolicyError, PolicyErrorKind, Problem, Problems, Rejection, RejectionKind, Severity,
 };
 pub use identity::{ClientIdentity, Secret, check_identity};
-pub use name::{BackendHost, DnsName, NameError, SpiffeId, TrustDomain, UriName};
+pub use name::{BackendHost, DnsName, NameError, SpiffeId, SpiffePrefix, TrustDomain, UriName};
 pub use policy::{
-    Alpn, AlpnDraft, AlpnSelection, DangerDraft, IdentityDraft, IdentitySpec, Material, MaterialDraft, PolicyDraft,
-    PolicySpec, ReasonDraft, Resumption, RevocationDepth, RevocationDraft, RevocationSpec, SanDraft, SanMatcher,
-    SecretDraft, ServerNameRule, SystemTrust, SystemTrustDraft, TlsVersion, TolerationDraft, TrustDraft, TrustSpec,
-    UnknownRevocation, UpstreamTlsPolicy, Versions, VersionsDraft, WildcardName,
+    Alpn, AlpnDraft, AlpnSelection, BundleSpec, DangerDraft, IdentityDraft, IdentitySpec, Material, MaterialDraft,
+    PolicyDraft, PolicySpec, ReasonDraft, Resumption, RevocationDepth, RevocationDraft, RevocationSpec, SanDraft,
+    SanMatcher, SecretDraft, ServerNameRule, SpiffeDraft, SystemTrust, SystemTrustDraft, TlsVersion, TolerationDraft,
+    TrustDraft, TrustSpec, UnknownRevocation, UpstreamTlsPolicy, Versions, VersionsDraft, WildcardName,
 };
 pub use prepare::Prepared;
 pub use report::{

@@ -1,5 +1,9 @@
 //! Names, parsed once at the border: DNS names, IP addresses, URIs and SPIFFE IDs, each compared by its own rule.
 
+mod spiffe_prefix;
+
+pub use spiffe_prefix::SpiffePrefix;
+
 use core::fmt;
 use std::net::IpAddr;
 
@@ -101,7 +105,7 @@ impl fmt::Display for BackendHost {
 
 /// A URI to be compared byte for byte with a uniformResourceIdentifier (N5).
 ///
-/// A URI of the scheme `spiffe` is always a valid SPIFFE ID (N7).
+/// A URI of the scheme `spiffe` is always a valid SPIFFE ID with a path: a workload has no other (N7).
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct UriName(String);
 
@@ -110,7 +114,7 @@ impl UriName {
     ///
     /// # Errors
     /// [`NameError::Uri`] without a scheme, with white space or with octets outside ASCII; [`NameError::Spiffe`] for an
-    /// invalid SPIFFE ID.
+    /// invalid SPIFFE ID; [`NameError::SpiffeWithoutPath`] for one that names a trust domain alone.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         if text.contains('\0') {
             return Err(NameError::Nul);
@@ -125,7 +129,7 @@ impl UriName {
             return Err(NameError::Uri);
         }
         if scheme.eq_ignore_ascii_case("spiffe") {
-            SpiffeId::parse(text)?;
+            SpiffeId::parse(text)?.require_path()?;
         }
         Ok(Self(text.to_owned()))
     }
@@ -138,6 +142,11 @@ impl UriName {
     /// Whether this is a SPIFFE ID.
     pub fn is_spiffe(&self) -> bool {
         self.0.starts_with("spiffe:")
+    }
+
+    /// The trust domain, if this is a SPIFFE ID.
+    pub fn trust_domain(&self) -> Option<TrustDomain> {
+        SpiffeId::parse(&self.0).ok().map(|id| id.trust_domain)
     }
 }
 
@@ -201,19 +210,19 @@ impl SpiffeId {
             None => (rest, ""),
         };
         let trust_domain = TrustDomain::parse(domain)?;
-        for segment in path.split('/').skip(1) {
-            let allowed = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);
-            if segment.is_empty() {
-                return error("a path segment is empty, or there is a trailing slash");
-            }
-            if segment == "." || segment == ".." {
-                return error("a path segment is . or ..");
-            }
-            if !segment.bytes().all(allowed) {
-                return error("a path segment has characters outside a-z A-Z 0-9 . - _");
-            }
-        }
+        check_spiffe_path(path)?;
         Ok(Self { text: text.to_owned(), trust_domain })
+    }
+
+    /// What follows the trust domain: `/ns/pay`, or nothing.
+    pub fn path(&self) -> &str {
+        let authority = "spiffe://".len() + self.trust_domain.0.len();
+        self.text.get(authority..).unwrap_or_default()
+    }
+
+    /// The ID of a workload has a path; without one it names the trust domain itself (X509-SVID section 5.2).
+    pub(crate) fn require_path(&self) -> Result<(), NameError> {
+        if self.path().is_empty() { Err(NameError::SpiffeWithoutPath) } else { Ok(()) }
     }
 
     /// The whole ID.
@@ -249,6 +258,9 @@ pub enum NameError {
         /// Which rule is broken.
         reason: &'static str,
     },
+    /// The SPIFFE ID of a trust domain itself: no workload's certificate may hold it.
+    #[error("it is the SPIFFE ID of a trust domain, without the path that the ID of a workload has")]
+    SpiffeWithoutPath,
     /// A character that no name may have.
     #[error("it has a character that a DNS name may not have, or a label that begins or ends with a hyphen")]
     Syntax,
@@ -280,6 +292,24 @@ fn check_labels(name: &str) -> Result<(), NameError> {
         let octets_ok = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if !octets_ok || label.starts_with('-') || label.ends_with('-') {
             return Err(NameError::Syntax);
+        }
+    }
+    Ok(())
+}
+
+/// The path of a SPIFFE ID, which may be absent (SPIFFE ID section 2.2).
+fn check_spiffe_path(path: &str) -> Result<(), NameError> {
+    let error = |reason| Err(NameError::Spiffe { reason });
+    for segment in path.split('/').skip(1) {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);
+        if segment.is_empty() {
+            return error("a path segment is empty, or there is a trailing slash");
+        }
+        if segment == "." || segment == ".." {
+            return error("a path segment is . or ..");
+        }
+        if !segment.bytes().all(allowed) {
+            return error("a path segment has characters outside a-z A-Z 0-9 . - _");
         }
     }
     Ok(())
@@ -343,9 +373,14 @@ mod tests {
 
     #[test]
     fn spiffe_ids_follow_the_standard() {
-        for good in ["spiffe://prod", "spiffe://prod/ns/pay/sa/api", "spiffe://a-b_c.d/X.y-Z_1"] {
-            assert!(SpiffeId::parse(good).is_ok() && UriName::parse(good).is_ok(), "{good}");
+        for (good, path) in
+            [("spiffe://prod/ns/pay/sa/api", "/ns/pay/sa/api"), ("spiffe://a-b_c.d/X.y-Z_1", "/X.y-Z_1")]
+        {
+            assert_eq!(SpiffeId::parse(good).as_ref().map(SpiffeId::path), Ok(path));
+            assert!(UriName::parse(good).is_ok(), "{good}");
         }
+        assert_eq!(SpiffeId::parse("spiffe://prod").as_ref().map(SpiffeId::path), Ok(""));
+        assert_eq!(UriName::parse("spiffe://prod"), Err(NameError::SpiffeWithoutPath));
         for bad in [
             "spiffe://",
             "spiffe:///x",

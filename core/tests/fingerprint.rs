@@ -83,8 +83,14 @@ fn variants(pki: &Pki) -> Vec<(&'static str, PolicySpec)> {
         ("another server name", with(|s| s.server_name = Some("b.test".to_owned()))),
         ("spki pins", with(|s| s.spki_pins = vec!["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_owned()])),
         ("dns san", with(|s| s.subject_alt_names = vec![SanDraft::dns("a.test")])),
-        ("uri san", with(|s| s.subject_alt_names = vec![SanDraft::uri("spiffe://a.test")])),
+        ("uri san", with(|s| s.subject_alt_names = vec![SanDraft::uri("spiffe://a.test/x")])),
         ("trust domain", with(|s| s.subject_alt_names = vec![SanDraft::spiffe_trust_domain("a.test")])),
+        ("path prefix", with(|s| s.subject_alt_names = vec![SanDraft::spiffe("a.test", "/x")])),
+        ("another path prefix", with(|s| s.subject_alt_names = vec![SanDraft::spiffe("a.test", "/y")])),
+        ("bundle's domain", with(|s| s.trust.bundles[0].trust_domain = Some("a.test".to_owned()))),
+        ("bundle's other domain", with(|s| s.trust.bundles[0].trust_domain = Some("b.test".to_owned()))),
+        ("system's domain", with(|s| system_of(s, "a.test"))),
+        ("system's other domain", with(|s| system_of(s, "b.test"))),
         ("versions", with(|s| s.versions = VersionsDraft { min: Some("1.3".to_owned()), max: None })),
         ("system", with(|s| s.trust.system = SystemTrustDraft::Mozilla)),
         ("pinned certificate", with(|s| s.trust.pinned_certificates = vec!["00".repeat(32)])),
@@ -115,6 +121,11 @@ fn variants(pki: &Pki) -> Vec<(&'static str, PolicySpec)> {
         ("tolerated key usage", danger(tolerate("key_usage"))),
         ("tolerated common name", danger(tolerate("common_name"))),
     ]
+}
+
+fn system_of(spec: &mut PolicySpec, domain: &str) {
+    spec.trust.system = SystemTrustDraft::Mozilla;
+    spec.trust.system_trust_domain = Some(domain.to_owned());
 }
 
 #[test]
@@ -174,6 +185,25 @@ fn names_order_and_packing_do_not_change_it() {
     let wanted = fingerprint(vec![a.clone(), b.clone()], "one");
     assert_eq!(fingerprint(vec![b.clone(), a.clone()], "two"), wanted);
     assert_eq!(fingerprint(vec![format!("{b}\n# both\n{a}{a}")], "three"), wanted);
+}
+
+/// T9, R9: which content is of which trust domain, in both digests.
+#[test]
+fn an_exchange_of_trust_domains_changes_it_and_their_order_does_not() {
+    let (a, b) = (Pki::new("fingerprint").root.pem(), Pki::new("another").root.pem());
+    let runtime = runtime();
+    let digests = |bundles: &[(&str, &str)]| {
+        let bundles = bundles.iter().map(|(domain, pem)| MaterialDraft::pem(*pem).of_trust_domain(*domain)).collect();
+        let trust = TrustDraft { bundles, ..TrustDraft::default() };
+        let prepared = prepare(&runtime, PolicySpec { trust, ..PolicySpec::default() }, "one");
+        (*prepared.fingerprint(), prepared.policy().spec_digest())
+    };
+    let wanted = digests(&[("a", &a), ("b", &b)]);
+    let exchanged = digests(&[("b", &a), ("a", &b)]);
+    assert!(wanted.0 != exchanged.0 && wanted.1 != exchanged.1);
+    assert_eq!(digests(&[("b", &b), ("a", &a)]).0, wanted.0);
+    assert_eq!(digests(&[("b", &b), ("a", &a), ("a", &a)]).0, wanted.0);
+    assert_ne!(digests(&[("a", &a), ("b", &b), ("b", &a)]).0, wanted.0);
 }
 
 #[test]

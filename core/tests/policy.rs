@@ -53,6 +53,18 @@ fn everything_that_is_wrong_is_said_at_once() {
     assert_eq!(forbidden(trusting()), Vec::new());
 }
 
+/// T9: only a bundle vouches.
+#[test]
+fn a_trust_domain_belongs_to_a_bundle() {
+    let with_domain = || MaterialDraft::pem("x").of_trust_domain("a");
+    let revocation = |list| Some(RevocationDraft { crls: vec![list], ..RevocationDraft::default() });
+    let lists = PolicySpec { revocation: revocation(with_domain()), ..trusting() };
+    assert_eq!(forbidden(lists), at("spec.revocation.crls[0]", "policy_invalid"));
+    assert_eq!(forbidden(PolicySpec { revocation: revocation(MaterialDraft::pem("x")), ..trusting() }), Vec::new());
+    let trust = TrustDraft { bundles: vec![with_domain()], ..TrustDraft::default() };
+    assert_eq!(forbidden(PolicySpec { trust, ..PolicySpec::default() }), Vec::new());
+}
+
 #[test]
 fn half_an_identity_is_an_error() {
     let certificate = Some(MaterialDraft::pem("x"));

@@ -187,6 +187,26 @@ fn trust_is_reduced_by_taking_away_and_not_by_adding() {
     }
 }
 
+/// T9: the same of what vouches for SPIFFE IDs.
+#[test]
+fn trust_is_reduced_by_vouching_for_less() {
+    let world = World::new("vouching");
+    let of = |domains: &[&str], system: Option<&str>| {
+        let mut spec = world.spec();
+        let bundle = spec.trust.bundles[0].clone();
+        spec.trust.bundles = domains.iter().map(|domain| bundle.clone().of_trust_domain(*domain)).collect();
+        spec.trust.system = SystemTrustDraft::Mozilla;
+        spec.trust.system_trust_domain = system.map(str::to_owned);
+        spec
+    };
+    for (less, more) in [(of(&["a"], None), of(&["a", "b"], None)), (of(&["a"], None), of(&["a"], Some("a")))] {
+        assert!(!reduces(&world, &less, &more));
+        assert!(reduces(&world, &more, &less));
+    }
+    let (one, two) = (of(&["a"], Some("a")), of(&["a"], Some("b")));
+    assert!(reduces(&world, &one, &two) && reduces(&world, &two, &one));
+}
+
 /// What is another thing reduces both ways.
 #[test]
 fn trust_is_reduced_by_an_exchange() {

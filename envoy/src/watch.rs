@@ -28,7 +28,8 @@ struct Unsettled {
 impl Watch {
     pub(crate) fn new(policy: &UpstreamTlsPolicy) -> Self {
         let lists = policy.revocation().map(|revocation| revocation.crls.as_slice()).unwrap_or_default();
-        let files = policy.trust().bundles.iter().chain(lists).filter_map(|material| match material {
+        let bundles = policy.trust().bundles.iter().map(|bundle| &bundle.material);
+        let files = bundles.chain(lists).filter_map(|material| match material {
             Material::File { base, path } => Some(base.as_deref().unwrap_or(Path::new("")).join(path)),
             _ => None,
         });

@@ -141,6 +141,7 @@
 #define UPTLS_CODE_SAN_MISSING 602
 #define UPTLS_CODE_SAN_TYPE_MISMATCH 603
 #define UPTLS_CODE_SPIFFE_ID_INVALID 604
+#define UPTLS_CODE_SPIFFE_TRUST_DOMAIN 605
 
 /* 7xx negotiation */
 #define UPTLS_CODE_NO_COMMON_VERSION 701
@@ -854,6 +855,15 @@ uptls_status uptls_builder_add_san_spiffe_trust_domain(uptls_builder *builder,
                                                        uptls_error **err);
 
 /**
+ * Adds the SPIFFE IDs of a trust domain whose path begins with the whole segments of `path_prefix` to what the certificate
+ * may hold: `/ns/pay` also covers `/ns/pay/sa/api`, and never `/ns/payroll`. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_san_spiffe_path_prefix(uptls_builder *builder,
+                                                      const char *domain,
+                                                      const char *path_prefix,
+                                                      uptls_error **err);
+
+/**
  * Adds a SHA-256 of a public key, base64, of which the leaf must have one; with all the rest. `err` may be NULL.
  */
 uptls_status uptls_builder_add_spki_pin(uptls_builder *builder,
@@ -920,6 +930,34 @@ uptls_status uptls_builder_set_handshake_timeout(uptls_builder *builder,
 uptls_status uptls_builder_add_ca_file(uptls_builder *builder,
                                        const char *path,
                                        uptls_error **err);
+
+/**
+ * Adds a bundle of CA certificates that vouch for the SPIFFE IDs of `trust_domain` alone: a PEM file, read as that of
+ * `uptls_builder_add_ca_file`. Where the names added are of several trust domains, every bundle needs one. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_spiffe_ca_file(uptls_builder *builder,
+                                              const char *path,
+                                              const char *trust_domain,
+                                              uptls_error **err);
+
+/**
+ * Adds a bundle of CA certificates that vouch for the SPIFFE IDs of `trust_domain` alone: PEM text, as that of
+ * `uptls_builder_add_ca_pem`. Where the names added are of several trust domains, every bundle needs one. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_spiffe_ca_pem(uptls_builder *builder,
+                                             const uint8_t *pem,
+                                             size_t length,
+                                             const char *name,
+                                             const char *trust_domain,
+                                             uptls_error **err);
+
+/**
+ * Sets the one SPIFFE trust domain that the system's roots vouch for. Without it they vouch for no SPIFFE ID: any public CA
+ * could else issue one. Replaces an earlier one. `err` may be NULL.
+ */
+uptls_status uptls_builder_set_system_trust_domain(uptls_builder *builder,
+                                                   const char *trust_domain,
+                                                   uptls_error **err);
 
 /**
  * Adds a bundle of CA certificates, PEM text. `name` is what errors and reports call it; NULL: `inline`. `err` may be NULL.

@@ -48,12 +48,13 @@ pub use builder::{
     UPTLS_SYSTEM_ROOTS_PLATFORM, uptls_builder_add_alpn, uptls_builder_add_ca_file, uptls_builder_add_ca_pem,
     uptls_builder_add_cipher_suite, uptls_builder_add_crl_file, uptls_builder_add_crl_pem, uptls_builder_add_group,
     uptls_builder_add_pinned_certificate, uptls_builder_add_pinned_key, uptls_builder_add_san_dns,
-    uptls_builder_add_san_ip, uptls_builder_add_san_spiffe_trust_domain, uptls_builder_add_san_uri,
+    uptls_builder_add_san_ip, uptls_builder_add_san_spiffe_path_prefix, uptls_builder_add_san_spiffe_trust_domain,
+    uptls_builder_add_san_uri, uptls_builder_add_spiffe_ca_file, uptls_builder_add_spiffe_ca_pem,
     uptls_builder_add_spki_pin, uptls_builder_build, uptls_builder_disable_resumption, uptls_builder_free,
     uptls_builder_new, uptls_builder_set_alpn_required, uptls_builder_set_handshake_timeout,
     uptls_builder_set_identity_files, uptls_builder_set_identity_pem, uptls_builder_set_max_version,
     uptls_builder_set_min_version, uptls_builder_set_name, uptls_builder_set_revocation, uptls_builder_set_server_name,
-    uptls_builder_set_system_roots,
+    uptls_builder_set_system_roots, uptls_builder_set_system_trust_domain,
 };
 pub use codes::{
     uptls_code_at, uptls_code_count, uptls_code_meaning, uptls_code_name, uptls_code_remedy, uptls_code_status,

@@ -198,9 +198,10 @@ const RELEASES: [(&str, &str); 9] = [
 ];
 
 /// Where NULL says that something is absent.
-const OPTIONAL: [(&str, &str); 16] = [
+const OPTIONAL: [(&str, &str); 17] = [
     ("uptls_builder_add_ca_pem", "name"),
     ("uptls_builder_add_crl_pem", "name"),
+    ("uptls_builder_add_spiffe_ca_pem", "name"),
     ("uptls_builder_set_identity_files", "passphrase"),
     ("uptls_builder_set_revocation", "depth"),
     ("uptls_builder_set_revocation", "unknown"),

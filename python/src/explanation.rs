@@ -118,6 +118,8 @@ facts! {
         roots: Option<usize>,
         /// How many could not.
         skipped: Option<usize>,
+        /// The SPIFFE trust domain that they vouch for; without one, none.
+        trust_domain: Option<String>,
     }
 }
 
@@ -128,6 +130,8 @@ facts! {
         trusted_as: String,
         /// Its facts; `source` says where it stands.
         certificate: Certificate,
+        /// The SPIFFE trust domain that it vouches for; without one, that of the policy's SPIFFE names.
+        trust_domain: Option<String>,
     }
 }
 

@@ -98,6 +98,14 @@ fn trust(value: &Bound<'_, PyAny>) -> PyResult<TrustDraft> {
         trust.bundles.extend(given.bundles);
         trust.pinned_certificates.extend(given.pinned_certificates);
         trust.pinned_keys.extend(given.pinned_keys);
+        trust.system_trust_domain = match (trust.system_trust_domain, given.system_trust_domain) {
+            (one, None) => one,
+            (None, other) => other,
+            (one, other) if one == other => one,
+            _ => {
+                return Err(errors::misuse(value.py(), &Misuse::new("ca has two trust domains of the system's roots")));
+            }
+        };
         trust.system = match (trust.system, given.system) {
             (one, SystemTrustDraft::Off) => one,
             (SystemTrustDraft::Off, other) => other,

@@ -25,31 +25,42 @@ impl PyTrustBundle {
     fn of(draft: TrustDraft, form: &'static str, value: Option<&Bound<'_, PyAny>>) -> Self {
         Self { draft, form, value: value.map(|value| value.clone().unbind()) }
     }
+
+    fn trust_domain(&self) -> Option<&str> {
+        let of_bundle = self.draft.bundles.first().and_then(|bundle| bundle.trust_domain.as_deref());
+        of_bundle.or(self.draft.system_trust_domain.as_deref())
+    }
 }
 
 #[pymethods]
 impl PyTrustBundle {
-    /// The CA certificates in a file, PEM; one that may not issue is trusted as itself.
+    /// The CA certificates in a file, PEM; one that may not issue is trusted as itself. `trust_domain` is the SPIFFE trust
+    /// domain whose IDs they vouch for, and no other's; without it, the one of the policy's SPIFFE names.
     #[staticmethod]
-    fn from_file(path: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let draft = TrustDraft { bundles: vec![MaterialDraft::file(absolute("path", path)?)], ..TrustDraft::default() };
+    #[pyo3(signature = (path, *, trust_domain=None))]
+    fn from_file(path: &Bound<'_, PyAny>, trust_domain: Option<String>) -> PyResult<Self> {
+        let mut material = MaterialDraft::file(absolute("path", path)?);
+        material.trust_domain = trust_domain;
+        let draft = TrustDraft { bundles: vec![material], ..TrustDraft::default() };
         Ok(Self::of(draft, "from_file", Some(path)))
     }
 
     /// The same as text; `name` is what errors and reports call it.
     #[staticmethod]
-    #[pyo3(signature = (pem, *, name=None))]
-    fn from_pem(py: Python<'_>, pem: Octets, name: Option<String>) -> PyResult<Self> {
+    #[pyo3(signature = (pem, *, name=None, trust_domain=None))]
+    fn from_pem(py: Python<'_>, pem: Octets, name: Option<String>, trust_domain: Option<String>) -> PyResult<Self> {
         let mut material = MaterialDraft::pem(pem_text(py, &pem)?);
         material.name = name;
+        material.trust_domain = trust_domain;
         Ok(Self::of(TrustDraft { bundles: vec![material], ..TrustDraft::default() }, "from_pem", None))
     }
 
     /// The roots of the system: `native`, the platform's root files; `platform`, its own verifier; `mozilla`, those that are
-    /// compiled in.
+    /// compiled in. `trust_domain` is the SPIFFE trust domain whose IDs they vouch for; without it they vouch for no SPIFFE
+    /// ID: any public CA could else issue one.
     #[staticmethod]
-    #[pyo3(signature = (store="native"))]
-    fn system(py: Python<'_>, store: &str) -> PyResult<Self> {
+    #[pyo3(signature = (store="native", *, trust_domain=None))]
+    fn system(py: Python<'_>, store: &str, trust_domain: Option<String>) -> PyResult<Self> {
         let system = match store {
             "mozilla" => SystemTrustDraft::Mozilla,
             "native" => SystemTrustDraft::Native,
@@ -60,7 +71,8 @@ impl PyTrustBundle {
             }
         };
         let value = store.into_pyobject(py)?;
-        Ok(Self::of(TrustDraft { system, ..TrustDraft::default() }, "system", Some(value.as_any())))
+        let draft = TrustDraft { system, system_trust_domain: trust_domain, ..TrustDraft::default() };
+        Ok(Self::of(draft, "system", Some(value.as_any())))
     }
 
     /// Leaf certificates that are trusted as themselves, by their SHA-256 in hexadecimal.
@@ -81,11 +93,17 @@ impl PyTrustBundle {
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let value = self.value.as_ref().ok_or_else(|| in_memory("TrustBundle.from_pem", "TrustBundle.from_file"))?;
-        Ok((py.get_type::<Self>().getattr(self.form)?, PyTuple::new(py, [value])?))
+        match self.trust_domain() {
+            None => Ok((py.get_type::<Self>().getattr(self.form)?, PyTuple::new(py, [value])?)),
+            Some(domain) => {
+                let make = py.import("uptls._pickle")?.getattr("trust")?;
+                Ok((make, (self.form, value, domain).into_pyobject(py)?))
+            }
+        }
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        shown(py, "TrustBundle", self.form, self.value.as_ref())
+        shown(py, "TrustBundle", self.form, self.value.as_ref(), self.trust_domain())
     }
 }
 
@@ -156,14 +174,21 @@ impl PyClientIdentity {
 #[derive(Eq, Hash, PartialEq)]
 pub(crate) struct PySan {
     form: &'static str,
+    /// Of a path alone: the path.
+    path: Option<String>,
     value: String,
 }
 
 impl PySan {
+    fn of(form: &'static str, value: String) -> Self {
+        Self { form, path: None, value }
+    }
+
     pub(crate) fn draft(&self) -> SanDraft {
         match self.form {
             "dns" => SanDraft::dns(&self.value),
             "ip" => SanDraft::ip(&self.value),
+            "spiffe" => SanDraft::spiffe(&self.value, self.path.as_deref().unwrap_or_default()),
             "uri" => SanDraft::uri(&self.value),
             _ => SanDraft::spiffe_trust_domain(&self.value),
         }
@@ -175,7 +200,7 @@ impl PySan {
     /// A dNSName; `*.` matches one label.
     #[staticmethod]
     fn dns(name: String) -> Self {
-        Self { form: "dns", value: name }
+        Self::of("dns", name)
     }
 
     /// An iPAddress: a str, or an object of the module ipaddress.
@@ -186,7 +211,7 @@ impl PySan {
         if address.is_instance_of::<pyo3::types::PyString>()
             || address.is_instance(kinds.into_pyobject(address.py())?.as_any())?
         {
-            return Ok(Self { form: "ip", value: address.str()?.to_string_lossy().into_owned() });
+            return Ok(Self::of("ip", address.str()?.to_string_lossy().into_owned()));
         }
         Err(wrong("address", "a str or an address of ipaddress", address))
     }
@@ -194,21 +219,30 @@ impl PySan {
     /// A uniformResourceIdentifier, compared octet by octet.
     #[staticmethod]
     fn uri(uri: String) -> Self {
-        Self { form: "uri", value: uri }
+        Self::of("uri", uri)
+    }
+
+    /// Any SPIFFE ID of a trust domain whose path begins with the whole segments of `path_prefix`: `/ns/pay` also matches
+    /// `/ns/pay/sa/api`, and never `/ns/payroll`.
+    #[staticmethod]
+    fn spiffe(trust_domain: String, path_prefix: String) -> Self {
+        Self { form: "spiffe", path: Some(path_prefix), value: trust_domain }
     }
 
     /// Any SPIFFE ID of a trust domain.
     #[staticmethod]
     fn spiffe_trust_domain(domain: String) -> Self {
-        Self { form: "spiffe_trust_domain", value: domain }
+        Self::of("spiffe_trust_domain", domain)
     }
 
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (&str,))> {
-        Ok((py.get_type::<Self>().getattr(self.form)?, (&self.value,)))
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let arguments = core::iter::once(&self.value).chain(&self.path);
+        Ok((py.get_type::<Self>().getattr(self.form)?, PyTuple::new(py, arguments.collect::<Vec<_>>())?))
     }
 
     fn __repr__(&self) -> String {
-        format!("San.{}({:?})", self.form, self.value)
+        let path = self.path.as_ref().map(|path| format!(", {path:?}")).unwrap_or_default();
+        format!("San.{}({:?}{path})", self.form, self.value)
     }
 }
 
@@ -302,8 +336,15 @@ fn pem_text(py: Python<'_>, octets: &[u8]) -> PyResult<String> {
     })
 }
 
-fn shown(py: Python<'_>, class: &str, form: &str, value: Option<&Py<PyAny>>) -> PyResult<String> {
+fn shown(
+    py: Python<'_>,
+    class: &str,
+    form: &str,
+    value: Option<&Py<PyAny>>,
+    trust_domain: Option<&str>,
+) -> PyResult<String> {
     let value = value.map(|value| value.bind(py).repr()).transpose()?;
     let value = value.as_ref().map_or("...".into(), |value| value.to_string_lossy());
-    Ok(format!("{class}.{form}({value})"))
+    let keyword = trust_domain.map(|domain| format!(", trust_domain={domain:?}")).unwrap_or_default();
+    Ok(format!("{class}.{form}({value}{keyword})"))
 }

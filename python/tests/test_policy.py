@@ -32,7 +32,10 @@ def test_keywords_are_the_fields_of_a_document(ca: Authority, bundle: uptls.Trus
     leaf = ca.issue(HOST)
     fields = [
         "serverName: backend.test",
-        "subjectAltNames: [{dns: a.test}, {uri: 'urn:a'}, {ip: 10.0.0.1}, {spiffeTrustDomain: prod.test}]",
+        (
+            "subjectAltNames: [{dns: a.test}, {uri: 'urn:a'}, {ip: 10.0.0.1}, {spiffeTrustDomain: prod.test}, "
+            "{spiffe: {trustDomain: prod.test, pathPrefix: /ns/pay}}]"
+        ),
         f"identity: {{certificate: {{file: '{leaf.certificate}'}}, key: {{file: '{leaf.key}'}}}}",
         "alpn: {protocols: [h2, http/1.1], required: true}",
         "versions: {min: '1.3', max: '1.3'}",
@@ -47,6 +50,7 @@ def test_keywords_are_the_fields_of_a_document(ca: Authority, bundle: uptls.Trus
         uptls.San.uri("urn:a"),
         uptls.San.ip(ipaddress.ip_address("10.0.0.1")),
         uptls.San.spiffe_trust_domain("prod.test"),
+        uptls.San.spiffe("prod.test", "/ns/pay"),
     ]
     by_keywords = made(
         bundle,
@@ -97,6 +101,63 @@ def test_bundles_add_up(ca: Authority, tmp_path: Path, bundle: uptls.TrustBundle
     assert trusts.pinned_certificates == ["sha256:" + "ab" * 32]
     assert len(trusts.pinned_keys) == 1
     assert uptls.UpstreamTlsPolicy(ca=bundle, server_name=HOST).explain().trusts.system is None
+
+
+def test_a_bundle_vouches_for_its_trust_domain(ca: Authority, other_ca: Authority) -> None:
+    names = [uptls.San.spiffe_trust_domain("a"), uptls.San.spiffe("b", "/ns/pay")]
+
+    def policy(*bundles: uptls.TrustBundle) -> uptls.UpstreamTlsPolicy:
+        return uptls.UpstreamTlsPolicy(ca=bundles, server_name="none", subject_alt_names=names)
+
+    bundles = (
+        uptls.TrustBundle.from_file(ca.file, trust_domain="a"),
+        uptls.TrustBundle.from_pem(other_ca.pem, name="other", trust_domain="b"),
+    )
+    federated = policy(*bundles)
+    assert [anchor.trust_domain for anchor in federated.explain().trusts.anchors] == ["a", "b"]
+    for authority, wanted in [(ca, ["", "spiffe_trust_domain"]), (other_ca, ["spiffe_trust_domain", ""])]:
+        leaves = [authority.issue(uri) for uri in ("spiffe://a/x", "spiffe://b/ns/pay/x")]
+        reports = [federated.verify(leaf.certificate.read_bytes()) for leaf in leaves]
+        assert [report.code or "" for report in reports] == wanted
+    exchanged = policy(
+        uptls.TrustBundle.from_file(ca.file, trust_domain="b"),
+        uptls.TrustBundle.from_pem(other_ca.pem, trust_domain="a"),
+    )
+    assert exchanged != federated
+    for flat in (uptls.TrustBundle.from_file(ca.file), uptls.TrustBundle.from_pem(ca.pem)):
+        with pytest.raises(uptls.PolicyError, match="names no trustDomain"):
+            policy(*bundles, flat)
+    with pytest.raises(uptls.PolicyError, match="trust domain b"):
+        policy(bundles[0])
+
+
+def test_the_roots_of_the_system_vouch_for_what_is_named() -> None:
+    def policy(*bundles: uptls.TrustBundle) -> uptls.UpstreamTlsPolicy:
+        names = [uptls.San.spiffe_trust_domain("a")]
+        return uptls.UpstreamTlsPolicy(ca=bundles, server_name="none", subject_alt_names=names)
+
+    named = uptls.TrustBundle.system("mozilla", trust_domain="a")
+    system = policy(named, uptls.TrustBundle.system("mozilla")).explain().trusts.system
+    assert system is not None
+    assert system.trust_domain == "a"
+    with pytest.raises(uptls.PolicyError, match="systemTrustDomain"):
+        policy(uptls.TrustBundle.system("mozilla"))
+    with pytest.raises(uptls.MisuseError, match="two trust domains"):
+        policy(named, uptls.TrustBundle.system("mozilla", trust_domain="b"))
+
+
+def test_trust_domains_and_paths_pickle(ca: Authority) -> None:
+    bundle = uptls.TrustBundle.from_file(ca.file, trust_domain="a")
+    assert repr(bundle) == f'TrustBundle.from_file({ca.file!r}, trust_domain="a")'
+    system = uptls.TrustBundle.system("mozilla", trust_domain="a")
+    name = uptls.San.spiffe("a", "/ns")
+    assert repr(name) == 'San.spiffe("a", "/ns")'
+    assert pickle.loads(pickle.dumps(name)) == name  # noqa: S301
+    assert name not in (uptls.San.spiffe("a", "/ns2"), uptls.San.spiffe_trust_domain("a"))
+    policy = uptls.UpstreamTlsPolicy(ca=[bundle, system], server_name="none", subject_alt_names=[name])
+    again = pickle.loads(pickle.dumps(policy))  # noqa: S301
+    assert again == policy
+    assert [repr(one) for one in pickle.loads(pickle.dumps((bundle, system)))] == [repr(bundle), repr(system)]  # noqa: S301
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ fn trusts(trusts: &TrustExplanation, now: &str) -> String {
         let (end, style) = time::validity(facts, now);
         vec![
             (facts.subject.clone(), Style::new()),
-            (anchor.trusted_as.to_owned(), Style::new()),
+            (format!("{}{}", anchor.trusted_as, vouching(anchor.trust_domain.as_deref())), Style::new()),
             (time::day(&facts.not_after).to_owned(), Style::new()),
             (end, style),
             (facts.source.clone(), FAINT),
@@ -116,8 +116,14 @@ const NAME: usize = 12;
 
 /// The platform's own verifier does not say how many roots it has.
 fn roots(system: &SystemExplanation) -> String {
+    let vouching = vouching(system.trust_domain.as_deref());
     match (system.roots, system.skipped) {
-        (Some(roots), Some(skipped)) => format!("{}: {roots}, {skipped} unusable", system.source),
-        _ => format!("{}: as the platform decides", system.source),
+        (Some(roots), Some(skipped)) => format!("{}: {roots}, {skipped} unusable{vouching}", system.source),
+        _ => format!("{}: as the platform decides{vouching}", system.source),
     }
+}
+
+/// The SPIFFE trust domain for which something vouches.
+fn vouching(trust_domain: Option<&str>) -> String {
+    trust_domain.map(|domain| format!(" for spiffe://{domain}")).unwrap_or_default()
 }

@@ -19,6 +19,7 @@ mod scene;
 mod settings;
 mod signatures;
 mod spiffe;
+mod spiffe_trust;
 mod two_lists;
 mod types;
 
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Case> {
         names::cases,
         types::cases,
         spiffe::cases,
+        spiffe_trust::cases,
         revocation::cases,
         two_lists::cases,
         identity::cases,

@@ -1,17 +1,20 @@
-//! SPIFFE IDs and trust domains (N7).
+//! SPIFFE IDs, trust domains and paths below which IDs are wanted (N7).
 
-use uptls::Code::{NameInvalid, NameMismatch, SpiffeIdInvalid};
-use uptls_testkit::San;
+use uptls::Code::{NameInvalid, NameMismatch, PolicyInvalid, SpiffeIdInvalid};
+use uptls_testkit::{BasicConstraints, KeyUsage, San};
 
-use super::cases::Cases;
+use super::cases::{Cases, Positive};
 use super::scene::Scene;
 
 pub(super) fn cases(c: &mut Cases) {
-    ids(c);
+    let p = ids(c);
+    leaves(c, &p);
     trust_domains(c);
+    prefixes(c);
+    malformed_prefixes(c);
 }
 
-fn ids(c: &mut Cases) {
+fn ids(c: &mut Cases) -> Positive {
     let p = c.accept(
         "spiffe-id [N7] the leaf holds the listed SPIFFE ID",
         Scene::new().with(|s| {
@@ -61,6 +64,39 @@ fn ids(c: &mut Cases) {
     c.unusable(&p, NameInvalid, "spiffe-id-policy-query [N7] the policy's ID has a query", |s| {
         s.wants("[{uri: 'spiffe://prod/ns/pay?x'}]");
     });
+    c.unusable(&p, NameInvalid, "spiffe-id-policy-without-path [N7] the policy's ID has no path", |s| {
+        s.wants("[{uri: 'spiffe://prod'}]");
+    })
+    .says("{spiffeTrustDomain: prod}");
+    p
+}
+
+/// N7: what a leaf that holds a wanted ID may not be (X509-SVID section 5.2).
+fn leaves(c: &mut Cases, p: &Positive) {
+    c.also(p, "spiffe-leaf-without-key-usage [N7] the leaf has no key usage", |s| s.leaf.key_usage = None);
+    c.reject(p, SpiffeIdInvalid, "spiffe-leaf-cert-sign [N7] the leaf's key usage has keyCertSign too", |s| {
+        s.leaf.key_usage = Some(vec![KeyUsage::DigitalSignature, KeyUsage::KeyCertSign]);
+    })
+    .says("keyCertSign");
+    c.reject(p, SpiffeIdInvalid, "spiffe-leaf-crl-sign [N7] the leaf's key usage has cRLSign too", |s| {
+        s.leaf.key_usage = Some(vec![KeyUsage::DigitalSignature, KeyUsage::CrlSign]);
+    })
+    .says("cRLSign");
+    c.also(p, "spiffe-leaf-cert-sign-and-dns [N7] it has, and a listed dNSName is judged on its own", |s| {
+        s.leaf.key_usage = Some(vec![KeyUsage::DigitalSignature, KeyUsage::KeyCertSign]);
+        s.wants("[{uri: 'spiffe://prod/ns/pay/sa/api'}, {dns: backend.test}]");
+        s.sans(&[San::dns("backend.test"), San::uri("spiffe://prod/ns/pay/sa/api")]);
+    });
+    let itself = c.also(p, "spiffe-leaf-itself [N7 T5] the bundle holds the leaf", |s| {
+        s.file("ca.pem", |m| m.leaf.pem());
+        s.leaf.key_usage = None;
+        s.warnings.push("trust_entry_is_leaf");
+    });
+    c.reject(&itself, SpiffeIdInvalid, "spiffe-leaf-itself-ca-true [N7 T5] the leaf says CA:TRUE", |s| {
+        s.leaf.basic_constraints = Some(BasicConstraints { ca: true, path_len: None });
+        s.warnings.clear();
+    })
+    .says("CA:TRUE");
 }
 
 fn trust_domains(c: &mut Cases) {
@@ -71,7 +107,16 @@ fn trust_domains(c: &mut Cases) {
             s.sans(&[San::uri("spiffe://prod/ns/pay/sa/api")]);
         }),
     );
-    c.also(&p, "spiffe-domain-without-path [N7] the leaf's ID has no path", |s| s.sans(&[San::uri("spiffe://prod")]));
+    c.reject(&p, SpiffeIdInvalid, "spiffe-domain-without-path [N7] the leaf's ID has no path", |s| {
+        s.sans(&[San::uri("spiffe://prod")]);
+    })
+    .says("no path");
+    c.reject(&p, SpiffeIdInvalid, "spiffe-domain-cert-sign [N7] the leaf's key usage has keyCertSign too", |s| {
+        s.leaf.key_usage = Some(vec![KeyUsage::DigitalSignature, KeyUsage::KeyCertSign]);
+    });
+    c.also(&p, "spiffe-domain-long-form [N7] it is written as spiffe without a path", |s| {
+        s.wants("[{spiffe: {trustDomain: prod}}]");
+    });
     for (title, id) in [
         ("spiffe-domain-other [N7] the leaf's ID is of another trust domain", "spiffe://test/ns/pay/sa/api"),
         (
@@ -104,4 +149,95 @@ fn trust_domains(c: &mut Cases) {
             s.wants("[{spiffeTrustDomain: Prod}]");
         },
     );
+}
+
+/// N7: whole segments.
+fn prefixes(c: &mut Cases) {
+    let p = c.accept(
+        "spiffe-prefix [N7] the leaf's ID is below the listed path",
+        Scene::new().with(|s| {
+            s.wants("[{spiffe: {trustDomain: prod, pathPrefix: /ns/pay}}]");
+            s.sans(&[San::uri("spiffe://prod/ns/pay/sa/api")]);
+        }),
+    );
+    c.also(&p, "spiffe-prefix-equal [N7] the leaf's ID has exactly the listed path", |s| {
+        s.sans(&[San::uri("spiffe://prod/ns/pay")]);
+    });
+    for (title, id) in [
+        (
+            "spiffe-prefix-inside-segment [N7] the listed path ends within a segment of the leaf's",
+            "spiffe://prod/ns/payroll",
+        ),
+        ("spiffe-prefix-inside-segment-below [N7] and more follows", "spiffe://prod/ns/payroll/sa/api"),
+        ("spiffe-prefix-above [N7] the leaf's path is shorter", "spiffe://prod/ns"),
+        ("spiffe-prefix-elsewhere [N7] the listed path stands within the leaf's", "spiffe://prod/x/ns/pay"),
+        ("spiffe-prefix-case [N7] the leaf's path is in capitals", "spiffe://prod/NS/pay/sa/api"),
+        ("spiffe-prefix-other-domain [N7] the leaf's ID is of another trust domain", "spiffe://test/ns/pay/sa/api"),
+    ] {
+        c.reject(&p, NameMismatch, title, |s| s.sans(&[San::uri(id)]));
+    }
+    for (title, id) in [
+        ("spiffe-prefix-dots [N7] two dots lead out of the listed path", "spiffe://prod/ns/pay/../payroll"),
+        ("spiffe-prefix-slash [N7] the leaf's ID has a trailing slash", "spiffe://prod/ns/pay/"),
+        ("spiffe-prefix-query [N7] the leaf's ID has a query", "spiffe://prod/ns/pay/sa?x"),
+    ] {
+        c.reject(&p, SpiffeIdInvalid, title, |s| s.sans(&[San::uri(id)]));
+    }
+    c.reject(&p, SpiffeIdInvalid, "spiffe-prefix-of-two [N7] the leaf holds a second SPIFFE ID below it", |s| {
+        s.sans(&[San::uri("spiffe://prod/ns/pay/sa/api"), San::uri("spiffe://prod/ns/pay/sa/web")]);
+    });
+    c.reject(&p, SpiffeIdInvalid, "spiffe-prefix-crl-sign [N7] the leaf's key usage has cRLSign too", |s| {
+        s.leaf.key_usage = Some(vec![KeyUsage::DigitalSignature, KeyUsage::CrlSign]);
+    });
+}
+
+fn malformed_prefixes(c: &mut Cases) {
+    let p = c.accept(
+        "spiffe-prefix-one-segment [N7] the listed path has one segment",
+        Scene::new().with(|s| {
+            s.wants("[{spiffe: {trustDomain: prod, pathPrefix: /ns}}]");
+            s.sans(&[San::uri("spiffe://prod/ns/pay/sa/api")]);
+        }),
+    );
+    c.unusable(&p, PolicyInvalid, "spiffe-prefix-policy-root [N7] the listed path is a slash alone", |s| {
+        s.wants("[{spiffe: {trustDomain: prod, pathPrefix: /}}]");
+    })
+    .says("leave pathPrefix out");
+    for (title, wanted) in [
+        (
+            "spiffe-prefix-policy-slash [N7] the listed path has a trailing slash",
+            "[{spiffe: {trustDomain: prod, pathPrefix: /ns/}}]",
+        ),
+        (
+            "spiffe-prefix-policy-relative [N7] the listed path begins without a slash",
+            "[{spiffe: {trustDomain: prod, pathPrefix: ns}}]",
+        ),
+        ("spiffe-prefix-policy-empty [N7] the listed path is empty", "[{spiffe: {trustDomain: prod, pathPrefix: ''}}]"),
+        (
+            "spiffe-prefix-policy-empty-segment [N7] the listed path has an empty segment",
+            "[{spiffe: {trustDomain: prod, pathPrefix: /ns//pay}}]",
+        ),
+        (
+            "spiffe-prefix-policy-dots [N7] the listed path has a segment of two dots",
+            "[{spiffe: {trustDomain: prod, pathPrefix: /ns/..}}]",
+        ),
+        (
+            "spiffe-prefix-policy-wildcard [N7] the listed path has a wildcard",
+            "[{spiffe: {trustDomain: prod, pathPrefix: '/ns/*'}}]",
+        ),
+        (
+            "spiffe-prefix-policy-capitals [N7] the trust domain is in capitals",
+            "[{spiffe: {trustDomain: Prod, pathPrefix: /ns}}]",
+        ),
+    ] {
+        c.unusable(&p, NameInvalid, title, |s| s.wants(wanted));
+    }
+    c.unusable(&p, PolicyInvalid, "spiffe-prefix-policy-without-domain [N7] no trust domain is listed", |s| {
+        s.wants("[{spiffe: {pathPrefix: /ns}}]");
+    })
+    .says("trustDomain");
+    c.unusable(&p, PolicyInvalid, "spiffe-prefix-policy-two-names [N7] a second name stands in the same entry", |s| {
+        s.wants("[{spiffe: {trustDomain: prod, pathPrefix: /ns}, dns: backend.test}]");
+    })
+    .says("exactly one of");
 }

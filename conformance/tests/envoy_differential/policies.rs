@@ -186,6 +186,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("long", "x.test", "serverName: none, subjectAltNames: [{dns: PPP.QQQ.example.com}, {dns: b.example.com}]"),
     ("spiffe", "x.test", "serverName: none, subjectAltNames: [{uri: 'spiffe://prod/ns/a/sa/b'}]"),
     ("trust-domain", "x.test", "serverName: none, subjectAltNames: [{spiffeTrustDomain: prod}]"),
+    ("path-prefix", "x.test", "serverName: none, subjectAltNames: [{spiffe: {trustDomain: prod, pathPrefix: /ns/a}}]"),
     ("trust-domain-and-name", "x.test", "subjectAltNames: [{spiffeTrustDomain: prod}, {dns: c.example.com}]"),
     (
         "https-or-ip",

@@ -49,6 +49,10 @@ impl RejectionKind {
                 let texts = [issuer, trusted_sha256].into_iter();
                 texts.chain(wanted_key_id).collect()
             }
+            Self::SpiffeTrustDomain { anchor, matched, trust_domain, vouches_for } => {
+                vouches_for.truncate(SHOWN);
+                [anchor, matched, trust_domain].into_iter().chain(vouches_for).collect()
+            }
             Self::SanMissing { common_name } => common_name.iter_mut().collect(),
         }
     }

@@ -59,6 +59,15 @@ impl Origin {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum PolicyErrorKind {
+    /// A bundle that may vouch for any of several SPIFFE trust domains (T9).
+    BundleWithoutTrustDomain {
+        /// The trust domains of the policy's SPIFFE names.
+        domains: Vec<String>,
+        /// The bundle as it may be written: `{file: ca.pem, trustDomain: prod}`.
+        form: String,
+        /// The bundle, as reports call it.
+        source: String,
+    },
     /// Another policy for the same target takes precedence (M4).
     Conflicted {
         /// The policy that does.
@@ -104,6 +113,13 @@ pub enum PolicyErrorKind {
     },
     /// No reference name at all (N3).
     NameMissing,
+    /// SPIFFE names of a trust domain for which nothing that is trusted vouches (T9).
+    NothingVouches {
+        /// The trust domain.
+        domain: String,
+        /// Whether the system's roots are trusted: they vouch for no SPIFFE ID by themselves.
+        system: bool,
+    },
     /// The target of an export has no form that gives the same verdict (X1, X2).
     NotExportable {
         /// The one thing to change.
@@ -164,12 +180,15 @@ impl PolicyError {
     /// The stable code.
     pub fn code(&self) -> Code {
         match &self.kind {
+            PolicyErrorKind::BundleWithoutTrustDomain { .. }
+            | PolicyErrorKind::Invalid { .. }
+            | PolicyErrorKind::NothingVouches { .. }
+            | PolicyErrorKind::Silenced { .. } => Code::PolicyInvalid,
             PolicyErrorKind::Conflicted { .. } => Code::Conflicted,
             PolicyErrorKind::DangerForbidden => Code::DangerForbidden,
             PolicyErrorKind::DocumentParse { .. } | PolicyErrorKind::DocumentUnreadable { .. } => Code::DocumentParse,
             PolicyErrorKind::DocumentTooLarge { .. } => Code::DocumentTooLarge,
             PolicyErrorKind::IdentityIncomplete { .. } => Code::IdentityIncomplete,
-            PolicyErrorKind::Invalid { .. } | PolicyErrorKind::Silenced { .. } => Code::PolicyInvalid,
             PolicyErrorKind::NameInvalid { .. } => Code::NameInvalid,
             PolicyErrorKind::NameMissing | PolicyErrorKind::NameNotWritten { .. } => Code::NameMissing,
             PolicyErrorKind::NotExportable { .. } => Code::NotExportable,
@@ -185,6 +204,14 @@ impl PolicyError {
     /// The one thing to change.
     pub fn hint(&self) -> String {
         match &self.kind {
+            PolicyErrorKind::BundleWithoutTrustDomain { form, .. } => format!(
+                "name the trust domain of its CAs, {}, and so for every bundle; or want SPIFFE IDs of one trust domain alone",
+                printable(form)
+            ),
+            PolicyErrorKind::NothingVouches { domain, .. } => format!(
+                "trust the CAs of that trust domain by a bundle of their own: {{file: ca.pem, trustDomain: {}}}",
+                printable(domain)
+            ),
             PolicyErrorKind::DocumentUnreadable { .. } => "correct the path, or let this process read it".to_owned(),
             PolicyErrorKind::Invalid { wanted, .. } => format!("set {} to {wanted}", self.field()),
             PolicyErrorKind::NotExportable { change, .. } => (*change).to_owned(),
@@ -194,6 +221,10 @@ impl PolicyError {
             PolicyErrorKind::UnsupportedOption { given, supported } => {
                 format!("replace {} by one of {}", printable(given), listed(supported))
             }
+            PolicyErrorKind::NameInvalid { given, reason: NameError::SpiffeWithoutPath } => format!(
+                "add the path of the workload, or write {{spiffeTrustDomain: {}}} for any of the domain",
+                printable(given.strip_prefix("spiffe://").unwrap_or(given))
+            ),
             PolicyErrorKind::NameInvalid { given, reason: NameError::IpLiteral } => {
                 format!("write it as {{ip: {}}} under subjectAltNames", printable(given))
             }
@@ -222,6 +253,12 @@ impl fmt::Display for PolicyError {
             write!(f, "{}: ", self.path)?;
         }
         match &self.kind {
+            PolicyErrorKind::BundleWithoutTrustDomain { domains, source, .. } => write!(
+                f,
+                "the bundle {} names no trustDomain, and the SPIFFE names are of several ({}): its CAs could vouch for all",
+                printable(source),
+                listed(domains)
+            ),
             PolicyErrorKind::Conflicted { winner } => {
                 write!(f, "{} takes precedence for this target", printable(winner))
             }
@@ -238,6 +275,15 @@ impl fmt::Display for PolicyError {
             }
             PolicyErrorKind::NameMissing => {
                 f.write_str("there is neither a server name nor a backend host nor a subjectAltName to look for")
+            }
+            PolicyErrorKind::NothingVouches { domain, system } => {
+                write!(f, "nothing that is trusted vouches for SPIFFE IDs of the trust domain {}", printable(domain))?;
+                if *system {
+                    f.write_str(
+                        "; the system's roots do for the domain that spec.trust.systemTrustDomain names, and no other",
+                    )?;
+                }
+                Ok(())
             }
             PolicyErrorKind::NotExportable { feature, rule, .. } => {
                 write!(f, "cannot be exported: {} ({rule})", printable(feature))

@@ -205,6 +205,17 @@ pub enum RejectionKind {
         /// Which rule is broken.
         reason: String,
     },
+    /// The SPIFFE ID is of a trust domain for which the CA does not vouch (L3).
+    SpiffeTrustDomain {
+        /// The subject of the anchor, and where it stands: `CN=ca (b-ca.pem #1)`.
+        anchor: String,
+        /// The reference name that the leaf matches, as `type:value`.
+        matched: String,
+        /// The trust domain of the ID.
+        trust_domain: String,
+        /// The trust domains for which the anchor vouches; by themselves the system's roots vouch for none.
+        vouches_for: Vec<String>,
+    },
     /// Nobody knows the issuer.
     UnknownIssuer {
         /// The issuer.
@@ -283,6 +294,10 @@ impl Rejection {
             RejectionKind::CrlExpired { next_update } => {
                 format!("fetch the current CRL: this one ended at {next_update} and it is {}", self.at)
             }
+            RejectionKind::SpiffeTrustDomain { trust_domain, .. } => format!(
+                "have a CA of the trust domain {0} issue it; a CA of {0} belongs into a bundle with trustDomain: {0}",
+                printable(trust_domain)
+            ),
             _ => self.code().hint(),
         }
     }
@@ -321,6 +336,7 @@ impl RejectionKind {
             Self::SanTypeMismatch { .. } => Code::SanTypeMismatch,
             Self::SelfSigned { .. } => Code::CertSelfSigned,
             Self::SpiffeIdInvalid { .. } => Code::SpiffeIdInvalid,
+            Self::SpiffeTrustDomain { .. } => Code::SpiffeTrustDomain,
             Self::UnknownIssuer { .. } => Code::CertUnknownIssuer,
         }
     }
@@ -395,6 +411,17 @@ impl fmt::Display for RejectionKind {
             }
             Self::SelfSigned { subject } => write!(f, "{} is self-signed and not trusted as itself", p(subject)),
             Self::SpiffeIdInvalid { reason } => write!(f, "the certificate is not a valid X.509-SVID: {}", p(reason)),
+            Self::SpiffeTrustDomain { anchor, matched, trust_domain, vouches_for } => {
+                let vouches_for =
+                    if vouches_for.is_empty() { "no trust domain".to_owned() } else { listed(vouches_for) };
+                write!(
+                    f,
+                    "the certificate matches {}, of the trust domain {}, and is trusted by {}, which vouches for {vouches_for}",
+                    p(matched),
+                    p(trust_domain),
+                    p(anchor)
+                )
+            }
             Self::UnknownIssuer { issuer } => write!(f, "nobody trusted is called {}", p(issuer)),
         }
     }

@@ -258,7 +258,8 @@ codes! {
     601 NameMismatch "name_mismatch" Error Some(BadCertificate), "The certificate holds none of the wanted names.", "Re-issue the certificate with that name, or correct the policy.";
     602 SanMissing "san_missing" Error Some(BadCertificate), "The certificate has no subjectAltName; its CN is never read.", "Re-issue it with a subjectAltName.";
     603 SanTypeMismatch "san_type_mismatch" Error Some(BadCertificate), "The wanted value stands in the certificate under another type.", "Re-issue it with the right type of name.";
-    604 SpiffeIdInvalid "spiffe_id_invalid" Error Some(BadCertificate), "The certificate is not a valid X.509-SVID.", "Issue it with exactly one URI name: its SPIFFE ID.";
+    604 SpiffeIdInvalid "spiffe_id_invalid" Error Some(BadCertificate), "The certificate is not a valid X.509-SVID.", "Issue it as a leaf with one URI name, a SPIFFE ID with a path, and without keyCertSign and cRLSign.";
+    605 SpiffeTrustDomain "spiffe_trust_domain" Error Some(BadCertificate), "The certificate's SPIFFE ID is of a trust domain for which its CA does not vouch.", "Have a CA of that trust domain issue it.";
 
     701 NoCommonVersion "no_common_version" Error Some(ProtocolVersion), "The peer speaks none of the permitted TLS versions.", "Enable TLS 1.2 or 1.3 on the upstream, or widen versions.";
     702 NoCommonCipher "no_common_cipher" Error Some(HandshakeFailure), "There is no common cipher suite.", "Enable one of the offered suites on the upstream.";

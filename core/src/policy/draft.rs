@@ -3,6 +3,8 @@
 //! The shape is that of `spec` in the native document (`apiVersion: uptls/v1`), and what builders, C and Python fill.
 #![allow(clippy::exhaustive_structs, reason = "drafts are written as literals, with ..Default::default()")]
 
+mod bundle;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -85,6 +87,8 @@ pub struct PolicySpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct TrustDraft {
     /// Bundles of CA certificates; a certificate in them that may not issue is trusted as itself.
+    #[serde(deserialize_with = "bundle::list")]
+    #[schemars(with = "Vec<bundle::BundleDraft>")]
     pub bundles: Vec<MaterialDraft>,
     /// SHA-256 of leaf certificates that are trusted as themselves, hexadecimal.
     pub pinned_certificates: Vec<String>,
@@ -92,6 +96,9 @@ pub struct TrustDraft {
     pub pinned_keys: Vec<String>,
     /// The system's roots. Default: false.
     pub system: SystemTrustDraft,
+    /// The one SPIFFE trust domain that the system's roots vouch for. Default: none, and they then vouch for no SPIFFE ID:
+    /// any public CA could else issue one.
+    pub system_trust_domain: Option<String>,
 }
 
 /// Which roots of the system are trusted.
@@ -163,6 +170,10 @@ pub struct MaterialDraft {
     pub name: Option<String>,
     /// The text itself. It counts as public and is not zeroized: a key in it stays in memory.
     pub pem: Option<String>,
+    /// Of a trust bundle alone: the SPIFFE trust domain that its certificates vouch for. In a document it is a field of
+    /// `trust.bundles` and of no other material; set on other material it is `policy_invalid`.
+    #[serde(skip)]
+    pub trust_domain: Option<String>,
 }
 
 impl MaterialDraft {
@@ -180,6 +191,13 @@ impl MaterialDraft {
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// The same as a trust bundle whose certificates vouch for the SPIFFE IDs of this trust domain and of no other.
+    #[must_use]
+    pub fn of_trust_domain(mut self, domain: impl Into<String>) -> Self {
+        self.trust_domain = Some(domain.into());
         self
     }
 }
@@ -226,6 +244,8 @@ pub struct SanDraft {
     pub dns: Option<String>,
     /// An iPAddress.
     pub ip: Option<String>,
+    /// Any SPIFFE ID of a trust domain whose path begins with whole segments.
+    pub spiffe: Option<SpiffeDraft>,
     /// Any SPIFFE ID of this trust domain.
     pub spiffe_trust_domain: Option<String>,
     /// A uniformResourceIdentifier, byte for byte.
@@ -243,6 +263,12 @@ impl SanDraft {
         Self { ip: Some(address.into()), ..Self::default() }
     }
 
+    /// Any SPIFFE ID of a trust domain whose path begins with the segments of `path_prefix`.
+    pub fn spiffe(trust_domain: impl Into<String>, path_prefix: impl Into<String>) -> Self {
+        let spiffe = SpiffeDraft { path_prefix: Some(path_prefix.into()), trust_domain: Some(trust_domain.into()) };
+        Self { spiffe: Some(spiffe), ..Self::default() }
+    }
+
     /// Any SPIFFE ID of a trust domain.
     pub fn spiffe_trust_domain(domain: impl Into<String>) -> Self {
         Self { spiffe_trust_domain: Some(domain.into()), ..Self::default() }
@@ -252,6 +278,17 @@ impl SanDraft {
     pub fn uri(uri: impl Into<String>) -> Self {
         Self { uri: Some(uri.into()), ..Self::default() }
     }
+}
+
+/// SPIFFE IDs of one trust domain.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct SpiffeDraft {
+    /// The first segments of the path, `/ns/pay`, which also covers what is below it, `/ns/pay/sa/api`, and never `/ns/payroll`.
+    /// Default: any path.
+    pub path_prefix: Option<String>,
+    /// The trust domain. Required.
+    pub trust_domain: Option<String>,
 }
 
 /// The TLS versions: `"1.2"` or `"1.3"`.

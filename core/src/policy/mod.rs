@@ -1,13 +1,15 @@
 //! A checked, frozen policy: nothing in it is a string that still has to be understood.
 
+mod bundle;
 mod check;
 mod draft;
 mod negotiation;
 mod san;
 
+pub use bundle::BundleSpec;
 pub use draft::{
     AlpnDraft, DangerDraft, IdentityDraft, MaterialDraft, PolicyDraft, PolicySpec, ReasonDraft, RevocationDraft,
-    SanDraft, SecretDraft, SystemTrustDraft, TolerationDraft, TrustDraft, VersionsDraft,
+    SanDraft, SecretDraft, SpiffeDraft, SystemTrustDraft, TolerationDraft, TrustDraft, VersionsDraft,
 };
 pub use negotiation::{Alpn, AlpnSelection, TlsVersion, Versions};
 pub(crate) use negotiation::{CIPHER_SUITES, GROUPS, group_name, scheme_name, suite_name};
@@ -23,7 +25,7 @@ use crate::danger::{Danger, DangerPermission, PeerDanger};
 use crate::digest::{CanonicalDigest, sha256};
 use crate::error::{Origin, Problems};
 use crate::identity::{Secret, on_clean_stack};
-use crate::name::DnsName;
+use crate::name::{DnsName, TrustDomain};
 use crate::report::Warning;
 use crate::text;
 
@@ -145,7 +147,7 @@ impl UpstreamTlsPolicy {
         let mut digest = CanonicalDigest::new("uptls spec v1");
         self.write(&mut digest);
         let Fields { trust, identity, revocation, .. } = &*self.0;
-        digest.list(trust.bundles.iter().map(Material::canonical));
+        digest.list(trust.bundles.iter().map(BundleSpec::canonical));
         if let Some(IdentitySpec { certificate, key, passphrase }) = identity {
             digest.bytes(&certificate.canonical());
             digest.bytes(&key.canonical());
@@ -199,10 +201,14 @@ impl UpstreamTlsPolicy {
         digest.text(&format!("{server_name:?}"));
         digest.set(spki_pins);
         digest.set(subject_alt_names.iter().map(ToString::to_string));
-        let TrustSpec { bundles: _, pinned_certificates, pinned_keys, system } = trust;
+        // What a bundle vouches for belongs to its content: `TrustStore::digest_of` has both.
+        let TrustSpec { bundles: _, pinned_certificates, pinned_keys, system, system_trust_domain } = trust;
         digest.set(pinned_certificates);
         digest.set(pinned_keys);
-        digest.text(&format!("{system:?}"));
+        match system_trust_domain {
+            None => digest.text(&format!("{system:?}")),
+            Some(domain) => digest.text(&format!("{system:?} vouches for {domain}")),
+        }
         digest.text(&format!("{versions:?}"));
     }
 }
@@ -233,13 +239,15 @@ impl Eq for UpstreamTlsPolicy {}
 #[non_exhaustive]
 pub struct TrustSpec {
     /// Bundles of certificates.
-    pub bundles: Vec<Material>,
+    pub bundles: Vec<BundleSpec>,
     /// SHA-256 of certificates trusted as themselves (T5).
     pub pinned_certificates: Vec<[u8; 32]>,
     /// SHA-256 of SubjectPublicKeyInfos trusted as themselves (T5).
     pub pinned_keys: Vec<[u8; 32]>,
     /// Roots of the system (T6).
     pub system: SystemTrust,
+    /// The SPIFFE trust domain that they vouch for; `None`: none (T9).
+    pub system_trust_domain: Option<TrustDomain>,
 }
 
 /// Which roots of the system are trusted (T6).

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::net::IpAddr;
 
-use crate::name::{DnsName, TrustDomain, UriName};
+use crate::name::{DnsName, SpiffePrefix, TrustDomain, UriName};
 
 /// A reference name with the type of SAN that it is compared with; types never mix (N5).
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -15,18 +15,34 @@ pub enum SanMatcher {
     DnsWildcard(WildcardName),
     /// An iPAddress, by its octets.
     Ip(IpAddr),
+    /// Any valid SPIFFE ID whose path begins with these segments (N7).
+    SpiffePrefix(SpiffePrefix),
     /// Any valid SPIFFE ID of this trust domain (N7).
     SpiffeTrustDomain(TrustDomain),
     /// A uniformResourceIdentifier, octet for octet.
     Uri(UriName),
 }
 
+impl SanMatcher {
+    /// The SPIFFE trust domain whose IDs it matches; `None`: it matches names of another kind.
+    pub fn trust_domain(&self) -> Option<TrustDomain> {
+        match self {
+            Self::Dns(_) | Self::DnsWildcard(_) | Self::Ip(_) => None,
+            Self::SpiffePrefix(prefix) => Some(prefix.trust_domain().clone()),
+            Self::SpiffeTrustDomain(domain) => Some(domain.clone()),
+            Self::Uri(uri) => uri.trust_domain(),
+        }
+    }
+}
+
+/// `type:value`. A prefix is `spiffePathPrefix:` and the shortest ID that it covers, `spiffe://prod/ns/pay`.
 impl fmt::Display for SanMatcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dns(name) => write!(f, "dns:{name}"),
             Self::DnsWildcard(name) => write!(f, "dns:{}", name.as_str()),
             Self::Ip(ip) => write!(f, "ip:{ip}"),
+            Self::SpiffePrefix(prefix) => write!(f, "spiffePathPrefix:{prefix}"),
             Self::SpiffeTrustDomain(domain) => write!(f, "spiffeTrustDomain:{domain}"),
             Self::Uri(uri) => write!(f, "uri:{uri}"),
         }

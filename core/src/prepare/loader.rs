@@ -13,7 +13,8 @@ use crate::error::{MaterialError, MaterialErrorKind, PolicyError, PolicyErrorKin
 use crate::identity::{CERTIFICATE_PATH, ClientIdentity, IdentitySource, KEY_PATH, trim_passphrase};
 use crate::material::{self, FileSet};
 use crate::policy::{
-    CIPHER_SUITES, GROUPS, IdentitySpec, Material, SecretMaterial, SystemTrust, TrustSpec, UpstreamTlsPolicy,
+    BundleSpec, CIPHER_SUITES, GROUPS, IdentitySpec, Material, SecretMaterial, SystemTrust, TrustSpec,
+    UpstreamTlsPolicy,
 };
 use crate::runtime::Runtime;
 use crate::time::seconds;
@@ -60,12 +61,12 @@ impl<'a> Loader<'a> {
     pub(super) fn bundles(&mut self) -> Vec<Arc<TrustBundle>> {
         let named = &self.policy.trust().bundles;
         let path = |index| format!("spec.trust.bundles[{index}]");
-        let read = |(index, material)| self.bundle(&path(index), material);
+        let read = |(index, spec): (usize, &BundleSpec)| self.bundle(&path(index), &spec.material);
         let bundles: Vec<_> = named.iter().enumerate().filter_map(read).collect();
         // What could not be read is an error already, and might have held what has not expired.
         if bundles.len() == named.len() && self.all_has_expired(&bundles) {
-            for (index, (material, bundle)) in named.iter().zip(&bundles).enumerate() {
-                self.problems.push(bundle.expired(&path(index), &material.source(), self.now).into());
+            for (index, (spec, bundle)) in named.iter().zip(&bundles).enumerate() {
+                self.problems.push(bundle.expired(&path(index), &spec.source(), self.now).into());
             }
         }
         bundles
@@ -82,7 +83,8 @@ impl<'a> Loader<'a> {
     /// T4: whether there is nothing left that a peer could be trusted by. What is wrong with one bundle says nothing of
     /// another, so all sources count together, and what D4 tolerates counts as alive.
     fn all_has_expired(&self, bundles: &[Arc<TrustBundle>]) -> bool {
-        let TrustSpec { bundles: _, pinned_certificates, pinned_keys, system } = self.policy.trust();
+        let TrustSpec { bundles: _, pinned_certificates, pinned_keys, system, system_trust_domain: _ } =
+            self.policy.trust();
         let has_others = !pinned_certificates.is_empty() || !pinned_keys.is_empty() || *system != SystemTrust::Off;
         if bundles.is_empty() || has_others || self.tolerates(ToleratedRule::ExpiredAnchor) {
             return false;

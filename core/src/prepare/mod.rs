@@ -295,7 +295,7 @@ fn fingerprint(
     } = provider;
     let mut digest = CanonicalDigest::new("uptls fingerprint v1");
     policy.write(&mut digest);
-    digest.bytes(&trust.digest());
+    digest.bytes(&trust.digest_of(policy));
     digest.optional(platform.map(|platform| platform.load().to_be_bytes()).as_ref().map(|load| &load[..]));
     digest.set(crls.iter().map(|crl| crl.sha256()));
     digest.optional(identity.map(ClientIdentity::digest).as_ref().map(|digest| &digest[..]));

@@ -18,7 +18,7 @@ pub(super) fn named_by(policy: &UpstreamTlsPolicy) -> Vec<PathBuf> {
         SecretMaterial::File { base, path } => Some(resolve(base.as_deref(), path)),
         SecretMaterial::Inline(_) => None,
     };
-    let mut paths: Vec<PathBuf> = policy.trust().bundles.iter().filter_map(public).collect();
+    let mut paths: Vec<PathBuf> = policy.trust().bundles.iter().filter_map(|bundle| public(&bundle.material)).collect();
     paths.extend(policy.revocation().iter().flat_map(|spec| &spec.crls).filter_map(public));
     if let Some(IdentitySpec { certificate, key, passphrase }) = policy.identity() {
         paths.extend(public(certificate));

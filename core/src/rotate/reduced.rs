@@ -25,6 +25,7 @@ pub(super) fn reduces_trust(before: &Prepared, after: &Prepared) -> bool {
         || (old.trust().system == SystemTrust::Platform && new.trust().system != SystemTrust::Platform)
         || loses(&old.trust().pinned_certificates, &new.trust().pinned_certificates)
         || loses(&old.trust().pinned_keys, &new.trust().pinned_keys)
+        || loses_vouchers(before, after)
         || loses_names(old, new)
         || (!new.spki_pins().is_empty() && (old.spki_pins().is_empty() || loses(old.spki_pins(), new.spki_pins())))
         || ends_danger(old.danger(), new.danger())
@@ -51,6 +52,15 @@ fn loses_anchors(old: &TrustStore, new: &TrustStore) -> bool {
         (Some(old), Some(new)) => old.digest() != new.digest() && loses(&roots(old), &roots(new)),
     };
     system || loses(&entries(old), &entries(new))
+}
+
+/// T9: whether an entry, or the system's roots, vouch for a trust domain no longer.
+fn loses_vouchers(before: &Prepared, after: &Prepared) -> bool {
+    let vouching =
+        |prepared: &Prepared| -> Vec<_> { prepared.verifier().trust.vouching(prepared.policy()).into_iter().collect() };
+    let system = |prepared: &Prepared| prepared.policy().trust().system_trust_domain.clone();
+    let lost = system(before).is_some() && system(before) != system(after);
+    lost || loses(&vouching(before), &vouching(after))
 }
 
 /// N3, N4: without entries the server name is the reference name.

@@ -14,13 +14,14 @@ pub(crate) use platform::PlatformTrust;
 pub use system::NativeRoots;
 pub(crate) use system::SystemRoots;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use rustls_pki_types::TrustAnchor;
 
 use crate::digest::CanonicalDigest;
-use crate::policy::UpstreamTlsPolicy;
+use crate::name::TrustDomain;
+use crate::policy::{BundleSpec, UpstreamTlsPolicy};
 
 /// Everything that one policy trusts, in the form that path building wants. Interned by content (T7).
 pub(crate) struct TrustStore {
@@ -33,7 +34,8 @@ pub(crate) struct TrustStore {
     /// The entries of the bundles by subject (DER).
     entries_by_subject: HashMap<Box<[u8]>, Vec<Place>>,
     issuers: Vec<Issuer>,
-    itself: BTreeMap<[u8; 32], Place>,
+    /// Every place of an entry: a certificate may stand in several bundles, which vouch for different things (L4).
+    itself: BTreeMap<[u8; 32], Vec<Place>>,
     system: Option<Arc<SystemRoots>>,
 }
 
@@ -73,15 +75,16 @@ impl TrustStore {
         for (bundle, content) in self.bundles.iter().enumerate() {
             for (index, entry) in content.entries().iter().enumerate() {
                 let place = Place { bundle, entry: index };
-                // What stands twice is reported where it stands first.
-                self.itself.entry(entry.sha256()).or_insert(place);
+                self.itself.entry(entry.sha256()).or_default().push(place);
                 self.entries_by_subject.entry(entry.subject_raw().into()).or_default().push(place);
             }
         }
     }
 
     fn index_anchors(&mut self) {
-        let of_bundles = self.itself.values().filter_map(|place| {
+        // What stands twice is reported where it stands first.
+        let of_bundles = self.itself.values().filter_map(|places| {
+            let place = places.first()?;
             let entry = self.bundles.get(place.bundle)?.entries().get(place.entry)?;
             Some((entry.not_after(), entry.sha256(), entry.anchor()?.clone(), Issuer::Bundle(*place)))
         });
@@ -122,9 +125,27 @@ impl TrustStore {
         digest.finish()
     }
 
-    /// The set of every entry; order and duplicates do not count.
-    pub(crate) fn digest(&self) -> [u8; 32] {
-        self.digest
+    /// The set of every entry, and of the trust domains for which `policy` has them vouch (T9, R9); order and duplicates do
+    /// not count. Where it names no domain, that of the content alone.
+    pub(crate) fn digest_of(&self, policy: &UpstreamTlsPolicy) -> [u8; 32] {
+        let bundles = &policy.trust().bundles;
+        if bundles.iter().all(|bundle| bundle.trust_domain.is_none()) {
+            return self.digest;
+        }
+        let mut digest = CanonicalDigest::new("uptls trust of domains v1");
+        digest.bytes(&self.digest);
+        digest.list(self.vouching(policy));
+        digest.finish()
+    }
+
+    /// Every entry with each trust domain for which it vouches; order and duplicates do not count.
+    pub(crate) fn vouching(&self, policy: &UpstreamTlsPolicy) -> BTreeSet<Vec<u8>> {
+        let mut pairs = BTreeSet::new();
+        for (content, BundleSpec { material: _, trust_domain }) in self.bundles.iter().zip(&policy.trust().bundles) {
+            let domain = trust_domain.as_ref().map(TrustDomain::as_str).unwrap_or_default();
+            pairs.extend(content.entries().iter().map(|entry| [&entry.sha256(), domain.as_bytes()].concat()));
+        }
+        pairs
     }
 
     /// What path building may end at.
@@ -151,8 +172,13 @@ impl TrustStore {
 
     /// The bundle entry that is byte-equal to a certificate with this digest (T5). System roots are never in it.
     pub(crate) fn entry(&self, sha256: &[u8; 32]) -> Option<AnchorFacts<'_>> {
-        let place = self.itself.get(sha256)?;
+        let place = self.itself.get(sha256)?.first()?;
         self.at(*place)
+    }
+
+    /// The places in the policy of the bundles that hold the certificate with this digest.
+    pub(crate) fn bundles_of<'a>(&'a self, sha256: &[u8; 32]) -> impl Iterator<Item = usize> + use<'a> {
+        self.itself.get(sha256).into_iter().flatten().map(|place| place.bundle)
     }
 
     fn at(&self, place: Place) -> Option<AnchorFacts<'_>> {
@@ -236,11 +262,19 @@ impl<'a> AnchorFacts<'a> {
         self.certificate.is_none_or(Entry::signs_lists)
     }
 
+    /// What `policy` says of the bundle; system roots have none.
+    pub(crate) fn bundle<'p>(&self, policy: &'p UpstreamTlsPolicy) -> Option<&'p BundleSpec> {
+        match self.origin {
+            AnchorOrigin::Bundle(bundle) => policy.trust().bundles.get(bundle),
+            AnchorOrigin::System(_) => None,
+        }
+    }
+
     /// `ca.pem #3` with the name that `policy` gives the bundle, or the kind of system store.
     pub(crate) fn source(&self, policy: &UpstreamTlsPolicy) -> String {
         match self.origin {
             AnchorOrigin::Bundle(bundle) => {
-                let name = policy.trust().bundles.get(bundle).map(crate::policy::Material::source);
+                let name = policy.trust().bundles.get(bundle).map(BundleSpec::source);
                 let index = self.certificate.map(Entry::index).unwrap_or_default();
                 format!("{} #{index}", name.unwrap_or_default())
             }

@@ -8,6 +8,7 @@ mod path;
 mod platform;
 mod revocation;
 mod search;
+mod spiffe;
 mod steps;
 mod work;
 

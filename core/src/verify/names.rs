@@ -1,13 +1,15 @@
-//! Presented names against reference names (N1..N7). DNS names and IP addresses are matched by webpki alone.
+//! Presented names against reference names (N1..N7). DNS names and IP addresses are matched by webpki alone, SPIFFE IDs by
+//! `super::spiffe`.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use webpki::{EndEntityCert, Error};
 
-use crate::certificate::{CertificateView, PresentedName, ascii};
+use super::spiffe;
+use crate::certificate::{CertificateView, PresentedName};
 use crate::error::RejectionKind;
-use crate::name::{BackendHost, SpiffeId, TrustDomain};
+use crate::name::{BackendHost, TrustDomain};
 use crate::policy::SanMatcher;
 use crate::text::foreign;
 
@@ -25,26 +27,46 @@ pub(super) enum CommonName {
     NeverRead,
 }
 
-/// The first reference name that the leaf holds, or the most telling reason why it holds none (N4: any of them).
+/// A reference name that the leaf holds.
+pub(super) struct Match {
+    /// As `type:value`.
+    pub(super) name: String,
+    /// The trust domain for which the end of the path must vouch; `None`: it counts under any anchor (L3).
+    pub(super) trust_domain: Option<TrustDomain>,
+}
+
+/// The reference names that the leaf holds, in their order and as far as the first that counts under any anchor; never empty.
+/// Or the most telling reason why it holds none (N4: any of them).
 pub(super) fn find(
     wanted: &[SanMatcher],
     presented: &Presented<'_>,
     common_name: CommonName,
-) -> Result<String, RejectionKind> {
+) -> Result<Vec<Match>, RejectionKind> {
     let Some(names) = &presented.names else { return without_san(wanted, presented.view, common_name) };
     if names.contains(&PresentedName::Malformed) {
         // webpki stops reading at such an entry, we would not: two readers must not see two lists of names.
         return Err(malformed());
     }
     read_by_both(presented, names)?;
+    let mut found = Vec::new();
     let mut spiffe_reason = None;
     for matcher in wanted {
         match matches(matcher, presented, names) {
-            Verdict::Match => return Ok(matcher.to_string()),
+            Verdict::Match => {
+                let trust_domain = matcher.trust_domain();
+                let is_last = trust_domain.is_none();
+                found.push(Match { name: matcher.to_string(), trust_domain });
+                if is_last {
+                    break;
+                }
+            }
             Verdict::NoMatch => {}
             Verdict::Malformed(reason) => return Err(RejectionKind::Malformed { index: 0, reason }),
             Verdict::Spiffe(reason) => spiffe_reason = spiffe_reason.or(Some(reason)),
         }
+    }
+    if !found.is_empty() {
+        return Ok(found);
     }
     if let Some(reason) = spiffe_reason {
         return Err(RejectionKind::SpiffeIdInvalid { reason });
@@ -69,7 +91,7 @@ fn malformed() -> RejectionKind {
 }
 
 /// How one reference name fares.
-enum Verdict {
+pub(super) enum Verdict {
     Malformed(String),
     Match,
     NoMatch,
@@ -85,13 +107,14 @@ fn matches(matcher: &SanMatcher, presented: &Presented<'_>, names: &[PresentedNa
             let literal = |name: &PresentedName| matches!(name, PresentedName::Dns(text) if text.eq_ignore_ascii_case(wildcard.as_str()));
             if names.iter().any(literal) { Verdict::Match } else { Verdict::NoMatch }
         }
-        SanMatcher::SpiffeTrustDomain(domain) => in_trust_domain(domain, names),
+        SanMatcher::SpiffePrefix(prefix) => spiffe::below(prefix, presented.view, &uris(names)),
+        SanMatcher::SpiffeTrustDomain(domain) => spiffe::in_trust_domain(domain, presented.view, &uris(names)),
         SanMatcher::Uri(uri) => {
             let uris = uris(names);
             match (uris.contains(&uri.as_str()), uri.is_spiffe()) {
                 (false, _) => Verdict::NoMatch,
                 (true, false) => Verdict::Match,
-                (true, true) => single(&uris),
+                (true, true) => spiffe::check_svid(presented.view, &uris),
             }
         }
     }
@@ -107,28 +130,6 @@ fn by_webpki(name: &BackendHost, presented: &Presented<'_>) -> Verdict {
     }
 }
 
-/// N7: any valid SPIFFE ID of the domain.
-fn in_trust_domain(domain: &TrustDomain, names: &[PresentedName]) -> Verdict {
-    let uris = uris(names);
-    let ids: Vec<_> = uris.iter().filter_map(|uri| SpiffeId::parse(uri).ok()).collect();
-    if ids.iter().any(|id| id.trust_domain() == domain) {
-        return single(&uris);
-    }
-    let prefix = format!("spiffe://{domain}/");
-    match uris.iter().find(|uri| uri.starts_with(&prefix)) {
-        Some(uri) => Verdict::Spiffe(format!("{} is not a SPIFFE ID", ascii(uri))),
-        None => Verdict::NoMatch,
-    }
-}
-
-/// N7: exactly one URI SAN (X.509-SVID section 2).
-fn single(uris: &[&str]) -> Verdict {
-    match uris.len() {
-        1 => Verdict::Match,
-        many => Verdict::Spiffe(format!("it has {many} URI names, an X.509-SVID has exactly one")),
-    }
-}
-
 fn uris(names: &[PresentedName]) -> Vec<&str> {
     names.iter().filter_map(PresentedName::as_uri).collect()
 }
@@ -138,14 +139,14 @@ fn without_san(
     wanted: &[SanMatcher],
     leaf: &CertificateView<'_>,
     common_name: CommonName,
-) -> Result<String, RejectionKind> {
+) -> Result<Vec<Match>, RejectionKind> {
     let presented = leaf.common_name();
     if common_name == CommonName::Matched
         && let Some(text) = presented
     {
         let equal = |matcher: &&SanMatcher| matches!(matcher, SanMatcher::Dns(name) if text.eq_ignore_ascii_case(name.as_str()));
         if let Some(matcher) = wanted.iter().find(equal) {
-            return Ok(matcher.to_string());
+            return Ok(vec![Match { name: matcher.to_string(), trust_domain: None }]);
         }
     }
     Err(RejectionKind::SanMissing { common_name: presented.map(foreign) })
@@ -158,7 +159,7 @@ fn other_type(wanted: &[SanMatcher], names: &[PresentedName]) -> Option<Rejectio
             SanMatcher::Dns(name) => name.to_string(),
             SanMatcher::Ip(ip) => ip.to_string(),
             SanMatcher::Uri(uri) => uri.to_string(),
-            SanMatcher::DnsWildcard(_) | SanMatcher::SpiffeTrustDomain(_) => continue,
+            SanMatcher::DnsWildcard(_) | SanMatcher::SpiffePrefix(_) | SanMatcher::SpiffeTrustDomain(_) => continue,
         };
         let same_type = |name: &PresentedName| {
             matches!(

@@ -7,7 +7,7 @@ use webpki::EndEntityCert;
 
 use super::search::{Found, search};
 use super::steps::Context;
-use super::{platform, revocation};
+use super::{platform, revocation, spiffe};
 use crate::certificate::{CertificateView, KeyStrength};
 use crate::danger::ToleratedRule;
 use crate::error::RejectionKind;
@@ -95,9 +95,14 @@ pub(super) fn leaf_error(leaf: &CertificateView<'_>, error: &webpki::Error) -> R
 pub(super) fn find(context: &Context<'_>) -> Result<Path, RejectionKind> {
     let found = match &context.verifier.platform {
         // Where the platform's verifier is webpki over the root files, those must be fit to issue, too (T3).
-        Some(platform) => platform::find(context, platform).and_then(|path| match context.verifier.trust.system() {
-            None => Ok(path),
-            Some(_) => search(context, &|found| check(context, found)).map(|checked| Path { end: path.end, ..checked }),
+        Some(platform) => platform::find(context, platform).and_then(|path| {
+            spiffe::check_end(context, path.end)?;
+            match context.verifier.trust.system() {
+                None => Ok(path),
+                Some(_) => {
+                    search(context, &|found| check_terms(context, found)).map(|own| Path { end: path.end, ..own })
+                }
+            }
         }),
         None => search(context, &|found| check(context, found)),
     };
@@ -111,8 +116,9 @@ pub(super) fn find_unrevoked(context: &Context<'_>) -> Result<Path, RejectionKin
     let unrevoked =
         |found: &Found<'_, '_>, path: Path| revocation::check(context, spec, found).map(|term| term.bound(path));
     // The path that was found is asked first: its signatures need no second look.
-    let known = context.path.as_ref().and_then(|path| Some((Found::of(context, path)?, path.clone())));
-    let has_path = known.is_some();
+    let path = context.path.as_ref().filter(|_| context.domains.is_empty());
+    let known = path.and_then(|path| Some((Found::of(context, path)?, path.clone())));
+    let has_path = matches!(context.path.as_ref().map(|path| path.end), Some(PathEnd::Anchor(_)));
     if let Some(Ok(path)) = known.map(|(found, path)| unrevoked(&found, path)) {
         return Ok(path);
     }
@@ -137,6 +143,13 @@ pub(super) fn verification_time(context: &Context<'_>) -> UnixTime {
 
 /// What webpki does not check of a path that it found, and what is known of one that passes.
 pub(super) fn check(context: &Context<'_>, found: &Found<'_, '_>) -> Result<Path, RejectionKind> {
+    let path = check_terms(context, found)?;
+    spiffe::check_end(context, path.end)?;
+    Ok(path)
+}
+
+/// The same, whatever trust domain its end vouches for.
+fn check_terms(context: &Context<'_>, found: &Found<'_, '_>) -> Result<Path, RejectionKind> {
     let mut path = Path {
         end: PathEnd::Anchor(found.anchor),
         intermediates: found.places.clone(),
@@ -263,7 +276,7 @@ fn itself(context: &Context<'_>) -> Option<Result<Path, RejectionKind>> {
     };
     let trusted_until = end_of(context, leaf.not_after(), ToleratedRule::ExpiredLeaf);
     let path = Path { end, intermediates: Vec::new(), trusted_from: leaf.not_before(), trusted_until };
-    Some(check_itself(context, leaf).map(|()| path))
+    Some(check_itself(context, leaf).and_then(|()| spiffe::check_end(context, end)).map(|()| path))
 }
 
 fn check_itself(context: &Context<'_>, leaf: &CertificateView<'_>) -> Result<(), RejectionKind> {

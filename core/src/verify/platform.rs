@@ -136,7 +136,8 @@ mod tests {
         let runtime = Runtime::builder(provider()).clock(FixedClock::at(NOW.unsigned_abs())).build();
         let extra = vec![CertificateDer::from(root.der().to_vec())];
         runtime.set_platform(PlatformTrust::with_extra_roots(&provider(), extra, 0).unwrap());
-        let trust = TrustDraft { system: SystemTrustDraft::Platform, ..TrustDraft::default() };
+        let system_trust_domain = Some("prod".to_owned());
+        let trust = TrustDraft { system: SystemTrustDraft::Platform, system_trust_domain, ..TrustDraft::default() };
         let spec = PolicySpec { trust, subject_alt_names: sans.to_vec(), ..PolicySpec::default() };
         runtime
             .prepare(&UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden).unwrap())

@@ -7,11 +7,11 @@ use webpki::EndEntityCert;
 
 use super::explain::Found;
 use super::path::{self, Path};
-use super::{VerifiedPeer, Verifier, names};
+use super::{VerifiedPeer, Verifier, names, spiffe};
 use crate::certificate::{CertificateView, PresentedName, shown};
 use crate::danger::{PeerDanger, ToleratedRule};
 use crate::error::RejectionKind;
-use crate::name::BackendHost;
+use crate::name::{BackendHost, TrustDomain};
 use crate::policy::SanMatcher;
 use crate::report::StepName;
 use crate::time::{NO_END, seconds};
@@ -26,6 +26,8 @@ pub(super) struct Context<'a> {
     /// The leaf as webpki reads it.
     pub(super) certificate: Option<Result<EndEntityCert<'a>, webpki::Error>>,
     pub(super) chain: &'a [CertificateDer<'a>],
+    /// While a path is looked for whose end vouches for one of them (L3): these; empty: any path will do.
+    pub(super) domains: Vec<TrustDomain>,
     pub(super) matched_name: Option<String>,
     pub(super) now: UnixTime,
     /// The path that the chain step found.
@@ -62,6 +64,7 @@ impl<'a> Context<'a> {
             backend_host,
             certificate,
             chain,
+            domains: Vec::new(),
             matched_name: None,
             now,
             path: None,
@@ -113,7 +116,8 @@ impl<'a> Context<'a> {
     pub(super) fn evaluable(&self, step: StepName) -> bool {
         match step {
             StepName::Revocation => self.path.is_some(),
-            StepName::Usage | StepName::Name | StepName::Pin => self.leaf().is_some(),
+            StepName::Name => self.leaf().is_some() && (self.path.is_some() || !self.name_needs_path()),
+            StepName::Usage | StepName::Pin => self.leaf().is_some(),
             _ => true,
         }
     }
@@ -136,7 +140,7 @@ impl<'a> Context<'a> {
     }
 
     /// A proof that may rest on a toleration ends with it (D4, H6).
-    fn bounded(&self, mut path: Path) -> Path {
+    pub(super) fn bounded(&self, mut path: Path) -> Path {
         let end = self.verifier.policy.danger().first_end(seconds(self.now));
         path.narrow(i64::MIN, end.unwrap_or(i64::MAX));
         path
@@ -164,11 +168,22 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// V5.
+    /// V5. A SPIFFE ID counts only under an anchor that vouches for it (L3).
     fn name(&mut self) -> Result<(), RejectionKind> {
         if !self.applies(StepName::Name) {
             return Ok(());
         }
+        let found = self.matched_names()?;
+        self.matched_name = Some(spiffe::vouched(self, &found)?);
+        Ok(())
+    }
+
+    /// Whether all names that the leaf holds are SPIFFE IDs.
+    fn name_needs_path(&self) -> bool {
+        self.matched_names().is_ok_and(|found| found.iter().all(|found| found.trust_domain.is_some()))
+    }
+
+    fn matched_names(&self) -> Result<Vec<names::Match>, RejectionKind> {
         let (Some(leaf), Some(certificate)) = (self.leaf(), &self.certificate) else { return Err(unreadable_leaf()) };
         let certificate = certificate.as_ref().map_err(|error| path::leaf_error(leaf, error))?;
         let presented = names::Presented { certificate, names: leaf.presented_names(), view: leaf };
@@ -177,8 +192,7 @@ impl<'a> Context<'a> {
         } else {
             names::CommonName::NeverRead
         };
-        self.matched_name = Some(names::find(&self.reference_names, &presented, common_name)?);
-        Ok(())
+        names::find(&self.reference_names, &presented, common_name)
     }
 
     /// V6.

@@ -7,8 +7,9 @@ mod trust;
 
 pub use identity::{uptls_builder_set_identity_files, uptls_builder_set_identity_pem};
 pub use names::{
-    uptls_builder_add_san_dns, uptls_builder_add_san_ip, uptls_builder_add_san_spiffe_trust_domain,
-    uptls_builder_add_san_uri, uptls_builder_add_spki_pin, uptls_builder_set_server_name,
+    uptls_builder_add_san_dns, uptls_builder_add_san_ip, uptls_builder_add_san_spiffe_path_prefix,
+    uptls_builder_add_san_spiffe_trust_domain, uptls_builder_add_san_uri, uptls_builder_add_spki_pin,
+    uptls_builder_set_server_name,
 };
 pub use negotiation::{
     uptls_builder_add_alpn, uptls_builder_add_cipher_suite, uptls_builder_add_group, uptls_builder_disable_resumption,
@@ -19,7 +20,8 @@ pub use trust::{
     SystemRoots, UPTLS_SYSTEM_ROOTS_MOZILLA, UPTLS_SYSTEM_ROOTS_NATIVE, UPTLS_SYSTEM_ROOTS_NONE,
     UPTLS_SYSTEM_ROOTS_PLATFORM, uptls_builder_add_ca_file, uptls_builder_add_ca_pem, uptls_builder_add_crl_file,
     uptls_builder_add_crl_pem, uptls_builder_add_pinned_certificate, uptls_builder_add_pinned_key,
-    uptls_builder_set_revocation, uptls_builder_set_system_roots,
+    uptls_builder_add_spiffe_ca_file, uptls_builder_add_spiffe_ca_pem, uptls_builder_set_revocation,
+    uptls_builder_set_system_roots, uptls_builder_set_system_trust_domain,
 };
 
 use core::ffi::c_char;

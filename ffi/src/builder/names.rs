@@ -2,10 +2,11 @@
 
 use core::ffi::c_char;
 
-use uptls::SanDraft;
+use uptls::{PolicyDraft, SanDraft};
 
-use super::{Builder, note};
+use super::{Builder, change, note};
 use crate::error::Error;
+use crate::handle;
 use crate::status::Status;
 
 /// Sets the name that is sent (SNI): a DNS name, `auto` (the backend host, the default) or `none`. Replaces an earlier one. `err`
@@ -71,6 +72,27 @@ pub unsafe extern "C" fn uptls_builder_add_san_spiffe_trust_domain(
             draft.spec.subject_alt_names.push(SanDraft::spiffe_trust_domain(domain))
         })
     }
+}
+
+/// Adds the SPIFFE IDs of a trust domain whose path begins with the whole segments of `path_prefix` to what the certificate
+/// may hold: `/ns/pay` also covers `/ns/pay/sa/api`, and never `/ns/payroll`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_add_san_spiffe_path_prefix(
+    builder: *mut Builder,
+    domain: *const c_char,
+    path_prefix: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    let add = |draft: &mut PolicyDraft| {
+        // SAFETY: by the contract of the header it is NULL or NUL-terminated.
+        let domain = unsafe { handle::text(domain, "domain") }?;
+        // SAFETY: by the contract of the header it is NULL or NUL-terminated.
+        let path_prefix = unsafe { handle::text(path_prefix, "path_prefix") }?;
+        draft.spec.subject_alt_names.push(SanDraft::spiffe(domain, path_prefix));
+        Ok(())
+    };
+    // SAFETY: the contract of the header is that of `change`.
+    unsafe { change(builder, err, add) }
 }
 
 /// Adds a SHA-256 of a public key, base64, of which the leaf must have one; with all the rest. `err` may be NULL.

@@ -33,6 +33,66 @@ pub unsafe extern "C" fn uptls_builder_add_ca_file(
     unsafe { note(builder, path, "path", err, |draft, path| draft.spec.trust.bundles.push(MaterialDraft::file(path))) }
 }
 
+/// Adds a bundle of CA certificates that vouch for the SPIFFE IDs of `trust_domain` alone: a PEM file, read as that of
+/// `uptls_builder_add_ca_file`. Where the names added are of several trust domains, every bundle needs one. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_add_spiffe_ca_file(
+    builder: *mut Builder,
+    path: *const c_char,
+    trust_domain: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    let add = |draft: &mut PolicyDraft| {
+        // SAFETY: by the contract of the header it is NULL or NUL-terminated.
+        let path = unsafe { handle::text(path, "path") }?;
+        // SAFETY: by the contract of the header it is NULL or NUL-terminated.
+        let trust_domain = unsafe { handle::text(trust_domain, "trust_domain") }?;
+        draft.spec.trust.bundles.push(MaterialDraft::file(path).of_trust_domain(trust_domain));
+        Ok(())
+    };
+    // SAFETY: the contract of the header is that of `change`.
+    unsafe { change(builder, err, add) }
+}
+
+/// Adds a bundle of CA certificates that vouch for the SPIFFE IDs of `trust_domain` alone: PEM text, as that of
+/// `uptls_builder_add_ca_pem`. Where the names added are of several trust domains, every bundle needs one. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_add_spiffe_ca_pem(
+    builder: *mut Builder,
+    pem: *const u8,
+    length: usize,
+    name: *const c_char,
+    trust_domain: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    let add = |draft: &mut PolicyDraft| {
+        // SAFETY: by the contract of the header they are NULL, or so many bytes, or NUL-terminated.
+        let material = unsafe { text_material(pem, length, name) }?;
+        // SAFETY: by the contract of the header it is NULL or NUL-terminated.
+        let trust_domain = unsafe { handle::text(trust_domain, "trust_domain") }?;
+        draft.spec.trust.bundles.push(material.of_trust_domain(trust_domain));
+        Ok(())
+    };
+    // SAFETY: the contract of the header is that of `change`.
+    unsafe { change(builder, err, add) }
+}
+
+/// Sets the one SPIFFE trust domain that the system's roots vouch for. Without it they vouch for no SPIFFE ID: any public CA
+/// could else issue one. Replaces an earlier one. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_set_system_trust_domain(
+    builder: *mut Builder,
+    trust_domain: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    // SAFETY: the contract of the header is that of `note`.
+    unsafe {
+        note(builder, trust_domain, "trust_domain", err, |draft, domain| {
+            draft.spec.trust.system_trust_domain = Some(domain)
+        })
+    }
+}
+
 /// Adds a bundle of CA certificates, PEM text. `name` is what errors and reports call it; NULL: `inline`. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_add_ca_pem(

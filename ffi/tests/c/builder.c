@@ -125,6 +125,52 @@ static void names(void) {
   judged(builder, UPTLS_E_NAME, UPTLS_E_NAME);
 }
 
+/* A builder with the CA for one trust domain, as a file, and for another, as text; both are wanted. */
+static uptls_builder *federated(const char *first, const char *second) {
+  uptls_builder *builder;
+  size_t length;
+  char *pem = check_file(ca, &length);
+  CHECK(uptls_builder_new(&builder, NULL) == UPTLS_OK);
+  CHECK(uptls_builder_set_server_name(builder, "none", NULL) == UPTLS_OK);
+  CHECK(uptls_builder_add_spiffe_ca_file(builder, ca, first, NULL) == UPTLS_OK);
+  CHECK(uptls_builder_add_spiffe_ca_pem(builder, (const uint8_t *)pem, length, "our CA", second, NULL) == UPTLS_OK);
+  CHECK(uptls_builder_add_san_spiffe_trust_domain(builder, "shop", NULL) == UPTLS_OK);
+  CHECK(uptls_builder_add_san_spiffe_path_prefix(builder, "bank", "/ns/pay", NULL) == UPTLS_OK);
+  free(pem);
+  return builder;
+}
+
+/* Which bundle vouches for which trust domain. */
+static void spiffe(void) {
+  uptls_builder *builder = federated("shop", "bank");
+  uptls_policy *policy = build(builder);
+  char *json;
+  CHECK(uptls_policy_explain_json(policy, &json, NULL) == UPTLS_OK);
+  CHECK(strstr(json, "\"trust_domain\": \"shop\"") != NULL && strstr(json, "\"trust_domain\": \"bank\"") != NULL);
+  CHECK(strstr(json, "spiffePathPrefix:spiffe://bank/ns/pay") != NULL);
+  uptls_string_free(json);
+  uptls_policy_unref(policy);
+  judged(builder, UPTLS_E_NAME, UPTLS_E_NAME);
+  refused(federated("shop", "shop"), "policy_invalid", "trust domain bank");
+  refused(federated("shop", "Bank"), "name_invalid", "spec.trust.bundles[1].trustDomain");
+  builder = federated("shop", "bank");
+  CHECK(uptls_builder_add_ca_file(builder, ca, NULL) == UPTLS_OK);
+  refused(builder, "policy_invalid", "spec.trust.bundles[2]");
+  builder = federated("shop", "bank");
+  CHECK(uptls_builder_add_san_spiffe_path_prefix(builder, "bank", "/ns/pay/", NULL) == UPTLS_OK);
+  refused(builder, "name_invalid", "spec.subjectAltNames[2].spiffe.pathPrefix");
+
+  /* The system's roots vouch for what is named and for nothing else. */
+  CHECK(uptls_builder_new(&builder, NULL) == UPTLS_OK);
+  CHECK(uptls_builder_set_server_name(builder, "none", NULL) == UPTLS_OK);
+  CHECK(uptls_builder_set_system_roots(builder, UPTLS_SYSTEM_ROOTS_MOZILLA, NULL) == UPTLS_OK);
+  CHECK(uptls_builder_add_san_spiffe_trust_domain(builder, "shop", NULL) == UPTLS_OK);
+  CHECK(uptls_builder_set_system_trust_domain(builder, "shop", NULL) == UPTLS_OK);
+  uptls_policy_unref(build(builder));
+  CHECK(uptls_builder_set_system_trust_domain(builder, "bank", NULL) == UPTLS_OK);
+  refused(builder, "policy_invalid", "systemTrustDomain");
+}
+
 typedef struct row {
   set_text *set;
   const char *good;
@@ -263,6 +309,7 @@ int main(int argc, char **argv) {
   CHECK(uptls_runtime_new_at(strtoll(argv[4], NULL, 10), &runtime, NULL) == UPTLS_OK);
   trust(argv[7]);
   names();
+  spiffe();
   texts();
   suites();
   identity(argv[5], argv[6]);

@@ -15,7 +15,7 @@ pub enum Difference {
     Sha1,
     /// E3: Envoy takes RSA keys below 2048 bits, and curves that are refused here.
     Keys,
-    /// E4: Envoy takes a SPIFFE ID beside another URI name.
+    /// E4: Envoy takes a SPIFFE ID beside another URI name, and in a certificate whose key may sign certificates or lists.
     SpiffeUris,
     /// E5: Envoy evaluates name constraints on URIs and e-mail addresses, which are refused here; it refuses those on
     /// addresses, and a leaf without names below constraints, which are accepted here.
@@ -84,7 +84,7 @@ impl Difference {
             Self::CaAsLeaf => ("E1", "a CA certificate as leaf"),
             Self::Sha1 => ("E2", "SHA-1 signatures"),
             Self::Keys => ("E3", "RSA below 2048 bits"),
-            Self::SpiffeUris => ("E4", "a SPIFFE ID beside another URI"),
+            Self::SpiffeUris => ("E4", "SPIFFE IDs in certificates that are no X509-SVIDs"),
             Self::NameConstraints => ("E5", "name constraints that are not on DNS names"),
             Self::Form => ("E6", "certificates that one of two parsers refuses"),
             Self::KeyCurve => ("E7", "the curve of the key in TLS 1.2"),
@@ -106,7 +106,7 @@ impl Difference {
         let policy = prepared.policy();
         match self {
             Self::SpiffeUris => names.iter().any(|name| match name {
-                SanMatcher::SpiffeTrustDomain(_) => true,
+                SanMatcher::SpiffePrefix(_) | SanMatcher::SpiffeTrustDomain(_) => true,
                 SanMatcher::Uri(uri) => uri.is_spiffe(),
                 _ => false,
             }),

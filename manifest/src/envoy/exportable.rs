@@ -7,7 +7,7 @@ use uptls::{
     SystemTrust, TlsVersion, UnknownRevocation, UpstreamTlsPolicy,
 };
 
-use super::{ExportOptions, Placement, parameters, place};
+use super::{ExportOptions, Placement, parameters, place, spiffe};
 
 /// Refuses what could not give the same verdict.
 pub(super) fn check(prepared: &Prepared, options: &ExportOptions) -> Result<(), Problems> {
@@ -75,6 +75,9 @@ impl Refusals {
                 self.refuse(path, "T6", feature, "trust a bundle file, or system: native");
             }
             _ => {}
+        }
+        if let Some((path, feature)) = spiffe::inexpressible(policy) {
+            self.refuse(path, "T9", &feature, spiffe::CHANGE);
         }
     }
 

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde_json::{Map, Value, json};
 use uptls::SanMatcher;
 
+use super::spiffe;
+
 /// Puts the matchers for `names` into a validation context; none for none.
 pub(super) fn write(names: &[SanMatcher], validation: &mut Map<String, Value>) {
     let mut matchers: Vec<Value> = Vec::new();
@@ -28,12 +30,13 @@ fn of(name: &SanMatcher) -> Vec<Value> {
         }
         SanMatcher::DnsWildcard(name) => vec![dns_literal(name.as_str())],
         SanMatcher::Ip(ip) => ip_texts(*ip).into_iter().map(|text| exact("IP_ADDRESS", &text)).collect(),
+        SanMatcher::SpiffePrefix(prefix) => {
+            let start = prefix.to_string();
+            vec![regex("URI", &spiffe::below(&escape(&start)), start.len() + SPIFFE_PROGRAM)]
+        }
         SanMatcher::SpiffeTrustDomain(domain) => {
-            vec![regex(
-                "URI",
-                &format!("spiffe://{}{SPIFFE_PATH}", escape(domain.as_str())),
-                domain.as_str().len() + 36,
-            )]
+            let start = format!("spiffe://{domain}");
+            vec![regex("URI", &spiffe::any_path(&escape(&start)), start.len() + SPIFFE_PROGRAM)]
         }
         SanMatcher::Uri(uri) => vec![exact("URI", uri.as_str())],
         // A kind of name that is added to the core has no matcher yet, and one that matches nothing refuses everything.
@@ -69,7 +72,7 @@ fn exact(san_type: &str, text: &str) -> Value {
 }
 
 /// The characters of names that mean something in an expression.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.chars().flat_map(|c| ['\\', c].into_iter().skip(usize::from(!"*.".contains(c)))).collect()
 }
 
@@ -94,8 +97,8 @@ fn dotted(ip: Ipv6Addr) -> Option<String> {
     is_compatible.then(|| format!("::{}", Ipv4Addr::from(rest)))
 }
 
-/// N7: segments of the permitted characters, none of them empty, `.` or `..`.
-pub(super) const SPIFFE_PATH: &str = r"(/([A-Za-z0-9_-]|\.[A-Za-z0-9_-]|\.\.[A-Za-z0-9._-])[A-Za-z0-9._-]*)*";
 const DEFAULT_PROGRAM_SIZE: usize = 100;
+/// What the segments of a path take of a program.
+const SPIFFE_PROGRAM: usize = 27;
 /// Enough for a name of 255 octets.
 const MAX_PROGRAM_SIZE: usize = 512;

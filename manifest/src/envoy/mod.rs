@@ -21,6 +21,7 @@ mod module;
 mod parameters;
 mod place;
 mod read;
+mod spiffe;
 
 pub use cluster::cluster;
 pub use difference::Difference;

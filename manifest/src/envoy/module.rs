@@ -5,9 +5,9 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use uptls::danger::{Danger, PeerDanger, Toleration};
 use uptls::{
-    AlpnSelection, BackendHost, Material, OnInvalid, PolicyError, PolicyErrorKind, Prepared, Problem, Problems,
-    Resumption, RevocationDepth, RevocationSpec, SanMatcher, ServerNameRule, SystemTrust, TrustSpec, UnknownRevocation,
-    UpstreamTlsPolicy,
+    AlpnSelection, BackendHost, BundleSpec, Material, OnInvalid, PolicyError, PolicyErrorKind, Prepared, Problem,
+    Problems, Resumption, RevocationDepth, RevocationSpec, SanMatcher, ServerNameRule, SystemTrust, TrustSpec,
+    UnknownRevocation, UpstreamTlsPolicy,
 };
 
 use super::export::context;
@@ -59,7 +59,8 @@ pub fn export_module(prepared: &Prepared, options: &ExportOptions) -> Result<Exp
 /// Whether something in it can change while Envoy runs.
 fn has_files(policy: &UpstreamTlsPolicy) -> bool {
     let lists = policy.revocation().map(|revocation| revocation.crls.as_slice()).unwrap_or_default();
-    policy.trust().bundles.iter().chain(lists).any(|material| matches!(material, Material::File { .. }))
+    let bundles = policy.trust().bundles.iter().map(|bundle| &bundle.material);
+    bundles.chain(lists).any(|material| matches!(material, Material::File { .. }))
 }
 
 fn validator(policy: &UpstreamTlsPolicy, config: &Value) -> Value {
@@ -149,13 +150,14 @@ impl Writer<'_> {
     }
 
     fn trust(&mut self) -> Result<(), Problems> {
-        let TrustSpec { bundles, pinned_certificates, pinned_keys, system, .. } = self.policy.trust();
+        let TrustSpec { bundles, pinned_certificates, pinned_keys, system, system_trust_domain, .. } =
+            self.policy.trust();
         let mut trust = Map::new();
         let bundles = match &self.options.placement {
             Placement::CaFile(path) => self.with_texts_in(path, bundles),
             _ => bundles.clone(),
         };
-        trust.insert("bundles".to_owned(), self.material("spec.trust.bundles", &bundles)?);
+        trust.insert("bundles".to_owned(), self.bundles(&bundles)?);
         let pinned: Vec<String> = pinned_certificates.iter().map(|digest| hex(digest)).collect();
         trust.insert("pinnedCertificates".to_owned(), json!(pinned));
         let pinned: Vec<String> = pinned_keys.iter().map(|pin| parameters::base64(pin)).collect();
@@ -167,6 +169,9 @@ impl Writer<'_> {
             _ => json!(false),
         };
         trust.insert("system".to_owned(), system);
+        if let Some(domain) = system_trust_domain {
+            trust.insert("systemTrustDomain".to_owned(), json!(domain.as_str()));
+        }
         self.set("trust", Value::Object(trust));
         Ok(())
     }
@@ -200,24 +205,38 @@ impl Writer<'_> {
         }
     }
 
-    /// The bundles, with all texts among them in one file.
-    fn with_texts_in(&mut self, path: &Path, bundles: &[Material]) -> Vec<Material> {
-        let mut files = Vec::new();
-        let mut texts = Vec::new();
-        for bundle in bundles {
-            match bundle {
-                Material::Inline { content, .. } => {
-                    texts.extend_from_slice(content);
-                    texts.push(b'\n');
-                }
-                file => files.push(file.clone()),
+    /// The bundles, with all texts among them in one file. Texts that vouch for different trust domains stay where they are:
+    /// one file would have each vouch for the other's (T9).
+    fn with_texts_in(&mut self, path: &Path, bundles: &[BundleSpec]) -> Vec<BundleSpec> {
+        let is_text = |bundle: &&BundleSpec| matches!(bundle.material, Material::Inline { .. });
+        let (texts, mut files): (Vec<&BundleSpec>, Vec<&BundleSpec>) = bundles.iter().partition(is_text);
+        let Some(first) = texts.first() else { return bundles.to_vec() };
+        if texts.iter().any(|text| text.trust_domain != first.trust_domain) {
+            files.extend(texts);
+            return files.into_iter().cloned().collect();
+        }
+        let mut content = Vec::new();
+        for text in &texts {
+            if let Material::Inline { content: text, .. } = &text.material {
+                content.extend_from_slice(text);
+                content.push(b'\n');
             }
         }
-        if !texts.is_empty() {
-            files.push(Material::File { base: None, path: path.to_owned() });
-            self.ca_file = Some(place::public(path.to_owned(), texts));
+        self.ca_file = Some(place::public(path.to_owned(), content));
+        let mut one = BundleSpec::clone(first);
+        one.material = Material::File { base: None, path: path.to_owned() };
+        files.into_iter().cloned().chain([one]).collect()
+    }
+
+    fn bundles(&self, bundles: &[BundleSpec]) -> Result<Value, Problems> {
+        let materials: Vec<Material> = bundles.iter().map(|bundle| bundle.material.clone()).collect();
+        let mut written = self.material("spec.trust.bundles", &materials)?;
+        for (entry, bundle) in written.as_array_mut().into_iter().flatten().zip(bundles) {
+            if let Some(domain) = &bundle.trust_domain {
+                entry["trustDomain"] = json!(domain.as_str());
+            }
         }
-        files
+        Ok(written)
     }
 
     fn material(&self, path: &str, list: &[Material]) -> Result<Value, Problems> {
@@ -248,6 +267,9 @@ fn name(name: &SanMatcher) -> Value {
     match name {
         SanMatcher::DnsWildcard(name) => json!({"dns": name.as_str()}),
         SanMatcher::Ip(ip) => json!({"ip": ip}),
+        SanMatcher::SpiffePrefix(prefix) => {
+            json!({"spiffe": {"trustDomain": prefix.trust_domain().as_str(), "pathPrefix": prefix.path()}})
+        }
         SanMatcher::SpiffeTrustDomain(domain) => json!({"spiffeTrustDomain": domain.as_str()}),
         SanMatcher::Uri(uri) => json!({"uri": uri.as_str()}),
         SanMatcher::Dns(name) => json!({"dns": name.as_str()}),

@@ -1,6 +1,6 @@
 //! The value of a field of a policy, for people. Material is called by its name; no key is ever shown.
 
-use uptls::{MaterialDraft, PolicySpec, SanDraft, SystemTrustDraft};
+use uptls::{MaterialDraft, PolicySpec, SanDraft, SpiffeDraft, SystemTrustDraft};
 
 /// What stands at `path`; empty where the path says it all.
 pub(super) fn of(spec: &PolicySpec, path: &str) -> String {
@@ -22,6 +22,7 @@ pub(super) fn of(spec: &PolicySpec, path: &str) -> String {
         ("spec.trust.bundles", Some(index)) => spec.trust.bundles.get(index).map(material).unwrap_or_default(),
         ("spec.trust.pinnedCertificates", _) => list(&spec.trust.pinned_certificates, index),
         ("spec.trust.pinnedKeys", _) => list(&spec.trust.pinned_keys, index),
+        ("spec.trust.systemTrustDomain", _) => text(&spec.trust.system_trust_domain),
         ("spec.trust.system", _) => match spec.trust.system {
             SystemTrustDraft::Mozilla => "mozilla".to_owned(),
             SystemTrustDraft::Native => "native".to_owned(),
@@ -58,5 +59,11 @@ fn material(material: &MaterialDraft) -> String {
 fn name(san: &SanDraft) -> String {
     let kinds =
         [("dns:", &san.dns), ("ip:", &san.ip), ("uri:", &san.uri), ("any SPIFFE ID of ", &san.spiffe_trust_domain)];
-    kinds.iter().find_map(|(kind, name)| Some(format!("{kind}{}", name.as_ref()?))).unwrap_or_default()
+    let below = |spiffe: &SpiffeDraft| {
+        let [domain, path] =
+            [&spiffe.trust_domain, &spiffe.path_prefix].map(|text| text.as_deref().unwrap_or_default());
+        format!("any SPIFFE ID of {domain}{path}")
+    };
+    let simple = kinds.iter().find_map(|(kind, name)| Some(format!("{kind}{}", name.as_ref()?)));
+    simple.or_else(|| san.spiffe.as_ref().map(below)).unwrap_or_default()
 }

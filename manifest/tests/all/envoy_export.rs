@@ -91,7 +91,7 @@ const GOLDENS: &[(&str, &str, &str)] = &[
     (
         "names",
         "",
-        "  serverName: front.test\n  subjectAltNames: [{dns: pay.test.example}, {dns: '*.test.example'}, {ip: '2001:DB8:0:0::1'}, {uri: 'https://pay.test/a?b'}, {uri: 'spiffe://prod/pay'}, {spiffeTrustDomain: prod.example}]\n",
+        "  serverName: front.test\n  subjectAltNames: [{dns: pay.test.example}, {dns: '*.test.example'}, {ip: '2001:DB8:0:0::1'}, {uri: 'https://pay.test/a?b'}, {uri: 'spiffe://prod.example/pay'}, {spiffeTrustDomain: prod.example}, {spiffe: {trustDomain: prod.example, pathPrefix: /ns/v1.2}}]\n",
     ),
     (
         "long-names",
@@ -389,6 +389,41 @@ fn lists_of_every_kind_are_exported() {
         (flag(&[0x30, 0x03, 0x85, 0x01, 0xff]), Some(Code::CrlParse)),
     ] {
         assert_eq!(refused(&list).map(|problems| problems.code()), code, "{list:?}");
+    }
+}
+
+/// T9: Envoy takes every wanted name under every CA.
+#[test]
+fn what_envoy_would_let_vouch_is_refused() {
+    let folder = Folder::new();
+    fs::write(folder.path().join("b.pem"), Pki::new("b").root.pem()).unwrap();
+    let export = |trust: &str, names: &str| {
+        let text = format!("  trust: {trust}\n  serverName: none\n  subjectAltNames: {names}\n");
+        let mut options = host("");
+        options.placement = Placement::CaFile("/ca.pem".into());
+        folder.export(&text, &options).map(|_| ())
+    };
+    let (a, both) = ("[{spiffeTrustDomain: a}]", "[{spiffeTrustDomain: a}, {uri: 'spiffe://b/x'}]");
+    for (trust, names) in [
+        ("{bundles: [{file: ca.pem, trustDomain: a}, {file: b.pem, trustDomain: b}]}", both),
+        ("{bundles: [{file: ca.pem, trustDomain: a}, {file: b.pem, trustDomain: b}]}", a),
+        ("{bundles: [{file: ca.pem}, {file: b.pem, trustDomain: b}]}", a),
+        ("{system: native, bundles: [{file: ca.pem}]}", a),
+        ("{system: native, systemTrustDomain: b, bundles: [{file: ca.pem}]}", a),
+    ] {
+        let problems = export(trust, names).unwrap_err();
+        assert_eq!(problems.code(), Code::NotExportable, "{trust}");
+        assert!(problems.to_string().contains("(T9)"), "{problems}");
+        assert!(problems.iter().all(|problem| problem.hint().contains("--module")), "{trust}");
+    }
+    for (trust, names) in [
+        ("{bundles: [{file: ca.pem, trustDomain: a}, {file: b.pem, trustDomain: a}]}", a),
+        ("{bundles: [{file: ca.pem, trustDomain: a}, {file: b.pem}]}", a),
+        ("{bundles: [{file: ca.pem, trustDomain: a}, {file: b.pem, trustDomain: b}]}", "[{dns: a.test}]"),
+        ("{system: native, systemTrustDomain: a, bundles: [{file: ca.pem}]}", a),
+        ("{system: native, bundles: [{file: ca.pem}]}", "[{dns: a.test}]"),
+    ] {
+        assert!(export(trust, names).is_ok(), "{trust} {names}");
     }
 }
 

@@ -64,7 +64,9 @@ fn the_document_has_the_fingerprint_of_the_policy() {
     for spec in [
         "".to_owned(),
         "  serverName: A.test.\n  resumption: false\n  handshakeTimeout: 1500ms\n".to_owned(),
-        "  serverName: none\n  subjectAltNames: [{dns: '*.a.test'}, {dns: b.test}, {ip: '::1'}, {uri: 'spiffe://a/b'}, {spiffeTrustDomain: prod}]\n".to_owned(),
+        "  serverName: none\n  subjectAltNames: [{dns: '*.a.test'}, {dns: b.test}, {ip: '::1'}, {uri: 'spiffe://a/b'}, {spiffeTrustDomain: a}]\n".to_owned(),
+        "  trust: {bundles: [{file: ca.pem, trustDomain: a}, {file: ca.pem, trustDomain: b}]}\n  subjectAltNames: [{uri: 'spiffe://a/b'}, {spiffe: {trustDomain: b, pathPrefix: /ns}}]\n".to_owned(),
+        "  trust: {system: mozilla, systemTrustDomain: a}\n  subjectAltNames: [{uri: 'spiffe://a/b'}]\n".to_owned(),
         "  versions: {min: '1.3'}\n  groups: [X25519MLKEM768, secp256r1]\n  alpn: {protocols: [h2, http/1.1]}\n".to_owned(),
         "  versions: {max: '1.2'}\n  cipherSuites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]\n".to_owned(),
         format!("  spkiPins: ['{pin}']\n"),
@@ -85,6 +87,27 @@ fn the_document_has_the_fingerprint_of_the_policy() {
         let again = prepare(&TempDir::new().unwrap(), text).unwrap_or_else(|problems| panic!("{text}: {problems}"));
         assert_eq!(prepared.fingerprint(), again.fingerprint(), "{spec}{text}");
     }
+}
+
+/// T9: texts of one trust domain go to one file, texts of two stay where they are.
+#[test]
+fn one_file_vouches_for_one_trust_domain() {
+    let folder = folder();
+    let (a, b) = (Pki::new("text a").root.pem(), Pki::new("text b").root.pem());
+    let bundles = |domains: [&str; 2]| {
+        let texts = [&a, &b].into_iter().zip(domains).map(|(pem, domain)| json!({"pem": pem, "trustDomain": domain}));
+        let trust = json!({"bundles": texts.collect::<Vec<_>>()});
+        let mut options = host("");
+        options.placement = Placement::CaFile("/etc/ca.pem".into());
+        let spec = format!("  trust: {trust}\n  serverName: none\n  subjectAltNames: [{{spiffeTrustDomain: a}}]\n");
+        let (_, export) = export(&folder, &spec, &options).unwrap();
+        let text = validator(&export)["validator_config"]["value"].as_str().unwrap();
+        let document: Value = serde_json::from_str(text).unwrap();
+        (document["spec"]["trust"]["bundles"].clone(), export.files.len())
+    };
+    assert_eq!(bundles(["a", "a"]), (json!([{"file": "/etc/ca.pem", "trustDomain": "a"}]), 1));
+    let apart = json!([{"pem": a, "trustDomain": "a"}, {"pem": b, "trustDomain": "b"}]);
+    assert_eq!(bundles(["a", "b"]), (apart, 0));
 }
 
 /// R2: as the configuration of the module says it.

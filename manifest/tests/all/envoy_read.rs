@@ -137,6 +137,18 @@ fn forms_of_names() -> Vec<(Value, Standing, &'static str)> {
         (uri(json!({"prefix": "spiffe://prod"})), VerifiesLess, "trust_domain_prefix"),
         (uri(json!({"prefix": "spiffe://prod/"})), Verified, "spiffe_prefix"),
         (uri(json!({"prefix": "spiffe://prod/ns/a/"})), Verified, "uri_prefix"),
+        (uri(json!({"exact": "spiffe://prod"})), Verified, "name_invalid"),
+        (uri(json!({"safe_regex": {"regex": format!("spiffe://prod{SEGMENT}*")}})), Verified, "spiffe_root"),
+        (uri(json!({"safe_regex": {"regex": format!("spiffe://prod/ns{SEGMENT}+")}})), Unclear, "regex"),
+        (uri(json!({"safe_regex": {"regex": format!("spiffe://prod.test{SEGMENT}*")}})), Unclear, "regex"),
+        (
+            names(json!([
+                {"san_type": "URI", "matcher": {"exact": "spiffe://a/x"}},
+                {"san_type": "URI", "matcher": {"exact": "spiffe://b/x"}},
+            ])),
+            VerifiesLess,
+            "spiffe_domains_mixed",
+        ),
         (uri(json!({"exact": "https://a/b", "ignore_case": true})), Verified, "uri_ignore_case"),
         (uri(json!({"contains": "prod"})), VerifiesLess, "uri_fragment"),
         (
@@ -148,6 +160,58 @@ fn forms_of_names() -> Vec<(Value, Standing, &'static str)> {
         (names(json!([{"matcher": {"exact": "a"}}])), Unclear, "san_type"),
     ]
 }
+
+/// A context with Envoy's SPIFFE validator for two trust domains.
+fn of_spiffe(more: Value, wanted: &[&str]) -> Value {
+    let domain = |name: &str| json!({"name": name, "trust_bundle": {"inline_string": ca()}});
+    let matcher = |id: &&str| json!({"san_type": "URI", "matcher": {"exact": id}});
+    let mut validation = json!({
+        "custom_validator_config": {"name": "envoy.tls.cert_validator.spiffe", "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig",
+            "trust_domains": [domain("a"), domain("b.test")],
+        }},
+        "match_typed_subject_alt_names": wanted.iter().map(matcher).collect::<Vec<_>>(),
+    });
+    for (name, value) in more.as_object().unwrap() {
+        validation[name] = value.clone();
+    }
+    validated(validation)
+}
+
+/// T9: the SPIFFE validator says which CA vouches for whom, and so does the policy.
+#[test]
+fn the_spiffe_validator_is_read_into_bundles_of_trust_domains() {
+    let read = context(&of_spiffe(json!({}), &["spiffe://a/x", "spiffe://b.test/x"]));
+    assert_eq!(read.standing, Standing::Verified, "{:?}", read.findings);
+    assert_eq!(read.reason().unwrap().name, "spiffe_validator");
+    let policy = UpstreamTlsPolicy::check(read.draft.unwrap(), DangerPermission::Forbidden).unwrap();
+    let domains = policy.trust().bundles.iter().map(|bundle| bundle.trust_domain.as_ref().unwrap().as_str());
+    assert_eq!(domains.collect::<Vec<_>>(), ["a", "b.test"]);
+    let names: Vec<_> = policy.subject_alt_names().iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["uri:spiffe://a/x", "uri:spiffe://b.test/x"]);
+}
+
+#[test]
+fn what_the_spiffe_validator_does_not_do_is_named() {
+    use Standing::{Verified, VerifiesLess};
+    let both = ["spiffe://a/x", "spiffe://b.test/x"];
+    for (form, standing, name) in [
+        (of_spiffe(json!({}), &[]), VerifiesLess, "no_names"),
+        (of_spiffe(json!({"crl": {"inline_string": "x"}}), &both), VerifiesLess, "ignored_by_spiffe"),
+        (of_spiffe(json!({"verify_certificate_spki": ["x"]}), &both), VerifiesLess, "ignored_by_spiffe"),
+        (of_spiffe(json!({"trusted_ca": {"inline_string": ca()}}), &both), VerifiesLess, "ignored_by_spiffe"),
+        (of_spiffe(json!({"allow_expired_certificate": true}), &both), VerifiesLess, "allow_expired_certificate"),
+        (of_spiffe(json!({}), &["spiffe://a/x", "spiffe://c/x"]), Verified, "spiffe_names"),
+        (of_spiffe(json!({}), &["spiffe://a/x", "https://a/x"]), Verified, "spiffe_names"),
+    ] {
+        let read = context(&form);
+        let found = (read.standing, read.reason().unwrap().name, read.draft.is_some());
+        assert_eq!(found, (standing, name, false), "{:?}", read.findings);
+    }
+}
+
+/// A segment of a path, as the export writes it.
+const SEGMENT: &str = r"(/([A-Za-z0-9_-]|\.[A-Za-z0-9_-]|\.\.[A-Za-z0-9._-])[A-Za-z0-9._-]*)";
 
 #[test]
 fn a_leaf_that_envoy_would_let_sign_is_named() {

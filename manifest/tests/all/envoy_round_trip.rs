@@ -28,15 +28,20 @@ fn san() -> impl Strategy<Value = Value> {
         name().prop_map(|name| json!({"dns": format!("*.{name}")})),
         any::<std::net::IpAddr>().prop_map(|ip| json!({"ip": ip.to_string()})),
         (0_u32..4).prop_map(|ip| json!({"ip": std::net::Ipv6Addr::from(u128::from(ip * 0x0101_0101)).to_string()})),
-        "[a-z]{1,4}(/[a-zA-Z._-]{3,6}){0,2}".prop_map(|id| json!({"uri": format!("spiffe://{id}")})),
+        "(/[a-zA-Z._-]{3,6}){1,2}".prop_map(|path| json!({"uri": format!("spiffe://DOMAIN{path}")})),
+        "(/[a-zA-Z._-]{3,6}){1,2}".prop_map(|path| json!({"spiffe": {"trustDomain": "DOMAIN", "pathPrefix": path}})),
         "[a-z]{2,5}:[ -~&&[^ ]]{1,12}".prop_map(|uri| json!({"uri": uri})),
-        "[a-z._-]{1,80}".prop_map(|domain| json!({"spiffeTrustDomain": domain})),
+        Just(json!({"spiffeTrustDomain": "DOMAIN"})),
     ]
 }
 
 fn spec() -> impl Strategy<Value = Value> {
     let server_name = prop_oneof![name(), Just("auto".to_owned()), Just("none".to_owned())];
-    let sans = proptest::collection::vec(san(), 0..5);
+    let sans = (proptest::collection::vec(san(), 0..5), "[a-z._-]{1,80}").prop_map(|(sans, domain)| {
+        // T9: one bundle vouches for one trust domain.
+        let text = Value::Array(sans).to_string().replace("DOMAIN", &domain);
+        serde_json::from_str::<Value>(&text).unwrap()
+    });
     let versions = prop_oneof![Just(("1.2", "1.2")), Just(("1.2", "1.3")), Just(("1.3", "1.3"))];
     let suites = proptest::sample::subsequence(SUITES.to_vec(), 0..=SUITES.len()).prop_shuffle();
     let groups =
@@ -133,6 +138,12 @@ fn presented(spec: &Value) -> Vec<Vec<San>> {
         names.extend(san["uri"].as_str().map(San::uri));
         names.extend(san["ip"].as_str().map(San::ip));
         names.extend(san["spiffeTrustDomain"].as_str().map(|domain| San::uri(&format!("spiffe://{domain}/x"))));
+        names.extend(san["spiffeTrustDomain"].as_str().map(|domain| San::uri(&format!("spiffe://{domain}"))));
+        if let (Some(domain), Some(path)) =
+            (san["spiffe"]["trustDomain"].as_str(), san["spiffe"]["pathPrefix"].as_str())
+        {
+            names.extend(["", "/x", "x"].map(|more| San::uri(&format!("spiffe://{domain}{path}{more}"))));
+        }
     }
     names.into_iter().map(|name| vec![name]).collect()
 }

@@ -29,13 +29,14 @@ fn policy(pki: &Pki) -> String {
         "apiVersion": "uptls/v1",
         "kind": "UpstreamTlsPolicy",
         "spec": {
-            "trust": {"bundles": [{"pem": pki.root.pem()}], "pinnedCertificates": [pinned]},
+            "trust": {"bundles": [{"pem": pki.root.pem(), "trustDomain": "domain"}], "pinnedCertificates": [pinned]},
             "serverName": "fuzz.example",
             "subjectAltNames": [
                 {"dns": "fuzz.example"},
                 {"uri": "spiffe://fuzz/a"},
                 {"ip": "10.0.0.7"},
                 {"spiffeTrustDomain": "domain"},
+                {"spiffe": {"trustDomain": "fuzz", "pathPrefix": "/ns"}},
             ],
             "revocation": {"crls": crls, "unknown": "allow"},
         },
@@ -58,6 +59,7 @@ fn chains(pki: &Pki) -> Vec<(&'static str, &'static str, Vec<Certificate>)> {
     vec![
         ("accepted", "", chain(leaf.clone())),
         ("accepted_spiffe", "", chain(pki.leaf(&[San::uri("spiffe://domain/x")]))),
+        ("other_trust_domain", "spiffe_trust_domain", chain(pki.leaf(&[San::uri("spiffe://fuzz/ns/x")]))),
         ("accepted_itself", "", vec![itself()]),
         ("bad_signature", "cert_bad_signature", chain(leaf.with_tampered_signature())),
         ("ca_as_leaf", "cert_ca_as_leaf", vec![pki.intermediate.clone(), pki.root.clone()]),
@@ -80,10 +82,10 @@ fn framed(chain: &[Certificate]) -> Vec<u8> {
 
 fn documents() -> Vec<(&'static str, String)> {
     let sample = concat!(
-        "  trust:\n    system: mozilla\n    bundles: [{file: ca.pem}, {pem: \"-----BEGIN\"}]\n",
+        "  trust:\n    system: mozilla\n    systemTrustDomain: prod\n    bundles: [{file: ca.pem, trustDomain: prod}, {pem: \"-----BEGIN\"}]\n",
         "  serverName: payments.internal\n",
         "  subjectAltNames:\n    - dns: payments.internal\n    - uri: spiffe://prod/ns/pay/sa/api\n",
-        "    - ip: 10.0.0.7\n    - spiffeTrustDomain: prod\n",
+        "    - ip: 10.0.0.7\n    - spiffeTrustDomain: prod\n    - spiffe: {trustDomain: prod, pathPrefix: /ns}\n",
         "  identity: {certificate: {file: tls.crt}, key: {file: tls.key}, passphrase: {file: pass}}\n",
         "  versions: {min: 1.2, max: \"1.3\"}\n",
         "  cipherSuites: [TLS_AES_128_GCM_SHA256]\n  groups: [X25519, secp256r1]\n",

@@ -60,13 +60,13 @@ fn other_shapes_than_the_wanted_one_are_named() {
         (
             "trust: mozilla",
             "spec.trust",
-            "a text stands where a map of bundles, pinnedCertificates, pinnedKeys, system is wanted",
+            "a text stands where a map of bundles, pinnedCertificates, pinnedKeys, system, systemTrustDomain is wanted",
         ),
         ("subjectAltNames: {dns: a}", "spec.subjectAltNames", "a map stands where a list is wanted"),
         (
             "subjectAltNames: [a]",
             "spec.subjectAltNames[0]",
-            "a text stands where a map of dns, ip, spiffeTrustDomain, uri is wanted",
+            "a text stands where a map of dns, ip, spiffe, spiffeTrustDomain, uri is wanted",
         ),
         ("serverName: [a]", "spec.serverName", "a list stands where a text is wanted"),
         ("resumption: 1", "spec.resumption", "a number stands where true or false (without quotes) is wanted"),

@@ -59,7 +59,8 @@ fn full_policy(pki: &Pki) -> Value {
         "spec": {
             "trust": {
                 "system": "mozilla",
-                "bundles": [{"pem": pki.root.pem()}],
+                "systemTrustDomain": "prod",
+                "bundles": [{"pem": pki.root.pem(), "trustDomain": "prod"}],
                 "pinnedCertificates": ["00".repeat(32)],
                 "pinnedKeys": [format!("{}=", "A".repeat(43))],
             },
@@ -69,6 +70,7 @@ fn full_policy(pki: &Pki) -> Value {
                 {"uri": "spiffe://prod/pay"},
                 {"ip": "10.0.0.7"},
                 {"spiffeTrustDomain": "prod"},
+                {"spiffe": {"trustDomain": "prod", "pathPrefix": "/ns/pay"}},
             ],
             "spkiPins": [format!("{}=", "A".repeat(43))],
             "identity": {
@@ -126,6 +128,11 @@ fn the_reader_and_the_schema_refuse_the_same_shapes() {
         ("/spec/subjectAltNames", json!({"dns": "a"})),
         ("/spec/subjectAltNames", json!([{"DNS": "a"}])),
         ("/spec/trust/system", json!(true)),
+        ("/spec/trust/bundles", json!([{"file": "ca.pem", "domain": "prod"}])),
+        ("/spec/trust/bundles", json!([{"file": "ca.pem", "trustDomain": ["prod"]}])),
+        ("/spec/revocation", json!({"crls": [{"file": "ca.crl", "trustDomain": "prod"}]})),
+        ("/spec/identity", json!({"certificate": {"file": "a", "trustDomain": "prod"}, "key": {"file": "b"}})),
+        ("/spec/subjectAltNames", json!([{"spiffe": {"trustDomain": "prod", "path": "/ns"}}])),
         ("/spec/danger", json!({"acceptAnyName": {}})),
         ("/metadata", json!({"name": ""})),
         ("/metadata", json!({"labels": {}})),

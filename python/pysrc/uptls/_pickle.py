@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from uptls._native import ClientIdentity, Revocation, UpstreamTlsPolicy
+from uptls._native import ClientIdentity, Revocation, TrustBundle, UpstreamTlsPolicy
 
 _Depth = Literal["chain", "leaf"] | None
 _Unknown = Literal["allow", "deny"] | None
@@ -16,6 +16,12 @@ def identity(certificate: str, key: str, passphrase_file: str | None) -> ClientI
 def revocation(crls: list[str], depth: _Depth, unknown: _Unknown) -> Revocation:
     """Revocation lists in files."""
     return Revocation(crls, depth=depth, unknown=unknown)
+
+
+def trust(form: str, value: str, trust_domain: str) -> TrustBundle:
+    """Certificates that vouch for a SPIFFE trust domain."""
+    made: TrustBundle = getattr(TrustBundle, form)(value, trust_domain=trust_domain)
+    return made
 
 
 def policy(maker: str | None, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> UpstreamTlsPolicy:

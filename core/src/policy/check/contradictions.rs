@@ -36,7 +36,7 @@ impl Checker {
                 ("spec.danger.acceptAnyName", fields)
             }
             PeerDanger::AnyCertificate { .. } => {
-                let TrustSpec { bundles, pinned_certificates, pinned_keys, system } = trust;
+                let TrustSpec { bundles, pinned_certificates, pinned_keys, system, system_trust_domain: _ } = trust;
                 let fields = vec![
                     ("spec.trust.bundles", !bundles.is_empty()),
                     ("spec.trust.pinnedCertificates", !pinned_certificates.is_empty()),
@@ -59,7 +59,7 @@ impl Checker {
 
     /// V6 holds together with T5: a leaf has one key.
     fn unreachable_key(&mut self, written: &Written<'_>) {
-        let TrustSpec { bundles, pinned_certificates, pinned_keys, system } = written.trust;
+        let TrustSpec { bundles, pinned_certificates, pinned_keys, system, system_trust_domain: _ } = written.trust;
         let keys_alone = bundles.is_empty() && pinned_certificates.is_empty() && *system == SystemTrust::Off;
         if keys_alone
             && !pinned_keys.is_empty()
@@ -77,7 +77,7 @@ impl Checker {
 
     /// T5: without an issuer no list is one that counts, and all that is not on a list is then unknown.
     fn unreachable_list(&mut self, written: &Written<'_>) {
-        let TrustSpec { bundles, pinned_certificates, pinned_keys, system } = written.trust;
+        let TrustSpec { bundles, pinned_certificates, pinned_keys, system, system_trust_domain: _ } = written.trust;
         let has_pins = !pinned_certificates.is_empty() || !pinned_keys.is_empty();
         let pins_alone = bundles.is_empty() && *system == SystemTrust::Off && has_pins;
         if pins_alone && written.revocation.is_some_and(|revocation| revocation.unknown == UnknownRevocation::Deny) {

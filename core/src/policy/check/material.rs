@@ -15,12 +15,20 @@ impl Checker {
     }
 
     pub(super) fn material(&mut self, path: &str, draft: MaterialDraft) -> Option<Material> {
+        if draft.trust_domain.is_some() {
+            self.invalid(
+                path,
+                "material with a trust domain",
+                "material without one: only trust.bundles vouch for SPIFFE IDs",
+            );
+            return None;
+        }
         match draft {
-            MaterialDraft { file: Some(file), name: _, pem: None } => {
+            MaterialDraft { file: Some(file), name: _, pem: None, trust_domain: _ } => {
                 let path = self.file(path, file)?;
                 Some(Material::File { base: self.base.clone(), path })
             }
-            MaterialDraft { file: None, name, pem: Some(pem) } => {
+            MaterialDraft { file: None, name, pem: Some(pem), trust_domain: _ } => {
                 let name = name.unwrap_or_else(|| "inline".to_owned());
                 Some(Material::Inline { content: pem.into_bytes().into(), name })
             }

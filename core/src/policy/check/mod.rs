@@ -4,6 +4,7 @@ mod contradictions;
 mod danger;
 mod material;
 mod negotiation;
+mod spiffe;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::danger::{Danger, DangerPermission, PeerDanger};
 use crate::error::{Origin, PolicyError, PolicyErrorKind, Problem, Problems};
-use crate::name::{DnsName, NameError, TrustDomain, UriName};
+use crate::name::{DnsName, NameError, UriName};
 
 use contradictions::Written;
 use material::{parse_base64, parse_hex};
@@ -57,10 +58,16 @@ impl Checker {
             versions,
         } = spec;
         let danger = self.danger(danger, permission);
+        let problems = self.problems.len();
         let trust = self.trust(trust, &danger);
         let server_name = self.server_name(server_name.as_deref());
         let named_sans = !subject_alt_names.is_empty();
         let subject_alt_names = self.subject_alt_names(subject_alt_names);
+        // What is wrong with trust or names themselves is said first, and names alone under D1 and D2.
+        if self.problems.len() == problems && danger.peer == PeerDanger::None {
+            self.vouchers(&trust, &subject_alt_names);
+        }
+        let subject_alt_names = subject_alt_names.into_iter().map(|(_, matcher)| matcher).collect();
         if server_name == ServerNameRule::None && !named_sans && danger.peer == PeerDanger::None {
             self.fail("spec.serverName", PolicyErrorKind::NameMissing);
         }
@@ -120,7 +127,7 @@ impl Checker {
 
     /// T1: a trust source is required, D2 apart.
     fn trust(&mut self, draft: TrustDraft, danger: &Danger) -> TrustSpec {
-        let TrustDraft { bundles, pinned_certificates, pinned_keys, system } = draft;
+        let TrustDraft { bundles, pinned_certificates, pinned_keys, system, system_trust_domain } = draft;
         let nothing = bundles.is_empty()
             && pinned_certificates.is_empty()
             && pinned_keys.is_empty()
@@ -135,9 +142,10 @@ impl Checker {
             SystemTrustDraft::Platform => SystemTrust::Platform,
         };
         TrustSpec {
-            bundles: self.materials("spec.trust.bundles", bundles),
+            bundles: self.bundles(bundles),
             pinned_certificates: self.sha256_list("spec.trust.pinnedCertificates", &pinned_certificates, parse_hex),
             pinned_keys: self.sha256_list("spec.trust.pinnedKeys", &pinned_keys, parse_base64),
+            system_trust_domain: self.system_trust_domain(system, system_trust_domain.as_deref()),
             system,
         }
     }
@@ -174,14 +182,14 @@ impl Checker {
         }
     }
 
-    /// N5..N8.
-    fn subject_alt_names(&mut self, drafts: Vec<SanDraft>) -> Vec<SanMatcher> {
-        let mut matchers = Vec::new();
+    /// N5..N8: each with its place in the draft.
+    fn subject_alt_names(&mut self, drafts: Vec<SanDraft>) -> Vec<(usize, SanMatcher)> {
+        let mut matchers: Vec<(usize, SanMatcher)> = Vec::new();
         for (index, draft) in drafts.iter().enumerate() {
             if let Some(matcher) = self.san(&format!("spec.subjectAltNames[{index}]"), draft)
-                && !matchers.contains(&matcher)
+                && !matchers.iter().any(|(_, known)| *known == matcher)
             {
-                matchers.push(matcher);
+                matchers.push((index, matcher));
             }
         }
         if matchers.len() > MAX_SANS {
@@ -192,27 +200,28 @@ impl Checker {
     }
 
     fn san(&mut self, path: &str, draft: &SanDraft) -> Option<SanMatcher> {
-        let SanDraft { dns, ip, spiffe_trust_domain, uri } = draft;
-        let (kind, text, parsed) = match (dns, ip, spiffe_trust_domain, uri) {
-            (Some(dns), None, None, None) => ("dns", dns, parse_dns_san(dns)),
-            (None, Some(ip), None, None) => {
+        let SanDraft { dns, ip, spiffe, spiffe_trust_domain, uri } = draft;
+        let (kind, text, parsed) = match (dns, ip, spiffe, spiffe_trust_domain, uri) {
+            (Some(dns), None, None, None, None) => ("dns", dns, parse_dns_san(dns)),
+            (None, Some(ip), None, None, None) => {
                 let Ok(ip) = ip.parse::<IpAddr>() else {
                     self.invalid(format!("{path}.ip"), ip, "an IPv4 or IPv6 address without brackets or zone");
                     return None;
                 };
                 return Some(SanMatcher::Ip(ip));
             }
-            (None, None, Some(domain), None) => {
-                ("spiffeTrustDomain", domain, TrustDomain::parse(domain).map(SanMatcher::SpiffeTrustDomain))
+            (None, None, Some(spiffe), None, None) => return self.spiffe(&format!("{path}.spiffe"), spiffe),
+            (None, None, None, Some(domain), None) => {
+                return self
+                    .trust_domain(format!("{path}.spiffeTrustDomain"), domain)
+                    .map(SanMatcher::SpiffeTrustDomain);
             }
-            (None, None, None, Some(uri)) => ("uri", uri, UriName::parse(uri).map(SanMatcher::Uri)),
+            (None, None, None, None, Some(uri)) => ("uri", uri, UriName::parse(uri).map(SanMatcher::Uri)),
             _ => {
-                let count = [dns, ip, spiffe_trust_domain, uri].into_iter().flatten().count();
-                self.invalid(
-                    path,
-                    format!("an entry with {count} names"),
-                    "exactly one of dns, uri, ip, spiffeTrustDomain",
-                );
+                let texts = [dns, ip, spiffe_trust_domain, uri].into_iter().flatten().count();
+                let count = texts + usize::from(spiffe.is_some());
+                let wanted = "exactly one of dns, uri, ip, spiffe, spiffeTrustDomain";
+                self.invalid(path, format!("an entry with {count} names"), wanted);
                 return None;
             }
         };

@@ -10,6 +10,7 @@ mod object;
 mod parameters;
 mod secrets;
 mod socket;
+mod spiffe;
 mod validation;
 
 pub use finding::{ClusterReading, Effect, Finding, Reading, Standing};

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
-use uptls::{DnsName, SanDraft, TrustDomain, UriName, WildcardName};
+use uptls::{DnsName, SanDraft, SpiffeId, TrustDomain, UriName, WildcardName};
 
-use crate::envoy::matchers::{SPIFFE_PATH, covering_wildcard, ip_texts};
+use crate::envoy::matchers::{covering_wildcard, escape, ip_texts};
+use crate::envoy::spiffe::{self, Following};
 
 use super::finding::{Effect, Findings};
 use super::object::Object;
@@ -31,6 +32,8 @@ enum Name {
     /// Exactly this text, whatever its case.
     DnsLiteral(String),
     Ip(IpAddr),
+    /// Trust domain, and the path with which IDs begin.
+    SpiffePrefix(String, String),
     SpiffeTrustDomain(String),
     Uri(String),
 }
@@ -54,7 +57,7 @@ fn one(matcher: &Object<'_>, findings: &mut Findings) -> Vec<Name> {
         ("DNS", ..) => Err(dns_fragment(&value)),
         ("URI", Some(_), _) if value.is_true("ignore_case") => Err(IGNORE_CASE),
         ("URI", Some(exact), _) => uri_exact(exact),
-        ("URI", _, Some(regex)) => spiffe_regex(regex).ok_or(UNKNOWN_REGEX),
+        ("URI", _, Some(regex)) => spiffe_regex(regex, &value, findings).ok_or(UNKNOWN_REGEX),
         ("URI", ..) => uri_prefix(&value, findings),
         ("IP_ADDRESS", Some(exact), _) => ip_exact(exact),
         ("EMAIL" | "OTHER_NAME", ..) => Err(OTHER_TYPE),
@@ -130,10 +133,21 @@ fn uri_exact(text: &str) -> Result<Vec<Name>, Why> {
     UriName::parse(text).map(|uri| vec![Name::Uri(uri.as_str().to_owned())]).map_err(|_| NO_NAME)
 }
 
-/// The expression that the export writes.
-fn spiffe_regex(regex: &str) -> Option<Vec<Name>> {
-    let domain = unescape(regex.strip_prefix("spiffe://")?.strip_suffix(SPIFFE_PATH)?)?;
-    TrustDomain::parse(&domain).ok().map(|domain| vec![Name::SpiffeTrustDomain(domain.to_string())])
+/// The expressions that the export writes.
+fn spiffe_regex(regex: &str, value: &Object<'_>, findings: &mut Findings) -> Option<Vec<Name>> {
+    let (start, following) = spiffe::start(regex)?;
+    let id = SpiffeId::parse(&start.replace("\\.", ".")).ok().filter(|id| escape(id.as_str()) == start)?;
+    let domain = id.trust_domain().to_string();
+    Some(vec![match (id.path(), following) {
+        ("", Following::Required) => Name::SpiffeTrustDomain(domain),
+        ("", Following::Optional) => {
+            let reason = "the policy takes no SPIFFE ID without a path (N7)";
+            findings.add(value.spot(), Effect::Stricter, "spiffe_root", reason, "");
+            Name::SpiffeTrustDomain(domain)
+        }
+        (path, Following::Optional) => Name::SpiffePrefix(domain, path.to_owned()),
+        (_, Following::Required) => return None,
+    }])
 }
 
 fn uri_prefix(value: &Object<'_>, findings: &mut Findings) -> Result<Vec<Name>, Why> {
@@ -155,7 +169,12 @@ fn uri_prefix(value: &Object<'_>, findings: &mut Findings) -> Result<Vec<Name>, 
             findings.add(value.spot(), Effect::Stricter, "spiffe_prefix", reason, "");
             Ok(vec![Name::SpiffeTrustDomain(domain.to_owned())])
         }
-        Some(_) => Err((Effect::Beyond, "uri_prefix", "a policy names a whole trust domain or one ID", "use exact")),
+        Some(_) => Err((
+            Effect::Beyond,
+            "uri_prefix",
+            "a policy names whole segments of SPIFFE IDs, and takes the ID that ends with them too",
+            "use exact, or the expression that the export of such a policy writes",
+        )),
     }
 }
 
@@ -179,6 +198,7 @@ fn draft(name: &Name, all: &[Name], at: Option<&Object<'_>>, findings: &mut Find
     let has = |text: String| all.contains(&Name::DnsLiteral(text));
     match name {
         Name::Ip(ip) => Some(SanDraft::ip(ip.to_string())),
+        Name::SpiffePrefix(domain, path) => Some(SanDraft::spiffe(domain, path)),
         Name::SpiffeTrustDomain(domain) => Some(SanDraft::spiffe_trust_domain(domain)),
         Name::Uri(uri) => Some(SanDraft::uri(uri)),
         Name::Dns(text) => {

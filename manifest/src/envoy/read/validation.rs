@@ -8,6 +8,7 @@ use super::module;
 use super::names;
 use super::object::Object;
 use super::secrets;
+use super::spiffe;
 
 /// The server name that is sent.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -30,7 +31,11 @@ pub(super) fn judge(
     if module::judge(validation, &sent, spec, findings) {
         return;
     }
-    weakenings(validation, findings);
+    let of_spiffe = spiffe::judge(validation, spec, findings);
+    weakenings(validation, of_spiffe, findings);
+    if of_spiffe {
+        return;
+    }
     let Some(trusted) = validation.get("trusted_ca") else {
         without_ca(validation, findings);
         return;
@@ -46,7 +51,7 @@ pub(super) fn judge(
 }
 
 /// What weakens, or is written and does nothing, whatever else stands there.
-fn weakenings(validation: &Object<'_>, findings: &mut Findings) {
+fn weakenings(validation: &Object<'_>, of_spiffe: bool, findings: &mut Findings) {
     if validation.text("trust_chain_verification").is_some_and(|value| value != "VERIFY_TRUST_CHAIN") {
         let reason = "every certificate is taken, names included";
         at(validation, "trust_chain_verification", findings, Effect::Nothing, "accept_untrusted", reason, "remove it");
@@ -56,7 +61,7 @@ fn weakenings(validation: &Object<'_>, findings: &mut Findings) {
             at(validation, field, findings, *effect, name, reason, "remove it");
         }
     }
-    if validation.get("custom_validator_config").is_some() {
+    if validation.get("custom_validator_config").is_some() && !of_spiffe {
         let reason = "what a validator of its own verifies is not known here";
         let (field, change) = ("custom_validator_config", "use trusted_ca and match_typed_subject_alt_names");
         at(validation, field, findings, Effect::Unclear, "custom_validator", reason, change);
@@ -178,6 +183,7 @@ fn reference_names(
         findings.add(validation.spot(), Effect::Beyond, "auto_san_validation", reason, "remove one of the two");
     }
     let names = names::judge(&typed, findings);
+    spiffe::flat(validation, &names, findings);
     // N3: the server name alone is the identity.
     let alone = matches!((&sent, names.as_slice()), (SentName::Fixed(sent), [SanDraft { dns: Some(name), .. }]) if sent == name);
     if !alone {
