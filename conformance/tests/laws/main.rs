@@ -7,6 +7,7 @@
 
 mod harness;
 mod lists;
+mod manifests;
 mod order;
 mod proof;
 mod silence;
