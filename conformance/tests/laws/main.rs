@@ -5,11 +5,13 @@
 #![allow(clippy::print_stdout, reason = "the number of worlds of each law")]
 #![allow(clippy::exhaustive_enums, clippy::exhaustive_structs, unreachable_pub, reason = "nothing here is published")]
 
+mod connectable;
 mod harness;
 mod lists;
 mod manifests;
 mod order;
 mod proof;
+mod reduced;
 mod silence;
 mod trust;
 mod verdict;
