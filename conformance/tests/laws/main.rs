@@ -9,6 +9,7 @@ mod connectable;
 mod harness;
 mod lists;
 mod manifests;
+mod openssl;
 mod order;
 mod proof;
 mod reduced;

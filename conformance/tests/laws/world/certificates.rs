@@ -160,6 +160,7 @@ pub const POOL: &[Facts] = &[
     Facts { label: "leaf-AB", points: &[POINT_A, POINT_B], ..LEAF },
     Facts { label: "leaf-2", signer: "i2", ..LEAF },
     Facts { label: "leaf-R", issuer: "root", signer: "r1", ..LEAF },
+    Facts { label: "leaf-R-A", issuer: "root", signer: "r1", points: &[POINT_A], ..LEAF },
     Facts { label: "leaf-R2", issuer: "root", signer: "r2", ..LEAF },
     Facts { label: "leaf-J", issuer: "second", signer: "j", ..LEAF },
     Facts { label: "leaf-expired", end: -5, ..LEAF },
