@@ -56,7 +56,7 @@ fn what_a_list_of_its_issuer_names_is_revoked(judge: &dyn Judge, (policy, list, 
 fn l01_adding_a_list_opens_nothing() {
     let law = Law {
         name: "L1 (adding a list opens nothing)",
-        share: 120,
+        share: 110,
         worlds: with_lists(),
         check: adding_a_list_opens_nothing,
         finds: &[Flaw::NewestListAlone],
@@ -68,7 +68,7 @@ fn l01_adding_a_list_opens_nothing() {
 fn l01_what_a_list_names_is_revoked() {
     let law = Law {
         name: "L1 (what a list names is revoked)",
-        share: 80,
+        share: 70,
         worlds: with_lists(),
         check: what_a_list_of_its_issuer_names_is_revoked,
         finds: &[

@@ -6,6 +6,7 @@
 #![allow(clippy::exhaustive_enums, clippy::exhaustive_structs, unreachable_pub, reason = "nothing here is published")]
 
 mod connectable;
+mod crowd;
 mod harness;
 mod lists;
 mod manifests;
@@ -14,6 +15,7 @@ mod order;
 mod proof;
 mod reduced;
 mod silence;
+mod spiffe;
 mod trust;
 mod verdict;
 mod world;

@@ -61,7 +61,7 @@ fn order_does_not_matter(judge: &dyn Judge, (policy, peer, seed): &(Policy, Peer
 fn l04_order_does_not_matter() {
     let law = Law {
         name: "L4 (order does not matter)",
-        share: 90,
+        share: 60,
         worlds: (any_policy(), any_peer(), any::<u64>()),
         check: order_does_not_matter,
         finds: &[Flaw::FirstPathDecides, Flaw::FirstListAlone],
@@ -96,7 +96,7 @@ fn splitting_does_not_matter(judge: &dyn Judge, (policy, peer): &(Policy, Peer))
 fn l05_splitting_and_doubling_do_not_matter() {
     let law = Law {
         name: "L5 (splitting and doubling do not matter)",
-        share: 40,
+        share: 30,
         worlds: (any_policy(), any_peer()),
         check: splitting_does_not_matter,
         finds: &[Flaw::ExpiredBundleSpoils, Flaw::FingerprintOfEveryFile],

@@ -37,7 +37,7 @@ fn a_proof_holds_when_it_is_made(judge: &dyn Judge, (policy, peer): &(Policy, Pe
 fn l17_a_proof_holds_when_it_is_made() {
     let law = Law {
         name: "L17 (a proof holds when it is made)",
-        share: 60,
+        share: 50,
         worlds: (any_policy(), any_peer()),
         check: a_proof_holds_when_it_is_made,
         finds: &[Flaw::UntilOfEveryList, Flaw::UntilOfLeaf, Flaw::StaleListsCover],

@@ -26,7 +26,7 @@ fn leaving_out_opens_nothing(judge: &dyn Judge, (policy, peer, kept): &(Policy, 
 fn l16_leaving_certificates_out_opens_nothing() {
     let law = Law {
         name: "L16 (leaving certificates out opens nothing)",
-        share: 60,
+        share: 50,
         worlds: (any_policy(), any_peer(), any::<u8>()),
         check: leaving_out_opens_nothing,
         finds: &[Flaw::FirstPathDecides, Flaw::RevokedPathEndsAll],
@@ -60,7 +60,7 @@ fn adding_changes_nothing(judge: &dyn Judge, (policy, peer, places): &(Policy, P
 fn l16_adding_what_leads_nowhere_changes_nothing() {
     let law = Law {
         name: "L16 (adding what leads nowhere changes nothing)",
-        share: 60,
+        share: 40,
         worlds: (any_policy(), any_peer(), proptest::collection::vec(any::<u8>(), 1..8)),
         check: adding_changes_nothing,
         finds: &[Flaw::LongChainsAreRefused],

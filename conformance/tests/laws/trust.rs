@@ -6,7 +6,7 @@ use proptest::sample::select;
 
 use crate::harness::{Kept, Law, Told};
 use crate::world::certificates::{Id, LEAVES, TRUSTED};
-use crate::world::judge::Judge;
+use crate::world::judge::{Judge, Verdict, coarse};
 use crate::world::oracle::{Flaw, may_issue};
 use crate::world::policies::{NATIVE, Peer, Policy, any_peer, any_policy, any_trusted};
 
@@ -58,7 +58,7 @@ fn adding_trust_closes_nothing(judge: &dyn Judge, (policy, more, peer): &(Policy
 fn l02_adding_trust_closes_nothing() {
     let law = Law {
         name: "L2 (adding trust closes nothing)",
-        share: 120,
+        share: 100,
         worlds: (any_policy(), more(), any_peer()),
         check: adding_trust_closes_nothing,
         finds: &[Flaw::ExpiredBundleSpoils, Flaw::FirstPathDecides, Flaw::RevokedPathEndsAll],
@@ -75,7 +75,7 @@ fn one_rule_for_bundles_and_the_system(judge: &dyn Judge, (policy, native, peer)
     let by_system = Policy { native: Some(*native), ..by_bundle.clone() };
     by_bundle.bundles.push(NATIVE[*native].clone());
     match (judge.judge(&by_bundle, peer), judge.judge(&by_system, peer)) {
-        (Ok(bundle), Ok(system)) if bundle != system => {
+        (Ok(bundle), Ok(system)) if !alike(&bundle, &system) => {
             Err(format!("by a bundle {bundle:?}, by the system {system:?}"))
         }
         (Ok(bundle), Ok(_)) => Ok(if bundle.accepts() { Told::Much } else { Told::Nothing }),
@@ -86,11 +86,19 @@ fn one_rule_for_bundles_and_the_system(judge: &dyn Judge, (policy, native, peer)
     }
 }
 
+/// The same verdict and the same end; why there is no path is a matter of diagnosis, which may name the door.
+fn alike(one: &Verdict, two: &Verdict) -> bool {
+    match (one, two) {
+        (Verdict::Refused(one), Verdict::Refused(two)) => coarse(one) == coarse(two),
+        (one, two) => one == two,
+    }
+}
+
 #[test]
 fn l15_what_may_issue_is_one_rule_for_bundles_and_the_system() {
     let law = Law {
         name: "L15 (what may issue does not depend on its door)",
-        share: 60,
+        share: 50,
         worlds: (any_policy(), 0..TRUSTED.len(), any_peer()),
         check: one_rule_for_bundles_and_the_system,
         finds: &[Flaw::AnyNativeRootIssues],
@@ -120,7 +128,7 @@ fn one_rule_for_bundles_and_pins(judge: &dyn Judge, (policy, peer): &(Policy, Pe
 fn l15_what_is_itself_is_one_rule_for_bundles_and_pins() {
     let law = Law {
         name: "L15 (what is itself does not depend on its door)",
-        share: 40,
+        share: 30,
         worlds: (any_policy(), any_peer()),
         check: one_rule_for_bundles_and_pins,
         finds: &[Flaw::PinnedIsNeverRevoked],

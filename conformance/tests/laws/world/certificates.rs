@@ -41,7 +41,7 @@ pub struct Facts {
     pub end: i64,
     /// The URIs of its CRL distribution points.
     pub points: &'static [&'static str],
-    /// The dNSName.
+    /// The dNSName, or the URI if it is a SPIFFE ID.
     pub name: Option<&'static str>,
 }
 
@@ -176,6 +176,9 @@ pub const POOL: &[Facts] = &[
     Facts { label: "self-A", points: &[POINT_A], ..SELF },
     Facts { label: "self-expired", end: -5, ..SELF },
     Facts { label: "self-ca", ca: true, usage: Some(&[DigitalSignature, KeyCertSign]), ..SELF },
+    // Leaves of two SPIFFE trust domains, for L3 alone.
+    Facts { label: "leaf-x", name: Some("spiffe://x.test/a"), ..LEAF },
+    Facts { label: "leaf-y", name: Some("spiffe://y.test/a"), ..LEAF },
 ];
 
 /// The ids from `first` to `last`.
@@ -227,8 +230,12 @@ fn template(facts: &Facts) -> Template {
         not_before: NOW + facts.begin * DAY,
         not_after: NOW + facts.end * DAY,
         crl_distribution_points: facts.points.iter().map(|&point| point.to_owned()).collect(),
-        sans: facts.name.map(San::dns).into_iter().collect(),
+        sans: facts.name.map(san).into_iter().collect(),
         ..Template::leaf(facts.subject)
     };
     if facts.critical { plain.with_extension("1.3.6.1.4.1.57264.99.1", true, &[5, 0]) } else { plain }
+}
+
+fn san(name: &str) -> San {
+    if name.starts_with("spiffe://") { San::uri(name) } else { San::dns(name) }
 }

@@ -348,7 +348,7 @@ impl Judged {
             (None, _) => {}
         }
         if let Some(issuer) = issuer
-            && named.iter().any(|list| is_untrusted(list, issuer, may_sign))
+            && named.iter().any(|list| begun(list) && is_untrusted(list, issuer, may_sign))
         {
             return Err("crl_untrusted");
         }
