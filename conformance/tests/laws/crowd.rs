@@ -59,7 +59,7 @@ fn order_does_not_matter(judge: Judge, (namesakes, strangers, seed): &(usize, us
         judge(&chain)
     };
     let codes = [code(&quiet), code(&rest), code(&other)];
-    if *namesakes < FEW && codes[0] != "" {
+    if *namesakes < FEW && !codes[0].is_empty() {
         return Err(format!("{} with {namesakes} others of its name", codes[0]));
     }
     if codes[0] != codes[1] || codes[1] != codes[2] {

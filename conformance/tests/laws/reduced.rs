@@ -138,17 +138,19 @@ fn l18_every_closing_is_announced() {
     run(name, worlds(100), &pairs, |pair| a_closing_is_announced(is_announced, members(pair)));
 }
 
+type Change<'a> = &'a dyn Fn(&mut PolicySpec);
+
 /// What no certificate shows: each of these refuses handshakes that went well before.
 #[test]
 fn l18_a_narrower_handshake_is_announced() {
-    let prepared = |change: &dyn Fn(&mut PolicySpec)| {
+    let prepared = |change: Change<'_>| {
         let PolicyDraft { mut spec, .. } = Policy::plain().draft();
         change(&mut spec);
         let checked = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden).unwrap();
         machine(Some(MACHINE)).prepare(&checked).unwrap()
     };
     let text = |text: &str| Some(text.to_owned());
-    let narrower: [(&str, &dyn Fn(&mut PolicySpec)); 4] = [
+    let narrower: [(&str, Change<'_>); 4] = [
         ("TLS 1.3 alone", &|spec| spec.versions.min = text("1.3")),
         ("one group", &|spec| spec.groups = vec!["secp384r1".to_owned()]),
         ("one cipher suite of each version", &|spec| {
