@@ -94,14 +94,14 @@ impl Policy {
     }
 
     /// The draft of this policy.
+    #[allow(clippy::field_reassign_with_default, reason = "a new field of the draft is none of a world's concern")]
     pub fn draft(&self) -> PolicyDraft {
         let text = |text: &str| Some(text.to_owned());
-        let trust = TrustDraft {
-            bundles: self.bundles.iter().map(|ids| MaterialDraft::pem(pem_of(ids))).collect(),
-            pinned_certificates: self.pinned_certificates.iter().map(|id| hex(&id.minted().sha256())).collect(),
-            pinned_keys: self.pinned_keys.iter().map(|id| base64(&id.minted().spki_sha256())).collect(),
-            system: self.native.map_or(SystemTrustDraft::Off, |_| SystemTrustDraft::Native),
-        };
+        let mut trust = TrustDraft::default();
+        trust.bundles = self.bundles.iter().map(|ids| MaterialDraft::pem(pem_of(ids))).collect();
+        trust.pinned_certificates = self.pinned_certificates.iter().map(|id| hex(&id.minted().sha256())).collect();
+        trust.pinned_keys = self.pinned_keys.iter().map(|id| base64(&id.minted().spki_sha256())).collect();
+        trust.system = self.native.map_or(SystemTrustDraft::Off, |_| SystemTrustDraft::Native);
         let file = |lists: &Vec<List>| MaterialDraft::pem(lists.iter().map(List::pem).collect::<String>());
         let revocation = self.revocation.as_ref().map(|revocation| RevocationDraft {
             crls: revocation.files.iter().map(file).collect(),
