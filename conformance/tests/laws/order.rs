@@ -61,7 +61,7 @@ fn order_does_not_matter(judge: &dyn Judge, (policy, peer, seed): &(Policy, Peer
 fn l04_order_does_not_matter() {
     let law = Law {
         name: "L4 (order does not matter)",
-        share: 60,
+        share: 90,
         worlds: (any_policy(), any_peer(), any::<u64>()),
         check: order_does_not_matter,
         finds: &[Flaw::FirstPathDecides, Flaw::FirstListAlone],

@@ -128,8 +128,11 @@ impl Judged {
         if self.has_ended() { Err("trust_bundle_expired") } else { Ok(()) }
     }
 
-    /// T4: whether all that is trusted has ended.
+    /// T4: whether all that is trusted has ended, and no toleration keeps it of use (D4).
     pub fn has_ended(&self) -> bool {
+        if [Rule::ExpiredAnchor, Rule::ExpiredLeaf].iter().any(|rule| self.tolerated(*rule).is_some()) {
+            return false;
+        }
         let ended = |ids: &[Id]| ids.iter().all(|id| id.facts().end < 0);
         match self.flaw {
             Flaw::ExpiredBundleSpoils => self.policy.bundles.iter().any(|ids| ended(ids)),
