@@ -103,7 +103,7 @@ fn oracle(world: &World) -> Answer {
     answer(world, |bundle, domain| bundle.domain.is_none_or(|own| own == domain))
 }
 
-/// The flaw: who issued does not matter, if only somebody trusted did.
+/// The flaw: any trusted issuer will do.
 fn every_anchor_vouches(world: &World) -> Answer {
     answer(world, |_, _| true)
 }
