@@ -66,10 +66,6 @@ fn federation(c: &mut Cases) -> Positive {
     c.reject(&named, SpiffeTrustDomain, "federation-other-dns [T9 L3] the leaf's dNSName is another", |s| {
         s.sans(&[San::dns("other.test"), San::uri("spiffe://b/ledger")]);
     });
-    c.also(&p, "federation-any-name [D1] the leaf is of the other, and names are not verified", |s| {
-        s.sans(&[San::uri("spiffe://b/ledger")]);
-        s.danger("{acceptAnyName: {reason: a test}}");
-    });
     p
 }
 
