@@ -115,21 +115,32 @@ pub(super) fn find_unrevoked(context: &Context<'_>) -> Result<Path, RejectionKin
     let Some(spec) = context.verifier.policy.revocation() else { return find(context) };
     let unrevoked =
         |found: &Found<'_, '_>, path: Path| revocation::check(context, spec, found).map(|term| term.bound(path));
-    // The path that was found is asked first: its signatures need no second look.
+    // The path that was found is asked first: its signatures need no second look, and its reason is the one that stays,
+    // whatever another path is refused for.
     let path = context.path.as_ref().filter(|_| context.domains.is_empty());
-    let known = path.and_then(|path| Some((Found::of(context, path)?, path.clone())));
-    let has_path = matches!(context.path.as_ref().map(|path| path.end), Some(PathEnd::Anchor(_)));
-    if let Some(Ok(path)) = known.map(|(found, path)| unrevoked(&found, path)) {
+    let known = path.and_then(|path| Some(unrevoked(&Found::of(context, path)?, path.clone())));
+    if let Some(Ok(path)) = known {
         return Ok(path);
     }
+    let reason = known.and_then(Result::err);
     let accept = |found: &Found<'_, '_>| check(context, found).and_then(|path| unrevoked(found, path));
-    search(context, &accept).or_else(|kind| match itself(context) {
-        None => Err(kind),
-        Some(path) => {
-            let own = path.and_then(|path| revocation::check_itself(context, spec).map(|()| path));
-            own.map_err(|own| if has_path { kind } else { own })
+    search(context, &accept).or_else(|kind| {
+        let own = itself(context).map(|path| {
+            let path = path?;
+            revocation::check_itself(context, spec).map(|()| path)
+        });
+        match (own, reason) {
+            (Some(Ok(path)), _) => Ok(path),
+            (_, Some(reason)) => Err(reason),
+            (Some(Err(own)), None) if !has_path(context) => Err(own),
+            (_, None) => Err(kind),
         }
     })
+}
+
+/// Whether the chain step found a path to an anchor.
+fn has_path(context: &Context<'_>) -> bool {
+    matches!(context.path.as_ref().map(|path| path.end), Some(PathEnd::Anchor(_)))
 }
 
 /// D4 `expired_leaf`: the path is verified at the leaf's notAfter.
