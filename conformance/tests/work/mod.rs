@@ -27,7 +27,10 @@ pub(crate) fn chains() -> Vec<Chain> {
     vec![
         namesakes_and_fillers(),
         namesakes_alone(),
-        namesakes_on_p384(),
+        namesakes_by("24 issuers of one name on P-384", 24, |seed| Key::p384(&seed)),
+        namesakes_by("24 issuers of one name on P-521", 24, |seed| Key::p521(&seed)),
+        namesakes_by("24 issuers of one name on Ed25519", 24, |seed| Key::ed25519(&seed)),
+        namesakes_by("6 issuers of one name on ML-DSA-87", 6, |seed| Key::mldsa87(&seed)),
         strangers_by_one_key(),
         real_cross_signatures(),
         many_extensions(),
@@ -76,11 +79,15 @@ fn namesakes_alone() -> Chain {
     })
 }
 
-fn namesakes_on_p384() -> Chain {
+/// Each of another key of one kind, and a leaf that such a key may have signed: every one of them must be tried.
+fn namesakes_by(name: &'static str, count: usize, key: impl Fn(String) -> Key) -> Chain {
+    let issuer = Template::ca("X").self_signed(&key("another X".to_owned()));
+    let mut certificates = namesakes(count, key);
+    certificates[0] = Template::leaf("leaf").with_sans(&[San::dns(A)]).issued_by(&issuer, &Key::p256("leaf of X"));
     chain(
-        "32 issuers of one name on P-384",
-        &["cert_budget_exceeded", "cert_unknown_issuer"],
-        namesakes(32, |seed| Key::p384(&seed)),
+        name,
+        &["cert_budget_exceeded", "cert_unknown_issuer", "cert_bad_signature", "cert_self_signed"],
+        certificates,
     )
 }
 

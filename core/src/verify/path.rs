@@ -127,7 +127,7 @@ pub(super) fn find_unrevoked(context: &Context<'_>) -> Result<Path, RejectionKin
     search(context, &accept).or_else(|kind| {
         let own = itself(context).map(|path| {
             let path = path?;
-            revocation::check_itself(context, spec).map(|()| path)
+            revocation::check_itself(context, spec).map(|term| term.bound(path))
         });
         match (own, reason) {
             (Some(Ok(path)), _) => Ok(path),

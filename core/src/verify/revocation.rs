@@ -163,21 +163,19 @@ impl<'c> Answers<'c> {
 }
 
 /// T5: of a leaf that is trusted as itself no issuer's key is known, so that lists are found by name alone. One that names
-/// it revokes it, one that covered it and has ended refuses it, and none clears it.
-pub(super) fn check_itself(context: &Context<'_>, spec: &RevocationSpec) -> Result<(), RejectionKind> {
-    let Some(leaf) = context.leaf() else { return Ok(()) };
+/// it revokes it, one that covered it and has ended refuses it, and none clears it; one in force ends the proof all the same,
+/// since the leaf is refused when that has ended.
+pub(super) fn check_itself(context: &Context<'_>, spec: &RevocationSpec) -> Result<Term, RejectionKind> {
+    let Some(leaf) = context.leaf() else { return Ok(Term::UNBOUNDED) };
     let now = seconds(context.now);
     let (mut answers, subject) = (Answers::default(), Subject::of(leaf));
     for list in lists_of(context, leaf).filter(|list| list.this_update() <= now) {
         answers.add(list, leaf, &subject, now)?;
     }
-    if answers.current.is_empty() {
-        return answers.decide(spec, leaf).map(|_| ());
+    if !answers.current.is_empty() && spec.unknown == UnknownRevocation::Deny {
+        return Err(unknown(leaf, "no issuer of it is known whose list could be verified"));
     }
-    match spec.unknown {
-        UnknownRevocation::Allow => Ok(()),
-        UnknownRevocation::Deny => Err(unknown(leaf, "no issuer of it is known whose list could be verified")),
-    }
+    answers.decide(spec, leaf)
 }
 
 /// The lists by the name of the certificate's issuer, as RFC 5280 section 7.1 compares names.

@@ -83,10 +83,12 @@ impl Judged {
 
     /// T4: whether all that is trusted has ended, and no toleration keeps it of use (D4).
     pub fn has_ended(&self) -> bool {
-        if [Rule::ExpiredAnchor, Rule::ExpiredLeaf].iter().any(|rule| self.tolerated(*rule).is_some()) {
+        if self.tolerated(Rule::ExpiredAnchor).is_some() {
             return false;
         }
-        let ended = |ids: &[Id]| ids.iter().all(|id| id.facts().end < 0);
+        // What may not issue is trusted as itself, and is a leaf.
+        let itself = self.tolerated(Rule::ExpiredLeaf).is_some();
+        let ended = |ids: &[Id]| ids.iter().all(|id| id.facts().end < 0 && !(itself && !may_issue(id.facts())));
         match self.flaw {
             Flaw::ExpiredBundleSpoils => self.policy.bundles.iter().any(|ids| ended(ids)),
             _ => {
@@ -115,8 +117,7 @@ impl Judged {
         let stopped = self.flaw == Flaw::RevokedPathEndsAll && refused.contains("cert_revoked");
         let itself = if self.is_itself(peer.leaf) && !stopped { self.itself_until(peer.leaf) } else { Err(NO_PATH) };
         match itself {
-            // A list that no key vouches for need not end the proof.
-            Ok(until) => ends.extend([until, self.leaf_end(peer.leaf)]),
+            Ok(until) => ends.extend([until]),
             Err(code) if paths.is_empty() => refused.extend([code]),
             Err(_) => {}
         }
