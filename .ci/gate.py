@@ -16,7 +16,7 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 VENV = TARGET / "venv"
 TOOLS = TARGET / "tools"
 HOSTS = ("uptls-host-both", "uptls-host-ring")
-FUZZ_TARGETS = ("envoy_document", "handshake", "manifests", "native_document", "verify_chain")
+FUZZ_TARGETS = ("costly_chain", "envoy_document", "handshake", "manifests", "native_document", "verify_chain")
 REQUIRED = os.environ.get("UPTLS_REQUIRE_SUITES") == "1"
 
 CARGO_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.MULTILINE)

@@ -2,7 +2,7 @@
 
 use uptls_manifest::envoy::Difference;
 use uptls_testkit::{
-    BasicConstraints, Key, NameConstraints, NameEncoding, San, ServerOptions, Template, Version, Versions,
+    BasicConstraints, Key, KeyUsage, NameConstraints, NameEncoding, San, ServerOptions, Template, Version, Versions,
 };
 
 use super::Peers;
@@ -42,6 +42,9 @@ impl Peers<'_> {
         let mut two = names();
         two.push(San::uri("https://a.example.com/"));
         let two = self.leaf(&leaf().with_sans(&two));
+        let signs = Some(vec![KeyUsage::DigitalSignature, KeyUsage::KeyCertSign]);
+        let signs = Template { key_usage: signs, ..leaf().with_sans(&[San::uri("spiffe://prod/ns/a/sa/b")]) };
+        let signs = self.leaf(&signs);
         let v1 = self.leaf(&Template { version: Version::V1, ..leaf() });
         let mut beside = names();
         beside.push(San::RawTag { tag: 0x87, bytes: vec![127, 0, 1] });
@@ -57,6 +60,7 @@ impl Peers<'_> {
         self.start("signed by rsa", ServerOptions::new(&[&sha256, rsa_issuing]));
         self.witness("rsa1024", Difference::Keys, short);
         self.witness("two uris", Difference::SpiffeUris, two);
+        self.witness("a spiffe id of a key that may sign", Difference::SpiffeUris, signs);
         self.witness("version 1", Difference::Form, v1);
         self.witness("a broken address beside", Difference::Form, broken);
         self.witness("another's key identifier", Difference::KeyIdentifiers, stranger);
