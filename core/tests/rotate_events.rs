@@ -216,10 +216,6 @@ fn trust_is_reduced_by_an_exchange() {
         let client = world.pki.issue(&Template { common_name: Some(seed.to_owned()), ..Template::leaf("client") });
         PolicySpec { identity: identity(&world.pki, &client), ..world.spec() }
     };
-    // D2 stands without any trust, so that anchors go where it comes.
-    let reason = Some(ReasonDraft { reason: "a test".to_owned() });
-    let danger = DangerDraft { accept_any_certificate: reason, ..DangerDraft::default() };
-    let any_certificate = PolicySpec { danger, trust: TrustDraft::default(), ..world.spec() };
     let by_names = |name: &str| PolicySpec { subject_alt_names: vec![SanDraft::dns(name)], ..world.spec() };
     for (index, (one, two)) in [
         (world.spec(), trusting(&Pki::new("another"))),
@@ -227,13 +223,23 @@ fn trust_is_reduced_by_an_exchange() {
         (known_as("one"), known_as("two")),
         (by_names("a.example"), by_names("b.example")),
         (world.spec(), by_names("a.example")),
-        (world.spec(), any_certificate),
     ]
     .iter()
     .enumerate()
     {
         assert!(reduces(&world, one, two) && reduces(&world, two, one), "pair {index}");
     }
+}
+
+/// D2 stands without any trust, and refuses no certificate that anchors accepted.
+#[test]
+fn a_weakening_that_comes_reduces_nothing_and_one_that_goes_does() {
+    let world = World::new("weakened");
+    let reason = Some(ReasonDraft { reason: "a test".to_owned() });
+    let danger = DangerDraft { accept_any_certificate: reason, ..DangerDraft::default() };
+    let any_certificate = PolicySpec { danger, trust: TrustDraft::default(), ..world.spec() };
+    assert!(!reduces(&world, &world.spec(), &any_certificate));
+    assert!(reduces(&world, &any_certificate, &world.spec()));
 }
 
 /// A CA list that is issued again, with nothing new in it, drains no pool.

@@ -230,18 +230,3 @@ fn a_spiffe_id_without_a_path_is_not_evaluable() {
         assert_eq!(verdict(&prepared, &[&leaf]), "cert_unknown_issuer");
     }
 }
-
-/// D1 and D2 look at no name, so that nothing has to vouch for one.
-#[test]
-fn weakenings_are_as_they_were() {
-    let trust = trust(&[("-", &[&Pki::new("danger").root])]);
-    let spec = spec(trust, &[SanDraft::spiffe_trust_domain("a"), SanDraft::spiffe_trust_domain("b")]);
-    let reason = || Some(uptls::ReasonDraft { reason: "a test".to_owned() });
-    let any_name = uptls::DangerDraft { accept_any_name: reason(), ..uptls::DangerDraft::default() };
-    let any_certificate = uptls::DangerDraft { accept_any_certificate: reason(), ..uptls::DangerDraft::default() };
-    let check = |danger: uptls::DangerDraft| {
-        let draft = PolicyDraft::new(PolicySpec { danger, ..spec.clone() });
-        UpstreamTlsPolicy::check(draft, DangerPermission::Allowed).is_ok()
-    };
-    assert_eq!([check(any_name), check(any_certificate), check(uptls::DangerDraft::default())], [true, true, false]);
-}

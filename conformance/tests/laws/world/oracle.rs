@@ -88,7 +88,7 @@ impl Judged {
         }
         // What may not issue is trusted as itself, and is a leaf.
         let itself = self.tolerated(Rule::ExpiredLeaf).is_some();
-        let ended = |ids: &[Id]| ids.iter().all(|id| id.facts().end < 0 && !(itself && !may_issue(id.facts())));
+        let ended = |ids: &[Id]| ids.iter().all(|id| id.facts().end < 0 && (!itself || may_issue(id.facts())));
         match self.flaw {
             Flaw::ExpiredBundleSpoils => self.policy.bundles.iter().any(|ids| ended(ids)),
             _ => {
