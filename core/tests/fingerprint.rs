@@ -36,18 +36,10 @@ fn identity(pki: &Pki, name: &str) -> IdentityDraft {
 
 /// One policy for each field, differing from the base in that field alone.
 fn variants(pki: &Pki) -> Vec<(&'static str, PolicySpec)> {
-    let text = |s: &str| Some(s.to_owned());
     let bundles = |bundles: Vec<String>| TrustDraft {
         bundles: bundles.into_iter().map(MaterialDraft::pem).collect(),
         ..TrustDraft::default()
     };
-    let crl = |unknown: &str, depth: &str| RevocationDraft {
-        crls: vec![MaterialDraft::pem(crl_pem(&CrlTemplate::new(&[]).issued_by(&pki.root)))],
-        depth: text(depth),
-        unknown: text(unknown),
-    };
-    let revoking = CrlTemplate::new(&[&pki.intermediate]).issued_by(&pki.root);
-    let other_list = vec![MaterialDraft::pem(crl_pem(&revoking))];
     let other_root = Pki::new("another").root.pem();
     let root = pki.root.pem();
     let danger = |danger: DangerDraft| PolicySpec { danger, ..base(pki) };
@@ -97,17 +89,8 @@ fn variants(pki: &Pki) -> Vec<(&'static str, PolicySpec)> {
         ("pinned key", with(|s| s.trust.pinned_keys = vec!["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_owned()])),
         ("another root", PolicySpec { trust: bundles(vec![other_root.clone()]), ..base(pki) }),
         ("two roots", PolicySpec { trust: bundles(vec![root, other_root]), ..base(pki) }),
-        ("revocation", PolicySpec { revocation: Some(crl("deny", "chain")), ..base(pki) }),
-        ("revocation of leaves", PolicySpec { revocation: Some(crl("deny", "leaf")), ..base(pki) }),
-        ("unknown allowed", PolicySpec { revocation: Some(crl("allow", "chain")), ..base(pki) }),
-        (
-            "another list",
-            PolicySpec { revocation: Some(RevocationDraft { crls: other_list, ..crl("deny", "chain") }), ..base(pki) },
-        ),
         ("two groups", with(|s| s.groups = vec!["secp256r1".to_owned(), "X25519".to_owned()])),
         ("two groups the other way", with(|s| s.groups = vec!["X25519".to_owned(), "secp256r1".to_owned()])),
-        ("tolerated until", danger(until("2027-01-01T00:00:00Z"))),
-        ("tolerated for longer", danger(until("2028-01-01T00:00:00Z"))),
         ("identity", PolicySpec { identity: Some(identity(pki, "one.test")), ..base(pki) }),
         ("another identity", PolicySpec { identity: Some(identity(pki, "two.test")), ..base(pki) }),
         ("any name", danger(DangerDraft { accept_any_name: Some(reason()), ..DangerDraft::default() })),
@@ -120,6 +103,25 @@ fn variants(pki: &Pki) -> Vec<(&'static str, PolicySpec)> {
         ),
         ("tolerated key usage", danger(tolerate("key_usage"))),
         ("tolerated common name", danger(tolerate("common_name"))),
+        ("tolerated until", danger(until("2027-01-01T00:00:00Z"))),
+        ("tolerated for longer", danger(until("2028-01-01T00:00:00Z"))),
+    ]
+}
+
+/// The same of lists: one policy for each thing that decides.
+fn list_variants(pki: &Pki) -> Vec<(&'static str, PolicySpec)> {
+    let list = |revoked: &[&uptls_testkit::Certificate]| {
+        vec![MaterialDraft::pem(crl_pem(&CrlTemplate::new(revoked).issued_by(&pki.root)))]
+    };
+    let with = |crls: Vec<MaterialDraft>, unknown: &str, depth: &str| PolicySpec {
+        revocation: Some(RevocationDraft { crls, depth: Some(depth.to_owned()), unknown: Some(unknown.to_owned()) }),
+        ..base(pki)
+    };
+    vec![
+        ("revocation", with(list(&[]), "deny", "chain")),
+        ("revocation of leaves", with(list(&[]), "deny", "leaf")),
+        ("unknown allowed", with(list(&[]), "allow", "chain")),
+        ("another list", with(list(&[&pki.intermediate]), "deny", "chain")),
     ]
 }
 
@@ -132,8 +134,11 @@ fn system_of(spec: &mut PolicySpec, domain: &str) {
 fn every_field_and_every_material_changes_the_fingerprint() {
     let pki = Pki::new("fingerprint");
     let runtime = runtime();
-    let prepared: Vec<_> =
-        variants(&pki).into_iter().map(|(name, spec)| (name, prepare(&runtime, spec, "p"))).collect();
+    let prepared: Vec<_> = variants(&pki)
+        .into_iter()
+        .chain(list_variants(&pki))
+        .map(|(name, spec)| (name, prepare(&runtime, spec, "p")))
+        .collect();
     for (index, (name, one)) in prepared.iter().enumerate() {
         for (other_name, other) in prepared.iter().take(index) {
             assert_ne!(one.fingerprint(), other.fingerprint(), "{name} and {other_name}");
