@@ -202,7 +202,7 @@ fn a_time_that_is_none_makes_nothing_the_youngest() {
 
 /// Which of its two ages counts, the order of documents must not say.
 #[test]
-fn a_policy_that_is_declared_twice_leaves_its_targets_to_nobody() {
+fn a_policy_that_is_declared_twice_leaves_its_targets_to_no_other() {
     let between = OLD.replace("name: old", "name: between").replace("2026-01-01", "2026-01-15");
     let young = OLD.replace("2026-01", "2026-02");
     let rest = |more: &str| vec![SERVICE.to_owned(), between.clone(), more.to_owned()];
@@ -272,7 +272,7 @@ fn a_service_whose_ports_or_labels_cannot_be_read_closes_itself_alone() {
 
 /// A selector is for the one or the other: which, the order of documents must not say.
 #[test]
-fn a_backend_of_kgateway_that_is_declared_twice_is_for_nobody_in_any_order() {
+fn a_backend_of_kgateway_that_is_declared_twice_is_refused_in_any_order() {
     const BACKEND: &str = "\
 apiVersion: gateway.kgateway.dev/v1alpha1
 kind: Backend

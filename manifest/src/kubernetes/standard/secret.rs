@@ -51,7 +51,7 @@ fn cannot_be_read(secret: &mut SecretObject, reason: &str) {
     secret.entries.extend(keys.into_iter().map(|key| (key, Err(reason.to_owned()))));
 }
 
-/// What a Secret may hold that somebody asks for.
+/// The keys that policies ask a Secret for.
 const KEYS: [&str; 3] = ["ca.crt", "tls.crt", "tls.key"];
 
 type Decode = fn(&Entry) -> Result<Zeroizing<Vec<u8>>, &'static str>;
