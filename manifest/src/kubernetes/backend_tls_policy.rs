@@ -6,23 +6,24 @@ use serde::Deserialize;
 use uptls::{DnsName, NameError, Origin, PolicyErrorKind, Problem, UriName};
 
 use super::crd::{self, check_items, violated};
-use super::object::{field, quotable};
-use super::standard::meta::created;
+use super::object::{ObjectName, field, is_plain, quotable, stands_twice};
+use super::standard::meta::{Created, created};
 use super::standard::{Meta, mode};
 use crate::decode::{decode_at, unknown_field};
 use crate::node::{Node, Value};
-use crate::position::Notes;
+use crate::position::{Notes, Place};
 
 /// One policy. With problems it is not ready, and keeps its targets all the same.
 pub(super) struct BackendTlsPolicy {
-    /// Unix seconds; a policy that was not created yet is younger than all others.
-    pub(super) created: Option<u64>,
+    pub(super) created: Created,
     pub(super) meta: Meta,
     /// `spec.options`: whose keys they are, reads them.
     pub(super) options: Option<Node>,
     /// Where its fields were written.
     pub(super) origins: BTreeMap<String, Origin>,
     pub(super) problems: Vec<Problem>,
+    /// Whether a part of what it is for cannot be read: it may be for any backend of its namespace.
+    pub(super) stray: bool,
     pub(super) targets: Vec<TargetRef>,
     pub(super) validation: Option<Validation>,
 }
@@ -91,20 +92,45 @@ pub(super) fn read(node: &Node, notes: &Notes<'_>) -> Option<BackendTlsPolicy> {
     let meta = Meta::read(node, notes)?;
     let created = created(node, notes);
     let (mut options, mut targets, mut validation) = (None, Vec::new(), None);
+    let mut strays = Strays { found: false, name: &meta.name, notes };
+    if stands_twice(node, "spec") {
+        strays.note("", node.place);
+    }
     if let Some(spec) = field(node, "", "spec", notes) {
         unknown_fields(&spec.value, notes);
-        targets = read_targets(&spec.value, notes);
+        targets = read_targets(&spec.value, &mut strays);
         validation = read_validation(&spec.value, notes);
         options = read_options(&spec.value, notes).cloned();
     } else {
         notes.parse_problem("", node.place, "the field spec is missing");
+        strays.note("", node.place);
     }
+    let stray = strays.found;
     check_targets(&targets, notes);
     if let Some(validation) = &validation {
         check_validation(validation, VALIDATION, notes);
     }
     let (origins, problems) = (BTreeMap::new(), Vec::new());
-    Some(BackendTlsPolicy { created, meta, options, origins, problems, targets, validation })
+    Some(BackendTlsPolicy { created, meta, options, origins, problems, stray, targets, validation })
+}
+
+/// Where it cannot be read what a policy is for.
+struct Strays<'a> {
+    found: bool,
+    name: &'a ObjectName,
+    notes: &'a Notes<'a>,
+}
+
+impl Strays<'_> {
+    fn note(&mut self, path: &str, place: Place) {
+        self.notes.parse_problem(path, place, stray_reason(KIND, self.name));
+        self.found = true;
+    }
+}
+
+/// Why the backends of a namespace have no policy while one of its objects does not say what it is for.
+pub(super) fn stray_reason(kind: &str, name: &ObjectName) -> String {
+    format!("what {kind} {name} is for cannot be read, so it may be for any backend of its namespace")
 }
 
 /// A newer standard may mean another check by a field that nobody knows here.
@@ -115,24 +141,38 @@ fn unknown_fields(spec: &Node, notes: &Notes<'_>) {
     }
 }
 
-fn read_targets(spec: &Node, notes: &Notes<'_>) -> Vec<TargetRef> {
+/// The targets that can be read. What else stands there or in their place may be for any backend, and so may whatever a
+/// field of `spec` that is not known selects: it is noted, never passed over.
+fn read_targets(spec: &Node, strays: &mut Strays<'_>) -> Vec<TargetRef> {
+    let notes = strays.notes;
+    if let Value::Map(entries) = &spec.value {
+        let unknown = entries.iter().filter(|entry| !FIELDS.contains(&entry.key.as_str()));
+        let second = entries.iter().filter(|entry| entry.key == "targetRefs").skip(1);
+        unknown.chain(second).for_each(|entry| strays.note("spec", entry.place));
+    }
     let Some(entry) = field(spec, "spec", "targetRefs", notes) else {
         violated(notes, TARGETS, "", &format!("{TARGETS} in body should have at least 1 items"));
+        strays.note("spec", spec.place);
         return Vec::new();
     };
     let Value::List(nodes) = &entry.value.value else {
         let reason = format!("{} stands where a list is wanted", entry.value.describe());
         notes.parse_problem(TARGETS, entry.place, reason);
+        strays.note(TARGETS, entry.place);
         return Vec::new();
     };
     check_items(notes, TARGETS, nodes.len(), 1, 16);
-    let target = |(index, node): (usize, &Node)| {
+    let mut targets = Vec::new();
+    for (index, node) in nodes.iter().enumerate() {
         let path = format!("{TARGETS}[{index}]");
         notes.origin(&path, node.place);
-        let fields = decode_at(node.clone(), notes, &path, node.place)?;
-        Some(TargetRef { fields, path, origin: notes.at(node.place) })
-    };
-    nodes.iter().enumerate().filter_map(target).collect()
+        let fields = decode_at(node.clone(), notes, &path, node.place);
+        if fields.is_none() || !is_plain(node, &TARGET_FIELDS) {
+            strays.note(&path, node.place);
+        }
+        targets.extend(fields.map(|fields| TargetRef { fields, path, origin: notes.at(node.place) }));
+    }
+    targets
 }
 
 fn read_validation(spec: &Node, notes: &Notes<'_>) -> Option<Validation> {
@@ -288,5 +328,6 @@ pub(super) const KIND: &str = "BackendTLSPolicy";
 pub(super) const SYSTEM: &str = "System";
 const FIELDS: [&str; 3] = ["options", "targetRefs", "validation"];
 const SAN_TYPES: [&str; 2] = [HOSTNAME, "URI"];
+const TARGET_FIELDS: [&str; 4] = ["group", "kind", "name", "sectionName"];
 const TARGETS: &str = "spec.targetRefs";
 const VALIDATION: &str = "spec.validation";

@@ -33,9 +33,12 @@ pub(super) fn read(node: &Node, notes: &Notes<'_>) -> Option<(ObjectName, Config
         let wanted = entries(map).iter().filter(|entry| entry.key == CA_KEY);
         wanted.map(|entry| (entry.place, entry.value.clone())).collect()
     };
-    // A second `data` would hide the first.
+    // A second `data` would hide the first, and one that is no map may hold anything.
+    let mut unreadable = None;
     for key in ["data", "binaryData"] {
-        field(node, "", key, notes);
+        let is_no_map = |node: &&Node| !node.is_null() && !matches!(node.value, Value::Map(_));
+        let other = field(node, "", key, notes).map(|entry| &entry.value).filter(is_no_map);
+        unreadable = unreadable.or(other.map(|node| format!("{key} holds {} instead of a map", node.describe())));
     }
     let bundle = match (found("data").as_slice(), found("binaryData").as_slice()) {
         ([(place, text)], []) => text_of(text).and_then(|text| bundle(text, "data", notes.at(*place))),
@@ -46,6 +49,7 @@ pub(super) fn read(node: &Node, notes: &Notes<'_>) -> Option<(ObjectName, Config
         _ => Err(format!("the key {CA_KEY} stands twice")),
     };
     let bundle = if notes.has_problem("") { Err("a field of it stands twice".to_owned()) } else { bundle };
+    let bundle = unreadable.map_or(bundle, Err);
     Some((name, ConfigMap { bundle }))
 }
 

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 
-use uptls::{Origin, PolicyError, PolicyErrorKind, Problem};
+use uptls::{Origin, PolicyErrorKind, Problem};
 
 use super::backend_tls_policy::{self, BackendTlsPolicy};
 use super::config_map::{self, ConfigMap};
-use super::extension::{Extension, KgatewayBackend, TargetOf, Vendor, annotations, backend, gloo, kgateway, options};
-use super::imported::{Diagnostic, Effect, Imported};
-use super::object::ObjectName;
+use super::extension::{Extension, KgatewayBackend, Vendor, annotations, backend, gloo, kgateway, options};
+use super::imported::{Concerns, Diagnostic, Effect, Imported};
+use super::object::{self, ObjectName, stands_twice};
+use super::resolve::BackendKind;
 use super::service::{self, Service};
+use super::standard::meta::{Created, check_labels};
 use super::standard::{Gateway, ReferenceGrant, Route, SecretObject, XBackend};
 use super::standard::{gateway, reference_grant, route, secret, xbackend};
-use super::{draft, precedence, resolve};
+use super::{draft, precedence, said};
 use crate::decode::is_word;
-use crate::node::{Node, Value};
+use crate::node::{Entry, Node, Value};
 use crate::position::{Fault, Notes};
 use crate::{source, yaml};
 
@@ -98,9 +100,9 @@ impl Objects {
         precedence::settle(&mut policies, &self.services);
         let (mut diagnostics, ignored) = (core::mem::take(&mut self.diagnostics), core::mem::take(&mut self.ignored));
         // The order of the documents does not count (M10).
-        diagnostics.sort_by(|a, b| place(a).cmp(&place(b)));
-        diagnostics.extend(object_diagnostics(&self));
-        diagnostics.extend(policies.iter().flat_map(draft::diagnostics));
+        diagnostics.sort_by(|a, b| said::place(a).cmp(&said::place(b)));
+        diagnostics.extend(said::of_objects(&self));
+        diagnostics.extend(policies.iter().flat_map(said::of_policy));
         Imported::new(policies, diagnostics, ignored, self)
     }
 
@@ -108,7 +110,22 @@ impl Objects {
         self.object_of(document, node, header(node, "apiVersion"), header(node, "kind"));
     }
 
+    /// What it is must be certain before it may be passed over.
+    fn is_certain(&mut self, document: &str, node: &Node) -> bool {
+        let is_unreadable = |key: &&str| {
+            let is_no_text = |entry: &Entry| !entry.value.is_null() && entry.value.text().is_none();
+            stands_twice(node, key) || node.field(key).is_some_and(is_no_text)
+        };
+        let Some(key) = ["apiVersion", "kind"].into_iter().find(|key| is_unreadable(key)) else { return true };
+        let reason = format!("the field {key} is not one text, so it cannot be told what this is");
+        self.fault(document, Fault::parse(node.field(key).map_or(node.place, |entry| entry.place), reason));
+        false
+    }
+
     fn object_of(&mut self, document: &str, node: &Node, api_version: &str, kind: &str) {
+        if !self.is_certain(document, node) {
+            return;
+        }
         match KINDS.iter().find(|row| (row.0, row.1) == (api_version, kind)).map(|row| row.2) {
             Some(Kind::BackendTlsPolicy) => self.policy(document, node),
             Some(Kind::ConfigMap) => self.config_map(document, node),
@@ -126,6 +143,9 @@ impl Objects {
     }
 
     fn other(&mut self, document: &str, node: &Node, api_version: &str, kind: &str) {
+        if kind == "List" && !api_version.contains('/') {
+            return self.list(document, node, ("", ""));
+        }
         let item = kind.strip_suffix("List");
         let is_read = |kind: &&str| KINDS.iter().any(|row| (row.0, row.1) == (api_version, *kind));
         if let Some(kind) = item.filter(is_read) {
@@ -133,7 +153,9 @@ impl Objects {
         }
         let is_version = |row: &&(&str, &str)| {
             let is_longer = row.1 == backend_tls_policy::KIND && kind.starts_with(row.1);
-            api_version.starts_with(row.0) && (kind == row.1 || item == Some(row.1) || is_longer)
+            // Whose kind it is, an object without its group does not say.
+            let is_of = api_version.is_empty() || format!("{api_version}/").starts_with(row.0);
+            is_of && (kind == row.1 || item == Some(row.1) || is_longer)
         };
         match NEVER_PASSED_OVER.iter().find(is_version) {
             Some((group, known)) => self.unsupported(document, node, format!("{api_version} {kind}"), group, known),
@@ -147,6 +169,9 @@ impl Objects {
     /// The items of a list. In a list of one kind, as an API server sends it, they need not say which.
     fn list(&mut self, document: &str, node: &Node, of: (&str, &str)) {
         let Some(items) = node.field("items") else { return };
+        if stands_twice(node, "items") {
+            return self.fault(document, Fault::parse(items.place, "the field items stands twice"));
+        }
         if let Value::List(nodes) = &items.value.value {
             for node in nodes.iter().filter(|node| !node.is_null()) {
                 let or = |given, or| if str::is_empty(given) { or } else { given };
@@ -167,7 +192,10 @@ impl Objects {
         let rows = KINDS.iter().filter(|row| row.0.starts_with(group) && row.1 == kind);
         let supported = rows.map(|row| format!("{} {}", row.0, row.1)).collect();
         notes.problem("apiVersion", node.place, PolicyErrorKind::UnsupportedOption { given, supported });
-        self.diagnose(notes, Effect::Unread);
+        match object::name(node, &Notes::new(document)).filter(|_| kind == BACKEND) {
+            Some(name) => self.unread(BackendKind::Backend, &name, notes.into_parts().0),
+            None => self.diagnose(notes, Effect::Unread),
+        }
     }
 
     fn policy(&mut self, document: &str, node: &Node) {
@@ -184,6 +212,8 @@ impl Objects {
             // What either of them targets must not fall to a third one.
             Slot::Occupied(mut slot) => {
                 let declared = slot.get_mut();
+                declared.value.created = Created::Unreadable;
+                declared.value.stray |= policy.stray;
                 declared.value.targets.extend(policy.targets);
                 declared.again.get_or_insert(origin);
             }
@@ -217,7 +247,7 @@ impl Objects {
         let (name, origin) = (gateway.meta.name.clone(), gateway.meta.origin.clone());
         let first = declare(&mut self.gateways, name.clone(), origin.clone(), gateway);
         if let (Some(first), Some(declared)) = (first, self.gateways.get_mut(&name)) {
-            declared.value.problems.push(twice(&first, origin));
+            declared.value.problems.push(said::twice(&first, origin));
         }
     }
 
@@ -228,7 +258,7 @@ impl Objects {
         let (name, origin) = (backend.meta.name.clone(), backend.meta.origin.clone());
         let first = declare(&mut self.xbackends, name.clone(), origin.clone(), backend);
         if let (Some(first), Some(declared)) = (first, self.xbackends.get_mut(&name)) {
-            declared.value.problems.push(twice(&first, origin));
+            declared.value.problems.push(said::twice(&first, origin));
         }
     }
 
@@ -236,7 +266,22 @@ impl Objects {
         let notes = Notes::new(document);
         let Some((name, value)) = backend::read(node, &notes) else { return self.diagnose(notes, Effect::Unread) };
         self.diagnose(notes, Effect::Notice);
-        declare(&mut self.backends, name, value.origin.clone(), value);
+        let notes = Notes::new(document);
+        check_labels(node, &notes);
+        self.unread(BackendKind::Backend, &name, notes.into_parts().0);
+        let origin = value.origin.clone();
+        if let Some(first) = declare(&mut self.backends, name.clone(), origin.clone(), value) {
+            self.unread(BackendKind::Backend, &name, [said::twice(&first, origin)]);
+        }
+    }
+
+    /// What is for the backend cannot be told.
+    fn unread(&mut self, kind: BackendKind, name: &ObjectName, problems: impl IntoIterator<Item = Problem>) {
+        let concerns = Concerns::Backend(kind, name.clone());
+        let said = problems
+            .into_iter()
+            .map(|problem| Diagnostic::new(Some(format!("{kind} {name}")), Effect::Unread, problem));
+        self.diagnostics.extend(said.map(|diagnostic| diagnostic.unread(concerns.clone())));
     }
 
     fn extension(&mut self, document: &str, node: &Node, read: fn(&Node, &Notes<'_>) -> Option<Extension>) {
@@ -253,7 +298,7 @@ impl Objects {
             // What either of them is for must not fall to a third one.
             Slot::Occupied(slot) => {
                 let (key, first) = (slot.key(), slot.get());
-                let problem = twice(first, extension.meta.origin.clone());
+                let problem = said::twice(first, extension.meta.origin.clone());
                 let same = |of: &&mut Extension| (of.vendor, &of.meta.name) == (key.0, &key.1);
                 self.extensions.iter_mut().filter(same).for_each(|of| of.problems.push(problem.clone()));
                 extension.problems.push(problem);
@@ -269,7 +314,7 @@ impl Objects {
         let (name, origin) = (value.meta.name.clone(), value.meta.origin.clone());
         let object = format!("ReferenceGrant {name}");
         if let Some(first) = declare(&mut self.reference_grants, name, origin.clone(), value) {
-            self.diagnostics.push(Diagnostic::new(Some(object), Effect::Skipped, twice(&first, origin)));
+            self.diagnostics.push(Diagnostic::new(Some(object), Effect::Skipped, said::twice(&first, origin)));
         }
     }
 
@@ -280,7 +325,7 @@ impl Objects {
         let (name, origin) = (value.meta.name.clone(), value.meta.origin.clone());
         let object = format!("{kind} {name}");
         if let Some(first) = declare(&mut self.routes, (kind, name), origin.clone(), value) {
-            self.diagnostics.push(Diagnostic::new(Some(object), Effect::Skipped, twice(&first, origin)));
+            self.diagnostics.push(Diagnostic::new(Some(object), Effect::Skipped, said::twice(&first, origin)));
         }
     }
 
@@ -294,18 +339,16 @@ impl Objects {
     fn service(&mut self, document: &str, node: &Node) {
         let notes = Notes::new(document);
         let origin = notes.at(node.place);
-        let read = service::read(node, &notes);
+        let Some((name, value)) = service::read(node, &notes) else { return self.diagnose(notes, Effect::Unread) };
         // Which port a policy is for cannot be told without it.
-        self.diagnose(notes, if read.is_some() { Effect::Unread } else { Effect::Skipped });
-        let Some((name, value)) = read else { return };
+        self.unread(BackendKind::Service, &name, notes.into_parts().0);
         let notes = Notes::new(document);
-        if let Some(extension) = annotations::read(node, &notes) {
-            self.add_extension(extension.with_notes(notes));
+        match annotations::read(node, &notes) {
+            Some(extension) => self.add_extension(extension.with_notes(notes)),
+            None => self.unread(BackendKind::Service, &name, notes.into_parts().0),
         }
-        let object = format!("Service {name}");
-        if let Some(first) = declare(&mut self.services, name, origin.clone(), value) {
-            let problem = twice(&first, origin);
-            self.diagnostics.push(Diagnostic::new(Some(object), Effect::Unread, problem));
+        if let Some(first) = declare(&mut self.services, name.clone(), origin.clone(), value) {
+            self.unread(BackendKind::Service, &name, [said::twice(&first, origin)]);
         }
     }
 
@@ -313,30 +356,6 @@ impl Objects {
         let (problems, _) = notes.into_parts();
         self.diagnostics.extend(problems.into_iter().map(|problem| Diagnostic::new(None, effect, problem)));
     }
-}
-
-/// What is to be said about objects that are part of policies.
-fn object_diagnostics(objects: &Objects) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    let mut say = |object: String, effect: Effect, problems: &[Problem]| {
-        let said = problems.iter().map(|problem| Diagnostic::new(Some(object.clone()), effect, problem.clone()));
-        found.extend(said);
-    };
-    for extension in &objects.extensions {
-        // What it says of TLS might be meant for any backend.
-        let stray = extension.targets.iter().any(|target| matches!(target.what, TargetOf::Unknown));
-        let effect = if stray { Effect::Unread } else { Effect::NotReady };
-        say(resolve::object(extension), effect, &extension.problems);
-        say(resolve::object(extension), Effect::Notice, &extension.notices);
-        say(resolve::object(extension), Effect::NotAttached, &resolve::unsupported_targets(extension));
-    }
-    for (name, declared) in &objects.gateways {
-        say(format!("Gateway {name}"), Effect::NotReady, &declared.value.problems);
-    }
-    for (name, declared) in &objects.xbackends {
-        say(format!("XBackend {name}"), Effect::NotReady, &declared.value.problems);
-    }
-    found
 }
 
 /// The options of a BackendTLSPolicy that are kgateway's, as an extension of it.
@@ -350,12 +369,6 @@ fn options_of(policy: &BackendTlsPolicy) -> Option<(ObjectName, Extension)> {
 
 fn header<'n>(node: &'n Node, key: &str) -> &'n str {
     node.field(key).and_then(|entry| entry.value.text()).unwrap_or_default()
-}
-
-fn twice(first: &Origin, again: Origin) -> Problem {
-    let reason = format!("it is declared twice, first in line {} of {}", first.line, first.document);
-    let kind = PolicyErrorKind::DocumentParse { reason };
-    Problem::from(PolicyError::new("", kind)).with_origin(Some(again))
 }
 
 /// Where the first of the name was written, if this is not it.
@@ -372,12 +385,8 @@ fn declare<K: Ord, T>(objects: &mut BTreeMap<K, Declared<T>>, name: K, origin: O
     }
 }
 
-fn place(diagnostic: &Diagnostic) -> (&str, u64, u64) {
-    diagnostic.problem.origin().map_or(("", 0, 0), |origin| (&origin.document, origin.line, origin.column))
-}
-
 const KINDS: [(&str, &str, Kind); 26] = [
-    ("gateway.kgateway.dev/v1alpha1", "Backend", Kind::Backend),
+    ("gateway.kgateway.dev/v1alpha1", BACKEND, Kind::Backend),
     ("gateway.kgateway.dev/v1alpha1", "BackendConfigPolicy", Kind::Extension(kgateway::read)),
     ("gloo.solo.io/v1", "Upstream", Kind::Extension(gloo::read)),
     (backend_tls_policy::API_VERSION, backend_tls_policy::KIND, Kind::BackendTlsPolicy),
@@ -404,8 +413,11 @@ const KINDS: [(&str, &str, Kind); 26] = [
     ("v1", "Secret", Kind::Secret),
     ("v1", "Service", Kind::Service),
 ];
-/// Groups and kinds of which no version is ignored: a policy, or the identity of one, might stand there.
-const NEVER_PASSED_OVER: [(&str, &str); 5] = [
+const BACKEND: &str = "Backend";
+/// Groups and kinds of which no version is ignored: a policy, the identity of one, or the labels that one selects by,
+/// might stand there.
+const NEVER_PASSED_OVER: [(&str, &str); 6] = [
+    ("gateway.kgateway.dev/", BACKEND),
     ("gateway.kgateway.dev/", "BackendConfigPolicy"),
     ("gloo.solo.io/", "Upstream"),
     (backend_tls_policy::GROUP, backend_tls_policy::KIND),

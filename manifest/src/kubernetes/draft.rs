@@ -87,8 +87,9 @@ fn policy(objects: &Objects, declared: &Declared<BackendTlsPolicy>) -> ImportedP
     let draft = finish(policy, spec.unwrap_or_default(), &provenance, problems);
     let accepted = if draft.is_err() && accepted == Accepted::Accepted { Accepted::Invalid } else { accepted };
     let targets = policy.targets.iter().map(|target| self::target(&policy.meta.name, target)).collect();
-    let (name, created) = (policy.meta.name.clone(), policy.created);
-    ImportedPolicy { accepted, created, draft, name, notices, provenance, resolved_refs, targets }
+    let (age, created, name, stray) =
+        (policy.created, policy.created.seconds(), policy.meta.name.clone(), policy.stray);
+    ImportedPolicy { accepted, age, created, draft, name, notices, provenance, resolved_refs, stray, targets }
 }
 
 /// The draft, if nothing is wrong with it. The last word has the check that every draft has to pass.

@@ -7,6 +7,8 @@ use uptls::{Origin, PolicyDraft, Problem, Problems};
 
 use super::documents::Objects;
 use super::object::ObjectName;
+use super::resolve::BackendKind;
+use super::standard::meta::Created;
 
 /// All policies of an import, by name, and what was found while they were read.
 #[derive(Clone)]
@@ -28,7 +30,9 @@ pub struct Imported {
 pub struct ImportedPolicy {
     /// The reason of its condition `Accepted`.
     pub accepted: Accepted,
-    /// When it was created, unix seconds.
+    /// How old it is beside others.
+    pub(super) age: Created,
+    /// When it was created, unix seconds; `None` too where what is written is no time.
     pub created: Option<u64>,
     /// The policy, or everything that is wrong with it.
     pub draft: Result<PolicyDraft, Problems>,
@@ -40,7 +44,9 @@ pub struct ImportedPolicy {
     pub provenance: BTreeMap<String, Provenance>,
     /// The reason of its condition `ResolvedRefs`.
     pub resolved_refs: ResolvedRefs,
-    /// What it is for.
+    /// Whether it may be for any backend of its namespace, since what it is for cannot be read.
+    pub(super) stray: bool,
+    /// What it is for, as far as that can be read.
     pub targets: Vec<Target>,
 }
 
@@ -150,6 +156,8 @@ impl ResolvedRefs {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Diagnostic {
+    /// Which backends fail by it, if it is unread.
+    pub(super) concerns: Concerns,
     /// What follows from it.
     pub effect: Effect,
     /// The object, if it has a name: `BackendTLSPolicy shop/pay-tls`.
@@ -160,7 +168,31 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     pub(super) fn new(object: Option<String>, effect: Effect, problem: Problem) -> Self {
-        Self { effect, object, problem }
+        Self { concerns: Concerns::Everything, effect, object, problem }
+    }
+
+    /// The same as unread, for these backends alone.
+    pub(super) fn unread(self, concerns: Concerns) -> Self {
+        Self { concerns, effect: Effect::Unread, ..self }
+    }
+}
+
+/// For which backends there might be something in what cannot be read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Concerns {
+    Backend(BackendKind, ObjectName),
+    Everything,
+    Namespace(String),
+}
+
+impl Concerns {
+    /// Whether it may concern the backend; without a kind, any of the name.
+    pub(super) fn may_be(&self, kind: Option<BackendKind>, backend: &ObjectName) -> bool {
+        match self {
+            Self::Backend(of, name) => name == backend && kind.is_none_or(|kind| kind == *of),
+            Self::Everything => true,
+            Self::Namespace(namespace) => *namespace == backend.namespace,
+        }
     }
 }
 
@@ -176,7 +208,8 @@ pub enum Effect {
     Notice,
     /// The object is left out: nothing can refer to it.
     Skipped,
-    /// What is not read might be the policy of any backend: connections to all of them fail.
+    /// What is not read might be the policy of other backends: connections to all that it may be for fail. A policy whose
+    /// targets cannot be read may be for any backend of its namespace, a document for any of all.
     Unread,
 }
 

@@ -21,7 +21,8 @@
 //!
 //! It fails closed: a policy that is invalid, or refers to nothing that can be used, keeps its target, and its backend
 //! gets the reasons instead of a policy. So it is with an extension that is not ready beside a good standard policy, and
-//! with every backend while a document cannot be read, since the policy that counts might stand in it. [`connector`] and
+//! with every backend while a document cannot be read, since the policy that counts might stand in it, and with every
+//! backend of a namespace while it cannot be read what a policy there is for. [`connector`] and
 //! [`EffectivePolicy::connector`] make of all of these a connector that always fails.
 //!
 //! ```
@@ -53,6 +54,7 @@ mod imported;
 mod object;
 mod precedence;
 mod resolve;
+mod said;
 mod service;
 mod standard;
 mod status;

@@ -63,8 +63,16 @@ pub(super) fn name(node: &Node, notes: &Notes<'_>) -> Option<ObjectName> {
         }
         text.map(|text| (text.to_owned(), entry.place))
     };
-    let namespace = text("namespace").map_or_else(|| DEFAULT_NAMESPACE.to_owned(), |(namespace, _)| namespace);
-    let Some((name, place)) = text("name") else {
+    let (namespace, name) = (text("namespace"), text("name"));
+    // Another one may be meant than the one that is read: then it is not known which object this is.
+    let twice =
+        stands_twice(node, "metadata") || ["namespace", "name"].iter().any(|k| stands_twice(&metadata.value, k));
+    let is_given = metadata.value.field("namespace").is_some_and(|entry| !entry.value.is_null());
+    if twice || (is_given && namespace.is_none()) {
+        return None;
+    }
+    let namespace = namespace.map_or_else(|| DEFAULT_NAMESPACE.to_owned(), |(namespace, _)| namespace);
+    let Some((name, place)) = name else {
         notes.parse_problem("metadata", metadata.place, "the object has no name");
         return None;
     };
@@ -91,6 +99,17 @@ pub(super) fn field<'n>(node: &'n Node, path: &str, key: &str, notes: &Notes<'_>
         notes.parse_problem(path, second.place, reason);
     }
     Some(first)
+}
+
+/// Whether the field `key` stands more than once, so that it is not known which one counts.
+pub(super) fn stands_twice(node: &Node, key: &str) -> bool {
+    matches!(&node.value, Value::Map(entries) if entries.iter().filter(|entry| entry.key == key).count() > 1)
+}
+
+/// Whether `node` is a map of no other fields than `known`, each at most once: any other may decide what it means.
+pub(super) fn is_plain(node: &Node, known: &[&str]) -> bool {
+    let Value::Map(entries) = &node.value else { return false };
+    entries.iter().all(|entry| known.contains(&entry.key.as_str()) && !stands_twice(node, &entry.key))
 }
 
 /// What the names of all objects here may consist of.

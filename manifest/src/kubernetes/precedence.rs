@@ -10,10 +10,10 @@ use super::service::Service;
 
 /// Gives each target to the oldest policy for it, then to the first in the alphabet. Only the same target *and* the same
 /// section are in conflict. A policy that cannot be used competes all the same: a backend must not fall to another
-/// policy because an object that the first one refers to is missing.
+/// policy because an object that the first one refers to is missing, or because its age cannot be read.
 pub(super) fn settle(policies: &mut [ImportedPolicy], services: &BTreeMap<ObjectName, Declared<Service>>) {
     let mut order: Vec<_> = policies.iter_mut().collect();
-    order.sort_by_key(|policy| (policy.created.unwrap_or(u64::MAX), policy.name.clone()));
+    order.sort_by_key(|policy| (policy.age, policy.name.clone()));
     let mut owners: BTreeMap<(String, ObjectName, Option<String>), ObjectName> = BTreeMap::new();
     for policy in order {
         for target in &mut policy.targets {

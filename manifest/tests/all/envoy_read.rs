@@ -254,6 +254,29 @@ fn both_spellings_of_a_field_are_read_and_never_both_at_once() {
     assert_eq!((one.standing, one.reason().unwrap().name), (Standing::Unclear, "duplicate_field"));
 }
 
+/// Envoy refuses the file, whichever of the two stands first.
+#[test]
+fn of_two_sockets_in_two_spellings_neither_counts() {
+    let context = format!(
+        "{{'@type': type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, sni: a.example.com, \
+         auto_sni_san_validation: true, common_tls_context: {{tls_params: {{tls_maximum_protocol_version: TLSv1_3}}, \
+         validation_context: {{trusted_ca: {{inline_string: {}}}}}}}}}",
+        json!(ca())
+    );
+    let cluster = |fields: &[(&str, &str)]| {
+        let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        let fields = fields.join(", ");
+        format!("name: pay\ntransport_socket: {{name: envoy.transport_sockets.tls, {fields}}}\n")
+    };
+    let (sound, empty) = (("typedConfig", context.as_str()), ("typed_config", "{}"));
+    assert_eq!(read(&cluster(&[sound]))[0].standing, Standing::Verified, "{:?}", read(&cluster(&[sound]))[0].findings);
+    let [one, two] = [[sound, empty], [empty, sound]].map(|fields| read(&cluster(&fields)).remove(0));
+    assert_eq!((one.standing, one.reason().unwrap().name), (Standing::Unclear, "duplicate_field"));
+    assert_eq!((one.standing, &one.findings, &one.name), (two.standing, &two.findings, &two.name));
+    let elsewhere = cluster(&[sound]) + "load_assignment: {clusterName: a, cluster_name: b}\n";
+    assert_eq!(read(&elsewhere)[0].standing, Standing::Unclear);
+}
+
 #[test]
 fn the_server_name_is_checked_where_envoy_does_it_itself() {
     let auto = |sni: &str, more: &str| {

@@ -29,4 +29,5 @@ mod scalars;
 mod schemas;
 mod secrets;
 mod subset;
+mod unread;
 mod validator;

@@ -17,7 +17,7 @@ use crate::world::certificates::Id;
 use crate::world::judge::{machine, verdict};
 use crate::world::policies::Peer;
 
-use objects::{Health, Object, Space, Standard, any_objects, any_standard, any_vendor, backends, once, written};
+use objects::{Object, Space, Standard, any_objects, any_standard, any_vendor, backends, once, written};
 
 /// Makes policies of texts.
 type Reader = fn(Vec<String>) -> Imported;
@@ -151,20 +151,13 @@ fn l05_how_objects_are_packed_does_not_matter() {
     hold(name, 10, flawed, &(any_objects(), any::<u64>()), packing_does_not_matter);
 }
 
-/// Whether what it says can be read at all: what cannot is for whatever it may concern.
-fn is_legible(object: &Object) -> bool {
-    let illegible = [Health::TargetWithoutGroup, Health::TargetsElsewhere];
-    !matches!(object, Object::Standard(Standard { health, .. }) if illegible.contains(health))
-}
-
 /// An Upstream leads from its namespace to the Service of another, and takes its policy.
 fn leads_away(object: &Object) -> bool {
     matches!(object, Object::Upstream { space, behind, .. } if space != behind)
 }
 
 fn namespaces_are_apart(reader: Reader, (objects, _): &(Vec<Object>, u64)) -> Kept {
-    let objects: Vec<Object> =
-        objects.iter().filter(|object| is_legible(object) && !leads_away(object)).cloned().collect();
+    let objects: Vec<Object> = objects.iter().filter(|object| !leads_away(object)).cloned().collect();
     let own: Vec<Object> = objects.iter().filter(|object| object.space() == Space::Shop).cloned().collect();
     if own.len() == objects.len() {
         return Ok(Told::Nothing);

@@ -1,5 +1,7 @@
 //! Messages of proto JSON: maps with known fields, each in snake case, a field without a value being absent.
 
+use std::collections::BTreeSet;
+
 use crate::node::{Node, Resolved, Value};
 
 use super::finding::{Effect, Findings};
@@ -40,18 +42,38 @@ impl<'a> Object<'a> {
             return;
         };
         for (index, entry) in entries.iter().enumerate() {
-            // What stands in the place of a field's name may be a piece of the key (I6).
-            let is_secret = SECRETS.iter().any(|name| self.spot.path.contains(name));
-            let spot = if is_secret { self.spot.clone() } else { self.at(&entry.key, entry.place.line) };
+            let spot = self.sayable(&entry.key, entry.place.line);
             if !known.contains(&entry.key.as_str()) && entry.key != "@type" {
                 let reason = "the field is not known here, and may weaken what is verified";
                 findings.add(&spot, Effect::Unclear, "unknown_field", reason, "remove it, or correct its name");
             }
             if entries.iter().take(index).any(|other| other.key == entry.key) {
-                let reason = "the field stands twice";
-                findings.add(&spot, Effect::Unclear, "duplicate_field", reason, "remove one of the two");
+                findings.add(&spot, Effect::Unclear, DUPLICATE.0, DUPLICATE.1, DUPLICATE.2);
             }
         }
+    }
+
+    /// Every field in it, at any depth, that stands again after a first one.
+    pub(super) fn twice(&self) -> Vec<Spot> {
+        match &self.node.value {
+            Value::List(_) => self.entries().iter().flat_map(Self::twice).collect(),
+            Value::Map(entries) => {
+                let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
+                for entry in entries {
+                    let spot = self.sayable(&entry.key, entry.place.line);
+                    found.extend(Object { node: &entry.value, spot: spot.clone() }.twice());
+                    found.extend((!seen.insert(entry.key.as_str())).then_some(spot));
+                }
+                found
+            }
+            Value::Text(_) => Vec::new(),
+        }
+    }
+
+    /// The place of a field. What stands in the place of a field's name may be a piece of the key (I6).
+    fn sayable(&self, name: &str, line: u64) -> Spot {
+        let is_secret = SECRETS.iter().any(|name| self.spot.path.contains(name));
+        if is_secret { self.spot.clone() } else { self.at(name, line) }
     }
 
     /// The field, unless it has no value.
@@ -154,5 +176,7 @@ fn snake(name: &str) -> String {
     snake
 }
 
+/// The finding, its reason and the change for a field that stands twice.
+pub(super) const DUPLICATE: (&str, &str, &str) = ("duplicate_field", "the field stands twice", "remove one of the two");
 /// Fields under which secrets stand.
 const SECRETS: &[&str] = &["password", "pkcs12", "private_key"];

@@ -5,18 +5,33 @@ use uptls::{PolicyDraft, PolicySpec};
 use super::context::{self, HttpNames};
 use super::finding::{ClusterReading, Effect, Findings, Standing};
 use super::locate::{Kind, Subject};
-use super::object::Object;
+use super::object::{DUPLICATE, Object, Spot};
 use super::secrets::Secrets;
 
 /// Every reading of one subject.
 pub(super) fn judge(subject: &Subject, secrets: &Secrets<'_>) -> Vec<ClusterReading> {
     let object = Object::new(&subject.node, subject.path.as_str());
+    let twice = object.twice();
+    if !twice.is_empty() {
+        return vec![refused(&object, &twice)];
+    }
     match subject.kind {
         Kind::Context => {
             vec![reading(String::new(), &object, |judge| context::judge(&object, HttpNames::default(), secrets, judge))]
         }
         Kind::Cluster => cluster(&object, secrets),
     }
+}
+
+/// Which of two fields of one name counts, in one spelling or both, Envoy does not say: it refuses the document.
+fn refused(object: &Object<'_>, twice: &[Spot]) -> ClusterReading {
+    let name = object.text("name").unwrap_or_default().to_owned();
+    reading(name, object, |findings| {
+        for spot in twice {
+            findings.add(spot, Effect::Unclear, DUPLICATE.0, DUPLICATE.1, DUPLICATE.2);
+        }
+        None
+    })
 }
 
 fn cluster(cluster: &Object<'_>, secrets: &Secrets<'_>) -> Vec<ClusterReading> {

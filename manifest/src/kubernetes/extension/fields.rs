@@ -104,13 +104,15 @@ impl<'a> Fields<'a> {
         (!written.value.is_empty()).then_some(written)
     }
 
-    /// A map of texts, as labels are.
-    pub(super) fn labels(&self, key: &str) -> BTreeMap<String, String> {
-        let Some(Self { node: Node { value: Value::Map(entries), .. }, .. }) = self.map(key) else {
-            return BTreeMap::new();
-        };
-        let text = |entry: &Entry| Some((entry.key.clone(), scalar(&entry.value)?));
-        entries.iter().filter_map(text).collect()
+    /// A map of texts, as the labels of a selector are: whole or, with noted problems, not at all. With one label less it
+    /// would select more.
+    pub(super) fn labels(&self, key: &str) -> Option<BTreeMap<String, String>> {
+        let map = self.map(key)?;
+        let Value::Map(entries) = &map.node.value else { return None };
+        let texts = entries.iter().map(|entry| Some((entry.key.clone(), map.text(&entry.key)?)));
+        let labels: BTreeMap<_, _> = texts.collect::<Option<_>>()?;
+        let is_whole = labels.len() == entries.len();
+        is_whole.then(|| labels.into_iter().map(|(key, text)| (key, text.value)).collect())
     }
 
     pub(super) fn port(&self, key: &str) -> Option<u16> {

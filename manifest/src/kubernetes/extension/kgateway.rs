@@ -5,12 +5,13 @@ use super::{
     Extension, ExtensionIdentity, ExtensionTarget, ExtensionTls, ExtensionTrust, TargetOf, Vendor, VendorName, Written,
     parameters,
 };
+use crate::kubernetes::backend_tls_policy::stray_reason;
 use crate::kubernetes::crd::{self, Rule, check_items, violated};
-use crate::kubernetes::object::ObjectName;
+use crate::kubernetes::object::{ObjectName, is_plain, stands_twice};
 use crate::kubernetes::standard::Meta;
 use crate::kubernetes::standard::meta::created;
 use crate::node::Node;
-use crate::position::Notes;
+use crate::position::{Notes, Place};
 
 /// The policy `node`, with all problems noted; `None` if it has no name.
 pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Extension> {
@@ -22,6 +23,9 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Exte
     }
     let name = &extension.meta.name;
     extension.targets = spec.as_ref().map(|spec| targets(spec, name)).unwrap_or_default();
+    if spec.is_none() || stands_twice(node, "spec") {
+        extension.targets.push(unknown("spec", node.place, name, notes));
+    }
     extension.tls = spec.and_then(|spec| spec.map("tls")).map(|tls| read_tls(&tls, name));
     Some(extension)
 }
@@ -29,11 +33,11 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Exte
 fn targets(spec: &Fields<'_>, policy: &ObjectName) -> Vec<ExtensionTarget> {
     let mut found = Vec::new();
     for (key, rule) in [("targetRefs", "TargetRefs"), ("targetSelectors", "TargetSelectors")] {
+        if stands_twice(spec.node, key) {
+            found.push(unknown(&spec.at(key), spec.node.place, policy, spec.notes));
+        }
         let Some(nodes) = spec.list(key) else {
-            found.extend(spec.node.field(key).map(|entry| {
-                let origin = spec.notes.at(entry.place);
-                ExtensionTarget { origin, path: spec.at(key), what: TargetOf::Unknown }
-            }));
+            found.extend(spec.entry(key).map(|entry| unknown(&spec.at(key), entry.place, policy, spec.notes)));
             continue;
         };
         if key == "targetRefs" {
@@ -45,8 +49,7 @@ fn targets(spec: &Fields<'_>, policy: &ObjectName) -> Vec<ExtensionTarget> {
             spec.notes.origin(&path, node.place);
             let read =
                 target(&Fields { node, notes: spec.notes, path: path.clone() }, policy, key == "targetSelectors");
-            let origin = spec.notes.at(node.place);
-            found.push(read.unwrap_or(ExtensionTarget { origin, path, what: TargetOf::Unknown }));
+            found.push(read.unwrap_or_else(|| unknown(&path, node.place, policy, spec.notes)));
         }
         let foreign = |target: &ExtensionTarget| match &target.what {
             TargetOf::Unsupported { group, kind, .. } => (group.as_str(), kind.as_str()) != HOSTNAME,
@@ -60,6 +63,13 @@ fn targets(spec: &Fields<'_>, policy: &ObjectName) -> Vec<ExtensionTarget> {
     found
 }
 
+/// A target that cannot be read, with a noted problem.
+fn unknown(path: &str, place: Place, policy: &ObjectName, notes: &Notes<'_>) -> ExtensionTarget {
+    notes.parse_problem(path, place, stray_reason(KIND, policy));
+    ExtensionTarget { origin: notes.at(place), path: path.to_owned(), what: TargetOf::Unknown }
+}
+
+/// What a field that is not known, or one that stands twice, would select cannot be told.
 fn target(fields: &Fields<'_>, policy: &ObjectName, is_selector: bool) -> Option<ExtensionTarget> {
     let wanted = |key: &str| {
         let text = fields.text(key);
@@ -68,20 +78,20 @@ fn target(fields: &Fields<'_>, policy: &ObjectName, is_selector: bool) -> Option
         }
         text.map(|text| text.value)
     };
+    let known: [&str; 3] = ["group", "kind", if is_selector { "matchLabels" } else { "name" }];
+    fields.permit(&known);
     let (group, kind) = (wanted("group")?, wanted("kind")?);
     crd::GROUP.check(fields.notes, &fields.at("group"), &group);
     crd::KIND.check(fields.notes, &fields.at("kind"), &kind);
     let is_known = matches!((group.as_str(), kind.as_str()), ("", "Service") | ("gateway.kgateway.dev", "Backend"));
     let what = if is_selector {
-        let labels = fields.labels("matchLabels");
-        match (is_known, fields.entry("matchLabels")) {
-            (_, None) => {
-                let reason = "the field matchLabels is missing";
-                fields.notes.parse_problem(&fields.path, fields.node.place, reason);
-                return None;
-            }
-            (true, _) => TargetOf::Labels { kind, labels },
-            (false, _) => TargetOf::Unsupported { group, kind, name: String::new() },
+        if fields.entry("matchLabels").is_none() {
+            let reason = "the field matchLabels is missing";
+            fields.notes.parse_problem(&fields.path, fields.node.place, reason);
+        }
+        match (fields.labels("matchLabels")?, is_known) {
+            (labels, true) => TargetOf::Labels { kind, labels },
+            (_, false) => TargetOf::Unsupported { group, kind, name: String::new() },
         }
     } else {
         let name = wanted("name")?;
@@ -93,7 +103,8 @@ fn target(fields: &Fields<'_>, policy: &ObjectName, is_selector: bool) -> Option
             (false, _) => TargetOf::Unsupported { group, kind, name },
         }
     };
-    Some(ExtensionTarget { origin: fields.notes.at(fields.node.place), path: fields.path.clone(), what })
+    let target = ExtensionTarget { origin: fields.notes.at(fields.node.place), path: fields.path.clone(), what };
+    is_plain(fields.node, &known).then_some(target)
 }
 
 fn read_tls(fields: &Fields<'_>, policy: &ObjectName) -> ExtensionTls {
@@ -184,6 +195,7 @@ fn well_known(fields: &Fields<'_>, tls: &mut ExtensionTls) {
     }
 }
 
+const KIND: &str = "BackendConfigPolicy";
 const FIELDS: [&str; 10] = [
     "allowRenegotiation",
     "alpnProtocols",

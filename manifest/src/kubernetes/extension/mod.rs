@@ -16,12 +16,12 @@ use uptls::{Origin, Problem, Warning};
 
 use super::object::ObjectName;
 use super::standard::Meta;
+use super::standard::meta::Created;
 use crate::position::Notes;
 
 /// One object of a vendor. With problems it is not ready, and keeps its targets all the same.
 pub(super) struct Extension {
-    /// Unix seconds; an object that was not created yet is younger than all others.
-    pub(super) created: Option<u64>,
+    pub(super) created: Created,
     /// The static hosts of a Gloo Upstream.
     pub(super) hosts: Vec<StaticHost>,
     pub(super) meta: Meta,
@@ -36,7 +36,7 @@ pub(super) struct Extension {
 
 impl Extension {
     /// The object `meta` of a vendor, which is for nothing and says nothing yet.
-    pub(super) fn new(vendor: Vendor, meta: Meta, created: Option<u64>) -> Self {
+    pub(super) fn new(vendor: Vendor, meta: Meta, created: Created) -> Self {
         Self {
             created,
             hosts: Vec::new(),
@@ -87,6 +87,28 @@ pub(super) enum Vendor {
     KgatewayOptions,
 }
 
+impl Vendor {
+    /// The group of the object that it stands in.
+    pub(super) fn group(self) -> &'static str {
+        match self {
+            Self::GlooAnnotations => "",
+            Self::GlooUpstream => "gloo.solo.io",
+            Self::KgatewayBackendConfigPolicy => "gateway.kgateway.dev",
+            Self::KgatewayOptions => "gateway.networking.k8s.io",
+        }
+    }
+
+    /// The kind of the object that it stands in.
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Self::GlooAnnotations => "Service",
+            Self::GlooUpstream => "Upstream",
+            Self::KgatewayBackendConfigPolicy => "BackendConfigPolicy",
+            Self::KgatewayOptions => "BackendTLSPolicy",
+        }
+    }
+}
+
 /// Which backends it is for.
 #[derive(Clone, Debug)]
 pub(super) struct ExtensionTarget {
@@ -104,7 +126,7 @@ pub(super) enum TargetOf {
     Labels { kind: String, labels: BTreeMap<String, String> },
     /// A Service, all its ports or one of them.
     Service { name: ObjectName, port: Option<u16> },
-    /// It cannot be read: it might be any backend.
+    /// It cannot be read: it might be any backend of the namespace.
     Unknown,
     /// A kind that cannot be one here, as an Istio Hostname.
     Unsupported { group: String, kind: String, name: String },

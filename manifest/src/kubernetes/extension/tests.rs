@@ -1,6 +1,7 @@
 //! Every field of every vendor, and its negative twin.
 
 use super::*;
+use crate::kubernetes::standard::meta::Created;
 use crate::node::Node;
 use crate::yaml;
 
@@ -58,7 +59,7 @@ fn a_backend_config_policy_is_read_whole() {
          cipherSuites: ['[ECDHE-RSA-AES128-GCM-SHA256|ECDHE-RSA-CHACHA20-POLY1305]']}",
     );
     assert_eq!(read.problems.len(), 0, "{:?}", read.problems);
-    assert_eq!((read.created, read.meta.generation), (Some(1_767_225_600), Some(3)));
+    assert_eq!((read.created, read.meta.generation), (Created::At(1_767_225_600), Some(3)));
     assert!(matches!(&read.targets[0].what, TargetOf::Service { name, port: None } if name.name == "pay"));
     let tls = read.tls.unwrap();
     assert_eq!((value(&tls.min_version), value(&tls.max_version)), ("1.2".to_owned(), "1.3".to_owned()));

@@ -16,7 +16,7 @@ use super::scope::{Mode, Scope};
 use crate::kubernetes::backend_tls_policy::KIND;
 use crate::kubernetes::documents::Objects;
 use crate::kubernetes::extension::{Extension, Written};
-use crate::kubernetes::imported::{Imported, ImportedPolicy, Provenance, TargetState};
+use crate::kubernetes::imported::{Diagnostic, Effect, Imported, ImportedPolicy, Provenance, TargetState};
 use crate::kubernetes::object::{ObjectName, quotable};
 use crate::kubernetes::service::Service;
 use crate::kubernetes::status::{self, Full};
@@ -48,7 +48,7 @@ impl Imported {
         let ancestors = Ancestors::new(objects, &dependencies, scope);
         let index = Index::new(objects, &self.policies);
         let status::Statuses { full, patches: mut statuses } = status::patches(self, scope, &ancestors);
-        let unread = unread(&self.diagnostics);
+        let unread = self.diagnostics.iter().filter(|diagnostic| diagnostic.effect == Effect::Unread).collect();
         let resolver =
             Resolver { ancestors: &ancestors, dependencies: &dependencies, full, index, objects, scope, unread };
         let mut policies = Vec::new();
@@ -88,7 +88,7 @@ struct Resolver<'a> {
     index: Index<'a>,
     objects: &'a Objects,
     scope: &'a Scope,
-    unread: Option<Problems>,
+    unread: Vec<&'a Diagnostic>,
 }
 
 impl<'a> Resolver<'a> {
@@ -106,7 +106,9 @@ impl<'a> Resolver<'a> {
             }
         }
         self.protocols(&mut merge, slot, gateway);
-        merge.problems.extend(self.unread.iter().flat_map(Problems::iter).cloned());
+        let unread = self.unread_of(slot);
+        let more: Vec<_> = unread.iter().flat_map(Problems::iter).filter(|p| !merge.problems.contains(p)).collect();
+        merge.problems.extend(more.into_iter().cloned());
         let draft = merge.draft(name);
         let Merge { notices, overridden, mut provenance, sources, warnings, .. } = merge;
         if draft.is_err() {
@@ -125,6 +127,13 @@ impl<'a> Resolver<'a> {
             sources,
             warnings,
         })
+    }
+
+    /// What cannot be read and may concern `slot`, or the port of the Service behind it.
+    fn unread_of(&self, slot: &Slot) -> Option<Problems> {
+        let behind = self.index.behind(slot);
+        let backends = [(Some(slot.kind), &slot.name), (Some(behind.kind), &behind.name)];
+        unread(self.unread.iter().copied(), &backends)
     }
 
     fn protocols(&self, merge: &mut Merge<'a>, slot: &Slot, gateway: Option<&ObjectName>) {

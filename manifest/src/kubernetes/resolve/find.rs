@@ -21,7 +21,7 @@ impl Resolution {
     /// - `policy_invalid`: the Service has no such port; or the answer differs by kind, port or Gateway, and none is given.
     /// - Everything that could not be read: the policy for it might stand there.
     pub fn policy_of(&self, backend: &BackendRef, gateway: Option<&ObjectName>) -> Result<&EffectivePolicy, Problems> {
-        if let Some(unread) = unread(&self.diagnostics) {
+        if let Some(unread) = unread(&self.diagnostics, &[(backend.kind, &backend.name)]) {
             return Err(unread);
         }
         let only = self.elsewhere.only.as_ref();
@@ -114,9 +114,14 @@ impl Resolution {
     }
 }
 
-/// What could not be read: the policy of any backend might stand there.
-pub(super) fn unread(diagnostics: &[Diagnostic]) -> Option<Problems> {
-    let unread = diagnostics.iter().filter(|diagnostic| diagnostic.effect == Effect::Unread);
+/// What could not be read, where the policy of one of these backends might stand.
+pub(super) fn unread<'a>(
+    diagnostics: impl IntoIterator<Item = &'a Diagnostic>,
+    backends: &[(Option<BackendKind>, &ObjectName)],
+) -> Option<Problems> {
+    let concerns =
+        |diagnostic: &&Diagnostic| backends.iter().any(|(kind, name)| diagnostic.concerns.may_be(*kind, name));
+    let unread = diagnostics.into_iter().filter(|diagnostic| diagnostic.effect == Effect::Unread).filter(concerns);
     let mut problems = unread.map(|diagnostic| diagnostic.problem.clone());
     problems.next().map(|first| Problems::new(None, first, problems.collect()))
 }

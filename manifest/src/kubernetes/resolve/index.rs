@@ -121,7 +121,7 @@ impl<'a> Index<'a> {
         let speaks = |OfPort(extension, _): &&OfPort<'_>| extension.tls.is_some() || !extension.problems.is_empty();
         let mut found: Vec<_> = all.iter().filter(fits).filter(speaks).copied().collect();
         found.sort_by_key(|OfPort(extension, port)| {
-            (port.is_none(), extension.created.unwrap_or(u64::MAX), extension.meta.name.clone(), extension.vendor)
+            (port.is_none(), extension.created, extension.meta.name.clone(), extension.vendor)
         });
         let mut seen = BTreeSet::new();
         found.retain(|OfPort(extension, port)| {

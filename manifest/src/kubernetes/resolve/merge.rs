@@ -85,7 +85,24 @@ impl<'a> Merge<'a> {
         if extension.tls.is_none() && extension.problems.is_empty() {
             self.sources.remove(&object(extension));
         }
-        extension.tls.as_ref()
+        extension.tls.as_ref().filter(|tls| self.may_refer(extension, tls))
+    }
+
+    /// Whether the Secret of `extension` is in its own namespace, or a ReferenceGrant lets it leave; else a problem is
+    /// noted, and nothing of that Secret is looked at. Gloo itself asks for no grant.
+    fn may_refer(&mut self, extension: &Extension, tls: &ExtensionTls) -> bool {
+        let Some(Written { field, origin, value: ExtensionIdentity::Secret(secret) }) = &tls.identity else {
+            return true;
+        };
+        let (group, kind) = (extension.vendor.group(), extension.vendor.kind());
+        let referrer = Referrer { group, kind, name: &extension.meta.name };
+        let is_vendors = self.mode == Mode::Faithful && extension.vendor == Vendor::GlooUpstream;
+        if is_vendors || link::is_granted(self.objects, self.dependencies, referrer, ("", "Secret"), secret) {
+            return true;
+        }
+        let (object, referrer) = (format!("Secret {secret}"), object(extension));
+        self.problem(field, PolicyErrorKind::ReferenceNotPermitted { object, referrer }, Some(origin.clone()));
+        false
     }
 
     /// What the standard does not say: anybody may add it, and who is first has the say.
@@ -339,13 +356,7 @@ pub(in crate::kubernetes) fn client_certificate(
 
 /// How errors and provenance call the object of an extension.
 pub(in crate::kubernetes) fn object(extension: &Extension) -> String {
-    let kind = match extension.vendor {
-        Vendor::GlooAnnotations => "Service",
-        Vendor::GlooUpstream => "Upstream",
-        Vendor::KgatewayBackendConfigPolicy => "BackendConfigPolicy",
-        Vendor::KgatewayOptions => "BackendTLSPolicy",
-    };
-    format!("{kind} {}", extension.meta.name)
+    format!("{} {}", extension.vendor.kind(), extension.meta.name)
 }
 
 pub(super) fn place<T>(object: &str, written: &Written<T>) -> Provenance {

@@ -38,7 +38,7 @@ pub struct Scope {
 #[non_exhaustive]
 pub enum Mode {
     /// As the vendor does: what it does not verify becomes D1 or D2, which the caller has to permit; the Gateway's client
-    /// certificate wins over the backend's own (M6).
+    /// certificate wins over the backend's own, and an Upstream has a Secret of any namespace without a ReferenceGrant (M6).
     Faithful,
     /// Everything is verified, and each difference from the vendor is a warning.
     #[default]

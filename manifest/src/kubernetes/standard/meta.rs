@@ -6,7 +6,7 @@ use serde_json::{Map, Number};
 use uptls::FixedClock;
 
 use super::Meta;
-use crate::kubernetes::object::{self, field};
+use crate::kubernetes::object::{self, field, stands_twice};
 use crate::node::{Node, Resolved, Value};
 use crate::position::Notes;
 
@@ -28,15 +28,61 @@ impl Meta {
     }
 }
 
-/// When the object `node` was created, in unix seconds; a noted problem if that is no time.
-pub(in crate::kubernetes) fn created(node: &Node, notes: &Notes<'_>) -> Option<u64> {
-    let metadata = node.field("metadata")?;
-    let entry = field(&metadata.value, "metadata", TIMESTAMP, notes).filter(|entry| !entry.value.is_null())?;
-    let time = entry.value.text().and_then(|text| FixedClock::parse(text).ok());
-    if time.is_none() {
-        notes.parse_problem(&format!("metadata.{TIMESTAMP}"), entry.place, "it is not a time as 2026-11-23T00:00:00Z");
+/// When an object was created, the oldest first. What is no time may be any, so it goes before all others: the object
+/// that has it is not ready, and no other one takes its targets.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(in crate::kubernetes) enum Created {
+    Unreadable,
+    /// Unix seconds.
+    At(u64),
+    /// No API server has it yet.
+    NotYet,
+}
+
+impl Created {
+    /// Unix seconds, if they are known.
+    pub(in crate::kubernetes) fn seconds(self) -> Option<u64> {
+        match self {
+            Self::At(seconds) => Some(seconds),
+            Self::NotYet | Self::Unreadable => None,
+        }
     }
-    time.map(|clock| uptls::Clock::now(&clock).as_secs())
+}
+
+/// When the object `node` was created; a noted problem if that is no time.
+pub(in crate::kubernetes) fn created(node: &Node, notes: &Notes<'_>) -> Created {
+    let Some(metadata) = node.field("metadata").map(|entry| &entry.value) else { return Created::NotYet };
+    let entry = field(metadata, "metadata", TIMESTAMP, notes);
+    if stands_twice(metadata, TIMESTAMP) {
+        return Created::Unreadable;
+    }
+    let Some(entry) = entry.filter(|entry| !entry.value.is_null()) else { return Created::NotYet };
+    match entry.value.text().and_then(|text| FixedClock::parse(text).ok()) {
+        Some(clock) => Created::At(uptls::Clock::now(&clock).as_secs()),
+        None => {
+            let reason = "it is not a time as 2026-11-23T00:00:00Z";
+            notes.parse_problem(&format!("metadata.{TIMESTAMP}"), entry.place, reason);
+            Created::Unreadable
+        }
+    }
+}
+
+/// Notes whatever of the labels is no text: a selector may mean it.
+pub(in crate::kubernetes) fn check_labels(node: &Node, notes: &Notes<'_>) {
+    let Some(labels) = node.field("metadata").and_then(|metadata| metadata.value.field("labels")) else { return };
+    let unwanted = |node: &Node, place, wanted: &str| {
+        let reason = format!("{} stands where {wanted} is wanted", node.describe());
+        notes.parse_problem("metadata.labels", place, reason);
+    };
+    match &labels.value.value {
+        _ if labels.value.is_null() => {}
+        Value::Map(entries) => {
+            let is_text = |node: &Node| matches!(&node.value, Value::Text(text) if text.resolve() == Resolved::Text);
+            let others = entries.iter().filter(|entry| !is_text(&entry.value));
+            others.for_each(|entry| unwanted(&entry.value, entry.place, "a text (in quotes)"));
+        }
+        _ => unwanted(&labels.value, labels.place, "a map"),
+    }
 }
 
 /// The integer that `node` is.

@@ -20,7 +20,11 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Secr
     // As in the API server `stringData` is written over `data`.
     const MAPS: [(&str, Decode); 2] = [("data", decoded), ("stringData", plain)];
     for (map, decode) in MAPS {
-        let Some(Value::Map(entries)) = field(node, "", map, notes).map(|entry| &entry.value.value) else { continue };
+        let Some(entry) = field(node, "", map, notes).filter(|entry| !entry.value.is_null()) else { continue };
+        let Value::Map(entries) = &entry.value.value else {
+            cannot_be_read(&mut secret, &format!("{map} holds {} instead of a map", entry.value.describe()));
+            continue;
+        };
         for entry in entries {
             let twice = entries.iter().filter(|other| other.key == entry.key).count() > 1;
             let read = if twice { Err("stands twice") } else { decode(entry) };
@@ -35,10 +39,20 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Secr
     }
     if notes.has_problem("") {
         // A second `data` would hide the first.
-        secret.entries.values_mut().for_each(|entry| *entry = Err("a field of it stands twice".to_owned()));
+        cannot_be_read(&mut secret, "a field of it stands twice");
     }
     Some(secret)
 }
+
+/// None of its keys can be told, those that are missing as little: without a CA of its own the system's would count.
+fn cannot_be_read(secret: &mut SecretObject, reason: &str) {
+    let known = KEYS.map(str::to_owned);
+    let keys: Vec<_> = secret.entries.keys().cloned().chain(known).collect();
+    secret.entries.extend(keys.into_iter().map(|key| (key, Err(reason.to_owned()))));
+}
+
+/// The keys that policies ask a Secret for.
+const KEYS: [&str; 3] = ["ca.crt", "tls.crt", "tls.key"];
 
 type Decode = fn(&Entry) -> Result<Zeroizing<Vec<u8>>, &'static str>;
 
@@ -122,6 +136,18 @@ mod tests {
     fn a_second_data_hides_nothing() {
         assert!(shown(&secret("data: {a: b25l}, stringData: {b: x}")).iter().all(|(_, entry)| entry.is_ok()));
         assert!(shown(&secret("data: {a: b25l}, data: {b: b25l}")).iter().all(|(_, entry)| entry.is_err()));
+    }
+
+    #[test]
+    fn what_may_stand_in_data_that_cannot_be_read_is_not_missing() {
+        for text in ["data: [a]", "data: x, stringData: {b: x}", "stringData: 1, data: {b: b25l}", "data: {}, data: {}"]
+        {
+            let entries = secret(text).entries;
+            assert!(KEYS.iter().all(|key| entries.get(*key).is_some_and(Result::is_err)), "{text}");
+        }
+        for text in ["data: ", "data: {b: b25l}", "stringData: {}, data: {}"] {
+            assert!(KEYS.iter().all(|key| !secret(text).entries.contains_key(*key)), "{text}");
+        }
     }
 
     #[test]
