@@ -47,7 +47,7 @@ mod native {
     #[pymodule_export]
     use crate::connector::PyConnector;
     #[pymodule_export]
-    use crate::errors::misuse_report;
+    use crate::errors::text_report;
     #[pymodule_export]
     use crate::event::PyEvent;
     #[pymodule_export]
