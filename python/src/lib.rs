@@ -15,6 +15,7 @@ mod codes;
 mod command;
 mod connector;
 mod conversation;
+mod decoded;
 mod dial;
 mod errors;
 mod event;
@@ -46,6 +47,8 @@ mod native {
     use crate::command::main;
     #[pymodule_export]
     use crate::connector::PyConnector;
+    #[pymodule_export]
+    use crate::decoded::decode_certificate;
     #[pymodule_export]
     use crate::errors::text_report;
     #[pymodule_export]
