@@ -11,6 +11,7 @@ import sys
 import aiohttp
 
 import uptls
+import uptls.aiohttp
 
 
 async def main(policy_file: str, url: str) -> int:
@@ -21,9 +22,7 @@ async def main(policy_file: str, url: str) -> int:
         print(f"policy: {error.code}: {error}\nhint: {error.hint}", file=sys.stderr)
         return 2
 
-    # aiohttp speaks HTTP/1.1 alone, and leaves ALPN to the context.
-    context = policy.ssl_context(alpn=["http/1.1"] if policy.alpn else [])
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
+    async with aiohttp.ClientSession(connector=uptls.aiohttp.PolicyConnector(policy)) as session:
         try:
             async with session.get(url) as response:
                 print(await response.text())

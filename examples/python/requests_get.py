@@ -21,8 +21,7 @@ def main(policy_file: str, url: str) -> int:
         print(f"policy: {error.code}: {error}\nhint: {error.hint}", file=sys.stderr)
         return 2
 
-    with requests.Session() as session:
-        session.mount("https://", uptls.requests.PolicyAdapter(policy))
+    with uptls.requests.session(policy) as session:
         try:
             response = session.get(url, timeout=10)
         except requests.exceptions.RequestException as error:

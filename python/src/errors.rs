@@ -47,10 +47,17 @@ pub(crate) fn failure(py: Python<'_>, error: &Error, report: &Report) -> PyErr {
     exception(py, report, error.chain())
 }
 
-/// The report of a misuse, for exceptions that Python's part raises.
+/// The exception for a certificate of a verified peer of which a part is no text.
+pub(crate) fn malformed(py: Python<'_>, reason: &str) -> PyErr {
+    let message = format!("{reason}; getpeercert(True) gives it as it is, DER");
+    exception(py, &without_policy(Code::CertMalformed, message), &[])
+}
+
+/// The report of a text alone, for exceptions that Python's part makes. A name that is no code's stands for `internal`.
 #[pyfunction]
-pub(crate) fn misuse_report(py: Python<'_>, message: String) -> PyResult<PyReport> {
-    crate::guard::detached(py, || PyReport::new(&without_policy(Code::Misuse, message)))
+pub(crate) fn text_report(py: Python<'_>, code: String, message: String) -> PyResult<PyReport> {
+    let code = Code::ALL.iter().copied().find(|known| known.as_str() == code).unwrap_or(Code::Internal);
+    crate::guard::detached(py, || PyReport::new(&without_policy(code, message)))
 }
 
 /// The time, for what happens without a policy.

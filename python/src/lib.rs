@@ -15,6 +15,7 @@ mod codes;
 mod command;
 mod connector;
 mod conversation;
+mod decoded;
 mod dial;
 mod errors;
 mod event;
@@ -47,7 +48,9 @@ mod native {
     #[pymodule_export]
     use crate::connector::PyConnector;
     #[pymodule_export]
-    use crate::errors::misuse_report;
+    use crate::decoded::decode_certificate;
+    #[pymodule_export]
+    use crate::errors::text_report;
     #[pymodule_export]
     use crate::event::PyEvent;
     #[pymodule_export]

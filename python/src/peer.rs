@@ -73,6 +73,14 @@ impl PyPeer {
         PyList::new(py, self.evidence.peer.chain_der().iter().map(|der| PyBytes::new(py, der)))
     }
 
+    /// The path that the verdict rests on: DER, leaf first, the trusted certificate last. None where it is not known whole:
+    /// nothing was verified, the platform's verifier found it, or it ends at a compiled-in root, which is no certificate.
+    #[getter]
+    fn verified_chain<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+        let path = self.evidence.peer.verified_chain();
+        path.map(|path| PyList::new(py, path.iter().map(|der| PyBytes::new(py, der)))).transpose()
+    }
+
     /// What they say, leaf first, at most ten.
     #[getter]
     fn certificates(&self) -> Vec<Certificate> {

@@ -9,7 +9,7 @@ import pytest
 
 import uptls
 from clients.rows import CONTEXT, ROWS, Row, Target
-from clients.servers import LARGE, SMALL, Server, http
+from clients.servers import LARGE, SMALL, Plain, Server, http
 from conftest import ROOT
 from loopback import Authority, Leaf, document
 
@@ -104,6 +104,16 @@ class Outcomes:
         with self.server(self.ca.issue("backend.test")) as server:
             return self.row.fetch(Target(policy_of(self.ca, self.row), server.port, (path,)))
 
+    def without_tls(self) -> str:
+        """A ClientHello, and then nothing: no second attempt in the clear either."""
+        with Plain(self.ca.issue("backend.test")) as server, pytest.raises(Exception) as caught:  # noqa: PT011
+            self.row.fetch(Target(policy_of(self.ca, self.row), server.port))
+        assert server.heard
+        for heard in server.heard:
+            assert heard.startswith(b"\x16\x03")
+            assert b" HTTP/1" not in heard
+        return code_of(caught.value) or "no code"
+
     def loosened(self) -> str:
         leaf = self.other_ca.issue("other.test")
         for attempt in (self.row.loosen or CONTEXT).values():
@@ -122,6 +132,7 @@ class Outcomes:
             self.fetched(),
             self.refused(self.other_ca.issue("backend.test")),
             self.refused(self.ca.issue("other.test")),
+            self.without_tls(),
             self.mutual(),
             self.ended(),
             self.truncated(),
@@ -136,6 +147,7 @@ HEAD = (
     "ALPN",
     "another CA",
     "another name",
+    "server without TLS",
     "client certificate",
     "end by close_notify",
     "end without, of a body without a length",

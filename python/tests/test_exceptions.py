@@ -26,7 +26,7 @@ ut: Any = uptls  # for calls that a type checker would refuse
 
 def error_of(code: uptls.Code) -> uptls.UptlsError:
     """What a report of this code raises."""
-    report: dict[str, Any] = json.loads(_native.misuse_report("a test").to_json())
+    report: dict[str, Any] = json.loads(_native.text_report("misuse", "a test").to_json())
     report["results"][0] |= {"code": code.name, "number": code.number, "category": code.category, "message": "it is so"}
     return _errors.exception_of(uptls.Report.from_json(json.dumps(report)), [b"der"])
 
@@ -98,6 +98,37 @@ def test_the_classes_that_old_code_catches(code: str, kind: Any, standard: Any, 
         assert isinstance(error, uptls.PeerVerificationError)
         assert (error.verify_code, error.verify_message) == (verify_code, "it is so")
         assert error.reason == "CERTIFICATE_VERIFY_FAILED"
+
+
+KINDS = [kind for kind in vars(_errors).values() if isinstance(kind, type) and issubclass(kind, OSError)]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_libraries_may_make_an_exception_again_of_its_text(kind: Any) -> None:
+    wants = issubclass(kind, (ssl.SSLWantReadError, ssl.SSLWantWriteError))
+    known = {code.name for code in uptls.codes()}
+    for arguments, text in (
+        (("text alone",), "text alone"),
+        ((5, "a number and a text"), "a number and a text"),
+        ((), ""),
+    ):
+        error = kind(*arguments)
+        assert isinstance(error.errno, int)
+        if wants:
+            continue
+        assert str(error) == (text or error.code)
+        assert error.code in known
+        assert _errors.class_of(error.code, error.number) is type(error) or error.code in {"internal", "misuse"}
+        assert (error.chain, error.expected, error.report.code) == ((), [], error.code)
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301
+
+
+@pytest.mark.parametrize("code", uptls.codes(), ids=lambda code: code.name)
+def test_an_exception_that_is_made_again_says_the_same(code: uptls.Code) -> None:
+    error = error_of(code)
+    for again in (type(error)(str(error)), type(error)(*error.args)):
+        assert type(again) is type(error)
+        assert (str(again), again.args) == (str(error), error.args)
 
 
 def test_the_table_knows_no_other_codes() -> None:

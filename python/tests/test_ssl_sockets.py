@@ -31,6 +31,15 @@ def test_7_a_socket_is_one_of_ssl(context: Any, server: Server) -> None:
         assert over(tls, ["/", "/large"]) == [SMALL, LARGE]
 
 
+def test_7_nothing_waits_for_a_delayed_ack(context: Any, server: Server) -> None:
+    """Nagle's delay would cost each handshake 40 ms; http.client and asyncio turn it off, too."""
+    with socket.create_connection(("127.0.0.1", server.port)) as plain:
+        assert not plain.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    for options in ({}, {"do_handshake_on_connect": False}):
+        with connected(server, context, **options) as tls:
+            assert tls.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_7_makefile_and_recv_into(context: Any, server: Server) -> None:
     with connected(server, context) as tls, tls.makefile("rwb") as stream:
         stream.write(b"GET / HTTP/1.1\r\n\r\n")

@@ -218,6 +218,23 @@ impl<'a> CertificateView<'a> {
         })
     }
 
+    /// The issuer (DER) of its issuer's certificate, if it names one (authorityCertIssuer, RFC 5280 section 4.2.1.1).
+    pub(crate) fn issuers_issuer(&self) -> Option<&[u8]> {
+        let names = self.inner.extensions().iter().find_map(|e| match e.parsed_extension() {
+            ParsedExtension::AuthorityKeyIdentifier(id) => id.authority_cert_issuer.as_ref(),
+            _ => None,
+        })?;
+        names.iter().find_map(|name| match name {
+            GeneralName::DirectoryName(name) => Some(name.as_raw()),
+            _ => None,
+        })
+    }
+
+    /// Whether it says that its issuer is a root.
+    pub(crate) fn issuer_is_self_issued(&self) -> bool {
+        self.issuers_issuer() == Some(self.issuer_raw())
+    }
+
     /// Whether it says where its issuer's certificate can be fetched (RFC 5280 section 4.2.2.1).
     pub(crate) fn names_its_issuers_location(&self) -> bool {
         let ca_issuers = |e: &ParsedExtension<'_>| match e {

@@ -37,7 +37,8 @@ impl RejectionKind {
             | Self::Revoked { serial: text }
             | Self::SelfSigned { subject: text }
             | Self::SpiffeIdInvalid { reason: text }
-            | Self::UnknownIssuer { issuer: text } => vec![text],
+            | Self::UnknownIssuer { issuer: text }
+            | Self::UnknownSibling { issuer: text } => vec![text],
             Self::Expired { not_after: a, subject: b }
             | Self::IssuerExpired { not_after: a, subject: b }
             | Self::KeyTooWeak { key: a, subject: b }

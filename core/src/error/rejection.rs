@@ -221,6 +221,12 @@ pub enum RejectionKind {
         /// The issuer.
         issuer: String,
     },
+    /// Nobody knows the issuer, whose certificate was not sent. A trusted CA is of the same organization: it is another root,
+    /// or an intermediate.
+    UnknownSibling {
+        /// The issuer.
+        issuer: String,
+    },
 }
 
 impl Rejection {
@@ -270,6 +276,11 @@ impl Rejection {
             RejectionKind::UnknownIssuer { issuer } => format!(
                 "the issuer seen is {}: add its CA certificate to trust.bundles only if its owner confirms the digest, \
                  or have the upstream send one from a trusted CA",
+                printable(issuer)
+            ),
+            RejectionKind::UnknownSibling { issuer } => format!(
+                "if {0} is a root, add its certificate to trust.bundles, once its owner confirms the digest; \
+                 if it is an intermediate below a trusted CA, configure the upstream to send it after its own certificate",
                 printable(issuer)
             ),
             RejectionKind::SelfSigned { .. } => format!(
@@ -337,7 +348,7 @@ impl RejectionKind {
             Self::SelfSigned { .. } => Code::CertSelfSigned,
             Self::SpiffeIdInvalid { .. } => Code::SpiffeIdInvalid,
             Self::SpiffeTrustDomain { .. } => Code::SpiffeTrustDomain,
-            Self::UnknownIssuer { .. } => Code::CertUnknownIssuer,
+            Self::UnknownIssuer { .. } | Self::UnknownSibling { .. } => Code::CertUnknownIssuer,
         }
     }
 }
@@ -423,6 +434,7 @@ impl fmt::Display for RejectionKind {
                 )
             }
             Self::UnknownIssuer { issuer } => write!(f, "nobody trusted is called {}", p(issuer)),
+            Self::UnknownSibling { issuer } => write!(f, "nobody trusted is called {}, and it was not sent", p(issuer)),
         }
     }
 }

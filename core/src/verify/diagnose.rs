@@ -175,10 +175,16 @@ impl<'c, 'a> Views<'c, 'a> {
             }
             return rotated(top, &view);
         }
-        if !top.is_self_issued() && intermediate_is_missing(context, top) {
-            return RejectionKind::MissingIntermediate { issuer: top.issuer() };
+        let issuer = top.issuer();
+        if top.is_self_issued() || top.issuer_is_self_issued() {
+            RejectionKind::UnknownIssuer { issuer }
+        } else if intermediate_is_missing(context, top) {
+            RejectionKind::MissingIntermediate { issuer }
+        } else if is_of_trusted_organization(context, top) {
+            RejectionKind::UnknownSibling { issuer }
+        } else {
+            RejectionKind::UnknownIssuer { issuer }
         }
-        RejectionKind::UnknownIssuer { issuer: top.issuer() }
     }
 
     /// A self-signed CA certificate is first of all self-signed; openssl's `req -x509` makes such server certificates.
@@ -272,12 +278,17 @@ fn rotated(lower: &CertificateView<'_>, trusted: &CertificateView<'_>) -> Reject
     }
 }
 
-/// A guess, and only a better text: the certificate says where its issuer can be fetched, or an anchor is of the same
-/// organization as the issuer.
+/// Whether there is an intermediate to send, as far as `top` tells: it names a trusted certificate as the issuer of its own
+/// issuer, or says where that can be fetched.
 fn intermediate_is_missing(context: &Context<'_>, top: &CertificateView<'_>) -> bool {
-    let mut anchors = context.verifier.trust.bundle_entries().filter_map(|facts| facts.entry());
-    top.names_its_issuers_location()
-        || top
-            .issuer_organization()
-            .is_some_and(|wanted| anchors.any(|entry| entry.anchor().is_some() && entry.organization() == Some(wanted)))
+    let is_trusted = |name: &[u8]| context.verifier.trust.entries_named(name).next().is_some();
+    top.issuers_issuer().is_some_and(is_trusted) || top.names_its_issuers_location()
+}
+
+/// Whether an anchor is of the organization of the issuer that is not there. That is an intermediate which was not sent, or
+/// another root of the same owner, as after a change of the CA: nothing tells which.
+fn is_of_trusted_organization(context: &Context<'_>, top: &CertificateView<'_>) -> bool {
+    let Some(wanted) = top.issuer_organization() else { return false };
+    let mut entries = context.verifier.trust.bundle_entries().filter_map(|facts| facts.entry());
+    entries.any(|entry| entry.anchor().is_some() && entry.organization() == Some(wanted))
 }

@@ -28,7 +28,7 @@ use crate::text::{SHOWN, digest, printable};
 use crate::time::{rfc3339, seconds};
 use crate::trust::{PlatformTrust, RevocationList, TrustStore};
 
-use path::Path;
+use path::{Path, PathEnd};
 use steps::{CHAIN_STEPS, Context};
 
 /// Judges peers by one policy and its material. Live handshakes, offline verification, the command, C and Python all
@@ -131,6 +131,8 @@ pub struct VerifiedPeer {
     matched_name: Option<String>,
     /// As the chain step and the revocation step found it.
     path: Option<Path>,
+    /// Where the path ends.
+    trust: Arc<TrustStore>,
     trusted_from: i64,
     trusted_until: i64,
     unrevoked: Option<Path>,
@@ -138,7 +140,7 @@ pub struct VerifiedPeer {
 
 impl fmt::Debug for VerifiedPeer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { chain, matched_name, path: _, trusted_from, trusted_until, unrevoked: _ } = self;
+        let Self { chain, matched_name, path: _, trust: _, trusted_from, trusted_until, unrevoked: _ } = self;
         f.debug_struct("VerifiedPeer")
             .field("chain", &ChainDigests(chain))
             .field("matched_name", matched_name)
@@ -185,6 +187,24 @@ impl VerifiedPeer {
     /// The chain as it was presented: DER, leaf first.
     pub fn chain_der(&self) -> &[Vec<u8>] {
         &self.chain
+    }
+
+    /// The path that the verdict rests on: DER, the leaf first, the trusted certificate last. What the peer sent beside it is
+    /// not in it; trust as itself and a pinned leaf (T5) are paths of one certificate.
+    ///
+    /// `None` where no such path is known whole, and never a guess: nothing was verified (D2), the platform's verifier keeps
+    /// its path to itself (T6), or the path ends at a compiled-in root, which is a name and a key without a certificate.
+    pub fn verified_chain(&self) -> Option<Vec<&[u8]>> {
+        let path = self.unrevoked.as_ref().or(self.path.as_ref())?;
+        let mut certificates = vec![self.chain.first()?.as_slice()];
+        let PathEnd::Anchor(anchor) = path.end else {
+            return matches!(path.end, PathEnd::Itself | PathEnd::Pinned).then_some(certificates);
+        };
+        for place in &path.intermediates {
+            certificates.push(self.chain.get(*place)?);
+        }
+        certificates.push(self.trust.anchor_facts(anchor)?.der()?);
+        Some(certificates)
     }
 }
 

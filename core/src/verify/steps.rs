@@ -237,6 +237,7 @@ impl<'a> Context<'a> {
             chain,
             matched_name: self.matched_name,
             path: self.path,
+            trust: self.verifier.trust.clone(),
             trusted_from: from,
             trusted_until: until,
             unrevoked: self.unrevoked,

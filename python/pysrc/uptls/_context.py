@@ -1,5 +1,6 @@
 """``ssl.SSLContext`` by a policy: for every library that takes one."""
 
+import contextlib
 import socket
 import ssl
 from collections.abc import Iterable
@@ -35,6 +36,17 @@ def _client_alone(server_side: bool) -> None:  # noqa: FBT001
         raise _refusal("server_side=True", _SERVER)
 
 
+def _send_at_once(sock: socket.socket) -> None:
+    """Without Nagle's delay, as ``http.client`` and asyncio do it.
+
+    A handshake sends several small records in a row, and each would wait for a delayed ACK of the one before: 40 ms.
+    """
+    if sock.family in {socket.AF_INET, socket.AF_INET6} and sock.type == socket.SOCK_STREAM:
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+_COPY = "what is trusted stands in the policy; a context made from this one would trust something else"
 _TRUST = "put what is trusted into the policy's trust"
 _IDENTITY = "put our certificate into the policy's identity"
 _NEGOTIATION = "put it into the policy: versions, cipherSuites, groups"
@@ -57,9 +69,10 @@ class PolicySSLContext(ssl.SSLContext):
     """A context whose connections are those of a connector; made by ``ssl_context`` of a connector or a policy.
 
     It cannot be loosened: whatever would change it raises PolicyFrozenError. As far as OpenSSL is concerned it is empty
-    and trusts nobody, so that code which goes around it is refused. Where the policy has a server name, that decides,
-    and the host of a URL is no identity; where it is ``auto``, the host of the URL is the backend host (N1). The
-    application protocols that a library sets choose among those of the policy, in the policy's order (H3).
+    and trusts nobody, so that code which goes around it is refused. Nor does it tell what it trusts: code that makes a
+    context of its own from it would take "nothing" for "the roots of the system". Where the policy has a server name,
+    that decides, and the host of a URL is no identity; where it is ``auto``, the host of the URL is the backend host
+    (N1). The application protocols that a library sets choose among those of the policy, in the policy's order (H3).
     """
 
     sslobject_class = PolicySSLObject
@@ -149,6 +162,7 @@ class PolicySSLContext(ssl.SSLContext):
         _client_alone(server_side)
         host = self._backend_host(server_hostname)
         if isinstance(sock, socket.socket) and not isinstance(sock, ssl.SSLSocket):
+            _send_at_once(sock)
             return cast(
                 "PolicySSLSocket",
                 super().wrap_socket(sock, server_side, do_handshake_on_connect, suppress_ragged_eofs, host, session),
@@ -214,6 +228,8 @@ class PolicySSLContext(ssl.SSLContext):
 
     hostname_checks_common_name = False
     keylog_filename = None  # type: ignore[assignment]
+    cert_store_stats = _frozen("cert_store_stats", _COPY)
+    get_ca_certs = _frozen("get_ca_certs", _COPY)
     load_cert_chain = _frozen("load_cert_chain", _IDENTITY)
     load_default_certs = _frozen("load_default_certs", _TRUST)
     load_dh_params = _frozen("load_dh_params", _SERVER)

@@ -36,8 +36,11 @@ class UptlsError(ssl.SSLError):
     """As the standard library has it, in capitals; ``CERTIFICATE_VERIFY_FAILED`` for a peer that was refused."""
 
     _errno = int(ssl.SSL_ERROR_SSL)
+    _code = "internal"
 
-    def __init__(self, report: "Report", chain: Sequence[bytes] = ()) -> None:
+    def __init__(self, report: "Report | str | int" = "", chain: "Sequence[bytes] | str" = ()) -> None:
+        """Takes a report; or as every OSError a text, or a number and a text, since libraries make exceptions again."""
+        report, chain = _given(self._code, report, chain)
         super().__init__(self._errno, report.message or "")
         self.code = report.code or "internal"
         self.number = report.number or 0
@@ -79,6 +82,8 @@ class PolicyError(UptlsError, ValueError):
 class MisuseError(UptlsError, ValueError):
     """A call or an argument has no meaning: the caller's bug (code ``misuse``)."""
 
+    _code = "misuse"
+
 
 class PolicyFrozenError(MisuseError, TypeError):
     """A policy is frozen, and something tried to change what comes from it (code ``misuse``)."""
@@ -92,31 +97,41 @@ class PeerVerificationError(UptlsError, ssl.SSLCertVerificationError):
     verify_message: str
     """The reason in words."""
 
-    def __init__(self, report: "Report", chain: Sequence[bytes] = ()) -> None:
+    def __init__(self, report: "Report | str | int" = "", chain: "Sequence[bytes] | str" = ()) -> None:
         super().__init__(report, chain)
         self.reason = "CERTIFICATE_VERIFY_FAILED"
         self.verify_code = _VERIFY_CODES.get(self.code, 1)
-        self.verify_message = report.message or ""
+        self.verify_message = self.report.message or ""
 
 
 class UnknownIssuerError(PeerVerificationError):
     """Nobody whom the policy trusts issued the certificate."""
 
+    _code = "cert_unknown_issuer"
+
 
 class NameMismatchError(PeerVerificationError):
     """The certificate is for somebody else (codes 6xx)."""
+
+    _code = "name_mismatch"
 
 
 class CertificateExpiredError(PeerVerificationError):
     """A certificate of the path has expired."""
 
+    _code = "cert_expired"
+
 
 class NotYetValidError(PeerVerificationError):
     """A certificate of the path is not valid yet."""
 
+    _code = "cert_not_yet_valid"
+
 
 class RevokedError(PeerVerificationError):
     """A certificate of the path is revoked."""
+
+    _code = "cert_revoked"
 
 
 class KeyUsageError(PeerVerificationError):
@@ -141,12 +156,14 @@ class PeerResetError(UptlsError, ConnectionResetError):
     """The transport was reset."""
 
     _errno = errno.ECONNRESET
+    _code = "peer_reset"
 
 
 class PeerRefusedError(UptlsError, ConnectionRefusedError):
     """No transport: the peer, or the network, refused it."""
 
     _errno = errno.ECONNREFUSED
+    _code = "tcp_refused"
 
 
 class ConnectTimeoutError(UptlsError, TimeoutError):
@@ -159,27 +176,37 @@ class NameResolutionError(UptlsError, socket.gaierror):
     """The host could not be resolved."""
 
     _errno = int(socket.EAI_NONAME)
+    _code = "dns_failed"
 
 
 class WantReadError(ssl.SSLWantReadError, BlockingIOError):
     """A stream that does not block has nothing to read yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, *_: object) -> None:
         super().__init__(errno.EAGAIN, "nothing can be read yet")
 
 
 class WantWriteError(ssl.SSLWantWriteError, BlockingIOError):
     """A stream that does not block cannot send now."""
 
-    def __init__(self) -> None:
+    def __init__(self, *_: object) -> None:
         super().__init__(errno.EAGAIN, "nothing can be sent now")
 
 
 def misuse(message: str, kind: type[MisuseError] = MisuseError) -> MisuseError:
     """The exception for a call that has no meaning."""
-    from uptls._native import misuse_report  # noqa: PLC0415
+    return kind(message)
 
-    return kind(misuse_report(message))
+
+def _given(code: str, report: "Report | str | int", chain: "Sequence[bytes] | str") -> "tuple[Report, Sequence[bytes]]":
+    """What an exception is made of. A text alone has the code that stands for its class, or else ``internal``."""
+    from uptls._native import text_report  # noqa: PLC0415
+
+    if isinstance(report, int):
+        report, chain = str(chain), ()
+    if isinstance(report, str):
+        report = text_report(code, report)
+    return report, () if isinstance(chain, str) else chain
 
 
 def exception_of(report: "Report", chain: Sequence[bytes] = ()) -> UptlsError:

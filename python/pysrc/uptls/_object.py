@@ -10,8 +10,8 @@ import contextlib
 import ssl
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from uptls._certificate import as_dictionary
 from uptls._errors import PolicyFrozenError, UptlsError, misuse
+from uptls._native import decode_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,11 @@ PLAIN = 16384
 
 _PASSING = (ssl.SSLWantReadError, ssl.SSLWantWriteError, TimeoutError, InterruptedError)
 """What the transport may say without the connection being over."""
+
+_NO_PATH = (
+    "get_verified_chain: the path that was verified is not known whole: it ends at a compiled-in root, the platform's "
+    "verifier found it, or none was asked for; take a bundle as trust, or get_unverified_chain for what the peer sent"
+)
 
 _LAST_WORDS = 1.0
 """Seconds to wait for why a peer hung up."""
@@ -256,12 +261,16 @@ class Session:
         return peer and f"TLSv{peer.version}"
 
     def getpeercert(self, binary_form: bool = False, /) -> Any:  # noqa: FBT001, FBT002
-        """The leaf: DER, or the standard library's dictionary."""
+        """The leaf: DER, or the standard library's dictionary, made from it: all names, each attribute with its type.
+
+        Raises PeerVerificationError for a certificate with a name that is no text.
+        """
         peer = self.peer
         if peer is None:
             message = "handshake not done yet"
             raise ValueError(message)
-        return peer.chain[0] if binary_form else as_dictionary(peer)
+        leaf = peer.chain[0]
+        return leaf if binary_form else decode_certificate(leaf)
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> None:
         """None: TLS 1.3 has no ``tls-unique``, and that is the only one that the standard library knows."""
@@ -326,12 +335,19 @@ class Verified:
         return self._sslobj.peer if self._sslobj else None
 
     def get_verified_chain(self) -> list[bytes]:
-        """The certificates as they were presented, DER."""
-        return self.peer.chain if self.peer else []
+        """The path that was verified, DER: the leaf first, the trusted certificate last; nothing before the handshake.
+
+        Raises MisuseError where that path is not known whole: what the peer sent is never given in its place.
+        """
+        if self.peer is None:
+            return []
+        if (path := self.peer.verified_chain) is None:
+            raise misuse(_NO_PATH)
+        return path
 
     def get_unverified_chain(self) -> list[bytes]:
-        """The same: nothing unverified ever gets here."""
-        return self.get_verified_chain()
+        """The certificates as they were presented, DER: the peer may have sent more than was verified."""
+        return self.peer.chain if self.peer else []
 
 
 class PolicySSLObject(Verified, ssl.SSLObject):

@@ -11,7 +11,6 @@ from typing import Any
 import aiohttp
 import anyio
 import httpx
-import requests
 import trio
 import urllib3
 import uvloop
@@ -19,6 +18,7 @@ import websockets.asyncio.client
 import websockets.sync.client
 
 import uptls
+import uptls.aiohttp
 import uptls.requests
 from clients import servers
 from clients.exchange import exchange, exchange_now
@@ -91,8 +91,7 @@ def urllib3_pool(target: Target, **options: Any) -> list[bytes]:
 
 
 def requests_session(target: Target, **options: Any) -> list[bytes]:
-    with requests.Session() as session:
-        session.mount("https://", uptls.requests.PolicyAdapter(target.policy))
+    with uptls.requests.session(target.policy) as session:
         return [session.get(url, timeout=30, **options).content for url in target.urls]
 
 
@@ -115,11 +114,18 @@ async def httpx_async(target: Target, *, http2: bool = False) -> list[bytes]:
 
 
 async def aiohttp_session(target: Target) -> list[bytes]:
-    connector = aiohttp.TCPConnector(ssl=target.context())
+    return await _aiohttp(target, aiohttp.TCPConnector(ssl=target.context()))
+
+
+async def aiohttp_connector(target: Target, **options: Any) -> list[bytes]:
+    return await _aiohttp(target, uptls.aiohttp.PolicyConnector(target.policy), **options)
+
+
+async def _aiohttp(target: Target, connector: aiohttp.TCPConnector, **options: Any) -> list[bytes]:
     async with aiohttp.ClientSession(connector=connector) as session:
         bodies = []
         for url in target.urls:
-            async with session.get(url) as response:
+            async with session.get(url, **options) as response:
                 bodies.append(await response.read())
         return bodies
 
@@ -286,7 +292,17 @@ ROWS: Sequence[Row] = (
     Row("httpx, asyncio, HTTP/2", on_asyncio(httpx_async, http2=True), "httpx", "h2"),
     Row("httpx, trio", on_trio(httpx_async), "httpx"),
     Row("httpx, trio, HTTP/2", on_trio(httpx_async, http2=True), "httpx", "h2"),
-    Row("aiohttp", on_asyncio(aiohttp_session), "aiohttp"),
+    Row("aiohttp, TCPConnector", on_asyncio(aiohttp_session), "aiohttp"),
+    Row(
+        "aiohttp, PolicyConnector",
+        on_asyncio(aiohttp_connector),
+        "aiohttp",
+        loosen={
+            "ssl=False": on_asyncio(aiohttp_connector, ssl=False),
+            "ssl=Fingerprint(...)": on_asyncio(aiohttp_connector, ssl=aiohttp.Fingerprint(bytes(32))),
+            "ssl=ssl.create_default_context()": on_asyncio(aiohttp_connector, ssl=ssl.create_default_context()),
+        },
+    ),
     Row("asyncio open_connection", on_asyncio(asyncio_streams)),
     Row("asyncio start_tls", on_asyncio(asyncio_start_tls)),
     Row("uvloop open_connection", on_uvloop(asyncio_streams), "uvloop"),

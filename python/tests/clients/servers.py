@@ -68,6 +68,22 @@ class Server(loopback.Server):
                     pass
 
 
+@dataclass
+class Plain(Server):
+    """A server without TLS: it answers in the clear, whatever comes."""
+
+    heard: list[bytearray] = field(default_factory=list)
+
+    def _connection(self, client: socket.socket) -> None:
+        heard = bytearray()
+        self.heard.append(heard)
+        with client, contextlib.suppress(OSError):
+            while octets := client.recv(65536):
+                if not heard:
+                    client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(SMALL) + SMALL)
+                heard += octets
+
+
 def http(tls: ssl.SSLSocket, seen: Seen) -> bool:
     """HTTP/2 if that was negotiated, else HTTP/1.1."""
     return (http2 if seen.alpn == "h2" else http1)(tls, seen)

@@ -1,0 +1,51 @@
+"""For ``aiohttp``: a connector by a policy.
+
+    aiohttp.ClientSession(connector=uptls.aiohttp.PolicyConnector(policy))
+
+With ``aiohttp.TCPConnector(ssl=policy.ssl_context())`` the ``ssl=`` of a single request would take the policy's place.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import TCPConnector
+
+from uptls._errors import PolicyFrozenError, misuse
+from uptls._object import Verified
+
+if TYPE_CHECKING:
+    from uptls._native import Connector, UpstreamTlsPolicy
+
+_OPTIONS = ("ssl", "ssl_context", "verify_ssl", "fingerprint")
+
+
+class PolicyConnector(TCPConnector):
+    """Opens connections of a connector or a policy, and none else.
+
+    ``ssl=`` of this connector raises PolicyFrozenError. So does ``ssl=`` of a request, and ``http``, a redirect to it
+    included, before anything is opened; aiohttp makes a ClientOSError of that. `options` are those of
+    ``aiohttp.TCPConnector``.
+    """
+
+    def __init__(self, policy: "UpstreamTlsPolicy | Connector", **options: Any) -> None:
+        """Takes a policy, or a connector: its connections are by what it has at that moment."""
+        for name in _OPTIONS:
+            if name in options:
+                raise misuse(f"{name}= of a PolicyConnector: the policy decides; leave it out", PolicyFrozenError)
+        # aiohttp speaks HTTP/1.1 alone, and says so to no context.
+        super().__init__(ssl=policy.ssl_context(alpn=["http/1.1"]), **options)
+
+    async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:  # noqa: ASYNC109
+        """A connection of the policy, new or kept alive."""
+        if not req.is_ssl():
+            message = f"{req.url}: a PolicyConnector opens TLS alone; ask for an https:// URL"
+            raise misuse(message, PolicyFrozenError)
+        if req.ssl is not True:
+            message = f"ssl={req.ssl!r} for {req.url}: the policy decides what is verified; leave it out"
+            raise misuse(message, PolicyFrozenError)
+        connection = await super().connect(req, traces, timeout)
+        transport = connection.transport
+        if transport is None or not isinstance(transport.get_extra_info("ssl_object"), Verified):
+            connection.close()
+            message = f"the connection to {req.url} is not of the policy: something replaced ssl; remove it"
+            raise misuse(message, PolicyFrozenError)
+        return connection
