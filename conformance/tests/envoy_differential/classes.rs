@@ -141,7 +141,7 @@ fn goes(difference: Difference, answer: &Answer) -> bool {
         Difference::PathSearch => refused_there(&["unable_to_get"]),
         Difference::IssuerNames => refused_here(&[Code::CertUnknownIssuer, Code::CertMissingIntermediate]),
         // Of two of one name the diagnosis may take the other one.
-        Difference::SelfIssued => refused_here(&[Code::CertPathTooLong, Code::CertBadSignature]),
+        Difference::SelfIssued => refused_here(&[Code::CertPathTooLong]),
         Difference::PolicyExtensions => refused_here(&[Code::CertCriticalExtension]),
         Difference::SignatureSchemes => refused_there(&["SSLV3_ALERT_HANDSHAKE_FAILURE"]),
         Difference::Identity => refused_there(&["UNKNOWN_CERTIFICATE_TYPE", "NO_COMMON_SIGNATURE_ALGORITHMS"]),

@@ -228,7 +228,11 @@ impl<'a> Search<'_, 'a> {
                 None
             }
             (Err(error), _) => {
-                self.refusals.webpki.get_or_insert(error);
+                self.refusals.webpki.get_or_insert(if exceeds_path_length(&views) {
+                    webpki::Error::PathLenConstraintViolated
+                } else {
+                    error
+                });
                 None
             }
             (Ok(()), None) => None,
@@ -320,6 +324,14 @@ impl Refusals {
     fn is_final(&self, way: Way) -> bool {
         self.exhausted || (way == Way::ByName && (self.own.is_some() || self.webpki.is_some()))
     }
+}
+
+/// Whether a path is longer than one of its certificates permits. Of certificates of one name webpki tries every order, and its
+/// last word is then about a signature of a path that no certificate claims.
+fn exceeds_path_length(path: &[&CertificateView<'_>]) -> bool {
+    let numbered = path.iter().enumerate();
+    let mut limits = numbered.filter_map(|(below, view)| Some((below, usize::try_from(view.path_length()?).ok()?)));
+    limits.any(|(below, limit)| below > limit)
 }
 
 /// Those whose key identifier is the wanted one first, those with another one last (RFC 5280 section 4.2.1.1: a help in
