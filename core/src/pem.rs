@@ -97,6 +97,9 @@ impl Reader {
             None if is_damaged_boundary(line) => {
                 Err(PemError { index, line: number, reason: "a BEGIN or END line is damaged".to_owned() })
             }
+            None if is_content_outside(line) => {
+                Err(PemError { index, line: number, reason: "base64 stands outside of a block".to_owned() })
+            }
             None => Ok(()),
             Some(open) if line.starts_with(b"-----") => Err(open.error("holds a broken boundary line")),
             Some(open) => {
@@ -130,11 +133,28 @@ fn boundary(line: &[u8], prefix: &[u8]) -> Option<String> {
     plain.then(|| label.iter().copied().map(char::from).collect())
 }
 
+/// A BEGIN or END line as mailers, word processors and typing hands leave it: quoted, with spaces inside, in lower case, with
+/// typographic dashes. A line behind `#` is a comment.
 fn is_damaged_boundary(line: &[u8]) -> bool {
-    let word = line.trim_ascii_start();
-    let dashed = word.starts_with(b"--") || word.ends_with(b"--");
-    let bare = word.iter().copied().skip_while(|b| *b == b'-').collect::<Vec<_>>();
-    dashed && (bare.starts_with(b"BEGIN ") || bare.starts_with(b"END "))
+    let text = String::from_utf8_lossy(line);
+    let line = text.trim_start_matches([' ', '\t', '>']).trim_end();
+    let dashes = |text: &str| text.chars().take(2).filter(|c| is_dash(*c)).count();
+    let reversed: String = line.chars().rev().take(2).collect();
+    let word = line.trim_start_matches(|c| is_dash(c) || c == ' ');
+    let is_boundary = |word: &str| word.starts_with("BEGIN ") || word.starts_with("END ");
+    let upper = word.to_ascii_uppercase();
+    let has_label = ["CERTIFICATE", " KEY", " CRL"].iter().any(|label| upper.contains(label));
+    (dashes(line) == 2 || dashes(&reversed) == 2) && (is_boundary(word) || (has_label && is_boundary(&upper)))
+}
+
+fn is_dash(c: char) -> bool {
+    matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+}
+
+/// The first line of a certificate or key that has lost its BEGIN line: DER of more than 255 bytes begins so.
+fn is_content_outside(line: &[u8]) -> bool {
+    let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
+    line.len() >= 60 && line.starts_with(b"MII") && line.iter().all(is_base64)
 }
 
 #[cfg(test)]
@@ -159,7 +179,9 @@ mod tests {
             ("A", 1, 2, &[1, 2, 3][..])
         );
         assert_eq!((found[1].label.as_str(), found[1].index, found[1].line, &found[1].der[..]), ("B", 2, 7, &[4][..]));
-        assert!(blocks(b"no blocks at all").expect("text").is_empty());
+        for text in ["no blocks at all", "# -----BEGIN A-----\n", "-- begin of the list --\n", &"ab".repeat(32)] {
+            assert!(blocks(text.as_bytes()).expect("text").is_empty(), "{text}");
+        }
     }
 
     #[test]
@@ -176,6 +198,11 @@ mod tests {
             ("text\n----BEGIN A-----\nAQID\n----END A-----\n", 1, 2, "damaged"),
             ("-----BEGIN A----\nAQID\n-----END A-----\n", 1, 1, "damaged"),
             ("BEGIN A-----\nAQID\nEND A-----\n", 1, 1, "damaged"),
+            ("text\n> -----BEGIN A-----\n> AQID\n", 1, 2, "damaged"),
+            ("----- BEGIN A -----\nAQID\n", 1, 1, "damaged"),
+            ("-----begin certificate-----\nAQID\n", 1, 1, "damaged"),
+            ("\u{2014}\u{2013}BEGIN A\u{2014}\u{2013}\nAQID\n", 1, 1, "damaged"),
+            ("text\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAAAAAAAAAAAAAAAAAAAAA\n", 1, 2, "outside of a block"),
         ] {
             let error = reason(text);
             assert_eq!((error.index, error.line), (index, line), "{text}");
