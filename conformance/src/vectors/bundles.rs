@@ -113,7 +113,7 @@ fn blocks(c: &mut Cases, p: &Positive) {
     c.unusable(p, TrustBundleParse, "bundle-without-begin [T2] the second block has no beginning", |s| {
         three(s, |blocks| blocks[1] = blocks[1].split_once('\n').unwrap_or_default().1.to_owned());
     })
-    .says("block 2 (line 21)");
+    .says("block 2 (line 12)");
     c.unusable(p, TrustBundleParse, "bundle-broken-base64 [T2] the second block is not base64", |s| {
         three(s, |blocks| blocks[1] = blocks[1].replace("\nM", "\n!"));
     })
