@@ -56,7 +56,7 @@ fn the_signature_of_a_list_is_checked_once_for_each_key() {
     let leaf = pki.leaf(&[San::dns("a.test")]);
     let chain = [&leaf, &pki.intermediate].map(|one| CertificateDer::from_slice(one.der()));
     let host = BackendHost::parse("a.test").unwrap();
-    let mut cost = || {
+    let cost = || {
         let before = SIGNATURES.load(Ordering::SeqCst);
         prepared.verify(&chain, Some(&host)).unwrap();
         SIGNATURES.load(Ordering::SeqCst) - before
