@@ -133,9 +133,9 @@ fn forgetting_a_fingerprint_leaves_the_others() {
         world.visit(name, &config);
     }
     let held = world.store().held().count;
-    world.store().forget(&[7; 32]);
+    Publication::new(world.store(), [7; 32]).end();
     assert_eq!(world.store().held().count, held);
-    world.store().forget(world.connector.prepared().unwrap().fingerprint());
+    world.connector.withdraw();
     assert_eq!((world.store().held().count, world.store().held().octets), (0, 0));
 }
 
