@@ -227,13 +227,15 @@ fn trust_is_reduced_by_an_exchange() {
         (known_as("one"), known_as("two")),
         (by_names("a.example"), by_names("b.example")),
         (world.spec(), by_names("a.example")),
-        (world.spec(), any_certificate),
     ]
     .iter()
     .enumerate()
     {
         assert!(reduces(&world, one, two) && reduces(&world, two, one), "pair {index}");
     }
+    // D2 refuses no certificate, and so its beginning takes nothing away; its end does.
+    assert!(!reduces(&world, &world.spec(), &any_certificate));
+    assert!(reduces(&world, &any_certificate, &world.spec()));
 }
 
 /// A CA list that is issued again, with nothing new in it, drains no pool.

@@ -136,6 +136,11 @@ impl Shelves {
         self.tidy(fingerprint);
     }
 
+    #[cfg(test)]
+    pub(super) fn fingerprints(&self) -> usize {
+        self.fingerprints.len()
+    }
+
     /// What is neither published nor stored under takes no room.
     fn tidy(&mut self, fingerprint: &[u8; 32]) {
         if self.fingerprints.get(fingerprint).is_some_and(|known| known.publications == 0 && known.keys.is_empty()) {
