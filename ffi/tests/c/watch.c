@@ -173,7 +173,7 @@ static void authors(uptls_runtime *runtime, const char *folder, const char *good
   policy = load(runtime, folder);
   CHECK(uptls_connector_new(policy, UPTLS_FAIL_CLOSED, &connector, NULL) == UPTLS_OK);
   CHECK(uptls_watch_new(&watch, NULL) == UPTLS_OK && uptls_watch_add(watch, connector, NULL) == UPTLS_OK);
-  CHECK(uptls_policy_from_document(runtime, "{}", 2, "bad", NULL, UPTLS_DANGER_FORBID, &none, &reason) == UPTLS_E_CONFIG);
+  CHECK(uptls_policy_from_document(runtime, (const uint8_t *)"{}", 2, "bad", NULL, UPTLS_DANGER_FORBID, &none, &reason) == UPTLS_E_CONFIG);
   CHECK(uptls_connector_refuse(connector, reason, NULL) == UPTLS_OK);
   CHECK(uptls_watch_dispatch(watch, &changed, NULL) == UPTLS_OK && changed == 0);
   CHECK(uptls_connector_state(connector) == UPTLS_STATE_NOT_READY);
