@@ -169,6 +169,11 @@ impl Runtime {
         self.0.sessions.held()
     }
 
+    /// Whether it is the same runtime.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The provider of all cryptography.
     pub fn provider(&self) -> &Arc<CryptoProvider> {
         &self.0.provider

@@ -5,7 +5,10 @@
 //! only under the fingerprint and the server name that it was stored under. (rustls adds a fence of its own: a session
 //! belongs to the `Arc`s of one verifier and one resolver. Neither fence is relied on alone.)
 
+mod publication;
 mod shelves;
+
+pub(crate) use publication::Publication;
 
 use core::fmt;
 use std::collections::VecDeque;
@@ -97,17 +100,13 @@ impl SessionStore {
         HeldSessions { count, limit: self.limit, octets: shelves.octets, servers: shelves.by_key.len() }
     }
 
-    /// Drops all that was stored under a fingerprint.
-    pub(crate) fn forget(&self, fingerprint: &[u8; 32]) {
+    /// Changes what is kept under `key`, if a connector publishes its fingerprint: what a handshake proves that was under way
+    /// when the last one withdrew or replaced it is not kept (L8).
+    fn edit(&self, key: &PoolKey, change: impl FnOnce(&mut Shelf)) {
         let mut shelves = self.lock();
-        let keys: Vec<PoolKey> = shelves.by_key.keys().filter(|key| key.fingerprint == *fingerprint).cloned().collect();
-        for key in keys {
-            shelves.remove(&key);
+        if shelves.is_published(&key.fingerprint) {
+            shelves.edit(key, self.limit, change);
         }
-    }
-
-    fn edit<R>(&self, key: &PoolKey, change: impl FnOnce(&mut Shelf) -> R) -> R {
-        self.lock().edit(key, self.limit, change)
     }
 
     /// [`SessionStore::edit`], if there is something to change; looking alone is no use of a server.
@@ -145,6 +144,8 @@ pub(crate) struct SessionHandle {
     /// Unix seconds when the connection began.
     now: i64,
     progress: Mutex<Progress>,
+    /// Held, so that a connector that is dropped meanwhile is none that withdrew.
+    _publication: Arc<Publication>,
     store: Arc<SessionStore>,
 }
 
@@ -177,9 +178,10 @@ struct Staged {
 }
 
 impl SessionHandle {
-    /// The handle of a connection that begins at `now` (unix seconds).
-    pub(crate) fn new(store: &Arc<SessionStore>, key: PoolKey, now: i64) -> Self {
-        Self { key, now, progress: Mutex::default(), store: store.clone() }
+    /// The handle of a connection that begins at `now` (unix seconds), by what `publication` stands for.
+    pub(crate) fn new(publication: &Arc<Publication>, key: PoolKey, now: i64) -> Self {
+        let store = Arc::clone(publication.store());
+        Self { key, now, progress: Mutex::default(), _publication: Arc::clone(publication), store }
     }
 
     /// Before each processing: how many octets a ticket that completes in it can have at most.
@@ -192,7 +194,8 @@ impl SessionHandle {
         self.lock().offered.clone()
     }
 
-    /// The connection is verified: what was staged is stored, and later tickets go straight in, with the same proof.
+    /// The connection is verified: what was staged is stored, and later tickets go straight in, with the same proof; all of
+    /// it as long as the fingerprint is published.
     pub(crate) fn commit(&self, proof: &Arc<Proof>) {
         let mut progress = self.lock();
         let Stage::Staged(staged) = &mut progress.stage else { return };

@@ -1037,9 +1037,10 @@ uptls_connector *uptls_connector_ref(const uptls_connector *connector);
 void uptls_connector_unref(uptls_connector *connector);
 
 /**
- * Publishes `policy`, as it was loaded, for new connections. Equal content is no new generation. A watch follows the files
- * of the new policy from its next dispatch on: make one at once. Both stay the caller's. `*generation` is the number of what is published
- * now; 0 first. `err` may be NULL.
+ * Publishes `policy`, as it was loaded, for new connections. Equal content is no new generation. It ends what stopped the
+ * connector: a refusal, a withdrawal, files that cannot be used. A watch follows the files of the new policy from its next
+ * dispatch on: make one at once. `UPTLS_E_USAGE` for a policy of another runtime than the connector's first. Both stay the
+ * caller's. `*generation` is the number of what is published now; 0 first. `err` may be NULL.
  */
 uptls_status uptls_connector_update(const uptls_connector *connector,
                                     const uptls_policy *policy,
@@ -1049,8 +1050,8 @@ uptls_status uptls_connector_update(const uptls_connector *connector,
 /**
  * Takes an update that could not even be made: `reason` is the error of a call that should have given the policy. It counts
  * as an update that cannot be used: the last good generation stays (`UPTLS_STATE_DEGRADED`), or with `UPTLS_FAIL_CLOSED`
- * new connections fail with the reason. `UPTLS_E_USAGE` for an error that is not about a policy. `reason` stays the
- * caller's. `err` may be NULL.
+ * new connections fail with the reason. What was withdrawn stays so. An update that succeeds ends it, and nothing else: no
+ * watch does. `UPTLS_E_USAGE` for an error that is not about a policy. `reason` stays the caller's. `err` may be NULL.
  */
 uptls_status uptls_connector_refuse(const uptls_connector *connector,
                                     const uptls_error *reason,
@@ -1075,7 +1076,7 @@ uptls_status uptls_connector_check(const uptls_connector *connector,
 
 /**
  * Ends the policy: new connections fail at once with `policy_withdrawn`, connections that exist go on.
- * `uptls_connector_update` publishes again. `err` may be NULL.
+ * `uptls_connector_update` publishes again, and nothing else does. `err` may be NULL.
  */
 uptls_status uptls_connector_withdraw(const uptls_connector *connector,
                                       uptls_error **err);

@@ -119,9 +119,10 @@ pub unsafe extern "C" fn uptls_connector_unref(connector: *mut Connector) {
     boundary::value((), || unsafe { handle::unshare(connector) });
 }
 
-/// Publishes `policy`, as it was loaded, for new connections. Equal content is no new generation. A watch follows the files
-/// of the new policy from its next dispatch on: make one at once. Both stay the caller's. `*generation` is the number of what is published
-/// now; 0 first. `err` may be NULL.
+/// Publishes `policy`, as it was loaded, for new connections. Equal content is no new generation. It ends what stopped the
+/// connector: a refusal, a withdrawal, files that cannot be used. A watch follows the files of the new policy from its next
+/// dispatch on: make one at once. `UPTLS_E_USAGE` for a policy of another runtime than the connector's first. Both stay the
+/// caller's. `*generation` is the number of what is published now; 0 first. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_connector_update(
     connector: *const Connector,
@@ -139,7 +140,11 @@ pub unsafe extern "C" fn uptls_connector_update(
         // Held meanwhile, so that what is noted as given last was published last.
         let mut given = connector.hold();
         let published = connector.core.publish(Arc::clone(prepared));
-        let published = published.map_err(|problems| Failure::Unusable(problems, prepared.runtime().now_text()))?;
+        let published = published.map_err(|error| match error {
+            uptls::Error::Policy(problems) => Failure::Unusable(problems, prepared.runtime().now_text()),
+            uptls::Error::Misuse(misuse) => misuse.into(),
+            other => Failure::without_policy(other.code(), other.to_string()),
+        })?;
         *given = Some(Arc::clone(prepared));
         out.set(published.number());
         Ok(())
@@ -150,8 +155,8 @@ pub unsafe extern "C" fn uptls_connector_update(
 
 /// Takes an update that could not even be made: `reason` is the error of a call that should have given the policy. It counts
 /// as an update that cannot be used: the last good generation stays (`UPTLS_STATE_DEGRADED`), or with `UPTLS_FAIL_CLOSED`
-/// new connections fail with the reason. `UPTLS_E_USAGE` for an error that is not about a policy. `reason` stays the
-/// caller's. `err` may be NULL.
+/// new connections fail with the reason. What was withdrawn stays so. An update that succeeds ends it, and nothing else: no
+/// watch does. `UPTLS_E_USAGE` for an error that is not about a policy. `reason` stays the caller's. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_connector_refuse(
     connector: *const Connector,
@@ -216,7 +221,7 @@ pub unsafe extern "C" fn uptls_connector_check(
 }
 
 /// Ends the policy: new connections fail at once with `policy_withdrawn`, connections that exist go on.
-/// `uptls_connector_update` publishes again. `err` may be NULL.
+/// `uptls_connector_update` publishes again, and nothing else does. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_connector_withdraw(connector: *const Connector, err: *mut *mut Error) -> Status {
     let withdraw = || {

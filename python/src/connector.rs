@@ -33,6 +33,8 @@ pub(crate) struct PyConnector {
     connector: Connector,
     /// What was told to the hook and not asked for yet.
     events: Mutex<VecDeque<PyEvent>>,
+    /// Whether it is the connector of a policy, which never changes.
+    frozen: bool,
     /// The policy that was given last.
     given: Mutex<Given>,
     on_event: Option<Py<PyAny>>,
@@ -52,19 +54,32 @@ impl Given {
 }
 
 impl PyConnector {
+    /// The connector of a policy. It never changes, since all who hold the policy share it.
     pub(crate) fn of(prepared: Arc<Prepared>, source: Arc<Source>) -> Self {
         let on_invalid = source.on_invalid;
-        Self::new_of(Given { prepared, source }, on_invalid, None)
+        Self { frozen: true, ..Self::new_of(Given { prepared, source }, on_invalid, None) }
     }
 
     fn new_of(given: Given, on_invalid: OnInvalid, on_event: Option<Py<PyAny>>) -> Self {
         let connector = Connector::of_prepared(Arc::clone(&given.prepared), on_invalid);
-        Self { connector, events: Mutex::default(), given: Mutex::new(given), on_event }
+        Self { connector, events: Mutex::default(), frozen: false, given: Mutex::new(given), on_event }
     }
 
-    /// The files of the policy that was given last.
-    pub(crate) fn file_source(&self) -> FileSource {
-        FileSource::new(&self.connector, lock(&self.given).prepared.policy())
+    /// The files of the policy that it has, after an update those of the new one.
+    pub(crate) fn file_source(&self, py: Python<'_>) -> PyResult<FileSource> {
+        self.check_changeable(py, "watch")?;
+        Ok(FileSource::following(&self.connector))
+    }
+
+    fn check_changeable(&self, py: Python<'_>, method: &str) -> PyResult<()> {
+        if !self.frozen {
+            return Ok(());
+        }
+        let text = format!(
+            "{method} would change the connector of a policy, which all who hold the policy share; make one of \
+            your own: uptls.Connector(policy)"
+        );
+        Err(errors::misuse(py, &Misuse::new(text)))
     }
 
     /// The exception for a failure on the way to `host`.
@@ -96,14 +111,14 @@ impl PyConnector {
         py.import("uptls._errors")?.call_method1("call_hook", (hook, event)).map(drop)
     }
 
-    fn published(
-        &self,
-        py: Python<'_>,
-        publish: impl FnOnce() -> Result<Generation, Problems> + Send,
-    ) -> PyResult<u64> {
-        let published = detached(py, || publish().map_err(|problems| (problems, self.connector.runtime().now_text())))?;
+    fn published(&self, py: Python<'_>, publish: impl FnOnce() -> Result<Generation, Error> + Send) -> PyResult<u64> {
+        let published = detached(py, || publish().map_err(|error| (error, self.connector.runtime().now_text())))?;
         self.pump(py)?;
-        published.map(Generation::number).map_err(|(problems, at)| errors::unusable(py, &problems, at))
+        published.map(Generation::number).map_err(|(error, at)| match error {
+            Error::Policy(problems) => errors::unusable(py, &problems, at),
+            Error::Misuse(misuse) => errors::misuse(py, &misuse),
+            other => errors::misuse(py, &Misuse::new(other.to_string())),
+        })
     }
 
     fn policy_now(&self) -> Option<Arc<Prepared>> {
@@ -136,37 +151,48 @@ impl PyConnector {
         Ok(Self::new_of(Given::of(policy), on_invalid, on_event.map(Bound::unbind)))
     }
 
-    /// Publishes `policy` and gives the generation. Equal content is no new one.
+    /// Publishes `policy` and gives the generation. Equal content is no new one. It ends what stopped the connector, and a
+    /// Watch goes over to its files.
     ///
-    /// Raises PolicyError, `policy_withdrawn`, if it was withdrawn meanwhile.
+    /// Raises PolicyError, `policy_withdrawn`, if it was withdrawn meanwhile; MisuseError for a policy of another Runtime, and
+    /// on the connector of a policy.
     fn update(&self, py: Python<'_>, policy: &Bound<'_, PyPolicy>) -> PyResult<u64> {
+        self.check_changeable(py, "update")?;
         let given = Given::of(policy);
         let prepared = Arc::clone(&given.prepared);
+        let generation = self.published(py, || self.connector.publish(prepared))?;
         // It may drop what it held, and so it is done with the GIL.
         let _before = core::mem::replace(&mut *lock(&self.given), given);
-        self.published(py, || self.connector.publish(prepared))
+        Ok(generation)
     }
 
     /// Reads the files of the policy that was given last, publishes what they hold by now, and gives the generation.
     ///
-    /// Raises PolicyError if they cannot be used; what happens then is what `on_invalid` says.
+    /// Raises PolicyError if they cannot be used; what happens then is what `on_invalid` says. MisuseError on the connector of
+    /// a policy.
     fn reload(&self, py: Python<'_>) -> PyResult<u64> {
+        self.check_changeable(py, "reload")?;
         self.published(py, || {
             let given = Arc::clone(&lock(&self.given).prepared);
-            self.connector.update(given.policy())
+            Ok(self.connector.update(given.policy())?)
         })
     }
 
     /// Takes an update that could not even be made, by the PolicyError that it raised: what happens then is what
-    /// `on_invalid` says. An update that succeeds ends it.
+    /// `on_invalid` says. An update that succeeds ends it, and nothing else: no Watch does. What was withdrawn stays so.
+    ///
+    /// Raises MisuseError on the connector of a policy.
     fn refuse(&self, py: Python<'_>, error: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.check_changeable(py, "refuse")?;
         let problems = errors::problems_of(error)?;
         detached(py, || self.connector.refuse(problems))?;
         self.pump(py)
     }
 
-    /// Ends the policy: new connections fail with `policy_withdrawn` until the next update; those that exist go on.
+    /// Ends the policy: new connections fail with `policy_withdrawn` until the next update that succeeds; those that exist go
+    /// on. Raises MisuseError on the connector of a policy.
     fn withdraw(&self, py: Python<'_>) -> PyResult<()> {
+        self.check_changeable(py, "withdraw")?;
         detached(py, || self.connector.withdraw())?;
         self.pump(py)
     }

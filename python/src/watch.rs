@@ -41,7 +41,7 @@ impl PyWatch {
         let Ok(interval) = Duration::try_from_secs_f64(interval) else {
             return Err(errors::misuse(py, &Misuse::new(format!("interval must be seconds: it is {interval}"))));
         };
-        let source = connector.get().file_source().with_interval(interval);
+        let source = connector.get().file_source(py)?.with_interval(interval);
         let watch = detached(py, || uptls::watch::start([source]))?;
         Ok(Self { process: std::process::id(), watch: Mutex::new(Some(watch?)) })
     }

@@ -164,8 +164,11 @@ def test_a_policy_that_is_withdrawn(rotating: uptls.UpstreamTlsPolicy, server: S
         assert caught.value.code == "policy_withdrawn"
         stream.sendall(b"x")
         assert stream.recv(1) == b"x"
-    assert kinds(connector) == ["withdrawn"]
-    assert connector.update(rotating) == 2
+        assert not connector.is_current(stream.peer)
+        assert kinds(connector) == ["withdrawn"]
+        # Equal content is the same generation, by number and for a pool.
+        assert connector.update(rotating) == 1
+        assert connector.is_current(stream.peer)
     assert connector.state == "ready"
     # The policy's own connector is another.
     assert rotating.connector.state == "ready"
@@ -316,6 +319,103 @@ def test_a_watch_follows_the_files(
         ut.Watch(connector, "1")
     with pytest.raises(uptls.MisuseError):
         connector.watch(interval=-1)
+
+
+def unusable(tmp_path: Path) -> uptls.PolicyError:
+    with pytest.raises(uptls.PolicyError) as caught:
+        uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.from_file(tmp_path / "never.pem"), server_name=HOST)
+    return caught.value
+
+
+def polled(watch: uptls.Watch) -> None:
+    """Gives the watch time for a few steps."""
+    for _ in range(3):
+        watch.refresh()
+        time.sleep(0.15)
+
+
+def test_a_watch_starts_nothing_that_the_caller_stopped(
+    rotating: uptls.UpstreamTlsPolicy, bundle: Path, other: Authority, tmp_path: Path
+) -> None:
+    connector = uptls.Connector(rotating, on_invalid="fail_closed")
+    error = unusable(tmp_path)
+    with connector.watch(interval=0.1) as watch:
+        connector.refuse(error)
+        polled(watch)
+        assert connector.state == "not_ready"
+        # Its files go on, and it stays closed.
+        swap(bundle, other.pem)
+        watch.refresh()
+        wait_until(lambda: connector.generation == 2)
+        assert connector.state == "not_ready"
+        connector.withdraw()
+        connector.refuse(error)
+        polled(watch)
+        assert connector.state == "withdrawn"
+        # The twin: a document that is good.
+        connector.update(rotating)
+        assert connector.state == "ready"
+
+
+def test_a_watch_goes_over_to_the_policy_of_an_update(
+    rotating: uptls.UpstreamTlsPolicy, bundle: Path, ca: Authority, other: Authority, tmp_path: Path
+) -> None:
+    second = tmp_path / "second.pem"
+    second.write_bytes(other.pem)
+    policy = rotating.replace(ca=uptls.TrustBundle.from_file(second))
+    connector = uptls.Connector(rotating)
+    with connector.watch(interval=0.1) as watch:
+        assert connector.update(policy) == 2
+        connector.refuse(unusable(tmp_path))
+        swap(bundle, ca.pem + other.pem)
+        polled(watch)
+        assert (connector.generation, connector.state) == (2, "degraded")
+        connector.update(policy)
+        bundle.unlink()
+        polled(watch)
+        assert (connector.generation, connector.state) == (2, "ready")
+        swap(second, ca.pem + other.pem)
+        watch.refresh()
+        wait_until(lambda: connector.generation == 3)
+        second.unlink()
+        watch.refresh()
+        wait_until(lambda: connector.state == "withdrawn")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda connector, policy, _: connector.update(policy),
+        lambda connector, _, error: connector.refuse(error),
+        lambda connector, *_: connector.withdraw(),
+        lambda connector, *_: connector.reload(),
+        lambda connector, *_: connector.watch(),
+    ],
+)
+def test_the_connector_of_a_policy_never_changes(
+    change: Callable[..., object], rotating: uptls.UpstreamTlsPolicy, tmp_path: Path
+) -> None:
+    error = unusable(tmp_path)
+    with pytest.raises(uptls.MisuseError, match=re.escape("uptls.Connector(policy)")):
+        change(rotating.connector, rotating, error)
+    assert (rotating.connector.generation, rotating.connector.state) == (1, "ready")
+    assert kinds(rotating.connector) == []
+    # The twin: one of one's own.
+    connector = uptls.Connector(rotating)
+    made = change(connector, rotating, error)
+    if isinstance(made, uptls.Watch):
+        made.close()
+
+
+def test_one_connector_has_one_runtime(rotating: uptls.UpstreamTlsPolicy, bundle: Path) -> None:
+    connector = uptls.Connector(rotating)
+    trust = uptls.TrustBundle.from_file(bundle)
+    foreign = uptls.UpstreamTlsPolicy(ca=trust, server_name="other.test", runtime=uptls.Runtime())
+    with pytest.raises(uptls.MisuseError, match="Runtime"):
+        connector.update(foreign)
+    assert (connector.generation, connector.policy) == (1, rotating)
+    assert connector.reload() == 1
+    assert connector.update(rotating.replace(server_name="other.test")) == 2
 
 
 def test_a_document_is_watched_by_its_files(tmp_path: Path, bundle: Path, other: Authority) -> None:

@@ -164,7 +164,7 @@ print('done')
 
 
 def test_an_exception_ends_a_program_with_a_watch(server: Server, ca: Authority) -> None:
-    text = "watch = policy.connector.watch()\nsys.exit(7)\n"
+    text = "watch = uptls.Connector(policy).watch()\nsys.exit(7)\n"
     done = subprocess.run(program(text, server.port, ca.file), capture_output=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (7, b"")
 

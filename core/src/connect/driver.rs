@@ -11,14 +11,14 @@ use super::evidence::Evidence;
 use super::failure::{Answered, Attempt};
 use super::farewell::Farewell;
 use super::intake::{Failure, Intake, Observed, process_new_packets};
+use super::internal;
 use super::sans_io::Incoming;
 use super::setup::Setup;
-use super::{ConnectOptions, internal};
 use crate::error::{ConnectError, Error, Misuse};
 use crate::handshake::{IdentityUse, Noted, Verdict, observe};
 use crate::name::BackendHost;
 use crate::prepare::Prepared;
-use crate::rotate::{Generation, Snapshot};
+use crate::rotate::Generation;
 use crate::session::{PoolKey, SessionHandle};
 use crate::text::printable;
 
@@ -57,8 +57,7 @@ enum Outgoing {
 
 impl Driver {
     /// A connection that has its ClientHello ready.
-    pub(super) fn begin(snapshot: Snapshot, host: &BackendHost, options: &ConnectOptions) -> Result<Self, Error> {
-        let setup = Setup::new(snapshot, host, options)?;
+    pub(super) fn begin(setup: Setup, host: &BackendHost) -> Result<Self, Error> {
         let (tls, session) = setup.start()?;
         let Setup { alpn, generation, pool_key, prepared, .. } = setup;
         let attempt = Attempt {

@@ -48,6 +48,7 @@ use super::evidence::Evidence;
 use super::failure::Answered;
 use super::intake::{Failure, Intake};
 use super::report;
+use super::setup::Setup;
 use crate::error::{Code, ConnectError, Error};
 use crate::name::BackendHost;
 use crate::report::Report;
@@ -62,17 +63,17 @@ impl Connector {
     pub fn begin(&self, host: &BackendHost, options: &ConnectOptions) -> Result<Handshake, Error> {
         let snapshot = self.snapshot()?;
         let timeout = options.timeout.unwrap_or_else(|| snapshot.prepared.policy().handshake_timeout());
-        self.begin_until(host, options, Deadline::after(timeout))
+        Handshake::begin(Setup::new(snapshot, host, options)?, host, Deadline::after(timeout))
     }
 
+    /// After dialling: what was withdrawn or replaced meanwhile is not connected by. The deadline alone is as it was.
     pub(crate) fn begin_until(
         &self,
         host: &BackendHost,
         options: &ConnectOptions,
         deadline: Deadline,
     ) -> Result<Handshake, Error> {
-        let driver = Driver::begin(self.snapshot()?, host, options)?;
-        Ok(Handshake { deadline, driver })
+        Handshake::begin(Setup::new(self.snapshot()?, host, options)?, host, deadline)
     }
 }
 
@@ -83,6 +84,11 @@ pub struct Handshake {
 }
 
 impl Handshake {
+    /// Of what was taken from the connector once: one generation decides it all (R1).
+    fn begin(setup: Setup, host: &BackendHost, deadline: Deadline) -> Result<Self, Error> {
+        Ok(Self { deadline, driver: Driver::begin(setup, host)? })
+    }
+
     /// Takes octets from the peer. Gives how many were taken: fewer than given only when the handshake is done and the
     /// peer's data waits; then [`finish`](Self::finish), and feed the rest to [`Established::feed`].
     ///

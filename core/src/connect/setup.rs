@@ -12,7 +12,7 @@ use crate::name::BackendHost;
 use crate::policy::Resumption;
 use crate::prepare::Prepared;
 use crate::rotate::{Generation, Snapshot};
-use crate::session::{PoolKey, SessionHandle};
+use crate::session::{PoolKey, Publication, SessionHandle};
 use crate::time::seconds;
 
 /// A connection that can be begun.
@@ -24,17 +24,18 @@ pub(crate) struct Setup {
     pub(super) prepared: Arc<Prepared>,
     name: ServerName<'static>,
     now: i64,
+    publication: Arc<Publication>,
 }
 
 impl Setup {
     pub(crate) fn new(snapshot: Snapshot, host: &BackendHost, options: &ConnectOptions) -> Result<Self, Error> {
-        let Snapshot { generation, prepared } = snapshot;
+        let Snapshot { generation, prepared, publication } = snapshot;
         let now = seconds(prepared.runtime().now());
         check_identity(&prepared, now)?;
         let alpn = options.protocols(prepared.policy().alpn())?;
         let name = server_name(prepared.policy(), host)?;
         let pool_key = PoolKey::new(*prepared.fingerprint(), &name);
-        Ok(Self { alpn, generation, pool_key, prepared, name, now })
+        Ok(Self { alpn, generation, pool_key, prepared, name, now, publication })
     }
 
     /// rustls with its ClientHello ready, and the sessions it may use.
@@ -42,8 +43,7 @@ impl Setup {
         let session = match self.prepared.policy().resumption() {
             Resumption::Disabled => None,
             Resumption::Enabled => {
-                let store = self.prepared.runtime().sessions();
-                Some(Arc::new(SessionHandle::new(store, self.pool_key.clone(), self.now)))
+                Some(Arc::new(SessionHandle::new(&self.publication, self.pool_key.clone(), self.now)))
             }
         };
         let config = connection_config(self.prepared.client_config(), session.clone());

@@ -114,14 +114,14 @@ impl EventQueue {
     }
 }
 
-/// The events that lead from one publication to the next.
-pub(super) fn between(before: &Published, after: &Published, at: i64) -> Vec<Event> {
+/// The events that lead from one publication to the next. `gone` says what is, of a withdrawal.
+pub(super) fn between(before: &Published, after: &Published, at: i64, gone: Option<Problems>) -> Vec<Event> {
     let generation = after.generation;
     let event = |kind, trust_reduced| Event { at, generation, kind, trust_reduced };
     let mut events = Vec::new();
     if before.generation != generation {
-        let reduced = match (&before.prepared, &after.prepared) {
-            (Some(before), Some(after)) => reduces_trust(before, after),
+        let reduced = match (&before.content, &after.content) {
+            (Some(before), Some(after)) => reduces_trust(&before.prepared, &after.prepared),
             _ => false,
         };
         events.push(event(EventKind::Updated, reduced));
@@ -139,6 +139,9 @@ pub(super) fn between(before: &Published, after: &Published, at: i64) -> Vec<Eve
         }
         ConnectorState::NotReady { reason, since } if !known.is_some_and(|known| same(known, reason)) => {
             events.push(event(EventKind::NotReady { reason: reason.clone(), since: *since }, false));
+        }
+        ConnectorState::Withdrawn { .. } if !matches!(before.state, ConnectorState::Withdrawn { .. }) => {
+            events.push(event(EventKind::Withdrawn { reason: gone }, true));
         }
         _ => {}
     }

@@ -8,8 +8,16 @@ use std::path::{Path, PathBuf};
 use crate::material::FileSet;
 use crate::policy::{IdentitySpec, Material, SecretMaterial, UpstreamTlsPolicy, resolve};
 
-/// Every file that `policy` names.
+/// Every file that `policy` names, once.
 pub(super) fn named_by(policy: &UpstreamTlsPolicy) -> Vec<PathBuf> {
+    let mut paths = in_order(policy);
+    paths.sort_unstable();
+    paths.dedup();
+    paths
+}
+
+/// The files of `policy`, as it names them.
+pub(super) fn in_order(policy: &UpstreamTlsPolicy) -> Vec<PathBuf> {
     let public = |material: &Material| match material {
         Material::File { base, path } => Some(resolve(base.as_deref(), path)),
         Material::Inline { .. } => None,
@@ -25,8 +33,6 @@ pub(super) fn named_by(policy: &UpstreamTlsPolicy) -> Vec<PathBuf> {
         paths.extend(secret(key));
         paths.extend(passphrase.as_ref().and_then(secret));
     }
-    paths.sort_unstable();
-    paths.dedup();
     paths
 }
 

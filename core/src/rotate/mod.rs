@@ -6,7 +6,9 @@ mod files;
 mod reduced;
 mod registry;
 mod source;
+mod standing;
 mod state;
+mod update;
 pub(crate) mod watch;
 
 pub use event::{Event, EventKind, ExpiringCertificate};
@@ -21,13 +23,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 
-use crate::error::{Error, PolicyError, PolicyErrorKind, Problem, Problems};
+use crate::error::{Error, Misuse, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::policy::UpstreamTlsPolicy;
 use crate::prepare::Prepared;
 use crate::runtime::Runtime;
+use crate::session::Publication;
 use crate::time::seconds;
 use event::EventQueue;
 use expiry::ExpiryLog;
+use standing::{Awaited, Documents, Standing, Word};
 
 /// Makes verified connections by the current generation of one policy. A clone is cheap, and the same connector.
 ///
@@ -48,24 +52,29 @@ struct Shared {
 
 /// What is published by one atomic store (R1).
 struct Published {
+    content: Option<Content>,
+    documents: Documents,
+    /// The fingerprint of the last content, which is that of the generation.
+    fingerprint: Option<[u8; 32]>,
     generation: Generation,
     /// The policy's, for errors.
     name: Option<String>,
-    /// The last good one; kept while `state` is not ready, so that equal content gets its `Arc`s back (R5).
-    prepared: Option<Arc<Prepared>>,
+    standing: Standing,
+    /// What `standing` comes to.
     state: ConnectorState,
+}
+
+/// What connections are made with. It is kept while they are refused, so that equal content gets its `Arc`s back (R5), and
+/// not once it was withdrawn.
+#[derive(Clone)]
+struct Content {
+    prepared: Arc<Prepared>,
+    publication: Arc<Publication>,
 }
 
 #[derive(Default)]
 struct Publishing {
     events: EventQueue,
-    withdrawals: u64,
-}
-
-/// An update that is being validated: no other is, meanwhile.
-struct Update<'a> {
-    connector: &'a Connector,
-    _in_order: MutexGuard<'a, ()>,
     withdrawals: u64,
 }
 
@@ -88,25 +97,30 @@ impl Connector {
         on_invalid: OnInvalid,
     ) -> Result<Self, Problems> {
         let prepared = runtime.prepare(policy)?;
-        let generation = Generation(1);
-        Ok(Self::publish_first(runtime, on_invalid, Published::ready(prepared, generation)))
+        Ok(Self::of_prepared(prepared, on_invalid))
     }
 
     /// Publishes `prepared` as the first generation, without reading anything again: what was judged with offline is what
-    /// connects. The connector's clock is that of its runtime.
+    /// connects. The connector's runtime is that of `prepared`, for good.
     pub fn of_prepared(prepared: Arc<Prepared>, on_invalid: OnInvalid) -> Self {
         let runtime = prepared.runtime().clone();
-        Self::publish_first(&runtime, on_invalid, Published::ready(prepared, Generation(1)))
+        let mut published = Published::empty();
+        published.documents.publish(prepared.policy());
+        published.show(prepared);
+        Self::publish_first(&runtime, on_invalid, published)
     }
 
-    /// A connector for a policy that cannot be used yet: connections fail with `policy_not_ready` until an update succeeds.
+    /// A connector for a policy that cannot be used yet: connections fail with `policy_not_ready` until an update succeeds,
+    /// or the files of the first [`FileSource`] are good.
     pub fn not_ready(runtime: &Runtime, reason: Problems, on_invalid: OnInvalid) -> Self {
-        let state = ConnectorState::NotReady { reason, since: seconds(runtime.now()) };
-        let published = Published { generation: Generation(0), name: None, prepared: None, state };
+        let mut published = Published::empty();
+        published.documents.awaited = Awaited::Any;
+        published.standing.caller.refuse(reason, seconds(runtime.now()));
         Self::publish_first(runtime, on_invalid, published)
     }
 
-    fn publish_first(runtime: &Runtime, on_invalid: OnInvalid, published: Published) -> Self {
+    fn publish_first(runtime: &Runtime, on_invalid: OnInvalid, mut published: Published) -> Self {
+        published.settle(on_invalid);
         Self(Arc::new(Shared {
             current: ArcSwap::from_pointee(published),
             expiry: Mutex::default(),
@@ -117,35 +131,43 @@ impl Connector {
         }))
     }
 
-    /// Validates `policy` and its material, then publishes it (R2). Equal content is no new generation (R5, R9).
+    /// Validates `policy` and its material, then publishes it (R2). Equal content is no new generation (R5, R9). It ends what
+    /// stopped the connector, a refusal or a withdrawal; sources of the policy before do nothing any more
+    /// ([`PollOutcome::Superseded`]).
     ///
     /// # Errors
     /// [`Problems`] of the new policy: the last good generation then stays, in the state
-    /// [`Degraded`](ConnectorState::Degraded), or with [`OnInvalid::FailClosed`] new connections fail;
-    /// `policy_withdrawn` if [`Connector::withdraw`] was called meanwhile.
+    /// [`Degraded`](ConnectorState::Degraded), or with [`OnInvalid::FailClosed`] new connections fail, until an update
+    /// succeeds or a [`FileSource`] of this policy finds its files good; `policy_withdrawn` if [`Connector::withdraw`] was
+    /// called meanwhile. What was withdrawn stays so.
     pub fn update(&self, policy: &UpstreamTlsPolicy) -> Result<Generation, Problems> {
         let update = self.begin_update();
         let prepared = self.0.runtime.prepare(policy);
-        update.finish(policy.name(), prepared)
+        update.document(policy, prepared)
     }
 
     /// As [`Connector::update`], with a policy whose material was read and judged before.
     ///
     /// # Errors
-    /// `policy_withdrawn` if [`Connector::withdraw`] was called meanwhile.
-    pub fn publish(&self, prepared: Arc<Prepared>) -> Result<Generation, Problems> {
-        let name = prepared.policy().name().map(str::to_owned);
-        self.begin_update().finish(name.as_deref(), Ok(prepared))
+    /// [`Error::Misuse`] for what another [`Runtime`] prepared: verdicts would be by its clock and its system roots, until
+    /// the next reading of a file; prepare the policy with [`Connector::runtime`]. [`Error::Policy`], `policy_withdrawn`, if
+    /// [`Connector::withdraw`] was called meanwhile.
+    pub fn publish(&self, prepared: Arc<Prepared>) -> Result<Generation, Error> {
+        if !prepared.runtime().is(&self.0.runtime) {
+            let what =
+                "the policy was prepared by another Runtime than the connector's; prepare it with Connector::runtime()";
+            return Err(Misuse::new(what).into());
+        }
+        let policy = prepared.policy().clone();
+        Ok(self.begin_update().document(&policy, Ok(prepared))?)
     }
 
     /// Takes an update that could not even be made: a document that does not parse, a resolution that is invalid. It counts
     /// as any invalid update (R2): the last good generation stays, or with [`OnInvalid::FailClosed`] new connections fail,
-    /// with these problems as the reason. An update that succeeds ends it.
+    /// with these problems as the reason. What was withdrawn stays so. An update that succeeds ends it, and nothing else: no
+    /// [`FileSource`] does.
     pub fn refuse(&self, problems: Problems) {
-        let update = self.begin_update();
-        let name = problems.policy().map(str::to_owned);
-        // What it gives back are the problems.
-        let _ = update.finish(name.as_deref(), Err(problems));
+        self.begin_update().refuse(problems);
     }
 
     /// What it was made with.
@@ -153,34 +175,34 @@ impl Connector {
         &self.0.runtime
     }
 
-    /// Withdrawals are counted before anything is read, so that none is undone by what was read before it.
-    fn begin_update(&self) -> Update<'_> {
-        let in_order = lock(&self.0.updating);
-        Update { connector: self, _in_order: in_order, withdrawals: self.withdrawals() }
-    }
-
-    fn withdrawals(&self) -> u64 {
-        lock(&self.0.publishing).withdrawals
-    }
-
     /// Ends the policy: new connections fail at once with `policy_withdrawn` (R3), connections that exist go on (R7).
-    /// A later [`Connector::update`] publishes again.
+    /// A later [`Connector::update`] or [`Connector::publish`] that succeeds publishes again; nothing else does.
     pub fn withdraw(&self) {
-        self.withdraw_locked(&mut lock(&self.0.publishing), None);
+        let mut publishing = lock(&self.0.publishing);
+        publishing.withdrawals += 1;
+        let mut next = self.0.current.load().without_content();
+        next.documents = Documents { count: next.documents.count, ..Documents::default() };
+        let since = match next.standing.caller {
+            Word::Withdrawn { since } => since,
+            Word::Good | Word::Refused { .. } => self.now(),
+        };
+        next.standing = Standing { caller: Word::Withdrawn { since }, files: Word::Good };
+        self.replace(&mut publishing, next, None);
     }
 
-    fn withdraw_locked(&self, publishing: &mut Publishing, reason: Option<Problems>) {
-        publishing.withdrawals += 1;
-        let current = self.0.current.load();
-        self.forget_sessions(&current);
-        let since = self.now();
-        let state = ConnectorState::Withdrawn { since };
-        let (generation, name) = (current.generation, current.name.clone());
-        if !matches!(current.state, ConnectorState::Withdrawn { .. }) {
-            let kind = EventKind::Withdrawn { reason };
-            publishing.events.push(Event { at: since, generation, kind, trust_reduced: true });
+    /// The one atomic store, its events, and the end of sessions that nobody publishes any more (R1, R7, L8). `gone` says
+    /// what is, of a withdrawal.
+    fn replace(&self, publishing: &mut Publishing, mut next: Published, gone: Option<Problems>) {
+        next.settle(self.0.on_invalid);
+        let current = self.0.current.load_full();
+        publishing.events.extend(event::between(&current, &next, self.now(), gone));
+        let stays = next.content.as_ref().map(|content| Arc::clone(&content.publication));
+        self.0.current.store(Arc::new(next));
+        if let Some(Content { publication, .. }) = &current.content
+            && !stays.is_some_and(|stays| Arc::ptr_eq(&stays, publication))
+        {
+            publication.end();
         }
-        self.0.current.store(Arc::new(Published { generation, name, prepared: None, state }));
     }
 
     /// The oldest event that was not taken yet; `None`: nothing happened since. Clones of a connector share its events, and
@@ -200,7 +222,7 @@ impl Connector {
     /// R8: an event for each bundle entry and for the identity that comes near its end by the runtime's clock, each mark
     /// once. [`FileSource::poll`] does this, too; whoever has no files calls it now and then.
     pub fn check_expiry(&self) {
-        let Ok(Snapshot { generation, prepared }) = self.snapshot() else { return };
+        let Ok(Snapshot { generation, prepared, .. }) = self.snapshot() else { return };
         let at = self.now();
         let expiring = lock(&self.0.expiry).check(&prepared, at);
         if expiring.is_empty() {
@@ -216,13 +238,6 @@ impl Connector {
 
     fn now(&self) -> i64 {
         seconds(self.0.runtime.now())
-    }
-
-    /// Sessions of a fingerprint that is no longer published are dead weight (H6).
-    fn forget_sessions(&self, published: &Published) {
-        if let Some(prepared) = &published.prepared {
-            prepared.runtime().sessions().forget(prepared.fingerprint());
-        }
     }
 
     /// The number of the current generation: it grows with each publication of other content.
@@ -244,9 +259,10 @@ impl Connector {
     pub(crate) fn snapshot(&self) -> Result<Snapshot, Error> {
         let current = self.0.current.load();
         let name = current.name.as_deref();
-        let kind = match (&current.state, &current.prepared) {
-            (ConnectorState::Degraded { .. } | ConnectorState::Ready, Some(prepared)) => {
-                return Ok(Snapshot { generation: current.generation, prepared: prepared.clone() });
+        let kind = match (&current.state, &current.content) {
+            (ConnectorState::Degraded { .. } | ConnectorState::Ready, Some(content)) => {
+                let Content { prepared, publication } = content.clone();
+                return Ok(Snapshot { generation: current.generation, prepared, publication });
             }
             (ConnectorState::NotReady { reason, .. }, _) => {
                 let name = reason.policy().or(name);
@@ -255,46 +271,6 @@ impl Connector {
             _ => PolicyErrorKind::Withdrawn,
         };
         Err(problem(name, kind).into())
-    }
-}
-
-impl Update<'_> {
-    /// Publishes what was made of the policy called `name`, unless it was withdrawn meanwhile.
-    fn finish(self, name: Option<&str>, prepared: Result<Arc<Prepared>, Problems>) -> Result<Generation, Problems> {
-        let shared = &self.connector.0;
-        let mut publishing = lock(&shared.publishing);
-        if publishing.withdrawals != self.withdrawals {
-            return Err(problem(name, PolicyErrorKind::Withdrawn));
-        }
-        let (at, current) = (self.connector.now(), shared.current.load());
-        let (next, result) = match prepared {
-            Ok(prepared) => {
-                let next = current.followed_by(prepared);
-                let generation = next.generation;
-                (next, Ok(generation))
-            }
-            Err(reason) => {
-                tracing::warn!(target: "uptls", code = reason.code().as_str(), "update refused: {reason}");
-                (current.after_invalid(reason.clone(), at, shared.on_invalid), Err(reason))
-            }
-        };
-        if next.generation != current.generation {
-            self.connector.forget_sessions(&current);
-        }
-        publishing.events.extend(event::between(&current, &next, at));
-        shared.current.store(Arc::new(next));
-        result
-    }
-
-    /// R3: the material is gone. Nothing if somebody else withdrew the policy meanwhile.
-    fn withdraw(self, reason: Problems) -> Option<u64> {
-        let mut publishing = lock(&self.connector.0.publishing);
-        if publishing.withdrawals != self.withdrawals {
-            return None;
-        }
-        tracing::warn!(target: "uptls", code = reason.code().as_str(), "withdrawn: {reason}");
-        self.connector.withdraw_locked(&mut publishing, Some(reason));
-        Some(publishing.withdrawals)
     }
 }
 
@@ -312,33 +288,53 @@ impl fmt::Debug for Connector {
 pub(crate) struct Snapshot {
     pub(crate) generation: Generation,
     pub(crate) prepared: Arc<Prepared>,
+    pub(crate) publication: Arc<Publication>,
 }
 
 impl Published {
-    fn ready(prepared: Arc<Prepared>, generation: Generation) -> Self {
-        let name = prepared.policy().name().map(str::to_owned);
-        Self { generation, name, prepared: Some(prepared), state: ConnectorState::Ready }
+    /// Before there is any content.
+    fn empty() -> Self {
+        let standing = Standing::default();
+        let (documents, state) = (Documents::default(), ConnectorState::Ready);
+        Self { content: None, documents, fingerprint: None, generation: Generation(0), name: None, standing, state }
     }
 
-    fn followed_by(&self, prepared: Arc<Prepared>) -> Self {
-        match &self.prepared {
-            // The same configuration in memory, too (R9): the runtime gives equal content equal `Arc`s while one is held.
-            Some(own) if own.fingerprint() == prepared.fingerprint() => Self::ready(prepared, self.generation),
-            _ => Self::ready(prepared, Generation(self.generation.0 + 1)),
+    /// The same, to be changed and published.
+    fn again(&self) -> Self {
+        let Self { content, documents, fingerprint, generation, name, standing, state } = self;
+        Self {
+            content: content.clone(),
+            documents: documents.clone(),
+            fingerprint: *fingerprint,
+            generation: *generation,
+            name: name.clone(),
+            standing: standing.clone(),
+            state: state.clone(),
         }
     }
 
-    /// R2. What was not ready stays so, with the newer reason.
-    fn after_invalid(&self, reason: Problems, since: i64, on_invalid: OnInvalid) -> Self {
-        let state = match (on_invalid, &self.state) {
-            (OnInvalid::KeepLast, ConnectorState::Degraded { since, .. }) => {
-                ConnectorState::Degraded { reason, since: *since }
-            }
-            (OnInvalid::KeepLast, ConnectorState::Ready) => ConnectorState::Degraded { reason, since },
-            (_, ConnectorState::NotReady { since, .. }) => ConnectorState::NotReady { reason, since: *since },
-            _ => ConnectorState::NotReady { reason, since },
+    fn without_content(&self) -> Self {
+        Self { content: None, ..self.again() }
+    }
+
+    /// Other content is another generation (R5). The same is the same configuration in memory, too (R9): the runtime gives
+    /// equal content equal `Arc`s while one is held.
+    fn show(&mut self, prepared: Arc<Prepared>) {
+        let fingerprint = *prepared.fingerprint();
+        if self.fingerprint.replace(fingerprint) != Some(fingerprint) {
+            self.generation = Generation(self.generation.0 + 1);
+            self.content = None;
+        }
+        self.name = prepared.policy().name().map(str::to_owned);
+        let publication = match self.content.take() {
+            Some(content) => content.publication,
+            None => Publication::new(prepared.runtime().sessions(), fingerprint),
         };
-        Self { generation: self.generation, name: self.name.clone(), prepared: self.prepared.clone(), state }
+        self.content = Some(Content { prepared, publication });
+    }
+
+    fn settle(&mut self, on_invalid: OnInvalid) {
+        self.state = self.standing.state(on_invalid, self.content.is_some());
     }
 }
 

@@ -40,10 +40,12 @@ impl Registry {
 
     fn apply_one(&self, name: &str, policy: Result<UpstreamTlsPolicy, Problems>) -> Result<Generation, Problems> {
         if let Some(connector) = self.connector(name) {
-            let update = connector.begin_update();
             return match policy {
-                Ok(policy) => update.finish(policy.name(), self.runtime.prepare(&policy)),
-                Err(problems) => update.finish(Some(name), Err(problems)),
+                Ok(policy) => connector.update(&policy),
+                Err(problems) => {
+                    connector.refuse(problems.clone());
+                    Err(problems)
+                }
             };
         }
         let (connector, result) = match policy

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{Connector, ConnectorState, Generation, Update, files};
+use super::standing::{Claim, Documents, Word, is_same};
+use super::update::{Followed, Update};
+use super::{Connector, Generation, files};
 use crate::error::{Code, Problem, Problems};
 use crate::policy::UpstreamTlsPolicy;
 
@@ -15,8 +17,12 @@ use crate::policy::UpstreamTlsPolicy;
 ///
 /// Content decides, never a time of modification (R5). A file that is gone or forbidden withdraws the policy at once (R3),
 /// and its return publishes again; what does not parse or belong together is tried again for a little over a second before it
-/// counts as an invalid update (R2), because not every writer replaces files at once. After the caller's own
-/// [`Connector::withdraw`] a source publishes nothing until the caller has updated the connector.
+/// counts as an invalid update (R2), because not every writer replaces files at once.
+///
+/// A source speaks for the files of one document and for nothing else. What it refused or withdrew ends when the files are
+/// good again; what the caller did ([`Connector::refuse`], [`Connector::withdraw`], an update that failed) stays until the
+/// caller's next update succeeds. Once the caller has updated the connector to another policy, a source of the policy before
+/// does nothing ([`PollOutcome::Superseded`]); [`FileSource::following`] goes over to the new one.
 ///
 /// ```
 /// # fn run(runtime: &uptls::Runtime, policy: &uptls::UpstreamTlsPolicy) -> Result<(), Box<dyn std::error::Error>> {
@@ -37,28 +43,33 @@ use crate::policy::UpstreamTlsPolicy;
 pub struct FileSource {
     connector: Connector,
     directories: BTreeSet<PathBuf>,
+    /// Whether it goes over to what the connector is updated to.
+    follows: bool,
     interval: Duration,
     paths: Vec<PathBuf>,
-    policy: UpstreamTlsPolicy,
-    /// The files behind the last success.
-    published: Option<[u8; 32]>,
+    /// `None`: it follows a connector that has none.
+    policy: Option<UpstreamTlsPolicy>,
+    /// The files behind the last success, and how many documents the connector had published by then.
+    published: Option<([u8; 32], u64)>,
     /// Since when the content has not been valid.
     torn_since: Option<Instant>,
-    /// The connector's count of withdrawals after our own.
-    withdrawal: Option<u64>,
 }
 
 /// What a step did.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum PollOutcome {
-    /// The content is invalid, and the connector says so ([`Connector::state`]).
+    /// The content is invalid. The connector says so ([`Connector::state`]), unless a refusal of the caller's or a withdrawal
+    /// says more.
     Invalid(Problems),
+    /// The connector has another policy by now, or none: nothing was read, and nothing is published. Make a source of the new
+    /// policy, or use [`FileSource::following`].
+    Superseded,
     /// The content is what it was, or its files lead to the generation that is published.
     Unchanged,
     /// Somebody is writing: the content is not valid, or was swapped while it was read. Nothing is published.
     Unsettled,
-    /// A new generation was published, or the one before is used again.
+    /// A new generation was published, or what the files stopped goes on.
     Updated(Generation),
     /// A file is gone or forbidden, or the caller withdrew the policy: no connection is made.
     Withdrawn,
@@ -75,19 +86,54 @@ pub struct Polled {
 }
 
 impl FileSource {
-    /// A source for `connector` of the files of `policy`. Nothing is read yet. A source keeps its policy: whoever updates
-    /// the connector to another policy drops the source before, and makes a new one.
+    /// A source for `connector` of the files of `policy`: the one that the connector has, or that its last update failed by.
+    /// Nothing is read yet.
     pub fn new(connector: &Connector, policy: &UpstreamTlsPolicy) -> Self {
-        let paths = files::named_by(policy);
+        let mut source = Self::without_policy(connector, false);
+        source.turn_to(Some(policy.clone()));
+        source
+    }
+
+    /// A source of the files of whatever policy `connector` has: after an update it goes on with those of the new one. A
+    /// policy by which an update failed is not followed until an update by it succeeds.
+    pub fn following(connector: &Connector) -> Self {
+        let mut source = Self::without_policy(connector, true);
+        source.find_directories();
+        source
+    }
+
+    fn without_policy(connector: &Connector, follows: bool) -> Self {
         Self {
             connector: connector.clone(),
-            directories: files::directories(&paths),
+            directories: BTreeSet::new(),
+            follows,
             interval: MAX_INTERVAL,
-            paths,
-            policy: policy.clone(),
+            paths: Vec::new(),
+            policy: None,
             published: None,
             torn_since: None,
-            withdrawal: None,
+        }
+    }
+
+    fn turn_to(&mut self, policy: Option<UpstreamTlsPolicy>) {
+        self.paths = policy.as_ref().map(files::named_by).unwrap_or_default();
+        self.directories = files::directories(&self.paths);
+        self.policy = policy;
+        self.published = None;
+        self.torn_since = None;
+    }
+
+    /// Goes over to the connector's policy, if it is another.
+    fn keep_up(&mut self, documents: &Documents) {
+        if !self.follows {
+            return;
+        }
+        let is_known = match (&documents.published, &self.policy) {
+            (Some(now), Some(policy)) => is_same(now, policy),
+            (now, policy) => now.is_none() && policy.is_none(),
+        };
+        if !is_known {
+            self.turn_to(documents.published.clone());
         }
     }
 
@@ -111,6 +157,8 @@ impl FileSource {
 
     /// Looks for the directories again, before they are watched.
     pub(super) fn find_directories(&mut self) {
+        let current = self.connector.0.current.load_full();
+        self.keep_up(&current.documents);
         self.directories = files::directories(&self.paths);
     }
 
@@ -133,66 +181,68 @@ impl FileSource {
     fn step(&mut self, now: Instant) -> PollOutcome {
         let connector = self.connector.clone();
         let update = connector.begin_update();
-        let state = connector.state();
-        let was = connector.generation();
-        let withdrawn = matches!(state, ConnectorState::Withdrawn { .. });
-        if withdrawn && self.withdrawal != Some(update.withdrawals) {
+        let current = update.current();
+        self.keep_up(&current.documents);
+        if current.standing.caller.is_withdrawn() {
             return PollOutcome::Withdrawn;
+        }
+        let Some(policy) = self.policy.clone() else { return PollOutcome::Superseded };
+        let claim = current.documents.claim(&policy);
+        if claim == Claim::Superseded {
+            self.torn_since = None;
+            return PollOutcome::Superseded;
         }
         let Some(files) = files::read(&self.paths) else {
             self.torn_since.get_or_insert(now);
             return PollOutcome::Unsettled;
         };
-        let digest = files.digest();
-        if state == ConnectorState::Ready && self.published == Some(digest) {
+        let known = Some((files.digest(), current.documents.count));
+        if claim == Claim::Published && current.standing.files == Word::Good && self.published == known {
             self.torn_since = None;
             return PollOutcome::Unchanged;
         }
-        let problems = match connector.0.runtime.prepare_of(&self.policy, &files) {
+        match connector.0.runtime.prepare_of(&policy, &files) {
             Ok(prepared) => {
-                let result = update.finish(self.policy.name(), Ok(prepared));
-                return self.finished(digest, &state, result, was);
+                self.torn_since = None;
+                let Some(followed) = update.files(&policy, claim, Ok(prepared)) else { return PollOutcome::Withdrawn };
+                self.published = Some((files.digest(), followed.documents));
+                followed.outcome()
             }
-            Err(problems) => problems,
-        };
-        if files.is_withdrawn() && withdrawn {
-            return PollOutcome::Withdrawn;
+            // What never was there is an error, with its reason (`policy_not_ready`).
+            Err(problems) if files.is_withdrawn() && claim == Claim::Published => {
+                self.torn_since = None;
+                if !current.standing.files.is_withdrawn() {
+                    update.files_are_gone(problems);
+                }
+                PollOutcome::Withdrawn
+            }
+            Err(problems) => self.invalid(update, &policy, claim, problems, now),
         }
-        // What never was there is an error, with its reason (`policy_not_ready`).
-        if files.is_withdrawn() && was != Generation::default() {
-            return self.withdraw(update, problems);
-        }
+    }
+
+    /// A writer gets a moment to finish what it began.
+    fn invalid(
+        &mut self,
+        update: Update<'_>,
+        policy: &UpstreamTlsPolicy,
+        claim: Claim,
+        problems: Problems,
+        now: Instant,
+    ) -> PollOutcome {
         let since = *self.torn_since.get_or_insert(now);
         if problems.iter().all(may_be_torn) && RETRIES.last().is_some_and(|last| now < since + *last) {
             return PollOutcome::Unsettled;
         }
-        match update.finish(self.policy.name(), Err(problems)) {
-            Err(problems) if problems.code() == Code::PolicyWithdrawn => PollOutcome::Withdrawn,
-            Err(problems) => PollOutcome::Invalid(problems),
-            Ok(_) => PollOutcome::Unchanged,
+        match update.files(policy, claim, Err(problems.clone())) {
+            Some(_) => PollOutcome::Invalid(problems),
+            None => PollOutcome::Withdrawn,
         }
     }
-    fn finished(
-        &mut self,
-        digest: [u8; 32],
-        before: &ConnectorState,
-        result: Result<Generation, Problems>,
-        was: Generation,
-    ) -> PollOutcome {
-        let Ok(generation) = result else { return PollOutcome::Withdrawn };
-        self.published = Some(digest);
-        self.torn_since = None;
-        if generation == was && *before == ConnectorState::Ready {
-            return PollOutcome::Unchanged;
-        }
-        PollOutcome::Updated(generation)
-    }
+}
 
-    fn withdraw(&mut self, update: Update<'_>, problems: Problems) -> PollOutcome {
-        self.torn_since = None;
-        // Without a count of ours somebody else withdrew the policy meanwhile, and it stays so.
-        self.withdrawal = update.withdraw(problems);
-        PollOutcome::Withdrawn
+impl Followed {
+    fn outcome(self) -> PollOutcome {
+        if self.before == self.after { PollOutcome::Unchanged } else { PollOutcome::Updated(self.after.0) }
     }
 }
 

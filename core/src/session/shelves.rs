@@ -1,6 +1,6 @@
 //! What a store holds of each server: sessions, charged in octets, in the order of use.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use rustls::NamedGroup;
@@ -87,11 +87,67 @@ impl Shelf {
 pub(super) struct Shelves {
     pub(super) by_key: HashMap<PoolKey, Shelf>,
     by_use: BTreeMap<u64, PoolKey>,
+    fingerprints: HashMap<[u8; 32], Fingerprint>,
     pub(super) octets: usize,
     uses: u64,
+    /// How many shelves were looked at to forget some.
+    #[cfg(test)]
+    pub(super) visits: usize,
+}
+
+/// What is known of one fingerprint, as long as it is published or something is kept under it.
+#[derive(Default)]
+struct Fingerprint {
+    keys: HashSet<PoolKey>,
+    publications: usize,
 }
 
 impl Shelves {
+    /// One more connector publishes `fingerprint`.
+    pub(super) fn publish(&mut self, fingerprint: [u8; 32]) {
+        self.fingerprints.entry(fingerprint).or_default().publications += 1;
+    }
+
+    pub(super) fn is_published(&self, fingerprint: &[u8; 32]) -> bool {
+        self.fingerprints.get(fingerprint).is_some_and(|known| known.publications > 0)
+    }
+
+    /// One connector less publishes `fingerprint`. With the last, what was stored under it is dropped, by what is stored
+    /// under it alone: updates of many connectors never walk the sessions of all servers.
+    pub(super) fn retire(&mut self, fingerprint: &[u8; 32]) {
+        self.release(fingerprint);
+        if self.is_published(fingerprint) {
+            return;
+        }
+        let keys = self.fingerprints.remove(fingerprint).map(|known| known.keys).unwrap_or_default();
+        for key in keys {
+            #[cfg(test)]
+            {
+                self.visits += 1;
+            }
+            self.remove(&key);
+        }
+    }
+
+    /// A connector was dropped, and nobody withdrew what it published: what is stored stays, for connectors to come.
+    pub(super) fn release(&mut self, fingerprint: &[u8; 32]) {
+        let Some(known) = self.fingerprints.get_mut(fingerprint) else { return };
+        known.publications = known.publications.saturating_sub(1);
+        self.tidy(fingerprint);
+    }
+
+    #[cfg(test)]
+    pub(super) fn fingerprints(&self) -> usize {
+        self.fingerprints.len()
+    }
+
+    /// What is neither published nor stored under takes no room.
+    fn tidy(&mut self, fingerprint: &[u8; 32]) {
+        if self.fingerprints.get(fingerprint).is_some_and(|known| known.publications == 0 && known.keys.is_empty()) {
+            self.fingerprints.remove(fingerprint);
+        }
+    }
+
     pub(super) fn edit<R>(&mut self, key: &PoolKey, limit: usize, change: impl FnOnce(&mut Shelf) -> R) -> R {
         let result = match self.by_key.get_mut(key) {
             Some(shelf) => {
@@ -137,6 +193,7 @@ impl Shelves {
         shelf.octets = shelf.charge(&key);
         self.octets = self.octets.saturating_add(shelf.octets);
         self.by_use.insert(shelf.last_use, key.clone());
+        self.fingerprints.entry(key.fingerprint).or_default().keys.insert(key.clone());
         self.by_key.insert(key, shelf);
     }
 
@@ -144,6 +201,10 @@ impl Shelves {
         let shelf = self.by_key.remove(key)?;
         self.by_use.remove(&shelf.last_use);
         self.octets = self.octets.saturating_sub(shelf.octets);
+        if let Some(known) = self.fingerprints.get_mut(&key.fingerprint) {
+            known.keys.remove(key);
+        }
+        self.tidy(&key.fingerprint);
         Some(shelf)
     }
 }
@@ -154,7 +215,7 @@ pub(super) const TICKETS: usize = 8;
 const LARGEST_TICKET: usize = 65_535;
 /// What a session takes besides ticket and chain: rustls's value, its secret and the allocations around them.
 const SESSION_OCTETS: usize = 768;
-/// What a server takes without sessions: its entries in both maps.
+/// What a server takes without sessions: its entries in the maps.
 const SHELF_OCTETS: usize = 512;
 /// 24 hours.
 const TLS12_LIFETIME: i64 = 86_400;

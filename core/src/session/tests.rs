@@ -133,10 +133,51 @@ fn forgetting_a_fingerprint_leaves_the_others() {
         world.visit(name, &config);
     }
     let held = world.store().held().count;
-    world.store().forget(&[7; 32]);
+    Publication::new(world.store(), [7; 32]).end();
     assert_eq!(world.store().held().count, held);
-    world.store().forget(world.connector.prepared().unwrap().fingerprint());
+    world.connector.withdraw();
     assert_eq!((world.store().held().count, world.store().held().octets), (0, 0));
+}
+
+/// Operations are counted, and no time is taken: with a walk over the store each update would look at every server.
+#[test]
+fn updates_look_at_no_session_of_another_fingerprint() {
+    let store = Arc::new(SessionStore::new(1 << 20));
+    let steady = Publication::new(&store, [0; 32]);
+    let servers = 200;
+    let key = |fingerprint: u8, server: usize| {
+        PoolKey::new([fingerprint; 32], &ServerName::try_from(format!("n{server}.example")).unwrap())
+    };
+    let keep =
+        |fingerprint, server| store.edit(&key(fingerprint, server), |shelf| shelf.group = Some(NamedGroup::X25519));
+    (0..servers).for_each(|server| keep(0, server));
+    for update in 1..=100 {
+        let publication = Publication::new(&store, [update; 32]);
+        keep(update, 0);
+        publication.end();
+    }
+    assert_eq!((store.held().servers, store.lock().visits), (servers, 100));
+    steady.end();
+    assert_eq!((store.held().servers, store.held().octets, store.lock().visits), (0, 0, 100 + servers));
+    keep(0, 0);
+    assert_eq!(store.held().servers, 0, "nobody publishes it");
+}
+
+/// What is dropped is not withdrawn; what is neither published nor kept takes no room.
+#[test]
+fn fingerprints_take_room_while_they_are_published_or_stored_under() {
+    let store = Arc::new(SessionStore::new(1 << 20));
+    let key = PoolKey::new([1; 32], &ServerName::try_from("a.example").unwrap());
+    let [one, two] = [(); 2].map(|()| Publication::new(&store, [1; 32]));
+    store.edit(&key, |shelf| shelf.group = Some(NamedGroup::X25519));
+    one.end();
+    one.end();
+    drop(one);
+    assert_eq!(store.held().servers, 1, "it counts once");
+    drop(two);
+    assert_eq!((store.held().servers, store.lock().fingerprints()), (1, 1));
+    store.lock().remove(&key);
+    assert_eq!(store.lock().fingerprints(), 0);
 }
 
 #[test]

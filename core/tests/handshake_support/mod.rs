@@ -129,8 +129,13 @@ impl Backend {
         host: &BackendHost,
         options: &ConnectOptions,
     ) -> Result<Visit, Error> {
+        self.finish(connector.begin(host, options)?)
+    }
+
+    /// The rest of a connection that was begun.
+    pub fn finish(&self, handshake: Handshake) -> Result<Visit, Error> {
         let mut server = self.accept();
-        let mut established = establish(connector, host, options, &mut server)?;
+        let mut established = complete(handshake, &mut server)?;
         established.write(b"ping").unwrap();
         exchange(&mut established, &mut server)?;
         server.write(b"pong");
@@ -198,7 +203,10 @@ pub fn establish(
     options: &ConnectOptions,
     server: &mut MemoryServer,
 ) -> Result<Established, Error> {
-    let mut handshake = connector.begin(host, options)?;
+    complete(connector.begin(host, options)?, server)
+}
+
+fn complete(mut handshake: Handshake, server: &mut MemoryServer) -> Result<Established, Error> {
     while !handshake.is_done() {
         step(&mut handshake, server)?;
     }

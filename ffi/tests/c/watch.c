@@ -160,6 +160,48 @@ static void updated(uptls_runtime *runtime, const char *folder, const char *good
   uptls_connector_unref(connector);
 }
 
+/* What the caller stopped stays stopped, whatever the watch reads; a document that is good ends it. */
+static void authors(uptls_runtime *runtime, const char *folder, const char *good, const char *other) {
+  uptls_policy *policy, *none;
+  uptls_connector *connector;
+  uptls_watch *watch;
+  uptls_error *reason, *error;
+  uptls_runtime *foreign;
+  uint64_t generation;
+  size_t changed;
+  replace(good);
+  policy = load(runtime, folder);
+  CHECK(uptls_connector_new(policy, UPTLS_FAIL_CLOSED, &connector, NULL) == UPTLS_OK);
+  CHECK(uptls_watch_new(&watch, NULL) == UPTLS_OK && uptls_watch_add(watch, connector, NULL) == UPTLS_OK);
+  CHECK(uptls_policy_from_document(runtime, (const uint8_t *)"{}", 2, "bad", NULL, UPTLS_DANGER_FORBID, &none, &reason) == UPTLS_E_CONFIG);
+  CHECK(uptls_connector_refuse(connector, reason, NULL) == UPTLS_OK);
+  CHECK(uptls_watch_dispatch(watch, &changed, NULL) == UPTLS_OK && changed == 0);
+  CHECK(uptls_connector_state(connector) == UPTLS_STATE_NOT_READY);
+  replace(other); /* its files go on, and it stays closed */
+  wait_for(watch, 1);
+  CHECK(uptls_connector_state(connector) == UPTLS_STATE_NOT_READY && uptls_connector_generation(connector) == 2);
+  CHECK(uptls_connector_withdraw(connector, NULL) == UPTLS_OK);
+  CHECK(uptls_connector_refuse(connector, reason, NULL) == UPTLS_OK);
+  replace(good);
+  CHECK(uptls_watch_dispatch(watch, &changed, NULL) == UPTLS_OK && changed == 0);
+  CHECK(uptls_connector_state(connector) == UPTLS_STATE_WITHDRAWN);
+  CHECK(uptls_connector_update(connector, policy, &generation, NULL) == UPTLS_OK && generation == 3);
+  CHECK(uptls_connector_state(connector) == UPTLS_STATE_READY);
+  /* One connector has one runtime. */
+  CHECK(uptls_runtime_new(&foreign, NULL) == UPTLS_OK);
+  none = load(foreign, folder);
+  CHECK(uptls_connector_update(connector, none, &generation, &error) == UPTLS_E_USAGE && generation == 0);
+  CHECK_TEXT(uptls_error_code(error), "misuse");
+  CHECK(uptls_connector_generation(connector) == 3 && uptls_connector_state(connector) == UPTLS_STATE_READY);
+  uptls_error_free(error);
+  uptls_error_free(reason);
+  uptls_watch_free(watch);
+  uptls_policy_unref(none);
+  uptls_policy_unref(policy);
+  uptls_connector_unref(connector);
+  uptls_runtime_free(foreign);
+}
+
 /* Events that nobody takes are counted. */
 static void lost(uptls_runtime *runtime, const char *folder) {
   uptls_policy *policy = load(runtime, folder);
@@ -191,6 +233,7 @@ int main(int argc, char **argv) {
   replace(argv[2]);
   rotates(runtime, argv[1], argv[2], argv[3]);
   updated(runtime, argv[1], argv[2], argv[3]);
+  authors(runtime, argv[1], argv[2], argv[3]);
   lost(runtime, argv[1]);
   uptls_runtime_free(runtime);
   return 0;

@@ -1,0 +1,134 @@
+//! One update under way: by the caller, who gives documents, or by a source, which reads their files (`standing`).
+
+use std::sync::{Arc, MutexGuard};
+
+use super::standing::{Awaited, Claim, Standing, Word};
+use super::{Connector, ConnectorState, Generation, Published, Publishing, lock, problem};
+use crate::error::{PolicyErrorKind, Problems};
+use crate::policy::UpstreamTlsPolicy;
+use crate::prepare::Prepared;
+
+/// An update that is being validated: no other is, meanwhile. Only a withdrawal can come between.
+pub(super) struct Update<'a> {
+    connector: &'a Connector,
+    _in_order: MutexGuard<'a, ()>,
+    withdrawals: u64,
+}
+
+/// What a source made of the connector.
+pub(super) struct Followed {
+    pub(super) before: (Generation, ConnectorState),
+    pub(super) after: (Generation, ConnectorState),
+    /// How many documents were published by then.
+    pub(super) documents: u64,
+}
+
+impl Connector {
+    /// Withdrawals are counted before anything is read, so that none is undone by what was read before it.
+    pub(super) fn begin_update(&self) -> Update<'_> {
+        let in_order = lock(&self.0.updating);
+        let withdrawals = lock(&self.0.publishing).withdrawals;
+        Update { connector: self, _in_order: in_order, withdrawals }
+    }
+}
+
+impl Update<'_> {
+    /// What is published now.
+    pub(super) fn current(&self) -> Arc<Published> {
+        self.connector.0.current.load_full()
+    }
+
+    /// The caller gave `policy`, and this was made of it. Nothing happens if it was withdrawn meanwhile.
+    pub(super) fn document(
+        self,
+        policy: &UpstreamTlsPolicy,
+        prepared: Result<Arc<Prepared>, Problems>,
+    ) -> Result<Generation, Problems> {
+        let mut publishing = self.enter(policy.name())?;
+        let mut next = self.current().again();
+        match prepared {
+            Ok(prepared) => {
+                next.documents.publish(policy);
+                next.standing = Standing::default();
+                next.show(prepared);
+                let generation = next.generation;
+                self.connector.replace(&mut publishing, next, None);
+                Ok(generation)
+            }
+            Err(reason) => {
+                next.documents.awaited = Awaited::This(policy.clone());
+                self.refused(&mut publishing, next, &reason);
+                Err(reason)
+            }
+        }
+    }
+
+    /// The caller has no document to give. Nothing happens if it was withdrawn meanwhile.
+    pub(super) fn refuse(self, reason: Problems) {
+        let Ok(mut publishing) = self.enter(None) else { return };
+        let mut next = self.current().again();
+        next.documents.awaited = Awaited::Nothing;
+        self.refused(&mut publishing, next, &reason);
+    }
+
+    fn refused(&self, publishing: &mut Publishing, mut next: Published, reason: &Problems) {
+        refuse(&mut next.standing.caller, reason.clone(), self.connector.now());
+        self.connector.replace(publishing, next, None);
+    }
+
+    fn enter(&self, name: Option<&str>) -> Result<MutexGuard<'_, Publishing>, Problems> {
+        let publishing = lock(&self.connector.0.publishing);
+        if publishing.withdrawals == self.withdrawals {
+            return Ok(publishing);
+        }
+        Err(problem(name, PolicyErrorKind::Withdrawn))
+    }
+
+    /// A source read the files of `policy`, and this was made of them. `None`: the caller withdrew it meanwhile.
+    pub(super) fn files(
+        self,
+        policy: &UpstreamTlsPolicy,
+        claim: Claim,
+        prepared: Result<Arc<Prepared>, Problems>,
+    ) -> Option<Followed> {
+        self.follow(None, |next, at| match (prepared, claim) {
+            (Ok(prepared), Claim::Awaited) => {
+                next.documents.publish(policy);
+                next.standing = Standing::default();
+                next.show(prepared);
+            }
+            (Ok(prepared), Claim::Published) => {
+                next.standing.files = Word::Good;
+                next.show(prepared);
+            }
+            (Err(reason), Claim::Awaited) => refuse(&mut next.standing.caller, reason, at),
+            (Err(reason), Claim::Published) => refuse(&mut next.standing.files, reason, at),
+            (_, Claim::Superseded) => {}
+        })
+    }
+
+    /// R3: a file of the published document is gone. `None`: the caller withdrew it meanwhile.
+    pub(super) fn files_are_gone(self, reason: Problems) -> Option<Followed> {
+        tracing::warn!(target: "uptls", code = reason.code().as_str(), "withdrawn: {reason}");
+        self.follow(Some(reason), |next, at| {
+            next.content = None;
+            next.standing.files = Word::Withdrawn { since: at };
+        })
+    }
+
+    fn follow(self, gone: Option<Problems>, change: impl FnOnce(&mut Published, i64)) -> Option<Followed> {
+        let mut publishing = self.enter(None).ok()?;
+        let mut next = self.current().again();
+        let before = (next.generation, next.state.clone());
+        change(&mut next, self.connector.now());
+        self.connector.replace(&mut publishing, next, gone);
+        let current = self.current();
+        let after = (current.generation, current.state.clone());
+        Some(Followed { before, after, documents: current.documents.count })
+    }
+}
+
+fn refuse(word: &mut Word, reason: Problems, at: i64) {
+    tracing::warn!(target: "uptls", code = reason.code().as_str(), "update refused: {reason}");
+    word.refuse(reason, at);
+}
