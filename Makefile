@@ -20,6 +20,7 @@ conformance:
 # The laws of composition over a million generated worlds; the gate tries 100,000. UPTLS_LAWS_SEED is another seed.
 laws:
 	UPTLS_LAWS=1000000 cargo test --package uptls-conformance --test laws -- --show-output
+	UPTLS_MODEL_SEQUENCES=1000000 cargo test --package uptls --features uptls/aws-lc-rs --test rotate_model
 
 # Rewrites what is generated and committed: vectors, header, schemas, documentation.
 bless:

@@ -19,6 +19,8 @@ pub(crate) struct Validator {
     /// Whose fingerprint was given to Envoy last: the octets must stay.
     fenced_by: Mutex<Option<Arc<Prepared>>>,
     policy: UpstreamTlsPolicy,
+    /// The last complaint about the files: each is logged once, and not at every look at them.
+    said: Mutex<String>,
     watch: Mutex<Watch>,
 }
 
@@ -47,7 +49,7 @@ impl Validator {
         // Before the files are read: what changes between is then read again.
         let watch = Mutex::new(Watch::new(&policy));
         let connector = Connector::with_on_invalid(runtime(), &policy, on_invalid)?;
-        Ok(Self { connector, fenced_by: Mutex::default(), policy, watch })
+        Ok(Self { connector, fenced_by: Mutex::default(), policy, said: Mutex::default(), watch })
     }
 
     /// The verdict of [`Prepared::verify`] by the current files. `server_name` is the one that was sent.
@@ -82,7 +84,10 @@ impl Validator {
         let before = self.connector.state();
         match self.connector.update(&self.policy) {
             Ok(_) if before == ConnectorState::Ready => {}
-            Ok(_) => host::log_warning(&format!("{}: its files are good again", self.name())),
+            Ok(_) => {
+                lock(&self.said).clear();
+                host::log_warning(&format!("{}: its files are good again", self.name()));
+            }
             Err(problems) => {
                 // It is tried again although nothing changes: too many open files, say.
                 watch.unsettle();
@@ -99,7 +104,7 @@ impl Validator {
             (true, ConnectorState::Withdrawn { .. }) => self.connector.withdraw(),
             (true, _) => {
                 self.connector.withdraw();
-                host::log_error(&format!("{}: no connection until its files can be read; {reason}", self.name()));
+                self.complain(format!("{}: no connection until its files can be read; {reason}", self.name()));
             }
             (false, ConnectorState::Degraded { reason, .. } | ConnectorState::NotReady { reason, .. })
                 if reason == problems => {}
@@ -108,8 +113,16 @@ impl Validator {
                     Some(_) => "its files as they were still hold",
                     None => "no connection until its files are good",
                 };
-                host::log_error(&format!("{}: {holds}; {reason}", self.name()));
+                self.complain(format!("{}: {holds}; {reason}", self.name()));
             }
+        }
+    }
+
+    fn complain(&self, text: String) {
+        let mut said = lock(&self.said);
+        if *said != text {
+            host::log_error(&text);
+            *said = text;
         }
     }
 
