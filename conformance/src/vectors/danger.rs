@@ -297,6 +297,17 @@ fn expired_leaf_and_lists(c: &mut Cases, p: &Positive) {
             });
         },
     );
+    let chain = c.also(&listed, "tolerate-expired-leaf-and-lists-above [D4 V3] the root's list is in force", |s| {
+        s.file("root.crl", |m| crl_pem(&CrlTemplate::new(&[]).issued_by(m.root())));
+        s.set("revocation", "{crls: [{file: intermediate.crl}, {file: root.crl}]}");
+    });
+    c.reject(&chain, CrlExpired, "tolerate-expired-leaf-and-stale-list-above [D4 V3] the root's list has ended", |s| {
+        s.file("root.crl", |m| {
+            let (this_update, next_update) = (NOW - 20 * DAY, Some(NOW - 5 * DAY));
+            crl_pem(&CrlTemplate { this_update, next_update, ..CrlTemplate::new(&[]) }.issued_by(m.root()))
+        });
+        s.warnings.push("revocation_list_expired");
+    });
     c.reject(&listed, CertRevoked, "tolerate-expired-leaf-revoked [D4 V3] that list revokes the leaf", |s| {
         s.file("intermediate.crl", begun(20, true));
     });
