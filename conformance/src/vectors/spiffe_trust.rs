@@ -96,10 +96,19 @@ fn policies(c: &mut Cases, p: &Positive) {
         s.set("trust", "{bundles: [{file: ca.pem, trustDomain: a}, {file: other.pem}]}");
     })
     .says("other.pem names no trustDomain");
-    c.unusable(p, PolicyInvalid, "federation-no-voucher [T9] both bundles are of one trust domain", |s| {
-        s.set("trust", "{bundles: [{file: ca.pem, trustDomain: a}, {file: other.pem, trustDomain: a}]}");
+    c.also(
+        p,
+        "federation-half-vouched [T9] both bundles are of one trust domain: the names of the other never match",
+        |s| {
+            s.set("trust", "{bundles: [{file: ca.pem, trustDomain: a}, {file: other.pem, trustDomain: a}]}");
+            s.warnings.push("spiffe_id_unvouched");
+        },
+    );
+    c.unusable(p, PolicyInvalid, "federation-no-voucher [T9 L19] both bundles are of a third trust domain", |s| {
+        s.set("trust", "{bundles: [{file: ca.pem, trustDomain: c}, {file: other.pem, trustDomain: c}]}");
     })
-    .says("trustDomain: b");
+    .errors(2)
+    .says("trustDomain: ");
     c.unusable(p, NameInvalid, "federation-domain-capitals [T9] a bundle's trust domain is in capitals", |s| {
         s.set("trust", "{bundles: [{file: ca.pem, trustDomain: A}, {file: other.pem, trustDomain: b}]}");
     });

@@ -133,6 +133,15 @@ impl UpstreamTlsPolicy {
         &self.0.danger
     }
 
+    /// T9: wanted SPIFFE IDs for which nothing that is trusted vouches, beside names that can match.
+    pub(crate) fn unvouched_names(&self) -> impl Iterator<Item = &SanMatcher> {
+        let trust = &self.0.trust;
+        self.0
+            .subject_alt_names
+            .iter()
+            .filter(|name| name.trust_domain().is_some_and(|domain| !check::may_vouch(trust, &domain)))
+    }
+
     pub(crate) fn group_warning(&self) -> Option<Warning> {
         negotiation::group_warning(&self.0.groups, self.0.versions)
     }

@@ -50,6 +50,8 @@ pub enum WarningCode {
     RevocationListExpired,
     /// A seventh of the life of a revocation list is left, or less.
     RevocationListExpiring,
+    /// A wanted SPIFFE ID that never matches: nothing that is trusted vouches for its trust domain (T9).
+    SpiffeIdUnvouched,
     /// An imported form was made stricter (M8).
     Strengthened,
     /// The native roots are at a place that an option of the caller names (T6).

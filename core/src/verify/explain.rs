@@ -12,6 +12,7 @@ use crate::certificate::{CertificateView, facts_or_digest, shown};
 use crate::danger::PeerDanger;
 use crate::error::{Judgement, Rejection, RejectionKind};
 use crate::name::BackendHost;
+use crate::policy::SanMatcher;
 use crate::report::{CertificateFacts, Outcome, PolicyFacts, Report, Step, StepName, Verdict, Warning, WarningCode};
 use crate::text::{SHOWN, digest, printable};
 use crate::time::{rfc3339, seconds};
@@ -124,11 +125,13 @@ impl Verifier {
         };
         warnings.extend(self.crls.iter().filter(is_last).filter_map(|list| list.warning(now)));
         for matcher in self.policy.subject_alt_names() {
-            if let crate::policy::SanMatcher::DnsWildcard(_) = matcher {
+            if let SanMatcher::DnsWildcard(_) = matcher {
                 warnings.push(Warning::new(WarningCode::NameWildcardLiteral, [("name", matcher.to_string())]));
             }
         }
         warnings.extend(self.policy.group_warning());
+        let unvouched = |name: &SanMatcher| Warning::new(WarningCode::SpiffeIdUnvouched, [("name", name.to_string())]);
+        warnings.extend(self.policy.unvouched_names().map(unvouched));
         warnings
     }
 

@@ -6,6 +6,8 @@ mod material;
 mod negotiation;
 mod spiffe;
 
+pub(super) use spiffe::may_vouch;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 

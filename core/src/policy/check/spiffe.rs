@@ -75,7 +75,12 @@ impl Checker {
             let kind = PolicyErrorKind::BundleWithoutTrustDomain { domains, form, source };
             self.fail(format!("spec.trust.bundles[{index}]"), kind);
         }
-        for domain in wanted.iter().filter(|domain| !may_vouch(trust, domain)) {
+        // One name that can match is enough (N4, L19); of the others a warning tells.
+        let can_match = |name: &SanMatcher| name.trust_domain().is_none_or(|domain| may_vouch(trust, &domain));
+        if names.iter().any(|(_, name)| can_match(name)) {
+            return;
+        }
+        for domain in &wanted {
             let system = trust.system != SystemTrust::Off;
             let kind = PolicyErrorKind::NothingVouches { domain: domain.to_string(), system };
             let first = names.iter().find(|(_, name)| name.trust_domain().as_ref() == Some(domain));
@@ -85,7 +90,7 @@ impl Checker {
 }
 
 /// Whether anything that is trusted could vouch for an ID of `domain`.
-fn may_vouch(trust: &TrustSpec, domain: &TrustDomain) -> bool {
+pub(in crate::policy) fn may_vouch(trust: &TrustSpec, domain: &TrustDomain) -> bool {
     let TrustSpec { bundles, pinned_certificates, pinned_keys, system: _, system_trust_domain } = trust;
     bundles.iter().any(|bundle| bundle.trust_domain.as_ref().is_none_or(|own| own == domain))
         || system_trust_domain.as_ref() == Some(domain)
