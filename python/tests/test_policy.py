@@ -128,7 +128,9 @@ def test_a_bundle_vouches_for_its_trust_domain(ca: Authority, other_ca: Authorit
         with pytest.raises(uptls.PolicyError, match="names no trustDomain"):
             policy(*bundles, flat)
     with pytest.raises(uptls.PolicyError, match="trust domain b"):
-        policy(bundles[0])
+        policy(uptls.TrustBundle.from_file(ca.file, trust_domain="c"))
+    assert [warning.code for warning in policy(bundles[0]).explain().warnings] == ["spiffe_id_unvouched"]
+    assert not federated.explain().warnings
 
 
 def test_the_roots_of_the_system_vouch_for_what_is_named() -> None:

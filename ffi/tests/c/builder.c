@@ -151,7 +151,15 @@ static void spiffe(void) {
   uptls_string_free(json);
   uptls_policy_unref(policy);
   judged(builder, UPTLS_E_NAME, UPTLS_E_NAME);
-  refused(federated("shop", "shop"), "policy_invalid", "trust domain bank");
+  refused(federated("other", "other"), "policy_invalid", "trust domain bank");
+  /* One name that can match is enough; of the other a warning tells. */
+  builder = federated("shop", "shop");
+  policy = build(builder);
+  CHECK(uptls_policy_explain_json(policy, &json, NULL) == UPTLS_OK);
+  CHECK(strstr(json, "spiffe_id_unvouched") != NULL);
+  uptls_string_free(json);
+  uptls_policy_unref(policy);
+  uptls_builder_free(builder);
   refused(federated("shop", "Bank"), "name_invalid", "spec.trust.bundles[1].trustDomain");
   builder = federated("shop", "bank");
   CHECK(uptls_builder_add_ca_file(builder, ca, NULL) == UPTLS_OK);
