@@ -169,8 +169,8 @@ impl Runtime {
         self.0.sessions.held()
     }
 
-    /// Whether it is the same runtime.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    /// Whether it is the same runtime: a clone, with the same clock, system roots and sessions.
+    pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 

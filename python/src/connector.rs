@@ -154,13 +154,21 @@ impl PyConnector {
     /// Publishes `policy` and gives the generation. Equal content is no new one. It ends what stopped the connector, and a
     /// Watch goes over to its files.
     ///
-    /// Raises PolicyError, `policy_withdrawn`, if it was withdrawn meanwhile; MisuseError for a policy of another Runtime, and
-    /// on the connector of a policy.
+    /// A policy of another Runtime (each has one of its own unless `runtime=` was given) is prepared anew by the connector's:
+    /// its files are read again, and its clock and system roots are the connector's.
+    ///
+    /// Raises PolicyError if that fails, or `policy_withdrawn` if it was withdrawn meanwhile; MisuseError on the connector of a
+    /// policy.
     fn update(&self, py: Python<'_>, policy: &Bound<'_, PyPolicy>) -> PyResult<u64> {
         self.check_changeable(py, "update")?;
         let given = Given::of(policy);
         let prepared = Arc::clone(&given.prepared);
-        let generation = self.published(py, || self.connector.publish(prepared))?;
+        let generation = self.published(py, || {
+            if prepared.runtime().is(self.connector.runtime()) {
+                return self.connector.publish(prepared);
+            }
+            Ok(self.connector.update(prepared.policy())?)
+        })?;
         // It may drop what it held, and so it is done with the GIL.
         let _before = core::mem::replace(&mut *lock(&self.given), given);
         Ok(generation)

@@ -351,7 +351,7 @@ def test_a_watch_starts_nothing_that_the_caller_stopped(
         connector.withdraw()
         connector.refuse(error)
         polled(watch)
-        assert connector.state == "withdrawn"
+        assert str(connector.state) == "withdrawn"
         # The twin: a document that is good.
         connector.update(rotating)
         assert connector.state == "ready"
@@ -410,12 +410,14 @@ def test_the_connector_of_a_policy_never_changes(
 def test_one_connector_has_one_runtime(rotating: uptls.UpstreamTlsPolicy, bundle: Path) -> None:
     connector = uptls.Connector(rotating)
     trust = uptls.TrustBundle.from_file(bundle)
-    foreign = uptls.UpstreamTlsPolicy(ca=trust, server_name="other.test", runtime=uptls.Runtime())
-    with pytest.raises(uptls.MisuseError, match="Runtime"):
-        connector.update(foreign)
-    assert (connector.generation, connector.policy) == (1, rotating)
-    assert connector.reload() == 1
-    assert connector.update(rotating.replace(server_name="other.test")) == 2
+    elsewhere = uptls.Runtime(at="2001-01-01T00:00:00Z")
+    foreign = uptls.UpstreamTlsPolicy(
+        ca=[trust, uptls.TrustBundle.system("mozilla")], server_name="other.test", runtime=elsewhere
+    )
+    # It is prepared anew by the connector's own, and nothing is new when that happens again.
+    assert connector.update(foreign) == 2
+    assert (connector.policy, connector.reload(), connector.update(foreign)) == (foreign, 2, 2)
+    assert connector.update(rotating.replace(server_name="third.test")) == 3
 
 
 def test_a_document_is_watched_by_its_files(tmp_path: Path, bundle: Path, other: Authority) -> None:
