@@ -354,7 +354,7 @@ def test_a_watch_starts_nothing_that_the_caller_stopped(
         assert str(connector.state) == "withdrawn"
         # The twin: a document that is good.
         connector.update(rotating)
-        assert connector.state == "ready"
+        assert str(connector.state) == "ready"
 
 
 def test_a_watch_goes_over_to_the_policy_of_an_update(
