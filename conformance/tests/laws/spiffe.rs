@@ -114,11 +114,11 @@ fn answer(world: &World, vouches: impl Fn(&Bundle, &str) -> bool) -> Answer {
     domains.sort();
     domains.dedup();
     let system = world.system.and_then(|(_, domain)| domain);
-    // Domains that nothing tells apart, or that nothing can vouch for.
+    // Domains that nothing tells apart, or names none of which anything can vouch for.
     let unclear = domains.len() > 1 && world.bundles.iter().any(|bundle| bundle.domain.is_none());
     let names = |domain: &String| world.bundles.iter().any(|bundle| bundle.domain.is_none_or(|own| own == domain));
     let hopeless = |domain: &String| !names(domain) && system != Some(domain.as_str()) && !world.pinned;
-    if unclear || domains.iter().any(hopeless) {
+    if unclear || domains.iter().all(hopeless) {
         return Err("policy_invalid");
     }
     let id = world.leaf.facts().name.unwrap();
