@@ -143,6 +143,14 @@ def rust(tally: Tally) -> None:
         cargo_tests(tally, "rust", f"tests of {host}", ["-p", host])
 
 
+def interleavings(tally: Tally) -> None:
+    """Two threads on one connector under every schedule that shuttle draws. Its locks need a build of their own."""
+    flags = f"{os.environ.get('RUSTFLAGS', '')} --cfg shuttle".strip()
+    features = ["--features", "uptls/aws-lc-rs", "--test", "rotate_interleavings"]
+    environment = {"RUSTFLAGS": flags, "CARGO_TARGET_DIR": str(TARGET / "shuttle")}
+    cargo_tests(tally, "rust", "interleavings", ["-p", "uptls", *features, "--", "--show-output"], **environment)
+
+
 def envoy(tally: Tally) -> None:
     """The export and the module against the real Envoy."""
     if not check(tally, "envoy", "build the module", ["cargo", "build", "-p", "uptls-envoy", "-p", "uptls-cli"]):
@@ -347,7 +355,7 @@ def bench() -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("bench", "check", "test", "conformance", "fuzz", "go", "wheel"))
+    parser.add_argument("what", choices=("bench", "check", "test", "conformance", "fuzz", "go", "interleavings", "wheel"))
     parser.add_argument("--runs", type=int, default=20_000, help="how many inputs each fuzz target gets")
     arguments = parser.parse_args()
     tally = Tally()
@@ -358,8 +366,8 @@ def main() -> int:
     if arguments.what == "fuzz":
         fuzz(tally, arguments.runs, sanitize=has_nightly())
         return tally.report()
-    if arguments.what in ("conformance", "go"):
-        {"conformance": envoy, "go": go}[arguments.what](tally)
+    if arguments.what in ("conformance", "go", "interleavings"):
+        {"conformance": envoy, "go": go, "interleavings": interleavings}[arguments.what](tally)
         return tally.report()
     lint(tally)
     if arguments.what == "check":
@@ -372,6 +380,7 @@ def main() -> int:
         return tally.report()
     envoy(tally)
     rust(tally)
+    interleavings(tally)
     go(tally)
     docs(tally)
     python(tally)

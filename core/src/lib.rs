@@ -27,6 +27,7 @@ mod certificate;
 mod connect;
 mod describe;
 mod digest;
+mod encoding;
 mod error;
 mod handshake;
 mod identity;
@@ -40,6 +41,7 @@ mod report;
 mod rotate;
 mod runtime;
 mod session;
+mod sync;
 mod text;
 mod time;
 mod trust;
@@ -72,8 +74,8 @@ pub use describe::{
     TrustExplanation,
 };
 pub use error::{
-    Alert, Category, Code, ConnectError, Error, KnownPeer, MaterialError, MaterialErrorKind, Misuse, Origin,
-    PolicyError, PolicyErrorKind, Problem, Problems, Rejection, RejectionKind, Severity,
+    Alert, Category, Code, ConnectError, Conversion, Error, KnownPeer, MaterialError, MaterialErrorKind, Misuse,
+    Origin, PolicyError, PolicyErrorKind, Problem, Problems, Rejection, RejectionKind, Severity,
 };
 pub use identity::{ClientIdentity, Secret, check_identity};
 pub use name::{BackendHost, DnsName, NameError, SpiffeId, SpiffePrefix, TrustDomain, UriName};

@@ -12,13 +12,14 @@ pub(crate) use publication::Publication;
 
 use core::fmt;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use rustls::NamedGroup;
 use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls_pki_types::ServerName;
 
 use crate::handshake::IdentityUse;
+use crate::sync::{Mutex, MutexGuard, lock};
 use crate::text::hex;
 use crate::verify::VerifiedPeer;
 
@@ -123,9 +124,8 @@ impl SessionStore {
         }
     }
 
-    /// The lock does not poison: one caught panic must not end resumption (T8).
     fn lock(&self) -> MutexGuard<'_, Shelves> {
-        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shelves)
     }
 }
 
@@ -220,7 +220,7 @@ impl SessionHandle {
     }
 
     fn lock(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.progress)
     }
 
     fn take<T>(

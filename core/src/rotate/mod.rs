@@ -19,15 +19,14 @@ pub use state::{ConnectorState, Generation, OnInvalid};
 pub use watch::{Watch, WatchState};
 
 use core::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use arc_swap::ArcSwap;
+use std::sync::Arc;
 
 use crate::error::{Error, Misuse, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::policy::UpstreamTlsPolicy;
 use crate::prepare::Prepared;
 use crate::runtime::Runtime;
 use crate::session::Publication;
+use crate::sync::{ArcSwap, Mutex, lock};
 use crate::time::seconds;
 use event::EventQueue;
 use expiry::ExpiryLog;
@@ -340,9 +339,4 @@ impl Published {
 
 fn problem(policy: Option<&str>, kind: PolicyErrorKind) -> Problems {
     Problems::new(policy.map(str::to_owned), Problem::Policy(PolicyError::new("", kind)), Vec::new())
-}
-
-/// Locks do not poison: one caught panic must not end rotation (T8).
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,12 +1,12 @@
 //! Connectors by name: a batch of N policies gives N results (R4).
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
-use super::{Connector, Generation, OnInvalid, lock};
+use super::{Connector, Generation, OnInvalid};
 use crate::error::Problems;
 use crate::policy::UpstreamTlsPolicy;
 use crate::runtime::Runtime;
+use crate::sync::{Mutex, lock};
 
 /// One connector for each name. A policy that is invalid gives its name a connector that refuses every connection and says
 /// why, or leaves the last good generation ([`OnInvalid`]); it never touches another.

@@ -1,12 +1,13 @@
 //! One update under way: by the caller, who gives documents, or by a source, which reads their files (`standing`).
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use super::standing::{Awaited, Claim, Standing, Word};
-use super::{Connector, ConnectorState, Generation, Published, Publishing, lock, problem};
+use super::{Connector, ConnectorState, Generation, Published, Publishing, problem};
 use crate::error::{PolicyErrorKind, Problems};
 use crate::policy::UpstreamTlsPolicy;
 use crate::prepare::Prepared;
+use crate::sync::{MutexGuard, lock};
 
 /// An update that is being validated: no other is, meanwhile. Only a withdrawal can come between.
 pub(super) struct Update<'a> {

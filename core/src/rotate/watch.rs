@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use super::{FileSource, lock};
+use super::FileSource;
+use crate::sync::{Mutex, lock};
 
 /// A thread that keeps connectors in step with their files, until this handle is dropped.
 ///

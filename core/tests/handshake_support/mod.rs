@@ -27,6 +27,12 @@ pub const BOTH: [Versions; 2] = [Versions::Tls12, Versions::Tls13];
 #[derive(Clone)]
 pub struct MovableClock(Arc<AtomicI64>);
 
+impl Default for MovableClock {
+    fn default() -> Self {
+        Self(Arc::new(AtomicI64::new(NOW)))
+    }
+}
+
 impl MovableClock {
     pub fn advance(&self, seconds: i64) {
         self.0.fetch_add(seconds, Ordering::SeqCst);
@@ -53,7 +59,7 @@ impl World {
     }
 
     pub fn with_session_bytes(seed: &str, limit: usize) -> World {
-        let clock = MovableClock(Arc::new(AtomicI64::new(NOW)));
+        let clock = MovableClock::default();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let runtime = Runtime::builder(provider).clock(clock.clone()).session_bytes(limit).build();
         let pki = Pki::new(seed);

@@ -2,6 +2,8 @@
 //! locks; the same operations on a real connector must look the same from outside.
 #![allow(unreachable_pub, dead_code, reason = "test code, shared by a test and its negative twin")]
 
+pub mod bench;
+
 /// What can be done to a connector, its files and its sources.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Op {
@@ -343,3 +345,17 @@ impl Model {
 
 /// The content of the second document; the first has 0 and 1.
 pub const SECOND: u8 = 2;
+
+/// The same sequences in every run.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, limit: usize) -> usize {
+        // Splitmix, so that neighbouring seeds have nothing in common.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = self.0;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((word ^ (word >> 31)) % u64::try_from(limit).unwrap()).unwrap()
+    }
+}

@@ -1,0 +1,48 @@
+//! The locks behind publishing. Built with `--cfg shuttle` they are shuttle's, so that a test decides which thread goes on
+//! at each of them (`tests/rotate_interleavings.rs`).
+
+#[cfg(not(shuttle))]
+pub(crate) use arc_swap::ArcSwap;
+#[cfg(not(shuttle))]
+pub(crate) use std::sync::{Mutex, MutexGuard};
+
+#[cfg(shuttle)]
+pub(crate) use published::ArcSwap;
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::{Mutex, MutexGuard};
+
+use std::sync::PoisonError;
+
+/// Locks do not poison: one caught panic must not end rotation or resumption (T8).
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As much of `arc_swap` as publishing needs, with a choice of the next thread at each load and store.
+#[cfg(shuttle)]
+mod published {
+    use std::sync::Arc;
+
+    use super::{Mutex, lock};
+
+    pub(crate) struct ArcSwap<T>(Mutex<Arc<T>>);
+
+    impl<T> ArcSwap<T> {
+        pub(crate) fn from_pointee(value: T) -> Self {
+            Self(Mutex::new(Arc::new(value)))
+        }
+
+        pub(crate) fn load(&self) -> Arc<T> {
+            Arc::clone(&lock(&self.0))
+        }
+
+        pub(crate) fn load_full(&self) -> Arc<T> {
+            self.load()
+        }
+
+        pub(crate) fn store(&self, value: Arc<T>) {
+            // The old value is dropped without the lock.
+            let _old = std::mem::replace(&mut *lock(&self.0), value);
+        }
+    }
+}
