@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::certificate::pin_text;
 use crate::certificate::{CertificateView, facts_or_digest};
-use crate::pem;
+use crate::encoding;
 use crate::policy::{
     AlpnSelection, Resumption, RevocationDepth, ServerNameRule, SystemTrust, UnknownRevocation, group_name, suite_name,
 };
@@ -262,10 +262,7 @@ impl Inspection {
     /// # Errors
     /// Why the text or a certificate does not parse, with block and line.
     pub fn of_text(bytes: &[u8], source: &str) -> Result<Vec<Self>, String> {
-        if pem::looks_like_der(bytes) {
-            return Self::of_der(bytes, source).map(|one| vec![one]);
-        }
-        let blocks = pem::blocks(bytes).map_err(|e| format!("block {} (line {}): {}", e.index, e.line, e.reason))?;
+        let blocks = encoding::blocks(bytes).map_err(|error| error.for_source(source))?;
         let certificates = blocks.iter().filter(|block| block.label == "CERTIFICATE");
         certificates
             .map(|block| {

@@ -86,10 +86,17 @@ fn blocks(c: &mut Cases, p: &Positive) {
     c.unusable(p, TrustBundleEmpty, "bundle-text [T2] the bundle holds text and no block", |s| {
         s.file("ca.pem", |_| "# to be filled in\n");
     });
-    c.unusable(p, TrustBundleParse, "bundle-der [T2] the bundle is DER", |s| {
-        s.file("ca.pem", |m| m.root().der().to_vec())
+    c.unusable(p, TrustBundleParse, "bundle-der-cut [T2] the bundle is DER and has lost its last octet", |s| {
+        s.file("ca.pem", |m| m.root().der()[..m.root().der().len() - 1].to_vec())
     })
     .says("DER");
+    c.unusable(p, TrustBundleParse, "bundle-utf16 [T2] the bundle is in UTF-16", |s| {
+        s.file("ca.pem", |m| {
+            let text = m.root().pem();
+            [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect::<Vec<u8>>()
+        });
+    })
+    .says("UTF-16");
     c.unusable(p, TrustBundleParse, "bundle-truncated [T2] the last block has no end", |s| {
         three(s, |blocks| blocks[2] = blocks[2].split("-----END").next().unwrap_or_default().to_owned());
     })
@@ -181,6 +188,15 @@ fn lenient(c: &mut Cases, p: &Positive) {
     });
     c.also(p, "bundle-indented [T2] its lines are indented, as in a badly quoted YAML block", |s| {
         three(s, |blocks| blocks.iter_mut().for_each(|block| *block = block.replace('\n', "\n    ")));
+    });
+    c.also(p, "bundle-byte-order-mark [T2] it begins with the byte order mark of UTF-8", |s| {
+        three(s, |blocks| blocks[0].insert(0, '\u{feff}'));
+    });
+    c.also(p, "bundle-older-label [T2] the second block has the older label X509 CERTIFICATE", |s| {
+        three(s, |blocks| blocks[1] = pem("X509 CERTIFICATE", Pki::new("second").root.der()));
+    });
+    c.also(&c.usual.clone(), "bundle-der [T2] the bundle is one certificate in DER", |s| {
+        s.file("ca.pem", |m| m.root().der().to_vec())
     });
     c.also(p, "bundle-duplicate [T2] the second root stands there twice", |s| {
         three(s, |blocks| blocks[0] = blocks[1].clone());

@@ -2,7 +2,7 @@
 
 use uptls::Code::{
     CertCaAsLeaf, CertExpired, CertIssuerNotCa, CertMalformed, CertMissingIntermediate, CertNone, CertNotYetValid,
-    CertPathTooLong, CertSelfSigned, CertUnknownIssuer, IssuerExpired,
+    CertPathTooLong, CertSelfSigned, CertUnknownIssuer, ChainParse, IssuerExpired,
 };
 use uptls_testkit::{BasicConstraints, Key, KeyUsage, NOW, Pki, San, Template, Version, chain_pem, pem};
 
@@ -148,7 +148,7 @@ fn form(c: &mut Cases) {
     c.reject(&p, CertMalformed, "form-trailing-octet [V1] an octet follows the leaf", |s| {
         s.sends(|m| [pem("CERTIFICATE", &[m.leaf.der(), &[0]].concat()), m.issuer().pem()].concat());
     });
-    c.reject(&p, CertMalformed, "form-truncated-pem [V1] the last block has no end", |s| {
+    c.unusable(&p, ChainParse, "form-truncated-pem [V1] the last block has no end", |s| {
         s.sends(|m| {
             let intermediate = m.issuer().pem();
             [m.leaf.pem(), intermediate.split("-----END").next().unwrap_or_default().to_owned()].concat()

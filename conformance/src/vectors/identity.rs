@@ -104,8 +104,9 @@ fn parsing(c: &mut Cases, p: &Positive) {
     })
     .says("block 2");
     c.unusable(p, IdentityParse, "identity-certificate-empty [I2] there is no certificate", |s| crt(s, Vec::new));
-    c.unusable(p, IdentityParse, "identity-certificate-der [I2] the certificate is DER", |s| {
-        crt(s, || client().der().to_vec())
+    c.also(p, "identity-certificate-der [I2] the certificate is DER", |s| crt(s, || client().der().to_vec()));
+    c.unusable(p, IdentityParse, "identity-certificate-der-more [I2] an octet follows the certificate in DER", |s| {
+        crt(s, || [client().der(), &[0]].concat())
     })
     .says("DER");
     c.unusable(p, IdentityParse, "identity-certificate-trusted [I2] the block is OpenSSL's TRUSTED CERTIFICATE", |s| {
@@ -119,7 +120,11 @@ fn parsing(c: &mut Cases, p: &Positive) {
         key(s, || client().key().pkcs8_pem().split("-----END").next().unwrap_or_default().into());
     })
     .says("truncated");
-    c.unusable(p, IdentityParse, "identity-key-der [I2] the key is DER", |s| key(s, || client().key().pkcs8_der()));
+    c.also(p, "identity-key-der [I2] the key is DER", |s| key(s, || client().key().pkcs8_der()));
+    c.unusable(p, IdentityParse, "identity-key-der-cut [I2] the key is DER and has lost its last octet", |s| {
+        key(s, || client().key().pkcs8_der()[..100].to_vec());
+    })
+    .says("DER");
     c.unusable(p, IdentityParse, "identity-key-public [I2] the block is a public key", |s| {
         key(s, || pem("PUBLIC KEY", &client().key().spki_der()).into());
     })

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Code, Origin};
+use super::{Code, Conversion, Origin};
 use crate::text::printable;
 
 /// One piece of material that cannot be used.
@@ -11,6 +11,8 @@ use crate::text::printable;
 pub struct MaterialError {
     /// The 1-based PEM block, where one is to blame.
     pub block: Option<usize>,
+    /// How it becomes material that is read, where another format is all that is wrong.
+    pub conversion: Option<Conversion>,
     /// What is wrong.
     pub kind: MaterialErrorKind,
     /// The 1-based line of that block in the material.
@@ -27,6 +29,12 @@ pub struct MaterialError {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum MaterialErrorKind {
+    /// The text of a chain that is to be judged cannot be read.
+    #[non_exhaustive]
+    ChainParse {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Not a certificate revocation list.
     CrlParse {
         /// What is wrong with it.
@@ -42,8 +50,12 @@ pub enum MaterialErrorKind {
         /// The 1-based certificate that does not follow from the one before it.
         position: usize,
     },
-    /// A legacy encrypted key (`Proc-Type: 4,ENCRYPTED`).
-    IdentityEncrypted,
+    /// The key is encrypted by a scheme that is not read: the legacy PEM form, or PBES1.
+    #[non_exhaustive]
+    IdentityEncrypted {
+        /// Which.
+        scheme: String,
+    },
     /// The certificate has expired (I4).
     IdentityExpired {
         /// The end of its validity.
@@ -104,7 +116,7 @@ pub enum MaterialErrorKind {
 impl MaterialError {
     /// An error of the material `source` that the field at `path` names.
     pub fn new(path: impl Into<String>, source: impl Into<String>, kind: MaterialErrorKind) -> Self {
-        Self { block: None, kind, line: None, origin: None, path: path.into(), source: source.into() }
+        Self { block: None, conversion: None, kind, line: None, origin: None, path: path.into(), source: source.into() }
     }
 
     /// Adds which PEM block is to blame, and its first line; both count from 1.
@@ -115,13 +127,21 @@ impl MaterialError {
         self
     }
 
+    /// Adds how it becomes material that is read.
+    #[must_use]
+    pub fn convertible(mut self, conversion: Option<Conversion>) -> Self {
+        self.conversion = conversion;
+        self
+    }
+
     /// The stable code.
     pub fn code(&self) -> Code {
         match &self.kind {
+            MaterialErrorKind::ChainParse { .. } => Code::ChainParse,
             MaterialErrorKind::CrlParse { .. } => Code::CrlParse,
             MaterialErrorKind::CrlUnreadable { .. } => Code::CrlUnreadable,
             MaterialErrorKind::IdentityChainOrder { .. } => Code::IdentityChainOrder,
-            MaterialErrorKind::IdentityEncrypted => Code::IdentityEncrypted,
+            MaterialErrorKind::IdentityEncrypted { .. } => Code::IdentityEncrypted,
             MaterialErrorKind::IdentityExpired { .. } => Code::IdentityExpired,
             MaterialErrorKind::IdentityKeyMismatch => Code::IdentityKeyMismatch,
             MaterialErrorKind::IdentityKeyTooWeak { .. } => Code::IdentityKeyTooWeak,
@@ -138,11 +158,10 @@ impl MaterialError {
 
     /// The one thing to change.
     pub fn hint(&self) -> String {
+        if let Some(conversion) = self.conversion {
+            return conversion.hint(&self.source);
+        }
         match &self.kind {
-            MaterialErrorKind::IdentityEncrypted => format!(
-                "convert it: openssl pkcs8 -topk8 -v2 aes-256-cbc -in {} -out key.pem, and set identity.passphrase",
-                printable(&self.source)
-            ),
             MaterialErrorKind::IdentityExpired { not_after, .. } => {
                 format!("renew the client certificate; this one ended at {not_after}")
             }
@@ -162,7 +181,8 @@ impl fmt::Display for MaterialError {
         }
         f.write_str(": ")?;
         match &self.kind {
-            MaterialErrorKind::CrlParse { reason }
+            MaterialErrorKind::ChainParse { reason }
+            | MaterialErrorKind::CrlParse { reason }
             | MaterialErrorKind::IdentityParse { reason }
             | MaterialErrorKind::IdentityPassphrase { reason }
             | MaterialErrorKind::TrustBundleParse { reason } => f.write_str(&printable(reason)),
@@ -172,7 +192,9 @@ impl fmt::Display for MaterialError {
             MaterialErrorKind::IdentityChainOrder { position } => {
                 write!(f, "certificate {position} is not the issuer of the one before it")
             }
-            MaterialErrorKind::IdentityEncrypted => f.write_str("the key is encrypted in the legacy PEM form"),
+            MaterialErrorKind::IdentityEncrypted { scheme } => {
+                write!(f, "the key is encrypted by {}, which is not read", printable(scheme))
+            }
             MaterialErrorKind::IdentityExpired { not_after, now } => {
                 write!(f, "the client certificate expired at {not_after}; it is {now}")
             }

@@ -2,13 +2,16 @@
 
 mod bounds;
 mod connect;
+mod conversion;
 mod material;
 mod policy;
 mod rejection;
+mod rejection_hint;
 mod table;
 
 pub(crate) use bounds::ChainDigests;
 pub use connect::{ConnectError, KnownPeer, Misuse};
+pub use conversion::Conversion;
 pub use material::{MaterialError, MaterialErrorKind};
 pub use policy::{Origin, PolicyError, PolicyErrorKind};
 pub(crate) use rejection::Judgement;

@@ -206,6 +206,7 @@ codes! {
     118 Conflicted "conflicted" Error None, "Another policy for the same target takes precedence.", "Remove one of the two policies.";
     119 DocumentParse "document_parse" Error None, "The document is not well-formed, or has an unknown or duplicate field.", "Correct the line that the error names.";
     120 DocumentTooLarge "document_too_large" Error None, "The document exceeds a size, depth or alias limit.", "Split it, or refer to files.";
+    121 ChainParse "chain_parse" Error None, "The text of a chain cannot be read.", "Give the certificates in PEM, leaf first, or one in DER.";
 
     201 IdentityIncomplete "identity_incomplete" Error None, "A client certificate without its key, or a key without its certificate.", "Give both, or neither.";
     202 IdentityKeyMismatch "identity_key_mismatch" Error None, "The private key does not belong to the client certificate.", "Use the key that the certificate was issued for.";
@@ -215,7 +216,7 @@ codes! {
     206 IdentityUnreadable "identity_unreadable" Error None, "The client certificate or key cannot be read.", "Make the file readable, or correct its path.";
     207 IdentityKeyTooWeak "identity_key_too_weak" Error None, "The client key is of a kind or size that is not accepted.", "Use RSA of 2048 to 8192 bits, P-256, P-384 or Ed25519, or with the provider aws-lc-rs P-521, ML-DSA-44, ML-DSA-65 or ML-DSA-87.";
     208 IdentityPassphrase "identity_passphrase" Error None, "The passphrase is missing, wrong, or its work factor is too high.", "Give the right passphrase, or re-encrypt the key.";
-    209 IdentityEncrypted "identity_encrypted" Error None, "The key is encrypted in a legacy form.", "Convert it with openssl pkcs8 -topk8.";
+    209 IdentityEncrypted "identity_encrypted" Error None, "The key is encrypted by a scheme that is not read.", "Convert it with openssl pkcs8 -topk8.";
     210 IdentityChainOrder "identity_chain_order" Error None, "The client certificate chain is not in order.", "Put the leaf first, then each issuer in turn.";
 
     301 DnsFailed "dns_failed" Transient None, "The backend host could not be resolved.", "Check the name, or dial an address.";

@@ -1,4 +1,4 @@
-//! Private keys: PKCS#8 (encrypted or not), PKCS#1, SEC1.
+//! Private keys: PKCS#8 (encrypted or not), PKCS#1, SEC1, in PEM or DER.
 
 use core::mem;
 
@@ -9,8 +9,9 @@ use rustls_pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, Pr
 use zeroize::Zeroizing;
 
 use super::{IdentitySource, KEY_PATH};
-use crate::error::{MaterialError, MaterialErrorKind};
-use crate::pem;
+use crate::encoding;
+use crate::error::{Conversion, MaterialError, MaterialErrorKind};
+use crate::pem::Headers;
 
 /// The one key of `source`. Certificates may stand in the same file.
 ///
@@ -18,18 +19,15 @@ use crate::pem;
 pub(super) fn read(source: &IdentitySource<'_>) -> Result<PrivateKeyDer<'static>, MaterialError> {
     let fail = |kind| MaterialError::new(KEY_PATH, source.key_source, kind);
     let parse = |reason: String| fail(MaterialErrorKind::IdentityParse { reason });
-    if pem::looks_like_der(source.key) {
-        return Err(parse("it is DER, not PEM; convert it: openssl pkey -inform der -out key.pem".to_owned()));
-    }
-    let blocks = pem::blocks(source.key).map_err(|e| parse(e.reason).at_block(e.index, e.line))?;
+    let blocks = encoding::blocks(source.key).map_err(|error| error.of(parse))?;
     let mut keys = Vec::new();
     for block in blocks {
         match block.label.as_str() {
             "CERTIFICATE" | "EC PARAMETERS" => {}
             label if LABELS.contains(&label) => keys.push(block),
             label => {
-                let reason = format!("the {label} block is not a private key");
-                return Err(parse(reason).at_block(block.index, block.line));
+                let (reason, conversion) = encoding::misplaced(label, "a private key");
+                return Err(parse(reason).at_block(block.index, block.line).convertible(conversion));
             }
         }
     }
@@ -38,13 +36,16 @@ pub(super) fn read(source: &IdentitySource<'_>) -> Result<PrivateKeyDer<'static>
         (Some(block), 0) => block,
         (Some(_), others) => return Err(parse(format!("it holds {} keys, wanted one", others + 1))),
     };
-    if block.headers == pem::Headers::Present {
-        return Err(fail(MaterialErrorKind::IdentityEncrypted).at_block(block.index, block.line));
+    if block.headers == Headers::Present {
+        return Err(fail(encrypted("the legacy PEM form")).at_block(block.index, block.line).convertible(ENCRYPTED));
     }
     match block.label.as_str() {
         "RSA PRIVATE KEY" => Ok(PrivatePkcs1KeyDer::from(mem::take(&mut *block.der)).into()),
         "EC PRIVATE KEY" => Ok(PrivateSec1KeyDer::from(mem::take(&mut *block.der)).into()),
-        "ENCRYPTED PRIVATE KEY" => decrypt(&block.der, source.passphrase).map_err(fail),
+        "ENCRYPTED PRIVATE KEY" => decrypt(&block.der, source.passphrase).map_err(|kind| {
+            let is_scheme = matches!(kind, MaterialErrorKind::IdentityEncrypted { .. });
+            fail(kind).convertible(ENCRYPTED.filter(|_| is_scheme))
+        }),
         _ => Ok(PrivatePkcs8KeyDer::from(mem::take(&mut *block.der)).into()),
     }
 }
@@ -52,11 +53,11 @@ pub(super) fn read(source: &IdentitySource<'_>) -> Result<PrivateKeyDer<'static>
 /// I3: the work factor is looked at before any work is done.
 fn decrypt(der: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKeyDer<'static>, MaterialErrorKind> {
     let refuse = |reason: &str| MaterialErrorKind::IdentityPassphrase { reason: reason.to_owned() };
-    let info = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| MaterialErrorKind::IdentityParse {
-        reason: "the encrypted key is not PKCS#8 with a supported scheme (PBES2 with AES)".to_owned(),
-    })?;
+    let Ok(info) = EncryptedPrivateKeyInfoRef::try_from(der) else {
+        return Err(encrypted("a scheme other than PBES2 with AES or 3DES"));
+    };
     let EncryptionScheme::Pbes2(parameters) = &info.encryption_algorithm else {
-        return Err(MaterialErrorKind::IdentityEncrypted);
+        return Err(encrypted("PBES1"));
     };
     check_work_factor(&parameters.kdf)?;
     let Some(passphrase) = passphrase else {
@@ -68,6 +69,10 @@ fn decrypt(der: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKeyDer<'stati
     let length = plaintext.map_err(|_| refuse("the passphrase is wrong, or the key is damaged"))?;
     buffer.truncate(length);
     Ok(PrivatePkcs8KeyDer::from(mem::take(&mut *buffer)).into())
+}
+
+fn encrypted(scheme: &str) -> MaterialErrorKind {
+    MaterialErrorKind::IdentityEncrypted { scheme: scheme.to_owned() }
 }
 
 fn check_work_factor(kdf: &Kdf) -> Result<(), MaterialErrorKind> {
@@ -92,6 +97,7 @@ fn check_work_factor(kdf: &Kdf) -> Result<(), MaterialErrorKind> {
     }
 }
 
+const ENCRYPTED: Option<Conversion> = Some(Conversion::EncryptedKey);
 /// The labels of private keys.
 pub(super) const LABELS: &[&str] = &["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY"];
 /// Several times what is recommended today (OWASP 2023: 600,000 for SHA-256), some seconds of one core.

@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 
 use crate::certificate::{CertificateView, KeyStrength};
 use crate::digest::CanonicalDigest;
+use crate::encoding;
 use crate::error::{MaterialError, MaterialErrorKind};
-use crate::pem;
 use crate::report::{CertificateFacts, Warning, WarningCode};
 use crate::time::rfc3339;
 use crate::trust::EXPIRING;
@@ -27,6 +27,7 @@ pub struct ClientIdentity {
     certified_key: Arc<CertifiedKey>,
     digest: [u8; 32],
     facts: CertificateFacts,
+    is_v1: bool,
     not_after: i64,
     not_before: i64,
     permits_client_auth: bool,
@@ -79,12 +80,9 @@ impl ClientIdentity {
         })?;
         check_order(&chain).map_err(fail)?;
         let certified_key = CertifiedKey::new(chain, signing_key);
-        match certified_key.keys_match() {
-            Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
-            Err(_) => {
-                let kind = MaterialErrorKind::IdentityKeyMismatch;
-                return Err(MaterialError::new(KEY_PATH, source.key_source, kind));
-            }
+        // A provider that does not tell the public key leaves nothing to compare.
+        if certified_key.key.public_key().is_some_and(|spki| view.has_other_key(&spki)) {
+            return Err(MaterialError::new(KEY_PATH, source.key_source, MaterialErrorKind::IdentityKeyMismatch));
         }
         let mut digest = CanonicalDigest::new("uptls identity content v1");
         digest.list(certified_key.cert.iter());
@@ -92,6 +90,7 @@ impl ClientIdentity {
             certified_key: Arc::new(certified_key),
             digest: digest.finish(),
             facts: view.facts("identity"),
+            is_v1: view.is_v1(),
             not_after: view.not_after(),
             not_before: view.not_before(),
             permits_client_auth: view.extended_key_usage().is_none_or(|usage| usage.client_auth),
@@ -144,6 +143,10 @@ impl ClientIdentity {
             let detail = [("source", source.to_owned()), ("subject", self.facts.subject.clone())];
             warnings.push(Warning::new(WarningCode::IdentityPurpose, detail));
         }
+        if self.is_v1 {
+            let detail = [("source", source.to_owned()), ("subject", self.facts.subject.clone())];
+            warnings.push(Warning::new(WarningCode::IdentityV1, detail));
+        }
         warnings
     }
 }
@@ -179,10 +182,7 @@ fn read_chain(source: &IdentitySource<'_>) -> Result<Vec<CertificateDer<'static>
         let kind = MaterialErrorKind::IdentityParse { reason };
         MaterialError::new(CERTIFICATE_PATH, source.certificate_source, kind)
     };
-    if pem::looks_like_der(source.certificate) {
-        return Err(parse("it is DER, not PEM; convert it: openssl x509 -inform der -out tls.crt".to_owned()));
-    }
-    let blocks = pem::blocks(source.certificate).map_err(|e| parse(e.reason).at_block(e.index, e.line))?;
+    let blocks = encoding::blocks(source.certificate).map_err(|error| error.of(parse))?;
     let mut chain = Vec::new();
     for block in &blocks {
         match block.label.as_str() {
@@ -192,8 +192,8 @@ fn read_chain(source: &IdentitySource<'_>) -> Result<Vec<CertificateDer<'static>
             }
             label if key::LABELS.contains(&label) => {}
             label => {
-                let reason = format!("the {label} block does not belong to a client certificate");
-                return Err(parse(reason).at_block(block.index, block.line));
+                let (reason, conversion) = encoding::misplaced(label, "a client certificate");
+                return Err(parse(reason).at_block(block.index, block.line).convertible(conversion));
             }
         }
     }

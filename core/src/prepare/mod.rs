@@ -11,12 +11,14 @@ use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime}
 
 use crate::certificate::{CertificateView, canonical_name};
 use crate::digest::CanonicalDigest;
-use crate::error::{PolicyError, PolicyErrorKind, Problem, Problems, Rejection, RejectionKind};
+use crate::encoding;
+use crate::error::{
+    MaterialError, MaterialErrorKind, PolicyError, PolicyErrorKind, Problem, Problems, Rejection, RejectionKind,
+};
 use crate::handshake::{HandshakeVerifier, IdentityResolver};
 use crate::identity::ClientIdentity;
 use crate::material::FileSet;
 use crate::name::BackendHost;
-use crate::pem;
 use crate::policy::{ServerNameRule, SystemTrust, TlsVersion, UpstreamTlsPolicy};
 use crate::report::{Outcome, Report, Step, StepName, Verdict, Warning};
 use crate::runtime::Runtime;
@@ -87,9 +89,10 @@ impl Prepared {
         report
     }
 
-    /// Judges PEM text (leaf first; other blocks and text between them are passed over, so that what `openssl s_client
-    /// -showcerts` prints can be given as it is) for a backend host as text. Every face of offline verification is this
-    /// call; whatever is wrong with the arguments is in the report too.
+    /// Judges PEM text (leaf first; other blocks and text between them are passed over, so that the output of `openssl
+    /// s_client -showcerts` can be given as it is) or one certificate in DER, for a backend host as text. Every face of
+    /// offline verification is this call. A text that cannot be read is no fault of the peer: the report then has the
+    /// verdict `error` and the code `chain_parse`. An empty text is a peer without a certificate (`cert_none`).
     pub fn explain_pem(&self, chain: &[u8], backend_host: Option<&str>) -> Report {
         let host = match backend_host.map(|text| (text, BackendHost::parse(text))) {
             None => None,
@@ -105,17 +108,13 @@ impl Prepared {
             let kind = RejectionKind::BudgetExceeded { limit: format!("{MAX_CHAIN_TEXT} octets of text") };
             return self.refused_chain(host.as_ref(), &kind);
         }
-        let blocks = match pem::blocks(chain) {
-            Ok(blocks) => blocks,
+        match read_chain(chain) {
+            Ok(chain) => self.explain(&chain, host.as_ref()),
             Err(error) => {
-                let reason = format!("line {}: {}", error.line, error.reason);
-                let kind = RejectionKind::Malformed { index: error.index.saturating_sub(1), reason };
-                return self.refused_chain(host.as_ref(), &kind);
+                let name = self.policy().name().map(str::to_owned);
+                self.unusable(&Problems::new(name, error.into(), Vec::new()), host.as_ref())
             }
-        };
-        let certificates = blocks.iter().filter(|block| block.label == "CERTIFICATE");
-        let chain: Vec<_> = certificates.map(|block| CertificateDer::from_slice(&block.der)).collect();
-        self.explain(&chain, host.as_ref())
+        }
     }
 
     /// A text that holds no chain which could be judged.
@@ -187,6 +186,27 @@ impl core::fmt::Debug for Prepared {
             .field("fingerprint", &text::digest(&self.fingerprint))
             .finish_non_exhaustive()
     }
+}
+
+/// The certificates of a text.
+fn read_chain(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, MaterialError> {
+    let parse = |reason| MaterialError::new("chain", "inline", MaterialErrorKind::ChainParse { reason });
+    let blocks = encoding::blocks(text).map_err(|error| error.of(parse))?;
+    let mut chain = Vec::new();
+    for block in blocks {
+        match block.label.as_str() {
+            "CERTIFICATE" => chain.push(CertificateDer::from(block.der.to_vec())),
+            label @ (encoding::CERTIFICATES | "TRUSTED CERTIFICATE") => {
+                let (reason, conversion) = encoding::misplaced(label, "a chain");
+                return Err(parse(reason).at_block(block.index, block.line).convertible(conversion));
+            }
+            _ => {}
+        }
+    }
+    if chain.is_empty() && !text.trim_ascii().is_empty() {
+        return Err(parse("it holds no CERTIFICATE block".to_owned()));
+    }
+    Ok(chain)
 }
 
 /// With `files`, the policy's files are as they were read there.

@@ -42,6 +42,9 @@ pub enum WarningCode {
     IdentityPurpose,
     /// Our certificate was not asked for (I5).
     IdentityUnused,
+    /// Our certificate is of X.509 version 1, which many peers refuse (I2).
+    #[serde(rename = "identity_v1")]
+    IdentityV1,
     /// A `*.x` entry matches only a certificate that holds it literally (N6).
     NameWildcardLiteral,
     /// A field was overridden in a merge (M5).
@@ -62,6 +65,8 @@ pub enum WarningCode {
     TrustEntryExpired,
     /// A bundle entry ends within 30 days.
     TrustEntryExpiring,
+    /// A bundle entry has a key that is never accepted, so that it completes no path (T3, V2).
+    TrustEntryKeyNotAccepted,
     /// A bundle entry may not issue and is trusted as itself (T3).
     TrustEntryIsLeaf,
     /// A bundle entry could not be used (T2).

@@ -1,7 +1,10 @@
 //! A bundle of certificates, read strictly (T2), each entry classified (T3).
 
+use std::borrow::Cow;
+
 use super::entry::Entry;
-use crate::error::{MaterialError, MaterialErrorKind};
+use crate::encoding::{self, EncodingError};
+use crate::error::{Conversion, MaterialError, MaterialErrorKind};
 use crate::pem;
 use crate::report::{Warning, WarningCode};
 use crate::time::rfc3339;
@@ -24,12 +27,13 @@ struct Oddity {
 /// Why a text is not a bundle, and the block (index and line) that is to blame.
 pub(crate) struct BundleError {
     block: Option<(usize, usize)>,
+    conversion: Option<Conversion>,
     kind: MaterialErrorKind,
 }
 
 impl BundleError {
     fn parse(reason: impl Into<String>) -> Self {
-        Self { block: None, kind: MaterialErrorKind::TrustBundleParse { reason: reason.into() } }
+        Self { block: None, conversion: None, kind: MaterialErrorKind::TrustBundleParse { reason: reason.into() } }
     }
 
     fn at(mut self, index: usize, line: usize) -> Self {
@@ -39,7 +43,7 @@ impl BundleError {
 
     /// The same for the material `source` that the field at `path` names.
     pub(crate) fn of(self, path: &str, source: &str) -> MaterialError {
-        let error = MaterialError::new(path, source, self.kind);
+        let error = MaterialError::new(path, source, self.kind).convertible(self.conversion);
         match self.block {
             None => error,
             Some((index, line)) => error.at_block(index, line),
@@ -47,7 +51,13 @@ impl BundleError {
     }
 }
 
-/// Whether the PEM text of `source`, which the field at `path` names, is a bundle (T2), whatever the clock says.
+impl From<EncodingError> for BundleError {
+    fn from(error: EncodingError) -> Self {
+        Self { block: error.block, conversion: error.conversion, ..Self::parse(error.reason) }
+    }
+}
+
+/// Whether the content of `source`, which the field at `path` names, is a bundle (T2), whatever the clock says.
 ///
 /// # Errors
 /// `trust_bundle_parse` with block and line, or `trust_bundle_empty`.
@@ -56,38 +66,31 @@ pub fn check_trust_bundle(path: &str, source: &str, text: &[u8]) -> Result<(), M
 }
 
 impl TrustBundle {
-    /// Reads PEM text.
+    /// Reads PEM text, a certificate in DER, or the certificates of PKCS#7 data.
     ///
     /// # Errors
     /// `trust_bundle_parse` with block and line, or `trust_bundle_empty`.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, BundleError> {
-        if pem::looks_like_der(text) {
-            return Err(BundleError::parse("it is DER, not PEM; convert it: openssl x509 -inform der -out ca.pem"));
-        }
-        let blocks = pem::blocks(text).map_err(|e| BundleError::parse(e.reason).at(e.index, e.line))?;
+        let blocks = encoding::blocks(text)?;
         let mut bundle = Self { entries: Vec::new(), oddities: Vec::new() };
         let mut last_unusable = None;
         for block in &blocks {
-            if block.label != "CERTIFICATE" {
-                let reason = format!("the {} block does not belong into a trust bundle", block.label);
-                return Err(BundleError::parse(reason).at(block.index, block.line));
-            }
-            if block.headers == pem::Headers::Present {
-                return Err(BundleError::parse("a CERTIFICATE block has no headers").at(block.index, block.line));
-            }
-            if let Err(reason) = bundle.push(block) {
-                last_unusable = Some(BundleError::parse(reason).at(block.index, block.line));
+            let at = |error: BundleError| error.at(block.index, block.line);
+            for der in certificates(block).map_err(at)? {
+                if let Err(reason) = bundle.push(block.index, &der) {
+                    last_unusable = Some(at(BundleError::parse(reason)));
+                }
             }
         }
         if !bundle.entries.is_empty() {
             return Ok(bundle);
         }
-        Err(last_unusable.unwrap_or(BundleError { block: None, kind: MaterialErrorKind::TrustBundleEmpty }))
+        let empty = BundleError { block: None, conversion: None, kind: MaterialErrorKind::TrustBundleEmpty };
+        Err(last_unusable.unwrap_or(empty))
     }
 
-    fn push(&mut self, block: &pem::Block) -> Result<(), String> {
-        let index = block.index;
-        let entry = match Entry::new(index, &block.der) {
+    fn push(&mut self, index: usize, der: &[u8]) -> Result<(), String> {
+        let entry = match Entry::new(index, der) {
             Ok(entry) => entry,
             Err(reason) => {
                 let detail = vec![("reason", reason.clone())];
@@ -106,6 +109,10 @@ impl TrustBundle {
             self.oddities.push(Oddity { code: WarningCode::TrustEntryIsLeaf, detail, index });
         } else if entry.is_v1() {
             self.oddities.push(Oddity { code: WarningCode::TrustEntryV1, detail: vec![subject], index });
+        }
+        if let Some(key) = entry.unaccepted_key() {
+            let detail = vec![("subject", entry.subject().to_owned()), ("key", key.to_owned())];
+            self.oddities.push(Oddity { code: WarningCode::TrustEntryKeyNotAccepted, detail, index });
         }
         self.entries.push(entry);
         Ok(())
@@ -141,6 +148,24 @@ impl TrustBundle {
             warnings.push(Warning::new(code, detail));
         }
         warnings
+    }
+}
+
+/// What a block of a bundle holds: one certificate, or those of PKCS#7 data.
+fn certificates(block: &pem::Block) -> Result<Vec<Cow<'_, [u8]>>, BundleError> {
+    if block.headers == pem::Headers::Present {
+        return Err(BundleError::parse(format!("a {} block has no headers", block.label)));
+    }
+    match block.label.as_str() {
+        "CERTIFICATE" => Ok(vec![Cow::Borrowed(&block.der)]),
+        encoding::CERTIFICATES => {
+            let certificates = encoding::pkcs7_certificates(&block.der).map_err(BundleError::parse)?;
+            Ok(certificates.into_iter().map(Cow::Owned).collect())
+        }
+        label => {
+            let (reason, conversion) = encoding::misplaced(label, "a trust bundle");
+            Err(BundleError { conversion, ..BundleError::parse(reason) })
+        }
     }
 }
 

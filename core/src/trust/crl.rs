@@ -12,8 +12,8 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer, RevokedCertificat
 
 use crate::certificate::{CertificateView, PointNames, SignatureFailure, Signed, canonical_name, name_text};
 use crate::digest::{CanonicalDigest, sha256};
+use crate::encoding;
 use crate::error::{MaterialError, MaterialErrorKind};
-use crate::pem;
 use crate::report::{Warning, WarningCode};
 use crate::time::rfc3339;
 
@@ -77,10 +77,7 @@ impl RevocationList {
     /// `crl_parse` for any other block and for text without a list.
     pub(crate) fn split(path: &str, source: &str, bytes: &[u8]) -> Result<Vec<Vec<u8>>, MaterialError> {
         let error = |reason: String| MaterialError::new(path, source, MaterialErrorKind::CrlParse { reason });
-        if pem::looks_like_der(bytes) {
-            return Ok(vec![bytes.to_vec()]);
-        }
-        let blocks = pem::blocks(bytes).map_err(|e| error(e.reason).at_block(e.index, e.line))?;
+        let blocks = encoding::blocks(bytes).map_err(|e| e.of(error))?;
         if let Some(other) = blocks.iter().find(|block| block.label != "X509 CRL") {
             let reason = format!("the {} block is not a revocation list", other.label);
             return Err(error(reason).at_block(other.index, other.line));

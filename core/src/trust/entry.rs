@@ -2,7 +2,7 @@
 
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 
-use crate::certificate::CertificateView;
+use crate::certificate::{CertificateView, KeyStrength};
 use crate::digest::sha256;
 
 /// A certificate of a bundle or of the system's root files, with all that webpki does not keep of an anchor.
@@ -21,6 +21,7 @@ pub(crate) struct Entry {
     signs_lists: bool,
     subject: String,
     subject_raw: Box<[u8]>,
+    unaccepted_key: Option<String>,
 }
 
 /// Why a certificate may not issue.
@@ -76,6 +77,7 @@ impl Entry {
             signs_lists: view.key_usage().is_none_or(|usage| usage.crl_sign),
             subject: view.subject(),
             subject_raw: view.subject_raw().into(),
+            unaccepted_key: (view.key().strength != KeyStrength::Accepted).then(|| view.key().text()),
         })
     }
 
@@ -149,6 +151,11 @@ impl Entry {
     /// Its subject, DER.
     pub(crate) fn subject_raw(&self) -> &[u8] {
         &self.subject_raw
+    }
+
+    /// What its key is, if no such key is accepted (V2).
+    pub(crate) fn unaccepted_key(&self) -> Option<&str> {
+        self.unaccepted_key.as_deref()
     }
 
     pub(crate) fn is_v1(&self) -> bool {
