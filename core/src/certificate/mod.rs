@@ -1,5 +1,6 @@
 //! One certificate as a reader sees it: the facts that rules, diagnoses and reports need.
 
+mod constraints;
 mod distinguished_name;
 mod key;
 mod name;
@@ -23,7 +24,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::oid_registry::asn1_rs::{Oid, oid};
 use x509_parser::prelude::FromDer;
-use x509_parser::x509::X509Version;
+use x509_parser::x509::{SubjectPublicKeyInfo, X509Version};
 
 use crate::digest::sha256;
 use crate::report::CertificateFacts;
@@ -79,6 +80,14 @@ impl<'a> CertificateView<'a> {
     /// The DER SubjectPublicKeyInfo.
     pub(crate) fn spki(&self) -> &'a [u8] {
         self.inner.tbs_certificate.subject_pki.raw
+    }
+
+    /// Whether its key is certainly another than that of `spki` (DER). The key itself is compared and not what stands around
+    /// it: RSA keys are named by two algorithms (RFC 4055), and an encoder may leave out parameters.
+    pub(crate) fn has_other_key(&self, spki: &[u8]) -> bool {
+        let own = &self.inner.tbs_certificate.subject_pki.subject_public_key;
+        let other = SubjectPublicKeyInfo::from_der(spki);
+        other.is_ok_and(|(_, other)| other.subject_public_key.data != own.data)
     }
 
     /// Whether the key of `spki` (DER) signed it.
@@ -166,6 +175,11 @@ impl<'a> CertificateView<'a> {
         self.critical_extension_outside(UNDERSTOOD)
     }
 
+    /// The same of a certificate of a path: what webpki does not read.
+    pub(crate) fn unknown_critical_extension_in_path(&self) -> Option<String> {
+        self.critical_extension_outside(UNDERSTOOD_IN_PATHS)
+    }
+
     /// The same of an anchor. What only steers the processing of policies is understood: an anchor is no certificate of the
     /// path, and its policies are no input of path validation (RFC 5280 section 6.1.1).
     pub(crate) fn unknown_critical_extension_of_anchor(&self) -> Option<String> {
@@ -174,7 +188,11 @@ impl<'a> CertificateView<'a> {
 
     fn critical_extension_outside(&self, understood: &[Oid<'static>]) -> Option<String> {
         let unknown = self.inner.extensions().iter().find(|e| e.critical && !understood.contains(&e.oid));
-        unknown.map(|e| printable(&e.oid.to_id_string()))
+        unknown.map(|e| {
+            let oid = printable(&e.oid.to_id_string());
+            let name = POLICY_EXTENSIONS.iter().find(|(known, _)| *known == oid);
+            name.map_or_else(|| oid.clone(), |(_, name)| format!("{name} ({oid})"))
+        })
     }
 
     /// The names of the distribution points at which lists for it are found (RFC 5280 section 4.2.1.13). A certificate
@@ -403,6 +421,16 @@ const NAME_CONSTRAINTS_OID: Oid<'static> = oid!(2.5.29.30);
 const SAN_OID: Oid<'static> = oid!(2.5.29.17);
 /// What a leaf that is trusted as itself may mark critical: the extensions that rules here read.
 const UNDERSTOOD: &[Oid<'static>] = &[oid!(2.5.29.15), SAN_OID, oid!(2.5.29.19), oid!(2.5.29.37)];
+/// What webpki reads of a certificate of a path.
+const UNDERSTOOD_IN_PATHS: &[Oid<'static>] =
+    &[oid!(2.5.29.15), SAN_OID, oid!(2.5.29.19), NAME_CONSTRAINTS_OID, CRL_DISTRIBUTION_POINTS_OID, oid!(2.5.29.37)];
+/// Extensions that steer the processing of policies, and what they are called.
+const POLICY_EXTENSIONS: [(&str, &str); 4] = [
+    ("2.5.29.32", "certificatePolicies"),
+    ("2.5.29.33", "policyMappings"),
+    ("2.5.29.36", "policyConstraints"),
+    ("2.5.29.54", "inhibitAnyPolicy"),
+];
 /// What an anchor may mark critical: key identifiers, usages, names, constraints, and what is about policies.
 const UNDERSTOOD_OF_ANCHORS: &[Oid<'static>] = &[
     oid!(2.5.29.14),

@@ -24,7 +24,6 @@ impl RejectionKind {
             | Self::BadSignature { subject: text }
             | Self::BudgetExceeded { limit: text }
             | Self::CaAsLeaf { subject: text }
-            | Self::CriticalExtension { extension: text }
             | Self::CrlExpired { next_update: text }
             | Self::CrlUntrusted { reason: text }
             | Self::IssuerNotCa { subject: text }
@@ -38,10 +37,13 @@ impl RejectionKind {
             | Self::SelfSigned { subject: text }
             | Self::SpiffeIdInvalid { reason: text }
             | Self::UnknownIssuer { issuer: text }
-            | Self::UnknownSibling { issuer: text } => vec![text],
-            Self::Expired { not_after: a, subject: b }
+            | Self::UnknownSibling { issuer: text }
+            | Self::VersionUnsupported { subject: text } => vec![text],
+            Self::CriticalExtension { extension: a, subject: b }
+            | Self::Expired { not_after: a, subject: b }
             | Self::IssuerExpired { not_after: a, subject: b }
             | Self::KeyTooWeak { key: a, subject: b }
+            | Self::KeyUnsupported { key: a, subject: b }
             | Self::NotYetValid { not_before: a, subject: b }
             | Self::Purpose { presented: a, subject: b }
             | Self::RevocationUnknown { issuer: a, reason: b }

@@ -70,9 +70,12 @@ pub enum RejectionKind {
         subject: String,
     },
     /// An unknown critical extension.
+    #[non_exhaustive]
     CriticalExtension {
-        /// Its object identifier, or where it stands.
+        /// Its name and object identifier.
         extension: String,
+        /// The subject of the certificate.
+        subject: String,
     },
     /// The CRL is past its nextUpdate.
     CrlExpired {
@@ -118,6 +121,14 @@ pub enum RejectionKind {
     KeyUsage {
         /// What it permits.
         presented: String,
+    },
+    /// A key of a kind or size that no signature is checked with.
+    #[non_exhaustive]
+    KeyUnsupported {
+        /// What the key is.
+        key: String,
+        /// The subject of its certificate.
+        subject: String,
     },
     /// A key that is too small.
     KeyTooWeak {
@@ -216,6 +227,12 @@ pub enum RejectionKind {
         /// The trust domains for which the anchor vouches; by themselves the system's roots vouch for none.
         vouches_for: Vec<String>,
     },
+    /// A certificate of X.509 version 1 or 2, which has no extensions and so no names (V1).
+    #[non_exhaustive]
+    VersionUnsupported {
+        /// Its subject.
+        subject: String,
+    },
     /// Nobody knows the issuer.
     UnknownIssuer {
         /// The issuer.
@@ -248,70 +265,6 @@ impl Rejection {
             _ => None,
         }
     }
-
-    /// The one thing to change; it holds both of the differing values.
-    pub fn hint(&self) -> String {
-        let wanted = listed(&self.expected);
-        let presented = listed(&self.presented);
-        match &self.kind {
-            RejectionKind::NameMismatch => format!(
-                "the certificate is for {presented}: re-issue it with {wanted}, or put the right name into the policy"
-            ),
-            RejectionKind::SanMissing { common_name: Some(name) } => format!(
-                "re-issue it with the subjectAltName {wanted}; its CN {} alone identifies nobody",
-                printable(name)
-            ),
-            RejectionKind::SanTypeMismatch { presented, wanted } => {
-                format!("re-issue it with {}: {} is another type", printable(wanted), printable(presented))
-            }
-            RejectionKind::IssuerKeyChanged { issuer, trusted_sha256, wanted_key_id } => format!(
-                "a certificate in the name of {} was signed by a key{} that is not trusted: a rotation or an impostor; \
-                 add a new CA certificate beside {trusted_sha256} only if the owner of that name confirms its digest",
-                printable(issuer),
-                wanted_key_id.as_ref().map(|id| format!(" (key id {})", printable(id))).unwrap_or_default(),
-            ),
-            RejectionKind::MissingIntermediate { issuer } => {
-                format!("configure the upstream to send the certificate of {} after its own", printable(issuer))
-            }
-            RejectionKind::UnknownIssuer { issuer } => format!(
-                "the issuer seen is {}: add its CA certificate to trust.bundles only if its owner confirms the digest, \
-                 or have the upstream send one from a trusted CA",
-                printable(issuer)
-            ),
-            RejectionKind::UnknownSibling { issuer } => format!(
-                "if {0} is a root, add its certificate to trust.bundles, once its owner confirms the digest; \
-                 if it is an intermediate below a trusted CA, configure the upstream to send it after its own certificate",
-                printable(issuer)
-            ),
-            RejectionKind::SelfSigned { .. } => format!(
-                "issue one from a trusted CA; or put exactly this certificate{} into trust.bundles, \
-                 if the owner of the upstream confirms that digest",
-                self.peer.as_ref().map(|leaf| format!(" ({})", leaf.sha256)).unwrap_or_default()
-            ),
-            RejectionKind::Expired { not_after, .. } => {
-                format!("renew it on the upstream: it ended at {not_after} and it is {}", self.at)
-            }
-            RejectionKind::IssuerExpired { not_after, subject } => {
-                format!("replace {} in the bundle: it ended at {not_after} and it is {}", printable(subject), self.at)
-            }
-            RejectionKind::NotYetValid { not_before, .. } => {
-                format!("check the clock of both sides: it begins at {not_before} and here it is {}", self.at)
-            }
-            RejectionKind::PinMismatch { presented } => {
-                format!(
-                    "the key is now {presented}; the policy pins {wanted}: add the new pin only if the owner of the upstream confirms it"
-                )
-            }
-            RejectionKind::CrlExpired { next_update } => {
-                format!("fetch the current CRL: this one ended at {next_update} and it is {}", self.at)
-            }
-            RejectionKind::SpiffeTrustDomain { trust_domain, .. } => format!(
-                "have a CA of the trust domain {0} issue it; a CA of {0} belongs into a bundle with trustDomain: {0}",
-                printable(trust_domain)
-            ),
-            _ => self.code().hint(),
-        }
-    }
 }
 
 impl RejectionKind {
@@ -332,6 +285,7 @@ impl RejectionKind {
             Self::IssuerNotCa { .. } => Code::CertIssuerNotCa,
             Self::KeyUsage { .. } => Code::CertKeyUsage,
             Self::KeyTooWeak { .. } => Code::CertKeyTooWeak,
+            Self::KeyUnsupported { .. } => Code::CertAlgorithmUnsupported,
             Self::Malformed { .. } => Code::CertMalformed,
             Self::MissingIntermediate { .. } => Code::CertMissingIntermediate,
             Self::NameConstraint { .. } => Code::CertNameConstraint,
@@ -349,6 +303,7 @@ impl RejectionKind {
             Self::SpiffeIdInvalid { .. } => Code::SpiffeIdInvalid,
             Self::SpiffeTrustDomain { .. } => Code::SpiffeTrustDomain,
             Self::UnknownIssuer { .. } | Self::UnknownSibling { .. } => Code::CertUnknownIssuer,
+            Self::VersionUnsupported { .. } => Code::CertMalformed,
         }
     }
 }
@@ -376,8 +331,8 @@ impl fmt::Display for RejectionKind {
             Self::CaAsLeaf { subject } => {
                 write!(f, "{} is a CA certificate and was presented as the peer's own", p(subject))
             }
-            Self::CriticalExtension { extension } => {
-                write!(f, "the critical extension {} is not understood", p(extension))
+            Self::CriticalExtension { extension, subject } => {
+                write!(f, "{} has the critical extension {}, for which there is no rule here", p(subject), p(extension))
             }
             Self::CrlExpired { next_update } => write!(f, "the revocation list ended at {next_update}"),
             Self::CrlUntrusted { reason } => write!(f, "the revocation list cannot be trusted: {}", p(reason)),
@@ -392,6 +347,16 @@ impl fmt::Display for RejectionKind {
             Self::IssuerNotCa { subject } => write!(f, "{} may not issue certificates", p(subject)),
             Self::KeyUsage { presented } => write!(f, "the key usage is {} and lacks digitalSignature", p(presented)),
             Self::KeyTooWeak { key, subject } => write!(f, "the key of {} is {}", p(subject), p(key)),
+            Self::KeyUnsupported { key, subject } => {
+                write!(f, "the key of {} is {}, which is not accepted", p(subject), p(key))
+            }
+            Self::VersionUnsupported { subject } => {
+                write!(
+                    f,
+                    "the certificate {} is not of X.509 version 3, so that it holds no subjectAltName",
+                    p(subject)
+                )
+            }
             Self::Malformed { index, reason } => {
                 write!(f, "certificate {index} of the chain is malformed: {}", p(reason))
             }

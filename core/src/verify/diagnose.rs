@@ -3,7 +3,7 @@
 use rustls_pki_types::CertificateDer;
 use webpki::{EndEntityCert, Error, KeyUsage};
 
-use super::path::{check_key, verification_time};
+use super::path::{check_key, critical_extension, verification_time};
 use super::search::MAX_INTERMEDIATES;
 use super::steps::Context;
 use crate::certificate::CertificateView;
@@ -251,14 +251,20 @@ impl<'c, 'a> Views<'c, 'a> {
         } else if self.any_issuer(context, |issuer| issuer.has_directory_name_constraint()) {
             "a CA of the path has a directory name constraint, which is not evaluated and therefore refuses"
         } else {
-            "a name of the certificate is outside the name constraints of its CA"
+            let below: Vec<_> = self.walked().collect();
+            let violation = below.iter().find_map(|lower| self.find_issuer(context, |issuer| issuer.excludes(lower)));
+            return RejectionKind::NameConstraint { reason: violation.unwrap_or_else(|| OUTSIDE.to_owned()) };
         };
         RejectionKind::NameConstraint { reason: reason.to_owned() }
     }
 
     fn critical_extension(&self) -> RejectionKind {
-        let found = self.all.iter().find_map(|view| view.unknown_critical_extension());
-        RejectionKind::CriticalExtension { extension: found.unwrap_or_else(|| "of a certificate".to_owned()) }
+        let found =
+            self.walked().chain(self.all.iter().copied()).find(|v| v.unknown_critical_extension_in_path().is_some());
+        match found.or(self.leaf()) {
+            Some(owner) => critical_extension(owner),
+            None => RejectionKind::Malformed { index: 0, reason: "it has a critical extension".to_owned() },
+        }
     }
 
     fn subject_where(&self, wanted: impl Fn(&CertificateView<'_>) -> bool) -> String {
@@ -269,6 +275,9 @@ impl<'c, 'a> Views<'c, 'a> {
         self.all.iter().skip(1).find(|view| wanted(view)).map(|view| view.subject()).unwrap_or_default()
     }
 }
+
+/// Where no single name can be shown.
+const OUTSIDE: &str = "a name of the certificate is outside the name constraints of its CA";
 
 fn rotated(lower: &CertificateView<'_>, trusted: &CertificateView<'_>) -> RejectionKind {
     RejectionKind::IssuerKeyChanged {

@@ -81,14 +81,16 @@ fn has_too_many_bytes(lengths: impl Iterator<Item = usize>) -> bool {
 /// Why webpki does not read a leaf that x509-parser reads.
 pub(super) fn leaf_error(leaf: &CertificateView<'_>, error: &webpki::Error) -> RejectionKind {
     match error {
-        webpki::Error::UnsupportedCriticalExtension => RejectionKind::CriticalExtension {
-            extension: leaf.unknown_critical_extension().unwrap_or_else(|| "of the leaf".to_owned()),
-        },
-        webpki::Error::UnsupportedCertVersion => {
-            RejectionKind::Malformed { index: 0, reason: "it is not X.509 version 3".to_owned() }
-        }
+        webpki::Error::UnsupportedCriticalExtension => critical_extension(leaf),
+        webpki::Error::UnsupportedCertVersion => RejectionKind::VersionUnsupported { subject: leaf.subject() },
         other => RejectionKind::Malformed { index: 0, reason: format!("{other}") },
     }
+}
+
+pub(super) fn critical_extension(owner: &CertificateView<'_>) -> RejectionKind {
+    let unknown = owner.unknown_critical_extension_in_path().or_else(|| owner.unknown_critical_extension());
+    let extension = unknown.unwrap_or_else(|| "that is not read".to_owned());
+    RejectionKind::CriticalExtension { extension, subject: owner.subject() }
 }
 
 /// V2, or else T5.
@@ -245,7 +247,7 @@ pub(super) fn check_key(owner: &CertificateView<'_>) -> Result<(), RejectionKind
     match key.strength {
         KeyStrength::Accepted => Ok(()),
         KeyStrength::TooWeak => Err(RejectionKind::KeyTooWeak { key: key.text(), subject: owner.subject() }),
-        KeyStrength::Unsupported => Err(RejectionKind::AlgorithmUnsupported { algorithm: key.text() }),
+        KeyStrength::Unsupported => Err(RejectionKind::KeyUnsupported { key: key.text(), subject: owner.subject() }),
     }
 }
 
@@ -293,10 +295,10 @@ fn itself(context: &Context<'_>) -> Option<Result<Path, RejectionKind>> {
 fn check_itself(context: &Context<'_>, leaf: &CertificateView<'_>) -> Result<(), RejectionKind> {
     let now = seconds(context.now);
     if !leaf.is_v3() {
-        return Err(RejectionKind::Malformed { index: 0, reason: "it is not X.509 version 3".to_owned() });
+        return Err(RejectionKind::VersionUnsupported { subject: leaf.subject() });
     }
-    if let Some(extension) = leaf.unknown_critical_extension() {
-        return Err(RejectionKind::CriticalExtension { extension });
+    if leaf.unknown_critical_extension().is_some() {
+        return Err(critical_extension(leaf));
     }
     if now > leaf.not_after() && !context.tolerates(ToleratedRule::ExpiredLeaf) {
         return Err(RejectionKind::Expired { not_after: rfc3339(leaf.not_after()), subject: leaf.subject() });

@@ -3,7 +3,7 @@
 use rustls::{CertificateError, Error};
 use rustls_pki_types::ServerName;
 
-use super::path::{Path, PathEnd, check_key};
+use super::path::{Path, PathEnd, check_key, critical_extension};
 use super::steps::Context;
 use crate::certificate::{CertificateView, PresentedName};
 use crate::error::RejectionKind;
@@ -85,9 +85,7 @@ fn explain_error(leaf: &CertificateView<'_>, error: &Error) -> RejectionKind {
         CertificateError::BadEncoding => {
             RejectionKind::Malformed { index: 0, reason: "the platform cannot read it".to_owned() }
         }
-        CertificateError::UnhandledCriticalExtension => RejectionKind::CriticalExtension {
-            extension: leaf.unknown_critical_extension().unwrap_or_else(|| "of a certificate".to_owned()),
-        },
+        CertificateError::UnhandledCriticalExtension => critical_extension(leaf),
         CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             RejectionKind::AlgorithmUnsupported { algorithm: leaf.signature_algorithm() }

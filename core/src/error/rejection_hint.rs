@@ -1,0 +1,91 @@
+//! The one thing to change after a refusal, from what was found.
+
+use super::{Rejection, RejectionKind};
+use crate::text::{listed, printable};
+
+impl Rejection {
+    /// The one thing to change; it holds both of the differing values.
+    pub fn hint(&self) -> String {
+        let wanted = listed(&self.expected);
+        let presented = listed(&self.presented);
+        match &self.kind {
+            RejectionKind::NameMismatch => format!(
+                "the certificate is for {presented}: re-issue it with {wanted}, or put the right name into the policy"
+            ),
+            RejectionKind::SanMissing { common_name: Some(name) } => format!(
+                "re-issue it with the subjectAltName {wanted}; its CN {} alone identifies nobody",
+                printable(name)
+            ),
+            RejectionKind::SanTypeMismatch { presented, wanted } => {
+                format!("re-issue it with {}: {} is another type", printable(wanted), printable(presented))
+            }
+            RejectionKind::IssuerKeyChanged { issuer, trusted_sha256, wanted_key_id } => format!(
+                "a certificate in the name of {} was signed by a key{} that is not trusted: a rotation or an impostor; \
+                 add a new CA certificate beside {trusted_sha256} only if the owner of that name confirms its digest",
+                printable(issuer),
+                wanted_key_id.as_ref().map(|id| format!(" (key id {})", printable(id))).unwrap_or_default(),
+            ),
+            RejectionKind::MissingIntermediate { issuer } => {
+                format!("configure the upstream to send the certificate of {} after its own", printable(issuer))
+            }
+            RejectionKind::UnknownIssuer { issuer } => format!(
+                "the issuer seen is {}: add its CA certificate to trust.bundles only if its owner confirms the digest, \
+                 or have the upstream send one from a trusted CA",
+                printable(issuer)
+            ),
+            RejectionKind::UnknownSibling { issuer } => format!(
+                "if {0} is a root, add its certificate to trust.bundles, once its owner confirms the digest; \
+                 if it is an intermediate below a trusted CA, configure the upstream to send it after its own certificate",
+                printable(issuer)
+            ),
+            RejectionKind::SelfSigned { .. } => format!(
+                "issue one from a trusted CA; or put exactly this certificate{} into trust.bundles, \
+                 if the owner of the upstream confirms that digest",
+                self.peer.as_ref().map(|leaf| format!(" ({})", leaf.sha256)).unwrap_or_default()
+            ),
+            RejectionKind::Expired { not_after, .. } => {
+                format!("renew it on the upstream: it ended at {not_after} and it is {}", self.at)
+            }
+            RejectionKind::IssuerExpired { not_after, subject } => {
+                format!("replace {} in the bundle: it ended at {not_after} and it is {}", printable(subject), self.at)
+            }
+            RejectionKind::NotYetValid { not_before, .. } => {
+                format!("check the clock of both sides: it begins at {not_before} and here it is {}", self.at)
+            }
+            RejectionKind::PinMismatch { presented } => {
+                format!(
+                    "the key is now {presented}; the policy pins {wanted}: add the new pin only if the owner of the upstream confirms it"
+                )
+            }
+            RejectionKind::CrlExpired { next_update } => {
+                format!("fetch the current CRL: this one ended at {next_update} and it is {}", self.at)
+            }
+            RejectionKind::SpiffeTrustDomain { trust_domain, .. } => format!(
+                "have a CA of the trust domain {0} issue it; a CA of {0} belongs into a bundle with trustDomain: {0}",
+                printable(trust_domain)
+            ),
+            RejectionKind::CriticalExtension { extension, subject } if is_of_policies(extension) => format!(
+                "have {0} re-issued without it, or with it not critical; if {0} is an intermediate, putting exactly that certificate \
+                 into trust.bundles works too, once its owner confirms the digest",
+                printable(subject)
+            ),
+            RejectionKind::CriticalExtension { subject, .. } => {
+                format!("have {} re-issued without it, or with it not critical", printable(subject))
+            }
+            RejectionKind::KeyTooWeak { subject, .. } | RejectionKind::KeyUnsupported { subject, .. } => {
+                format!("issue {} with another key: P-256, P-384, or RSA of 2048 to 8192 bits", printable(subject))
+            }
+            RejectionKind::VersionUnsupported { .. } => format!(
+                "issue it as X.509 version 3 with the subjectAltName {wanted}; openssl x509 -req does so with -extfile"
+            ),
+            _ => self.code().hint(),
+        }
+    }
+}
+
+/// Extensions that steer the processing of policies: those of an anchor are no input of path validation (T3).
+fn is_of_policies(extension: &str) -> bool {
+    ["certificatePolicies", "policyMappings", "policyConstraints", "inhibitAnyPolicy"]
+        .iter()
+        .any(|name| extension.starts_with(name))
+}
