@@ -80,10 +80,10 @@ pub(crate) fn blocks(bytes: &[u8]) -> Result<Vec<Block>, EncodingError> {
     Ok(blocks)
 }
 
-/// Why a block does not belong into `place` ("a trust bundle"), and what makes one of it that does.
-pub(crate) fn misplaced(label: &str, place: &str) -> (String, Option<Conversion>) {
+/// Why a block is not what is `wanted` ("a private key"), and what makes that of it.
+pub(crate) fn misplaced(label: &str, wanted: &str) -> (String, Option<Conversion>) {
     match label {
-        CERTIFICATES => (format!("it is PKCS#7, which {place} cannot be"), Some(Conversion::Pkcs7)),
+        CERTIFICATES => ("it is PKCS#7, which is read in trust bundles alone".to_owned(), Some(Conversion::Pkcs7)),
         "TRUSTED CERTIFICATE" => {
             let reason = "a TRUSTED CERTIFICATE block has settings that only OpenSSL reads";
             (reason.to_owned(), Some(Conversion::TrustedCertificate))
@@ -92,7 +92,7 @@ pub(crate) fn misplaced(label: &str, place: &str) -> (String, Option<Conversion>
             (format!("the {label} block asks for a certificate and is none: use what the CA answered"), None)
         }
         "OPENSSH PRIVATE KEY" => ("the key is in OpenSSH's own format".to_owned(), Some(Conversion::OpenSsh)),
-        label => (format!("the {label} block does not belong into {place}"), None),
+        label => (format!("the {label} block is not {wanted}"), None),
     }
 }
 

@@ -93,7 +93,14 @@ fn sent(c: &mut Cases) {
 /// V9: what is not sent, and whether anything tells that it exists.
 fn missing(c: &mut Cases) {
     let p = c.usual.clone();
-    c.reject(&p, CertNone, "chain-empty [V1] no certificate is sent", |s| s.sends(|_| "no certificate here\n"));
+    c.reject(&p, CertNone, "chain-empty [V1] no certificate is sent", |s| s.sends(|_| "\n"));
+    c.unusable(&p, ChainParse, "chain-text [V1] the text of the chain holds no block", |s| {
+        s.sends(|_| "no certificate here\n");
+    })
+    .says("no CERTIFICATE block");
+    c.also(&p, "chain-byte-order-mark [V1] the text of the chain begins with a byte order mark", |s| {
+        s.sends(|m| format!("\u{feff}{}", chain_pem(&[&m.leaf, m.issuer()])));
+    });
     c.reject(
         &p,
         CertUnknownIssuer,

@@ -81,7 +81,8 @@ fn everything_else_holds(c: &mut Cases, p: &Positive) {
         s.at = s.leaf.not_before - 1
     });
     c.reject(p, CertKeyTooWeak, "itself-rsa-1024 [T5 V2] the leaf has an RSA key of 1024 bits", |s| {
-        s.leaf_key = Key::rsa1024()
+        s.leaf_key = Key::rsa1024();
+        s.warnings.push("trust_entry_key_not_accepted");
     });
     c.reject(p, CertPurpose, "itself-for-clients [T5 V2] the leaf is for clientAuth alone", |s| {
         s.leaf.extended_key_usage = Some(vec![CLIENT_AUTH]);

@@ -110,13 +110,16 @@ fn dns_constraints(c: &mut Cases) {
         |s| {
             s.intermediate().name_constraints = permitted_dns("example");
         },
-    );
+    )
+    .says("dns:backend.test is not among the permitted names dns:example of CN=");
     c.reject(&p, CertNameConstraint, "constraint-dns-excluded [V2] the intermediate excludes the leaf's domain", |s| {
         s.intermediate().name_constraints = excluded_dns("test");
-    });
+    })
+    .says("dns:backend.test is among the excluded names dns:test of CN=");
     c.reject(&p, CertNameConstraint, "constraint-of-anchor [V2] the anchor permits another domain", |s| {
         s.root().name_constraints = permitted_dns("example");
-    });
+    })
+    .says("of CN=root");
     c.reject(
         &p,
         CertNameConstraint,
@@ -124,7 +127,8 @@ fn dns_constraints(c: &mut Cases) {
         |s| {
             s.sans(&[San::dns("backend.test"), San::dns("other.example")]);
         },
-    );
+    )
+    .says("dns:other.example");
     wildcards(c, &p);
     c.reject(
         &p,
@@ -159,7 +163,8 @@ fn wildcards(c: &mut Cases, p: &Positive) {
         |s| {
             s.intermediate().name_constraints = permitted_dns("accept.svc.test");
         },
-    );
+    )
+    .says("dns:*.svc.test is not among the permitted names dns:accept.svc.test");
     c.reject(
         p,
         CertNameConstraint,
@@ -168,7 +173,8 @@ fn wildcards(c: &mut Cases, p: &Positive) {
             s.intermediate().name_constraints = excluded_dns("a.svc.test");
             s.sans(&[San::dns("backend.test"), San::dns("*.svc.test")]);
         },
-    );
+    )
+    .says("dns:*.svc.test is among the excluded names dns:a.svc.test");
     c.reject(
         p,
         CertNameConstraint,
@@ -197,7 +203,8 @@ fn other_constraints(c: &mut Cases) {
         |s| {
             s.intermediate().name_constraints = permitted(San::subnet("192.0.2.0/24"));
         },
-    );
+    )
+    .says("ip:10.0.0.7 is not among the permitted names ip:192.0.2.0/24");
     c.reject(&ip, CertNameConstraint, "constraint-ip-mask-broken [V2] the subnet's mask has holes", |s| {
         let mask = San::RawTag { tag: 0x87, bytes: vec![10, 0, 0, 0, 255, 0, 255, 0] };
         s.intermediate().name_constraints = permitted(mask);
@@ -232,7 +239,8 @@ fn other_constraints(c: &mut Cases) {
             s.intermediate().name_constraints = permitted(San::Email("test".to_owned()));
             s.sans(&[San::dns("backend.test"), San::Email("a@other.test".to_owned())]);
         },
-    );
+    )
+    .says("email:a@other.test is not among the permitted names email:test");
 }
 
 /// Keys that are distrusted by name.

@@ -99,6 +99,7 @@ fn keys(c: &mut Cases) {
     .says("CN=intermediate");
     c.reject(&p, CertKeyTooWeak, "key-root-rsa-1024 [V2] the root has an RSA key of 1024 bits", |s| {
         s.authorities[0].key = Key::rsa1024();
+        s.warnings.push("trust_entry_key_not_accepted");
     })
     .says("CN=root");
     c.also(&p, "key-p384 [V2] root, intermediate and leaf have keys on P-384", |s| {

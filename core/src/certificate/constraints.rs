@@ -28,7 +28,7 @@ impl CertificateView<'_> {
         let (excluded, permitted) = (read(&constraints.excluded_subtrees), read(&constraints.permitted_subtrees));
         let names = lower.presented_names().unwrap_or_default();
         names.iter().find_map(|name| {
-            if let Some(subtree) = excluded.iter().find(|subtree| subtree.covers(name)) {
+            if let Some(subtree) = excluded.iter().find(|subtree| subtree.touches(name)) {
                 return Some(format!("{name} is among the excluded names {subtree} of {}", self.subject()));
             }
             let of_type: Vec<_> = permitted.iter().filter(|subtree| subtree.is_for(name)).collect();
@@ -59,6 +59,17 @@ impl Subtree {
             (Self::Dns(_), PresentedName::Dns(_)) | (Self::Email(_), PresentedName::Email(_)) => true,
             (Self::Ip { base, .. }, PresentedName::Ip(ip)) => base.is_ipv4() == ip.is_ipv4(),
             _ => false,
+        }
+    }
+
+    /// Whether it covers a name for which `name` stands: a wildcard stands for many.
+    fn touches(&self, name: &PresentedName) -> bool {
+        match (self, name) {
+            (Self::Dns(base), PresentedName::Dns(name)) => {
+                let below = name.strip_prefix("*.").map(str::to_ascii_lowercase);
+                self.covers(&PresentedName::Dns(name.clone())) || below.is_some_and(|parent| is_within(base, &parent))
+            }
+            _ => self.covers(name),
         }
     }
 

@@ -193,7 +193,7 @@ impl fmt::Display for MaterialError {
                 write!(f, "certificate {position} is not the issuer of the one before it")
             }
             MaterialErrorKind::IdentityEncrypted { scheme } => {
-                write!(f, "the key is encrypted by {}, which is not read", printable(scheme))
+                write!(f, "the key's encryption is not supported: {}", printable(scheme))
             }
             MaterialErrorKind::IdentityExpired { not_after, now } => {
                 write!(f, "the client certificate expired at {not_after}; it is {now}")

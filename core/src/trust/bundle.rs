@@ -153,17 +153,17 @@ impl TrustBundle {
 
 /// What a block of a bundle holds: one certificate, or those of PKCS#7 data.
 fn certificates(block: &pem::Block) -> Result<Vec<Cow<'_, [u8]>>, BundleError> {
-    if block.headers == pem::Headers::Present {
-        return Err(BundleError::parse(format!("a {} block has no headers", block.label)));
-    }
     match block.label.as_str() {
+        "CERTIFICATE" | encoding::CERTIFICATES if block.headers == pem::Headers::Present => {
+            Err(BundleError::parse(format!("a {} block has no headers", block.label)))
+        }
         "CERTIFICATE" => Ok(vec![Cow::Borrowed(&block.der)]),
         encoding::CERTIFICATES => {
             let certificates = encoding::pkcs7_certificates(&block.der).map_err(BundleError::parse)?;
             Ok(certificates.into_iter().map(Cow::Owned).collect())
         }
         label => {
-            let (reason, conversion) = encoding::misplaced(label, "a trust bundle");
+            let (reason, conversion) = encoding::misplaced(label, "a certificate");
             Err(BundleError { conversion, ..BundleError::parse(reason) })
         }
     }
