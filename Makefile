@@ -20,7 +20,7 @@ conformance:
 # The laws of composition over a million generated worlds, a million long sequences of what happens to a connector, and 90,000
 # schedules of two threads; the gate tries a part of each. UPTLS_LAWS_SEED is another seed.
 laws:
-	UPTLS_LAWS=1000000 cargo test --package uptls-conformance --test laws -- --show-output
+	UPTLS_LAWS=1000000 cargo test --release --package uptls-conformance --test laws -- --show-output
 	UPTLS_MODEL_SEQUENCES=1000000 cargo test --release --package uptls --features uptls/aws-lc-rs --test rotate_model
 	UPTLS_INTERLEAVINGS=3000 python3 .ci/gate.py interleavings
 
