@@ -139,6 +139,16 @@ pub enum PolicyErrorKind {
         /// What is wrong with it.
         reason: String,
     },
+    /// An object that is referred to does not hold what it must under a key (M3).
+    #[non_exhaustive]
+    ReferenceContent {
+        /// The key: `ca.crt`.
+        key: &'static str,
+        /// The object: `ConfigMap shop/pay-ca`.
+        object: String,
+        /// What is wrong with what it holds.
+        reason: String,
+    },
     /// A reference crosses namespaces without a grant of the other one's owner.
     ReferenceNotPermitted {
         /// The object: `Secret infra/client`.
@@ -152,6 +162,16 @@ pub enum PolicyErrorKind {
         object: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A Secret that is referred to as a client identity lacks one half of it, or both (I1).
+    #[non_exhaustive]
+    SecretIncomplete {
+        /// The keys that it has, at most five.
+        keys: Vec<String>,
+        /// The keys that are missing: `tls.crt`.
+        missing: &'static str,
+        /// The object: `Secret shop/client`.
+        object: String,
     },
     /// A weakening beside checks that it would silence (D1, D2).
     Silenced {
@@ -171,6 +191,18 @@ pub enum PolicyErrorKind {
     Withdrawn,
 }
 
+impl PolicyErrorKind {
+    /// An object that does not hold what it must under `key`.
+    pub fn reference_content(object: impl Into<String>, key: &'static str, reason: impl Into<String>) -> Self {
+        Self::ReferenceContent { key, object: object.into(), reason: reason.into() }
+    }
+
+    /// A Secret without `missing`; `keys` are those that it has.
+    pub fn secret_incomplete(object: impl Into<String>, missing: &'static str, keys: Vec<String>) -> Self {
+        Self::SecretIncomplete { keys, missing, object: object.into() }
+    }
+}
+
 impl PolicyError {
     /// An error at `path`.
     pub fn new(path: impl Into<String>, kind: PolicyErrorKind) -> Self {
@@ -188,13 +220,17 @@ impl PolicyError {
             PolicyErrorKind::DangerForbidden => Code::DangerForbidden,
             PolicyErrorKind::DocumentParse { .. } | PolicyErrorKind::DocumentUnreadable { .. } => Code::DocumentParse,
             PolicyErrorKind::DocumentTooLarge { .. } => Code::DocumentTooLarge,
-            PolicyErrorKind::IdentityIncomplete { .. } => Code::IdentityIncomplete,
+            PolicyErrorKind::IdentityIncomplete { .. } | PolicyErrorKind::SecretIncomplete { .. } => {
+                Code::IdentityIncomplete
+            }
             PolicyErrorKind::NameInvalid { .. } => Code::NameInvalid,
             PolicyErrorKind::NameMissing | PolicyErrorKind::NameNotWritten { .. } => Code::NameMissing,
             PolicyErrorKind::NotExportable { .. } => Code::NotExportable,
             PolicyErrorKind::NotReady { .. } => Code::PolicyNotReady,
             PolicyErrorKind::ReferenceNotPermitted { .. } => Code::ReferenceNotPermitted,
-            PolicyErrorKind::ReferenceUnresolved { .. } => Code::ReferenceUnresolved,
+            PolicyErrorKind::ReferenceContent { .. } | PolicyErrorKind::ReferenceUnresolved { .. } => {
+                Code::ReferenceUnresolved
+            }
             PolicyErrorKind::TrustMissing => Code::TrustMissing,
             PolicyErrorKind::UnsupportedOption { .. } => Code::UnsupportedOption,
             PolicyErrorKind::Withdrawn => Code::PolicyWithdrawn,
@@ -217,6 +253,12 @@ impl PolicyError {
             PolicyErrorKind::NotExportable { change, .. } => (*change).to_owned(),
             PolicyErrorKind::IdentityIncomplete { missing } => {
                 format!("add spec.identity.{missing}, or remove spec.identity")
+            }
+            PolicyErrorKind::ReferenceContent { key, object, .. } => {
+                format!("put CA certificates in PEM under {key} of {}, or refer to another object", printable(object))
+            }
+            PolicyErrorKind::SecretIncomplete { missing, object, .. } => {
+                format!("add {missing} to {}, or refer to a Secret of the type kubernetes.io/tls", printable(object))
             }
             PolicyErrorKind::UnsupportedOption { given, supported } => {
                 format!("replace {} by one of {}", printable(given), listed(supported))
@@ -299,7 +341,14 @@ impl fmt::Display for PolicyError {
             PolicyErrorKind::ReferenceNotPermitted { object, referrer } => {
                 write!(f, "no ReferenceGrant permits {} to refer to {}", printable(referrer), printable(object))
             }
-            PolicyErrorKind::ReferenceUnresolved { object, reason } => {
+            PolicyErrorKind::SecretIncomplete { keys, missing, object } if keys.is_empty() => {
+                write!(f, "{} has no {missing}", printable(object))
+            }
+            PolicyErrorKind::SecretIncomplete { keys, missing, object } => {
+                write!(f, "{} has no {missing}, only {}", printable(object), listed(keys))
+            }
+            PolicyErrorKind::ReferenceContent { object, reason, .. }
+            | PolicyErrorKind::ReferenceUnresolved { object, reason } => {
                 write!(f, "{} cannot be used: {}", printable(object), printable(reason))
             }
             PolicyErrorKind::Silenced { silenced } => write!(f, "it would silence {}", silenced.join(" and ")),

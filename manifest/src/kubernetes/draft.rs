@@ -225,19 +225,16 @@ impl<'a> Linker<'a> {
         trust
     }
 
-    /// M3: one broken text among several is left out, as long as another one is sound. Alone it stays, and fails where
-    /// it is loaded, block by block (T2).
+    /// M3: a broken text counts as a reference that leads nowhere, and its problem says which block is broken (T2).
     fn sound(&mut self, found: Vec<(usize, PublicText)>, path: &dyn Fn(usize) -> String) -> Vec<PublicText> {
         let judge = |(index, material): (usize, PublicText)| {
             let PublicText { pem, provenance } = &material;
             let error = check_trust_bundle(&path(index), &provenance.object, pem.as_bytes()).err();
             (index, material, error)
         };
-        let judged: Vec<_> = found.into_iter().map(judge).collect();
-        let any_sound = judged.iter().any(|(.., error)| error.is_none());
         let mut kept = Vec::new();
-        for (index, material, error) in judged {
-            match error.filter(|_| any_sound) {
+        for (index, material, error) in found.into_iter().map(judge) {
+            match error {
                 None => kept.push(material),
                 Some(error) => self.unresolved(ResolvedRefs::InvalidCaCertificateRef, error.into(), index),
             }

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use uptls::danger::DangerPermission::Forbidden;
 use uptls::{ConnectorState, OnInvalid, Problem, SystemTrustDraft, UpstreamTlsPolicy};
 use uptls_manifest::kubernetes::{
-    BackendRef, Diagnostic, Document, Imported, ImportedPolicy, ON_INVALID, Scope, Target, TargetState, connector,
-    import, load, resolve,
+    Accepted, BackendRef, Diagnostic, Document, Imported, ImportedPolicy, ON_INVALID, ResolvedRefs, Scope, Target,
+    TargetState, connector, import, load, resolve,
 };
 use uptls_testkit::Pki;
 
@@ -189,11 +189,13 @@ fn a_policy_that_cannot_be_used_is_a_connector_that_fails_closed() {
 fn broken_material_is_called_by_the_name_of_its_object() {
     let broken = config_map("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n");
     let documents = [Document::new("a.yaml", POLICY.as_bytes()), Document::new("b.json", broken.as_bytes())];
-    let draft = resolve(&import(documents), &BackendRef::new("shop", "pay", None)).ok().unwrap();
-    let policy = UpstreamTlsPolicy::check(draft, Forbidden).unwrap();
-    let problems = runtime().prepare(&policy).err().unwrap();
-    let origin = problems.first().unwrap().origin().unwrap();
-    assert_eq!((origin.document.as_str(), origin.line), ("ConfigMap shop/pay-ca key ca.crt in b.json", 1));
+    let imported = import(documents);
+    let problems = resolve(&imported, &BackendRef::new("shop", "pay", None)).err().unwrap();
+    assert!(problems.to_string().contains("ConfigMap shop/pay-ca, block 1 (line 1): "), "{problems}");
+    // The reference is what the status speaks of.
+    let policy = imported.policies.first().unwrap();
+    assert_eq!(policy.resolved_refs, ResolvedRefs::InvalidCaCertificateRef);
+    assert_eq!(policy.accepted, Accepted::NoValidCaCertificate);
 }
 
 #[test]
@@ -204,7 +206,7 @@ fn a_folder_is_read_in_the_order_of_names_and_nothing_below_it() {
     assert!(problem(root.path()).contains("the folder holds no *.yaml, *.yml or *.json file"));
     assert!(problem(&root.path().join("missing")).contains("No such file"));
     write("b.yml", POLICY);
-    write("a.json", &config_map("-----BEGIN CERTIFICATE-----"));
+    write("a.json", &config_map(&Pki::new("kubernetes").root.pem()));
     write("notes.txt", "{");
     write(".hidden.yaml", "{");
     fs::create_dir(root.path().join("below")).unwrap();

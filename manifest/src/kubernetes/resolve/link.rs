@@ -3,6 +3,7 @@
 use uptls::{IdentityDraft, MaterialDraft, Origin, PolicyErrorKind, Secret, SecretDraft};
 
 use super::depends::Dependencies;
+use crate::decode::is_word;
 use crate::kubernetes::config_map::{self, Bundle, CA_KEY};
 use crate::kubernetes::documents::{Declared, Objects};
 use crate::kubernetes::imported::Provenance;
@@ -40,10 +41,11 @@ pub(in crate::kubernetes) fn config_map_bundle(
     let object = format!("{CONFIG_MAP} {name}");
     let found = match dependencies.note(CONFIG_MAP, name, objects.config_maps.get(name)) {
         None => Err(missing(objects.config_maps.keys(), name, "a CA reference does not leave the policy's namespace")),
-        Some(declared) => once(declared).and_then(|config_map| config_map.bundle.as_ref().map_err(Clone::clone)),
+        Some(declared) => once(declared),
     };
-    match found {
-        Ok(bundle) => Ok(public(object, bundle)),
+    match found.map(|config_map| &config_map.bundle) {
+        Ok(Ok(bundle)) => Ok(public(object, bundle)),
+        Ok(Err(reason)) => Err(PolicyErrorKind::reference_content(object, CA_KEY, reason)),
         Err(reason) => Err(PolicyErrorKind::ReferenceUnresolved { object, reason }),
     }
 }
@@ -55,7 +57,7 @@ pub(in crate::kubernetes) fn secret_bundle(
     name: &ObjectName,
 ) -> Result<PublicText, PolicyErrorKind> {
     let secret = secret(objects, dependencies, name)?;
-    ca_of(secret, name)?.ok_or_else(|| unresolved(name, format!("it has no key {CA_KEY}")))
+    ca_of(secret, name)?.ok_or_else(|| content(name, format!("it has no key {CA_KEY}")))
 }
 
 /// The Secret, of which there must be exactly one.
@@ -78,7 +80,7 @@ pub(super) fn ca_of(secret: &SecretObject, name: &ObjectName) -> Result<Option<P
         let map = entry.field.split('.').next().unwrap_or_default();
         config_map::bundle(text(entry, CA_KEY)?, map, entry.origin.clone())
     });
-    bundle.map(|bundle| Some(public(object(name), &bundle))).map_err(|reason| unresolved(name, reason))
+    bundle.map(|bundle| Some(public(object(name), &bundle))).map_err(|reason| content(name, reason))
 }
 
 /// I1: its `tls.crt` and `tls.key`, both or neither; `Ok(None)`: neither.
@@ -91,8 +93,8 @@ pub(super) fn identity_of(secret: &SecretObject, name: &ObjectName) -> Result<Op
     };
     match (entry(CERTIFICATE_KEY)?, entry(PRIVATE_KEY)?) {
         (None, None) => Ok(None),
-        (None, Some(_)) => Err(PolicyErrorKind::IdentityIncomplete { missing: "certificate" }),
-        (Some(_), None) => Err(PolicyErrorKind::IdentityIncomplete { missing: "key" }),
+        (None, Some(_)) => Err(incomplete(secret, name, CERTIFICATE_KEY)),
+        (Some(_), None) => Err(incomplete(secret, name, PRIVATE_KEY)),
         (Some(certificate), Some(key)) => {
             let pem = text(certificate, CERTIFICATE_KEY).map_err(|reason| unresolved(name, reason))?;
             let source = format!("{} {}", object(name), certificate.field);
@@ -127,6 +129,23 @@ pub(super) fn is_granted(
         None => dependencies.note(GRANT, &ObjectName::new(&name.namespace, "*"), None),
     };
     grant.is_some()
+}
+
+/// A Secret that holds no CA, or a broken one.
+fn content(secret: &ObjectName, reason: String) -> PolicyErrorKind {
+    PolicyErrorKind::reference_content(object(secret), CA_KEY, reason)
+}
+
+/// A Secret that is no identity, since it has neither half.
+pub(super) fn no_identity(secret: &SecretObject, name: &ObjectName) -> PolicyErrorKind {
+    incomplete(secret, name, "tls.crt and tls.key")
+}
+
+fn incomplete(secret: &SecretObject, name: &ObjectName, missing: &'static str) -> PolicyErrorKind {
+    // What was pasted into the wrong place may be a piece of a key, and base64 has capitals.
+    let is_name = |key: &&String| is_word(key) && !key.contains(|c: char| c.is_ascii_uppercase());
+    let keys = secret.entries.keys().filter(is_name).take(SHOWN).cloned().collect();
+    PolicyErrorKind::secret_incomplete(object(name), missing, keys)
 }
 
 pub(super) fn unresolved(secret: &ObjectName, reason: String) -> PolicyErrorKind {
@@ -174,3 +193,4 @@ const CONFIG_MAP: &str = "ConfigMap";
 const GRANT: &str = "ReferenceGrant";
 const PRIVATE_KEY: &str = "tls.key";
 const SECRET: &str = "Secret";
+const SHOWN: usize = 5;

@@ -186,7 +186,7 @@ impl<'a> Merge<'a> {
         let found = link::identity_of(secret, name)?;
         let trusts = tls.trust.as_ref().is_some_and(|t| matches!(&t.value, ExtensionTrust::Secret(n) if n == name));
         if found.is_none() && !(trusts && secret.entries.contains_key("ca.crt")) {
-            return Err(PolicyErrorKind::IdentityIncomplete { missing: "certificate" });
+            return Err(link::no_identity(secret, name));
         }
         Ok(found)
     }
@@ -351,7 +351,7 @@ pub(in crate::kubernetes) fn client_certificate(
     }
     let secret = link::secret(objects, dependencies, &name)?;
     let found = link::identity_of(secret, &name)?;
-    found.ok_or(PolicyErrorKind::IdentityIncomplete { missing: "certificate" })
+    found.ok_or_else(|| link::no_identity(secret, &name))
 }
 
 /// How errors and provenance call the object of an extension.
