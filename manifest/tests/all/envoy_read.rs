@@ -354,6 +354,32 @@ static_resources:
     )
 }
 
+/// Envoy looks for the authority of each request where a dynamic forward proxy says nothing of names; other clusters do not,
+/// and its own options take that away.
+#[test]
+fn a_dynamic_forward_proxy_checks_names_unless_its_options_say_otherwise() {
+    let cluster = |kind: &str, options: serde_json::Value| {
+        let typed = format!("type.googleapis.com/envoy.extensions.clusters.{kind}.v3.ClusterConfig");
+        let tls = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+        let context = json!({
+            "tls_params": {"tls_maximum_protocol_version": "TLSv1_3"},
+            "validation_context": {"trusted_ca": {"inline_string": ca()}},
+        });
+        let text = json!({
+            "name": "dfp",
+            "cluster_type": {"name": "any", "typed_config": {"@type": typed}},
+            "transport_socket": {"name": "tls", "typed_config": {"@type": tls, "common_tls_context": context}},
+            "typed_extension_protocol_options": options,
+        });
+        let readings = read(&text.to_string());
+        readings.first().map(|one| (one.standing, one.draft.is_some())).unwrap()
+    };
+    let options = |value: serde_json::Value| json!({"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {"upstream_http_protocol_options": value}});
+    assert_eq!(cluster("dynamic_forward_proxy", json!({})), (Standing::Verified, true));
+    assert_eq!(cluster("aggregate", json!({})).0, Standing::VerifiesLess);
+    assert_eq!(cluster("dynamic_forward_proxy", options(json!({"auto_sni": true}))).0, Standing::VerifiesLess);
+}
+
 #[test]
 fn a_bootstrap_is_read_cluster_by_cluster() {
     let text = bootstrap();

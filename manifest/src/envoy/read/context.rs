@@ -23,10 +23,17 @@ impl HttpNames {
     pub(super) fn of(cluster: &Object<'_>) -> Self {
         let typed = cluster.dig(&["typed_extension_protocol_options", HTTP_OPTIONS, "upstream_http_protocol_options"]);
         let Some(options) = typed.or_else(|| cluster.get("upstream_http_protocol_options")) else {
-            return Self::default();
+            // Envoy sets both for the hosts of a dynamic forward proxy where nothing is written.
+            let is_default = is_dynamic_forward_proxy(cluster);
+            return Self { checked: is_default, sent: is_default };
         };
         Self { checked: options.is_true("auto_san_validation"), sent: options.is_true("auto_sni") }
     }
+}
+
+fn is_dynamic_forward_proxy(cluster: &Object<'_>) -> bool {
+    let typed = cluster.dig(&["cluster_type", "typed_config"]);
+    typed.is_some_and(|config| config.text("@type").is_some_and(|name| name.contains(".dynamic_forward_proxy.")))
 }
 
 /// Judges a context; the policy is good for nothing where a finding stands in its way.
