@@ -16,9 +16,11 @@ use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+use crate::certificate::raw_name_text;
 use crate::error::{Alert, Category, Code, Rejection};
 use crate::identity::ClientIdentity;
 use crate::name::{BackendHost, DnsName};
+use crate::text::SHOWN;
 use crate::verify::{VerifiedPeer, Verifier};
 
 /// The one verifier as rustls wants it.
@@ -115,7 +117,11 @@ impl ResolvesClientCert for IdentityResolver {
             None => IdentityUse::RequestedNotSent { acceptable_issuers },
             Some(_) => IdentityUse::Sent { acceptable_issuers },
         };
-        note(|noted| noted.request = Some(request));
+        let asked = Asked::new(issuers, schemes);
+        note(|noted| {
+            noted.asked = Some(asked);
+            noted.request = Some(request);
+        });
         usable
     }
 
@@ -151,9 +157,35 @@ pub enum IdentityUse {
     },
 }
 
+/// What the peer's CertificateRequest accepts, for reports.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    /// The names of the issuers that it lists, RFC 4514, at most ten.
+    pub(crate) issuers: Vec<String>,
+    /// The signature schemes, as TLS names them.
+    pub(crate) schemes: Vec<String>,
+}
+
+impl Asked {
+    fn new(issuers: &[&[u8]], schemes: &[SignatureScheme]) -> Self {
+        let scheme = |scheme: &SignatureScheme| match scheme.as_str() {
+            Some(name) => name.to_ascii_lowercase(),
+            None => format!("{:#06x}", u16::from(*scheme)),
+        };
+        Self {
+            issuers: issuers.iter().take(SHOWN).map(|name| raw_name_text(name)).collect(),
+            schemes: schemes.iter().take(MAX_SCHEMES).map(scheme).collect(),
+        }
+    }
+}
+
+/// More than there are; a list of a peer is as long as it likes.
+const MAX_SCHEMES: usize = 32;
+
 /// What was noted while rustls processed octets.
 #[derive(Default)]
 pub(crate) struct Noted {
+    pub(crate) asked: Option<Asked>,
     pub(crate) request: Option<IdentityUse>,
     pub(crate) verdict: Option<Verdict>,
 }

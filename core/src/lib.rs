@@ -74,8 +74,9 @@ pub use describe::{
     TrustExplanation,
 };
 pub use error::{
-    Alert, Category, Code, ConnectError, Conversion, Error, KnownPeer, MaterialError, MaterialErrorKind, Misuse,
-    Origin, PolicyError, PolicyErrorKind, Problem, Problems, Rejection, RejectionKind, Severity,
+    Alert, AlertMoment, Category, Code, ConnectError, Conversion, Error, KnownPeer, MaterialError, MaterialErrorKind,
+    Misuse, Origin, PolicyError, PolicyErrorKind, Problem, Problems, Rejection, RejectionKind, Severity,
+    UnusableIdentity,
 };
 pub use identity::{ClientIdentity, Secret, check_identity};
 pub use name::{BackendHost, DnsName, NameError, SpiffeId, SpiffePrefix, TrustDomain, UriName};

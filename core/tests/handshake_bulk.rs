@@ -96,7 +96,7 @@ fn data_in_front_of_an_alert_is_not_lost() {
         server.write(&[7; 10_000]);
         server.feed(b"\x17\x03\x03\x00\x20xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx").unwrap_err();
         let error = established.feed(&server.drain()).unwrap_err();
-        let alert = ConnectError::RemoteAlert { alert: "bad_record_mac".to_owned() };
+        let alert = ConnectError::RemoteAlert { alert: "bad_record_mac".to_owned(), moment: uptls::AlertMoment::Later };
         assert!(matches!(&error, Error::Connect { error, .. } if *error == alert), "{error:?}");
         assert!(established.unread() > 0);
         let mut out = [0; 20_000];

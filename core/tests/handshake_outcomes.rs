@@ -353,7 +353,7 @@ fn data_before_a_fatal_alert_is_not_lost() {
         server.write(b"last words");
         server.feed(b"\x17\x03\x03\x00\x20xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx").unwrap_err();
         let error = established.feed(&server.drain()).unwrap_err();
-        let alert = ConnectError::RemoteAlert { alert: "bad_record_mac".to_owned() };
+        let alert = ConnectError::RemoteAlert { alert: "bad_record_mac".to_owned(), moment: uptls::AlertMoment::Later };
         assert!(matches!(&error, Error::Connect { error, .. } if *error == alert), "{error:?}");
         let mut buffer = [0; 4];
         assert_eq!(established.read(&mut buffer).unwrap(), Incoming::Data(4));

@@ -10,7 +10,7 @@ mod signed;
 
 pub(crate) use distinguished_name::canonical_name;
 pub(crate) use key::KeyStrength;
-pub(crate) use name::name_text;
+pub(crate) use name::{name_text, raw_name_text};
 pub(crate) use points::PointNames;
 pub(crate) use presented::{PresentedName, ascii, shown};
 pub(crate) use signed::{SignatureFailure, Signed};

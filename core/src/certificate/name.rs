@@ -1,9 +1,15 @@
 //! Distinguished names as text: RFC 4514, bounded, and with everything escaped that a reader could not see (V11).
 
 use x509_parser::oid_registry::asn1_rs::{Any, Tag, ToDer};
+use x509_parser::prelude::FromDer;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
 use crate::text::{Bounded, is_shown};
+
+/// The text of a name in DER.
+pub(crate) fn raw_name_text(der: &[u8]) -> String {
+    X509Name::from_der(der).map_or_else(|_| "a name that cannot be read".to_owned(), |(_, name)| name_text(&name))
+}
 
 /// The most specific part first, as in `CN=a,OU=b+OU=c,O=d`. A backslash always begins an escape of RFC 4514.
 pub(crate) fn name_text(name: &X509Name<'_>) -> String {

@@ -15,7 +15,7 @@ use super::internal;
 use super::sans_io::Incoming;
 use super::setup::Setup;
 use crate::error::{ConnectError, Error, Misuse};
-use crate::handshake::{IdentityUse, Noted, Verdict, observe};
+use crate::handshake::{Asked, IdentityUse, Noted, Verdict, observe};
 use crate::name::BackendHost;
 use crate::prepare::Prepared;
 use crate::rotate::Generation;
@@ -63,6 +63,7 @@ impl Driver {
         let attempt = Attempt {
             alpn,
             answered: Answered::NotYet,
+            asked: Asked::default(),
             host: host.clone(),
             identity: IdentityUse::NotRequested,
             opening: Vec::new(),
@@ -182,11 +183,14 @@ impl Driver {
             session.expect(self.window);
         }
         // Verifier and resolver are called in the handshake alone, and a connection has one (H7).
-        let (processed, Noted { request, verdict }) = match &self.evidence {
+        let (processed, Noted { asked, request, verdict }) = match &self.evidence {
             None => observe(|| process_new_packets(&mut self.tls)),
             Some(_) => (process_new_packets(&mut self.tls), Noted::default()),
         };
         self.attempt.identity = request.unwrap_or(self.attempt.identity);
+        if let Some(asked) = asked {
+            self.attempt.asked = asked;
+        }
         match verdict {
             Some(Verdict::Accepted(peer)) => self.attempt.verified = Some(Arc::new(peer)),
             Some(Verdict::Panicked) => return Err(self.fail(internal("the verifier panicked"))),

@@ -9,8 +9,8 @@ use rustls::{
 
 use super::evidence::Negotiated;
 use super::internal;
-use crate::error::{ConnectError, Error, KnownPeer, Rejection, RejectionKind};
-use crate::handshake::IdentityUse;
+use crate::error::{AlertMoment, ConnectError, Error, KnownPeer, Rejection, RejectionKind, UnusableIdentity};
+use crate::handshake::{Asked, IdentityUse};
 use crate::name::BackendHost;
 use crate::policy::{TlsVersion, group_name, suite_name};
 use crate::prepare::Prepared;
@@ -24,6 +24,8 @@ pub(super) struct Attempt {
     pub(super) alpn: Vec<String>,
     /// Whether application data of the peer arrived: from then on alerts are not about our identity (I5).
     pub(super) answered: Answered,
+    /// What the peer's request for a certificate accepts, if there was one.
+    pub(super) asked: Asked,
     pub(super) host: BackendHost,
     pub(super) identity: IdentityUse,
     /// The first octets from the peer, at most [`OPENING`].
@@ -105,7 +107,7 @@ impl Attempt {
             Answered::NotYet => self.identity,
             Answered::Yes => IdentityUse::NotRequested,
         };
-        let required = || ConnectError::IdentityRequired { alert: name.clone() };
+        let required = || ConnectError::IdentityRequired { alert: name.clone(), unusable: self.unusable_identity() };
         // I5. Some peers say bad_certificate to an empty answer; TLS 1.2 has handshake_failure for it.
         match identity {
             IdentityUse::NotRequested if alert == Alert::CertificateRequired => return required(),
@@ -115,7 +117,12 @@ impl Attempt {
                 return required();
             }
             IdentityUse::Sent { .. } if is_about_certificates(alert) || alert == Alert::DecryptError => {
-                return ConnectError::IdentityRejected { alert: name };
+                let identity = self.prepared.identity();
+                return ConnectError::IdentityRejected {
+                    acceptable: self.asked.issuers.clone(),
+                    alert: name,
+                    issuer: identity.map(|identity| identity.facts().issuer.clone()),
+                };
             }
             _ => {}
         }
@@ -124,8 +131,37 @@ impl Attempt {
             Alert::NoApplicationProtocol => self.alpn_mismatch(tls),
             Alert::ProtocolVersion => ConnectError::NoCommonVersion { offered: self.versions() },
             Alert::UnrecognisedName => ConnectError::ServerNameRejected { server_name: self.server_name.clone() },
-            _ => ConnectError::RemoteAlert { alert: name },
+            Alert::HandshakeFailure | Alert::InsufficientSecurity if tls.protocol_version().is_none() => {
+                ConnectError::NothingInCommon {
+                    alert: name,
+                    groups: self.groups(),
+                    suites: self.suites(),
+                    versions: self.versions(),
+                }
+            }
+            _ if tls.protocol_version().is_none() => ConnectError::RemoteAlert {
+                alert: name,
+                moment: AlertMoment::FirstAnswer { server_name: self.server_name.clone() },
+            },
+            _ => ConnectError::RemoteAlert { alert: name, moment: AlertMoment::Later },
         }
+    }
+
+    /// Our identity, if the peer asked for one and accepts no signature of its key.
+    fn unusable_identity(&self) -> Option<UnusableIdentity> {
+        let identity = self.prepared.identity()?;
+        let accepted = self.asked.schemes.clone();
+        (!accepted.is_empty()).then(|| UnusableIdentity { accepted, key: identity.key().to_owned() })
+    }
+
+    fn groups(&self) -> Vec<String> {
+        let provider = self.prepared.client_config().crypto_provider();
+        provider.kx_groups.iter().map(|group| group_name(group.name())).collect()
+    }
+
+    fn suites(&self) -> Vec<String> {
+        let provider = self.prepared.client_config().crypto_provider();
+        provider.cipher_suites.iter().map(|suite| suite_name(suite.suite())).collect()
     }
 
     fn invalid_message(&self, error: InvalidMessage) -> ConnectError {
@@ -144,24 +180,19 @@ impl Attempt {
     }
 
     fn incompatible(&self, error: &PeerIncompatible) -> ConnectError {
-        let provider = self.prepared.client_config().crypto_provider().clone();
         match error {
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
             | PeerIncompatible::SupportedVersionsExtensionRequired
             | PeerIncompatible::Tls12NotOffered
             | PeerIncompatible::Tls12NotOfferedOrEnabled => ConnectError::NoCommonVersion { offered: self.versions() },
-            PeerIncompatible::NoCipherSuitesInCommon => ConnectError::NoCommonCipher {
-                offered: provider.cipher_suites.iter().map(|suite| suite_name(suite.suite())).collect(),
-            },
+            PeerIncompatible::NoCipherSuitesInCommon => ConnectError::NoCommonCipher { offered: self.suites() },
             PeerIncompatible::EcPointsExtensionRequired
             | PeerIncompatible::KeyShareExtensionRequired
             | PeerIncompatible::NamedGroupsExtensionRequired
             | PeerIncompatible::NoEcPointFormatsInCommon
             | PeerIncompatible::NoKxGroupsInCommon
-            | PeerIncompatible::UncompressedEcPointsRequired => ConnectError::NoCommonGroup {
-                offered: provider.kx_groups.iter().map(|group| group_name(group.name())).collect(),
-            },
+            | PeerIncompatible::UncompressedEcPointsRequired => ConnectError::NoCommonGroup { offered: self.groups() },
             _ => misbehaved(&TlsError::PeerIncompatible(error.clone())),
         }
     }

@@ -13,7 +13,7 @@ use crate::verify::VerifiedPeer;
 #[non_exhaustive]
 pub enum ConnectError {
     /// Protocols were required and none was selected (H3).
-    #[error("the peer selected {}, wanted one of {}", selected.as_deref().map_or("no protocol".to_owned(), printable), listed(offered))]
+    #[error("{}", alpn_text(offered, selected.as_deref()))]
     AlpnMismatch {
         /// The protocols that were offered.
         offered: Vec<String>,
@@ -40,16 +40,22 @@ pub enum ConnectError {
         phase: String,
     },
     /// The peer refused our client certificate (I5).
-    #[error("the peer refused our client certificate with the alert {alert}")]
+    #[error("the peer refused our client certificate with the alert {alert}{}", issuers(issuer.as_deref(), acceptable))]
     IdentityRejected {
+        /// The issuers that the peer listed, at most ten.
+        acceptable: Vec<String>,
         /// The alert's name.
         alert: String,
+        /// The issuer of our certificate.
+        issuer: Option<String>,
     },
     /// The peer wants a client certificate.
-    #[error("the peer wants a client certificate and none was sent (alert {alert})")]
+    #[error("the peer wants a client certificate and none was sent (alert {alert}){}", unusable.as_ref().map(ToString::to_string).unwrap_or_default())]
     IdentityRequired {
         /// The alert's name.
         alert: String,
+        /// Our identity, if there is one that the peer cannot use.
+        unusable: Option<UnusableIdentity>,
     },
     /// A bug on our side.
     #[error("internal: {}", printable(detail))]
@@ -81,6 +87,23 @@ pub enum ConnectError {
         /// What was offered.
         offered: Vec<String>,
     },
+    /// The peer's first answer was that it accepts nothing of what was offered.
+    #[error(
+        "the peer accepts none of the offered cipher suites, groups or signature algorithms (alert {alert}); offered: {}; {}; {}",
+        listed(versions),
+        listed(suites),
+        listed(groups)
+    )]
+    NothingInCommon {
+        /// The alert's name.
+        alert: String,
+        /// The groups that were offered.
+        groups: Vec<String>,
+        /// The cipher suites that were offered.
+        suites: Vec<String>,
+        /// The versions that were offered.
+        versions: Vec<String>,
+    },
     /// The peer closed the transport during the handshake.
     #[error("the peer closed the connection during the handshake, {}", printable(phase))]
     PeerClosed {
@@ -108,10 +131,12 @@ pub enum ConnectError {
         reason: String,
     },
     /// Any other alert.
-    #[error("the peer sent the alert {alert}")]
+    #[error("the peer sent the alert {alert}{}", moment.text())]
     RemoteAlert {
         /// The alert's name.
         alert: String,
+        /// How far the handshake had come.
+        moment: AlertMoment,
     },
     /// The peer does not serve this name.
     #[error("the peer does not serve {}", server_name.as_deref().map_or("a connection without a server name".to_owned(), printable))]
@@ -152,7 +177,7 @@ impl ConnectError {
             Self::IdentityRequired { .. } => Code::IdentityRequired,
             Self::Internal { .. } => Code::Internal,
             Self::MessageTooLarge { .. } => Code::MessageTooLarge,
-            Self::NoCommonCipher { .. } => Code::NoCommonCipher,
+            Self::NoCommonCipher { .. } | Self::NothingInCommon { .. } => Code::NoCommonCipher,
             Self::NoCommonGroup { .. } => Code::NoCommonGroup,
             Self::NoCommonVersion { .. } => Code::NoCommonVersion,
             Self::PeerClosed { .. } => Code::PeerClosed,
@@ -170,6 +195,26 @@ impl ConnectError {
     /// The one thing to change.
     pub fn hint(&self) -> String {
         match self {
+            Self::AlpnMismatch { offered, .. } if offered.is_empty() => {
+                "add alpn.protocols to the policy: [h2] for gRPC, [h2, http/1.1] for HTTP".to_owned()
+            }
+            Self::IdentityRejected { acceptable, .. } if !acceptable.is_empty() => format!(
+                "use a client certificate issued by one of {}, or have the peer trust the issuer of this one",
+                listed(acceptable)
+            ),
+            Self::IdentityRequired { unusable: Some(unusable), .. } => format!(
+                "use an identity with another key than {}, such as ECDSA on P-256 or RSA, or have the peer accept its signatures",
+                printable(&unusable.key)
+            ),
+            Self::NothingInCommon { suites, .. } => format!(
+                "enable one of the offered suites and groups on the upstream, such as {}; some peers answer so to a server name \
+                 that they do not serve",
+                suites.first().map(String::as_str).unwrap_or_default()
+            ),
+            Self::RemoteAlert { moment: AlertMoment::FirstAnswer { server_name: None }, .. }
+            | Self::ServerNameRejected { server_name: None } => {
+                "no server name was sent, and many peers need one: set serverName in the policy".to_owned()
+            }
             Self::PeerNotTls { looks_like: Some("HTTP"), .. } => {
                 "this port speaks plain HTTP: use the backend's TLS port".to_owned()
             }
@@ -177,6 +222,69 @@ impl ConnectError {
                 "look into the peer's log; a peer that wants a client certificate may reset like this".to_owned()
             }
             _ => self.code().hint(),
+        }
+    }
+}
+
+/// An identity of which the peer accepts no signature (I5).
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct UnusableIdentity {
+    /// The signature schemes that the peer accepts, as TLS names them.
+    pub accepted: Vec<String>,
+    /// The kind and size of the identity's key.
+    pub key: String,
+}
+
+impl fmt::Display for UnusableIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { accepted, key } = self;
+        write!(f, ": the identity's key is {}, and the peer accepts {}", printable(key), listed(accepted))
+    }
+}
+
+/// How far a handshake had come when an alert ended it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum AlertMoment {
+    /// The alert was all that the peer said to our ClientHello.
+    FirstAnswer {
+        /// The server name that was sent, if any.
+        server_name: Option<String>,
+    },
+    /// After the peer's ServerHello.
+    Later,
+}
+
+impl AlertMoment {
+    fn text(&self) -> String {
+        match self {
+            Self::FirstAnswer { server_name: Some(name) } => {
+                format!(" in answer to our first message, with the server name {}", printable(name))
+            }
+            Self::FirstAnswer { server_name: None } => {
+                " in answer to our first message, without a server name".to_owned()
+            }
+            Self::Later => String::new(),
+        }
+    }
+}
+
+fn alpn_text(offered: &[String], selected: Option<&str>) -> String {
+    let selected = selected.map_or("no protocol".to_owned(), printable);
+    match offered {
+        [] => "the peer demands an application protocol (ALPN), and the policy offers none".to_owned(),
+        offered => format!("the peer selected {selected}, wanted one of {}", listed(offered)),
+    }
+}
+
+/// Both values of a refusal by a peer that knows other issuers.
+fn issuers(own: Option<&str>, acceptable: &[String]) -> String {
+    match (own, acceptable) {
+        (None, _) => String::new(),
+        (Some(own), []) => format!("; it was issued by {}", printable(own)),
+        (Some(own), acceptable) => {
+            format!("; it was issued by {}, and the peer lists {}", printable(own), listed(acceptable))
         }
     }
 }

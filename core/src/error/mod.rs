@@ -10,7 +10,7 @@ mod rejection_hint;
 mod table;
 
 pub(crate) use bounds::ChainDigests;
-pub use connect::{ConnectError, KnownPeer, Misuse};
+pub use connect::{AlertMoment, ConnectError, KnownPeer, Misuse, UnusableIdentity};
 pub use conversion::Conversion;
 pub use material::{MaterialError, MaterialErrorKind};
 pub use policy::{Origin, PolicyError, PolicyErrorKind};

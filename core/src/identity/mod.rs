@@ -28,6 +28,7 @@ pub struct ClientIdentity {
     digest: [u8; 32],
     facts: CertificateFacts,
     is_v1: bool,
+    key: String,
     not_after: i64,
     not_before: i64,
     permits_client_auth: bool,
@@ -91,6 +92,7 @@ impl ClientIdentity {
             digest: digest.finish(),
             facts: view.facts("identity"),
             is_v1: view.is_v1(),
+            key: view.key().text(),
             not_after: view.not_after(),
             not_before: view.not_before(),
             permits_client_auth: view.extended_key_usage().is_none_or(|usage| usage.client_auth),
@@ -104,6 +106,11 @@ impl ClientIdentity {
     /// The digest of the chain, and so of the key that belongs to its leaf.
     pub(crate) fn digest(&self) -> [u8; 32] {
         self.digest
+    }
+
+    /// The kind and size of its key: `RSA of 2048 bits`.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
     }
 
     /// Unix seconds.
