@@ -11,15 +11,15 @@ use super::evidence::Evidence;
 use super::failure::{Answered, Attempt};
 use super::farewell::Farewell;
 use super::intake::{Failure, Intake, Observed, process_new_packets};
-use super::internal;
 use super::sans_io::Incoming;
 use super::setup::Setup;
+use super::{PoolKey, internal};
 use crate::error::{ConnectError, Error, Misuse};
 use crate::handshake::{IdentityUse, Noted, Verdict, observe};
 use crate::name::BackendHost;
 use crate::prepare::Prepared;
 use crate::rotate::Generation;
-use crate::session::{PoolKey, SessionHandle};
+use crate::session::SessionHandle;
 use crate::text::printable;
 
 /// One connection: rustls, what was noted of it, and its first error, which is its last.
@@ -59,9 +59,9 @@ impl Driver {
     /// A connection that has its ClientHello ready.
     pub(super) fn begin(setup: Setup, host: &BackendHost) -> Result<Self, Error> {
         let (tls, session) = setup.start()?;
-        let Setup { alpn, generation, pool_key, prepared, .. } = setup;
+        let Setup { generation, pool_key, prepared, .. } = setup;
         let attempt = Attempt {
-            alpn,
+            alpn: pool_key.offer().protocols.clone(),
             answered: Answered::NotYet,
             host: host.clone(),
             identity: IdentityUse::NotRequested,
