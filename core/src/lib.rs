@@ -64,8 +64,8 @@ pub mod tokio;
 pub mod watch;
 
 pub use connect::{
-    Address, BoundConnector, CheckOptions, CheckThen, ConnectOptions, Evidence, IdentityUse, PoolKey, Transport,
-    VerifiedStream, sans_io,
+    Address, BoundConnector, CheckOptions, CheckThen, ConnectOptions, Evidence, FailureLog, IdentityUse, PoolKey,
+    Transport, VerifiedStream, sans_io,
 };
 pub use describe::{
     AcceptsExplanation, AnchorExplanation, Explanation, Inspection, SendsExplanation, SystemExplanation,

@@ -4,6 +4,7 @@ mod complete;
 
 use std::io::{self, BufRead as _, Read, Write as _};
 use std::sync::Arc;
+use std::time::Instant;
 
 use rustls::ClientConnection;
 
@@ -241,10 +242,22 @@ impl Driver {
             self.discard_sessions();
         }
         self.farewell.say(&mut self.tls, &error);
-        let policy = self.attempt.prepared.policy().name();
-        tracing::info!(target: "uptls", code = error.code().as_str(), policy, "connection failed: {error}");
+        self.log(&error);
         self.error = Some(error.clone());
         error
+    }
+
+    /// R10
+    fn log(&self, error: &Error) {
+        let Attempt { host, prepared, .. } = &self.attempt;
+        let failures = prepared.runtime().failures();
+        let code = error.code();
+        let news = failures.failed(Some(prepared.fingerprint()), host, code, Instant::now());
+        if let Some(unlogged) = news {
+            let (policy, generation) = (prepared.policy().name(), self.generation.number());
+            let code = code.as_str();
+            tracing::info!(target: "uptls", code, policy, generation, %host, unlogged, "connection failed: {error}");
+        }
     }
 
     fn discard_sessions(&self) {

@@ -7,6 +7,7 @@ pub(crate) mod dial;
 mod driver;
 mod evidence;
 pub(crate) mod failure;
+mod failure_log;
 mod farewell;
 pub(crate) mod intake;
 mod pool_key;
@@ -20,6 +21,7 @@ pub use bound::BoundConnector;
 pub use check::{CheckOptions, CheckThen};
 pub use dial::Address;
 pub use evidence::Evidence;
+pub use failure_log::FailureLog;
 pub use pool_key::PoolKey;
 
 use core::time::Duration;

@@ -33,7 +33,9 @@ impl Driver {
         if let Some(session) = &self.session {
             session.commit(&proof);
         }
-        let configured = self.attempt.prepared.identity().is_some();
+        let prepared = &self.attempt.prepared;
+        prepared.runtime().failures().succeeded(prepared.fingerprint(), &self.attempt.host);
+        let configured = prepared.identity().is_some();
         self.attempt.identity = proof.identity;
         self.evidence = Some(Arc::new(Evidence {
             alpn: negotiated.alpn,
