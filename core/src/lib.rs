@@ -8,7 +8,7 @@
 //!      |  Runtime::prepare                Problems (source, block, line)
 //!      v
 //!  Prepared                   material loaded, has a fingerprint
-//!      |  Connector           one snapshot for each connection
+//!      |  Connector           one snapshot for each connection; Connector::bind for those of a pool
 //!      v
 //!  VerifiedStream + Evidence      or      a coded Error
 //!
@@ -66,8 +66,8 @@ pub mod tokio;
 pub mod watch;
 
 pub use connect::{
-    Address, CheckOptions, CheckThen, ConnectOptions, Evidence, IdentityUse, PoolKey, Transport, VerifiedStream,
-    sans_io,
+    Address, BoundConnector, CheckOptions, CheckThen, ConnectOptions, Evidence, FailureLog, IdentityUse, PoolKey,
+    Transport, VerifiedStream, sans_io,
 };
 pub use describe::{
     AcceptsExplanation, AnchorExplanation, Explanation, Inspection, SendsExplanation, SystemExplanation,

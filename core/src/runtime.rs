@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustls::crypto::CryptoProvider;
 use rustls_pki_types::UnixTime;
 
+use crate::connect::FailureLog;
 use crate::digest::sha256;
 use crate::error::{MaterialError, MaterialErrorKind, Problem, Problems};
 use crate::identity::ClientIdentity;
@@ -26,6 +27,7 @@ struct Owned {
     bundles: Interned<TrustBundle>,
     clock: Box<dyn Clock>,
     crls: Interned<RevocationList>,
+    failures: FailureLog,
     identities: Interned<ClientIdentity>,
     mozilla: Mutex<Option<Arc<SystemRoots>>>,
     native: Mutex<Option<Arc<SystemRoots>>>,
@@ -91,6 +93,7 @@ impl RuntimeBuilder {
             bundles: Interned::default(),
             clock: self.clock,
             crls: Interned::default(),
+            failures: FailureLog::default(),
             identities: Interned::default(),
             mozilla: Mutex::new(None),
             native: Mutex::new(None),
@@ -190,6 +193,11 @@ impl Runtime {
 
     pub(crate) fn sessions(&self) -> &Arc<SessionStore> {
         &self.0.sessions
+    }
+
+    /// Which failures of connections are logged (R10).
+    pub(crate) fn failures(&self) -> &FailureLog {
+        &self.0.failures
     }
 
     /// What connections of one fingerprint share.

@@ -25,27 +25,28 @@ use crate::verify::VerifiedPeer;
 
 use shelves::{Shelf, Shelves, Stored, TICKETS};
 
-/// What a connection may be reused for, and a session resumed for: one fingerprint and one server name.
-///
-/// A connection pool adds the address. Equal keys mean equal verdicts: a policy or its material that changes has another
-/// fingerprint.
+/// What a session may be resumed for: one fingerprint and one server name (H6).
 #[derive(Clone, Eq, Hash, PartialEq)]
-pub struct PoolKey {
+pub(crate) struct SessionKey {
     fingerprint: [u8; 32],
     /// With its kind, so that a DNS name never meets an address.
     server_name: Arc<str>,
 }
 
-impl PoolKey {
+impl SessionKey {
     pub(crate) fn new(fingerprint: [u8; 32], server_name: &ServerName<'_>) -> Self {
         let kind = if matches!(server_name, ServerName::DnsName(_)) { "dns" } else { "ip" };
         Self { fingerprint, server_name: format!("{kind}:{}", server_name.to_str()).into() }
     }
+
+    pub(crate) fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
+    }
 }
 
-impl fmt::Debug for PoolKey {
+impl fmt::Debug for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PoolKey({} {})", self.server_name, hex(&self.fingerprint))
+        write!(f, "{} {}", self.server_name, hex(&self.fingerprint))
     }
 }
 
@@ -103,7 +104,7 @@ impl SessionStore {
 
     /// Changes what is kept under `key`, if a connector publishes its fingerprint: what a handshake proves that was under way
     /// when the last one withdrew or replaced it is not kept (L8).
-    fn edit(&self, key: &PoolKey, change: impl FnOnce(&mut Shelf)) {
+    fn edit(&self, key: &SessionKey, change: impl FnOnce(&mut Shelf)) {
         let mut shelves = self.lock();
         if shelves.is_published(&key.fingerprint) {
             shelves.edit(key, self.limit, change);
@@ -113,7 +114,7 @@ impl SessionStore {
     /// [`SessionStore::edit`], if there is something to change; looking alone is no use of a server.
     fn edit_if<R>(
         &self,
-        key: &PoolKey,
+        key: &SessionKey,
         wanted: impl FnOnce(&Shelf) -> bool,
         change: impl FnOnce(&mut Shelf) -> Option<R>,
     ) -> Option<R> {
@@ -140,7 +141,7 @@ impl fmt::Debug for SessionStore {
 /// What rustls stores before [`SessionHandle::commit`] is staged, and lost if that never comes: a failed verification
 /// leaves no session.
 pub(crate) struct SessionHandle {
-    key: PoolKey,
+    key: SessionKey,
     /// Unix seconds when the connection began.
     now: i64,
     progress: Mutex<Progress>,
@@ -179,7 +180,7 @@ struct Staged {
 
 impl SessionHandle {
     /// The handle of a connection that begins at `now` (unix seconds), by what `publication` stands for.
-    pub(crate) fn new(publication: &Arc<Publication>, key: PoolKey, now: i64) -> Self {
+    pub(crate) fn new(publication: &Arc<Publication>, key: SessionKey, now: i64) -> Self {
         let store = Arc::clone(publication.store());
         Self { key, now, progress: Mutex::default(), _publication: Arc::clone(publication), store }
     }

@@ -335,7 +335,8 @@ fn a_policy_that_is_not_there_makes_no_connection() {
         (error.code(), error.to_string().as_str()),
         (Code::PolicyWithdrawn, "policy test: the policy was withdrawn")
     );
-    assert_eq!(connector.pool_key(&host()).unwrap_err().code(), Code::PolicyWithdrawn);
+    let bound = connector.bind(&host(), &ConnectOptions::default());
+    assert_eq!(bound.unwrap_err().code(), Code::PolicyWithdrawn);
     let republished = connector.update(&policy(world.spec())).unwrap();
     assert_eq!(republished.number(), 1, "R5: its connections are current again, too");
     assert!(connector.begin(&host(), &ConnectOptions::default()).is_ok());

@@ -11,11 +11,11 @@ use std::time::Duration;
 use handshake_support::{HOST, World, identity, only, trusting};
 use http_body_util::BodyExt;
 use hyper::Uri;
-use hyper_support::{HttpServer, client, get};
+use hyper_support::{HttpServer, bound, client, get};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use uptls::hyper::UpstreamService;
+use uptls::hyper::{BoundService, UpstreamService};
 use uptls::{AlpnDraft, Code, Connector, Error, PolicySpec, Rejection};
 use uptls_testkit::{HostileServer, Misbehaviour, Pki, San, ServerOptions, Sessions, Versions};
 
@@ -24,9 +24,16 @@ fn connector(world: &World, protocols: &[&str]) -> Connector {
     world.connector(PolicySpec { alpn: AlpnDraft { protocols, required: false }, ..world.spec() })
 }
 
-/// The error of a GET, as it is found behind that of hyper-util.
+/// The error of a GET: of what cannot even be bound, or as it is found behind that of hyper-util.
 async fn refusal(service: UpstreamService, uri: Uri) -> Error {
-    let error = get(&client(service), uri).await.err().expect("no answer");
+    match service.bind(&uri) {
+        Ok(service) => refusal_by(service, uri).await,
+        Err(error) => error,
+    }
+}
+
+async fn refusal_by(service: BoundService, uri: Uri) -> Error {
+    let error = get(&bound(service), uri).await.err().expect("no answer");
     let found = Error::find_in(&error).unwrap_or_else(|| panic!("{error:?}")).clone();
     // The same through an `io::Error`, for those who wrap once more.
     let wrapped = io::Error::other(error);
@@ -42,9 +49,12 @@ async fn plain_http_is_refused_before_anything_is_dialled() {
     let world = World::new("plain");
     let server = HttpServer::start(&world.server(Versions::Both)).await;
     let service = UpstreamService::new(connector(&world, &[])).with_address(server.address());
-    let error = refusal(service, "http://backend.example/".parse().unwrap()).await;
-    assert_eq!(error.code(), Code::Misuse);
-    assert!(error.to_string().contains("the scheme http;"), "{error}");
+    let plain: Uri = "http://backend.example/".parse().unwrap();
+    let bound = service.bind(&server.uri(HOST)).unwrap();
+    for error in [service.bind(&plain).unwrap_err(), refusal_by(bound, plain).await] {
+        assert_eq!(error.code(), Code::Misuse);
+        assert!(error.to_string().contains("the scheme http;"), "{error}");
+    }
     assert_eq!(server.connections(), 0);
 }
 
@@ -113,7 +123,7 @@ async fn a_refused_identity_is_the_reason_of_the_request() {
         let service = UpstreamService::new(connector)
             .with_address(server.address())
             .with_failures(move |host, error| telling.lock().unwrap().push((host.to_string(), error.code())));
-        let error = get(&client(service), server.uri(HOST)).await.err().expect("no answer");
+        let error = get(&client(&service, &server.uri(HOST)), server.uri(HOST)).await.err().expect("no answer");
         if (version, protocol) == ("1.3", "h2") {
             assert!(format!("{error:?}").contains("the peer refused our client certificate"), "{error:?}");
         } else {
@@ -140,8 +150,9 @@ async fn a_body_that_was_cut_off_is_an_error() {
         stream.get_mut().0.shutdown().await.unwrap();
         drop(stream.read_to_end(&mut Vec::new()).await);
     });
-    let client = client(UpstreamService::new(connector(&world, &[])).with_address(address));
-    let response = client.get("https://backend.example/".parse().unwrap()).await.unwrap();
+    let uri: Uri = "https://backend.example/".parse().unwrap();
+    let client = client(&UpstreamService::new(connector(&world, &[])).with_address(address), &uri);
+    let response = client.get(uri).await.unwrap();
     let error = response.into_body().collect().await.unwrap_err();
     assert_eq!(Error::find_in(&error).map(Error::code), Some(Code::Truncated), "{error:?}");
     drop(client);

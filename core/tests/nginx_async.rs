@@ -23,7 +23,8 @@ fn offering(world: &World, protocols: &[&str]) -> PolicySpec {
 }
 
 fn pooled(connector: &Connector, nginx: &Nginx) -> UpstreamClient {
-    client(UpstreamService::new(connector.clone()).with_address(nginx.addr()))
+    let uri = format!("https://{HOST}/").parse().unwrap();
+    client(&UpstreamService::new(connector.clone()).with_address(nginx.addr()), &uri)
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -122,7 +123,10 @@ async fn hyper_follows_a_reload() {
         let reloaded = nginx.clone();
         tokio::task::spawn_blocking(move || reloaded.reload(&after)).await.unwrap();
 
-        let (answer, _) = settled(&client).await.unwrap();
+        // Its connection is gone with the old nginx, and a new one is not for the key of the old policy.
+        let failure = settled(&client).await.err().unwrap();
+        assert_eq!(code(&failure), Code::ConnectorSuperseded, "{failure}");
+        let (answer, _) = get(&pooled(&connector, &nginx)).await.unwrap();
         assert_eq!(answer.evidence.peer.leaf_sha256(), Some(new_leaf.sha256()));
         assert_eq!(answer.evidence.generation.number(), 2);
         let failure = settled(&alone).await.err().unwrap();

@@ -19,8 +19,8 @@ pub(crate) struct Validator {
     /// Whose fingerprint was given to Envoy last: the octets must stay.
     fenced_by: Mutex<Option<Arc<Prepared>>>,
     policy: UpstreamTlsPolicy,
-    /// The last complaint about the files: each is logged once, and not at every look at them.
-    said: Mutex<String>,
+    /// The last complaint about the files, and what follows from it: each is logged once, and not at every look at them.
+    said: Mutex<Option<(&'static str, Problems)>>,
     watch: Mutex<Watch>,
 }
 
@@ -85,44 +85,38 @@ impl Validator {
         match self.connector.update(&self.policy) {
             Ok(_) if before == ConnectorState::Ready => {}
             Ok(_) => {
-                lock(&self.said).clear();
+                *lock(&self.said) = None;
                 host::log_warning(&format!("{}: its files are good again", self.name()));
             }
             Err(problems) => {
                 // It is tried again although nothing changes: too many open files, say.
                 watch.unsettle();
-                self.refuse_update(&before, &problems);
+                self.refuse_update(&problems);
             }
         }
     }
 
-    fn refuse_update(&self, before: &ConnectorState, problems: &Problems) {
+    fn refuse_update(&self, problems: &Problems) {
         let is_gone =
             problems.iter().any(|problem| matches!(problem.code(), Code::TrustUnreadable | Code::CrlUnreadable));
-        let reason = format!("{}: {problems}", problems.code());
-        match (is_gone, before) {
-            (true, ConnectorState::Withdrawn { .. }) => self.connector.withdraw(),
-            (true, _) => {
-                self.connector.withdraw();
-                self.complain(format!("{}: no connection until its files can be read; {reason}", self.name()));
-            }
-            (false, ConnectorState::Degraded { reason, .. } | ConnectorState::NotReady { reason, .. })
-                if reason == problems => {}
-            (false, _) => {
-                let holds = match self.connector.prepared() {
-                    Some(_) => "its files as they were still hold",
-                    None => "no connection until its files are good",
-                };
-                self.complain(format!("{}: {holds}; {reason}", self.name()));
-            }
+        if is_gone {
+            self.connector.withdraw();
+            return self.complain("no connection until its files can be read", problems);
+        }
+        match self.connector.prepared() {
+            Some(_) => self.complain("its files as they were still hold", problems),
+            None => self.complain("no connection until its files are good", problems),
         }
     }
 
-    fn complain(&self, text: String) {
+    /// R10: once, until something else is wrong or nothing. The texts alone may differ in the time of day.
+    fn complain(&self, consequence: &'static str, problems: &Problems) {
         let mut said = lock(&self.said);
-        if *said != text {
-            host::log_error(&text);
-            *said = text;
+        let is_known =
+            said.as_ref().is_some_and(|(known, reason)| *known == consequence && reason.is_same_as(problems));
+        if !is_known {
+            host::log_error(&format!("{}: {consequence}; {}: {problems}", self.name(), problems.code()));
+            *said = Some((consequence, problems.clone()));
         }
     }
 

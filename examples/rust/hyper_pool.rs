@@ -1,57 +1,23 @@
 //! GETs through a pool that follows the policy: `hyper_pool POLICY URI ADDRESS:PORT [NEXT-POLICY]`.
 //!
 //! hyper-util keeps connections by scheme and authority. What was judged by an old policy must not serve requests under a
-//! new one, so there is one client for each pool key: two GETs by POLICY share a connection, and with NEXT-POLICY two more
-//! share another.
+//! new one, so each client is bound to one pool key (`pool.rs`): two GETs by POLICY share a connection, and with NEXT-POLICY two
+//! more share another.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+mod pool;
+
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Bytes;
-use hyper::http::uri::Authority;
-use hyper::{Request, Uri};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use http_body_util::BodyExt;
+use hyper::Uri;
+use pool::Pool;
 use uptls::danger::DangerPermission;
 use uptls::hyper::{ConnectionInfo, UpstreamService};
-use uptls::{Connector, PoolKey, Runtime, UpstreamTlsPolicy};
-
-type UpstreamClient = Client<UpstreamService, Empty<Bytes>>;
-
-/// The clients of one policy: for each authority the one whose connections are judged as a new one would be.
-struct Pool {
-    clients: HashMap<Authority, (PoolKey, UpstreamClient)>,
-    service: UpstreamService,
-}
-
-impl Pool {
-    fn new(service: UpstreamService) -> Self {
-        Self { clients: HashMap::new(), service }
-    }
-
-    /// A client that is replaced finishes the requests that are under way, and closes its idle connections.
-    fn client(&mut self, uri: &Uri) -> Result<UpstreamClient, Box<dyn Error>> {
-        let key = self.service.pool_key(uri)?;
-        let new = || Client::builder(TokioExecutor::new()).build(self.service.clone());
-        let authority = uri.authority().ok_or("the URI has no authority")?.clone();
-        let (_, client) = match self.clients.entry(authority) {
-            Entry::Occupied(mut entry) => {
-                if entry.get().0 != key {
-                    entry.insert((key, new()));
-                }
-                entry.into_mut()
-            }
-            Entry::Vacant(entry) => entry.insert((key, new())),
-        };
-        Ok(client.clone())
-    }
-}
+use uptls::{Connector, Runtime, UpstreamTlsPolicy};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -93,9 +59,7 @@ fn load(policy: &str) -> Result<UpstreamTlsPolicy, Box<dyn Error>> {
 
 async fn get_twice(pool: &mut Pool, uri: &Uri) -> Result<(), Box<dyn Error>> {
     for _ in 0..2 {
-        let client = pool.client(uri)?;
-        let response = client.request(Request::get(uri).body(Empty::new())?).await?;
-        let (parts, body) = response.into_parts();
+        let (parts, body) = pool.get(uri).await?.into_parts();
         let body = body.collect().await?.to_bytes();
         let info = parts.extensions.get::<ConnectionInfo>().ok_or("hyper-util tells of the connection")?;
         let generation = info.evidence.generation;

@@ -46,13 +46,15 @@ async fn check(arguments: &[String]) -> Result<String, Box<dyn Error>> {
     let connector = Connector::new(&runtime, &policy)?;
 
     // h2 or no connection: gRPC over anything else would only fail later, and less clearly.
+    let uri = format!("https://{backend}");
     let mut upstream = UpstreamService::new(connector).http2_only();
     if let Some(address) = rest.first() {
         upstream = upstream.with_address(address.parse::<SocketAddr>()?);
     }
-    let endpoint = Endpoint::from_shared(format!("https://{backend}"))?;
-    // A real program waits less: `connect_with_connector_lazy`, which connects again after a failure too.
-    let channel = endpoint.connect_with_connector(upstream).await?;
+    // A channel is a pool of one, bound to the policy of now. A real program keeps `bound` beside it, and makes another channel
+    // once `bound.is_current()` is false; and it waits less: `connect_with_connector_lazy`, which connects again after a failure.
+    let bound = upstream.bind(&uri.parse()?)?;
+    let channel = Endpoint::from_shared(uri)?.connect_with_connector(bound).await?;
     let mut health = Grpc::new(channel);
     health.ready().await?;
     let method = PathAndQuery::from_static("/grpc.health.v1.Health/Check");

@@ -62,11 +62,14 @@ impl PyTlsBuffer {
         body: impl FnOnce(&mut Conversation) -> Result<T, Error> + Send,
     ) -> PyResult<T> {
         let attempt = |conversation: &mut Conversation| match body(conversation) {
-            Ok(value) => (Ok(value), None),
-            Err(error) => (Err(error), Some(Failure::of(conversation))),
+            Ok(value) => (Ok(value), None, conversation.new_connection()),
+            Err(error) => (Err(error), Some(Failure::of(conversation)), None),
         };
         let attempted = if octets <= BRIEF { self.with_brief(py, attempt) } else { self.with(py, attempt) };
-        let (outcome, failure) = attempted?;
+        let (outcome, failure, new) = attempted?;
+        if let Some(evidence) = new {
+            self.connector.get().note_connection(&self.host, &evidence);
+        }
         outcome.map_err(|error| self.exception(py, &error, failure.unwrap_or_default()))
     }
 
@@ -77,7 +80,7 @@ impl PyTlsBuffer {
             None => connector.exception(py, &self.host, error),
         };
         if failure.new {
-            connector.tell_refusal(py, &exception);
+            connector.tell_refusal(py, &self.host, error, &exception);
         }
         exception
     }

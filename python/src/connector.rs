@@ -1,13 +1,15 @@
 //! `uptls.Connector`: the current generation of one policy.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use uptls::{
-    BackendHost, CheckOptions, ConnectOptions, Connector, ConnectorState, Error, FileSource, Generation, Misuse,
-    OnInvalid, Prepared, Problems,
+    BackendHost, CheckOptions, ConnectOptions, Connector, ConnectorState, Error, Evidence, FailureLog, FileSource,
+    Generation, Misuse, OnInvalid, Prepared, Problems,
 };
 
 use crate::arguments::{backend_host, duration};
@@ -33,10 +35,14 @@ pub(crate) struct PyConnector {
     connector: Connector,
     /// What was told to the hook and not asked for yet.
     events: Mutex<VecDeque<PyEvent>>,
+    /// Which refusals the log is told of (R10). Asked with the GIL alone, so that no fork meets its lock.
+    failures: FailureLog,
     /// Whether it is the connector of a policy, which never changes.
     frozen: bool,
     /// The policy that was given last.
     given: Mutex<Given>,
+    /// Whether the hook raised when it was last called: the log says so once (R10).
+    hook_raised: AtomicBool,
     on_event: Option<Py<PyAny>>,
 }
 
@@ -62,7 +68,15 @@ impl PyConnector {
 
     fn new_of(given: Given, on_invalid: OnInvalid, on_event: Option<Py<PyAny>>) -> Self {
         let connector = Connector::of_prepared(Arc::clone(&given.prepared), on_invalid);
-        Self { connector, events: Mutex::default(), frozen: false, given: Mutex::new(given), on_event }
+        Self {
+            connector,
+            events: Mutex::default(),
+            failures: FailureLog::default(),
+            frozen: false,
+            given: Mutex::new(given),
+            hook_raised: AtomicBool::new(false),
+            on_event,
+        }
     }
 
     /// The files of the policy that it has, after an update those of the new one.
@@ -90,11 +104,14 @@ impl PyConnector {
         }
     }
 
-    /// Tells the log and the hook of a connection that was refused.
-    pub(crate) fn tell_refusal(&self, py: Python<'_>, exception: &PyErr) {
+    /// Tells the hook of a connection that was refused, and the log if it is news (R10).
+    pub(crate) fn tell_refusal(&self, py: Python<'_>, host: &BackendHost, error: &Error, exception: &PyErr) {
+        let fingerprint = self.connector.prepared().map(|prepared| *prepared.fingerprint());
+        let news = self.failures.failed(fingerprint.as_ref(), host, error.code(), Instant::now());
         let tell = || {
-            let log = py.import("uptls._errors")?;
-            log.call_method1("log_refusal", (exception.value(py),))?;
+            if let Some(unlogged) = news {
+                py.import("uptls._errors")?.call_method1("log_refusal", (exception.value(py), unlogged))?;
+            }
             let report = exception.value(py).getattr("report")?;
             let event =
                 PyEvent::refused(report.cast::<PyReport>()?.get().clone(), self.connector.generation().number());
@@ -106,9 +123,17 @@ impl PyConnector {
         }
     }
 
+    /// A connection was made: the next refusal is news.
+    pub(crate) fn note_connection(&self, host: &BackendHost, evidence: &Evidence) {
+        self.failures.succeeded(&evidence.fingerprint, host);
+    }
+
     fn tell(&self, py: Python<'_>, event: PyEvent) -> PyResult<()> {
         let Some(hook) = &self.on_event else { return Ok(()) };
-        py.import("uptls._errors")?.call_method1("call_hook", (hook, event)).map(drop)
+        let is_known = self.hook_raised.load(Ordering::Relaxed);
+        let raised = py.import("uptls._errors")?.call_method1("call_hook", (hook, event, is_known))?;
+        self.hook_raised.store(raised.extract()?, Ordering::Relaxed);
+        Ok(())
     }
 
     fn published(&self, py: Python<'_>, publish: impl FnOnce() -> Result<Generation, Error> + Send) -> PyResult<u64> {
@@ -313,7 +338,7 @@ impl PyConnector {
             Ok(handshake) => Ok(PyTlsBuffer::new(slf.clone().unbind(), host, Conversation::new(handshake))),
             Err(error) => {
                 let exception = this.exception(py, &host, &error);
-                this.tell_refusal(py, &exception);
+                this.tell_refusal(py, &host, &error, &exception);
                 Err(exception)
             }
         }
@@ -335,7 +360,7 @@ impl PyConnector {
         let dialled = dial::interruptible(py, move || address.dial(timeout))?;
         dialled.map(dial::number).map_err(|error| {
             let exception = self.exception(py, &host, &error);
-            self.tell_refusal(py, &exception);
+            self.tell_refusal(py, &host, &error, &exception);
             exception
         })
     }

@@ -12,6 +12,8 @@ pub(crate) struct Conversation {
     phase: Option<Phase>,
     /// The report of the handshake that failed.
     failure: Option<Report>,
+    /// Whether its connection was told of as new.
+    noted: bool,
     /// Whether its failure was told to the log and the hook.
     told: bool,
 }
@@ -23,7 +25,7 @@ enum Phase {
 
 impl Conversation {
     pub(crate) fn new(handshake: Handshake) -> Self {
-        Self { phase: Some(Phase::Handshake(Box::new(handshake))), failure: None, told: false }
+        Self { phase: Some(Phase::Handshake(Box::new(handshake))), failure: None, noted: false, told: false }
     }
 
     /// After a panic nothing of it can be relied on.
@@ -171,6 +173,13 @@ impl Conversation {
             Some(Phase::Established(established)) => Some(established.evidence()),
             _ => None,
         }
+    }
+
+    /// The connection, the first time that there is one.
+    pub(crate) fn new_connection(&mut self) -> Option<Evidence> {
+        let new = self.evidence().filter(|_| !self.noted).cloned();
+        self.noted |= new.is_some();
+        new
     }
 
     pub(crate) fn is_clean_eof(&self) -> bool {

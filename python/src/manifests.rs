@@ -57,7 +57,9 @@ impl Wanted {
         Ok(Found {
             draft: policy.draft.clone()?,
             notices: policy.notices.iter().map(ToString::to_string).collect(),
+            kinds: policy.notices.iter().map(|notice| format!("{} {}", notice.code(), notice.path())).collect(),
             warnings: policy.warnings.clone(),
+            whose: format!("{:?}", (&self.backend, &self.gateway, &self.paths)),
         })
     }
 }
@@ -65,15 +67,19 @@ impl Wanted {
 /// The policy of a backend as it was put together.
 pub(crate) struct Found {
     pub(crate) draft: PolicyDraft,
+    /// What the notices are without their texts, which may have the time of day.
+    kinds: Vec<String>,
     notices: Vec<String>,
     /// What was overridden or made stricter.
     pub(crate) warnings: Vec<Warning>,
+    /// Whose policy it is, for the log.
+    whose: String,
 }
 
 impl Found {
-    /// Logs what was left out of it: the verdict is that of the rest.
+    /// Logs what was left out of it, once until that changes (R10): the verdict is that of the rest.
     pub(crate) fn tell(&self, py: Python<'_>) -> PyResult<()> {
         let log = py.import("uptls._errors")?;
-        attached(|| self.notices.iter().try_for_each(|notice| log.call_method1("log_left_out", (notice,)).map(drop)))
+        attached(|| log.call_method1("log_left_out", (&self.whose, &self.kinds, &self.notices)).map(drop))
     }
 }

@@ -107,6 +107,46 @@ def test_a_connection_that_is_not_the_policys_is_refused(
             assert plain.get(url, timeout=30).content == SMALL
 
 
+def test_a_session_uses_no_connection_that_the_policy_of_now_refuses(ca: Authority, other_ca: Authority) -> None:
+    ours, others = policy_of(ca), policy_of(other_ca)
+    connector = uptls.Connector(ours)
+    with uptls.requests.session(connector) as session, Server(ca.issue("localhost")) as server:
+        url = f"https://localhost:{server.port}/"
+        for _ in range(2):
+            assert session.get(url, timeout=30).content == SMALL
+        assert len(server.connections) == 1
+        connector.update(others)
+        with pytest.raises(requests.exceptions.SSLError) as caught:
+            session.get(url, timeout=30)
+        assert isinstance(root(caught.value), uptls.UnknownIssuerError)
+        # The twins: what is published again, and what is published without refusing anything.
+        connector.update(ours)
+        for _ in range(2):
+            assert session.get(url, timeout=30).content == SMALL
+        before = len(server.connections)
+        connector.update(ours)
+        assert session.get(url, timeout=30).content == SMALL
+        assert len(server.connections) == before
+        connector.withdraw()
+        with pytest.raises(requests.exceptions.RequestException) as stopped:
+            session.get(url, timeout=30)
+        assert isinstance(root(stopped.value), uptls.PolicyError)
+
+
+def test_the_ssl_context_alone_leaves_that_to_the_pool(ca: Authority, other_ca: Authority) -> None:
+    """The negative twin: urllib3 goes on with what it has, and what it has says that it is not current."""
+    connector = uptls.Connector(policy_of(ca))
+    with Server(ca.issue("localhost")) as server, urllib3.PoolManager(ssl_context=connector.ssl_context()) as pool:
+        url = f"https://localhost:{server.port}/"
+        assert pool.request("GET", url, retries=False).data == SMALL
+        connector.update(policy_of(other_ca))
+        kept: Any = pool.connection_from_url(url)._get_conn()  # noqa: SLF001
+        assert kept.sock is not None
+        assert not kept.sock.is_current
+        pool.connection_from_url(url)._put_conn(kept)  # noqa: SLF001
+        assert pool.request("GET", url, retries=False).data == SMALL
+
+
 # aiohttp
 
 
@@ -176,3 +216,30 @@ def test_the_package_imports_neither() -> None:
     script = "import sys, uptls; print([name for name in ('requests', 'aiohttp', 'urllib3') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_connector_of_aiohttp_uses_no_connection_that_the_policy_of_now_refuses(
+    ca: Authority, other_ca: Authority
+) -> None:
+    ours, others = policy_of(ca), policy_of(other_ca)
+    connector = uptls.Connector(ours)
+
+    async def ask_again_and_again(server: Server) -> None:
+        url = f"https://localhost:{server.port}/"
+        async with aiohttp.ClientSession(connector=uptls.aiohttp.PolicyConnector(connector)) as session:
+
+            async def get() -> bytes:
+                async with session.get(url) as response:
+                    return await response.read()
+
+            assert [await get(), await get()] == [SMALL, SMALL]
+            assert len(server.connections) == 1
+            connector.update(others)
+            with pytest.raises(aiohttp.ClientError) as caught:
+                await get()
+            assert isinstance(root(caught.value), uptls.UnknownIssuerError)
+            connector.update(ours)
+            assert [await get(), await get()] == [SMALL, SMALL]
+
+    with Server(ca.issue("localhost")) as server:
+        asyncio.run(ask_again_and_again(server))

@@ -277,6 +277,61 @@ def test_a_hook_that_raises_changes_nothing(rotating: uptls.UpstreamTlsPolicy, s
     assert "RuntimeError: refused" in caplog.text
 
 
+def test_a_refusal_that_repeats_is_one_line_of_the_log(
+    rotating: uptls.UpstreamTlsPolicy, server: Server, other: Authority, caplog: Any
+) -> None:
+    told: list[str] = []
+    connector = uptls.Connector(
+        rotating.replace(server_name="other.test"), on_event=lambda event: told.append(event.kind)
+    )
+
+    def refused(port: int) -> list[str]:
+        caplog.clear()
+        for _ in range(20):
+            with pytest.raises(uptls.UptlsError):
+                connector.connect(HOST, port, connect_to="127.0.0.1")
+        return list(caplog.messages)
+
+    (line,) = refused(server.port)
+    assert line.startswith(f"{HOST}: name_mismatch: ")
+    assert "not logged" not in line
+    assert refused(server.port) == []
+    # The twins: another code, and another policy.
+    (line,) = refused(1)
+    assert line.startswith(f"{HOST}: tcp_refused: ")
+    assert line.endswith(" (39 refusals before it were not logged)")
+    connector.update(rotating.replace(ca=uptls.TrustBundle.from_file(other.file)))
+    (line,) = [line for line in refused(server.port) if "cert_" in line]
+    assert line.startswith(f"{HOST}: cert_unknown_issuer: ")
+    # The hook is told of all.
+    assert told.count("refused") == 80
+
+
+def test_a_hook_that_goes_on_raising_is_logged_once(
+    rotating: uptls.UpstreamTlsPolicy, server: Server, caplog: Any
+) -> None:
+    raising = True
+
+    def hook(event: uptls.Event) -> None:
+        if raising:
+            raise RuntimeError(event.kind)
+
+    connector = uptls.Connector(rotating.replace(server_name="other.test"), on_event=hook)
+
+    def raised() -> int:
+        caplog.clear()
+        for _ in range(5):
+            with pytest.raises(uptls.NameMismatchError):
+                connector.connect(HOST, server.port, connect_to="127.0.0.1")
+        return sum("on_event raised" in message for message in caplog.messages)
+
+    assert [raised(), raised()] == [1, 0]
+    raising = False
+    assert raised() == 0
+    raising = True
+    assert [raised(), raised()] == [1, 0]
+
+
 def test_a_hook_may_call_its_connector(rotating: uptls.UpstreamTlsPolicy, other: Authority) -> None:
     seen: list[Any] = []
 

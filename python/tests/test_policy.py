@@ -2,6 +2,7 @@
 
 import copy
 import ipaddress
+import json
 import os
 import pickle
 from pathlib import Path
@@ -428,6 +429,40 @@ spec:
   targetRefs: [{group: "", kind: Service, name: pay}]
   validation: {wellKnownCACertificates: System, hostname: pay.example}
 """
+
+
+LEFT_OUT = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: pay-tls, namespace: shop}
+spec:
+  targetRefs: [{group: "", kind: Service, name: pay}]
+  validation:
+    hostname: pay.example
+    caCertificateRefs:
+    - {group: "", kind: ConfigMap, name: good}
+    - {group: "", kind: ConfigMap, name: missing}
+"""
+
+
+def test_what_manifests_leave_out_is_logged_when_it_changes(tmp_path: Path, ca: Authority, caplog: Any) -> None:
+    good = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "good", "namespace": "shop"}}
+    (tmp_path / "good.yaml").write_text(json.dumps(good | {"data": {"ca.crt": ca.pem.decode()}}))
+
+    def logged(text: str) -> list[str]:
+        caplog.clear()
+        (tmp_path / "pay.yaml").write_text(text)
+        for _ in range(5):
+            uptls.UpstreamTlsPolicy.from_manifests(tmp_path, "shop/pay:443")
+        return list(caplog.messages)
+
+    (line,) = logged(LEFT_OUT)
+    assert line.startswith("left out: ")
+    assert "missing" in line
+    assert logged(LEFT_OUT) == []
+    # The twins: nothing is left out, and the same once more.
+    assert logged(LEFT_OUT.replace('    - {group: "", kind: ConfigMap, name: missing}\n', "")) == []
+    assert logged(LEFT_OUT) == [line]
 
 
 def test_manifests_give_a_backend_its_policy(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ use super::evidence::Evidence;
 use super::failure::Answered;
 use super::intake::{Failure, Intake};
 use super::sans_io::{Deadline, Established, Handshake, Incoming};
-use super::setup::Setup;
+use super::setup::Intent;
 use super::{ConnectOptions, internal};
 use crate::error::{Code, ConnectError, Error, Misuse};
 use crate::name::BackendHost;
@@ -43,14 +43,14 @@ impl Connector {
         host: &BackendHost,
         options: &ConnectOptions,
     ) -> Result<VerifiedStream<TcpStream>, Error> {
-        let snapshot = self.snapshot()?;
-        let timeout = options.timeout.unwrap_or_else(|| snapshot.prepared.policy().handshake_timeout());
-        let deadline = Deadline::after(timeout);
-        // Nothing is dialled for a policy or options that cannot be used.
-        Setup::new(snapshot, host, options)?;
-        let transport = address.into().dial_until(deadline)?;
-        negotiate(self.begin_until(host, options, deadline)?, transport)
+        connect(&Intent::new(self, host, options), &address.into())
     }
+}
+
+pub(super) fn connect(intent: &Intent<'_>, address: &Address) -> Result<VerifiedStream<TcpStream>, Error> {
+    let deadline = intent.deadline()?;
+    let transport = address.dial_until(deadline)?;
+    negotiate(intent.begin_until(deadline)?, transport)
 }
 
 /// A blocking transport that can be given a deadline.
@@ -209,14 +209,14 @@ impl<T> fmt::Debug for VerifiedStream<T> {
     }
 }
 
-fn negotiate<T: Transport>(mut handshake: Handshake, mut transport: T) -> Result<VerifiedStream<T>, Error> {
+pub(super) fn negotiate<T: Transport>(mut handshake: Handshake, mut transport: T) -> Result<VerifiedStream<T>, Error> {
     let outcome = exchange(&mut handshake, &mut transport);
     if let Err(error) = outcome {
         say_last_words(&mut handshake, &mut transport);
         return Err(error);
     }
-    let done = handshake.finish();
-    let established = done.map_err(|unfinished| {
+    let established = handshake.finish().map_err(|mut unfinished| {
+        say_last_words(&mut unfinished, &mut transport);
         unfinished.error().cloned().unwrap_or_else(|| internal("the handshake ended before it was done"))
     })?;
     transport.set_deadline(None).map_err(|error| transport_error(&error))?;

@@ -4,6 +4,7 @@ mod complete;
 
 use std::io::{self, BufRead as _, Read, Write as _};
 use std::sync::Arc;
+use std::time::Instant;
 
 use rustls::ClientConnection;
 
@@ -11,15 +12,15 @@ use super::evidence::Evidence;
 use super::failure::{Answered, Attempt};
 use super::farewell::Farewell;
 use super::intake::{Failure, Intake, Observed, process_new_packets};
-use super::internal;
 use super::sans_io::Incoming;
 use super::setup::Setup;
+use super::{PoolKey, internal};
 use crate::error::{ConnectError, Error, Misuse};
 use crate::handshake::{Asked, IdentityUse, Noted, Verdict, observe};
 use crate::name::BackendHost;
 use crate::prepare::Prepared;
 use crate::rotate::Generation;
-use crate::session::{PoolKey, SessionHandle};
+use crate::session::SessionHandle;
 use crate::text::printable;
 
 /// One connection: rustls, what was noted of it, and its first error, which is its last.
@@ -59,9 +60,9 @@ impl Driver {
     /// A connection that has its ClientHello ready.
     pub(super) fn begin(setup: Setup, host: &BackendHost) -> Result<Self, Error> {
         let (tls, session) = setup.start()?;
-        let Setup { alpn, generation, pool_key, prepared, .. } = setup;
+        let Setup { generation, pool_key, prepared, .. } = setup;
         let attempt = Attempt {
-            alpn,
+            alpn: pool_key.offer().protocols.clone(),
             answered: Answered::NotYet,
             asked: Asked::default(),
             host: host.clone(),
@@ -245,10 +246,22 @@ impl Driver {
             self.discard_sessions();
         }
         self.farewell.say(&mut self.tls, &error);
-        let policy = self.attempt.prepared.policy().name();
-        tracing::info!(target: "uptls", code = error.code().as_str(), policy, "connection failed: {error}");
+        self.log(&error);
         self.error = Some(error.clone());
         error
+    }
+
+    /// R10
+    fn log(&self, error: &Error) {
+        let Attempt { host, prepared, .. } = &self.attempt;
+        let failures = prepared.runtime().failures();
+        let code = error.code();
+        let news = failures.failed(Some(prepared.fingerprint()), host, code, Instant::now());
+        if let Some(unlogged) = news {
+            let (policy, generation) = (prepared.policy().name(), self.generation.number());
+            let code = code.as_str();
+            tracing::info!(target: "uptls", code, policy, generation, %host, unlogged, "connection failed: {error}");
+        }
     }
 
     fn discard_sessions(&self) {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 
+use super::PoolKey;
 use crate::handshake::IdentityUse;
 use crate::policy::{TlsVersion, group_name, suite_name};
 use crate::report::TlsFacts;
 use crate::rotate::Generation;
-use crate::session::PoolKey;
 use crate::verify::VerifiedPeer;
 
 /// What was proven and negotiated for a connection.
@@ -31,8 +31,8 @@ pub struct Evidence {
     pub identity_unused: bool,
     /// The proof of the peer; for a resumed session, that of the full handshake that it descends from (H6).
     pub peer: Arc<VerifiedPeer>,
-    /// Under which key a pool may keep this connection: what [`Connector::pool_key`](crate::Connector::pool_key) gave when
-    /// it was made.
+    /// By which key it was judged, and under which alone a pool may file it (L8): that of the
+    /// [`BoundConnector`](crate::BoundConnector) that made it.
     pub pool_key: PoolKey,
     /// Whether a session was resumed.
     pub resumed: bool,

@@ -1,49 +1,68 @@
-//! The hyper face: a connector for hyper-util's client, tonic, and whoever else takes a `tower_service::Service<Uri>`.
+//! The hyper face: a connector for hyper-util's client, tonic, and every other caller of a `tower_service::Service<Uri>`.
 //!
-//! ```no_run
-//! use hyper_util::client::legacy::{Builder, Client};
-//! use uptls::hyper::UpstreamService;
+//! An [`UpstreamService`] says how to connect. [`UpstreamService::bind`] makes a [`BoundService`] of it: a tower service, the
+//! [`PoolKey`](crate::PoolKey) of all its connections, and one policy. Keep one client for each authority and key:
 //!
-//! fn client(connector: uptls::Connector, builder: &Builder) -> Client<UpstreamService, String> {
-//!     builder.build(UpstreamService::new(connector))
+//! ```
+//! use std::collections::HashMap;
+//!
+//! use hyper::{Uri, http::uri::Authority};
+//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! use uptls::PoolKey;
+//! use uptls::hyper::{BoundService, UpstreamService};
+//!
+//! type UpstreamClient = Client<BoundService, String>;
+//!
+//! /// Ask for the client anew for each request.
+//! pub fn client(
+//!     clients: &mut HashMap<Authority, (PoolKey, UpstreamClient)>,
+//!     service: &UpstreamService,
+//!     uri: &Uri,
+//! ) -> Result<UpstreamClient, uptls::Error> {
+//!     let bound = service.bind(uri)?;
+//!     let authority = uri.authority().ok_or_else(|| uptls::Misuse::new("the URI has no authority"))?;
+//!     match clients.get(authority) {
+//!         Some((key, client)) if key == bound.pool_key() => return Ok(client.clone()),
+//!         _ => {}
+//!     }
+//!     let key = bound.pool_key().clone();
+//!     let client = Client::builder(TokioExecutor::new()).build(bound);
+//!     clients.insert(authority.clone(), (key, client.clone()));
+//!     Ok(client)
 //! }
 //! ```
 //!
 //! - **Never plaintext.** A URI with any other scheme than `https` is refused, see [`UpstreamService::also_for_http_uris`].
-//! - **Pools.** hyper-util keeps connections by scheme and authority, and knows nothing of policies: after
-//!   [`Connector::update`] it goes on with those it has (R7). Keep one client for each [`UpstreamService::pool_key`].
+//! - **Pools.** hyper-util keeps connections by scheme and authority, and knows nothing of policies: a client goes on with the
+//!   connections that it has (R7). So a client is bound to one key. Once [`Connector::update`] has published another generation
+//!   its new connections fail with `connector_superseded`, and never become connections by another policy that are kept under
+//!   the old key (L8): take the client of the new key, and try again. A client that is dropped finishes what is under way.
 //! - **Why.** [`Error::find_in`] finds the reason behind the errors of hyper and tonic, except those that h2 turns into text:
 //!   see [`UpstreamService::with_failures`]. Responses of hyper-util's client have [`ConnectionInfo`] among their extensions.
-//! - **tonic** wants [`UpstreamService::http2_only`]. With one of its TLS features it keeps `https` URIs for itself, and fails
+//! - **tonic** wants [`UpstreamService::http2_only`]. A `Channel` is a pool of one: make another when
+//!   [`BoundService::is_current`] says that it is due. With one of its TLS features tonic keeps `https` URIs for itself, and fails
 //!   after our handshake: write `http` into its `Endpoint`, set `Endpoint::origin` to the `https` URI, and use
 //!   [`UpstreamService::also_for_http_uris`].
 
+mod bound_service;
 mod upstream_stream;
 
+pub use bound_service::BoundService;
 pub use upstream_stream::{ConnectionInfo, UpstreamStream};
 
 use core::fmt;
-use core::future::poll_fn;
-use core::pin::Pin;
-use core::task::{Context, Poll};
 use core::time::Duration;
 use std::sync::Arc;
 
 use ::hyper::Uri;
-use ::tokio::io::AsyncWrite as _;
-use ::tokio::net::TcpStream;
-use ::tokio::time::timeout;
-use tower_service::Service;
 
-use crate::connect::blocking::LAST_WORDS;
-use crate::connect::{Address, ConnectOptions, PoolKey};
-use crate::error::{ConnectError, Error, Misuse, PolicyError, PolicyErrorKind, Problem, Problems};
+use crate::connect::{Address, BoundConnector, ConnectOptions};
+use crate::error::{Error, Misuse, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::name::BackendHost;
+use crate::policy::UpstreamTlsPolicy;
 use crate::rotate::Connector;
-use crate::tokio::AsyncStream;
-use upstream_stream::Watched;
 
-/// Makes verified connections for URIs. A clone is cheap.
+/// How to connect for URIs; [`UpstreamService::bind`] gives what does. A clone is cheap.
 ///
 /// The backend host is the URI's host, and the address its authority, unless they are given here.
 #[derive(Clone)]
@@ -78,7 +97,7 @@ enum Schemes {
 }
 
 impl UpstreamService {
-    /// Connections by the current generation of `connector`, each by the one that is current when it is made (R1).
+    /// Connections by the policy of `connector`.
     pub fn new(connector: Connector) -> Self {
         Self {
             addresses: Arc::new(|_| None),
@@ -149,85 +168,59 @@ impl UpstreamService {
         self
     }
 
-    /// Under which key a client may be kept that has connections for `uri` made now, and be found again.
+    /// Binds the connections for `uri` to what the connector publishes now. Nothing is dialled.
     ///
     /// # Errors
-    /// Those of [`Connector::pool_key`], and of a URI that is not connected to.
-    pub fn pool_key(&self, uri: &Uri) -> Result<PoolKey, Error> {
-        self.connector.pool_key(&self.target(uri)?.1)
+    /// Those of [`Connector::bind`]; [`Error::Misuse`] for a URI that is not connected to, and `name_invalid` for its host.
+    pub fn bind(&self, uri: &Uri) -> Result<BoundService, Error> {
+        self.check_scheme(uri)?;
+        let host = self.host_of(uri)?;
+        let snapshot = self.connector.snapshot()?;
+        let options = self.options(snapshot.prepared.policy());
+        let bound = BoundConnector::new(&self.connector, &snapshot, &host, options)?;
+        Ok(BoundService::new(bound, self.clone()))
     }
 
-    async fn connect(&self, uri: &Uri) -> Result<UpstreamStream, Error> {
-        let (address, host) = self.target(uri)?;
-        match self.connect_to(address, &host).await {
-            Ok(stream) => Ok(UpstreamStream::new(stream, Watched::new(host, self.failures.clone()))),
-            Err(error) => {
-                (self.failures)(&host, &error);
-                Err(error)
-            }
-        }
-    }
-
-    async fn connect_to(&self, address: Address, host: &BackendHost) -> Result<AsyncStream<TcpStream>, Error> {
-        let mut stream = self.connector.connect_async(address, host, &self.options()).await?;
-        let selected = stream.evidence().alpn.clone();
-        if self.versions == HttpVersions::Http2 && selected.as_deref() != Some(H2) {
-            let goodbye = poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx));
-            let _ = timeout(LAST_WORDS, goodbye).await;
-            return Err(ConnectError::AlpnMismatch { offered: vec![H2.to_owned()], selected }.into());
-        }
-        Ok(stream)
-    }
-
-    /// Where to, and to whom.
-    fn target(&self, uri: &Uri) -> Result<(Address, BackendHost), Error> {
+    fn check_scheme(&self, uri: &Uri) -> Result<(), Error> {
         match (uri.scheme_str(), self.schemes) {
-            (Some("https"), _) | (Some("http"), Schemes::AlsoHttp) => {}
+            (Some("https"), _) | (Some("http"), Schemes::AlsoHttp) => Ok(()),
             (scheme, _) => {
                 let scheme = scheme.map_or_else(|| "no scheme".to_owned(), |scheme| format!("the scheme {scheme}"));
-                return Err(Misuse::new(format!("a URI has {scheme}; connections are made for https")).into());
+                Err(Misuse::new(format!("a URI has {scheme}; connections are made for https")).into())
             }
         }
-        let given = uri.host().unwrap_or_default();
-        let port = uri.port_u16().unwrap_or(HTTPS_PORT);
-        let named = BackendHost::parse(given);
-        let address = (self.addresses)(uri).unwrap_or_else(|| match &named {
-            Ok(host) => Address::from((host, port)),
-            Err(_) => Address::from((given, port)),
-        });
-        let invalid = |reason| {
-            let kind = PolicyErrorKind::NameInvalid { given: given.to_owned(), reason };
-            Problems::from(Problem::from(PolicyError::new("backendHost", kind)))
-        };
-        let host = self.host.clone().map_or(named.map_err(invalid), Ok)?;
-        Ok((address, host))
     }
 
-    fn options(&self) -> ConnectOptions {
+    fn host_of(&self, uri: &Uri) -> Result<BackendHost, Error> {
+        if let Some(host) = &self.host {
+            return Ok(host.clone());
+        }
+        let given = uri.host().unwrap_or_default();
+        BackendHost::parse(given).map_err(|reason| {
+            let kind = PolicyErrorKind::NameInvalid { given: given.to_owned(), reason };
+            Problems::from(Problem::from(PolicyError::new("backendHost", kind))).into()
+        })
+    }
+
+    fn address_of(&self, uri: &Uri) -> Address {
+        (self.addresses)(uri).unwrap_or_else(|| {
+            let given = uri.host().unwrap_or_default();
+            let port = uri.port_u16().unwrap_or(HTTPS_PORT);
+            match BackendHost::parse(given) {
+                Ok(host) => Address::from((&host, port)),
+                Err(_) => Address::from((given, port)),
+            }
+        })
+    }
+
+    fn options(&self, policy: &UpstreamTlsPolicy) -> ConnectOptions {
         let options = ConnectOptions { timeout: self.timeout, ..ConnectOptions::default() };
-        let prepared = self.connector.prepared();
-        let offers = prepared.is_some_and(|prepared| !prepared.policy().alpn().protocols.is_empty());
         match self.versions {
-            HttpVersions::Http1 if offers => options.with_alpn([HTTP1]),
-            HttpVersions::Http2 => options.with_alpn([H2]),
+            HttpVersions::Http1 if !policy.alpn().protocols.is_empty() => options.with_alpn([HTTP1]),
+            HttpVersions::Http2 => options.with_alpn([H2]).with_alpn_required(),
             // Without ALPN it is HTTP/1.1 (RFC 9113 section 3.2).
             HttpVersions::AsPolicy | HttpVersions::Http1 => options,
         }
-    }
-}
-
-impl Service<Uri> for UpstreamService {
-    type Response = UpstreamStream;
-    type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<UpstreamStream, Error>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let service = self.clone();
-        Box::pin(async move { service.connect(&uri).await })
     }
 }
 

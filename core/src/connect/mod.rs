@@ -1,45 +1,40 @@
 //! From a connector to a verified connection: the options and names that all faces share.
 
 pub(crate) mod blocking;
+mod bound;
 mod check;
 pub(crate) mod dial;
 mod driver;
 mod evidence;
 pub(crate) mod failure;
+mod failure_log;
 mod farewell;
 pub(crate) mod intake;
+mod pool_key;
 mod report;
 pub mod sans_io;
 pub(crate) mod setup;
 
 pub use crate::handshake::IdentityUse;
-pub use crate::session::PoolKey;
 pub use blocking::{Transport, VerifiedStream};
+pub use bound::BoundConnector;
 pub use check::{CheckOptions, CheckThen};
 pub use dial::Address;
 pub use evidence::Evidence;
+pub use failure_log::FailureLog;
+pub use pool_key::PoolKey;
 
 use core::time::Duration;
 
-use rustls_pki_types::ServerName;
-
 use crate::error::{ConnectError, Error, Misuse};
-use crate::name::BackendHost;
-use crate::policy::{Alpn, AlpnSelection, ServerNameRule, UpstreamTlsPolicy};
+use crate::policy::{Alpn, AlpnSelection};
 use crate::rotate::Connector;
+use setup::Offer;
 
 impl Connector {
-    /// Under which key a pool may keep connections to `host` made now, and find them again.
-    ///
-    /// # Errors
-    /// [`Error::Policy`] with `policy_not_ready` or `policy_withdrawn`.
-    pub fn pool_key(&self, host: &BackendHost) -> Result<PoolKey, Error> {
-        let prepared = self.snapshot()?.prepared;
-        let name = server_name(prepared.policy(), host)?;
-        Ok(PoolKey::new(*prepared.fingerprint(), &name))
-    }
-
-    /// Whether a connection was made with what would be used for a new one (R7).
+    /// Whether a connection was made with what would be used for a new one (R7). A pool that has no keys asks this of each
+    /// connection before it uses it again, and keeps connections to other hosts and with other offers apart by itself
+    /// ([`PoolKey`]).
     pub fn is_current(&self, evidence: &Evidence) -> bool {
         self.snapshot().is_ok_and(|snapshot| *snapshot.prepared.fingerprint() == evidence.fingerprint)
     }
@@ -51,6 +46,9 @@ impl Connector {
 pub struct ConnectOptions {
     /// The application protocols to offer: some of the policy's (H3). Default: all of them.
     pub alpn: Option<Vec<String>>,
+    /// Whether a peer that selects none of the offered protocols is an `alpn_mismatch` (H3). Default: what the policy says; a
+    /// policy that requires one is not loosened by `false`.
+    pub alpn_required: bool,
     /// The deadline of the whole connect (H4). Default: the policy's `handshakeTimeout`.
     pub timeout: Option<Duration>,
 }
@@ -63,6 +61,13 @@ impl ConnectOptions {
         self
     }
 
+    /// Fails with `alpn_mismatch` if the peer selects none of the offered protocols, whatever the policy says (H3).
+    #[must_use]
+    pub fn with_alpn_required(mut self) -> Self {
+        self.alpn_required = true;
+        self
+    }
+
     /// Sets the deadline of the whole connect.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
@@ -70,28 +75,21 @@ impl ConnectOptions {
         self
     }
 
-    /// The protocols to offer. H3: a connection may narrow the policy's list, never widen it.
-    fn protocols(&self, policy: &Alpn) -> Result<Vec<String>, Error> {
-        let Some(narrowed) = &self.alpn else { return Ok(policy.protocols.clone()) };
-        if let Some(other) = narrowed.iter().find(|protocol| !policy.protocols.contains(protocol)) {
+    /// What to offer. H3: a connection may narrow the policy's list, never widen it.
+    fn offer(&self, policy: &Alpn) -> Result<Offer, Error> {
+        let required = self.alpn_required || policy.selection == AlpnSelection::Required;
+        let protocols = self.alpn.as_ref().unwrap_or(&policy.protocols);
+        if let Some(other) = protocols.iter().find(|protocol| !policy.protocols.contains(protocol)) {
             let known = policy.protocols.join(", ");
             return Err(Misuse::new(format!("ConnectOptions::alpn has {other:?}; the policy permits: {known}")).into());
         }
-        if narrowed.is_empty() && policy.selection == AlpnSelection::Required {
-            return Err(Misuse::new("ConnectOptions::alpn is empty, but the policy requires a protocol").into());
+        if protocols.is_empty() && required {
+            return Err(
+                Misuse::new("a protocol is required, but ConnectOptions::alpn or the policy offers none").into()
+            );
         }
-        Ok(narrowed.clone())
+        Ok(Offer { protocols: protocols.clone(), required })
     }
-}
-
-/// The name that rustls works with. It is the server name where one is sent (N2); else it only separates sessions and tells
-/// the verifier the backend host.
-fn server_name(policy: &UpstreamTlsPolicy, host: &BackendHost) -> Result<ServerName<'static>, Error> {
-    let name = match policy.server_name() {
-        ServerNameRule::Auto | ServerNameRule::None => host.to_server_name(),
-        ServerNameRule::Dns(name) => name.to_server_name(),
-    };
-    name.ok_or_else(|| internal("a checked name is not accepted by rustls"))
 }
 
 pub(crate) fn internal(detail: impl ToString) -> Error {

@@ -43,12 +43,13 @@ use std::time::Instant;
 
 use super::ConnectOptions;
 use super::blocking::transport_error;
+use super::bound::Bond;
 use super::driver::{Driver, End};
 use super::evidence::Evidence;
 use super::failure::Answered;
 use super::intake::{Failure, Intake};
 use super::report;
-use super::setup::Setup;
+use super::setup::{Intent, Setup};
 use crate::error::{Code, ConnectError, Error};
 use crate::name::BackendHost;
 use crate::report::Report;
@@ -61,32 +62,26 @@ impl Connector {
     /// [`Error::Policy`] with `policy_not_ready`, `policy_withdrawn`, or `identity_expired` (I4); [`Error::Misuse`] for
     /// options that widen the policy (H3).
     pub fn begin(&self, host: &BackendHost, options: &ConnectOptions) -> Result<Handshake, Error> {
-        let snapshot = self.snapshot()?;
-        let timeout = options.timeout.unwrap_or_else(|| snapshot.prepared.policy().handshake_timeout());
-        Handshake::begin(Setup::new(snapshot, host, options)?, host, Deadline::after(timeout))
-    }
-
-    /// After dialling: what was withdrawn or replaced meanwhile is not connected by. The deadline alone is as it was.
-    pub(crate) fn begin_until(
-        &self,
-        host: &BackendHost,
-        options: &ConnectOptions,
-        deadline: Deadline,
-    ) -> Result<Handshake, Error> {
-        Handshake::begin(Setup::new(self.snapshot()?, host, options)?, host, deadline)
+        Intent::new(self, host, options).begin()
     }
 }
 
 /// A connection whose peer is not verified yet. It carries no data.
 pub struct Handshake {
+    bond: Option<Bond>,
     deadline: Deadline,
     driver: Driver,
 }
 
 impl Handshake {
     /// Of what was taken from the connector once: one generation decides it all (R1).
-    fn begin(setup: Setup, host: &BackendHost, deadline: Deadline) -> Result<Self, Error> {
-        Ok(Self { deadline, driver: Driver::begin(setup, host)? })
+    pub(super) fn begin(
+        setup: Setup,
+        host: &BackendHost,
+        deadline: Deadline,
+        bond: Option<&Bond>,
+    ) -> Result<Self, Error> {
+        Ok(Self { bond: bond.cloned(), deadline, driver: Driver::begin(setup, host)? })
     }
 
     /// Takes octets from the peer. Gives how many were taken: fewer than given only when the handshake is done and the
@@ -170,8 +165,15 @@ impl Handshake {
     /// The connection, once [`is_done`](Self::is_done). Octets for the peer may still wait in it.
     ///
     /// # Errors
-    /// The handshake itself while it is not done; [`error`](Self::error) tells whether it can still be.
-    pub fn finish(self) -> Result<Established, Box<Self>> {
+    /// The handshake itself while it is not done; [`error`](Self::error) tells whether it can still be. One that was begun by
+    /// a [`BoundConnector`](crate::BoundConnector) also comes back if what it is bound to is not published any more (L8): then
+    /// the error says so, and a close_notify waits to be drained.
+    pub fn finish(mut self) -> Result<Established, Box<Self>> {
+        if self.is_done()
+            && let Some(Err(error)) = self.bond.as_ref().map(Bond::check)
+        {
+            self.driver.fail(error);
+        }
         match self.driver.evidence() {
             Some(evidence) if self.driver.error().is_none() => {
                 Ok(Established { evidence: Evidence::clone(evidence), driver: self.driver })

@@ -6,19 +6,70 @@ use rustls::client::Resumption as TlsResumption;
 use rustls::{ClientConfig, ClientConnection};
 use rustls_pki_types::ServerName;
 
-use super::{ConnectOptions, internal, server_name};
+use super::bound::Bond;
+use super::sans_io::{Deadline, Handshake};
+use super::{ConnectOptions, PoolKey, internal};
 use crate::error::{Error, Problem, Problems};
 use crate::name::BackendHost;
-use crate::policy::Resumption;
+use crate::policy::{Resumption, ServerNameRule, UpstreamTlsPolicy};
 use crate::prepare::Prepared;
-use crate::rotate::{Generation, Snapshot};
-use crate::session::{PoolKey, Publication, SessionHandle};
+use crate::rotate::{Connector, Generation, Snapshot};
+use crate::session::{Publication, SessionHandle};
 use crate::time::seconds;
 
+/// What every face connects by: whatever is published when it asks, or with a bond one key alone (L8).
+pub(crate) struct Intent<'a> {
+    pub(super) bond: Option<&'a Bond>,
+    pub(super) connector: &'a Connector,
+    pub(super) host: &'a BackendHost,
+    pub(super) options: &'a ConnectOptions,
+}
+
+impl<'a> Intent<'a> {
+    pub(crate) fn new(connector: &'a Connector, host: &'a BackendHost, options: &'a ConnectOptions) -> Self {
+        Self { bond: None, connector, host, options }
+    }
+
+    /// The deadline of a connect that begins now (H4). Nothing is dialled for a policy or options that cannot be used.
+    pub(crate) fn deadline(&self) -> Result<Deadline, Error> {
+        self.setup().map(|setup| self.deadline_of(&setup))
+    }
+
+    /// Without dialling.
+    pub(crate) fn begin(&self) -> Result<Handshake, Error> {
+        let setup = self.setup()?;
+        let deadline = self.deadline_of(&setup);
+        Handshake::begin(setup, self.host, deadline, self.bond)
+    }
+
+    /// After dialling: what was withdrawn or replaced meanwhile is not connected by. The deadline alone is as it was.
+    pub(crate) fn begin_until(&self, deadline: Deadline) -> Result<Handshake, Error> {
+        Handshake::begin(self.setup()?, self.host, deadline, self.bond)
+    }
+
+    fn setup(&self) -> Result<Setup, Error> {
+        let snapshot = match self.bond {
+            None => self.connector.snapshot()?,
+            Some(bond) => bond.check()?,
+        };
+        Setup::new(snapshot, self.host, self.options)
+    }
+
+    fn deadline_of(&self, setup: &Setup) -> Deadline {
+        Deadline::after(self.options.timeout.unwrap_or_else(|| setup.prepared.policy().handshake_timeout()))
+    }
+}
+
+/// The application protocols that a connection offers (H3).
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Offer {
+    pub(super) protocols: Vec<String>,
+    /// Whether the peer must select one.
+    pub(super) required: bool,
+}
+
 /// A connection that can be begun.
-pub(crate) struct Setup {
-    /// The protocols to offer.
-    pub(super) alpn: Vec<String>,
+pub(super) struct Setup {
     pub(super) generation: Generation,
     pub(super) pool_key: PoolKey,
     pub(super) prepared: Arc<Prepared>,
@@ -28,14 +79,13 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    pub(crate) fn new(snapshot: Snapshot, host: &BackendHost, options: &ConnectOptions) -> Result<Self, Error> {
+    fn new(snapshot: Snapshot, host: &BackendHost, options: &ConnectOptions) -> Result<Self, Error> {
         let Snapshot { generation, prepared, publication } = snapshot;
         let now = seconds(prepared.runtime().now());
         check_identity(&prepared, now)?;
-        let alpn = options.protocols(prepared.policy().alpn())?;
+        let pool_key = pool_key(&prepared, host, options)?;
         let name = server_name(prepared.policy(), host)?;
-        let pool_key = PoolKey::new(*prepared.fingerprint(), &name);
-        Ok(Self { alpn, generation, pool_key, prepared, name, now, publication })
+        Ok(Self { generation, pool_key, prepared, name, now, publication })
     }
 
     /// rustls with its ClientHello ready, and the sessions it may use.
@@ -43,14 +93,31 @@ impl Setup {
         let session = match self.prepared.policy().resumption() {
             Resumption::Disabled => None,
             Resumption::Enabled => {
-                Some(Arc::new(SessionHandle::new(&self.publication, self.pool_key.clone(), self.now)))
+                Some(Arc::new(SessionHandle::new(&self.publication, self.pool_key.session().clone(), self.now)))
             }
         };
         let config = connection_config(self.prepared.client_config(), session.clone());
-        let protocols = self.alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect();
+        let protocols = self.pool_key.offer().protocols.iter().map(|protocol| protocol.clone().into_bytes()).collect();
         let tls = ClientConnection::new_with_alpn(config, self.name.clone(), protocols).map_err(internal)?;
         Ok((tls, session))
     }
+}
+
+/// By what connections to `host` by these options may be pooled.
+pub(super) fn pool_key(prepared: &Prepared, host: &BackendHost, options: &ConnectOptions) -> Result<PoolKey, Error> {
+    let policy = prepared.policy();
+    let offer = options.offer(policy.alpn())?;
+    Ok(PoolKey::new(*prepared.fingerprint(), &server_name(policy, host)?, offer))
+}
+
+/// The name that rustls works with. It is the server name where one is sent (N2); else it only separates sessions and tells
+/// the verifier the backend host.
+fn server_name(policy: &UpstreamTlsPolicy, host: &BackendHost) -> Result<ServerName<'static>, Error> {
+    let name = match policy.server_name() {
+        ServerNameRule::Auto | ServerNameRule::None => host.to_server_name(),
+        ServerNameRule::Dns(name) => name.to_server_name(),
+    };
+    name.ok_or_else(|| internal("a checked name is not accepted by rustls"))
 }
 
 /// I4: an expired identity fails here, not with an opaque alert from the peer.

@@ -21,8 +21,8 @@ use crate::connect::blocking::{LAST_WORDS, transport_error};
 use crate::connect::dial::{nowhere, refused, share};
 use crate::connect::intake::{Failure, Intake};
 use crate::connect::sans_io::{Deadline, Handshake};
-use crate::connect::setup::Setup;
-use crate::connect::{Address, ConnectOptions, internal};
+use crate::connect::setup::Intent;
+use crate::connect::{Address, BoundConnector, ConnectOptions, internal};
 use crate::error::{ConnectError, Error};
 use crate::name::BackendHost;
 use crate::rotate::Connector;
@@ -64,15 +64,41 @@ impl Connector {
         host: &BackendHost,
         options: &ConnectOptions,
     ) -> Result<AsyncStream<TcpStream>, Error> {
-        let address = address.into();
-        let snapshot = self.snapshot()?;
-        let timeout = options.timeout.unwrap_or_else(|| snapshot.prepared.policy().handshake_timeout());
-        let deadline = Deadline::after(timeout);
-        // Nothing is dialled for a policy or options that cannot be used.
-        Setup::new(snapshot, host, options)?;
-        let transport = dial(address, deadline).await?;
-        negotiate(self.begin_until(host, options, deadline)?, transport).await
+        connect(&Intent::new(self, host, options), address.into()).await
     }
+}
+
+impl BoundConnector {
+    /// As [`Connector::handshake_async`].
+    ///
+    /// # Errors
+    /// Those of [`Connector::handshake_async`], and `connector_superseded`.
+    ///
+    /// # Panics
+    /// As [`Connector::handshake_async`].
+    pub async fn handshake_async<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        transport: T,
+    ) -> Result<AsyncStream<T>, Error> {
+        negotiate(self.begin()?, transport).await
+    }
+
+    /// As [`Connector::connect_async`].
+    ///
+    /// # Errors
+    /// Those of [`Connector::connect_async`], and `connector_superseded`.
+    ///
+    /// # Panics
+    /// As [`Connector::connect_async`].
+    pub async fn connect_async(&self, address: impl Into<Address>) -> Result<AsyncStream<TcpStream>, Error> {
+        connect(&self.intent(), address.into()).await
+    }
+}
+
+async fn connect(intent: &Intent<'_>, address: Address) -> Result<AsyncStream<TcpStream>, Error> {
+    let deadline = intent.deadline()?;
+    let transport = dial(address, deadline).await?;
+    negotiate(intent.begin_until(deadline)?, transport).await
 }
 
 async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
@@ -82,15 +108,22 @@ async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
     let until = handshake.deadline().map(Instant::from_std);
     let outcome = within(until, exchange(&mut handshake, &mut transport)).await;
     if let Err(error) = outcome.unwrap_or_else(|| Err(handshake.expire())) {
-        // What the peer does not take cannot be said.
-        let alert = poll_fn(|cx| poll_flight(&mut handshake, &mut transport, &mut Flight::Sent, cx));
-        let _ = timeout(LAST_WORDS, alert).await;
+        say_last_words(&mut handshake, &mut transport).await;
         return Err(error);
     }
     match handshake.finish() {
         Ok(established) => Ok(AsyncStream::new(established, transport)),
-        Err(unfinished) => Err(unfinished.error().cloned().unwrap_or_else(|| internal("the handshake is not done"))),
+        Err(mut unfinished) => {
+            say_last_words(&mut unfinished, &mut transport).await;
+            Err(unfinished.error().cloned().unwrap_or_else(|| internal("the handshake is not done")))
+        }
     }
+}
+
+/// H5: the alert. What the peer does not take cannot be said.
+async fn say_last_words<T: AsyncWrite + Unpin>(handshake: &mut Handshake, transport: &mut T) {
+    let alert = poll_fn(|cx| poll_flight(handshake, transport, &mut Flight::Sent, cx));
+    let _ = timeout(LAST_WORDS, alert).await;
 }
 
 /// Moves octets until the handshake is done and our last flight is sent.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Code;
 use crate::report::TlsFacts;
+use crate::rotate::Generation;
 use crate::text::{listed, printable};
 use crate::verify::VerifiedPeer;
 
@@ -144,6 +145,14 @@ pub enum ConnectError {
         /// The name that was sent, if any.
         server_name: Option<String>,
     },
+    /// What the connection is bound to is not published any more (L8).
+    #[error("bound to generation {bound}, but the connector has published generation {current}")]
+    Superseded {
+        /// What was published when it was bound.
+        bound: Generation,
+        /// What is published now.
+        current: Generation,
+    },
     /// No TCP connection.
     #[error("cannot connect to {address}: {}", printable(reason))]
     TcpRefused {
@@ -186,6 +195,7 @@ impl ConnectError {
             Self::PeerReset { .. } => Code::PeerReset,
             Self::RemoteAlert { .. } => Code::RemoteAlert,
             Self::ServerNameRejected { .. } => Code::ServerNameRejected,
+            Self::Superseded { .. } => Code::ConnectorSuperseded,
             Self::TcpRefused { .. } => Code::TcpRefused,
             Self::TcpTimeout { .. } => Code::TcpTimeout,
             Self::Truncated => Code::Truncated,

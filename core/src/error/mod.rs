@@ -218,6 +218,15 @@ impl Problems {
         self.problems.iter()
     }
 
+    /// Whether the same is wrong in the same places: the codes and the paths are equal, whatever the texts say. A text may hold
+    /// the time of day, and would differ each time that it is asked.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let places = |problems: &Self| -> Vec<_> {
+            problems.iter().map(|problem| (problem.code(), problem.path().to_owned())).collect()
+        };
+        places(self) == places(other)
+    }
+
     /// The first problem.
     pub fn first(&self) -> Option<&Problem> {
         self.problems.first()

@@ -227,6 +227,7 @@ codes! {
     306 PeerReset "peer_reset" Transient None, "The connection was reset.", "Look into the peer's log.";
     307 PeerNotTls "peer_not_tls" Error None, "The peer does not speak TLS.", "Use the TLS port of the backend.";
     308 Truncated "truncated" Transient None, "The connection ended without a close_notify.", "Treat what was read as incomplete.";
+    309 ConnectorSuperseded "connector_superseded" Transient None, "The connector has published another generation than the one that the connection is bound to.", "Bind the connector again, look into the pool with its new key, and try again.";
 
     401 CertUnknownIssuer "cert_unknown_issuer" Error Some(UnknownCa), "Nobody whom the policy trusts issued the certificate.", "Fix the upstream; or add the issuing CA to the bundle, if its owner confirms its digest.";
     402 CertSelfSigned "cert_self_signed" Error Some(UnknownCa), "The certificate is self-signed and not trusted as itself.", "Issue one from a trusted CA; or put this certificate into the bundle, if the owner of the upstream confirms its digest.";

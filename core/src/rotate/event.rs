@@ -74,6 +74,36 @@ pub struct ExpiringCertificate {
     pub subject: String,
 }
 
+impl Event {
+    /// R10: the one line of a log for it.
+    pub(super) fn log(&self, policy: Option<&str>) {
+        let generation = self.generation.number();
+        match &self.kind {
+            EventKind::Degraded { reason, .. } | EventKind::NotReady { reason, .. } => {
+                let code = reason.code().as_str();
+                tracing::warn!(target: "uptls", code, policy, generation, "update refused: {reason}");
+            }
+            EventKind::Expiring(certificate) => {
+                tracing::warn!(target: "uptls", policy, generation, "{certificate}");
+            }
+            EventKind::Recovered => {
+                tracing::info!(target: "uptls", policy, generation, "the last update is used again");
+            }
+            EventKind::Updated => {
+                let trust_reduced = self.trust_reduced;
+                tracing::info!(target: "uptls", policy, generation, trust_reduced, "a generation was published");
+            }
+            EventKind::Withdrawn { reason: Some(reason) } => {
+                let code = reason.code().as_str();
+                tracing::warn!(target: "uptls", code, policy, generation, "withdrawn: {reason}");
+            }
+            EventKind::Withdrawn { reason: None } => {
+                tracing::warn!(target: "uptls", policy, generation, "withdrawn by the caller");
+            }
+        }
+    }
+}
+
 impl fmt::Display for ExpiringCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (source, subject) = (printable(&self.source), printable(&self.subject));
@@ -134,10 +164,10 @@ pub(super) fn between(before: &Published, after: &Published, at: i64, gone: Opti
         ConnectorState::Ready if before.state != ConnectorState::Ready => {
             events.push(event(EventKind::Recovered, false));
         }
-        ConnectorState::Degraded { reason, since } if !known.is_some_and(|known| same(known, reason)) => {
+        ConnectorState::Degraded { reason, since } if !known.is_some_and(|known| known.is_same_as(reason)) => {
             events.push(event(EventKind::Degraded { reason: reason.clone(), since: *since }, false));
         }
-        ConnectorState::NotReady { reason, since } if !known.is_some_and(|known| same(known, reason)) => {
+        ConnectorState::NotReady { reason, since } if !known.is_some_and(|known| known.is_same_as(reason)) => {
             events.push(event(EventKind::NotReady { reason: reason.clone(), since: *since }, false));
         }
         ConnectorState::Withdrawn { .. } if !matches!(before.state, ConnectorState::Withdrawn { .. }) => {
@@ -146,14 +176,6 @@ pub(super) fn between(before: &Published, after: &Published, at: i64, gone: Opti
         _ => {}
     }
     events
-}
-
-/// Whether the same is wrong in the same places. The texts differ in the time of day.
-fn same(one: &Problems, other: &Problems) -> bool {
-    let places = |problems: &Problems| -> Vec<_> {
-        problems.iter().map(|problem| (problem.code(), problem.path().to_owned())).collect()
-    };
-    places(one) == places(other)
 }
 
 /// A connector is one of many; whoever pulls once a minute misses nothing.

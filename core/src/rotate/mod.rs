@@ -114,7 +114,11 @@ impl Connector {
     pub fn not_ready(runtime: &Runtime, reason: Problems, on_invalid: OnInvalid) -> Self {
         let mut published = Published::empty();
         published.documents.awaited = Awaited::Any;
-        published.standing.caller.refuse(reason, seconds(runtime.now()));
+        let at = seconds(runtime.now());
+        published.standing.caller.refuse(reason.clone(), at);
+        // The beginning is no event, and yet a line of the log: the same refusal later is no news (R10).
+        let kind = EventKind::NotReady { reason: reason.clone(), since: at };
+        Event { at, generation: published.generation, kind, trust_reduced: false }.log(reason.policy());
         Self::publish_first(runtime, on_invalid, published)
     }
 
@@ -186,22 +190,31 @@ impl Connector {
             Word::Good | Word::Refused { .. } => self.now(),
         };
         next.standing = Standing { caller: Word::Withdrawn { since }, files: Word::Good };
-        self.replace(&mut publishing, next, None);
+        self.replace(publishing, next, None);
     }
 
     /// The one atomic store, its events, and the end of sessions that nobody publishes any more (R1, R7, L8). `gone` says
-    /// what is, of a withdrawal.
-    fn replace(&self, publishing: &mut Publishing, mut next: Published, gone: Option<Problems>) {
+    /// what is, of a withdrawal. The log is told when the lock is free: a subscriber may be slow, or ask this connector.
+    fn replace(
+        &self,
+        mut publishing: MutexGuard<'_, Publishing>,
+        mut next: Published,
+        gone: Option<Problems>,
+    ) -> Arc<Published> {
         next.settle(self.0.on_invalid);
-        let current = self.0.current.load_full();
-        publishing.events.extend(event::between(&current, &next, self.now(), gone));
+        let (current, next) = (self.0.current.load_full(), Arc::new(next));
+        let events = event::between(&current, &next, self.now(), gone);
+        publishing.events.extend(events.iter().cloned());
         let stays = next.content.as_ref().map(|content| Arc::clone(&content.publication));
-        self.0.current.store(Arc::new(next));
+        self.0.current.store(Arc::clone(&next));
         if let Some(Content { publication, .. }) = &current.content
             && !stays.is_some_and(|stays| Arc::ptr_eq(&stays, publication))
         {
             publication.end();
         }
+        drop(publishing);
+        events.iter().for_each(|event| event.log(next.name.as_deref()));
+        next
     }
 
     /// The oldest event that was not taken yet; `None`: nothing happened since. Clones of a connector share its events, and
@@ -227,12 +240,11 @@ impl Connector {
         if expiring.is_empty() {
             return;
         }
-        let mut publishing = lock(&self.0.publishing);
-        for certificate in expiring {
-            tracing::warn!(target: "uptls", "{certificate}");
-            let kind = EventKind::Expiring(certificate);
-            publishing.events.push(Event { at, generation, kind, trust_reduced: false });
-        }
+        let event =
+            |certificate| Event { at, generation, kind: EventKind::Expiring(certificate), trust_reduced: false };
+        let events: Vec<_> = expiring.into_iter().map(event).collect();
+        lock(&self.0.publishing).events.extend(events.iter().cloned());
+        events.iter().for_each(|event| event.log(prepared.policy().name()));
     }
 
     fn now(&self) -> i64 {

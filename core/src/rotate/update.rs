@@ -45,7 +45,7 @@ impl Update<'_> {
         policy: &UpstreamTlsPolicy,
         prepared: Result<Arc<Prepared>, Problems>,
     ) -> Result<Generation, Problems> {
-        let mut publishing = self.enter(policy.name())?;
+        let publishing = self.enter(policy.name())?;
         let mut next = self.current().again();
         match prepared {
             Ok(prepared) => {
@@ -53,12 +53,12 @@ impl Update<'_> {
                 next.standing = Standing::default();
                 next.show(prepared);
                 let generation = next.generation;
-                self.connector.replace(&mut publishing, next, None);
+                self.connector.replace(publishing, next, None);
                 Ok(generation)
             }
             Err(reason) => {
                 next.documents.awaited = Awaited::This(policy.clone());
-                self.refused(&mut publishing, next, &reason);
+                self.refused(publishing, next, &reason);
                 Err(reason)
             }
         }
@@ -66,14 +66,14 @@ impl Update<'_> {
 
     /// The caller has no document to give. Nothing happens if it was withdrawn meanwhile.
     pub(super) fn refuse(self, reason: Problems) {
-        let Ok(mut publishing) = self.enter(None) else { return };
+        let Ok(publishing) = self.enter(None) else { return };
         let mut next = self.current().again();
         next.documents.awaited = Awaited::Nothing;
-        self.refused(&mut publishing, next, &reason);
+        self.refused(publishing, next, &reason);
     }
 
-    fn refused(&self, publishing: &mut Publishing, mut next: Published, reason: &Problems) {
-        refuse(&mut next.standing.caller, reason.clone(), self.connector.now());
+    fn refused(&self, publishing: MutexGuard<'_, Publishing>, mut next: Published, reason: &Problems) {
+        next.standing.caller.refuse(reason.clone(), self.connector.now());
         self.connector.replace(publishing, next, None);
     }
 
@@ -102,15 +102,14 @@ impl Update<'_> {
                 next.standing.files = Word::Good;
                 next.show(prepared);
             }
-            (Err(reason), Claim::Awaited) => refuse(&mut next.standing.caller, reason, at),
-            (Err(reason), Claim::Published) => refuse(&mut next.standing.files, reason, at),
+            (Err(reason), Claim::Awaited) => next.standing.caller.refuse(reason, at),
+            (Err(reason), Claim::Published) => next.standing.files.refuse(reason, at),
             (_, Claim::Superseded) => {}
         })
     }
 
     /// R3: a file of the published document is gone. `None`: the caller withdrew it meanwhile.
     pub(super) fn files_are_gone(self, reason: Problems) -> Option<Followed> {
-        tracing::warn!(target: "uptls", code = reason.code().as_str(), "withdrawn: {reason}");
         self.follow(Some(reason), |next, at| {
             next.content = None;
             next.standing.files = Word::Withdrawn { since: at };
@@ -118,18 +117,12 @@ impl Update<'_> {
     }
 
     fn follow(self, gone: Option<Problems>, change: impl FnOnce(&mut Published, i64)) -> Option<Followed> {
-        let mut publishing = self.enter(None).ok()?;
+        let publishing = self.enter(None).ok()?;
         let mut next = self.current().again();
         let before = (next.generation, next.state.clone());
         change(&mut next, self.connector.now());
-        self.connector.replace(&mut publishing, next, gone);
-        let current = self.current();
-        let after = (current.generation, current.state.clone());
-        Some(Followed { before, after, documents: current.documents.count })
+        let next = self.connector.replace(publishing, next, gone);
+        let after = (next.generation, next.state.clone());
+        Some(Followed { before, after, documents: next.documents.count })
     }
-}
-
-fn refuse(word: &mut Word, reason: Problems, at: i64) {
-    tracing::warn!(target: "uptls", code = reason.code().as_str(), "update refused: {reason}");
-    word.refuse(reason, at);
 }

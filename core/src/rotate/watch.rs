@@ -74,7 +74,7 @@ impl Watch {
     ) -> io::Result<Self> {
         let state = Arc::new(Mutex::new(WatchState::Polling { reason: None }));
         let now = Instant::now();
-        let sources = sources.into_iter().map(|source| Due { next: now, source }).collect();
+        let sources = sources.into_iter().map(|source| Due { next: now, panicked: false, source }).collect();
         let mut watcher = Watcher { alarm, sources, state: Arc::clone(&state) };
         let thread = thread::Builder::new().name("uptls-watch".to_owned()).spawn(move || watcher.run(&woken))?;
         Ok(Self { nudges, state, thread: Some(thread) })
@@ -123,6 +123,8 @@ struct Watcher {
 
 struct Due {
     next: Instant,
+    /// Whether its last step did, and the log says so.
+    panicked: bool,
     source: FileSource,
 }
 
@@ -191,8 +193,12 @@ impl Due {
     fn step(&mut self, now: Instant) {
         self.next = now + IDLE;
         match catch_unwind(AssertUnwindSafe(|| self.source.poll(now))) {
-            Ok(polled) => self.next = polled.next,
-            Err(_) => tracing::error!(target: "uptls", "a source of files panicked: {:?}", self.source),
+            Ok(polled) => (self.next, self.panicked) = (polled.next, false),
+            Err(_) if self.panicked => {}
+            Err(_) => {
+                self.panicked = true;
+                tracing::error!(target: "uptls", "a source of files panicked: {:?}", self.source);
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::NamedGroup;
 use rustls::client::{Tls12ClientSessionValue, Tls13ClientSessionValue};
 
-use super::{PoolKey, Proof};
+use super::{Proof, SessionKey};
 
 /// A session that may be resumed until `usable_until`.
 #[derive(Clone)]
@@ -77,7 +77,7 @@ impl Shelf {
         self.group.is_none() && self.sessions() == 0
     }
 
-    fn charge(&self, key: &PoolKey) -> usize {
+    fn charge(&self, key: &SessionKey) -> usize {
         let sessions = self.tls12.iter().map(|session| session.octets).chain(self.tls13.iter().map(|s| s.octets));
         sessions.fold(SHELF_OCTETS + 2 * key.server_name.len(), usize::saturating_add)
     }
@@ -85,8 +85,8 @@ impl Shelf {
 
 #[derive(Default)]
 pub(super) struct Shelves {
-    pub(super) by_key: HashMap<PoolKey, Shelf>,
-    by_use: BTreeMap<u64, PoolKey>,
+    pub(super) by_key: HashMap<SessionKey, Shelf>,
+    by_use: BTreeMap<u64, SessionKey>,
     fingerprints: HashMap<[u8; 32], Fingerprint>,
     pub(super) octets: usize,
     uses: u64,
@@ -98,7 +98,7 @@ pub(super) struct Shelves {
 /// What is known of one fingerprint, as long as it is published or something is kept under it.
 #[derive(Default)]
 struct Fingerprint {
-    keys: HashSet<PoolKey>,
+    keys: HashSet<SessionKey>,
     publications: usize,
 }
 
@@ -148,7 +148,7 @@ impl Shelves {
         }
     }
 
-    pub(super) fn edit<R>(&mut self, key: &PoolKey, limit: usize, change: impl FnOnce(&mut Shelf) -> R) -> R {
+    pub(super) fn edit<R>(&mut self, key: &SessionKey, limit: usize, change: impl FnOnce(&mut Shelf) -> R) -> R {
         let result = match self.by_key.get_mut(key) {
             Some(shelf) => {
                 let result = change(shelf);
@@ -172,7 +172,7 @@ impl Shelves {
     }
 
     /// After a change: charges anew, and counts as a use.
-    fn settle(&mut self, key: &PoolKey) {
+    fn settle(&mut self, key: &SessionKey) {
         let Some(shelf) = self.by_key.get_mut(key) else { return };
         if shelf.is_empty() {
             self.remove(key);
@@ -187,7 +187,7 @@ impl Shelves {
         self.by_use.insert(self.uses, owned.unwrap_or_else(|| key.clone()));
     }
 
-    fn put(&mut self, key: PoolKey, mut shelf: Shelf) {
+    fn put(&mut self, key: SessionKey, mut shelf: Shelf) {
         self.uses += 1;
         shelf.last_use = self.uses;
         shelf.octets = shelf.charge(&key);
@@ -197,7 +197,7 @@ impl Shelves {
         self.by_key.insert(key, shelf);
     }
 
-    pub(super) fn remove(&mut self, key: &PoolKey) -> Option<Shelf> {
+    pub(super) fn remove(&mut self, key: &SessionKey) -> Option<Shelf> {
         let shelf = self.by_key.remove(key)?;
         self.by_use.remove(&shelf.last_use);
         self.octets = self.octets.saturating_sub(shelf.octets);

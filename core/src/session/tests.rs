@@ -146,7 +146,7 @@ fn updates_look_at_no_session_of_another_fingerprint() {
     let steady = Publication::new(&store, [0; 32]);
     let servers = 200;
     let key = |fingerprint: u8, server: usize| {
-        PoolKey::new([fingerprint; 32], &ServerName::try_from(format!("n{server}.example")).unwrap())
+        SessionKey::new([fingerprint; 32], &ServerName::try_from(format!("n{server}.example")).unwrap())
     };
     let keep =
         |fingerprint, server| store.edit(&key(fingerprint, server), |shelf| shelf.group = Some(NamedGroup::X25519));
@@ -167,7 +167,7 @@ fn updates_look_at_no_session_of_another_fingerprint() {
 #[test]
 fn fingerprints_take_room_while_they_are_published_or_stored_under() {
     let store = Arc::new(SessionStore::new(1 << 20));
-    let key = PoolKey::new([1; 32], &ServerName::try_from("a.example").unwrap());
+    let key = SessionKey::new([1; 32], &ServerName::try_from("a.example").unwrap());
     let [one, two] = [(); 2].map(|()| Publication::new(&store, [1; 32]));
     store.edit(&key, |shelf| shelf.group = Some(NamedGroup::X25519));
     one.end();
@@ -199,15 +199,15 @@ fn keys_differ_by_fingerprint_name_and_kind_of_name() {
     let dns = ServerName::try_from("a.example").unwrap();
     let ip = ServerName::try_from("10.0.0.1").unwrap();
     let keys = [
-        PoolKey::new([1; 32], &dns),
-        PoolKey::new([2; 32], &dns),
-        PoolKey::new([1; 32], &ip),
-        PoolKey::new([1; 32], &ServerName::try_from("b.example").unwrap()),
+        SessionKey::new([1; 32], &dns),
+        SessionKey::new([2; 32], &dns),
+        SessionKey::new([1; 32], &ip),
+        SessionKey::new([1; 32], &ServerName::try_from("b.example").unwrap()),
     ];
     for (index, key) in keys.iter().enumerate() {
         assert_eq!(keys.iter().position(|other| other == key), Some(index));
     }
-    assert!(format!("{:?}", keys[2]).starts_with("PoolKey(ip:10.0.0.1 01"));
+    assert!(format!("{:?}", keys[2]).starts_with("ip:10.0.0.1 01"));
 }
 
 /// T8: one caught panic must not end resumption.

@@ -7,6 +7,8 @@
     reason = "test code, shared by several test binaries that each use a part of it"
 )]
 
+pub mod recipe;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +23,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use uptls::hyper::{ConnectionInfo, UpstreamService};
+use uptls::hyper::{BoundService, ConnectionInfo, UpstreamService};
 use uptls_testkit::{ServerOptions, Sessions};
 
 pub const BODY: &str = "hello over HTTP";
@@ -70,9 +72,14 @@ impl HttpServer {
     }
 }
 
-pub type UpstreamClient = Client<UpstreamService, Empty<Bytes>>;
+pub type UpstreamClient = Client<BoundService, Empty<Bytes>>;
 
-pub fn client(service: UpstreamService) -> UpstreamClient {
+/// A client by what `service` is now.
+pub fn client(service: &UpstreamService, uri: &Uri) -> UpstreamClient {
+    bound(service.bind(uri).unwrap())
+}
+
+pub fn bound(service: BoundService) -> UpstreamClient {
     Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(service)
 }
 

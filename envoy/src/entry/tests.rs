@@ -265,7 +265,36 @@ fn a_broken_bundle_keeps_the_last_and_a_missing_one_ends_it() {
     assert!(said[0].contains("its files are good again"), "{said:?}");
 }
 
-/// The twin of the above: R2 with `onInvalid: failClosed`.
+/// R10: that a bundle has expired is said with the time of day, and is no news every second.
+#[test]
+fn what_is_wrong_is_said_once_although_its_text_has_the_time() {
+    let world = World::new("root");
+    let held = Held::new("uptls", &world.document(json!({})));
+    let own = [world.leaf("a.example.com")];
+    let expired = Template::ca("root").with_validity(NOW - 20 * YEAR, NOW - 10 * YEAR);
+    world.write(&expired.self_signed(&Key::p256("root")).pem());
+    let complaints = |said: Vec<String>| said.into_iter().filter(|line| line.starts_with("uptls: ")).count();
+    let mut count = 0;
+    // Its files are read again every 50 ms for as long as they are bad.
+    for _ in 0..30 {
+        count += complaints(held.verify(&own, "a.example.com").1);
+        std::thread::sleep(std::time::Duration::from_millis(60));
+    }
+    assert_eq!(count, 1);
+    // The twin: something else is wrong.
+    world.write("-----BEGIN CERTIFICATE-----\nAAA");
+    assert_eq!(complaints(held.verify(&own, "a.example.com").1), 1);
+    assert_eq!(complaints(held.verify(&own, "a.example.com").1), 0);
+}
+
+/// R10
+#[test]
+fn a_panic_is_news_once() {
+    assert!(is_news("one panic") && !is_news("one panic"));
+    assert!(is_news("another") && is_news("one panic"));
+}
+
+/// The twin of the first: R2 with `onInvalid: failClosed`.
 #[test]
 fn a_broken_bundle_ends_it_at_once_where_the_configuration_says_so() {
     let world = World::new("root");

@@ -219,11 +219,15 @@ def class_of(code: str, number: int) -> type[UptlsError]:
     return _CLASSES.get(code) or _BLOCKS.get(number // 100, UptlsError)
 
 
-def log_refusal(error: UptlsError) -> None:
-    """A connection that was not made, for who sees only the log: clients wrap exceptions until nothing is left."""
+def log_refusal(error: UptlsError, unlogged: int) -> None:
+    """A connection that was not made, for who sees only the log: clients wrap exceptions until nothing is left.
+
+    The connector decides which refusals are news; `unlogged` of them were not, since the line before.
+    """
     host = error.report.backend_host or "a peer"
     level = logging.INFO if isinstance(error, MisuseError) else logging.WARNING
-    _LOG.log(level, "%s: %s: %s; hint: %s", host, error.code, error, error.hint, extra={"uptls": error.report})
+    more = f" ({unlogged} refusals before it were not logged)" if unlogged else ""
+    _LOG.log(level, "%s: %s: %s; hint: %s%s", host, error.code, error, error.hint, more, extra={"uptls": error.report})
 
 
 def log_event(event: "Event") -> None:
@@ -234,17 +238,38 @@ def log_event(event: "Event") -> None:
     )
 
 
-def log_left_out(notice: str) -> None:
-    """What was left out of a policy that manifests give: the verdict is that of the rest."""
-    _LOG.warning("left out: %s", notice)
+def log_left_out(whose: str, kinds: list[str], notices: list[str]) -> None:
+    """What was left out of a policy that manifests give, once until it changes: the verdict is that of the rest.
+
+    `kinds` says what they are without the texts, which may have the time of day.
+    """
+    if _left_out.pop(whose, []) != kinds:
+        for notice in notices:
+            _LOG.warning("left out: %s", notice)
+    if kinds:
+        while len(_left_out) >= _MOST_LEFT_OUT:
+            _left_out.pop(next(iter(_left_out)), None)
+        _left_out[whose] = kinds
 
 
-def call_hook(hook: "Callable[[Event], object]", event: "Event") -> None:
-    """Calls the hook; what it raises is its own affair and changes no verdict."""
+_left_out: dict[str, list[str]] = {}
+"""What the log was told of each policy; the oldest is forgotten."""
+
+_MOST_LEFT_OUT = 256
+
+
+def call_hook(hook: "Callable[[Event], object]", event: "Event", is_known: bool) -> bool:  # noqa: FBT001
+    """Calls the hook and gives whether it raised: that is its own affair and changes no verdict.
+
+    The log is told unless it was of the call before (`is_known`).
+    """
     try:
         hook(event)
     except Exception:  # noqa: BLE001
-        _LOG.exception("on_event raised for %s", event.kind)
+        if not is_known:
+            _LOG.exception("on_event raised for %s; it is logged again once a call of it succeeded", event.kind)
+        return True
+    return False
 
 
 _BLOCKS: dict[int, type[UptlsError]] = {

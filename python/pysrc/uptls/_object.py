@@ -334,6 +334,17 @@ class Verified:
         """What was proven and negotiated; None before the handshake is done."""
         return self._sslobj.peer if self._sslobj else None
 
+    @property
+    def is_current(self) -> bool:
+        """Whether a new connection would be judged by the same policy and files: a pool asks before each use (L8).
+
+        False before the handshake is done.
+        """
+        session = self._sslobj
+        if not isinstance(session, Session) or session.peer is None:
+            return False
+        return session.buffer.connector.is_current(session.peer)
+
     def get_verified_chain(self) -> list[bytes]:
         """The path that was verified, DER: the leaf first, the trusted certificate last; nothing before the handshake.
 

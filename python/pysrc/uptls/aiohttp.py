@@ -22,8 +22,8 @@ class PolicyConnector(TCPConnector):
     """Opens connections of a connector or a policy, and none else.
 
     ``ssl=`` of this connector raises PolicyFrozenError. So does ``ssl=`` of a request, and ``http``, a redirect to it
-    included, before anything is opened; aiohttp makes a ClientOSError of that. `options` are those of
-    ``aiohttp.TCPConnector``.
+    included, before anything is opened; aiohttp makes a ClientOSError of that. A connection that is kept alive is used
+    again only while the connector's policy is the one that judged it. `options` are those of ``aiohttp.TCPConnector``.
     """
 
     def __init__(self, policy: "UpstreamTlsPolicy | Connector", **options: Any) -> None:
@@ -42,10 +42,15 @@ class PolicyConnector(TCPConnector):
         if req.ssl is not True:
             message = f"ssl={req.ssl!r} for {req.url}: the policy decides what is verified; leave it out"
             raise misuse(message, PolicyFrozenError)
-        connection = await super().connect(req, traces, timeout)
-        transport = connection.transport
-        if transport is None or not isinstance(transport.get_extra_info("ssl_object"), Verified):
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            transport = connection.transport
+            ours = transport and transport.get_extra_info("ssl_object")
+            if not isinstance(ours, Verified):
+                connection.close()
+                message = f"the connection to {req.url} is not of the policy: something replaced ssl; remove it"
+                raise misuse(message, PolicyFrozenError)
+            if ours.is_current:
+                return connection
+            # Kept alive, or made while another policy was published (L8).
             connection.close()
-            message = f"the connection to {req.url} is not of the policy: something replaced ssl; remove it"
-            raise misuse(message, PolicyFrozenError)
-        return connection

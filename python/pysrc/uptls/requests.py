@@ -38,7 +38,8 @@ class PolicyAdapter(HTTPAdapter):
     Mount it for ``https://``: a longer prefix is compared as text, so that the same host with a port or a user in the
     URL would leave the policy. ``verify`` and ``cert`` of a request or a session cannot change anything: other than at
     their defaults they raise PolicyFrozenError before anything is sent. A connection whose TLS is not the policy's is
-    refused, too: what stands in for ``ssl`` or ``urllib3`` may make a context of its own. `options` are those of
+    refused, too: what stands in for ``ssl`` or ``urllib3`` may make a context of its own. A connection that is kept
+    alive is used again only while the connector's policy is the one that judged it. `options` are those of
     ``requests.adapters.HTTPAdapter``.
     """
 
@@ -110,7 +111,24 @@ def _demand_ours(manager: Any) -> None:
         return
     connection = type("PolicyConnection", (_Ours, pool.ConnectionCls), {})
     # Without a pool for http there is no way to send anything in the clear.
-    manager.pool_classes_by_scheme = {"https": type("PolicyPool", (pool,), {"ConnectionCls": connection})}
+    manager.pool_classes_by_scheme = {"https": type("PolicyPool", (_OursAlone, pool), {"ConnectionCls": connection})}
+
+
+def _verified(sock: Any) -> Verified | None:
+    """What is ours of a socket: TLS through the TLS of a proxy is an object of urllib3's around one of ours."""
+    return next((one for one in (sock, getattr(sock, "sslobj", None)) if isinstance(one, Verified)), None)
+
+
+class _OursAlone:
+    """Over a pool of urllib3: no connection is used again that the policy of now did not judge (L8)."""
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection = super()._get_conn(timeout)  # type: ignore[misc]
+        kept = _verified(connection.sock)
+        if kept is not None and not kept.is_current:
+            # It connects again.
+            connection.close()
+        return connection
 
 
 class _Ours:
@@ -131,8 +149,7 @@ class _Ours:
         return self._demand(super()._connect_tls_proxy(*args, **options))  # type: ignore[misc]
 
     def _demand(self, sock: Any) -> Any:
-        # TLS through the TLS of a proxy is an object of urllib3's around one of ours.
-        if isinstance(sock, Verified) or isinstance(getattr(sock, "sslobj", None), Verified):
+        if _verified(sock) is not None:
             return sock
         if sock is not None:
             sock.close()

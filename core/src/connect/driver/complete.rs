@@ -9,7 +9,6 @@ use crate::connect::evidence::{Evidence, Negotiated};
 use crate::connect::internal;
 use crate::error::Error;
 use crate::handshake::IdentityUse;
-use crate::policy::AlpnSelection;
 use crate::session::Proof;
 use crate::time::seconds;
 use crate::verify::VerifiedPeer;
@@ -18,9 +17,8 @@ impl Driver {
     /// The handshake is complete: only now a connection exists, and sessions are kept (H6).
     pub(super) fn complete(&mut self) -> Result<(), Error> {
         let negotiated = Negotiated::of(&self.tls).ok_or_else(|| internal("the handshake is not complete"))?;
-        let policy = self.attempt.prepared.policy();
         // H3
-        if negotiated.alpn.is_none() && policy.alpn().selection == AlpnSelection::Required {
+        if negotiated.alpn.is_none() && self.pool_key.offer().required {
             return Err(self.attempt.alpn_mismatch(&self.tls).into());
         }
         let resumed = self.tls.handshake_kind() == Some(HandshakeKind::Resumed);
@@ -35,7 +33,9 @@ impl Driver {
         if let Some(session) = &self.session {
             session.commit(&proof);
         }
-        let configured = self.attempt.prepared.identity().is_some();
+        let prepared = &self.attempt.prepared;
+        prepared.runtime().failures().succeeded(prepared.fingerprint(), &self.attempt.host);
+        let configured = prepared.identity().is_some();
         self.attempt.identity = proof.identity;
         self.evidence = Some(Arc::new(Evidence {
             alpn: negotiated.alpn,

@@ -111,3 +111,43 @@ fn a_source_that_panics_is_tried_again_and_stops_no_other() {
     watch.refresh();
     bad.wait_for_update();
 }
+
+/// Counts the errors of its thread.
+struct Lines(Arc<std::sync::atomic::AtomicUsize>);
+
+impl tracing::Subscriber for Lines {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.target() == "uptls" && *metadata.level() == tracing::Level::ERROR
+    }
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// R10: a bug that repeats every 10 s is one line, until a step went well.
+#[test]
+fn a_source_that_goes_on_panicking_is_logged_once() {
+    let watched = Watched::new();
+    let lines = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let mut due = Due { next: Instant::now(), panicked: false, source: watched.source() };
+    tracing::subscriber::with_default(Lines(Arc::clone(&lines)), || {
+        for wanted in [1, 2] {
+            write(watched.folder.path(), &format!("panics {wanted}"));
+            watched.clock.0.store(true, Ordering::SeqCst);
+            (0..20).for_each(|_| due.step(Instant::now()));
+            assert_eq!(lines.load(Ordering::SeqCst), wanted, "and once more after it went well");
+            watched.clock.0.store(false, Ordering::SeqCst);
+            due.step(Instant::now());
+        }
+    });
+}

@@ -1,0 +1,91 @@
+//! The tower service of the hyper face, and the key of the pool that it may serve.
+
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use ::hyper::Uri;
+use tower_service::Service;
+
+use super::UpstreamService;
+use super::upstream_stream::{UpstreamStream, Watched};
+use crate::connect::{BoundConnector, PoolKey};
+use crate::error::{Error, Misuse};
+use crate::name::BackendHost;
+
+/// Makes verified connections for URIs, all by one [`PoolKey`] ([`UpstreamService::bind`]): what a client is built with that is
+/// kept under this key. A clone is cheap.
+///
+/// Its errors are those of [`BoundConnector::connect_async`]: `connector_superseded` once another generation is published. A
+/// URI whose host has another key is [`Error::Misuse`]; with a `serverName` in the policy all hosts have the same.
+#[derive(Clone)]
+pub struct BoundService {
+    bound: BoundConnector,
+    service: UpstreamService,
+}
+
+impl BoundService {
+    pub(super) fn new(bound: BoundConnector, service: UpstreamService) -> Self {
+        Self { bound, service }
+    }
+
+    /// Under which key to keep the client: that of all connections that it makes.
+    pub fn pool_key(&self) -> &PoolKey {
+        self.bound.pool_key()
+    }
+
+    /// Whether new connections are made by it; as [`BoundConnector::is_current`].
+    pub fn is_current(&self) -> bool {
+        self.bound.is_current()
+    }
+
+    async fn connect(&self, uri: &Uri) -> Result<UpstreamStream, Error> {
+        self.service.check_scheme(uri)?;
+        let host = self.service.host_of(uri)?;
+        match self.connect_to(uri, &host).await {
+            Ok(stream) => Ok(stream),
+            Err(error) => {
+                (self.service.failures)(&host, &error);
+                Err(error)
+            }
+        }
+    }
+
+    async fn connect_to(&self, uri: &Uri, host: &BackendHost) -> Result<UpstreamStream, Error> {
+        let bound = self.bound_to(host)?;
+        let stream = bound.connect_async(self.service.address_of(uri)).await?;
+        Ok(UpstreamStream::new(stream, Watched::new(host.clone(), self.service.failures.clone())))
+    }
+
+    fn bound_to(&self, host: &BackendHost) -> Result<BoundConnector, Error> {
+        if host == self.bound.host() {
+            return Ok(self.bound.clone());
+        }
+        self.bound.with_host(host)?.ok_or_else(|| {
+            let (key, bound) = (self.pool_key(), self.bound.host());
+            Misuse::new(format!("the service is bound to {bound} by {key:?}; call UpstreamService::bind for {host}"))
+                .into()
+        })
+    }
+}
+
+impl Service<Uri> for BoundService {
+    type Response = UpstreamStream;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<UpstreamStream, Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move { service.connect(&uri).await })
+    }
+}
+
+impl fmt::Debug for BoundService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoundService").field("key", self.pool_key()).field("service", &self.service).finish()
+    }
+}

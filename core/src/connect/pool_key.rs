@@ -1,0 +1,86 @@
+//! Which connections of a pool may stand in for each other.
+
+use core::fmt;
+use std::sync::Arc;
+
+use rustls_pki_types::ServerName;
+
+use super::setup::Offer;
+use crate::session::SessionKey;
+use crate::text::listed;
+
+/// Which connections may stand in for each other (R7): those of one fingerprint, one server name, the same offer of application
+/// protocols in the same order, and the same answer to whether the peer must select one (H3).
+///
+/// Equal keys mean equal verdicts: a policy or its material that changes has another fingerprint. The address is not part of
+/// it, so a pool keeps its connections by address and key.
+///
+/// [`BoundConnector::pool_key`](crate::BoundConnector::pool_key) is the key that is wanted now, and
+/// [`Evidence::pool_key`](crate::Evidence::pool_key) the key that a connection was judged by. A pool that files a connection under
+/// anything but its evidence's key, or takes one whose key is not the wanted one, may use what the current policy refuses (L8).
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub struct PoolKey {
+    offer: Arc<Offer>,
+    session: SessionKey,
+}
+
+impl PoolKey {
+    pub(super) fn new(fingerprint: [u8; 32], server_name: &ServerName<'_>, offer: Offer) -> Self {
+        Self { offer: Arc::new(offer), session: SessionKey::new(fingerprint, server_name) }
+    }
+
+    /// Sessions are resumed whatever is offered (H6).
+    pub(super) fn session(&self) -> &SessionKey {
+        &self.session
+    }
+
+    pub(super) fn offer(&self) -> &Offer {
+        &self.offer
+    }
+
+    pub(super) fn fingerprint(&self) -> &[u8; 32] {
+        self.session.fingerprint()
+    }
+}
+
+impl fmt::Debug for PoolKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let required = if self.offer.required { ", required" } else { "" };
+        write!(f, "PoolKey({:?}, ALPN {}{required})", self.session, listed(&self.offer.protocols))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(fingerprint: u8, name: &str, protocols: &[&str], required: bool) -> PoolKey {
+        let protocols = protocols.iter().map(|&protocol| protocol.to_owned()).collect();
+        let name = ServerName::try_from(name).unwrap();
+        PoolKey::new([fingerprint; 32], &name, Offer { protocols, required })
+    }
+
+    #[test]
+    fn keys_differ_by_all_that_a_connection_is_used_by() {
+        let keys = [
+            key(1, "a.example", &["h2", "http/1.1"], false),
+            key(2, "a.example", &["h2", "http/1.1"], false),
+            key(1, "b.example", &["h2", "http/1.1"], false),
+            key(1, "a.example", &["http/1.1", "h2"], false),
+            key(1, "a.example", &["h2"], false),
+            key(1, "a.example", &["h2"], true),
+            key(1, "a.example", &["http/1.1"], false),
+            key(1, "a.example", &[], false),
+        ];
+        for (index, key) in keys.iter().enumerate() {
+            assert_eq!(keys.iter().position(|other| other == key), Some(index), "{key:?}");
+        }
+        assert_eq!(keys[0], key(1, "a.example", &["h2", "http/1.1"], false));
+    }
+
+    #[test]
+    fn a_key_says_what_it_is() {
+        let text = format!("{:?}", key(1, "a.example", &["h2"], true));
+        assert!(text.starts_with("PoolKey(dns:a.example 0101") && text.ends_with(", ALPN h2, required)"), "{text}");
+    }
+}
