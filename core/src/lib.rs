@@ -30,6 +30,8 @@ mod digest;
 mod error;
 mod handshake;
 mod identity;
+#[doc(hidden)]
+pub mod input;
 mod intern;
 mod material;
 mod name;

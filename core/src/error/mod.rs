@@ -18,6 +18,7 @@ pub use table::{Alert, Category, Code, Severity};
 use core::fmt;
 use std::sync::Arc;
 
+use crate::input::Cause;
 use crate::report::TlsFacts;
 use crate::text::printable;
 
@@ -165,6 +166,14 @@ impl Problem {
         }
     }
 
+    /// Why material could not be read, where that is what is wrong.
+    pub(crate) fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Material(error) => error.cause,
+            Self::Policy(_) => None,
+        }
+    }
+
     /// Adds where the field at [`Problem::path`] was written.
     #[must_use]
     pub fn with_origin(mut self, origin: Option<Origin>) -> Self {
@@ -213,6 +222,11 @@ impl Problems {
     /// Each problem, in the order of the policy's fields.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.problems.iter()
+    }
+
+    /// Whether something could not be read for want of descriptors, memory or the like: nothing is known of it then (R2).
+    pub(crate) fn is_shortage(&self) -> bool {
+        self.problems.iter().any(|problem| problem.cause() == Some(Cause::Shortage))
     }
 
     /// The first problem.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::material::FileSet;
 use crate::policy::{IdentitySpec, Material, SecretMaterial, UpstreamTlsPolicy, resolve};
+use crate::runtime::Runtime;
 
 /// Every file that `policy` names, once.
 pub(super) fn named_by(policy: &UpstreamTlsPolicy) -> Vec<PathBuf> {
@@ -39,12 +40,12 @@ pub(super) fn in_order(policy: &UpstreamTlsPolicy) -> Vec<PathBuf> {
 /// The content of `paths` with every symlink leading to the same place before and after; `None` if they were swapped each
 /// time. Without this the certificate could be of one state and the CA of the next. What is missing is looked for twice: a
 /// directory that a swap left behind can be deleted on the way.
-pub(super) fn read(paths: &[PathBuf]) -> Option<FileSet> {
+pub(super) fn read(runtime: &Runtime, paths: &[PathBuf]) -> Option<FileSet> {
     let places = || -> Vec<Option<PathBuf>> { paths.iter().map(|path| fs::canonicalize(path).ok()).collect() };
     let mut before = places();
     let mut missed = false;
     for _ in 0..READS {
-        let files = FileSet::read(paths);
+        let files = FileSet::read(runtime, paths);
         let after = places();
         if before == after && (missed || !files.is_withdrawn()) {
             return Some(files);

@@ -192,7 +192,7 @@ impl FileSource {
             self.torn_since = None;
             return PollOutcome::Superseded;
         }
-        let Some(files) = files::read(&self.paths) else {
+        let Some(files) = files::read(connector.runtime(), &self.paths) else {
             self.torn_since.get_or_insert(now);
             return PollOutcome::Unsettled;
         };
