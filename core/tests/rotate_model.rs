@@ -6,10 +6,11 @@
 mod handshake_support;
 mod model_support;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use handshake_support::{World, policy};
 use model_support::{Disk, Doc, Flaw, Model, Op, Outcome, SECOND, Seen, Sort, State};
@@ -27,6 +28,8 @@ struct Bench {
     /// Held, so that preparing equal content is cheap.
     prepared: Vec<Arc<Prepared>>,
     documents: [UpstreamTlsPolicy; 2],
+    /// What the system says of the first document's file when it is read; 0: its content.
+    failure: Arc<AtomicI32>,
     folder: TempDir,
     problems: Problems,
     world: World,
@@ -34,7 +37,12 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
-        let world = World::new("model");
+        let failure = Arc::new(AtomicI32::new(0));
+        let fails = Arc::clone(&failure);
+        let world = World::with_reading("model", move |path| match fails.load(Ordering::SeqCst) {
+            number if number != 0 && path.ends_with("one.pem") => Err(io::Error::from_raw_os_error(number)),
+            _ => Ok(()),
+        });
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let contents = ["model", "model, renewed", "model, the second"].map(|seed| Pki::new(seed).root.pem());
@@ -45,7 +53,7 @@ impl Bench {
         };
         let (bad, documents) = (of("never.pem"), [of("one.pem"), of("two.pem")]);
         let problems = world.runtime.prepare(&bad).unwrap_err();
-        let mut bench = Bench { bad, contents, prepared: Vec::new(), documents, folder, problems, world };
+        let mut bench = Bench { bad, contents, prepared: Vec::new(), documents, failure, folder, problems, world };
         for content in [0, 1] {
             bench.write(Disk::Good(content));
             bench.prepared.push(bench.world.runtime.prepare(&bench.documents[0]).unwrap());
@@ -61,8 +69,16 @@ impl Bench {
 
     fn write(&self, disk: Disk) {
         let path = self.path("one.pem");
+        let failure = match disk {
+            Disk::Short => EMFILE,
+            Disk::Failing => EIO,
+            _ => 0,
+        };
+        self.failure.store(failure, Ordering::SeqCst);
         let _ = fs::remove_dir(&path).or_else(|_| fs::remove_file(&path));
         match disk {
+            // It holds what nothing else does, should it be read all the same.
+            Disk::Short | Disk::Failing => fs::write(path, &self.contents[usize::from(SECOND)]).unwrap(),
             Disk::Good(content) => fs::write(path, &self.contents[usize::from(content)]).unwrap(),
             Disk::Bad => fs::create_dir(path).unwrap(),
             Disk::Torn => fs::write(path, &self.contents[0][..100]).unwrap(),
@@ -223,7 +239,7 @@ fn every_short_sequence_is_as_the_model_says() {
     // A longer sequence looks at each step, and so contains the shorter ones.
     let tried = exhaust(&bench, true, Flaw::None, 4).unwrap_or_else(|difference| panic!("{difference}"));
     let unready = exhaust(&bench, false, Flaw::None, 3).unwrap_or_else(|difference| panic!("{difference}"));
-    assert_eq!((tried, unready), (2 * 15_u64.pow(4), 2 * 15_u64.pow(3)));
+    assert_eq!((tried, unready), (2 * 17_u64.pow(4), 2 * 17_u64.pow(3)));
 }
 
 /// One of [`SHARDS`] parts, each on a thread of its own.
@@ -272,6 +288,12 @@ fn a_model_with_a_mistake_is_caught() {
         Flaw::PollEndsWithdrawal,
         Flaw::SameContentIsNew,
         Flaw::FilesNeverRecover,
+        Flaw::ShortageIsBad,
+        Flaw::LastingShortageIsBad,
+        Flaw::ShortageIsGone,
+        Flaw::ShortDocumentIsBad,
+        Flaw::FailingStorageIsNothing,
+        Flaw::FailingStorageIsBad,
     ] {
         let caught = exhaust(&bench, true, flaw, 4);
         assert!(caught.is_err(), "{flaw:?} agrees with the connector");
@@ -295,7 +317,7 @@ impl Random {
     }
 }
 
-const SHORT: [Op; 15] = [
+const SHORT: [Op; 17] = [
     Op::Update(Doc::Two),
     Op::UpdateBad,
     Op::Refuse,
@@ -307,13 +329,15 @@ const SHORT: [Op; 15] = [
     Op::File(Disk::Bad),
     Op::File(Disk::Torn),
     Op::File(Disk::Gone),
+    Op::File(Disk::Short),
+    Op::File(Disk::Failing),
     Op::Poll,
     Op::Wait,
     Op::Add(Sort::Of(Doc::One)),
     Op::Drop,
 ];
 /// Polls are frequent, since most things show in a poll.
-const LONG: [Op; 23] = [
+const LONG: [Op; 25] = [
     Op::Update(Doc::One),
     Op::Update(Doc::Two),
     Op::UpdateBad,
@@ -326,6 +350,8 @@ const LONG: [Op; 23] = [
     Op::File(Disk::Bad),
     Op::File(Disk::Torn),
     Op::File(Disk::Gone),
+    Op::File(Disk::Short),
+    Op::File(Disk::Failing),
     Op::ToggleSecond,
     Op::Poll,
     Op::Poll,
@@ -338,6 +364,9 @@ const LONG: [Op; 23] = [
     Op::Drop,
     Op::Drop,
 ];
+/// Numbers of the system; they are the same on every Unix.
+const EIO: i32 = 5;
+const EMFILE: i32 = 24;
 const LENGTH: usize = 30;
 /// A minute of a debug build; `make laws` runs a million (`UPTLS_MODEL_SEQUENCES`).
 const SEQUENCES: u64 = 20_000;

@@ -38,7 +38,7 @@ pub enum EventKind {
         /// Since when updates fail.
         since: i64,
     },
-    /// A trusted certificate or our own comes near its end (R8).
+    /// A trusted certificate, our own, or a revocation list comes near its end, or has ended (R8).
     Expiring(ExpiringCertificate),
     /// An update was invalid, and no connection is made.
     #[non_exhaustive]
@@ -77,7 +77,11 @@ pub struct ExpiringCertificate {
 impl fmt::Display for ExpiringCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (source, subject) = (printable(&self.source), printable(&self.subject));
-        write!(f, "{source} ({subject}) ends at {}: {}", rfc3339(self.not_after), self.mark)
+        let end = rfc3339(self.not_after);
+        match self.mark {
+            ExpiryMark::Ended => write!(f, "{source} ({subject}) has ended at {end}"),
+            mark => write!(f, "{source} ({subject}) ends at {end}: {mark}"),
+        }
     }
 }
 
@@ -149,7 +153,7 @@ pub(super) fn between(before: &Published, after: &Published, at: i64, gone: Opti
 }
 
 /// Whether the same is wrong in the same places. The texts differ in the time of day.
-fn same(one: &Problems, other: &Problems) -> bool {
+pub(super) fn same(one: &Problems, other: &Problems) -> bool {
     let places = |problems: &Problems| -> Vec<_> {
         problems.iter().map(|problem| (problem.code(), problem.path().to_owned())).collect()
     };

@@ -56,17 +56,34 @@ pub(super) fn read(runtime: &Runtime, paths: &[PathBuf]) -> Option<FileSet> {
     None
 }
 
-/// The directories that hold `paths`, and those of every symlink on the way there: Kubernetes swaps `..data`, which lies
-/// beside the file as it is named, or further up. For what does not exist, the directory in which it would appear.
-pub(super) fn directories(paths: &[PathBuf]) -> BTreeSet<PathBuf> {
-    let mut directories = BTreeSet::new();
-    for path in paths {
-        follow(path, &mut directories);
-    }
-    directories
+/// Where changes of some files show.
+#[derive(Default)]
+pub(super) struct Ways {
+    /// The directories that hold the files, and those of every symlink on the way there: Kubernetes swaps `..data`, which
+    /// lies beside the file as it is named, or further up. For what does not exist, the directory in which it would appear.
+    pub(super) directories: BTreeSet<PathBuf>,
+    /// The files themselves, behind the last symlink, as absolute paths.
+    pub(super) places: BTreeSet<PathBuf>,
 }
 
-fn follow(path: &Path, directories: &mut BTreeSet<PathBuf>) {
+impl Ways {
+    pub(super) fn to(paths: &[PathBuf]) -> Self {
+        let mut ways = Self::default();
+        for path in paths {
+            let place = follow(path, &mut ways.directories);
+            ways.places.extend(place.map(|place| absolute(&place)));
+        }
+        ways
+    }
+}
+
+/// As one name for one place: watches name paths as they were told to.
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The place of the file, if all that leads there exists.
+fn follow(path: &Path, directories: &mut BTreeSet<PathBuf>) -> Option<PathBuf> {
     let parts = |path: &Path| -> VecDeque<OsString> {
         path.components().map(|component| component.as_os_str().to_owned()).collect()
     };
@@ -79,7 +96,7 @@ fn follow(path: &Path, directories: &mut BTreeSet<PathBuf>) {
             directories.insert(named(&at));
             links += 1;
             if links > MAX_LINKS {
-                return;
+                return None;
             }
             rest = parts(&target).into_iter().chain(rest).collect();
             if target.is_absolute() {
@@ -87,11 +104,12 @@ fn follow(path: &Path, directories: &mut BTreeSet<PathBuf>) {
             }
         } else if rest.is_empty() || fs::symlink_metadata(&next).is_err() {
             directories.insert(named(&at));
-            return;
+            return rest.is_empty().then_some(next);
         } else {
             at = next;
         }
     }
+    None
 }
 
 /// The empty path is the current directory.

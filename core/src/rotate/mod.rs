@@ -8,6 +8,7 @@ mod registry;
 mod source;
 mod standing;
 mod state;
+mod step;
 mod update;
 pub(crate) mod watch;
 
@@ -139,7 +140,8 @@ impl Connector {
     /// [`Problems`] of the new policy: the last good generation then stays, in the state
     /// [`Degraded`](ConnectorState::Degraded), or with [`OnInvalid::FailClosed`] new connections fail, until an update
     /// succeeds or a [`FileSource`] of this policy finds its files good; `policy_withdrawn` if [`Connector::withdraw`] was
-    /// called meanwhile. What was withdrawn stays so.
+    /// called meanwhile. What was withdrawn stays so. Where a file could not be read for want of descriptors or memory, the
+    /// connector goes on as it was: update it again, or [`Connector::refuse`] the update.
     pub fn update(&self, policy: &UpstreamTlsPolicy) -> Result<Generation, Problems> {
         let update = self.begin_update();
         let prepared = self.0.runtime.prepare(policy);
@@ -234,6 +236,10 @@ impl Connector {
             let kind = EventKind::Expiring(certificate);
             publishing.events.push(Event { at, generation, kind, trust_reduced: false });
         }
+    }
+
+    fn is_withdrawn_by_caller(&self) -> bool {
+        self.0.current.load().standing.caller.is_withdrawn()
     }
 
     fn now(&self) -> i64 {

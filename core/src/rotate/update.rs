@@ -3,7 +3,7 @@
 use std::sync::{Arc, MutexGuard};
 
 use super::standing::{Awaited, Claim, Standing, Word};
-use super::{Connector, ConnectorState, Generation, Published, Publishing, lock, problem};
+use super::{Connector, ConnectorState, Generation, Published, Publishing, event, lock, problem};
 use crate::error::{PolicyErrorKind, Problems};
 use crate::policy::UpstreamTlsPolicy;
 use crate::prepare::Prepared;
@@ -54,6 +54,12 @@ impl Update<'_> {
                 let generation = next.generation;
                 self.connector.replace(&mut publishing, next, None);
                 Ok(generation)
+            }
+            // Nothing is known of it (R2). The caller is told, and gives it again, or a source does.
+            Err(reason) if reason.is_shortage() => {
+                next.documents.awaited = Awaited::This(policy.clone());
+                self.connector.replace(&mut publishing, next, None);
+                Err(reason)
             }
             Err(reason) => {
                 next.documents.awaited = Awaited::This(policy.clone());
@@ -128,7 +134,11 @@ impl Update<'_> {
     }
 }
 
+/// Said once: files that stay bad are looked at every second.
 fn refuse(word: &mut Word, reason: Problems, at: i64) {
-    tracing::warn!(target: "uptls", code = reason.code().as_str(), "update refused: {reason}");
+    let is_known = matches!(word, Word::Refused { reason: known, .. } if event::same(known, &reason));
+    if !is_known {
+        tracing::warn!(target: "uptls", code = reason.code().as_str(), "update refused: {reason}");
+    }
     word.refuse(reason, at);
 }

@@ -1,0 +1,259 @@
+//! The thread of a watch: it knows when each source is due, and has others read the files.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use super::super::{FileSource, files, lock};
+use super::readers::Readers;
+use super::{Alarm, Nudge, WatchState, Writer};
+
+pub(super) struct Watcher {
+    armed: Arc<Mutex<Armed>>,
+    nudges: Sender<Nudge>,
+    readers: Readers,
+    slots: Vec<Slot>,
+    stopped: Arc<AtomicBool>,
+}
+
+/// One source.
+struct Slot {
+    /// Since when its directories have been changing.
+    changing: Option<Instant>,
+    directories: BTreeSet<PathBuf>,
+    next: Instant,
+    /// What changed while it was read, when its directories were not known; `None`: more than is kept.
+    heard: Option<BTreeMap<PathBuf, Writer>>,
+    /// `None` while it is read.
+    source: Option<FileSource>,
+}
+
+/// What a reader gives back.
+pub(crate) struct Read {
+    next: Instant,
+    slot: usize,
+    source: FileSource,
+}
+
+/// The alarm, and the directories of each source.
+struct Armed {
+    alarm: Box<dyn Alarm>,
+    slots: Vec<BTreeSet<PathBuf>>,
+    state: Arc<Mutex<WatchState>>,
+}
+
+impl Watcher {
+    pub(super) fn new(
+        sources: impl IntoIterator<Item = FileSource>,
+        alarm: Box<dyn Alarm>,
+        nudges: Sender<Nudge>,
+        state: Arc<Mutex<WatchState>>,
+        stopped: Arc<AtomicBool>,
+    ) -> Self {
+        let slot = |mut source: FileSource| {
+            source.stop_with(&stopped);
+            Slot {
+                changing: None,
+                directories: BTreeSet::new(),
+                next: Instant::now(),
+                heard: Some(BTreeMap::new()),
+                source: Some(source),
+            }
+        };
+        let slots: Vec<Slot> = sources.into_iter().map(slot).collect();
+        let armed = Armed { alarm, slots: vec![BTreeSet::new(); slots.len()], state };
+        Self { armed: Arc::new(Mutex::new(armed)), nudges, readers: Readers::default(), slots, stopped }
+    }
+
+    pub(super) fn run(&mut self, woken: &Receiver<Nudge>) {
+        while self.listen(woken) {
+            let now = Instant::now();
+            for slot in 0..self.slots.len() {
+                self.read_if_due(slot, now);
+            }
+        }
+        self.stopped.store(true, Ordering::SeqCst);
+        self.readers.end(FAREWELL);
+    }
+
+    /// Sleeps until a source is due, and takes in all that was said until then; `false`: the end.
+    fn listen(&mut self, woken: &Receiver<Nudge>) -> bool {
+        let now = Instant::now();
+        let waiting = self.slots.iter().filter(|slot| slot.source.is_some());
+        let due = waiting.map(|slot| slot.next).min().unwrap_or(now + IDLE);
+        let mut next = match woken.recv_timeout(due.saturating_duration_since(now)) {
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return false,
+            Ok(nudge) => Some(nudge),
+        };
+        for _ in 0..BURST {
+            match next {
+                None => break,
+                Some(Nudge::Stop) => return false,
+                Some(nudge) => self.hear(nudge),
+            }
+            next = woken.try_recv().ok();
+        }
+        // The last of a burst.
+        let is_end = matches!(next, Some(Nudge::Stop));
+        next.into_iter().for_each(|nudge| self.hear(nudge));
+        !is_end
+    }
+
+    fn hear(&mut self, nudge: Nudge) {
+        let now = Instant::now();
+        match nudge {
+            Nudge::Changed(paths, writer) => {
+                for slot in &mut self.slots {
+                    paths.iter().for_each(|path| slot.note(&files::absolute(path), writer, now));
+                }
+            }
+            Nudge::Read(read) => self.take_back(*read),
+            Nudge::Rescan => self.slots.iter_mut().for_each(|slot| slot.rescan(now)),
+            Nudge::Stop => {}
+        }
+    }
+
+    fn read_if_due(&mut self, index: usize, now: Instant) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        if slot.next > now {
+            return;
+        }
+        let Some(source) = slot.source.take() else { return };
+        slot.changing = None;
+        let (armed, nudges) = (Arc::clone(&self.armed), self.nudges.clone());
+        self.readers.submit(Box::new(move || {
+            let read = read(index, source, &armed);
+            // It fails only once the watch has ended.
+            let _ = nudges.send(Nudge::Read(Box::new(read)));
+        }));
+    }
+
+    fn take_back(&mut self, read: Read) {
+        let Read { next, slot: index, source } = read;
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        slot.directories = directories(&source);
+        slot.next = next;
+        slot.source = Some(source);
+        let now = Instant::now();
+        match slot.heard.replace(BTreeMap::new()) {
+            Some(heard) => heard.iter().for_each(|(path, writer)| slot.note(path, *writer, now)),
+            None => slot.rescan(now),
+        }
+    }
+}
+
+impl Slot {
+    fn is_concerned_by(&self, changed: &Path) -> bool {
+        self.directories.contains(changed) || changed.parent().is_some_and(|parent| self.directories.contains(parent))
+    }
+
+    /// A writer gets a moment to finish what it began.
+    fn put_off(&mut self, now: Instant) {
+        let first = *self.changing.get_or_insert(now);
+        self.next = (now + QUIET).min(first + MAX_QUIET);
+    }
+
+    fn rescan(&mut self, now: Instant) {
+        self.next = now;
+        match &mut self.source {
+            Some(source) => source.forget_writers(),
+            None => self.heard = None,
+        }
+    }
+
+    /// `changed` is an absolute path.
+    fn note(&mut self, changed: &Path, writer: Writer, now: Instant) {
+        if self.source.is_none() {
+            self.keep(changed, writer);
+        } else if self.is_concerned_by(changed) {
+            self.source.iter_mut().for_each(|source| tell(source, changed, writer));
+            self.put_off(now);
+        }
+    }
+
+    fn keep(&mut self, changed: &Path, writer: Writer) {
+        let Some(heard) = &mut self.heard else { return };
+        if heard.len() < MAX_HEARD {
+            heard.insert(changed.to_owned(), writer);
+        } else {
+            self.heard = None;
+        }
+    }
+}
+
+fn tell(source: &mut FileSource, path: &Path, writer: Writer) {
+    match writer {
+        Writer::Busy => source.writing(path),
+        Writer::Done => source.written(path),
+        Writer::Unknown => {}
+    }
+}
+
+/// One source that panics is a bug, and must not end the rotation of the others (R4, T8).
+fn read(slot: usize, mut source: FileSource, armed: &Mutex<Armed>) -> Read {
+    let polled = catch_unwind(AssertUnwindSafe(|| look(slot, &mut source, armed)));
+    let next = polled.unwrap_or_else(|_| {
+        tracing::error!(target: "uptls", "a source of files panicked: {source:?}");
+        Instant::now() + IDLE
+    });
+    Read { next, slot, source }
+}
+
+/// Watched first and read afterwards: what changes in between is seen. Where reading finds other directories, they are
+/// watched, and read again.
+fn look(slot: usize, source: &mut FileSource, armed: &Mutex<Armed>) -> Instant {
+    source.find_directories();
+    let mut rounds = 1;
+    loop {
+        let before = directories(source);
+        lock(armed).arm(slot, &before);
+        let polled = source.poll(Instant::now());
+        if rounds == ROUNDS || directories(source) == before {
+            return polled.next;
+        }
+        rounds += 1;
+    }
+}
+
+fn directories(source: &FileSource) -> BTreeSet<PathBuf> {
+    source.directories().map(files::absolute).collect()
+}
+
+impl Armed {
+    fn arm(&mut self, slot: usize, directories: &BTreeSet<PathBuf>) {
+        if let Some(known) = self.slots.get_mut(slot) {
+            known.clone_from(directories);
+        }
+        let all = self.slots.iter().flatten().cloned().collect();
+        let state = match self.alarm.arm(&all, directories) {
+            Ok(state) => state,
+            Err(reason) => WatchState::Polling { reason: Some(reason) },
+        };
+        let mut known = lock(&self.state);
+        if *known != state {
+            if let WatchState::Polling { reason: Some(reason) } = &state {
+                tracing::warn!(target: "uptls", "files are polled: {reason}");
+            }
+            *known = state;
+        }
+    }
+}
+
+/// How many nudges are taken in before anything is read.
+const BURST: usize = 10_000;
+const IDLE: Duration = Duration::from_secs(10);
+/// How long the end of a watch waits for those who read.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// How many paths are kept that changed while a source is read.
+const MAX_HEARD: usize = 1000;
+/// How long nothing must change until files are read, and how long that can put it off.
+const QUIET: Duration = Duration::from_millis(50);
+const MAX_QUIET: Duration = Duration::from_secs(1);
+/// Directories that move all the time are read again when they are due.
+const ROUNDS: u32 = 3;
