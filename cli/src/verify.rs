@@ -32,10 +32,15 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<u8, Complaint> {
     Ok(code)
 }
 
+/// A file within limits.
+pub(crate) fn read_named(path: &Path) -> io::Result<Vec<u8>> {
+    Ok(read_file(path, MAX_FILE).map_err(io::Error::other)?.to_vec())
+}
+
 /// A file within limits, or standard input for `-`.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     if path != Path::new("-") {
-        return Ok(read_file(path, MAX_FILE).map_err(io::Error::other)?.to_vec());
+        return read_named(path).map_err(|error| if is_pipe(path) { by_standard_input(&error) } else { error });
     }
     let mut bytes = Vec::new();
     io::stdin().lock().take(MAX_FILE + 1).read_to_end(&mut bytes)?;
@@ -43,6 +48,15 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("it has more than {MAX_FILE} bytes")));
     }
     Ok(bytes)
+}
+
+/// As `/dev/stdin` and what a shell gives for `<(command)` are.
+fn is_pipe(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+fn by_standard_input(error: &io::Error) -> io::Error {
+    io::Error::other(format!("{error}; give - instead, and the text on standard input"))
 }
 
 /// Of text; a chain itself is held to 64 KiB (V1).

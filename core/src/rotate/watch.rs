@@ -102,6 +102,17 @@ impl Watch {
         self.nudge(Nudge::Changed(vec![path.into()], Writer::Unknown));
     }
 
+    /// Says that a writer has changed the file at `path` and not closed it, as [`FileSource::writing`]. Its directory and name
+    /// are those of [`FileSource::directories`] and a name in it.
+    pub fn writing(&self, path: impl Into<PathBuf>) {
+        self.nudge(Nudge::Changed(vec![path.into()], Writer::Busy));
+    }
+
+    /// Says that the writer of the file at `path` has closed it, as [`FileSource::written`].
+    pub fn written(&self, path: impl Into<PathBuf>) {
+        self.nudge(Nudge::Changed(vec![path.into()], Writer::Done));
+    }
+
     /// Has every file read now: for a signal that asks to reload.
     pub fn refresh(&self) {
         self.nudge(Nudge::Rescan);
