@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import resource
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -144,7 +145,7 @@ def test_an_update_that_could_not_be_made(rotating: uptls.UpstreamTlsPolicy, tmp
     connector.refuse(caught.value)
     assert str(connector.state) == "not_ready"
     assert connector.reason is not None
-    assert connector.reason.code == "document_parse"
+    assert connector.reason.code == "document_unreadable"
     assert connector.update(rotating) == 1
     assert str(connector.state) == "ready"
     for wrong in (ValueError("x"), "text", None):
@@ -321,6 +322,47 @@ def test_a_watch_follows_the_files(
         connector.watch(interval=-1)
 
 
+def test_a_process_out_of_descriptors_changes_nothing(
+    rotating: uptls.UpstreamTlsPolicy, bundle: Path, other: Authority
+) -> None:
+    connector = uptls.Connector(rotating, on_invalid="fail_closed")
+    with connector.watch(interval=0.1) as watch:
+        wait_until(lambda: watch.state == "events")
+        assert watch.reason is None
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        held = os.dup(0)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (held, hard))
+        os.close(held)
+        try:
+            with pytest.raises(OSError, match="Too many open files"):
+                os.dup(0)
+            os.utime(bundle)
+            polled(watch)
+            with pytest.raises(uptls.PolicyError) as caught:
+                connector.reload()
+            assert caught.value.code == "trust_unreadable"
+            assert connector.state == "ready"
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        swap(bundle, other.pem)
+        wait_until(lambda: connector.generation == 2)
+    assert kinds(connector) == ["updated"]
+
+
+def test_a_fifo_is_not_waited_for(rotating: uptls.UpstreamTlsPolicy, bundle: Path, ca: Authority) -> None:
+    connector = uptls.Connector(rotating)
+    bundle.unlink()
+    os.mkfifo(bundle)
+    with pytest.raises(uptls.PolicyError, match="it is a FIFO or a pipe, not a regular file"):
+        connector.reload()
+    with connector.watch(interval=0.1):
+        bundle.unlink()
+        bundle.write_bytes(ca.pem)
+        # The update was the caller's, and so is its end.
+        connector.reload()
+        assert connector.state == "ready"
+
+
 def unusable(tmp_path: Path) -> uptls.PolicyError:
     with pytest.raises(uptls.PolicyError) as caught:
         uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.from_file(tmp_path / "never.pem"), server_name=HOST)
@@ -444,6 +486,24 @@ def test_an_end_that_comes_near_is_an_event(ca: Authority) -> None:
         wait_until(told)
     assert events[0].kind == "expiring"
     assert os.fspath(soon.certificate) in events[0].message
+
+
+def test_what_has_ended_is_another_event(ca: Authority, tmp_path: Path) -> None:
+    gone = ca.issue("server.test", days=-1)
+    both = tmp_path / "both.pem"
+    both.write_bytes(ca.pem + Path(gone.certificate).read_bytes())
+    connector = uptls.Connector(uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.from_file(both)))
+    with connector.watch(interval=0.1):
+        events: list[uptls.Event] = []
+
+        def told() -> bool:
+            events.extend(connector.events())
+            return any(event.kind == "expired" for event in events)
+
+        wait_until(told)
+    message = next(event.message for event in events if event.kind == "expired")
+    assert "has ended at" in message
+    assert os.fspath(both) in message
 
 
 def test_an_expired_identity_is_not_sent(ca: Authority) -> None:
