@@ -15,10 +15,10 @@ class Watch:
 
     Files are read when the system says that their folder changed, and every `interval` seconds anyway, 10 at most.
     After `update` it goes on with the files of the new policy. Events go to the connector's `on_event`, to the log and
-    to `events()`. A file that is gone withdraws the policy, and its return publishes it again; one that a writer has not
-    closed is waited for, and one that cannot be read for want of descriptors changes nothing. What the caller refused or
-    withdrew it never starts. Raises MisuseError for the connector of a policy. A fork takes no thread along: a child
-    opens its own.
+    to `events()`. A file that is gone withdraws the policy, and its return publishes it again; one that a writer has
+    not closed is waited for, and one that cannot be read for want of descriptors changes nothing. What the caller
+    refused or withdrew it never starts. Raises MisuseError for the connector of a policy. A fork takes no thread along:
+    a child opens its own.
     """
 
     def __init__(self, connector: Connector, interval: float = 10.0) -> None:

@@ -32,15 +32,15 @@ impl Clock for Moody {
 }
 
 /// A folder with a bundle, and a connector that trusts it.
-struct Watched {
+pub(super) struct Watched {
     clock: Moody,
     connector: Connector,
-    folder: TempDir,
+    pub(super) folder: TempDir,
     policy: UpstreamTlsPolicy,
 }
 
 impl Watched {
-    fn new() -> Watched {
+    pub(super) fn new() -> Watched {
         Watched::behind(None)
     }
 
@@ -61,7 +61,7 @@ impl Watched {
         Watched { clock, connector, folder, policy }
     }
 
-    fn source(&self) -> FileSource {
+    pub(super) fn source(&self) -> FileSource {
         FileSource::new(&self.connector, &self.policy)
     }
 
@@ -70,7 +70,7 @@ impl Watched {
     }
 }
 
-fn write(folder: &Path, seed: &str) {
+pub(super) fn write(folder: &Path, seed: &str) {
     fs::write(folder.join("ca.crt"), Pki::new(seed).root.pem()).unwrap();
 }
 

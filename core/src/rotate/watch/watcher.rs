@@ -257,3 +257,60 @@ const QUIET: Duration = Duration::from_millis(50);
 const MAX_QUIET: Duration = Duration::from_secs(1);
 /// Directories that move all the time are read again when they are due.
 const ROUNDS: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::super::Silence;
+    use super::super::tests::{Watched, write};
+    use super::*;
+    use crate::rotate::PollOutcome;
+
+    /// A watcher whose source is being read, and that source.
+    fn reading(watched: &Watched) -> (Watcher, FileSource) {
+        let state = Arc::new(Mutex::new(WatchState::Events));
+        let sources = [watched.source()];
+        let mut watcher = Watcher::new(sources, Box::new(Silence), channel().0, state, Arc::default());
+        let source = watcher.slots.iter_mut().find_map(|slot| slot.source.take()).unwrap();
+        (watcher, source)
+    }
+
+    fn give_back(watcher: &mut Watcher, source: FileSource, next: Instant) -> (FileSource, Instant) {
+        watcher.hear(Nudge::Read(Box::new(Read { next, slot: 0, source })));
+        let slot = watcher.slots.first_mut().unwrap();
+        (slot.source.take().unwrap(), slot.next)
+    }
+
+    #[test]
+    fn what_changes_while_a_source_is_read_is_read_again_and_its_writer_is_waited_for() {
+        let watched = Watched::new();
+        let (mut watcher, source) = reading(&watched);
+        let far = Instant::now() + IDLE;
+        let path = watched.folder.path().join("ca.crt");
+        watcher.hear(Nudge::Changed(vec![path.clone()], Writer::Busy));
+        write(watched.folder.path(), "two");
+        let (mut source, next) = give_back(&mut watcher, source, far);
+        assert!(next < far);
+        assert_eq!(source.poll(Instant::now()).outcome, PollOutcome::Unsettled);
+        watcher.hear(Nudge::Changed(vec![path], Writer::Done));
+        let (mut source, next) = give_back(&mut watcher, source, far);
+        assert!(next < far && matches!(source.poll(Instant::now()).outcome, PollOutcome::Updated(_)));
+    }
+
+    /// The twins: changes elsewhere, and more of them than are kept.
+    #[test]
+    fn changes_elsewhere_are_nothing_and_too_many_are_anything() {
+        let watched = Watched::new();
+        let (mut watcher, source) = reading(&watched);
+        let far = Instant::now() + IDLE;
+        watcher.hear(Nudge::Changed(vec![PathBuf::from("/elsewhere/ca.crt")], Writer::Busy));
+        let (source, next) = give_back(&mut watcher, source, far);
+        assert_eq!(next, far);
+        for number in 0..=MAX_HEARD {
+            let path = PathBuf::from(format!("/elsewhere/{number}"));
+            watcher.hear(Nudge::Changed(vec![path], Writer::Unknown));
+        }
+        assert!(give_back(&mut watcher, source, far).1 < far);
+    }
+}
