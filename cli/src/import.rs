@@ -12,7 +12,7 @@ use crate::args::ImportArgs;
 use crate::explain::runtime_at;
 use crate::print::{self, Complaint, printable};
 use crate::source;
-use crate::verify::read;
+use crate::verify::read_named;
 
 pub(crate) fn run(args: &ImportArgs) -> Result<u8, Complaint> {
     let import = import(args)?;
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ImportArgs) -> Result<u8, Complaint> {
 fn import(args: &ImportArgs) -> Result<Import, Complaint> {
     let runtime = runtime_at(args.clock.at);
     let manifests = kubernetes::load(&args.paths).map_err(|problems| unreadable(&problems))?;
-    let read_file = |path: &Path| read(path).map_err(|error| error.to_string());
+    let read_file = |path: &Path| read_named(path).map_err(|error| error.to_string());
     let import = Import::of(&manifests.documents(), &runtime, &read_file, &options(args))
         .map_err(|problems| Complaint::new(USAGE, format!("{problems} ({})", problems.code())))?;
     if import.is_empty() {

@@ -13,7 +13,7 @@ use crate::USAGE;
 use crate::args::InspectArgs;
 use crate::print::{self, Complaint, certificate, printable};
 use crate::target::{self, Target};
-use crate::verify::read;
+use crate::verify::read_named;
 
 pub(crate) fn run(args: &InspectArgs) -> Result<u8, Complaint> {
     let runtime = Runtime::new(uptls::aws_lc_rs::provider());
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<u8, Complaint> {
 }
 
 fn of_file(path: &Path) -> Result<Vec<Inspection>, Complaint> {
-    let bytes = read(path).map_err(|reason| Complaint::unreadable(path, &reason))?;
+    let bytes = read_named(path).map_err(|reason| Complaint::unreadable(path, &reason))?;
     let name = path.display().to_string();
     let found = Inspection::of_text(&bytes, &name);
     let found = found.map_err(|reason| Complaint::new(USAGE, format!("{}: {reason}", printable(&name))))?;

@@ -141,9 +141,10 @@ pub fn revocation_lists(prepared: &Prepared) -> Result<Vec<Vec<u8>>, Problems> {
     let named = prepared.policy().revocation().map(|spec| spec.crls.as_slice()).unwrap_or_default();
     for (index, material) in named.iter().enumerate() {
         let (path, source) = (format!("spec.revocation.crls[{index}]"), material.source());
-        let unreadable = |reason| MaterialError::new(&path, &source, MaterialErrorKind::CrlUnreadable { reason });
-        let octets = material::read(material).map_err(unreadable).map_err(Problem::from)?;
-        lists.extend(RevocationList::split(&path, &source, &octets).map_err(Problem::from)?);
+        let kind = |reason| MaterialErrorKind::CrlUnreadable { reason };
+        let unreadable = |failure| MaterialError::unreadable(&path, &source, failure, kind);
+        let bytes = material::read(prepared.runtime(), material).map_err(unreadable).map_err(Problem::from)?;
+        lists.extend(RevocationList::split(&path, &source, &bytes).map_err(Problem::from)?);
     }
     Ok(lists)
 }
@@ -201,8 +202,8 @@ pub fn private_key(prepared: &Prepared) -> Result<Option<PrivateKey>, Problems> 
     let Some(IdentitySpec { certificate: _, key, passphrase }) = prepared.policy().identity() else { return Ok(None) };
     let read = |secret: &SecretMaterial| {
         let kind = |reason| MaterialErrorKind::IdentityUnreadable { reason };
-        let unreadable = |reason| Problem::from(MaterialError::new(KEY_PATH, secret.source(), kind(reason)));
-        material::read_secret(secret).map_err(unreadable)
+        let unreadable = |failure| Problem::from(MaterialError::unreadable(KEY_PATH, secret.source(), failure, kind));
+        material::read_secret(prepared.runtime(), secret).map_err(unreadable)
     };
     let passphrase = passphrase.as_ref().map(read).transpose()?.map(trim_passphrase);
     Ok(Some(PrivateKey { key: read(key)?, passphrase }))

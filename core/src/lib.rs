@@ -31,6 +31,8 @@ mod encoding;
 mod error;
 mod handshake;
 mod identity;
+#[doc(hidden)]
+pub mod input;
 mod intern;
 mod material;
 mod name;

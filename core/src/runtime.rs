@@ -2,17 +2,21 @@
 
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::crypto::CryptoProvider;
 use rustls_pki_types::UnixTime;
+use zeroize::Zeroizing;
 
 use crate::connect::FailureLog;
 use crate::digest::sha256;
 use crate::error::{MaterialError, MaterialErrorKind, Problem, Problems};
 use crate::identity::ClientIdentity;
+use crate::input::{self, Unreadable};
 use crate::intern::Interned;
-use crate::material::FileSet;
+use crate::material::{FileSet, MAX_FILE};
 use crate::policy::{SystemTrust, UpstreamTlsPolicy};
 use crate::prepare::{self, Prepared, Shared};
 use crate::session::{HeldSessions, SessionStore};
@@ -38,15 +42,20 @@ struct Owned {
     generations: Interned<Shared>,
     provider: Arc<CryptoProvider>,
     providers: Interned<CryptoProvider>,
+    reading: Option<BeforeReading>,
     sessions: Arc<SessionStore>,
     trust: Interned<TrustStore>,
 }
+
+/// Asked before a file of a policy is read.
+type BeforeReading = Box<dyn Fn(&Path) -> io::Result<()> + Send + Sync>;
 
 /// What a [`Runtime`] is made of.
 pub struct RuntimeBuilder {
     clock: Box<dyn Clock>,
     native_roots: NativeRoots,
     provider: Arc<CryptoProvider>,
+    reading: Option<BeforeReading>,
     session_bytes: usize,
 }
 
@@ -79,6 +88,15 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Asks `hook` before each file of a policy is read: what it returns is what the system says of the file. For tests, which
+    /// cannot run out of descriptors on demand.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn before_reading(mut self, hook: impl Fn(&Path) -> io::Result<()> + Send + Sync + 'static) -> Self {
+        self.reading = Some(Box::new(hook));
+        self
+    }
+
     /// How many octets the sessions of all policies together may take. Default: 16 MiB. A session that falls out costs
     /// a full handshake.
     #[must_use]
@@ -103,6 +121,7 @@ impl RuntimeBuilder {
             generations: Interned::default(),
             provider: self.provider,
             providers: Interned::default(),
+            reading: self.reading,
             sessions: Arc::new(SessionStore::new(self.session_bytes)),
             trust: Interned::default(),
         }))
@@ -123,6 +142,7 @@ impl Runtime {
             clock: Box::new(SystemClock),
             native_roots: NativeRoots::default(),
             provider,
+            reading: None,
             session_bytes: DEFAULT_SESSION_BYTES,
         }
     }
@@ -147,6 +167,14 @@ impl Runtime {
         policies: impl IntoIterator<Item = &'a UpstreamTlsPolicy>,
     ) -> Vec<Result<Arc<Prepared>, Problems>> {
         policies.into_iter().map(|policy| self.prepare(policy)).collect()
+    }
+
+    /// The content of a file that a policy names.
+    pub(crate) fn read_file(&self, path: &Path) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+        if let Some(hook) = &self.0.reading {
+            hook(path)?;
+        }
+        input::read_file(path, MAX_FILE)
     }
 
     /// As [`Runtime::prepare`], of files that were read before.
@@ -232,9 +260,9 @@ impl Runtime {
 
     /// T6: loaded once, shared.
     pub(crate) fn system_roots(&self, kind: SystemTrust) -> Result<Option<Arc<SystemRoots>>, Problem> {
-        let unreadable = |reason| {
-            let kind = MaterialErrorKind::TrustUnreadable { reason };
-            Problem::from(MaterialError::new("spec.trust.system", "native roots", kind))
+        let unreadable = |failure| {
+            let kind = |reason| MaterialErrorKind::TrustUnreadable { reason };
+            Problem::from(MaterialError::unreadable("spec.trust.system", "native roots", failure, kind))
         };
         match kind {
             SystemTrust::Off | SystemTrust::Platform => return Ok(None),
@@ -248,9 +276,9 @@ impl Runtime {
     /// T6: the platform's verifier, loaded once.
     pub(crate) fn platform(&self) -> Result<Arc<PlatformTrust>, Problem> {
         let load = || PlatformTrust::new(self.provider(), self.0.platform_loads.fetch_add(1, Ordering::Relaxed));
-        load_once(&self.0.platform, load).map_err(|reason| {
-            let kind = MaterialErrorKind::TrustUnreadable { reason };
-            Problem::from(MaterialError::new("spec.trust.system", "the platform's verifier", kind))
+        load_once(&self.0.platform, load).map_err(|failure| {
+            let kind = |reason| MaterialErrorKind::TrustUnreadable { reason };
+            Problem::from(MaterialError::unreadable("spec.trust.system", "the platform's verifier", failure, kind))
         })
     }
 
@@ -267,7 +295,7 @@ impl Runtime {
     }
 }
 
-fn load_once<T>(slot: &Mutex<Option<Arc<T>>>, load: impl FnOnce() -> Result<T, String>) -> Result<Arc<T>, String> {
+fn load_once<T, E>(slot: &Mutex<Option<Arc<T>>>, load: impl FnOnce() -> Result<T, E>) -> Result<Arc<T>, E> {
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(roots) = &*slot {
         return Ok(Arc::clone(roots));

@@ -310,6 +310,28 @@ fn each_mark_of_a_lifetime_is_said_once_by_the_step_function() {
     assert_eq!(said, of_anchor.map(|(day, mark)| (day, anchor.clone(), mark)));
 }
 
+/// R8, L17: the end is said as what it is, with its twin a second before.
+#[test]
+fn what_has_ended_is_said_to_have_ended() {
+    let world = World::new("ended");
+    let old = Template::ca("old").with_validity(NOW - YEAR, NOW + 20 * DAY).self_signed(&Key::p256("old"));
+    let mut spec = world.spec();
+    spec.trust.bundles.push(MaterialDraft::pem(old.pem()).named("old.pem"));
+    let connector = world.connector(spec);
+    world.clock.advance(20 * DAY);
+    connector.check_expiry();
+    assert_eq!(marks(&connector), [("old.pem #1".to_owned(), ExpiryMark::Days(1))]);
+    world.clock.advance(1);
+    connector.check_expiry();
+    let [event] = events(&connector).try_into().unwrap();
+    let EventKind::Expiring(certificate) = &event.kind else { panic!("{event:?}") };
+    assert_eq!(certificate.mark, ExpiryMark::Ended);
+    assert_eq!(certificate.to_string(), "old.pem #1 (CN=old) has ended at 2026-12-13T00:00:00Z");
+    world.clock.advance(5 * DAY);
+    connector.check_expiry();
+    assert_eq!(events(&connector), [], "once");
+}
+
 #[test]
 fn several_marks_at_once_are_one_event_and_a_clock_that_goes_back_says_nothing_again() {
     let world = World::new("late start");

@@ -9,12 +9,10 @@ mod model_support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use handshake_support::MovableClock;
 use model_support::bench::{Bench, Real, contents};
 use model_support::{Disk, Doc, Flaw, Model, Op, Random, Seen, Sort};
 use shuttle::scheduler::RandomScheduler;
 use shuttle::{Config, Runner};
-use uptls::Runtime;
 
 /// What two threads do to one connector, and what is done to it afterwards to see what it remembers.
 #[derive(Clone, Debug)]
@@ -38,8 +36,7 @@ impl Program {
     /// One execution under shuttle: what is seen after both threads, and after each operation of [`AFTERWARDS`].
     fn run(&self, contents: &[String; 3]) -> Vec<Seen> {
         // Its locks belong to one execution.
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let bench = Bench::of(contents, Runtime::builder(provider).clock(MovableClock::default()).build());
+        let bench = Bench::of(contents);
         let mut real = Real::new(&bench, self.fail_closed, self.is_ready);
         let mut beside = real.beside();
         shuttle::thread::scope(|scope| {

@@ -45,7 +45,7 @@ fn every_short_sequence_is_as_the_model_says() {
     // A longer sequence looks at each step, and so contains the shorter ones.
     let tried = exhaust(&bench, true, Flaw::None, 4).unwrap_or_else(|difference| panic!("{difference}"));
     let unready = exhaust(&bench, false, Flaw::None, 3).unwrap_or_else(|difference| panic!("{difference}"));
-    assert_eq!((tried, unready), (2 * 15_u64.pow(4), 2 * 15_u64.pow(3)));
+    assert_eq!((tried, unready), (2 * 17_u64.pow(4), 2 * 17_u64.pow(3)));
 }
 
 /// One of [`SHARDS`] parts, each on a thread of its own.
@@ -94,6 +94,12 @@ fn a_model_with_a_mistake_is_caught() {
         Flaw::PollEndsWithdrawal,
         Flaw::SameContentIsNew,
         Flaw::FilesNeverRecover,
+        Flaw::ShortageIsBad,
+        Flaw::LastingShortageIsBad,
+        Flaw::ShortageIsGone,
+        Flaw::ShortDocumentIsBad,
+        Flaw::FailingStorageIsNothing,
+        Flaw::FailingStorageIsBad,
     ] {
         let caught = exhaust(&bench, true, flaw, 4);
         assert!(caught.is_err(), "{flaw:?} agrees with the connector");
@@ -103,7 +109,7 @@ fn a_model_with_a_mistake_is_caught() {
     assert_eq!(difference(&bench, false, true, Flaw::None, &awaited), None);
 }
 
-const SHORT: [Op; 15] = [
+const SHORT: [Op; 17] = [
     Op::Update(Doc::Two),
     Op::UpdateBad,
     Op::Refuse,
@@ -115,13 +121,15 @@ const SHORT: [Op; 15] = [
     Op::File(Disk::Bad),
     Op::File(Disk::Torn),
     Op::File(Disk::Gone),
+    Op::File(Disk::Short),
+    Op::File(Disk::Failing),
     Op::Poll,
     Op::Wait,
     Op::Add(Sort::Of(Doc::One)),
     Op::Drop,
 ];
 /// Polls are frequent, since most things show in a poll.
-const LONG: [Op; 23] = [
+const LONG: [Op; 25] = [
     Op::Update(Doc::One),
     Op::Update(Doc::Two),
     Op::UpdateBad,
@@ -134,6 +142,8 @@ const LONG: [Op; 23] = [
     Op::File(Disk::Bad),
     Op::File(Disk::Torn),
     Op::File(Disk::Gone),
+    Op::File(Disk::Short),
+    Op::File(Disk::Failing),
     Op::ToggleSecond,
     Op::Poll,
     Op::Poll,
@@ -146,6 +156,7 @@ const LONG: [Op; 23] = [
     Op::Drop,
     Op::Drop,
 ];
+/// Numbers of the system; they are the same on every Unix.
 const LENGTH: usize = 30;
 /// A minute of a debug build; `make laws` runs a million (`UPTLS_MODEL_SEQUENCES`).
 const SEQUENCES: u64 = 20_000;

@@ -1,12 +1,13 @@
 //! One policy inside Envoy: made of a document, kept current with its files, asked for verdicts.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::time::Instant;
 
 use rustls_pki_types::CertificateDer;
 use uptls::danger::{DangerPermission, PeerDanger};
 use uptls::{
-    AlpnSelection, BackendHost, Code, Connector, ConnectorState, PolicyError, PolicyErrorKind, Prepared, Problem,
-    Problems, Runtime, ServerNameRule, UpstreamTlsPolicy,
+    AlpnSelection, BackendHost, Code, Connector, ConnectorState, EventKind, FileSource, PolicyError, PolicyErrorKind,
+    PollOutcome, Polled, Prepared, Problem, Problems, Runtime, ServerNameRule, UpstreamTlsPolicy,
 };
 
 use crate::config::Config;
@@ -18,10 +19,29 @@ pub(crate) struct Validator {
     connector: Connector,
     /// Whose fingerprint was given to Envoy last: the octets must stay.
     fenced_by: Mutex<Option<Arc<Prepared>>>,
+    files: Mutex<Files>,
     policy: UpstreamTlsPolicy,
-    /// The last complaint about the files, and what follows from it: each is logged once, and not at every look at them.
-    said: Mutex<Option<(&'static str, Problems)>>,
-    watch: Mutex<Watch>,
+}
+
+/// The files of the policy: how they were found, and what is made of them.
+struct Files {
+    /// When they are read although nothing changed; `None`: they are good.
+    again: Option<Instant>,
+    source: FileSource,
+    watch: Watch,
+}
+
+impl Files {
+    fn follow(&mut self, now: Instant) {
+        let is_due = self.again.is_some_and(|again| again <= now);
+        // Asked in any case: it notes what it sees.
+        if !self.watch.has_changed() && !is_due {
+            return;
+        }
+        let Polled { next, outcome, .. } = self.source.poll(now);
+        let is_good = matches!(outcome, PollOutcome::Unchanged | PollOutcome::Updated(_));
+        self.again = (!is_good).then_some(next);
+    }
 }
 
 impl Validator {
@@ -47,9 +67,10 @@ impl Validator {
         let policy = UpstreamTlsPolicy::check(draft, permission)?;
         refuse_what_envoy_must_do(&policy)?;
         // Before the files are read: what changes between is then read again.
-        let watch = Mutex::new(Watch::new(&policy));
+        let watch = Watch::new(&policy);
         let connector = Connector::with_on_invalid(runtime(), &policy, on_invalid)?;
-        Ok(Self { connector, fenced_by: Mutex::default(), policy, said: Mutex::default(), watch })
+        let files = Mutex::new(Files { again: None, source: FileSource::new(&connector, &policy), watch });
+        Ok(Self { connector, fenced_by: Mutex::default(), files, policy })
     }
 
     /// The verdict of [`Prepared::verify`] by the current files. `server_name` is the one that was sent.
@@ -74,49 +95,39 @@ impl Validator {
         fenced_by.as_ref().map(|prepared| core::ptr::from_ref(prepared.fingerprint()))
     }
 
-    /// R2, R3, R5: a broken file keeps the last good generation, or none with `failClosed`; one that cannot be read ends the
-    /// policy until it can.
+    /// R2, R3, R5, R6: the files of the policy as a source. A broken file keeps the last good generation, or none with
+    /// `failClosed`; one that is gone or forbidden ends the policy until it is back; one that cannot be read for want of
+    /// descriptors or memory changes nothing. Who finds another thread at it goes on with what is published: no connection
+    /// waits for the files of another.
     fn take_what_changed(&self) {
-        let mut watch = lock(&self.watch);
-        if !watch.has_changed() {
-            return;
-        }
-        let before = self.connector.state();
-        match self.connector.update(&self.policy) {
-            Ok(_) if before == ConnectorState::Ready => {}
-            Ok(_) => {
-                *lock(&self.said) = None;
-                host::log_warning(&format!("{}: its files are good again", self.name()));
-            }
-            Err(problems) => {
-                // It is tried again although nothing changes: too many open files, say.
-                watch.unsettle();
-                self.refuse_update(&problems);
-            }
+        let mut files = match self.files.try_lock() {
+            Ok(files) => files,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        files.follow(Instant::now());
+        while let Some(event) = self.connector.next_event() {
+            self.tell(&event.kind);
         }
     }
 
-    fn refuse_update(&self, problems: &Problems) {
-        let is_gone =
-            problems.iter().any(|problem| matches!(problem.code(), Code::TrustUnreadable | Code::CrlUnreadable));
-        if is_gone {
-            self.connector.withdraw();
-            return self.complain("no connection until its files can be read", problems);
-        }
-        match self.connector.prepared() {
-            Some(_) => self.complain("its files as they were still hold", problems),
-            None => self.complain("no connection until its files are good", problems),
-        }
-    }
-
-    /// R10: once, until something else is wrong or nothing. The texts alone may differ in the time of day.
-    fn complain(&self, consequence: &'static str, problems: &Problems) {
-        let mut said = lock(&self.said);
-        let is_known =
-            said.as_ref().is_some_and(|(known, reason)| *known == consequence && reason.is_same_as(problems));
-        if !is_known {
-            host::log_error(&format!("{}: {consequence}; {}: {problems}", self.name(), problems.code()));
-            *said = Some((consequence, problems.clone()));
+    /// For the log of Envoy. The same reason is one event, however often files are looked at.
+    fn tell(&self, what: &EventKind) {
+        let because = |reason: &Problems| format!("{}: {reason}", reason.code());
+        let (name, error) = (self.name(), host::log_error);
+        match what {
+            EventKind::Degraded { reason, .. } => {
+                error(&format!("{name}: its files as they were still hold; {}", because(reason)));
+            }
+            EventKind::NotReady { reason, .. } => {
+                error(&format!("{name}: no connection until its files are good; {}", because(reason)));
+            }
+            EventKind::Withdrawn { reason: Some(reason), .. } => {
+                error(&format!("{name}: no connection until its files can be read; {}", because(reason)));
+            }
+            EventKind::Recovered => host::log_warning(&format!("{name}: its files are good again")),
+            EventKind::Expiring(certificate) => host::log_warning(&format!("{name}: {certificate}")),
+            _ => {}
         }
     }
 
@@ -134,7 +145,7 @@ impl Validator {
         match self.connector.state() {
             ConnectorState::Withdrawn { .. } => Judgement::refused(
                 Code::PolicyWithdrawn,
-                "the files of the policy cannot be read; Envoy's log tells why",
+                "a file of the policy is gone or forbidden; Envoy's log tells which",
             ),
             _ => Judgement::refused(
                 Code::PolicyNotReady,

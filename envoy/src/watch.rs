@@ -61,8 +61,8 @@ impl Watch {
         true
     }
 
-    /// Says for some time that something has changed; too after a file could not be used, which may end by itself.
-    pub(crate) fn unsettle(&mut self) {
+    /// Says for some time that something has changed.
+    fn unsettle(&mut self) {
         if !self.files.is_empty() {
             let now = Instant::now();
             self.unsettled = Some(Unsettled { next: now + INTERVAL, until: now + SETTLES });

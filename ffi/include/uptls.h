@@ -83,6 +83,7 @@
 #define UPTLS_CODE_CONFLICTED 118
 #define UPTLS_CODE_DOCUMENT_PARSE 119
 #define UPTLS_CODE_DOCUMENT_TOO_LARGE 120
+#define UPTLS_CODE_DOCUMENT_UNREADABLE 122
 
 /* 2xx identity */
 #define UPTLS_CODE_IDENTITY_INCOMPLETE 201
@@ -305,6 +306,11 @@ typedef int32_t uptls_handshake_state;
 typedef int32_t uptls_fd_ownership;
 
 /**
+ * How a watch learns of changes: `UPTLS_WATCH_...`.
+ */
+typedef int32_t uptls_watch_mode;
+
+/**
  * It worked; for a verification: the peer is accepted.
  */
 #define UPTLS_OK 0
@@ -512,6 +518,22 @@ typedef int32_t uptls_fd_ownership;
  * `uptls_stream_free` closes it. It is still the caller's where `uptls_stream_adopt_fd` fails.
  */
 #define UPTLS_FD_OWN 1
+
+/**
+ * There is no watch: NULL was given.
+ */
+#define UPTLS_WATCH_NONE 0
+
+/**
+ * By events, and by polling every 10 s in case one is lost.
+ */
+#define UPTLS_WATCH_EVENTS 1
+
+/**
+ * By polling alone, at least for some of its files: the system gives no events of them. They are asked for again with each
+ * dispatch that reads files.
+ */
+#define UPTLS_WATCH_POLLING 2
 
 #ifdef __cplusplus
 extern "C" {
@@ -1108,7 +1130,7 @@ int32_t uptls_connector_is_current(const uptls_connector *connector,
 
 /**
  * Takes the oldest event that was not taken yet, in JSON (schema `uptls.event/v1`): `kind` is `updated`, `recovered`,
- * `degraded`, `not_ready`, `withdrawn` or `expiring`; `trust_reduced` says that a peer that was accepted may be refused
+ * `degraded`, `not_ready`, `withdrawn`, `expiring` or `expired`; `trust_reduced` says that a peer that was accepted may be refused
  * now. `*json` is NULL if nothing happened since, and else owned by the caller: `uptls_string_free`. `err` may be NULL.
  *
  * At most 32 events are kept; see `uptls_connector_lost_events`.
@@ -1517,10 +1539,25 @@ int uptls_watch_fd(const uptls_watch *watch);
 int64_t uptls_watch_timeout_ms(const uptls_watch *watch);
 
 /**
- * Reads the files that changed or are due, and publishes or withdraws. It waits for nothing but the reading of files, and
- * can be called at any time. `*changed` is how many connectors have another generation or state now, 0 first: see
- * `uptls_connector_next_event`. A file that is gone withdraws its policy at once; content that cannot be used counts as an
- * invalid update after a little over a second, since not every writer replaces files at once. `err` may be NULL.
+ * How a watch learns of changes, as of the last dispatch. `UPTLS_WATCH_POLLING` also while another thread uses it.
+ */
+uptls_watch_mode uptls_watch_state(const uptls_watch *watch);
+
+/**
+ * Why a watch polls: what the system says. `*reason` is NULL if it does not, and else owned by the caller:
+ * `uptls_string_free`. `err` may be NULL.
+ */
+uptls_status uptls_watch_reason(const uptls_watch *watch,
+                                char **reason,
+                                uptls_error **err);
+
+/**
+ * Reads the files that changed or are due, and publishes or withdraws. It waits for nothing but the reading of regular
+ * files (storage that does not answer holds it, and all connectors of the watch: give such files a watch and a thread of
+ * their own), and can be called at any time. `*changed` is how many connectors have another generation or state now, 0 first: see
+ * `uptls_connector_next_event`. A file that is gone withdraws its policy at once; content that cannot be used, or that a
+ * writer has not closed, counts after a little over a second, since not every writer replaces files at once; what cannot be
+ * read for want of descriptors or memory changes nothing. `err` may be NULL.
  */
 uptls_status uptls_watch_dispatch(uptls_watch *watch,
                                   size_t *changed,

@@ -290,7 +290,7 @@ pub unsafe extern "C" fn uptls_connector_is_current(connector: *const Connector,
 }
 
 /// Takes the oldest event that was not taken yet, in JSON (schema `uptls.event/v1`): `kind` is `updated`, `recovered`,
-/// `degraded`, `not_ready`, `withdrawn` or `expiring`; `trust_reduced` says that a peer that was accepted may be refused
+/// `degraded`, `not_ready`, `withdrawn`, `expiring` or `expired`; `trust_reduced` says that a peer that was accepted may be refused
 /// now. `*json` is NULL if nothing happened since, and else owned by the caller: `uptls_string_free`. `err` may be NULL.
 ///
 /// At most 32 events are kept; see `uptls_connector_lost_events`.

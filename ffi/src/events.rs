@@ -40,7 +40,7 @@ pub(crate) fn to_json(event: &Event) -> String {
     match &event.kind {
         EventKind::Degraded { reason, since, .. } => facts.invalid("degraded", reason, *since),
         EventKind::Expiring(certificate) => {
-            facts.kind = "expiring";
+            facts.kind = if certificate.mark == ExpiryMark::Ended { "expired" } else { "expiring" };
             facts.certificate = Some(ExpiringFacts {
                 mark: mark(certificate.mark),
                 not_after: certificate.not_after,
@@ -73,6 +73,7 @@ impl EventFacts<'_> {
 fn mark(mark: ExpiryMark) -> String {
     match mark {
         ExpiryMark::Days(days) => format!("{days}_days"),
+        ExpiryMark::Ended => "ended".to_owned(),
         ExpiryMark::OneSeventh => "one_seventh".to_owned(),
         ExpiryMark::OneThird => "one_third".to_owned(),
         _ => "unknown".to_owned(),

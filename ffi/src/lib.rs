@@ -114,6 +114,7 @@ pub use strings::uptls_string_free;
 pub use version::{uptls_abi_version, uptls_version_number, uptls_version_string};
 #[cfg(unix)]
 pub use watch::{
-    Watch, uptls_watch_add, uptls_watch_dispatch, uptls_watch_fd, uptls_watch_free, uptls_watch_new,
-    uptls_watch_remove, uptls_watch_timeout_ms,
+    UPTLS_WATCH_EVENTS, UPTLS_WATCH_NONE, UPTLS_WATCH_POLLING, Watch, WatchMode, uptls_watch_add, uptls_watch_dispatch,
+    uptls_watch_fd, uptls_watch_free, uptls_watch_new, uptls_watch_reason, uptls_watch_remove, uptls_watch_state,
+    uptls_watch_timeout_ms,
 };

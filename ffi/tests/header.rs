@@ -101,6 +101,7 @@ fn the_header_holds_no_names_of_rust() {
         "Stream",
         "SystemRoots",
         "Watch",
+        "WatchMode",
         "i32",
         "i64",
         "u16",

@@ -26,7 +26,7 @@ pub fn prepare(
 /// Reads, checks and prepares the policy document in a file.
 ///
 /// # Errors
-/// As [`prepare`]; `document_parse` too if the file cannot be read.
+/// As [`prepare`]; `document_unreadable` too if the file cannot be read.
 pub fn prepare_file(runtime: &Runtime, path: &Path, permission: DangerPermission) -> Result<Arc<Prepared>, Problems> {
     prepare_draft(runtime, load(path)?, permission)
 }

@@ -45,7 +45,7 @@ pub fn parse(text: &[u8], name: &str, base: Option<&Path>) -> Result<PolicyDraft
 /// Reads the native policy document in the file at `path`; relative `file:` paths in it start from its folder.
 ///
 /// # Errors
-/// As [`parse`]; `document_parse` too if the file cannot be read.
+/// As [`parse`]; `document_unreadable` too if the file cannot be read.
 pub fn load(path: &Path) -> Result<PolicyDraft, Problems> {
     let name = path.display().to_string();
     match source::load_file(path) {

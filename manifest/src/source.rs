@@ -1,48 +1,17 @@
-//! Where documents come from: octets within limits, from a file or from the caller.
+//! Where documents come from: bytes within limits, from a file or from the caller.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
 
+use uptls::input::read_start;
 use zeroize::Zeroizing;
 
 use crate::position::{Fault, Place};
 
-/// The octets of the file at `path`, and no more of them than a document may have and one. The buffer is zeroized,
+/// The bytes of the file at `path`, and no more of them than a document may have and one. The buffer is zeroized,
 /// since a document may hold a key.
 pub(crate) fn load_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    let unreadable = |error: io::Error| Fault::unreadable(path, error);
-    let file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    if metadata.is_dir() {
-        return Err(Fault::unreadable(path, "it is a directory"));
-    }
     let limit = u64::try_from(MAX_DOCUMENT).unwrap_or(u64::MAX).saturating_add(1);
-    let expected = usize::try_from(metadata.len().min(limit)).unwrap_or(MAX_DOCUMENT);
-    read_zeroizing(file.take(limit), expected).map_err(unreadable)
-}
-
-/// Everything that `reader` has, about `expected` bytes. `read_to_end` leaves a copy of what it has read wherever its buffer
-/// grows, and reads short files by way of the stack.
-fn read_zeroizing(mut reader: impl Read, expected: usize) -> io::Result<Zeroizing<Vec<u8>>> {
-    // One byte more, so that the end is met without growing.
-    let mut buffer = Zeroizing::new(vec![0; expected.saturating_add(1)]);
-    let mut length = 0;
-    loop {
-        if length == buffer.len() {
-            let mut larger = Zeroizing::new(vec![0; buffer.len().saturating_mul(2).max(SMALLEST)]);
-            larger.iter_mut().zip(buffer.iter()).for_each(|(to, from)| *to = *from);
-            buffer = larger;
-        }
-        match reader.read(buffer.get_mut(length..).unwrap_or_default()) {
-            Ok(0) => break,
-            Ok(read) => length += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    buffer.truncate(length);
-    Ok(buffer)
+    read_start(path, limit).map_err(|failure| Fault::unreadable(path, failure.reason))
 }
 
 /// M10: the text of a document, before anything parses it.
@@ -64,5 +33,3 @@ fn end_of(text: &str) -> Place {
 }
 
 const MAX_DOCUMENT: usize = 1 << 20;
-/// What a file that says nothing of its length begins with, as those of /proc.
-const SMALLEST: usize = 4096;

@@ -1,7 +1,7 @@
 //! `uptls.Event`: what happened to a connector.
 
 use pyo3::prelude::*;
-use uptls::{Event, EventKind, Problems, Report};
+use uptls::{Event, EventKind, ExpiryMark, Problems, Report};
 
 use crate::report::PyReport;
 
@@ -9,7 +9,7 @@ use crate::report::PyReport;
 #[pyclass(frozen, get_all, name = "Event", module = "uptls")]
 #[derive(Clone)]
 pub(crate) struct PyEvent {
-    /// `updated`, `recovered`, `degraded`, `not_ready`, `withdrawn`, `expiring` or `refused`.
+    /// `updated`, `recovered`, `degraded`, `not_ready`, `withdrawn`, `expiring`, `expired` or `refused`.
     kind: &'static str,
     /// When, RFC 3339.
     at: String,
@@ -33,6 +33,9 @@ impl PyEvent {
         let (kind, message, problems): (_, String, Option<&Problems>) = match &event.kind {
             EventKind::Updated => ("updated", format!("generation {} was published", event.generation), None),
             EventKind::Recovered => ("recovered", "the last update is used again".to_owned(), None),
+            EventKind::Expiring(certificate) if certificate.mark == ExpiryMark::Ended => {
+                ("expired", certificate.to_string(), None)
+            }
             EventKind::Expiring(certificate) => ("expiring", certificate.to_string(), None),
             EventKind::Degraded { reason, .. } => ("degraded", reason.to_string(), Some(reason)),
             EventKind::NotReady { reason, .. } => ("not_ready", reason.to_string(), Some(reason)),

@@ -71,6 +71,16 @@ impl PyWatch {
             Some(_) => "polling",
         })
     }
+
+    /// Why it is `polling`, as the system says it; else None.
+    #[getter]
+    fn reason(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        let process = self.process;
+        detached(py, || match self.held().as_ref().filter(|_| std::process::id() == process).map(Watch::state) {
+            Some(WatchState::Polling { reason, .. }) => reason,
+            _ => None,
+        })
+    }
 }
 
 impl Drop for PyWatch {

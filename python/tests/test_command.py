@@ -55,4 +55,4 @@ def test_the_example(accepted: "Case", refused: "Case", tmp_path: Path) -> None:
     assert "\nhint: " in done.stderr
     done = example(accepted, tmp_path / "missing.yaml")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("policy: document_parse: ")
+    assert done.stderr.startswith("policy: document_unreadable: ")

@@ -3,6 +3,8 @@
 import logging
 import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -144,7 +146,7 @@ def test_an_update_that_could_not_be_made(rotating: uptls.UpstreamTlsPolicy, tmp
     connector.refuse(caught.value)
     assert str(connector.state) == "not_ready"
     assert connector.reason is not None
-    assert connector.reason.code == "document_parse"
+    assert connector.reason.code == "document_unreadable"
     assert connector.update(rotating) == 1
     assert str(connector.state) == "ready"
     for wrong in (ValueError("x"), "text", None):
@@ -376,6 +378,66 @@ def test_a_watch_follows_the_files(
         connector.watch(interval=-1)
 
 
+def test_a_process_out_of_descriptors_changes_nothing(bundle: Path, other: Authority) -> None:
+    program = """
+import os, resource, sys, time, uptls
+path, other = sys.argv[1:]
+with open(other, "rb") as stream:
+    renewed = stream.read()
+policy = uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.from_file(path), server_name="backend.test")
+connector = uptls.Connector(policy, on_invalid="fail_closed")
+held = []
+def exhaust():
+    try:
+        while True:
+            held.append(os.dup(0))
+    except OSError:
+        pass
+with connector.watch(interval=0.1) as watch:
+    while watch.state != "events":
+        time.sleep(0.01)
+    assert watch.reason is None
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    code = None
+    while code is None:
+        exhaust()
+        try:
+            connector.reload()
+        except uptls.PolicyError as error:
+            code = error.code
+    os.utime(path)
+    for _ in range(5):
+        watch.refresh()
+        time.sleep(0.15)
+        exhaust()
+        assert connector.state == "ready", connector.state
+    for descriptor in held:
+        os.close(descriptor)
+    with open(path, "wb") as stream:
+        stream.write(renewed)
+    while connector.generation == 1:
+        time.sleep(0.01)
+print(code, *(event.kind for event in connector.events()))
+"""
+    command = [sys.executable, "-c", program, str(bundle), str(other.file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split() == ["trust_unreadable", "updated"]
+
+
+def test_a_fifo_is_not_waited_for(rotating: uptls.UpstreamTlsPolicy, bundle: Path, ca: Authority) -> None:
+    connector = uptls.Connector(rotating)
+    bundle.unlink()
+    os.mkfifo(bundle)
+    with pytest.raises(uptls.PolicyError, match="it is a FIFO or a pipe, not a regular file"):
+        connector.reload()
+    with connector.watch(interval=0.1):
+        bundle.unlink()
+        bundle.write_bytes(ca.pem)
+        # The update was the caller's, and so is its end.
+        connector.reload()
+        assert connector.state == "ready"
+
+
 def unusable(tmp_path: Path) -> uptls.PolicyError:
     with pytest.raises(uptls.PolicyError) as caught:
         uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.from_file(tmp_path / "never.pem"), server_name=HOST)
@@ -499,6 +561,24 @@ def test_an_end_that_comes_near_is_an_event(ca: Authority) -> None:
         wait_until(told)
     assert events[0].kind == "expiring"
     assert os.fspath(soon.certificate) in events[0].message
+
+
+def test_what_has_ended_is_another_event(ca: Authority, tmp_path: Path) -> None:
+    gone = ca.issue("server.test", days=-1)
+    both = tmp_path / "both.pem"
+    both.write_bytes(ca.pem + Path(gone.certificate).read_bytes())
+    connector = uptls.Connector(uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.from_file(both)))
+    with connector.watch(interval=0.1):
+        events: list[uptls.Event] = []
+
+        def told() -> bool:
+            events.extend(connector.events())
+            return any(event.kind == "expired" for event in events)
+
+        wait_until(told)
+    message = next(event.message for event in events if event.kind == "expired")
+    assert "has ended at" in message
+    assert os.fspath(both) in message
 
 
 def test_an_expired_identity_is_not_sent(ca: Authority) -> None:

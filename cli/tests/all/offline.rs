@@ -76,6 +76,35 @@ fn verify_reads_the_chain_from_standard_input() {
     assert_eq!(uptls_with_input(folder.path(), &args, text.as_bytes()).code, 0);
 }
 
+/// Opening a FIFO waits for a writer, and reading a device never ends: neither is done, whatever the file is for.
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_refused_at_once() {
+    let folder = ordinary();
+    let path = |name: &str| folder.path().join(name);
+    assert!(std::process::Command::new("mkfifo").arg(path("fifo")).status().unwrap().success());
+    let of = |file: &str| {
+        let spec = format!("{{trust: {{bundles: [{{file: {file}}}]}}, serverName: a.test}}");
+        std::fs::write(path("special.yaml"), format!("{{apiVersion: uptls/v1, kind: UpstreamTlsPolicy, spec: {spec}}}"))
+    };
+    for (file, kind) in [("fifo", "it is a FIFO or a pipe"), ("/dev/zero", "it is a character device")] {
+        let chain = uptls(folder.path(), &["verify", "--policy", "policy.yaml", "--chain", file]);
+        assert_eq!(chain.code, 2, "{chain:?}");
+        assert!(chain.stderr.contains(kind) && chain.stderr.contains("give - instead"), "{chain:?}");
+        let inspected = uptls(folder.path(), &["inspect", file]);
+        assert!(inspected.code == 2 && inspected.stderr.contains(kind), "{inspected:?}");
+        let policy = uptls(folder.path(), &["explain", "--policy", file]);
+        assert!(policy.code == 2 && policy.stdout.contains(kind), "{policy:?}");
+        let imported = uptls(folder.path(), &["import", file]);
+        assert!(imported.code == 2 && imported.stderr.contains(kind), "{imported:?}");
+        of(file).unwrap();
+        let args = ["check", "--policy", "special.yaml", "--timeout", "1s", "127.0.0.1:1"];
+        let checked = uptls(folder.path(), &args);
+        assert_eq!(checked.code, 2, "{checked:?}");
+        assert!(checked.stdout.contains("trust_unreadable (108)") && checked.stdout.contains(kind), "{checked:?}");
+    }
+}
+
 #[test]
 fn what_is_missing_or_wrong_is_exit_code_2() {
     let folder = ordinary();
@@ -89,7 +118,7 @@ fn what_is_missing_or_wrong_is_exit_code_2() {
     assert_eq!((ran.code, ran.results()[0]["code"].as_str()), (2, Some("name_invalid")), "{ran:?}");
     let ran = uptls(folder.path(), &["explain", "--policy", "absent.yaml"]);
     assert_eq!(ran.code, 2, "{ran:?}");
-    assert!(ran.stdout.contains("the policy cannot be used: document_parse (119)"), "{ran:?}");
+    assert!(ran.stdout.contains("the policy cannot be used: document_unreadable (122)"), "{ran:?}");
 }
 
 #[test]

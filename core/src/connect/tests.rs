@@ -27,6 +27,7 @@ fn attempt() -> (Attempt, ClientConnection) {
     let attempt = Attempt {
         alpn: vec!["h2".to_owned()],
         answered: Answered::NotYet,
+        asked: crate::handshake::Asked::default(),
         host,
         identity: IdentityUse::NotRequested,
         opening: b"\x16\x03\x03".to_vec(),

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::{Code, Conversion, Origin};
+use crate::input::{Cause, Unreadable};
 use crate::text::printable;
 
 /// One piece of material that cannot be used.
@@ -23,6 +24,8 @@ pub struct MaterialError {
     pub path: String,
     /// The file, or `inline`.
     pub source: String,
+    /// Why it could not be read; `None`: it was read, or is not known.
+    pub(crate) cause: Option<Cause>,
 }
 
 /// What is wrong with a piece of material. Times are RFC 3339.
@@ -116,7 +119,19 @@ pub enum MaterialErrorKind {
 impl MaterialError {
     /// An error of the material `source` that the field at `path` names.
     pub fn new(path: impl Into<String>, source: impl Into<String>, kind: MaterialErrorKind) -> Self {
-        Self { block: None, conversion: None, kind, line: None, origin: None, path: path.into(), source: source.into() }
+        let (path, source) = (path.into(), source.into());
+        Self { block: None, cause: None, conversion: None, kind, line: None, origin: None, path, source }
+    }
+
+    /// An error of material that could not be read.
+    pub(crate) fn unreadable(
+        path: impl Into<String>,
+        source: impl Into<String>,
+        failure: Unreadable,
+        kind: impl FnOnce(String) -> MaterialErrorKind,
+    ) -> Self {
+        let Unreadable { cause, reason } = failure;
+        Self { cause: Some(cause), ..Self::new(path, source, kind(reason)) }
     }
 
     /// Adds which PEM block is to blame, and its first line; both count from 1.

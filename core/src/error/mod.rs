@@ -21,6 +21,7 @@ pub use table::{Alert, Category, Code, Severity};
 use core::fmt;
 use std::sync::Arc;
 
+use crate::input::Cause;
 use crate::report::TlsFacts;
 use crate::text::printable;
 
@@ -168,6 +169,14 @@ impl Problem {
         }
     }
 
+    /// Why material could not be read, where that is what is wrong.
+    pub(crate) fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Material(error) => error.cause,
+            Self::Policy(_) => None,
+        }
+    }
+
     /// Adds where the field at [`Problem::path`] was written.
     #[must_use]
     pub fn with_origin(mut self, origin: Option<Origin>) -> Self {
@@ -225,6 +234,11 @@ impl Problems {
             problems.iter().map(|problem| (problem.code(), problem.path().to_owned())).collect()
         };
         places(self) == places(other)
+    }
+
+    /// Whether something could not be read for want of descriptors, memory or the like: nothing is known of it then (R2).
+    pub(crate) fn is_shortage(&self) -> bool {
+        self.problems.iter().any(|problem| problem.cause() == Some(Cause::Shortage))
     }
 
     /// The first problem.

@@ -218,7 +218,8 @@ impl PolicyError {
             | PolicyErrorKind::Silenced { .. } => Code::PolicyInvalid,
             PolicyErrorKind::Conflicted { .. } => Code::Conflicted,
             PolicyErrorKind::DangerForbidden => Code::DangerForbidden,
-            PolicyErrorKind::DocumentParse { .. } | PolicyErrorKind::DocumentUnreadable { .. } => Code::DocumentParse,
+            PolicyErrorKind::DocumentParse { .. } => Code::DocumentParse,
+            PolicyErrorKind::DocumentUnreadable { .. } => Code::DocumentUnreadable,
             PolicyErrorKind::DocumentTooLarge { .. } => Code::DocumentTooLarge,
             PolicyErrorKind::IdentityIncomplete { .. } | PolicyErrorKind::SecretIncomplete { .. } => {
                 Code::IdentityIncomplete

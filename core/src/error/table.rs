@@ -207,6 +207,7 @@ codes! {
     119 DocumentParse "document_parse" Error None, "The document is not well-formed, or has an unknown or duplicate field.", "Correct the line that the error names.";
     120 DocumentTooLarge "document_too_large" Error None, "The document exceeds a size, depth or alias limit.", "Split it, or refer to files.";
     121 ChainParse "chain_parse" Error None, "The text of a chain cannot be read.", "Give the certificates in PEM, leaf first, or one in DER.";
+    122 DocumentUnreadable "document_unreadable" Error None, "The document cannot be read.", "Correct the path, or let this process read the file.";
 
     201 IdentityIncomplete "identity_incomplete" Error None, "A client certificate without its key, or a key without its certificate.", "Give both, or neither.";
     202 IdentityKeyMismatch "identity_key_mismatch" Error None, "The private key does not belong to the client certificate.", "Use the key that the certificate was issued for.";

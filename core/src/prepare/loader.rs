@@ -11,6 +11,7 @@ use crate::danger::ToleratedRule;
 use crate::digest::CanonicalDigest;
 use crate::error::{MaterialError, MaterialErrorKind, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::identity::{CERTIFICATE_PATH, ClientIdentity, IdentitySource, KEY_PATH, trim_passphrase};
+use crate::input::Unreadable;
 use crate::material::{self, FileSet};
 use crate::policy::{
     BundleSpec, CIPHER_SUITES, GROUPS, IdentitySpec, Material, SecretMaterial, SystemTrust, TrustSpec,
@@ -50,12 +51,12 @@ impl<'a> Loader<'a> {
         result.map_err(|problem| self.problems.push(problem.into())).ok()
     }
 
-    fn read(&self, material: &Material) -> Result<Zeroizing<Vec<u8>>, String> {
-        self.files.map_or_else(|| material::read(material), |files| files.material(material))
+    fn read(&self, material: &Material) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+        self.files.map_or_else(|| material::read(self.runtime, material), |files| files.material(material))
     }
 
-    fn read_secret(&self, material: &SecretMaterial) -> Result<Zeroizing<Vec<u8>>, String> {
-        self.files.map_or_else(|| material::read_secret(material), |files| files.secret(material))
+    fn read_secret(&self, material: &SecretMaterial) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+        self.files.map_or_else(|| material::read_secret(self.runtime, material), |files| files.secret(material))
     }
 
     pub(super) fn bundles(&mut self) -> Vec<Arc<TrustBundle>> {
@@ -74,7 +75,8 @@ impl<'a> Loader<'a> {
 
     fn bundle(&mut self, path: &str, material: &Material) -> Option<Arc<TrustBundle>> {
         let source = material.source();
-        let unreadable = |reason| MaterialError::new(path, &source, MaterialErrorKind::TrustUnreadable { reason });
+        let kind = |reason| MaterialErrorKind::TrustUnreadable { reason };
+        let unreadable = |failure| MaterialError::unreadable(path, &source, failure, kind);
         let text = self.read(material).map_err(unreadable);
         let text = self.keep(text)?;
         self.keep(self.runtime.bundle(path, &source, &text))
@@ -105,7 +107,8 @@ impl<'a> Loader<'a> {
         for (index, material) in named.iter().enumerate() {
             let path = format!("spec.revocation.crls[{index}]");
             let source = material.source();
-            let unreadable = |reason| MaterialError::new(&path, &source, MaterialErrorKind::CrlUnreadable { reason });
+            let kind = |reason| MaterialErrorKind::CrlUnreadable { reason };
+            let unreadable = |failure| MaterialError::unreadable(&path, &source, failure, kind);
             let bytes = self.read(material).map_err(unreadable);
             let Some(bytes) = self.keep(bytes) else { continue };
             let Some(ders) = self.keep(RevocationList::split(&path, &source, &bytes)) else { continue };
@@ -120,7 +123,8 @@ impl<'a> Loader<'a> {
         let IdentitySpec { certificate, key, passphrase } = spec;
         let unreadable = |path: &str, source: String| {
             let path = path.to_owned();
-            move |reason| MaterialError::new(path, source, MaterialErrorKind::IdentityUnreadable { reason })
+            let kind = |reason| MaterialErrorKind::IdentityUnreadable { reason };
+            move |failure| MaterialError::unreadable(path, source, failure, kind)
         };
         let certificate_bytes = self.read(certificate).map_err(unreadable(CERTIFICATE_PATH, certificate.source()));
         let certificate_bytes = self.keep(certificate_bytes);

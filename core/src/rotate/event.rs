@@ -38,7 +38,7 @@ pub enum EventKind {
         /// Since when updates fail.
         since: i64,
     },
-    /// A trusted certificate or our own comes near its end (R8).
+    /// A trusted certificate, our own, or a revocation list comes near its end, or has ended (R8).
     Expiring(ExpiringCertificate),
     /// An update was invalid, and no connection is made.
     #[non_exhaustive]
@@ -107,7 +107,11 @@ impl Event {
 impl fmt::Display for ExpiringCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (source, subject) = (printable(&self.source), printable(&self.subject));
-        write!(f, "{source} ({subject}) ends at {}: {}", rfc3339(self.not_after), self.mark)
+        let end = rfc3339(self.not_after);
+        match self.mark {
+            ExpiryMark::Ended => write!(f, "{source} ({subject}) has ended at {end}"),
+            mark => write!(f, "{source} ({subject}) ends at {end}: {mark}"),
+        }
     }
 }
 

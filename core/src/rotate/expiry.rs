@@ -12,6 +12,8 @@ use crate::prepare::Prepared;
 pub enum ExpiryMark {
     /// At most so many days are left: 30, 14, 7 or 1, where the lifetime is longer than that.
     Days(u8),
+    /// Its validity has ended.
+    Ended,
     /// At most a seventh of the lifetime is left.
     OneSeventh,
     /// At most a third of the lifetime is left.
@@ -23,6 +25,7 @@ impl fmt::Display for ExpiryMark {
         match self {
             Self::Days(1) => f.write_str("at most 1 day left"),
             Self::Days(days) => write!(f, "at most {days} days left"),
+            Self::Ended => f.write_str("it has ended"),
             Self::OneSeventh => f.write_str("at most a seventh of its lifetime left"),
             Self::OneThird => f.write_str("at most a third of its lifetime left"),
         }
@@ -36,6 +39,8 @@ pub(super) struct ExpiryLog(BTreeMap<[u8; 32], i64>);
 /// A certificate that can expire.
 struct Term {
     digest: [u8; 32],
+    /// Whether it has ended at `not_after` already: a list has (V3).
+    excludes_end: bool,
     not_after: i64,
     not_before: i64,
     source: String,
@@ -54,7 +59,7 @@ impl ExpiryLog {
             let said = self.0.entry(term.digest).or_insert(i64::MAX);
             if left < *said {
                 *said = left;
-                let Term { digest: _, not_after, not_before: _, source, subject } = term;
+                let Term { digest: _, excludes_end: _, not_after, not_before: _, source, subject } = term;
                 expiring.push(ExpiringCertificate { mark, not_after, source, subject });
             }
         }
@@ -68,6 +73,7 @@ fn terms(prepared: &Prepared) -> Vec<Term> {
         let entry = facts.entry()?;
         Some(Term {
             digest: entry.sha256(),
+            excludes_end: false,
             not_after: entry.not_after(),
             not_before: entry.not_before(),
             source: facts.source(policy),
@@ -76,6 +82,7 @@ fn terms(prepared: &Prepared) -> Vec<Term> {
     });
     let identity = prepared.identity().map(|identity| Term {
         digest: identity.digest(),
+        excludes_end: false,
         not_after: identity.not_after(),
         not_before: identity.not_before(),
         source: policy.identity().map(|spec| spec.certificate.source()).unwrap_or_default(),
@@ -83,6 +90,7 @@ fn terms(prepared: &Prepared) -> Vec<Term> {
     });
     let lists = prepared.verifier().crls.iter().map(|list| Term {
         digest: list.sha256(),
+        excludes_end: true,
         not_after: list.next_update(),
         not_before: list.this_update(),
         source: "spec.revocation.crls".to_owned(),
@@ -95,6 +103,10 @@ fn terms(prepared: &Prepared) -> Vec<Term> {
 fn nearest(term: &Term, now: i64) -> Option<(i64, ExpiryMark)> {
     let lifetime = term.not_after.saturating_sub(term.not_before);
     let left = term.not_after.saturating_sub(now);
+    // The last second of a certificate is its notAfter (RFC 5280 4.1.2.5), that of a list the one before its nextUpdate.
+    if left < 0 || (left == 0 && term.excludes_end) {
+        return Some((ENDED, ExpiryMark::Ended));
+    }
     let days = DAYS.iter().map(|days| (i64::from(*days) * DAY, ExpiryMark::Days(*days)));
     let parts = [(lifetime / 7, ExpiryMark::OneSeventh), (lifetime / 3, ExpiryMark::OneThird)];
     let marks = days.chain(parts).filter(|(before, _)| *before < lifetime && left <= *before);
@@ -102,4 +114,6 @@ fn nearest(term: &Term, now: i64) -> Option<(i64, ExpiryMark)> {
 }
 
 const DAY: i64 = 24 * 3600;
+/// Nearer than any other mark.
+const ENDED: i64 = -1;
 const DAYS: [u8; 4] = [30, 14, 7, 1];

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::material::FileSet;
 use crate::policy::{IdentitySpec, Material, SecretMaterial, UpstreamTlsPolicy, resolve};
+use crate::runtime::Runtime;
 
 /// Every file that `policy` names, once.
 pub(super) fn named_by(policy: &UpstreamTlsPolicy) -> Vec<PathBuf> {
@@ -39,12 +40,12 @@ pub(super) fn in_order(policy: &UpstreamTlsPolicy) -> Vec<PathBuf> {
 /// The content of `paths` with every symlink leading to the same place before and after; `None` if they were swapped each
 /// time. Without this the certificate could be of one state and the CA of the next. What is missing is looked for twice: a
 /// directory that a swap left behind can be deleted on the way.
-pub(super) fn read(paths: &[PathBuf]) -> Option<FileSet> {
+pub(super) fn read(runtime: &Runtime, paths: &[PathBuf]) -> Option<FileSet> {
     let places = || -> Vec<Option<PathBuf>> { paths.iter().map(|path| fs::canonicalize(path).ok()).collect() };
     let mut before = places();
     let mut missed = false;
     for _ in 0..READS {
-        let files = FileSet::read(paths);
+        let files = FileSet::read(runtime, paths);
         let after = places();
         if before == after && (missed || !files.is_withdrawn()) {
             return Some(files);
@@ -55,17 +56,34 @@ pub(super) fn read(paths: &[PathBuf]) -> Option<FileSet> {
     None
 }
 
-/// The directories that hold `paths`, and those of every symlink on the way there: Kubernetes swaps `..data`, which lies
-/// beside the file as it is named, or further up. For what does not exist, the directory in which it would appear.
-pub(super) fn directories(paths: &[PathBuf]) -> BTreeSet<PathBuf> {
-    let mut directories = BTreeSet::new();
-    for path in paths {
-        follow(path, &mut directories);
-    }
-    directories
+/// Where changes of some files show.
+#[derive(Default)]
+pub(super) struct Ways {
+    /// The directories that hold the files, and those of every symlink on the way there: Kubernetes swaps `..data`, which
+    /// lies beside the file as it is named, or further up. For what does not exist, the directory in which it would appear.
+    pub(super) directories: BTreeSet<PathBuf>,
+    /// The files themselves, behind the last symlink, as absolute paths.
+    pub(super) places: BTreeSet<PathBuf>,
 }
 
-fn follow(path: &Path, directories: &mut BTreeSet<PathBuf>) {
+impl Ways {
+    pub(super) fn to(paths: &[PathBuf]) -> Self {
+        let mut ways = Self::default();
+        for path in paths {
+            let place = follow(path, &mut ways.directories);
+            ways.places.extend(place.map(|place| absolute(&place)));
+        }
+        ways
+    }
+}
+
+/// As one name for one place: watches name paths as they were told to.
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The place of the file, if all that leads there exists.
+fn follow(path: &Path, directories: &mut BTreeSet<PathBuf>) -> Option<PathBuf> {
     let parts = |path: &Path| -> VecDeque<OsString> {
         path.components().map(|component| component.as_os_str().to_owned()).collect()
     };
@@ -78,7 +96,7 @@ fn follow(path: &Path, directories: &mut BTreeSet<PathBuf>) {
             directories.insert(named(&at));
             links += 1;
             if links > MAX_LINKS {
-                return;
+                return None;
             }
             rest = parts(&target).into_iter().chain(rest).collect();
             if target.is_absolute() {
@@ -86,11 +104,12 @@ fn follow(path: &Path, directories: &mut BTreeSet<PathBuf>) {
             }
         } else if rest.is_empty() || fs::symlink_metadata(&next).is_err() {
             directories.insert(named(&at));
-            return;
+            return rest.is_empty().then_some(next);
         } else {
             at = next;
         }
     }
+    None
 }
 
 /// The empty path is the current directory.

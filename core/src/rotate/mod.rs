@@ -8,6 +8,7 @@ mod registry;
 mod source;
 mod standing;
 mod state;
+mod step;
 mod update;
 pub(crate) mod watch;
 
@@ -26,7 +27,7 @@ use crate::policy::UpstreamTlsPolicy;
 use crate::prepare::Prepared;
 use crate::runtime::Runtime;
 use crate::session::Publication;
-use crate::sync::{ArcSwap, Mutex, lock};
+use crate::sync::{ArcSwap, Mutex, MutexGuard, lock};
 use crate::time::seconds;
 use event::EventQueue;
 use expiry::ExpiryLog;
@@ -142,7 +143,8 @@ impl Connector {
     /// [`Problems`] of the new policy: the last good generation then stays, in the state
     /// [`Degraded`](ConnectorState::Degraded), or with [`OnInvalid::FailClosed`] new connections fail, until an update
     /// succeeds or a [`FileSource`] of this policy finds its files good; `policy_withdrawn` if [`Connector::withdraw`] was
-    /// called meanwhile. What was withdrawn stays so.
+    /// called meanwhile. What was withdrawn stays so. Where a file could not be read for want of descriptors or memory, the
+    /// connector goes on as it was: update it again, or [`Connector::refuse`] the update.
     pub fn update(&self, policy: &UpstreamTlsPolicy) -> Result<Generation, Problems> {
         let update = self.begin_update();
         let prepared = self.0.runtime.prepare(policy);
@@ -245,6 +247,10 @@ impl Connector {
         let events: Vec<_> = expiring.into_iter().map(event).collect();
         lock(&self.0.publishing).events.extend(events.iter().cloned());
         events.iter().for_each(|event| event.log(prepared.policy().name()));
+    }
+
+    fn is_withdrawn_by_caller(&self) -> bool {
+        self.0.current.load().standing.caller.is_withdrawn()
     }
 
     fn now(&self) -> i64 {

@@ -25,7 +25,8 @@ impl Registry {
     }
 
     /// Updates the connector of each name, and makes it where there is none: as many results, in the order of `batch`. Names
-    /// that are not in `batch` stay as they are. A policy that could not even be checked is given as its problems.
+    /// that are not in `batch` stay as they are. A policy that could not even be checked is given as its problems. Files are
+    /// read here, one after the other: none but regular ones is waited for, and storage that does not answer holds the batch.
     pub fn apply(
         &self,
         batch: impl IntoIterator<Item = (String, Result<UpstreamTlsPolicy, Problems>)>,

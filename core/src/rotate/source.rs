@@ -1,23 +1,27 @@
 //! Files as the source of a connector's material: read, compared, and published or withdrawn, one step at a time (R6).
 
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::standing::{Claim, Documents, Word, is_same};
-use super::update::{Followed, Update};
-use super::{Connector, Generation, files};
-use crate::error::{Code, Problem, Problems};
+use super::files::{self, Ways};
+use super::standing::{Documents, is_same};
+use super::{Connector, Generation};
+use crate::error::Problems;
 use crate::policy::UpstreamTlsPolicy;
 
 /// Keeps a connector in step with the files that its policy names. It starts no thread and holds nothing open: whoever
 /// has an event loop calls [`FileSource::poll`]; [`Watch`](super::Watch) is a thread that does.
 ///
 /// Content decides, never a time of modification (R5). A file that is gone or forbidden withdraws the policy at once (R3),
-/// and its return publishes again; what does not parse or belong together is tried again for a little over a second before it
-/// counts as an invalid update (R2), because not every writer replaces files at once.
+/// and its return publishes again; what does not parse or belong together, and what a writer has not closed
+/// ([`FileSource::writing`]), is tried again for a little over a second before it counts as an invalid update (R2), because
+/// not every writer replaces files at once. What cannot be read for want of descriptors or memory says nothing of a file, and
+/// changes nothing (R6).
 ///
 /// A source speaks for the files of one document and for nothing else. What it refused or withdrew ends when the files are
 /// good again; what the caller did ([`Connector::refuse`], [`Connector::withdraw`], an update that failed) stays until the
@@ -41,18 +45,34 @@ use crate::policy::UpstreamTlsPolicy;
 /// # }
 /// ```
 pub struct FileSource {
-    connector: Connector,
-    directories: BTreeSet<PathBuf>,
+    pub(super) connector: Connector,
     /// Whether it goes over to what the connector is updated to.
     follows: bool,
-    interval: Duration,
-    paths: Vec<PathBuf>,
+    pub(super) interval: Duration,
+    pub(super) paths: Vec<PathBuf>,
     /// `None`: it follows a connector that has none.
-    policy: Option<UpstreamTlsPolicy>,
+    pub(super) policy: Option<UpstreamTlsPolicy>,
     /// The files behind the last success, and how many documents the connector had published by then.
-    published: Option<([u8; 32], u64)>,
+    pub(super) published: Option<([u8; 32], u64)>,
+    pub(super) refused: Option<Refused>,
+    /// Since when files could not be read for a shortage.
+    pub(super) short_since: Option<Instant>,
+    /// Whether the watch that it belonged to has ended.
+    stopped: Arc<AtomicBool>,
     /// Since when the content has not been valid.
-    torn_since: Option<Instant>,
+    pub(super) torn_since: Option<Instant>,
+    ways: Ways,
+    /// The places that a writer has changed and not closed.
+    pub(super) writers: BTreeSet<PathBuf>,
+    /// Since when that holds up what the files hold.
+    pub(super) writing_since: Option<Instant>,
+}
+
+/// What was found wrong with some files. They need not be judged again every second.
+pub(super) struct Refused {
+    pub(super) files: [u8; 32],
+    pub(super) judged: Instant,
+    pub(super) problems: Problems,
 }
 
 /// What a step did.
@@ -67,7 +87,8 @@ pub enum PollOutcome {
     Superseded,
     /// The content is what it was, or its files lead to the generation that is published.
     Unchanged,
-    /// Somebody is writing: the content is not valid, or was swapped while it was read. Nothing is published.
+    /// Nothing is known for now, and nothing is published: a writer is under way (the content is not valid, was swapped while
+    /// it was read, or is not closed), or this process is short of descriptors or memory.
     Unsettled,
     /// A new generation was published, or what the files stopped goes on.
     Updated(Generation),
@@ -105,26 +126,35 @@ impl FileSource {
     fn without_policy(connector: &Connector, follows: bool) -> Self {
         Self {
             connector: connector.clone(),
-            directories: BTreeSet::new(),
             follows,
             interval: MAX_INTERVAL,
             paths: Vec::new(),
             policy: None,
             published: None,
+            refused: None,
+            short_since: None,
+            stopped: Arc::default(),
             torn_since: None,
+            ways: Ways::default(),
+            writers: BTreeSet::new(),
+            writing_since: None,
         }
     }
 
     fn turn_to(&mut self, policy: Option<UpstreamTlsPolicy>) {
         self.paths = policy.as_ref().map(files::named_by).unwrap_or_default();
-        self.directories = files::directories(&self.paths);
+        self.ways = Ways::to(&self.paths);
         self.policy = policy;
         self.published = None;
+        self.refused = None;
+        self.short_since = None;
         self.torn_since = None;
+        self.writers.clear();
+        self.writing_since = None;
     }
 
     /// Goes over to the connector's policy, if it is another.
-    fn keep_up(&mut self, documents: &Documents) {
+    pub(super) fn keep_up(&mut self, documents: &Documents) {
         if !self.follows {
             return;
         }
@@ -152,97 +182,60 @@ impl FileSource {
     /// The directories in which a change shows: those of the files and of every symlink on the way to them, as of the last
     /// step. For callers that watch by means of their own; they watch first, and poll afterwards.
     pub fn directories(&self) -> impl Iterator<Item = &Path> {
-        self.directories.iter().map(PathBuf::as_path)
+        self.ways.directories.iter().map(PathBuf::as_path)
+    }
+
+    /// Says that a writer has changed the file at `path`, as a directory of [`FileSource::directories`] and a name in it, and
+    /// has not closed it: inotify's IN_MODIFY. What the file holds then counts as torn until [`FileSource::written`], for 1.25 s
+    /// at most: half of a bundle parses, and would be published. Files of others may be named too. For callers that watch by
+    /// means of their own; without it a writer who pauses for longer than the caller waits has half of its work published.
+    pub fn writing(&mut self, path: &Path) {
+        let place = files::absolute(path);
+        if self.ways.places.contains(&place) {
+            self.writers.insert(place);
+        }
+    }
+
+    /// Takes [`FileSource::writing`] back: the writer of `path` has closed it, or another file is there by now (IN_CLOSE_WRITE,
+    /// IN_MOVED_TO, IN_CREATE, IN_DELETE).
+    pub fn written(&mut self, path: &Path) {
+        if !self.writers.is_empty() {
+            self.writers.remove(&files::absolute(path));
+        }
+    }
+
+    /// Takes [`FileSource::writing`] back for every file: events were lost, and what was not heard of may have been its end.
+    pub fn forget_writers(&mut self) {
+        self.writers.clear();
+    }
+
+    /// From when on it publishes nothing any more: the watch that it belongs to has ended.
+    pub(super) fn stop_with(&mut self, stopped: &Arc<AtomicBool>) {
+        self.stopped = Arc::clone(stopped);
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
     }
 
     /// Looks for the directories again, before they are watched.
     pub(super) fn find_directories(&mut self) {
         let current = self.connector.0.current.load_full();
         self.keep_up(&current.documents);
-        self.directories = files::directories(&self.paths);
+        self.ways = Ways::to(&self.paths);
+        let places = &self.ways.places;
+        self.writers.retain(|place| places.contains(place));
     }
 
     /// One step: reads the files, and publishes or withdraws if they are not what they were; notes what expires (R8).
-    /// `now` is monotonic and only says how long a writer has had. It blocks as long as reading the files does.
+    /// `now` is monotonic and only says how long a writer has had. It blocks as long as reading the files does; updates by
+    /// the caller do not wait for it.
     pub fn poll(&mut self, now: Instant) -> Polled {
         let outcome = self.step(now);
         self.find_directories();
         self.connector.check_expiry();
-        let next = match (&outcome, self.torn_since) {
-            (PollOutcome::Unsettled, Some(since)) => {
-                let retry = RETRIES.iter().map(|wait| since + *wait).find(|retry| *retry > now);
-                retry.unwrap_or(now + MIN_INTERVAL)
-            }
-            _ => now + self.interval,
-        };
+        let next = self.next(&outcome, now);
         Polled { next, outcome }
-    }
-
-    fn step(&mut self, now: Instant) -> PollOutcome {
-        let connector = self.connector.clone();
-        let update = connector.begin_update();
-        let current = update.current();
-        self.keep_up(&current.documents);
-        if current.standing.caller.is_withdrawn() {
-            return PollOutcome::Withdrawn;
-        }
-        let Some(policy) = self.policy.clone() else { return PollOutcome::Superseded };
-        let claim = current.documents.claim(&policy);
-        if claim == Claim::Superseded {
-            self.torn_since = None;
-            return PollOutcome::Superseded;
-        }
-        let Some(files) = files::read(&self.paths) else {
-            self.torn_since.get_or_insert(now);
-            return PollOutcome::Unsettled;
-        };
-        let known = Some((files.digest(), current.documents.count));
-        if claim == Claim::Published && current.standing.files == Word::Good && self.published == known {
-            self.torn_since = None;
-            return PollOutcome::Unchanged;
-        }
-        match connector.0.runtime.prepare_of(&policy, &files) {
-            Ok(prepared) => {
-                self.torn_since = None;
-                let Some(followed) = update.files(&policy, claim, Ok(prepared)) else { return PollOutcome::Withdrawn };
-                self.published = Some((files.digest(), followed.documents));
-                followed.outcome()
-            }
-            // What never was there is an error, with its reason (`policy_not_ready`).
-            Err(problems) if files.is_withdrawn() && claim == Claim::Published => {
-                self.torn_since = None;
-                if !current.standing.files.is_withdrawn() {
-                    update.files_are_gone(problems);
-                }
-                PollOutcome::Withdrawn
-            }
-            Err(problems) => self.invalid(update, &policy, claim, problems, now),
-        }
-    }
-
-    /// A writer gets a moment to finish what it began.
-    fn invalid(
-        &mut self,
-        update: Update<'_>,
-        policy: &UpstreamTlsPolicy,
-        claim: Claim,
-        problems: Problems,
-        now: Instant,
-    ) -> PollOutcome {
-        let since = *self.torn_since.get_or_insert(now);
-        if problems.iter().all(may_be_torn) && RETRIES.last().is_some_and(|last| now < since + *last) {
-            return PollOutcome::Unsettled;
-        }
-        match update.files(policy, claim, Err(problems.clone())) {
-            Some(_) => PollOutcome::Invalid(problems),
-            None => PollOutcome::Withdrawn,
-        }
-    }
-}
-
-impl Followed {
-    fn outcome(self) -> PollOutcome {
-        if self.before == self.after { PollOutcome::Unchanged } else { PollOutcome::Updated(self.after.0) }
     }
 }
 
@@ -255,21 +248,5 @@ impl fmt::Debug for FileSource {
     }
 }
 
-/// Whether a writer who is half done could be the reason.
-fn may_be_torn(problem: &Problem) -> bool {
-    matches!(
-        problem.code(),
-        Code::CrlParse
-            | Code::IdentityChainOrder
-            | Code::IdentityKeyMismatch
-            | Code::IdentityParse
-            | Code::IdentityPassphrase
-            | Code::TrustBundleEmpty
-            | Code::TrustBundleParse
-    )
-}
-
 const MAX_INTERVAL: Duration = Duration::from_secs(10);
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
-/// When torn content is tried again, after it was first seen; the last is when it is reported.
-const RETRIES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(250), Duration::from_millis(1250)];

@@ -10,12 +10,15 @@
 //! | --- | --- | --- | --- | --- |
 //! | a document is published | good | good | it | none |
 //! | a document whose material is bad | refused; withdrawn stays | stays | stays | it |
+//! | a document whose files cannot be read for a shortage | stays | stays | stays | it |
 //! | `refuse` | refused; withdrawn stays | stays | stays | none |
 //! | `withdraw` | withdrawn | good | none | none |
 //! | its files are good | stays | good | stays | stays |
 //! | its files are bad | stays | refused; gone stays | stays | stays |
 //! | its files are gone | stays | gone | stays | stays |
+//! | its files cannot be read for a shortage | stays | stays | stays | stays |
 //! | files of the awaited document are good | good | good | it | none |
+//! | files of the awaited document cannot be read for a shortage | stays | stays | stays | stays |
 //! | files of the awaited document are bad or gone | refused, with the newer reason | stays | stays | stays |
 //!
 //! A source of any other document does nothing ([`Claim::Superseded`]), and none does anything while the caller's word is

@@ -56,6 +56,12 @@ impl Update<'_> {
                 self.connector.replace(publishing, next, None);
                 Ok(generation)
             }
+            // Nothing is known of it (R2). The caller is told, and gives it again, or a source does.
+            Err(reason) if reason.is_shortage() => {
+                next.documents.awaited = Awaited::This(policy.clone());
+                self.connector.replace(publishing, next, None);
+                Err(reason)
+            }
             Err(reason) => {
                 next.documents.awaited = Awaited::This(policy.clone());
                 self.refused(publishing, next, &reason);

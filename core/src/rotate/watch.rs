@@ -1,23 +1,29 @@
-//! A thread on request that polls file sources: when a directory changes, when a step is due, and every 10 s anyway (R6).
+//! A thread on request that has file sources polled: when a directory changes, when a step is due, and every 10 s anyway (R6).
+
+mod readers;
+mod watcher;
 
 use core::fmt;
-use core::time::Duration;
+use core::sync::atomic::AtomicBool;
 use std::collections::BTreeSet;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
 
 use super::FileSource;
 use crate::sync::{Mutex, lock};
+use watcher::{Read, Watcher};
 
 /// A thread that keeps connectors in step with their files, until this handle is dropped.
 ///
 /// [`Watch::polling`] reads the files every interval of their source. `uptls::watch::start` (feature `watch`) also reads them
-/// as soon as the system says that a directory changed; where the system cannot (no watches are left), polling remains.
+/// as soon as the system says that a directory changed; where the system cannot (no watches are left), polling remains, and
+/// what was lost is asked for again each time that files are read.
+///
+/// Files are read on threads that live no longer than that. A source whose storage does not answer delays no other, unless 16
+/// of one watch wait at the same time.
 pub struct Watch {
     nudges: Sender<Nudge>,
     state: Arc<Mutex<WatchState>>,
@@ -41,19 +47,32 @@ pub enum WatchState {
 /// What wakes the thread.
 pub(crate) enum Nudge {
     /// These paths changed, or whatever is in them.
-    Changed(Vec<PathBuf>),
+    Changed(Vec<PathBuf>, Writer),
+    /// A reader is done.
+    Read(Box<Read>),
     /// Events were lost: anything may have changed.
     Rescan,
     Stop,
 }
 
+/// What a change says of who made it (R6).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Writer {
+    /// Has not closed the file.
+    Busy,
+    /// Has closed the file, or put another in its place.
+    Done,
+    Unknown,
+}
+
 /// Where nudges come from.
 pub(crate) trait Alarm: Send {
-    /// Watches exactly `directories`, each as what its path leads to by now.
+    /// Watches no directories but `all`, and `anew` as what their paths lead to by now: behind one that was watched there may
+    /// be another. The others of `all` are not touched, since their storage may not answer.
     ///
     /// # Errors
     /// Why not all of them are watched.
-    fn arm(&mut self, directories: &BTreeSet<PathBuf>) -> Result<WatchState, String>;
+    fn arm(&mut self, all: &BTreeSet<PathBuf>, anew: &BTreeSet<PathBuf>) -> Result<WatchState, String>;
 }
 
 impl Watch {
@@ -73,16 +92,26 @@ impl Watch {
         woken: Receiver<Nudge>,
     ) -> io::Result<Self> {
         let state = Arc::new(Mutex::new(WatchState::Polling { reason: None }));
-        let now = Instant::now();
-        let sources = sources.into_iter().map(|source| Due { next: now, panicked: false, source }).collect();
-        let mut watcher = Watcher { alarm, sources, state: Arc::clone(&state) };
+        let stopped = Arc::new(AtomicBool::new(false));
+        let mut watcher = Watcher::new(sources, alarm, nudges.clone(), Arc::clone(&state), stopped);
         let thread = thread::Builder::new().name("uptls-watch".to_owned()).spawn(move || watcher.run(&woken))?;
         Ok(Self { nudges, state, thread: Some(thread) })
     }
 
     /// Says that `path`, or something in it, changed: what a watch of the caller's own has seen.
     pub fn changed(&self, path: impl Into<PathBuf>) {
-        self.nudge(Nudge::Changed(vec![path.into()]));
+        self.nudge(Nudge::Changed(vec![path.into()], Writer::Unknown));
+    }
+
+    /// Says that a writer has changed the file at `path` and not closed it, as [`FileSource::writing`]. Its directory and name
+    /// are those of [`FileSource::directories`] and a name in it.
+    pub fn writing(&self, path: impl Into<PathBuf>) {
+        self.nudge(Nudge::Changed(vec![path.into()], Writer::Busy));
+    }
+
+    /// Says that the writer of the file at `path` has closed it, as [`FileSource::written`].
+    pub fn written(&self, path: impl Into<PathBuf>) {
+        self.nudge(Nudge::Changed(vec![path.into()], Writer::Done));
     }
 
     /// Has every file read now: for a signal that asks to reload.
@@ -101,7 +130,8 @@ impl Watch {
     }
 }
 
-/// Waits for the step that is under way. Connectors stay as they are.
+/// Waits for the steps that are under way, a second at most: one whose storage does not answer publishes nothing afterwards.
+/// Connectors stay as they are.
 impl Drop for Watch {
     fn drop(&mut self) {
         self.nudge(Nudge::Stop);
@@ -115,112 +145,14 @@ impl fmt::Debug for Watch {
     }
 }
 
-struct Watcher {
-    alarm: Box<dyn Alarm>,
-    sources: Vec<Due>,
-    state: Arc<Mutex<WatchState>>,
-}
-
-struct Due {
-    next: Instant,
-    /// Whether its last step did, and the log says so.
-    panicked: bool,
-    source: FileSource,
-}
-
-impl Watcher {
-    fn run(&mut self, woken: &Receiver<Nudge>) {
-        loop {
-            let now = Instant::now();
-            // Watched first and read afterwards: what changes in between is seen.
-            self.sources.iter_mut().filter(|due| due.next <= now).for_each(|due| due.source.find_directories());
-            self.arm();
-            self.sources.iter_mut().filter(|due| due.next <= now).for_each(|due| due.step(now));
-            if !self.wait(woken) {
-                return;
-            }
-        }
-    }
-
-    fn arm(&mut self) {
-        let directories = self.sources.iter().flat_map(|due| due.source.directories()).map(ToOwned::to_owned).collect();
-        let state = match self.alarm.arm(&directories) {
-            Ok(state) => state,
-            Err(reason) => WatchState::Polling { reason: Some(reason) },
-        };
-        let mut known = lock(&self.state);
-        if *known != state {
-            if let WatchState::Polling { reason: Some(reason) } = &state {
-                tracing::warn!(target: "uptls", "files are polled: {reason}");
-            }
-            *known = state;
-        }
-    }
-
-    /// Sleeps until a source is due; `false`: the end. A writer gets a moment to finish what it began.
-    fn wait(&mut self, woken: &Receiver<Nudge>) -> bool {
-        let mut settled = None;
-        loop {
-            let now = Instant::now();
-            let due = self.sources.iter().map(|due| due.next).min().unwrap_or(now + IDLE);
-            let quiet = settled.map(|(last, first): (Instant, Instant)| (last + QUIET).min(first + MAX_QUIET));
-            let until = quiet.unwrap_or(due);
-            match woken.recv_timeout(until.saturating_duration_since(now)) {
-                Err(RecvTimeoutError::Timeout) => return true,
-                Err(RecvTimeoutError::Disconnected) | Ok(Nudge::Stop) => return false,
-                Ok(Nudge::Changed(paths)) => {
-                    let now = Instant::now();
-                    let concerned = self.sources.iter_mut().filter(|due| paths.iter().any(|path| due.concerns(path)));
-                    if concerned.map(|due| due.next = now).count() > 0 {
-                        settled = Some((now, settled.map_or(now, |(_, first)| first)));
-                    }
-                }
-                Ok(Nudge::Rescan) => {
-                    let now = Instant::now();
-                    self.sources.iter_mut().for_each(|due| due.next = now);
-                    settled = Some((now, settled.map_or(now, |(_, first)| first)));
-                }
-            }
-            if settled.is_some_and(|(_, first)| Instant::now() >= first + MAX_QUIET) {
-                return true;
-            }
-        }
-    }
-}
-
-impl Due {
-    /// One source that panics is a bug, and must not end the rotation of the others (R4, T8).
-    fn step(&mut self, now: Instant) {
-        self.next = now + IDLE;
-        match catch_unwind(AssertUnwindSafe(|| self.source.poll(now))) {
-            Ok(polled) => (self.next, self.panicked) = (polled.next, false),
-            Err(_) if self.panicked => {}
-            Err(_) => {
-                self.panicked = true;
-                tracing::error!(target: "uptls", "a source of files panicked: {:?}", self.source);
-            }
-        }
-    }
-
-    fn concerns(&self, changed: &std::path::Path) -> bool {
-        let parent = changed.parent();
-        self.source.directories().any(|directory| directory == changed || Some(directory) == parent)
-    }
-}
-
 /// Says nothing.
 struct Silence;
 
 impl Alarm for Silence {
-    fn arm(&mut self, _: &BTreeSet<PathBuf>) -> Result<WatchState, String> {
+    fn arm(&mut self, _: &BTreeSet<PathBuf>, _: &BTreeSet<PathBuf>) -> Result<WatchState, String> {
         Ok(WatchState::Polling { reason: None })
     }
 }
-
-const IDLE: Duration = Duration::from_secs(10);
-/// How long nothing must change until files are read, and how long that can put it off.
-const QUIET: Duration = Duration::from_millis(50);
-const MAX_QUIET: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

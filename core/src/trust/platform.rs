@@ -8,6 +8,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls_platform_verifier::Verifier;
 
 use super::system::{NativeRoots, SystemRoots};
+use crate::input::Unreadable;
 
 /// The platform's verifier, asked once for each verification: on some systems it goes to the network.
 pub(crate) struct PlatformTrust {
@@ -22,9 +23,9 @@ impl PlatformTrust {
     /// # Errors
     /// Why the platform's roots cannot be used. On systems without a verifier of their own that is also an environment
     /// that would change the roots: no environment variable has a say (D5).
-    pub(crate) fn new(provider: &Arc<CryptoProvider>, load: u64) -> Result<Self, String> {
-        refuse_environment()?;
-        let verifier = Verifier::new(Arc::clone(provider)).map_err(|error| error.to_string())?;
+    pub(crate) fn new(provider: &Arc<CryptoProvider>, load: u64) -> Result<Self, Unreadable> {
+        refuse_environment().map_err(Unreadable::unfit)?;
+        let verifier = Verifier::new(Arc::clone(provider)).map_err(|error| Unreadable::unfit(error.to_string()))?;
         let roots = if HAS_OWN_VERIFIER { None } else { Some(Arc::new(SystemRoots::native(&NativeRoots::default())?)) };
         Ok(Self { load, roots, verifier })
     }

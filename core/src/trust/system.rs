@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use rustls_native_certs::load_certs_from_paths;
+use rustls_native_certs::{ErrorKind, load_certs_from_paths};
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 
 use super::entry::Entry;
 use crate::digest::CanonicalDigest;
+use crate::input::{Cause, Unreadable};
 
 /// Where the roots of `trust.system: native` are (T6). Without a file and a folder, where the platform has them.
 ///
@@ -89,35 +90,39 @@ impl SystemRoots {
     /// `SSL_CERT_DIR` count only where the caller put them into `paths`.
     ///
     /// # Errors
-    /// A text that names the places where roots were looked for, if there is not one.
-    pub(crate) fn native(paths: &NativeRoots) -> Result<Self, String> {
+    /// A text that names the places where roots were looked for, if there is not one; and a shortage of ours, since what was
+    /// loaded is kept for as long as the Runtime lives, and would lack roots without a reason in the store.
+    pub(crate) fn native(paths: &NativeRoots) -> Result<Self, Unreadable> {
         if *paths == NativeRoots::default() {
             return Self::platform_files();
         }
-        paths.require()?;
+        paths.require().map_err(Unreadable::unfit)?;
         let (mut found, mut unreadable) = (Vec::new(), 0);
         let files = paths.files.iter().map(|file| load_certs_from_paths(Some(file), None));
         for loaded in files.chain(paths.folders.iter().map(|folder| load_certs_from_paths(None, Some(folder)))) {
+            refuse_shortage(&loaded.errors)?;
             found.extend(loaded.certs);
             unreadable += loaded.errors.len();
         }
         let named: Vec<_> = paths.paths().map(|path| path.display().to_string()).collect();
         let named = named.join(", ");
-        let mut roots =
-            Self::best_effort(&found, unreadable).ok_or_else(|| format!("no root certificate in any of {named}"))?;
+        let nothing = || Unreadable::unfit(format!("no root certificate in any of {named}"));
+        let mut roots = Self::best_effort(&found, unreadable).ok_or_else(nothing)?;
         roots.replaced_by = Some(named);
         Ok(roots)
     }
 
-    fn platform_files() -> Result<Self, String> {
+    fn platform_files() -> Result<Self, Unreadable> {
         let file = FILES.iter().map(Path::new).find(|path| path.is_file());
         let folder = FOLDERS.iter().map(Path::new).find(|path| path.is_dir());
         let mut loaded = load_certs_from_paths(file, None);
+        refuse_shortage(&loaded.errors)?;
         if loaded.certs.is_empty() {
             loaded = load_certs_from_paths(None, folder);
+            refuse_shortage(&loaded.errors)?;
         }
-        Self::best_effort(&loaded.certs, loaded.errors.len())
-            .ok_or_else(|| format!("no root certificate in any of {}", FILES.join(", ")))
+        let nothing = || Unreadable::unfit(format!("no root certificate in any of {}", FILES.join(", ")));
+        Self::best_effort(&loaded.certs, loaded.errors.len()).ok_or_else(nothing)
     }
 
     /// Roots of the tests' own.
@@ -204,6 +209,17 @@ impl SystemRoots {
     pub(crate) fn source(&self) -> &'static str {
         self.source
     }
+}
+
+/// Best effort is about what the store holds, and not about what this process could not open.
+fn refuse_shortage(errors: &[rustls_native_certs::Error]) -> Result<(), Unreadable> {
+    let short = errors.iter().find_map(|error| match &error.kind {
+        ErrorKind::Io { inner, path } if Cause::of(inner) == Cause::Shortage => {
+            Some(Unreadable { cause: Cause::Shortage, reason: format!("{}: {inner}", path.display()) })
+        }
+        _ => None,
+    });
+    short.map_or(Ok(()), Err)
 }
 
 /// Of one compiled-in root.

@@ -7,6 +7,8 @@
     reason = "test code, shared by several test binaries that each use a part of it"
 )]
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -16,7 +18,7 @@ use uptls::danger::DangerPermission;
 use uptls::sans_io::{Established, Handshake, Incoming};
 use uptls::{
     BackendHost, Clock, ConnectOptions, Connector, Error, IdentityDraft, MaterialDraft, PolicyDraft, PolicySpec,
-    Runtime, Secret, SecretDraft, TrustDraft, UpstreamTlsPolicy, VersionsDraft,
+    Runtime, RuntimeBuilder, Secret, SecretDraft, TrustDraft, UpstreamTlsPolicy, VersionsDraft,
 };
 use uptls_testkit::{Certificate, MemoryServer, NOW, Pki, San, ServerOptions, Sessions, Versions, chain_pem, pem};
 
@@ -60,8 +62,18 @@ impl World {
 
     pub fn with_session_bytes(seed: &str, limit: usize) -> World {
         let clock = MovableClock::default();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let runtime = Runtime::builder(provider).clock(clock.clone()).session_bytes(limit).build();
+        let runtime = builder(&clock).session_bytes(limit).build();
+        World::of(seed, clock, runtime)
+    }
+
+    /// `before_reading` is asked before each file is read.
+    pub fn with_reading(seed: &str, before_reading: impl Fn(&Path) -> io::Result<()> + Send + Sync + 'static) -> World {
+        let clock = MovableClock::default();
+        let runtime = builder(&clock).session_bytes(1 << 20).before_reading(before_reading).build();
+        World::of(seed, clock, runtime)
+    }
+
+    fn of(seed: &str, clock: MovableClock, runtime: Runtime) -> World {
         let pki = Pki::new(seed);
         let leaf = pki.leaf(&[San::dns(HOST)]);
         World { clock, leaf, pki, runtime }
@@ -79,6 +91,11 @@ impl World {
     pub fn server(&self, versions: Versions) -> ServerOptions {
         ServerOptions { versions, ..ServerOptions::new(&[&self.leaf, &self.pki.intermediate]) }
     }
+}
+
+pub fn builder(clock: &MovableClock) -> RuntimeBuilder {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    Runtime::builder(provider).clock(clock.clone())
 }
 
 pub fn trusting(pki: &Pki) -> PolicySpec {

@@ -1,9 +1,10 @@
 //! The real thing beside the model: a connector, sources, and files on a disk in memory.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use tempfile::TempDir;
 use uptls::{
@@ -13,7 +14,7 @@ use uptls::{
 use uptls_testkit::Pki;
 
 use super::{Disk, Doc, Op, Outcome, SECOND, Seen, Sort, State};
-use crate::handshake_support::{World, policy};
+use crate::handshake_support::{MovableClock, builder, policy};
 
 /// Files, documents and contents, made once.
 pub struct Bench {
@@ -22,6 +23,8 @@ pub struct Bench {
     /// Held, so that preparing equal content is cheap.
     prepared: Vec<Arc<Prepared>>,
     documents: [UpstreamTlsPolicy; 2],
+    /// What the system says of the first document's file when it is read; 0: its content.
+    failure: Arc<AtomicI32>,
     folder: TempDir,
     problems: Problems,
     runtime: Runtime,
@@ -29,11 +32,18 @@ pub struct Bench {
 
 impl Bench {
     pub fn new() -> Bench {
-        Bench::of(&contents(), World::new("model").runtime)
+        Bench::of(&contents())
     }
 
-    /// With the bundles of [`contents`].
-    pub fn of(contents: &[String; 3], runtime: Runtime) -> Bench {
+    /// With the bundles of [`contents`]. The runtime is its own, and so are the runtime's locks.
+    pub fn of(contents: &[String; 3]) -> Bench {
+        let failure = Arc::new(AtomicI32::new(0));
+        let fails = Arc::clone(&failure);
+        let before_reading = move |path: &Path| match fails.load(Ordering::SeqCst) {
+            number if number != 0 && path.ends_with("one.pem") => Err(io::Error::from_raw_os_error(number)),
+            _ => Ok(()),
+        };
+        let runtime = builder(&MovableClock::default()).before_reading(before_reading).build();
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let of = |name: &str| {
@@ -44,7 +54,7 @@ impl Bench {
         let (bad, documents) = (of("never.pem"), [of("one.pem"), of("two.pem")]);
         let problems = runtime.prepare(&bad).unwrap_err();
         let contents = contents.clone();
-        let mut bench = Bench { bad, contents, prepared: Vec::new(), documents, folder, problems, runtime };
+        let mut bench = Bench { bad, contents, prepared: Vec::new(), documents, failure, folder, problems, runtime };
         for content in [0, 1] {
             bench.write(Disk::Good(content));
             bench.prepared.push(bench.runtime.prepare(&bench.documents[0]).unwrap());
@@ -60,8 +70,16 @@ impl Bench {
 
     fn write(&self, disk: Disk) {
         let path = self.path("one.pem");
+        let failure = match disk {
+            Disk::Short => EMFILE,
+            Disk::Failing => EIO,
+            _ => 0,
+        };
+        self.failure.store(failure, Ordering::SeqCst);
         let _ = fs::remove_dir(&path).or_else(|_| fs::remove_file(&path));
         match disk {
+            // It holds what nothing else does, should it be read all the same.
+            Disk::Short | Disk::Failing => fs::write(path, &self.contents[usize::from(SECOND)]).unwrap(),
             Disk::Good(content) => fs::write(path, &self.contents[usize::from(content)]).unwrap(),
             Disk::Bad => fs::create_dir(path).unwrap(),
             Disk::Torn => fs::write(path, &self.contents[0][..100]).unwrap(),
@@ -197,3 +215,7 @@ impl Real<'_> {
 pub fn contents() -> [String; 3] {
     ["model", "model, renewed", "model, the second"].map(|seed| Pki::new(seed).root.pem())
 }
+
+/// Of Linux and the other systems that this runs on.
+const EIO: i32 = 5;
+const EMFILE: i32 = 24;

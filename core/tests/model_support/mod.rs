@@ -47,6 +47,10 @@ pub enum Disk {
     /// Half of a content.
     Torn,
     Gone,
+    /// It cannot be read, for want of descriptors or memory.
+    Short,
+    /// It cannot be read, because its storage fails.
+    Failing,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -101,6 +105,18 @@ pub enum Flaw {
     FilesNeverRecover,
     /// A document that failed is forgotten.
     NothingIsAwaited,
+    /// What could not be read for a shortage counts as a file that is bad.
+    ShortageIsBad,
+    /// It counts as a file that is bad where it lasts.
+    LastingShortageIsBad,
+    /// It counts as a file that is gone.
+    ShortageIsGone,
+    /// A document that could not be read for a shortage counts as bad.
+    ShortDocumentIsBad,
+    /// Storage that fails never counts, however long it does.
+    FailingStorageIsNothing,
+    /// Storage that fails counts at once.
+    FailingStorageIsBad,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -238,7 +254,9 @@ impl Model {
         if self.flaw != Flaw::NothingIsAwaited {
             self.awaited = Awaited::This(document);
         }
-        self.refuse();
+        if self.disk(document) != Disk::Short || self.flaw == Flaw::ShortDocumentIsBad {
+            self.refuse();
+        }
     }
 
     fn publish(&mut self, document: Doc, content: u8) {
@@ -312,9 +330,30 @@ impl Model {
                 (self.files, self.content) = (Word::Withdrawn, None);
                 Outcome::Withdrawn
             }
+            Disk::Short if !self.shortage_counts() => {
+                if self.flaw != Flaw::LastingShortageIsBad {
+                    return Outcome::Unsettled;
+                }
+                let since = *source.torn_since.get_or_insert(self.now);
+                if self.now >= since + 2 {
+                    self.files = Word::Refused;
+                }
+                Outcome::Unsettled
+            }
+            Disk::Short if self.flaw == Flaw::ShortageIsGone => {
+                (self.files, self.content) = (Word::Withdrawn, None);
+                Outcome::Withdrawn
+            }
             disk => {
                 let since = *source.torn_since.get_or_insert(self.now);
-                if disk == Disk::Torn && self.now < since + 2 {
+                let passes = match disk {
+                    Disk::Torn => true,
+                    Disk::Failing => self.flaw != Flaw::FailingStorageIsBad,
+                    _ => false,
+                };
+                if passes
+                    && (self.now < since + 2 || (disk == Disk::Failing && self.flaw == Flaw::FailingStorageIsNothing))
+                {
                     return Outcome::Unsettled;
                 }
                 match (is_awaited, self.files) {
@@ -325,6 +364,10 @@ impl Model {
                 Outcome::Invalid
             }
         }
+    }
+
+    fn shortage_counts(&self) -> bool {
+        matches!(self.flaw, Flaw::ShortageIsBad | Flaw::ShortageIsGone)
     }
 
     fn good_files(&mut self, content: u8) {

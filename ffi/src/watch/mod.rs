@@ -7,7 +7,7 @@ mod inotify;
 mod inotify;
 mod sources;
 
-use core::ffi::c_int;
+use core::ffi::{c_char, c_int};
 use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
 
@@ -20,6 +20,7 @@ use crate::error::{Error, Failure};
 use crate::exclusive::Exclusive;
 use crate::handle::{self, Handle, Number, Out, Owned};
 use crate::status::Status;
+use crate::strings;
 use sources::Sources;
 
 /// Keeps connectors in step with the files that their policies name. It starts no thread: the caller polls its descriptor
@@ -113,10 +114,56 @@ pub unsafe extern "C" fn uptls_watch_timeout_ms(watch: *const Watch) -> i64 {
     unsafe { look(watch, -1, |sources| milliseconds_until(sources.next())) }
 }
 
-/// Reads the files that changed or are due, and publishes or withdraws. It waits for nothing but the reading of files, and
-/// can be called at any time. `*changed` is how many connectors have another generation or state now, 0 first: see
-/// `uptls_connector_next_event`. A file that is gone withdraws its policy at once; content that cannot be used counts as an
-/// invalid update after a little over a second, since not every writer replaces files at once. `err` may be NULL.
+/// How a watch learns of changes: `UPTLS_WATCH_...`.
+pub type WatchMode = i32;
+
+/// There is no watch: NULL was given.
+pub const UPTLS_WATCH_NONE: WatchMode = 0;
+/// By events, and by polling every 10 s in case one is lost.
+pub const UPTLS_WATCH_EVENTS: WatchMode = 1;
+/// By polling alone, at least for some of its files: the system gives no events of them. They are asked for again with each
+/// dispatch that reads files.
+pub const UPTLS_WATCH_POLLING: WatchMode = 2;
+
+/// How a watch learns of changes, as of the last dispatch. `UPTLS_WATCH_POLLING` also while another thread uses it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_watch_state(watch: *const Watch) -> WatchMode {
+    if watch.is_null() {
+        return UPTLS_WATCH_NONE;
+    }
+    let mode = |sources: &Sources| if sources.reason().is_none() { UPTLS_WATCH_EVENTS } else { UPTLS_WATCH_POLLING };
+    // SAFETY: the contract of the header is that of `look`.
+    unsafe { look(watch, UPTLS_WATCH_POLLING, mode) }
+}
+
+/// Why a watch polls: what the system says. `*reason` is NULL if it does not, and else owned by the caller:
+/// `uptls_string_free`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_watch_reason(
+    watch: *const Watch,
+    reason: *mut *mut c_char,
+    err: *mut *mut Error,
+) -> Status {
+    let tell = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let reason = unsafe { Out::cleared(reason, "reason") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let sources = unsafe { enter(watch) }?;
+        if let Some(text) = sources.reason() {
+            reason.set(strings::give(text));
+        }
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, tell) }
+}
+
+/// Reads the files that changed or are due, and publishes or withdraws. It waits for nothing but the reading of regular
+/// files (storage that does not answer holds it, and all connectors of the watch: give such files a watch and a thread of
+/// their own), and can be called at any time. `*changed` is how many connectors have another generation or state now, 0 first: see
+/// `uptls_connector_next_event`. A file that is gone withdraws its policy at once; content that cannot be used, or that a
+/// writer has not closed, counts after a little over a second, since not every writer replaces files at once; what cannot be
+/// read for want of descriptors or memory changes nothing. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_watch_dispatch(watch: *mut Watch, changed: *mut usize, err: *mut *mut Error) -> Status {
     let dispatch = || {

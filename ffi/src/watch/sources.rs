@@ -41,6 +41,11 @@ impl Sources {
         self.alarm.fd()
     }
 
+    /// Why changes are not told by events; `None`: they are.
+    pub(super) fn reason(&self) -> Option<&str> {
+        self.alarm.reason()
+    }
+
     /// When a dispatch is due: at once, where a connector was updated to another policy.
     pub(super) fn next(&self) -> Option<Instant> {
         self.followed.iter().map(|followed| if followed.is_stale() { Instant::now() } else { followed.next }).min()
@@ -67,7 +72,9 @@ impl Sources {
         let changes = self.alarm.take();
         for followed in &mut self.followed {
             followed.renew(now);
-            if followed.source.as_ref().is_some_and(|source| changes.concern(source.directories())) {
+            let Some(source) = &mut followed.source else { continue };
+            changes.tell(source);
+            if changes.concern(source.directories()) {
                 followed.put_off(now);
             }
         }
@@ -115,9 +122,8 @@ impl Followed {
     }
 
     fn step(&mut self, now: Instant) {
-        // Held meanwhile: no update comes between, and a source never publishes a policy that was replaced.
-        let given = self.connector.hold();
-        let is_current = self.given.as_ref().map(Arc::as_ptr) == given.as_ref().map(Arc::as_ptr);
+        // An update that comes between makes it a source of another policy, which publishes nothing.
+        let is_current = !self.is_stale();
         let Some(source) = self.source.as_mut().filter(|_| is_current) else {
             self.next = now + IDLE;
             return;

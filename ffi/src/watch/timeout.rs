@@ -6,6 +6,8 @@ use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use uptls::FileSource;
+
 /// Nothing wakes: the caller sleeps until `uptls_watch_timeout_ms`.
 pub(super) struct Alarm;
 
@@ -16,6 +18,8 @@ impl Changes {
     pub(super) fn concern<'a>(&self, _: impl Iterator<Item = &'a Path>) -> bool {
         false
     }
+
+    pub(super) fn tell(&self, _: &mut FileSource) {}
 }
 
 impl Alarm {
@@ -25,6 +29,10 @@ impl Alarm {
 
     pub(super) fn fd(&self) -> RawFd {
         -1
+    }
+
+    pub(super) fn reason(&self) -> Option<&str> {
+        Some("this system has no inotify")
     }
 
     pub(super) fn arm(&mut self, _: &BTreeSet<PathBuf>) {}

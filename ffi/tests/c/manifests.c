@@ -119,7 +119,7 @@ int main(int argc, char **argv) {
   uptls_error_free(error);
   refused(good, "shop/nobody:443", NULL, "reference_unresolved");
   refused(good, "shop/pay:443", "edge/public", "reference_unresolved");
-  refused("/nonexistent", "shop/pay:443", NULL, "document_parse");
+  refused("/nonexistent", "shop/pay:443", NULL, "document_unreadable");
   misused(good, "", NULL, 1, 0, 0, "backend");
   misused(good, "shop/pay:0", NULL, 1, 0, 0, "port");
   misused(good, "shop/pay", "a/b/c", 1, 0, 0, "gateway");

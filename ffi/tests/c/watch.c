@@ -2,6 +2,7 @@
  * ca.pem, a good CA file, another CA file, unix seconds. */
 #define _POSIX_C_SOURCE 200809L
 #include <poll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -202,6 +203,67 @@ static void authors(uptls_runtime *runtime, const char *folder, const char *good
   uptls_runtime_free(foreign);
 }
 
+/* From now on as many descriptors more as this can be opened; returns what the limit was. */
+static rlim_t leave(int more) {
+  struct rlimit limit;
+  rlim_t before;
+  int next = dup(0);
+  CHECK(next >= 0 && close(next) == 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  before = limit.rlim_cur;
+  limit.rlim_cur = (rlim_t)next + (rlim_t)more;
+  CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  return before;
+}
+
+static void restore(rlim_t before) {
+  struct rlimit limit;
+  CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  limit.rlim_cur = before;
+  CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+}
+
+/* A process that is out of descriptors knows nothing of its files, and says that it polls; both end with the shortage. */
+static void out_of_descriptors(uptls_runtime *runtime, const char *folder, const char *good, const char *other) {
+  uptls_policy *policy;
+  uptls_connector *connector;
+  uptls_watch *watch;
+  size_t changed = 99;
+  rlim_t before;
+  char *reason;
+  int round;
+  replace(good);
+  policy = load(runtime, folder);
+  CHECK(uptls_connector_new(policy, UPTLS_FAIL_CLOSED, &connector, NULL) == UPTLS_OK);
+  before = leave(2); /* for epoll and the timer: there is none for inotify */
+  CHECK(uptls_watch_new(&watch, NULL) == UPTLS_OK && uptls_watch_add(watch, connector, NULL) == UPTLS_OK);
+  restore(before);
+  CHECK(uptls_watch_state(watch) == UPTLS_WATCH_POLLING && uptls_watch_state(NULL) == UPTLS_WATCH_NONE);
+  CHECK(uptls_watch_reason(watch, &reason, NULL) == UPTLS_OK && reason != NULL && strstr(reason, "inotify") != NULL);
+  uptls_string_free(reason);
+  CHECK(uptls_watch_dispatch(watch, &changed, NULL) == UPTLS_OK && changed == 0);
+  CHECK(uptls_watch_state(watch) == UPTLS_WATCH_EVENTS);
+  CHECK(uptls_watch_reason(watch, &reason, NULL) == UPTLS_OK && reason == NULL);
+
+  replace(other);
+  before = leave(0);
+  for (round = 0; round < 50; round++) {
+    struct pollfd entry = {uptls_watch_fd(watch), POLLIN, 0};
+    CHECK(poll(&entry, 1, 30000) == 1);
+    CHECK(uptls_watch_dispatch(watch, &changed, NULL) == UPTLS_OK && changed == 0);
+    CHECK(uptls_connector_state(connector) == UPTLS_STATE_READY);
+    if (uptls_watch_timeout_ms(watch) > 500) break; /* the last of its quick looks: from here on it is every second */
+  }
+  CHECK(uptls_connector_generation(connector) == 1);
+  restore(before);
+  wait_for(watch, 1);
+  CHECK(uptls_connector_generation(connector) == 2 && uptls_connector_state(connector) == UPTLS_STATE_READY);
+  event(connector, "\"kind\": \"updated\"", "\"trust_reduced\": true");
+  quiet(connector);
+  uptls_watch_free(watch);
+  uptls_policy_unref(policy);
+  uptls_connector_unref(connector);
+}
+
 /* Events that nobody takes are counted. */
 static void lost(uptls_runtime *runtime, const char *folder) {
   uptls_policy *policy = load(runtime, folder);
@@ -234,6 +296,7 @@ int main(int argc, char **argv) {
   rotates(runtime, argv[1], argv[2], argv[3]);
   updated(runtime, argv[1], argv[2], argv[3]);
   authors(runtime, argv[1], argv[2], argv[3]);
+  out_of_descriptors(runtime, argv[1], argv[2], argv[3]);
   lost(runtime, argv[1]);
   uptls_runtime_free(runtime);
   return 0;

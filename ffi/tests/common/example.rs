@@ -77,7 +77,7 @@ impl World {
             self.run(program, "policy.yaml", nginx, 0, &answer),
             self.run(program, "anonymous.yaml", nginx, 0, &["HTTP/1.1 400"]),
             self.run(program, "other.yaml", nginx, 1, &["name_mismatch: ", "hint: "]),
-            self.run(program, "absent.yaml", nginx, 1, &["document_parse: ", "hint: "]),
+            self.run(program, "absent.yaml", nginx, 1, &["document_unreadable: ", "hint: "]),
         ]
     }
 

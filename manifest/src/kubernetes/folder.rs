@@ -50,7 +50,8 @@ impl Found {
 /// [`super::Imported::diagnostics`].
 ///
 /// # Errors
-/// `document_parse` if there is no file or folder at one of `paths`, or a folder holds no manifest; `document_too_large` if there
+/// `document_unreadable` if there is no file or folder at one of `paths`, or it cannot be read; `document_parse` if a folder
+/// holds no manifest; `document_too_large` if there
 /// are more files or octets than anybody should have.
 pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Manifests, Problems> {
     let mut loading = Loading { found: Vec::new(), octets: 0 };

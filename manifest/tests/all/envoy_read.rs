@@ -358,7 +358,7 @@ static_resources:
 /// and its own options take that away.
 #[test]
 fn a_dynamic_forward_proxy_checks_names_unless_its_options_say_otherwise() {
-    let cluster = |kind: &str, options: serde_json::Value| {
+    let cluster = |kind: &str, options: Value| {
         let typed = format!("type.googleapis.com/envoy.extensions.clusters.{kind}.v3.ClusterConfig");
         let tls = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
         let context = json!({
@@ -374,7 +374,7 @@ fn a_dynamic_forward_proxy_checks_names_unless_its_options_say_otherwise() {
         let readings = read(&text.to_string());
         readings.first().map(|one| (one.standing, one.draft.is_some())).unwrap()
     };
-    let options = |value: serde_json::Value| json!({"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {"upstream_http_protocol_options": value}});
+    let options = |value: Value| json!({"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {"upstream_http_protocol_options": value}});
     assert_eq!(cluster("dynamic_forward_proxy", json!({})), (Standing::Verified, true));
     assert_eq!(cluster("aggregate", json!({})).0, Standing::VerifiesLess);
     assert_eq!(cluster("dynamic_forward_proxy", options(json!({"auto_sni": true}))).0, Standing::VerifiesLess);

@@ -12,7 +12,7 @@ use crate::common::{document, runtime};
 fn unreadable(path: &Path) -> String {
     let problems: Problems = uptls_manifest::load(path).err().unwrap();
     let problem = problems.first().unwrap();
-    assert_eq!(problem.code().as_str(), "document_parse");
+    assert_eq!(problem.code().as_str(), "document_unreadable");
     assert_eq!(problem.hint(), "correct the path, or let this process read it");
     assert_eq!(problem.origin().unwrap().document, path.display().to_string());
     problem.to_string()
@@ -26,7 +26,25 @@ fn a_file_that_cannot_be_read_is_a_problem_with_the_reason_of_the_system() {
     assert!(missing.starts_with(&format!("cannot read {}: No such file", path("missing.yaml"))), "{missing}");
     assert_eq!(unreadable(folder.path()), format!("cannot read {}: it is a directory", folder.path().display()));
     let problems = uptls_manifest::prepare_file(&runtime(), folder.path(), Forbidden).err().unwrap();
-    assert_eq!(problems.code().as_str(), "document_parse");
+    assert_eq!(problems.code().as_str(), "document_unreadable");
+}
+
+/// Opening a FIFO would wait for a writer, and reading a device would never end.
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("policy.yaml");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let refused = unreadable(&fifo);
+    assert_eq!(refused, format!("cannot read {}: it is a FIFO or a pipe, not a regular file", fifo.display()));
+    assert!(unreadable(Path::new("/dev/zero")).ends_with("it is a character device, not a regular file"));
+    let imported = uptls_manifest::kubernetes::load(&[&fifo]).err().unwrap();
+    assert_eq!(imported.code().as_str(), "document_unreadable");
+    // In a folder it may be the one that counts: it is said, and the rest is read.
+    fs::write(folder.path().join("other.yaml"), document("  trust: {system: mozilla}\n")).unwrap();
+    let manifests = uptls_manifest::kubernetes::load(&[folder.path()]).unwrap();
+    assert_eq!(manifests.documents().len(), 2);
 }
 
 #[test]

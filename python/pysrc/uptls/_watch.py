@@ -15,9 +15,10 @@ class Watch:
 
     Files are read when the system says that their folder changed, and every `interval` seconds anyway, 10 at most.
     After `update` it goes on with the files of the new policy. Events go to the connector's `on_event`, to the log and
-    to `events()`. A file that is gone withdraws the policy, and its return publishes it again; what the caller refused
-    or withdrew it never starts. Raises MisuseError for the connector of a policy. A fork takes no thread along: a child
-    opens its own.
+    to `events()`. A file that is gone withdraws the policy, and its return publishes it again; one that a writer has
+    not closed is waited for, and one that cannot be read for want of descriptors changes nothing. What the caller
+    refused or withdrew it never starts. Raises MisuseError for the connector of a policy. A fork takes no thread along:
+    a child opens its own.
     """
 
     def __init__(self, connector: Connector, interval: float = 10.0) -> None:
@@ -31,8 +32,13 @@ class Watch:
 
     @property
     def state(self) -> Literal["closed", "events", "polling"]:
-        """How it learns of changes."""
+        """How it learns of changes: `polling` while the system gives no events, which are asked for again and again."""
         return self._watch.state
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is `polling`, as the system says it; else None."""
+        return self._watch.reason
 
     def refresh(self) -> None:
         """Has every file read now."""
@@ -43,7 +49,10 @@ class Watch:
         self._watch.changed(path)
 
     def close(self) -> None:
-        """Ends it, after the step that is under way; what happened until then is told. Again: nothing."""
+        """Ends it, after the step that is under way; what happened until then is told. Again: nothing.
+
+        It waits a second at most for storage that does not answer; what that says later changes nothing.
+        """
         self._watch.close()
         self._finish()
         if self._thread is not threading.current_thread():

@@ -3,11 +3,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Condvar;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls_pki_types::UnixTime;
 use tempfile::TempDir;
 use uptls_testkit::{NOW, Pki};
+
+use core::time::Duration;
+use std::time::Instant;
 
 use super::*;
 use crate::danger::DangerPermission;
@@ -18,7 +22,7 @@ use crate::time::Clock;
 
 /// A clock that panics while it is told to.
 #[derive(Clone, Default)]
-struct Moody(Arc<AtomicBool>);
+pub(super) struct Moody(pub(super) Arc<AtomicBool>);
 
 impl Clock for Moody {
     fn now(&self) -> UnixTime {
@@ -28,20 +32,28 @@ impl Clock for Moody {
 }
 
 /// A folder with a bundle, and a connector that trusts it.
-struct Watched {
-    clock: Moody,
+pub(super) struct Watched {
+    pub(super) clock: Moody,
     connector: Connector,
-    folder: TempDir,
+    pub(super) folder: TempDir,
     policy: UpstreamTlsPolicy,
 }
 
 impl Watched {
-    fn new() -> Watched {
+    pub(super) fn new() -> Watched {
+        Watched::behind(None)
+    }
+
+    fn behind(gate: Option<Gate>) -> Watched {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "one");
         let clock = Moody::default();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let runtime = Runtime::builder(provider).clock(clock.clone()).build();
+        let wait = move |_: &Path| {
+            gate.iter().for_each(Gate::pass);
+            Ok(())
+        };
+        let runtime = Runtime::builder(provider).clock(clock.clone()).before_reading(wait).build();
         let bundles = vec![MaterialDraft::file(folder.path().join("ca.crt"))];
         let spec = PolicySpec { trust: TrustDraft { bundles, ..TrustDraft::default() }, ..PolicySpec::default() };
         let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden).unwrap();
@@ -49,7 +61,7 @@ impl Watched {
         Watched { clock, connector, folder, policy }
     }
 
-    fn source(&self) -> FileSource {
+    pub(super) fn source(&self) -> FileSource {
         FileSource::new(&self.connector, &self.policy)
     }
 
@@ -58,7 +70,7 @@ impl Watched {
     }
 }
 
-fn write(folder: &Path, seed: &str) {
+pub(super) fn write(folder: &Path, seed: &str) {
     fs::write(folder.join("ca.crt"), Pki::new(seed).root.pem()).unwrap();
 }
 
@@ -75,8 +87,8 @@ fn wait_until(mut done: impl FnMut() -> bool) {
 struct Exhaustible(Arc<AtomicBool>);
 
 impl Alarm for Exhaustible {
-    fn arm(&mut self, directories: &BTreeSet<PathBuf>) -> Result<WatchState, String> {
-        assert_eq!(directories.len(), 1);
+    fn arm(&mut self, all: &BTreeSet<PathBuf>, anew: &BTreeSet<PathBuf>) -> Result<WatchState, String> {
+        assert_eq!((all.len(), all), (1, anew));
         if self.0.load(Ordering::SeqCst) { Err("no watches are left".to_owned()) } else { Ok(WatchState::Events) }
     }
 }
@@ -96,6 +108,68 @@ fn without_watches_files_are_polled_and_the_state_says_why() {
     wait_until(|| watch.state() == WatchState::Events);
 }
 
+/// A gate in front of the files of one folder: closed, whoever reads there waits.
+#[derive(Clone, Default)]
+struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    fn set(&self, closed: bool) {
+        *lock(&self.0.0) = closed;
+        self.0.1.notify_all();
+    }
+
+    fn pass(&self) {
+        let waited = self.0.1.wait_while(lock(&self.0.0), |closed| *closed);
+        drop(waited.unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+}
+
+/// Storage that does not answer: no other source waits for it, nor does the end of the watch, and what it says in the end
+/// counts no more.
+#[test]
+fn a_source_that_waits_for_its_storage_stops_no_other() {
+    let gate = Gate::default();
+    let (bad, good) = (Watched::behind(Some(gate.clone())), Watched::new());
+    let watch = Watch::polling([bad.source(), good.source()]).unwrap();
+    gate.set(true);
+    for seed in ["two", "three", "four"] {
+        write(bad.folder.path(), seed);
+        write(good.folder.path(), seed);
+        watch.refresh();
+        good.wait_for_update();
+    }
+    assert_eq!(bad.connector.next_event(), None);
+    // Nor does what the caller does with that connector.
+    bad.connector.withdraw();
+    assert!(matches!(bad.connector.state(), crate::rotate::ConnectorState::Withdrawn { .. }));
+    drop(watch);
+    gate.set(false);
+    // Its twin: what waits and is not ended goes on.
+    let (bad, gate) = (Watched::behind(Some(gate.clone())), gate);
+    let watch = Watch::polling([bad.source()]).unwrap();
+    gate.set(true);
+    write(bad.folder.path(), "two");
+    watch.refresh();
+    gate.set(false);
+    bad.wait_for_update();
+}
+
+#[test]
+fn what_is_read_after_the_end_of_a_watch_is_not_published() {
+    let gate = Gate::default();
+    let watched = Watched::behind(Some(gate.clone()));
+    let mut source = watched.source();
+    let stopped = Arc::new(AtomicBool::new(false));
+    source.stop_with(&stopped);
+    write(watched.folder.path(), "two");
+    stopped.store(true, Ordering::SeqCst);
+    source.poll(Instant::now());
+    assert_eq!(watched.connector.generation().number(), 1);
+    stopped.store(false, Ordering::SeqCst);
+    source.poll(Instant::now());
+    assert_eq!(watched.connector.generation().number(), 2);
+}
+
 #[test]
 fn a_source_that_panics_is_tried_again_and_stops_no_other() {
     let (bad, good) = (Watched::new(), Watched::new());
@@ -113,7 +187,7 @@ fn a_source_that_panics_is_tried_again_and_stops_no_other() {
 }
 
 /// Counts the errors of its thread.
-struct Lines(Arc<std::sync::atomic::AtomicUsize>);
+pub(super) struct Lines(pub(super) Arc<std::sync::atomic::AtomicUsize>);
 
 impl tracing::Subscriber for Lines {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
@@ -132,22 +206,4 @@ impl tracing::Subscriber for Lines {
     fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
     fn enter(&self, _: &tracing::span::Id) {}
     fn exit(&self, _: &tracing::span::Id) {}
-}
-
-/// R10: a bug that repeats every 10 s is one line, until a step went well.
-#[test]
-fn a_source_that_goes_on_panicking_is_logged_once() {
-    let watched = Watched::new();
-    let lines = Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let mut due = Due { next: Instant::now(), panicked: false, source: watched.source() };
-    tracing::subscriber::with_default(Lines(Arc::clone(&lines)), || {
-        for wanted in [1, 2] {
-            write(watched.folder.path(), &format!("panics {wanted}"));
-            watched.clock.0.store(true, Ordering::SeqCst);
-            (0..20).for_each(|_| due.step(Instant::now()));
-            assert_eq!(lines.load(Ordering::SeqCst), wanted, "and once more after it went well");
-            watched.clock.0.store(false, Ordering::SeqCst);
-            due.step(Instant::now());
-        }
-    });
 }

@@ -1,0 +1,73 @@
+//! Threads that read files: a few at a time, none while there is nothing to read, and never one that others wait for.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+
+use super::super::lock;
+
+/// Work that is done in the order in which it comes, by threads that end with the last of it.
+#[derive(Clone, Default)]
+pub(super) struct Readers(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    ended: Condvar,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    threads: usize,
+}
+
+/// It must not panic.
+type Job = Box<dyn FnOnce() + Send>;
+
+impl Readers {
+    /// Has `job` done: by another thread, or here if the system gives none.
+    pub(super) fn submit(&self, job: Job) {
+        {
+            let mut queue = lock(&self.0.queue);
+            queue.jobs.push_back(job);
+            if queue.threads >= MAX_THREADS {
+                return;
+            }
+            queue.threads += 1;
+        }
+        let readers = self.clone();
+        let spawned = thread::Builder::new().name("uptls-watch-read".to_owned()).spawn(move || readers.work());
+        if spawned.is_err() {
+            self.work();
+        }
+    }
+
+    fn work(&self) {
+        while let Some(job) = self.next() {
+            job();
+        }
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut queue = lock(&self.0.queue);
+        let job = queue.jobs.pop_front();
+        if job.is_none() {
+            queue.threads -= 1;
+            self.0.ended.notify_all();
+        }
+        job
+    }
+
+    /// Forgets what has not begun, and waits for the rest, `limit` at most.
+    pub(super) fn end(&self, limit: Duration) {
+        let mut queue = lock(&self.0.queue);
+        queue.jobs.clear();
+        let waited = self.0.ended.wait_timeout_while(queue, limit, |queue| queue.threads > 0);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// How many sources of one watch can wait for their storage before others do.
+const MAX_THREADS: usize = 16;
