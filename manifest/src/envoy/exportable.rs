@@ -158,7 +158,7 @@ impl Refusals {
 
     /// I6: a key that the policy holds as text goes to a file or nowhere.
     fn identity(&mut self, policy: &UpstreamTlsPolicy, options: &ExportOptions) {
-        if policy.identity().is_none() || matches!(options.placement, Placement::Sds(_)) {
+        if policy.identity().is_none() || matches!(options.placement, Placement::Sds { .. }) {
             return;
         }
         match interop::identity_files(policy) {
