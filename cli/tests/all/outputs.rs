@@ -159,12 +159,14 @@ fn texts_for_the_module_are_of_one_policy() {
     for (name, pem) in [("a", folder.root.pem()), ("b", folder.intermediate.pem())] {
         let trust = serde_json::json!({"bundles": [{"pem": pem}]});
         let spec = format!("{{trust: {trust}, serverName: payments.internal}}");
-        folder
-            .write(&format!("{name}.yaml"), &format!("apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nspec: {spec}\n"));
+        folder.write(
+            &format!("{name}.yaml"),
+            &format!("apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nmetadata: {{name: {name}}}\nspec: {spec}\n"),
+        );
     }
     let write = |policy: &str, file: &str| export(&folder, policy, &["--module", "--ca-file", file]);
     assert_eq!(write("a.yaml", "a.pem").code, 0);
-    refused(&write("b.yaml", "a.pem"), &["a.pem was written for the policy ", "a.yaml, with the module"]);
+    refused(&write("b.yaml", "a.pem"), &["a.pem was written for the policy ", "a.yaml named a, with the module"]);
     // Each form reads the file in its own way.
     refused(&export(&folder, "a.yaml", &["--ca-file", "a.pem"]), &["a.pem was written for the policy "]);
     assert_eq!((write("b.yaml", "b.pem").code, write("a.yaml", "a.pem").code), (0, 0));
@@ -252,6 +254,32 @@ fn what_no_export_wrote_stays() {
     folder.policy("bad.yaml", "danger: {acceptAnyName: {reason: an old appliance}}");
     assert_eq!(export(&folder, "bad.yaml", &["--sds", "new"]).code, 2);
     assert!(!folder.path().join("new").exists());
+}
+
+/// One document after another may stand in one file, as a script has it.
+#[test]
+fn a_policy_without_a_name_writes_nothing() {
+    let folder = Folder::new();
+    let text = fs::read_to_string(folder.path().join("policy.yaml")).unwrap();
+    let run = |name: &str, more: &[&str]| {
+        folder.write("p.yaml", &text.replace("metadata: {name: payments}\n", name));
+        export(&folder, "p.yaml", more)
+    };
+    for more in [["--sds", "sds"], ["--ca-file", "out.pem"]] {
+        for module in [&[][..], &["--module"]] {
+            let ran = run("", &[&more, module].concat());
+            assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
+            for part in ["not_exportable (115)", "metadata.name", "(L12)", "metadata: {name: NAME}"] {
+                assert!(ran.stderr.contains(part), "{part}: {ran:?}");
+            }
+        }
+        assert!(!folder.path().join(more[1]).exists());
+    }
+    assert_eq!(run("", &[]).code, 0);
+    // The hint; and the next document is another policy.
+    let [one, other] =
+        ["metadata: {name: one}\n", "metadata: {name: other}\n"].map(|name| run(name, &["--sds", "sds"]));
+    assert_ne!(trust_path(&one), trust_path(&other));
 }
 
 #[cfg(target_os = "linux")]

@@ -46,7 +46,7 @@ fn rotating(folder: &Folder) {
     let identity = IDENTITY.replace("client.", "now/client.");
     let trust = "trust: {bundles: [{file: now/ca.pem}]}";
     let text = format!(
-        "apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nspec:\n  {trust}\n  serverName: payments.internal\n  {identity}\n"
+        "apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nmetadata: {{name: rotating}}\nspec:\n  {trust}\n  serverName: payments.internal\n  {identity}\n"
     );
     folder.write("rotating.yaml", &text);
 }

@@ -26,7 +26,8 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// The native document in the file `path`.
+    /// The native document in the file `path`. It must have a name to be exported with what is written for it: one file may hold one
+    /// policy after another.
     ///
     /// # Errors
     /// [`OwnerError`]: see there.
@@ -72,6 +73,11 @@ impl Owner {
         Self { description, label: Some(name.to_owned()), parts: vec![b"named".to_vec(), name.into()], source: None }
     }
 
+    /// Whether the policy must have a name: one document after another may stand in one file.
+    pub(super) fn wants_name(&self) -> bool {
+        self.label.is_none()
+    }
+
     /// Where the policy was read: a file, or a folder of manifests.
     pub(super) fn source(&self) -> Option<&Path> {
         self.source.as_deref()
@@ -80,7 +86,7 @@ impl Owner {
     /// What the files of this form of the policy called `policy` are known by. Of a backend the name of the policy does not
     /// count: which object wins (M4) may change, and the backend stays.
     pub(super) fn key(&self, form: Form, policy: Option<&str>) -> OwnerKey {
-        let named = policy.filter(|_| self.label.is_none());
+        let named = policy.filter(|_| self.wants_name());
         let form_text = match form {
             Form::Module => "module",
             Form::Own => "own",

@@ -48,6 +48,20 @@ impl Export {
     /// A running Envoy takes what the next export of the same [`Owner`](super::Owner) writes. The state that it replaces stays until
     /// the next export into the folder, and is removed by that if no policy names it.
     ///
+    /// ```
+    /// use uptls_manifest::envoy::{self, ExportOptions, Owner, Placement};
+    /// # use std::error::Error;
+    /// # fn run(prepared: &uptls::Prepared, document: &std::path::Path) -> Result<(), Box<dyn Error>> {
+    /// let mut options = ExportOptions::default();
+    /// options.placement =
+    ///     Placement::Sds { folder: "/etc/envoy/sds".into(), owner: Owner::of_document(document)? };
+    /// let export = envoy::export(prepared, &options)?;
+    /// export.write()?;
+    /// println!("{:#}", export.context);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`OutputError`]; nothing is replaced then, unless it says so: see [`OutputError::Io`].
     pub fn write(&self) -> Result<(), OutputError> {
