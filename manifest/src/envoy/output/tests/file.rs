@@ -37,7 +37,7 @@ fn what_another_policy_wrote_is_not_replaced() {
 
 #[test]
 fn what_no_export_wrote_is_not_replaced() {
-    let cases: [(&str, fn(&Path)); 7] = [
+    let cases: [(&str, Make); 7] = [
         ("a file", |path| fs::write(path, "-----BEGIN PRIVATE KEY-----\n").unwrap()),
         ("a file", |path| fs::write(path, "").unwrap()),
         ("a file", |path| fs::write(path, "\u{fe}# Written by uptls for the policy pay\n").unwrap()),

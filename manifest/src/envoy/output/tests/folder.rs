@@ -82,7 +82,7 @@ fn what_others_put_into_the_folder_stays() {
 #[test]
 fn what_no_export_wrote_is_not_replaced() {
     let current = |place: &Place| place.policy("pay").join(CURRENT);
-    let cases: [(&str, fn(&Path)); 4] = [
+    let cases: [(&str, Make); 4] = [
         ("a file", |path| fs::write(path, "theirs").unwrap()),
         ("a folder", |path| fs::create_dir(path).unwrap()),
         ("a symbolic link", |path| symlink("../elsewhere", path).unwrap()),
@@ -103,7 +103,7 @@ fn what_no_export_wrote_is_not_replaced() {
 
 #[test]
 fn a_state_that_was_changed_is_not_used() {
-    let changes: [fn(&Path); 4] = [
+    let changes: [Make; 4] = [
         |key| fs::write(key, "tls_certificate of owe").unwrap(),
         |key| fs::write(key, "").unwrap(),
         |key| fs::remove_file(key).unwrap(),

@@ -81,6 +81,9 @@ impl Place {
     }
 }
 
+/// Puts something to a path, or changes what is there.
+type Make = fn(&Path);
+
 fn export(files: Vec<ExportedFile>, destination: Destination) -> Export {
     Export { context: Value::Null, files, warnings: Vec::new(), destination, reads: Vec::new() }
 }
