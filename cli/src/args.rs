@@ -42,7 +42,8 @@ pub(crate) enum Command {
 #[command(after_help = help("uptls demo
   uptls demo --keep ./uptls-demo"))]
 pub(crate) struct DemoArgs {
-    /// Keep the policies, certificates and presented chains here, to try them with `uptls verify`.
+    /// Keep the policies, certificates and presented chains here, to try them with `uptls verify`. The folder is empty or made
+    /// (mode 0700), in one that exists.
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
 }
