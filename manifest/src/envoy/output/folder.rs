@@ -25,15 +25,15 @@ pub(super) fn publish(
     files: &[ExportedFile],
 ) -> Result<(), OutputError> {
     let store = folder.join(STORE);
-    make_folder(disk, folder, Mode::Owner)?;
-    make_folder(disk, &store, Mode::Public)?;
+    make_folder(disk, folder)?;
+    make_own_folder(disk, &store)?;
     let lock = store.join(LOCK);
     // Held to the end: another export would remove what no link names yet.
     let held = disk.lock(&lock).map_err(at(&lock))?;
     let state = State::of(files);
     sweep(disk, folder, &store, &state.name);
     keep(disk, &store, &state)?;
-    make_folder(disk, policy, Mode::Public)?;
+    make_own_folder(disk, policy)?;
     point(disk, policy, &state.name)?;
     drop(held);
     Ok(())
@@ -66,20 +66,35 @@ impl<'a> State<'a> {
     }
 }
 
-/// The folder, which is made if it is missing, and whose parent must be there.
-fn make_folder(disk: &Disk<'_>, path: &Path, mode: Mode) -> Result<(), OutputError> {
-    match disk.make_folder(path, mode) {
-        Ok(()) => disk.sync_folder(parent(path)).map_err(at(path)),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => Ok(()),
-            _ => Err(OutputError::NoFolder { path: path.to_owned() }),
-        },
+/// The folder that was given, which is made if it is missing, and whose parent must be there.
+fn make_folder(disk: &Disk<'_>, path: &Path) -> Result<(), OutputError> {
+    match disk.make_folder(path, Mode::Owner) {
+        Ok(()) => {}
         Err(error) => match error.kind() {
-            io::ErrorKind::NotFound => Err(OutputError::MissingFolder { folder: parent(path).to_owned() }),
-            io::ErrorKind::NotADirectory => Err(OutputError::NoFolder { path: parent(path).to_owned() }),
-            _ => Err(at(path)(error)),
+            io::ErrorKind::AlreadyExists if fs::metadata(path).is_ok_and(|there| there.is_dir()) => {}
+            io::ErrorKind::AlreadyExists => return Err(OutputError::NoFolder { path: path.to_owned() }),
+            io::ErrorKind::NotFound => return Err(OutputError::MissingFolder { folder: parent(path).to_owned() }),
+            io::ErrorKind::NotADirectory => return Err(OutputError::NoFolder { path: parent(path).to_owned() }),
+            _ => return Err(at(path)(error)),
         },
     }
+    // One that was there may be of an export that was stopped before this.
+    disk.sync_folder(parent(path)).map_err(at(path))
+}
+
+/// A folder of our own in it: no link, from which `..` would lead elsewhere.
+fn make_own_folder(disk: &Disk<'_>, path: &Path) -> Result<(), OutputError> {
+    match disk.make_folder(path, Mode::Public) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let there = fs::symlink_metadata(path).map_err(at(path))?;
+            if !there.is_dir() {
+                return Err(OutputError::Foreign { path: path.to_owned(), kind: kind(&there) });
+            }
+        }
+        Err(error) => return Err(at(path)(error)),
+    }
+    disk.sync_folder(parent(path)).map_err(at(path))
 }
 
 /// Puts the state into the store, unless it is there.

@@ -101,6 +101,27 @@ fn what_no_export_wrote_is_not_replaced() {
     }
 }
 
+/// From behind a link `..` leads elsewhere.
+#[test]
+fn what_stands_in_place_of_a_folder_of_ours_is_not_used() {
+    let own: [fn(&Place) -> PathBuf; 2] = [|place| place.path("sds/.uptls"), |place| place.policy("pay")];
+    let cases: [(&str, Make); 2] = [
+        ("a file", |path| fs::write(path, "theirs").unwrap()),
+        ("a symbolic link", |path| symlink(path.parent().unwrap().parent().unwrap(), path).unwrap()),
+    ];
+    for own in own {
+        for (wanted, make) in cases {
+            let place = Place::new();
+            fs::create_dir(place.path("sds")).unwrap();
+            make(&own(&place));
+            let error = place.sds("pay", "one").write().unwrap_err();
+            assert!(matches!(&error, OutputError::Foreign { kind, .. } if *kind == wanted), "{error}");
+            fs::remove_file(own(&place)).unwrap();
+            place.sds("pay", "one").write().unwrap();
+        }
+    }
+}
+
 #[test]
 fn a_state_that_was_changed_is_not_used() {
     let changes: [Make; 4] = [

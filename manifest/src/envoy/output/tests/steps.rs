@@ -140,7 +140,7 @@ fn what_a_link_leads_to_is_on_the_disk_before_the_link() {
     place.sds("pay", "one").write().unwrap();
     let steps = RefCell::new(Vec::new());
     let gate = |step: Step, path: &Path| {
-        let name = path.file_name().unwrap().to_str().unwrap();
+        let name = if path == place.dir.path() { "PARENT" } else { path.file_name().unwrap().to_str().unwrap() };
         let name = if name.len() == 64 { "STATE".to_owned() } else { name.replace(&place_name(&place), "POLICY") };
         steps.borrow_mut().push(format!("{step:?} {name}"));
         Ok(())
@@ -149,11 +149,14 @@ fn what_a_link_leads_to_is_on_the_disk_before_the_link() {
     let steps = steps.into_inner();
     let kept: Vec<_> = steps.iter().filter(|step| step.contains("Sync") || step.contains("Rename")).collect();
     let wanted = [
+        "SyncFolder PARENT",
+        "SyncFolder sds",
         "Sync tls_certificate.json",
         "Sync validation_context.json",
         "SyncFolder new",
         "Rename STATE",
         "SyncFolder .uptls",
+        "SyncFolder sds",
         "Rename current",
         "SyncFolder POLICY",
     ];
