@@ -73,7 +73,8 @@ impl World {
 
     fn cluster(&self, name: &str, export: Exporter) -> Value {
         let mut options = ExportOptions::default();
-        options.placement = envoy::Placement::CaFile(self.folder.join("roots.pem"));
+        let owner = envoy::Owner::named(name);
+        options.placement = envoy::Placement::CaFile { file: self.folder.join("roots.pem"), owner };
         let mut context = export(&self.prepared, &options).expect("it can be exported").context;
         context["max_session_keys"] = json!(0);
         testkit::cluster(name, &context)

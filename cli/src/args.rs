@@ -42,7 +42,8 @@ pub(crate) enum Command {
 #[command(after_help = help("uptls demo
   uptls demo --keep ./uptls-demo"))]
 pub(crate) struct DemoArgs {
-    /// Keep the policies, certificates and presented chains here, to try them with `uptls verify`.
+    /// Keep the policies, certificates and presented chains here, to try them with `uptls verify`. The folder is empty or made
+    /// (mode 0700), in one that exists.
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
 }
@@ -137,7 +138,8 @@ pub(crate) enum ExportTarget {
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls export envoy --policy payments.yaml
   uptls export envoy --policy payments.yaml --ca-file /etc/envoy/payments-ca.pem
-  uptls export envoy --policy payments.yaml --cluster payments.internal:8443 --sds /etc/envoy/payments
+  uptls export envoy --policy payments.yaml --cluster payments.internal:8443 --sds /etc/envoy/sds
+  uptls export envoy --policy orders.yaml --cluster orders.internal:8443 --sds /etc/envoy/sds
   uptls export envoy --manifests ./manifests --backend shop/pay:443 --host pay.shop.svc
   uptls export envoy --policy payments.yaml --cluster payments.internal:8443 --module"))]
 pub(crate) struct ExportEnvoyArgs {
@@ -149,15 +151,17 @@ pub(crate) struct ExportEnvoyArgs {
     /// The backend host, used where the policy says serverName auto.
     #[arg(long, value_name = "NAME-OR-IP", value_parser = parse_host)]
     pub(crate) host: Option<BackendHost>,
-    /// Write the CA certificates to this file, and refer to it.
+    /// Write the CA certificates to this file, and refer to it. Its folder must exist. What this policy's last export wrote is
+    /// replaced, and nothing else: neither what another policy's export wrote, nor what none did.
     #[arg(long, value_name = "FILE", conflicts_with = "sds")]
     pub(crate) ca_file: Option<PathBuf>,
     /// Load this library into Envoy: libuptls_envoy.so gives the verdict, by the policy in the context. The policy's files are
     /// watched; --ca-file takes its texts, and of --sds only the identity's part is written.
     #[arg(long)]
     pub(crate) module: bool,
-    /// Write certificates, lists and key to this folder for file-based SDS, and refer to it: Envoy then takes what is moved
-    /// there while it runs. The key is readable by its owner alone.
+    /// Write certificates, lists and key below this folder for file-based SDS, and refer to them: Envoy then takes what the
+    /// policy's next export writes while it runs. One folder serves any number of policies; it is made (mode 0700) if the
+    /// folder above it exists. The key is readable by its owner alone.
     #[arg(long, value_name = "DIR")]
     pub(crate) sds: Option<PathBuf>,
     #[command(flatten)]

@@ -1,12 +1,11 @@
 //! `uptls export`: the policy for somebody else's TLS stack.
 
-use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
-use uptls::{Problems, Report, Warning, WarningCode};
-use uptls_manifest::envoy::{self, Export, ExportOptions, ExportedFile, Placement, Secrecy};
+use uptls::{Prepared, Problems, Report, Runtime, Warning, WarningCode};
+use uptls_manifest::envoy::{self, Export, ExportOptions, Owner, Placement};
 
 use crate::USAGE;
 use crate::args::{ExportArgs, ExportEnvoyArgs, ExportTarget};
@@ -25,16 +24,16 @@ fn export_envoy(args: &ExportEnvoyArgs) -> Result<u8, Complaint> {
     let runtime = runtime_at(args.clock.at);
     let options = options(args)?;
     let exported = args.source.prepare(&runtime).and_then(|Ready { prepared, warnings }| {
-        let export = if args.module { envoy::export_module } else { envoy::export };
-        let mut export = export(&prepared, &options)?;
-        export.warnings.extend(warnings);
-        Ok((prepared, export))
+        let mut exported = of_one_state(args, &runtime, &options, prepared)?;
+        exported.iter_mut().for_each(|(_, export)| export.warnings.extend(warnings.clone()));
+        Ok(exported)
     });
     let (prepared, export) = match exported {
-        Ok(exported) => exported,
+        Ok(Some(exported)) => exported,
+        Ok(None) => return Err(Complaint::new(USAGE, RESTLESS)),
         Err(problems) => return refuse(&problems, runtime.now_text()),
     };
-    write(&export.files)?;
+    export.write().map_err(|error| Complaint::new(USAGE, error.to_string()))?;
     warn(&export);
     let result: Value = match &args.cluster {
         None => export.context,
@@ -44,14 +43,34 @@ fn export_envoy(args: &ExportEnvoyArgs) -> Result<u8, Complaint> {
     Ok(0)
 }
 
+/// R1: files that are replaced while they are read one after the other would be the CA of one state and the identity of another.
+/// What is the same before and after was read of one; `None` if that never was so.
+fn of_one_state(
+    args: &ExportEnvoyArgs,
+    runtime: &Runtime,
+    options: &ExportOptions,
+    mut prepared: Arc<Prepared>,
+) -> Result<Option<(Arc<Prepared>, Export)>, Problems> {
+    let export = if args.module { envoy::export_module } else { envoy::export };
+    for _ in 0..ATTEMPTS {
+        let exported = export(&prepared, options);
+        let again = runtime.prepare(prepared.policy())?;
+        if again.fingerprint() == prepared.fingerprint() {
+            return exported.map(|export| Some((prepared, export)));
+        }
+        prepared = again;
+    }
+    Ok(None)
+}
+
 fn options(args: &ExportEnvoyArgs) -> Result<ExportOptions, Complaint> {
     let mut options = ExportOptions::default();
     options.backend_host = args.host.clone().or_else(|| args.cluster.as_ref().map(|target| target.host.clone()));
     options.current_folder = Some(absolute(Path::new("."))?);
     options.on_invalid = args.source.on_invalid();
     options.placement = match (&args.ca_file, &args.sds) {
-        (_, Some(folder)) => Placement::Sds(absolute(folder)?),
-        (Some(file), None) => Placement::CaFile(absolute(file)?),
+        (_, Some(folder)) => Placement::Sds { folder: named(folder)?, owner: owner(args)? },
+        (Some(file), None) => Placement::CaFile { file: named(file)?, owner: owner(args)? },
         (None, None) => Placement::Inline,
     };
     Ok(options)
@@ -64,47 +83,27 @@ fn absolute(path: &Path) -> Result<PathBuf, Complaint> {
     Ok(absolute.components().collect())
 }
 
+/// The same of what Envoy's configuration names, which is text.
+fn named(path: &Path) -> Result<PathBuf, Complaint> {
+    let absolute = absolute(path)?;
+    if absolute.to_str().is_none() {
+        let name = print::printable(&absolute.display().to_string());
+        let reason = "the configuration of Envoy cannot name it, since it is not UTF-8; give another path";
+        return Err(Complaint::new(USAGE, format!("{name}: {reason}")));
+    }
+    Ok(absolute)
+}
+
+/// Whose the files are: what one policy's export wrote no other one replaces (L12).
+fn owner(args: &ExportEnvoyArgs) -> Result<Owner, Complaint> {
+    args.source.owner().map_err(|error| Complaint::new(USAGE, error.to_string()))
+}
+
 /// What is wrong goes to stderr, as elsewhere with `explain`.
 fn refuse(problems: &Problems, now: String) -> Result<u8, Complaint> {
     let report = Report::unusable(problems, now);
     print::complain(report::whole(&report).trim_end());
     Ok(report.exit_code())
-}
-
-/// Each file appears whole or not at all: SDS watches what is moved into its folder.
-fn write(files: &[ExportedFile]) -> Result<(), Complaint> {
-    for file in files {
-        write_one(file).map_err(|error| {
-            let name = print::printable(&file.path.display().to_string());
-            Complaint::new(USAGE, format!("cannot write {name}: {error}"))
-        })?;
-    }
-    Ok(())
-}
-
-fn write_one(file: &ExportedFile) -> io::Result<()> {
-    let folder = file.path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    // A temporary file is its owner's alone from the beginning.
-    let mut temporary = tempfile::Builder::new().prefix(".uptls-").tempfile_in(folder)?;
-    temporary.write_all(&file.content)?;
-    temporary.as_file().sync_all()?;
-    if file.secrecy == Secrecy::Public {
-        publish(temporary.as_file())?;
-    }
-    temporary.persist(&file.path).map_err(|error| error.error)?;
-    Ok(())
-}
-
-#[cfg(unix)]
-fn publish(file: &fs::File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn publish(_: &fs::File) -> io::Result<()> {
-    Ok(())
 }
 
 /// The differences in one line, what else is odd in one each.
@@ -122,3 +121,7 @@ fn warn(export: &Export) {
         print::complain(print::warnings(std::slice::from_ref(warning)).trim());
     }
 }
+
+/// A rotation is over before the second.
+const ATTEMPTS: usize = 8;
+const RESTLESS: &str = "the files of the policy were others each time that they were read: export again when they rest";

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
 use uptls::{Connector, OnInvalid, PolicyDraft, Prepared, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning};
+use uptls_manifest::envoy::{Owner, OwnerError};
 use uptls_manifest::kubernetes::{self, BackendRef, Imported, Mode, Scope};
 
 use crate::args::Source;
@@ -44,6 +45,18 @@ impl Source {
     /// R2: what an invalid update of it does.
     pub(crate) fn on_invalid(&self) -> OnInvalid {
         if self.manifests.is_some() { kubernetes::ON_INVALID } else { OnInvalid::default() }
+    }
+
+    /// Whose the files are that are written for it.
+    pub(crate) fn owner(&self) -> Result<Owner, OwnerError> {
+        match (&self.policy, &self.manifests, &self.backend) {
+            (_, Some(manifests), Some(backend)) => {
+                Owner::of_backend(manifests, backend, self.gateway.as_ref(), mode(self.faithful))
+            }
+            (Some(policy), ..) => Owner::of_document(policy),
+            // The parser of the command line sees to it that there is one.
+            _ => Ok(Owner::named("")),
+        }
     }
 
     /// The policy alone.

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::certificate::CertificateView;
 use crate::error::{MaterialError, MaterialErrorKind, Problem, Problems};
-use crate::identity::{KEY_PATH, trim_passphrase};
+use crate::identity::{IdentitySource, KEY_PATH, trim_passphrase};
 use crate::material;
 use crate::policy::{IdentitySpec, Material, SecretMaterial, UpstreamTlsPolicy, resolve, scheme_name};
 use crate::prepare::Prepared;
@@ -197,7 +197,8 @@ pub struct PrivateKey {
 /// leaves the library: it is for whoever hands it to another TLS stack in a file that nobody else may read.
 ///
 /// # Errors
-/// `identity_unreadable`.
+/// `identity_unreadable`; `identity_key_mismatch`, or what is wrong with the key, where its file has been replaced since the
+/// policy was prepared: the key of one state is never given beside the chain of another (R1). Prepare the policy again.
 pub fn private_key(prepared: &Prepared) -> Result<Option<PrivateKey>, Problems> {
     let Some(IdentitySpec { certificate: _, key, passphrase }) = prepared.policy().identity() else { return Ok(None) };
     let read = |secret: &SecretMaterial| {
@@ -206,5 +207,35 @@ pub fn private_key(prepared: &Prepared) -> Result<Option<PrivateKey>, Problems> 
         material::read_secret(prepared.runtime(), secret).map_err(unreadable)
     };
     let passphrase = passphrase.as_ref().map(read).transpose()?.map(trim_passphrase);
-    Ok(Some(PrivateKey { key: read(key)?, passphrase }))
+    let private = PrivateKey { key: read(key)?, passphrase };
+    if let Some(identity) = prepared.identity() {
+        let key_source = key.source();
+        let source = IdentitySource {
+            certificate: &[],
+            certificate_source: "",
+            key: &private.key,
+            key_source: &key_source,
+            passphrase: private.passphrase.as_ref().map(|passphrase| passphrase.as_slice()),
+        };
+        identity.check_key(&source, prepared.runtime().provider()).map_err(Problem::from)?;
+    }
+    Ok(Some(private))
+}
+
+/// Every file that a policy reads, by the path that is opened: bundles, revocation lists, and the identity's chain, key and
+/// passphrase. What writes files must write none of these. The system's root files are not among them.
+pub fn files(policy: &UpstreamTlsPolicy) -> Vec<PathBuf> {
+    let public = |material: &Material| match material {
+        Material::File { base, path } => Some(resolve(base.as_deref(), path)),
+        Material::Inline { .. } => None,
+    };
+    let lists = policy.revocation().map(|revocation| revocation.crls.as_slice()).unwrap_or_default();
+    let mut files: Vec<PathBuf> = policy.trust().bundles.iter().filter_map(|bundle| public(&bundle.material)).collect();
+    files.extend(lists.iter().filter_map(public));
+    if let Some(IdentitySpec { certificate, key, passphrase }) = policy.identity() {
+        files.extend(public(certificate));
+        files.extend(secret_file(key));
+        files.extend(passphrase.as_ref().and_then(secret_file));
+    }
+    files
 }

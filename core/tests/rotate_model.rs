@@ -156,7 +156,6 @@ const LONG: [Op; 25] = [
     Op::Drop,
     Op::Drop,
 ];
-/// Numbers of the system; they are the same on every Unix.
 const LENGTH: usize = 30;
 /// A minute of a debug build; `make laws` runs a million (`UPTLS_MODEL_SEQUENCES`).
 const SEQUENCES: u64 = 20_000;

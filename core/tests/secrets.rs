@@ -3,8 +3,8 @@
 
 use uptls::danger::DangerPermission;
 use uptls::{
-    FixedClock, IdentityDraft, MaterialDraft, PolicyDraft, PolicySpec, Runtime, Secret, SecretDraft, TrustDraft,
-    UpstreamTlsPolicy,
+    FixedClock, IdentityDraft, MaterialDraft, PolicyDraft, PolicySpec, RevocationDraft, Runtime, Secret, SecretDraft,
+    TrustDraft, UpstreamTlsPolicy,
 };
 use uptls_testkit::{NOW, Pki, San};
 
@@ -80,4 +80,31 @@ fn a_good_key_gives_an_identity_and_a_bad_one_its_code() {
     assert!(texts(&pki, &key.encrypted_pkcs8_pem("right", 1000), Some("right\n")).contains("ClientIdentity"));
     assert!(texts(&pki, &key.encrypted_pkcs8_pem("right", 1000), Some("wrong")).contains("identity_passphrase"));
     assert!(texts(&pki, &Pki::new("others").root.key().pkcs8_pem(), None).contains("identity_key_mismatch"));
+}
+
+/// What writes files must know every one of them.
+#[test]
+fn every_file_of_a_policy_is_named() {
+    let file = |name: &str| MaterialDraft::file(name);
+    let mut spec = PolicySpec {
+        trust: TrustDraft { bundles: vec![file("a.pem"), file("/b.pem")], ..TrustDraft::default() },
+        identity: Some(IdentityDraft {
+            certificate: Some(file("chain.pem")),
+            key: Some(SecretDraft::file("key.pem")),
+            passphrase: Some(SecretDraft::file("passphrase")),
+        }),
+        revocation: Some(RevocationDraft { crls: vec![file("a.crl")], ..RevocationDraft::default() }),
+        ..PolicySpec::default()
+    };
+    let files = |spec: &PolicySpec| {
+        let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec.clone()), DangerPermission::Forbidden).unwrap();
+        let files = uptls::interop::files(&policy);
+        files.iter().map(|path| path.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(files(&spec), ["a.pem", "/b.pem", "a.crl", "chain.pem", "key.pem", "passphrase"]);
+    // Texts are none; one beside a text is.
+    spec.trust.bundles = vec![MaterialDraft::pem("text")];
+    spec.identity.as_mut().unwrap().certificate = Some(MaterialDraft::pem("text"));
+    spec.revocation = None;
+    assert_eq!(files(&spec), ["key.pem", "passphrase"]);
 }

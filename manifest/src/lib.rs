@@ -16,8 +16,8 @@
 //! [`kubernetes`] goes the same way with the objects of the Gateway API: several documents in, one policy for each backend
 //! out. [`report`] says what all documents, those of Envoy among them, come to.
 //!
-//! Everything but [`load`], [`prepare_file`] and [`kubernetes::load`] is pure: octets in, value or [`uptls::Problems`] out. (Preparing reads
-//! the files that a policy names; that is [`uptls::Runtime::prepare`].)
+//! Everything but [`load`], [`prepare_file`], [`kubernetes::load`] and [`envoy::Export::write`] is pure: octets in, value or
+//! [`uptls::Problems`] out. (Preparing reads the files that a policy names; that is [`uptls::Runtime::prepare`].)
 //!
 //! What is stricter here than in most readers of YAML, and why:
 //!

@@ -19,6 +19,18 @@ pub(crate) fn text(octets: &[u8]) -> Result<&str, Fault> {
     if octets.len() > MAX_DOCUMENT {
         return Err(Fault::too_large(Place::START, "the limit of 1 MiB"));
     }
+    utf8(octets)
+}
+
+/// The same of a file with a secret of Envoy: certificates and revocation lists stand in it.
+pub(crate) fn secret_text(octets: &[u8]) -> Result<&str, Fault> {
+    if octets.len() > MAX_SECRET {
+        return Err(Fault::too_large(Place::START, "the limit of 4 MiB"));
+    }
+    utf8(octets)
+}
+
+fn utf8(octets: &[u8]) -> Result<&str, Fault> {
     core::str::from_utf8(octets).map_err(|error| {
         let good = octets.get(..error.valid_up_to()).and_then(|good| core::str::from_utf8(good).ok());
         Fault::parse(end_of(good.unwrap_or_default()), "it is not UTF-8")
@@ -33,3 +45,4 @@ fn end_of(text: &str) -> Place {
 }
 
 const MAX_DOCUMENT: usize = 1 << 20;
+const MAX_SECRET: usize = 4 << 20;

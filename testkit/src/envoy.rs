@@ -122,6 +122,15 @@ impl Envoy {
         fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
     }
 
+    /// How many watches of the file system it holds: Linux gives all processes of a user 128 by default, and Envoy ends when it
+    /// gets none.
+    pub fn inotify_instances(&self) -> usize {
+        let files = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().flatten();
+        let is_one =
+            |path: &fs::DirEntry| fs::read_link(path.path()).is_ok_and(|to| to.ends_with("anon_inode:inotify"));
+        files.filter(is_one).count()
+    }
+
     /// What a request by this policy to this server gives: status and body.
     pub fn get(&self, policy: &str, server: SocketAddr) -> (u16, String) {
         let headers = format!("x-policy: {policy}\r\nx-envoy-original-dst-host: {server}\r\n");

@@ -1,6 +1,7 @@
 //! What the demo writes: certificates, policies and presented chains, in a folder that goes away or is kept.
 
-use std::io;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,13 +16,13 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// A temporary folder, or `keep`, which must be new or empty.
+    /// A temporary folder, or `keep`, which must be new or empty. A new one is its owner's alone, and in a folder that is there.
     pub(super) fn new(keep: Option<&Path>) -> io::Result<Self> {
         let Some(path) = keep else {
             let temporary = tempfile::Builder::new().prefix("uptls-demo-").tempdir()?;
             return Ok(Self { path: temporary.path().to_owned(), temporary: Some(temporary) });
         };
-        std::fs::create_dir_all(path)?;
+        make_private(path)?;
         if std::fs::read_dir(path)?.next().is_some() {
             return Err(io::Error::other("the folder is not empty"));
         }
@@ -36,10 +37,29 @@ impl Folder {
         self.temporary.is_some()
     }
 
+    /// Nobody else may read it: there are keys among the files, and manifests that hold them.
     pub(super) fn write(&self, name: &str, text: &str) -> io::Result<()> {
         let path = self.path.join(name);
         path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-        std::fs::write(path, text)
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(path)?.write_all(text.as_bytes())
+    }
+}
+
+/// A folder whose parents are there. A typing error is none that is made.
+fn make_private(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(io::Error::other("the folder that it is in does not exist; correct the path, or create that one first"))
+        }
+        made => made,
     }
 }
 

@@ -47,3 +47,22 @@ fn kept_files_give_the_same_outcomes_offline() {
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.stderr.contains("cannot use kept: the folder is not empty"), "{ran:?}");
 }
+
+/// The key of the client is among the files, and a manifest holds it.
+#[cfg(unix)]
+#[test]
+fn kept_files_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new();
+    let ran = uptls(folder.path(), &["demo", "--keep", "typo/kept"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
+    assert!(ran.stderr.contains("cannot use typo/kept: the folder that it is in does not exist"), "{ran:?}");
+    assert!(!folder.path().join("typo").exists());
+    let ran = uptls(folder.path(), &["demo", "--keep", "kept"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let mode = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("kept"), 0o700);
+    for file in ["gateway.key", "payments.yaml", "manifests/standard.yaml"] {
+        assert_eq!(mode(&format!("kept/{file}")), 0o600, "{file}");
+    }
+}

@@ -66,41 +66,6 @@ fn a_weakening_is_exported_only_where_it_is_allowed() {
 }
 
 #[test]
-fn sds_writes_a_folder_that_envoy_watches() {
-    let folder = Folder::new();
-    let ran = uptls(folder.path(), &["export", "envoy", "--policy", "mtls.yaml", "--sds", "sds"]);
-    assert_eq!(ran.code, 0, "{ran:?}");
-    let sds = folder.path().join("sds");
-    let mut names: Vec<_> =
-        fs::read_dir(&sds).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    assert_eq!(names, ["ca.pem", "tls.crt", "tls.key", "tls_certificate.json", "validation_context.json"]);
-    assert_eq!(fs::read_to_string(sds.join("tls.key")).unwrap(), folder.client.key().pkcs8_pem());
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = |name: &str| fs::metadata(sds.join(name)).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode("tls.key"), mode("tls.crt")), (0o600, 0o644));
-    }
-    assert!(!ran.stdout.contains("BEGIN"), "{ran:?}");
-    let ran = uptls(folder.path(), &["export", "envoy", "--policy", "mtls.yaml", "--sds", "ca.pem/sds"]);
-    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
-    assert!(ran.stderr.contains("error: cannot write "), "{ran:?}");
-}
-
-#[test]
-fn a_ca_file_is_referred_to() {
-    let folder = Folder::new();
-    let ran = uptls(folder.path(), &["export", "envoy", "--policy", "policy.yaml", "--ca-file", "out.pem"]);
-    assert_eq!(ran.code, 0, "{ran:?}");
-    let name = ran.json()["common_tls_context"]["validation_context"]["trusted_ca"]["filename"].clone();
-    assert!(name.as_str().unwrap().ends_with("/out.pem"), "{name}");
-    assert_eq!(fs::read_to_string(folder.path().join("out.pem")).unwrap(), folder.root.pem());
-    let both = ["export", "envoy", "--policy", "policy.yaml", "--ca-file", "a", "--sds", "b"];
-    assert_eq!(uptls(folder.path(), &both).code, 2);
-}
-
-#[test]
 fn a_context_with_the_module_holds_the_policy() {
     let folder = Folder::new();
     let ran = uptls(folder.path(), &["export", "envoy", "--policy", "policy.yaml", "--module"]);

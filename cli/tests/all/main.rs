@@ -10,6 +10,9 @@ mod import;
 mod manifests;
 mod offline;
 mod openssl;
+mod outputs;
+#[cfg(unix)]
+mod outputs_shared;
 mod support;
 mod usage;
 #[path = "../../../manifest/tests/all/validator.rs"]

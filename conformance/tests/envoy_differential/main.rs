@@ -11,6 +11,7 @@ mod classes;
 mod example;
 mod module;
 mod module_load;
+mod outputs;
 mod policies;
 mod servers;
 
@@ -20,17 +21,15 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use ask::Answer;
-use certificates::{World, leaf};
+use certificates::World;
 use policies::Policy;
 use servers::Peer;
 use uptls_manifest::envoy::Difference;
 use uptls_testkit::envoy::{Binary, Envoy, cluster};
-use uptls_testkit::{San, Server, ServerOptions};
 
 #[test]
 fn envoy_gives_the_same_verdict_by_the_exported_contexts() {
@@ -80,36 +79,6 @@ fn balance(policies: &[Policy], peers: &[Peer], answers: &[Answer]) {
         assert!(accepted >= 5, "{} accepts {accepted}", policy.name);
         assert!(answers.len() - accepted >= 5, "{} refuses {}", policy.name, answers.len() - accepted);
         assert_eq!(answers[base].live, Ok(()), "{} refuses the base", policy.name);
-    }
-}
-
-/// R1 as far as Envoy goes: what the next export moves into the folder is taken by the running process, names and all.
-#[test]
-fn envoy_takes_what_the_next_export_moves_into_the_folder() {
-    let Some(binary) = Binary::find() else { return };
-    let world = World::new();
-    let folder = world.folder().join("watched");
-    fs::create_dir(&folder).unwrap();
-    let identity = "identity: {certificate: {file: client.pem}, key: {file: client.key}}";
-    let spec =
-        |bundle: &str| format!("trust: {{bundles: [{{file: {bundle}}}]}}, serverName: a.example.com, {identity}");
-    let cluster = policies::by_sds(&world, &folder, &spec("stranger.pem"));
-    let envoy = Envoy::start(&binary, world.folder(), vec![cluster]);
-    let base = ServerOptions { time: None, ..servers::base(&world) }.with_client_roots(&[&world.root]);
-    let other = ServerOptions::new(&[&leaf()
-        .with_sans(&[San::dns("b.example.com")])
-        .issued_by(&world.root, &World::leaf_key())]);
-    let (base, other) = (Server::start(&base), Server::start(&ServerOptions { time: None, ..other }));
-    let accepts = |server: &Server| envoy.get("sds", server.addr()).0 == 200;
-    assert!(!accepts(&base));
-    for (bundle, wanted) in [("root.pem", true), ("stranger.pem", false)] {
-        policies::by_sds(&world, &folder, &spec(bundle));
-        let taken = (0..ATTEMPTS).any(|_| {
-            thread::sleep(Duration::from_millis(20));
-            accepts(&base) == wanted
-        });
-        assert!(taken, "{bundle} was not taken");
-        assert!(!accepts(&other));
     }
 }
 
@@ -173,7 +142,5 @@ fn envoy_takes_every_committed_context() {
 
 /// The lists of these count for nothing, so that whatever they would cover is refused.
 const REFUSING: &[&str] = &["lists-future", "lists-no-crl-sign"];
-/// It takes some milliseconds.
-const ATTEMPTS: usize = 1000;
 /// More than there are processors: most of the time of a request is waiting.
 const THREADS: usize = 6;

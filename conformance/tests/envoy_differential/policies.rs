@@ -1,6 +1,5 @@
 //! The policies: every feature that can be exported, alone and together.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use rustls::SignatureScheme;
 use serde_json::{Value, json};
 use uptls::danger::DangerPermission;
 use uptls::{BackendHost, Connector, Prepared, Problems, Runtime, UpstreamTlsPolicy, WarningCode};
-use uptls_manifest::envoy::{self, Difference, Export, ExportOptions, Placement};
+use uptls_manifest::envoy::{self, Difference, Export, ExportOptions, Owner, Placement};
 use uptls_testkit::Key;
 use uptls_testkit::envoy::cluster;
 
@@ -120,18 +119,34 @@ fn prepare(world: &World, runtime: &Runtime, spec: &str) -> (UpstreamTlsPolicy, 
     (checked, prepared)
 }
 
-/// A cluster that takes its material from files in `folder`, which are written, or moved over those that are there.
-pub(crate) fn by_sds(world: &World, folder: &Path, spec: &str) -> Value {
+/// The cluster `name`, which takes the material of the policy of this name from files in `folder`, as they are exported.
+pub(crate) fn by_sds(world: &World, folder: &Path, name: &str, spec: &str) -> Value {
     let (_, prepared) = prepare(world, &Runtime::new(uptls::aws_lc_rs::provider()), spec);
     let mut options = ExportOptions::default();
-    options.placement = Placement::Sds(folder.to_owned());
+    options.placement = Placement::Sds { folder: folder.to_owned(), owner: Owner::named(name) };
     let export = envoy::export(&prepared, &options).unwrap();
-    for file in &export.files {
-        let temporary = folder.join("temporary");
-        fs::write(&temporary, &file.content).unwrap();
-        fs::rename(&temporary, &file.path).unwrap();
-    }
-    cluster("sds", &export.context)
+    export.write().unwrap();
+    cluster(name, &export.context)
+}
+
+/// The same, judged by the module: of its files there is the identity.
+pub(crate) fn by_module_and_sds(world: &World, folder: &Path, name: &str, spec: &str) -> Value {
+    let (_, prepared) = prepare(world, &Runtime::new(uptls::aws_lc_rs::provider()), spec);
+    let mut options = ExportOptions::default();
+    options.placement = Placement::Sds { folder: folder.to_owned(), owner: Owner::named(name) };
+    let export = envoy::export_module(&prepared, &options).unwrap();
+    export.write().unwrap();
+    cluster(name, &export.context)
+}
+
+/// The CA in a file.
+pub(crate) fn by_file(world: &World, file: &Path, name: &str, spec: &str) -> Value {
+    let (_, prepared) = prepare(world, &Runtime::new(uptls::aws_lc_rs::provider()), spec);
+    let mut options = ExportOptions::default();
+    options.placement = Placement::CaFile { file: file.to_owned(), owner: Owner::named(name) };
+    let export = envoy::export(&prepared, &options).unwrap();
+    export.write().unwrap();
+    cluster(name, &export.context)
 }
 
 /// A context with the module.
@@ -145,15 +160,15 @@ pub(crate) fn other_forms(world: &World) -> Vec<Value> {
     let runtime = Runtime::new(uptls::aws_lc_rs::provider());
     let spec = "serverName: a.example.com, alpn: {protocols: [h2, http/1.1]}, revocation: {crls: [{file: all.crl}]}, identity: {certificate: {file: client.pem}, key: {file: client.key}}";
     let (_, prepared) = prepare(world, &runtime, spec);
-    let folder = world.folder().join("sds");
-    fs::create_dir(&folder).unwrap();
+    let (file, folder) = (world.folder().join("exported.pem"), world.folder().join("sds"));
+    let owner = Owner::named("forms");
     let placements =
-        [Placement::Inline, Placement::CaFile(world.folder().join("exported.pem")), Placement::Sds(folder)];
+        [Placement::Inline, Placement::CaFile { file, owner: owner.clone() }, Placement::Sds { folder, owner }];
     let form = |(index, placement): (usize, Placement)| {
         let mut options = ExportOptions::default();
         options.placement = placement;
         let export = envoy::export(&prepared, &options).unwrap();
-        export.files.iter().for_each(|file| fs::write(&file.path, &file.content).unwrap());
+        export.write().unwrap();
         let mut cluster = envoy::cluster(&prepared, &export, &BackendHost::parse("a.example.com").unwrap(), 8443);
         cluster["name"] = json!(format!("form {index}"));
         cluster

@@ -99,6 +99,22 @@ impl ClientIdentity {
         })
     }
 
+    /// That the key of `source`, which was read again, still belongs to this chain (I2): files may have been replaced since.
+    pub(crate) fn check_key(
+        &self,
+        source: &IdentitySource<'_>,
+        provider: &CryptoProvider,
+    ) -> Result<(), MaterialError> {
+        let mismatch = || MaterialError::new(KEY_PATH, source.key_source, MaterialErrorKind::IdentityKeyMismatch);
+        on_clean_stack(|| {
+            let key = provider.key_provider.load_private_key(key::read(source)?).map_err(|_| mismatch())?;
+            match CertifiedKey::new(self.certified_key.cert.clone(), key).keys_match() {
+                Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => Ok(()),
+                Err(_) => Err(mismatch()),
+            }
+        })
+    }
+
     pub(crate) fn certified_key(&self) -> &Arc<CertifiedKey> {
         &self.certified_key
     }

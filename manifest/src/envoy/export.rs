@@ -1,16 +1,18 @@
 //! From a prepared policy to an `UpstreamTlsContext`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 use uptls::danger::PeerDanger;
 use uptls::{
     BackendHost, OnInvalid, PolicyError, PolicyErrorKind, Prepared, Problem, Problems, Resumption, RevocationDepth,
-    SanMatcher, ServerNameRule, UpstreamTlsPolicy, Warning,
+    SanMatcher, ServerNameRule, UpstreamTlsPolicy, Warning, interop,
 };
 
 use super::difference::Difference;
-use super::place::{Material, Placement};
+use super::output::Destination;
+use super::owner::Form;
+use super::place::{Material, Placement, Target};
 use super::{ExportedFile, exportable, matchers, parameters};
 
 /// How a policy is exported.
@@ -28,16 +30,19 @@ pub struct ExportOptions {
     pub placement: Placement,
 }
 
-/// An exported policy.
+/// An exported policy. [`Export::write`] writes its files.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Export {
     /// The `UpstreamTlsContext`, with its `@type`.
     pub context: Value,
-    /// What the context refers to and does not exist yet, in the order in which it must be written.
+    /// What the context refers to and is not there before it is written. All of it belongs together.
     pub files: Vec<ExportedFile>,
     /// `engine_difference` for each class that this export can touch, and what is odd about the policy itself.
     pub warnings: Vec<Warning>,
+    pub(super) destination: Destination,
+    /// What the policy was made of, which is never written.
+    pub(super) reads: Vec<PathBuf>,
 }
 
 /// The `UpstreamTlsContext` that gives the same verdict as `prepared` (X1..X3). Nothing is written.
@@ -49,7 +54,8 @@ pub fn export(prepared: &Prepared, options: &ExportOptions) -> Result<Export, Pr
     let policy = prepared.policy();
     exportable::check(prepared, options)?;
     let names = reference_names(policy, options)?;
-    let material = Material::place(prepared, options)?;
+    let target = Target::of(prepared, options, Form::Own);
+    let material = Material::place(prepared, options, &target)?;
     let mut validation = material.validation;
     matchers::write(&names, &mut validation);
     revocation(policy, &mut validation);
@@ -65,7 +71,22 @@ pub fn export(prepared: &Prepared, options: &ExportOptions) -> Result<Export, Pr
     };
     common.insert(field.to_owned(), value);
     let context = Value::Object(context(policy, options, common));
-    Ok(Export { context, files: material.files, warnings: warnings(prepared, &names) })
+    Ok(Export {
+        context,
+        files: material.files,
+        warnings: warnings(prepared, &names),
+        destination: target.destination(),
+        reads: reads(policy, &options.placement),
+    })
+}
+
+/// Every file that `policy` was made of, and where it stands itself.
+pub(super) fn reads(policy: &UpstreamTlsPolicy, placement: &Placement) -> Vec<PathBuf> {
+    let mut reads = interop::files(policy);
+    if let Placement::CaFile { owner, .. } | Placement::Sds { owner, .. } = placement {
+        reads.extend(owner.source().map(Path::to_path_buf));
+    }
+    reads
 }
 
 /// The context around `common`: protocols, server name and resumption are Envoy's own fields in every form.

@@ -21,6 +21,7 @@ pub(super) fn check(prepared: &Prepared, options: &ExportOptions) -> Result<(), 
     refusals.danger(policy);
     refusals.host(policy, options);
     refusals.identity(policy, options);
+    refusals.owner(policy, options);
     refusals.finish(policy)
 }
 
@@ -31,6 +32,7 @@ pub(super) fn check_beside_module(prepared: &Prepared, options: &ExportOptions) 
     refusals.negotiation(policy);
     refusals.schemes(prepared);
     refusals.identity(policy, options);
+    refusals.owner(policy, options);
     refusals.finish(policy)
 }
 
@@ -156,9 +158,18 @@ impl Refusals {
         }
     }
 
+    /// L12: one after the other may stand in one file.
+    fn owner(&mut self, policy: &UpstreamTlsPolicy, options: &ExportOptions) {
+        let (Placement::CaFile { owner, .. } | Placement::Sds { owner, .. }) = &options.placement else { return };
+        if owner.wants_name() && policy.name().is_none() {
+            let feature = "without a name, the next export of the policy could not be told from that of another one";
+            self.refuse("metadata.name", "L12", feature, "give the policy a name: metadata: {name: NAME}");
+        }
+    }
+
     /// I6: a key that the policy holds as text goes to a file or nowhere.
     fn identity(&mut self, policy: &UpstreamTlsPolicy, options: &ExportOptions) {
-        if policy.identity().is_none() || matches!(options.placement, Placement::Sds(_)) {
+        if policy.identity().is_none() || matches!(options.placement, Placement::Sds { .. }) {
             return;
         }
         match interop::identity_files(policy) {

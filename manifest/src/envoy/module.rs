@@ -10,8 +10,10 @@ use uptls::{
     UnknownRevocation, UpstreamTlsPolicy,
 };
 
-use super::export::context;
-use super::place::{self, located};
+use super::export::{context, reads};
+use super::output::marked;
+use super::owner::{Form, OwnerKey};
+use super::place::{self, Target, located};
 use super::{Difference, Export, ExportOptions, ExportedFile, Placement, exportable, parameters};
 use crate::native::{API_VERSION, KIND};
 
@@ -19,8 +21,8 @@ use crate::native::{API_VERSION, KIND};
 ///
 /// What verifies stands in the policy document inside: bundles and lists by the absolute names of their files, which the
 /// module watches (R6), or as text where the policy has them so. Server name, versions, suites, groups, protocols and the
-/// identity are Envoy's own fields, from the same policy. [`Placement::CaFile`](super::Placement::CaFile) takes the texts among
-/// the bundles; of [`Placement::Sds`](super::Placement::Sds) only the identity's part counts. Sessions are resumed only where
+/// identity are Envoy's own fields, from the same policy. [`Placement::CaFile`] takes the texts among
+/// the bundles; of [`Placement::Sds`] only the identity's part counts. Sessions are resumed only where
 /// no file can change (H6).
 ///
 /// Without a backend host a server name of `auto` is what Envoy finds as the endpoint's host name (`auto_host_sni`).
@@ -31,12 +33,13 @@ use crate::native::{API_VERSION, KIND};
 pub fn export_module(prepared: &Prepared, options: &ExportOptions) -> Result<Export, Problems> {
     let policy = prepared.policy();
     exportable::check_beside_module(prepared, options)?;
-    let (document, ca_file) = document(policy, options)?;
+    let target = Target::of(prepared, options, Form::Module);
+    let (document, ca_file) = document(policy, options, &target)?;
     let config = match options.on_invalid {
         OnInvalid::FailClosed => json!({"policy": document, "onInvalid": "failClosed"}),
         _ => document,
     };
-    let (identity, mut files) = place::identity(prepared, options)?;
+    let (identity, mut files) = place::identity(prepared, options, &target)?;
     files.extend(ca_file);
     let mut common = Map::new();
     common.insert("tls_params".to_owned(), parameters::write(prepared));
@@ -46,14 +49,15 @@ pub fn export_module(prepared: &Prepared, options: &ExportOptions) -> Result<Exp
     if *policy.server_name() == ServerNameRule::Auto && options.backend_host.is_none() {
         context.insert("auto_host_sni".to_owned(), json!(true));
     }
-    if has_files(policy) || matches!(options.placement, Placement::CaFile(_)) {
+    if has_files(policy) || matches!(options.placement, Placement::CaFile { .. }) {
         // H6: Envoy keeps a session whose chain the new files refuse, and would offer it again and again.
         context.insert("max_session_keys".to_owned(), json!(0));
     }
     let schemes = Difference::SignatureSchemes;
     let schemes = schemes.touches(prepared, &[]).then(|| schemes.warning(prepared));
     let warnings = schemes.into_iter().chain(prepared.explanation().warnings).collect();
-    Ok(Export { context: Value::Object(context), files, warnings })
+    let reads = reads(policy, &options.placement);
+    Ok(Export { context: Value::Object(context), files, warnings, destination: target.destination(), reads })
 }
 
 /// Whether something in it can change while Envoy runs.
@@ -77,8 +81,12 @@ fn validator(policy: &UpstreamTlsPolicy, config: &Value) -> Value {
 }
 
 /// The native document of a policy, without the identity: that is Envoy's, and its configuration can be dumped.
-fn document(policy: &UpstreamTlsPolicy, options: &ExportOptions) -> Result<(Value, Option<ExportedFile>), Problems> {
-    let mut writer = Writer { ca_file: None, options, policy, spec: Map::new() };
+fn document(
+    policy: &UpstreamTlsPolicy,
+    options: &ExportOptions,
+    target: &Target,
+) -> Result<(Value, Option<ExportedFile>), Problems> {
+    let mut writer = Writer { ca_file: None, options, policy, spec: Map::new(), target };
     writer.names();
     writer.negotiation();
     writer.trust()?;
@@ -97,6 +105,7 @@ struct Writer<'a> {
     options: &'a ExportOptions,
     policy: &'a UpstreamTlsPolicy,
     spec: Map<String, Value>,
+    target: &'a Target,
 }
 
 impl Writer<'_> {
@@ -153,8 +162,8 @@ impl Writer<'_> {
         let TrustSpec { bundles, pinned_certificates, pinned_keys, system, system_trust_domain, .. } =
             self.policy.trust();
         let mut trust = Map::new();
-        let bundles = match &self.options.placement {
-            Placement::CaFile(path) => self.with_texts_in(path, bundles),
+        let bundles = match self.target {
+            Target::CaFile { file, key } => self.with_texts_in(file, key, bundles),
             _ => bundles.clone(),
         };
         trust.insert("bundles".to_owned(), self.bundles(&bundles)?);
@@ -207,7 +216,7 @@ impl Writer<'_> {
 
     /// The bundles, with all texts among them in one file. Texts that vouch for different trust domains stay where they are:
     /// one file would have each vouch for the other's (T9).
-    fn with_texts_in(&mut self, path: &Path, bundles: &[BundleSpec]) -> Vec<BundleSpec> {
+    fn with_texts_in(&mut self, path: &Path, key: &OwnerKey, bundles: &[BundleSpec]) -> Vec<BundleSpec> {
         let is_text = |bundle: &&BundleSpec| matches!(bundle.material, Material::Inline { .. });
         let (texts, mut files): (Vec<&BundleSpec>, Vec<&BundleSpec>) = bundles.iter().partition(is_text);
         let Some(first) = texts.first() else { return bundles.to_vec() };
@@ -222,7 +231,7 @@ impl Writer<'_> {
                 content.push(b'\n');
             }
         }
-        self.ca_file = Some(place::public(path.to_owned(), content));
+        self.ca_file = Some(place::public(path.to_owned(), marked(key, &content)));
         let mut one = BundleSpec::clone(first);
         one.material = Material::File { base: None, path: path.to_owned() };
         files.into_iter().cloned().chain([one]).collect()

@@ -8,23 +8,46 @@ use uptls::interop::{self, IdentityFiles, Phase, TrustedAs};
 use uptls::{Prepared, Problems};
 use zeroize::Zeroizing;
 
-use super::ExportOptions;
+use super::output::{Destination, marked};
+use super::owner::{Form, Owner, OwnerKey};
 use super::parameters::base64;
+use super::{ExportOptions, sds};
 
-/// Where certificates, lists and keys are put.
+/// Where certificates, lists and keys are put. What is written has an [`Owner`], whose next export alone replaces it (L12).
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Placement {
     /// CA certificates into this file, which is never read again by a running Envoy; the rest as [`Placement::Inline`].
-    CaFile(PathBuf),
+    CaFile {
+        /// Its folder must exist.
+        file: PathBuf,
+        /// Whose file it is.
+        owner: Owner,
+    },
     /// CA certificates and lists inside the context; the identity by the names of its own files.
     #[default]
     Inline,
-    /// All of it into this folder, which Envoy watches: file-based SDS.
-    Sds(PathBuf),
+    /// All of it into a folder of the owner's own in this one, which Envoy watches: file-based SDS. Any number of policies may be
+    /// exported into one folder.
+    Sds {
+        /// Made if it is missing, with mode 0700; the folder that it is in must exist.
+        folder: PathBuf,
+        /// Whose files they are.
+        owner: Owner,
+    },
 }
 
-/// A file to write.
+impl Placement {
+    /// The form's own name of the owner, of the policy called `policy`.
+    fn owner_key(&self, form: Form, policy: Option<&str>) -> Option<OwnerKey> {
+        match self {
+            Self::CaFile { owner, .. } | Self::Sds { owner, .. } => Some(owner.key(form, policy)),
+            Self::Inline => None,
+        }
+    }
+}
+
+/// A file that the context names. [`Export::write`](super::Export::write) puts it there.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ExportedFile {
@@ -65,18 +88,24 @@ pub(super) struct Material {
 }
 
 impl Material {
-    pub(super) fn place(prepared: &Prepared, options: &ExportOptions) -> Result<Self, Problems> {
+    pub(super) fn place(prepared: &Prepared, options: &ExportOptions, target: &Target) -> Result<Self, Problems> {
         let authorities = pem("CERTIFICATE", anchors(prepared).into_iter());
         let lists = interop::revocation_lists(prepared)?;
         let lists = (!lists.is_empty()).then(|| pem("X509 CRL", lists.iter().map(Vec::as_slice)));
-        match &options.placement {
-            Placement::CaFile(path) => {
-                let mut material = Self::beside(prepared, options, json!({"filename": text(path)}), lists);
-                material.files.push(public(path.clone(), authorities));
+        match target {
+            Target::CaFile { file, key } => {
+                let mut material = Self::beside(prepared, options, json!({"filename": text(file)}), lists);
+                material.files.push(public(file.clone(), marked(key, authorities.as_bytes())));
                 Ok(material)
             }
-            Placement::Inline => Ok(Self::beside(prepared, options, json!({"inline_string": authorities}), lists)),
-            Placement::Sds(folder) => Self::sds(prepared, folder, authorities, lists),
+            Target::Inline => Ok(Self::beside(prepared, options, json!({"inline_string": authorities}), lists)),
+            Target::Sds { policy, .. } => {
+                let (identity, mut files) = identity_by_sds(prepared, policy)?;
+                let content = sds::validation_context(&authorities, lists.as_deref());
+                files.push(secret(policy, sds::VALIDATION, content, Secrecy::Public));
+                let validation_sds = Some(sds::config(policy, sds::VALIDATION));
+                Ok(Self { files, identity, validation: Map::new(), validation_sds })
+            }
         }
     }
 
@@ -89,21 +118,40 @@ impl Material {
         let identity = identity_beside(prepared, options);
         Self { files: Vec::new(), identity, validation, validation_sds: None }
     }
+}
 
-    fn sds(prepared: &Prepared, folder: &Path, authorities: String, lists: Option<String>) -> Result<Self, Problems> {
-        let (identity, mut files) = identity_by_sds(prepared, folder)?;
-        let mut trust = json!({
-            "trusted_ca": {"filename": text(&folder.join(AUTHORITIES))},
-            "watched_directory": {"path": text(folder)},
-        });
-        files.push(public(folder.join(AUTHORITIES), authorities));
-        if let Some(lists) = lists {
-            trust["crl"] = json!({"filename": text(&folder.join(LISTS))});
-            files.push(public(folder.join(LISTS), lists));
+/// A [`Placement`] for one policy.
+pub(super) enum Target {
+    CaFile {
+        file: PathBuf,
+        key: OwnerKey,
+    },
+    Inline,
+    /// `policy` is the owner's own folder in `folder`.
+    Sds {
+        folder: PathBuf,
+        policy: PathBuf,
+    },
+}
+
+impl Target {
+    pub(super) fn of(prepared: &Prepared, options: &ExportOptions, form: Form) -> Self {
+        match (&options.placement, options.placement.owner_key(form, prepared.policy().name())) {
+            (Placement::CaFile { file, .. }, Some(key)) => Self::CaFile { file: file.clone(), key },
+            (Placement::Sds { folder, .. }, Some(key)) => {
+                Self::Sds { folder: folder.clone(), policy: folder.join(key.folder_name()) }
+            }
+            _ => Self::Inline,
         }
-        files.push(resource(folder, VALIDATION_SECRET, "validation_context", &trust));
-        let validation_sds = Some(config(folder, VALIDATION_SECRET));
-        Ok(Self { files, identity, validation: Map::new(), validation_sds })
+    }
+
+    /// Where the files of it go.
+    pub(super) fn destination(self) -> Destination {
+        match self {
+            Self::CaFile { key, .. } => Destination::File { owner: key.digest },
+            Self::Inline => Destination::Nowhere,
+            Self::Sds { folder, policy } => Destination::Folder { folder, policy },
+        }
     }
 }
 
@@ -111,10 +159,11 @@ impl Material {
 pub(super) fn identity(
     prepared: &Prepared,
     options: &ExportOptions,
+    target: &Target,
 ) -> Result<(Map<String, Value>, Vec<ExportedFile>), Problems> {
-    match &options.placement {
-        Placement::Sds(folder) => identity_by_sds(prepared, folder),
-        Placement::CaFile(_) | Placement::Inline => Ok((identity_beside(prepared, options), Vec::new())),
+    match target {
+        Target::Sds { policy, .. } => identity_by_sds(prepared, policy),
+        Target::CaFile { .. } | Target::Inline => Ok((identity_beside(prepared, options), Vec::new())),
     }
 }
 
@@ -128,24 +177,15 @@ fn identity_beside(prepared: &Prepared, options: &ExportOptions) -> Map<String, 
     identity
 }
 
-fn identity_by_sds(prepared: &Prepared, folder: &Path) -> Result<(Map<String, Value>, Vec<ExportedFile>), Problems> {
+fn identity_by_sds(prepared: &Prepared, policy: &Path) -> Result<(Map<String, Value>, Vec<ExportedFile>), Problems> {
     let mut files = Vec::new();
     let mut identity = Map::new();
     if let Some(private) = interop::private_key(prepared)? {
         let chain = pem("CERTIFICATE", interop::identity_chain(prepared));
-        let mut pair = json!({
-            "certificate_chain": {"filename": text(&folder.join(IDENTITY))},
-            "private_key": {"filename": text(&folder.join(KEY))},
-            "watched_directory": {"path": text(folder)},
-        });
-        files.push(public(folder.join(IDENTITY), chain));
-        files.push(secret(folder.join(KEY), private.key));
-        if let Some(passphrase) = private.passphrase {
-            pair["password"] = json!({"filename": text(&folder.join(PASSPHRASE))});
-            files.push(secret(folder.join(PASSPHRASE), passphrase));
-        }
-        files.push(resource(folder, CERTIFICATE_SECRET, "tls_certificate", &pair));
-        let config = json!([config(folder, CERTIFICATE_SECRET)]);
+        let passphrase = private.passphrase.as_ref().map(|passphrase| passphrase.as_slice());
+        let content = sds::tls_certificate(&chain, &private.key, passphrase);
+        files.push(secret(policy, sds::CERTIFICATE, content, Secrecy::OwnerOnly));
+        let config = json!([sds::config(policy, sds::CERTIFICATE)]);
         identity.insert("tls_certificate_sds_secret_configs".to_owned(), config);
     }
     Ok((identity, files))
@@ -160,26 +200,13 @@ pub(super) fn anchors(prepared: &Prepared) -> Vec<&[u8]> {
     trusted.into_iter().map(|anchor| anchor.der).collect()
 }
 
-/// A file of SDS: one secret.
-fn resource(folder: &Path, name: &str, kind: &str, secret: &Value) -> ExportedFile {
-    let mut entry = json!({"@type": SECRET_TYPE, "name": name});
-    entry[kind] = secret.clone();
-    public(folder.join(format!("{name}.json")), format!("{:#}\n", json!({"resources": [entry]})))
-}
-
-/// Where Envoy finds a secret: it reads the file again whenever something is moved in the folder.
-fn config(folder: &Path, name: &str) -> Value {
-    let source =
-        json!({"path": text(&folder.join(format!("{name}.json"))), "watched_directory": {"path": text(folder)}});
-    json!({"name": name, "sds_config": {"path_config_source": source, "resource_api_version": "V3"}})
-}
-
 pub(super) fn public(path: PathBuf, content: impl Into<Vec<u8>>) -> ExportedFile {
     ExportedFile { content: Zeroizing::new(content.into()), path, secrecy: Secrecy::Public }
 }
 
-fn secret(path: PathBuf, content: Zeroizing<Vec<u8>>) -> ExportedFile {
-    ExportedFile { content, path, secrecy: Secrecy::OwnerOnly }
+/// A file of SDS, where the context says that it is.
+fn secret(policy: &Path, name: &str, content: Zeroizing<Vec<u8>>, secrecy: Secrecy) -> ExportedFile {
+    ExportedFile { content, path: policy.join(sds::CURRENT).join(sds::file_name(name)), secrecy }
 }
 
 pub(super) fn located(options: &ExportOptions, path: &Path) -> PathBuf {
@@ -205,12 +232,3 @@ fn pem<'a>(label: &str, ders: impl Iterator<Item = &'a [u8]>) -> String {
     }
     text
 }
-
-const AUTHORITIES: &str = "ca.pem";
-const CERTIFICATE_SECRET: &str = "tls_certificate";
-const IDENTITY: &str = "tls.crt";
-const KEY: &str = "tls.key";
-const LISTS: &str = "crl.pem";
-const PASSPHRASE: &str = "tls.passphrase";
-const SECRET_TYPE: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
-const VALIDATION_SECRET: &str = "validation_context";

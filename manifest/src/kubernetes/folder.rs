@@ -111,13 +111,12 @@ impl Listing {
         let (mut files, mut folders) = (Vec::new(), Vec::new());
         for entry in path.read_dir().map_err(unreadable)? {
             let file = entry.map_err(unreadable)?.path();
-            let is_hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-            if is_hidden {
+            if is_hidden(&file) {
                 continue;
             }
             if file.is_dir() {
                 folders.push(file);
-            } else if file.extension().is_some_and(|end| EXTENSIONS.iter().any(|wanted| end == *wanted)) {
+            } else if is_manifest(&file) {
                 files.push(file);
             }
         }
@@ -128,6 +127,21 @@ impl Listing {
             _ => Err(Fault::too_large(Place::START, format!("the limit of {MAX_FILES} files"))),
         }
     }
+}
+
+/// The manifests of a folder; none, if it cannot be read.
+pub(crate) fn manifest_files(folder: &Path) -> Vec<PathBuf> {
+    Listing::of(folder).map(|listing| listing.files).unwrap_or_default()
+}
+
+/// Whether a file of this name counts in a folder.
+pub(crate) fn is_manifest(file: &Path) -> bool {
+    let has_extension = file.extension().is_some_and(|end| EXTENSIONS.iter().any(|wanted| end == *wanted));
+    has_extension && !is_hidden(file)
+}
+
+fn is_hidden(file: &Path) -> bool {
+    file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 fn refuse(path: &Path, fault: Fault) -> Problems {

@@ -60,6 +60,7 @@ mod standard;
 mod status;
 
 pub use folder::{Manifests, load};
+pub(crate) use folder::{is_manifest, manifest_files};
 pub use imported::{
     Accepted, Diagnostic, Effect, Imported, ImportedPolicy, Provenance, ResolvedRefs, Target, TargetState,
 };

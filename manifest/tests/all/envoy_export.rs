@@ -9,11 +9,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 use tempfile::TempDir;
 use uptls::danger::DangerPermission;
 use uptls::{BackendHost, Code, Problems, WarningCode};
-use uptls_manifest::envoy::{self, Difference, Export, ExportOptions, Placement, Secrecy};
+use uptls_manifest::envoy::{self, Difference, Export, ExportOptions, Owner, Placement, Secrecy};
 use uptls_testkit::{
     CLIENT_AUTH, CrlTemplate, Key, KeyUsage, NOW, Pki, RawExtension, San, Template, YEAR, chain_pem, crl_pem,
 };
@@ -74,6 +76,23 @@ pub(crate) fn host(text: &str) -> ExportOptions {
     let mut options = ExportOptions::default();
     options.backend_host = (!text.is_empty()).then(|| BackendHost::parse(text).unwrap());
     options
+}
+
+/// The folder `/sds`, for the policy `pay`.
+fn sds() -> Placement {
+    Placement::Sds { folder: "/sds".into(), owner: Owner::named("pay") }
+}
+
+fn ca_file(path: &str) -> Placement {
+    Placement::CaFile { file: path.into(), owner: Owner::named("pay") }
+}
+
+/// What tells `pay` from other policies. A release that changes it loses every running Envoy its rotations.
+const KEY_OF_PAY: &str = "2c654d6f285140536471bff7fe7c1664a2a313ea271f3963095f426b5cf536f5";
+
+/// Where a secret of `pay` is.
+fn sds_path(name: &str) -> PathBuf {
+    PathBuf::from(format!("/sds/pay-{KEY_OF_PAY}/current")).join(name)
 }
 
 fn placed(placement: Placement) -> ExportOptions {
@@ -247,43 +266,91 @@ fn a_key_in_the_document_goes_to_a_folder_or_nowhere() {
         format!("  serverName: pay.test\n  identity: {{certificate: {{file: client.pem}}, key: {{pem: \"{key}\"}}}}\n");
     let problems = folder.export(&spec(&rest), &host("")).unwrap_err();
     assert!(problems.to_string().contains("(I6)"), "{problems}");
-    let export = folder.export(&spec(&rest), &placed(Placement::Sds("/sds".into()))).unwrap();
+    let export = folder.export(&spec(&rest), &placed(sds())).unwrap();
     let secrets: Vec<_> = export.files.iter().filter(|file| file.secrecy == Secrecy::OwnerOnly).collect();
     assert_eq!(secrets.len(), 1);
-    assert_eq!(secrets[0].path, Path::new("/sds/tls.key"));
+    assert_eq!(secrets[0].path, sds_path("tls_certificate.json"));
     assert!(!format!("{export:?}").contains("PRIVATE KEY"));
 }
 
 #[test]
-fn sds_writes_material_before_what_refers_to_it() {
+fn the_secrets_of_sds_are_one_file_each() {
     let folder = Folder::new();
     let identity =
         "identity: {certificate: {file: client.pem}, key: {file: locked.key}, passphrase: {file: passphrase}}";
     let rest = format!("  serverName: pay.test\n  {identity}\n  revocation: {{crls: [{{file: ca.crl}}]}}\n");
-    let export = folder.export(&spec(&rest), &placed(Placement::Sds("/sds".into()))).unwrap();
-    let names: Vec<_> = export.files.iter().map(|file| (file.path.to_str().unwrap(), file.secrecy)).collect();
-    assert_eq!(
-        names,
-        [
-            ("/sds/tls.crt", Secrecy::Public),
-            ("/sds/tls.key", Secrecy::OwnerOnly),
-            ("/sds/tls.passphrase", Secrecy::OwnerOnly),
-            ("/sds/tls_certificate.json", Secrecy::Public),
-            ("/sds/ca.pem", Secrecy::Public),
-            ("/sds/crl.pem", Secrecy::Public),
-            ("/sds/validation_context.json", Secrecy::Public),
-        ]
-    );
-    let file = |name: &str| &**export.files.iter().find(|file| file.path.ends_with(name)).unwrap().content;
-    assert_eq!(file("tls.passphrase"), b"open sesame");
-    let secret: Value = serde_json::from_slice(file("validation_context.json")).unwrap();
-    let context = &secret["resources"][0]["validation_context"];
-    assert_eq!(context["trusted_ca"]["filename"], "/sds/ca.pem");
-    assert_eq!(context["watched_directory"]["path"], "/sds");
+    let export = folder.export(&spec(&rest), &placed(sds())).unwrap();
+    let files: Vec<_> = export.files.iter().map(|file| (file.path.clone(), file.secrecy)).collect();
+    let wanted = [
+        (sds_path("tls_certificate.json"), Secrecy::OwnerOnly),
+        (sds_path("validation_context.json"), Secrecy::Public),
+    ];
+    assert_eq!(files, wanted);
+    // No half of a secret is in a file of its own, so that none can be of another state.
+    let secret = |index: usize, kind: &str| {
+        let secret: Value = serde_json::from_slice(&export.files[index].content).unwrap();
+        assert_eq!(secret["resources"][0]["name"], kind);
+        assert!(!secret.to_string().contains("filename") && !secret.to_string().contains("watched_directory"));
+        secret["resources"][0][kind].clone()
+    };
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    let pair = secret(0, "tls_certificate");
+    assert_eq!(pair["certificate_chain"]["inline_string"], read("client.pem"));
+    let decoded = |field: &str| BASE64_STANDARD.decode(pair[field]["inline_bytes"].as_str().unwrap()).unwrap();
+    assert_eq!(decoded("private_key"), read("locked.key").into_bytes());
+    assert_eq!(decoded("password"), b"open sesame");
+    let trust = secret(1, "validation_context");
+    assert_eq!(trust["trusted_ca"]["inline_string"], read("ca.pem").strip_prefix("the root\n").unwrap());
+    assert_eq!(trust["crl"]["inline_string"], read("ca.crl"));
     // The names stay in the context: whatever is moved into the folder, they are asked for.
-    let combined = &export.context["common_tls_context"]["combined_validation_context"];
+    let common = &export.context["common_tls_context"];
+    let combined = &common["combined_validation_context"];
     assert!(combined["default_validation_context"]["match_typed_subject_alt_names"].is_array());
-    assert_eq!(combined["validation_context_sds_secret_config"]["name"], "validation_context");
+    for (config, name) in [
+        (&combined["validation_context_sds_secret_config"], "validation_context"),
+        (&common["tls_certificate_sds_secret_configs"][0], "tls_certificate"),
+    ] {
+        assert_eq!(config["name"], name);
+        let source = &config["sds_config"]["path_config_source"];
+        let path = sds_path(&format!("{name}.json"));
+        assert_eq!(source["path"], path.to_str().unwrap());
+        assert_eq!(source["watched_directory"]["path"], path.ancestors().nth(2).unwrap().to_str().unwrap());
+    }
+}
+
+/// L12: the names say whose the files are, whatever the policies are called.
+#[test]
+fn two_owners_have_no_path_in_common() {
+    let folder = Folder::new();
+    let text = spec("  serverName: pay.test\n");
+    let paths = |owner: Owner| {
+        let options = placed(Placement::Sds { folder: "/sds".into(), owner });
+        let export = folder.export(&text, &options).unwrap();
+        export.files.iter().map(|file| file.path.clone()).collect::<BTreeSet<_>>()
+    };
+    let document = |path: &str| Owner::of_document(Path::new(path)).unwrap();
+    assert!(paths(document("/a/p.yaml")).is_disjoint(&paths(document("/b/p.yaml"))));
+    assert_eq!(paths(document("/a/p.yaml")), paths(document("/a/./p.yaml")));
+}
+
+/// R1: the key of one state is never written beside the chain of another.
+#[test]
+fn a_key_that_was_replaced_in_the_meantime_is_not_exported() {
+    let folder = Folder::new();
+    let identity = "identity: {certificate: {file: client.pem}, key: {file: client.key}}";
+    let text = document(&spec(&format!("  serverName: pay.test\n  {identity}\n")));
+    let base = Some(folder.path());
+    let permission = DangerPermission::Forbidden;
+    let prepared = uptls_manifest::prepare(&runtime(), text.as_bytes(), "policy.yaml", base, permission).unwrap();
+    let write = |name: &str| fs::copy(folder.path().join(name), folder.path().join("client.key")).unwrap();
+    fs::copy(folder.path().join("client.key"), folder.path().join("kept.key")).unwrap();
+    write("other.key");
+    let problems = envoy::export(&prepared, &placed(sds())).unwrap_err();
+    assert_eq!(problems.code(), Code::IdentityKeyMismatch);
+    let problems = envoy::export_module(&prepared, &placed(sds())).unwrap_err();
+    assert_eq!(problems.code(), Code::IdentityKeyMismatch);
+    write("kept.key");
+    envoy::export(&prepared, &placed(sds())).unwrap();
 }
 
 #[test]
@@ -300,7 +367,7 @@ fn system_roots_are_written_to_a_file() {
         other => other.unwrap_err(),
     };
     assert!(problems.to_string().contains("(X2)"), "{problems}");
-    let export = folder.export(rest, &placed(Placement::CaFile("/etc/envoy/roots.pem".into()))).unwrap();
+    let export = folder.export(rest, &placed(ca_file("/etc/envoy/roots.pem"))).unwrap();
     let validation = &export.context["common_tls_context"]["validation_context"];
     assert_eq!(validation["trusted_ca"]["filename"], "/etc/envoy/roots.pem");
     let text = core::str::from_utf8(&export.files[0].content).unwrap();
@@ -400,7 +467,7 @@ fn what_envoy_would_let_vouch_is_refused() {
     let export = |trust: &str, names: &str| {
         let text = format!("  trust: {trust}\n  serverName: none\n  subjectAltNames: {names}\n");
         let mut options = host("");
-        options.placement = Placement::CaFile("/ca.pem".into());
+        options.placement = ca_file("/ca.pem");
         folder.export(&text, &options).map(|_| ())
     };
     let (a, both) = ("[{spiffeTrustDomain: a}]", "[{spiffeTrustDomain: a}, {uri: 'spiffe://b/x'}]");

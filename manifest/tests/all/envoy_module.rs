@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uptls::danger::DangerPermission;
 use uptls::{BackendHost, Code, OnInvalid, Prepared, Problems};
-use uptls_manifest::envoy::{self, ClusterReading, Export, ExportOptions, Placement, Standing};
+use uptls_manifest::envoy::{self, ClusterReading, Export, ExportOptions, Owner, Placement, Standing};
 use uptls_testkit::{CrlTemplate, NOW, Pki, San, YEAR, chain_pem, crl_pem};
 
 use crate::common::{document, runtime};
@@ -98,7 +98,7 @@ fn one_file_vouches_for_one_trust_domain() {
         let texts = [&a, &b].into_iter().zip(domains).map(|(pem, domain)| json!({"pem": pem, "trustDomain": domain}));
         let trust = json!({"bundles": texts.collect::<Vec<_>>()});
         let mut options = host("");
-        options.placement = Placement::CaFile("/etc/ca.pem".into());
+        options.placement = Placement::CaFile { file: "/etc/ca.pem".into(), owner: Owner::named("pay") };
         let spec = format!("  trust: {trust}\n  serverName: none\n  subjectAltNames: [{{spiffeTrustDomain: a}}]\n");
         let (_, export) = export(&folder, &spec, &options).unwrap();
         let text = validator(&export)["validator_config"]["value"].as_str().unwrap();
@@ -139,10 +139,10 @@ fn envoy_sends_what_envoy_must_send() {
     assert_eq!(common["tls_params"]["tls_maximum_protocol_version"], "TLSv1_3");
     // By SDS the identity is all that is written.
     let mut options = host("");
-    options.placement = Placement::Sds(folder.path().join("sds"));
+    options.placement = Placement::Sds { folder: folder.path().join("sds"), owner: Owner::named("pay") };
     let (_, by_sds) = export(&folder, IDENTITY, &options).unwrap();
     let names: Vec<_> = by_sds.files.iter().map(|file| file.path.file_name().unwrap().to_str().unwrap()).collect();
-    assert_eq!(names, ["tls.crt", "tls.key", "tls_certificate.json"]);
+    assert_eq!(names, ["tls_certificate.json"]);
     assert!(by_sds.context["common_tls_context"].get("tls_certificate_sds_secret_configs").is_some());
 }
 
@@ -193,12 +193,13 @@ fn texts_go_to_the_file_that_is_named() {
     let inline = export(&folder, &format!("  trust: {{bundles: [{{pem: {root:?}}}]}}\n"), &options).unwrap().1;
     assert!(inline.context.get("max_session_keys").is_none(), "nothing of it can change");
     let path = folder.path().join("texts.pem");
-    options.placement = Placement::CaFile(path.clone());
+    options.placement = Placement::CaFile { file: path.clone(), owner: Owner::named("pay") };
     let (prepared, export) = export(&folder, &spec, &options).unwrap();
     assert_eq!(export.context["max_session_keys"], 0);
     assert_eq!(export.files.len(), 1);
-    assert_eq!((&export.files[0].path, String::from_utf8_lossy(&export.files[0].content).trim()), (&path, root.trim()));
-    fs::write(&path, &*export.files[0].content).unwrap();
+    assert_eq!(export.files[0].path, path);
+    assert!(String::from_utf8_lossy(&export.files[0].content).trim().ends_with(root.trim()));
+    export.write().unwrap();
     let text = validator(&export)["validator_config"]["value"].as_str().unwrap();
     assert_eq!(prepare(&folder, text).unwrap().fingerprint(), prepared.fingerprint());
 }

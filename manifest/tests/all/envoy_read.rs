@@ -445,6 +445,12 @@ fn secrets_of_files_are_read_by_the_caller() {
     });
     assert_eq!(reading.unwrap().clusters[0].standing, Standing::Verified);
     assert_eq!(read(text)[0].reason().unwrap().name, "secret_unknown");
+    // Lists stand in it, so that it may be longer than a document.
+    for (length, standing) in [(3 << 20, Standing::Verified), (5 << 20, Standing::Unclear)] {
+        let padded = secret.to_string() + &" ".repeat(length);
+        let reading = envoy::read(text.as_bytes(), "x", &|_| Ok(padded.clone().into_bytes()));
+        assert_eq!(reading.unwrap().clusters[0].standing, standing, "{length}");
+    }
 }
 
 #[test]

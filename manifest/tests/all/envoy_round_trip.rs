@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uptls::danger::DangerPermission;
 use uptls::{BackendHost, Prepared, Runtime, UpstreamTlsPolicy};
-use uptls_manifest::envoy::{self, ExportOptions, Placement, Standing};
+use uptls_manifest::envoy::{self, ExportOptions, Owner, Placement, Standing};
 use uptls_testkit::{CrlTemplate, Pki, San, chain_pem, crl_pem};
 
 use crate::common::runtime;
@@ -168,7 +168,7 @@ fn sds_is_read_with_its_files() {
     });
     let prepared = fixture.prepare(&spec).unwrap();
     let mut options = ExportOptions::default();
-    options.placement = Placement::Sds("/sds".into());
+    options.placement = Placement::Sds { folder: "/sds".into(), owner: Owner::named("pay") };
     let export = envoy::export(&prepared, &options).unwrap();
     let cluster = envoy::cluster(&prepared, &export, &BackendHost::parse("10.0.0.7").unwrap(), 8443);
     let read_file = |path: &Path| {
@@ -180,10 +180,43 @@ fn sds_is_read_with_its_files() {
     assert_eq!(one.standing, Standing::Verified, "{:?}", one.findings);
     let draft = one.draft.unwrap_or_else(|| panic!("{:?}", one.findings));
     assert_eq!(draft.spec.handshake_timeout.as_deref(), Some("10.000000000s"));
-    assert_eq!(draft.spec.trust.bundles[0].file.as_deref(), Some(Path::new("/sds/ca.pem")));
     assert!(draft.spec.identity.is_some() && draft.spec.revocation.is_some());
-    // The deadline is one that a policy takes.
-    UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden).unwrap();
+    // The deadline is one that a policy takes, and material is the same: exported again, it is the same secrets.
+    let policy = UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden).unwrap();
+    let again = envoy::export(&fixture.runtime.prepare(&policy).unwrap(), &options).unwrap();
+    assert_eq!(again.files.len(), 2);
+    for (one, other) in export.files.iter().zip(&again.files) {
+        assert_eq!((&one.path, &one.content), (&other.path, &other.content));
+    }
+    assert_eq!(again.context, export.context);
+}
+
+/// What the writer puts on the disk is found by the names in the context; a file that is gone is said.
+#[test]
+fn what_was_written_is_read() {
+    let fixture = &*FIXTURE;
+    let spec = json!({
+        "trust": {"bundles": [{"file": "ca.pem"}]},
+        "serverName": "pay.test.example",
+        "identity": {"certificate": {"file": "client.pem"}, "key": {"file": "client.key"}},
+    });
+    let prepared = fixture.prepare(&spec).unwrap();
+    let folder = TempDir::new().unwrap();
+    let mut options = ExportOptions::default();
+    options.placement = Placement::Sds { folder: folder.path().join("sds"), owner: Owner::named("pay") };
+    let export = envoy::export(&prepared, &options).unwrap();
+    let read = || {
+        let text = export.context.to_string();
+        let read_file = |path: &Path| fs::read(path).map_err(|error| error.to_string());
+        envoy::read(text.as_bytes(), "exported", &read_file).unwrap().clusters.remove(0)
+    };
+    let before = read();
+    assert!(before.draft.is_none() && before.standing != Standing::Verified, "{:?}", before.findings);
+    export.write().unwrap();
+    let after = read();
+    assert_eq!(after.standing, Standing::Verified, "{:?}", after.findings);
+    let policy = UpstreamTlsPolicy::check(after.draft.unwrap(), DangerPermission::Forbidden).unwrap();
+    assert!(fixture.runtime.prepare(&policy).unwrap().identity().is_some());
 }
 
 proptest! {

@@ -5,6 +5,7 @@ use std::path::Path;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use uptls::{MaterialDraft, Secret, SecretDraft};
+use zeroize::Zeroizing;
 
 use crate::node::Node;
 use crate::{source, yaml};
@@ -35,8 +36,10 @@ impl<'a> Secrets<'a> {
         let file = config.dig(&["sds_config", "path_config_source", "path"]).or(config.dig(&["sds_config", "path"]));
         if let Some(path) = file.as_ref().and_then(Object::as_text) {
             let octets = (self.read_file)(Path::new(path)).map_err(|reason| format!("{path}: {reason}"))?;
-            let documents = source::text(&octets).and_then(yaml::documents);
-            let documents = documents.map_err(|_| format!("{path} is neither YAML nor JSON"))?;
+            // Keys stand in it.
+            let octets = Zeroizing::new(octets);
+            let documents = source::secret_text(&octets).and_then(yaml::documents);
+            let documents = documents.map_err(|_| format!("{path} is neither YAML nor JSON of 4 MiB at most"))?;
             let documents: Vec<Node> = documents.into_iter().map(snake_case).collect();
             let found = documents.iter().flat_map(|document| locate::secrets(&Object::new(document, "")));
             return part(found, name, kind).ok_or_else(|| format!("{path} holds no {kind} of this name"));
