@@ -72,8 +72,8 @@ pub use describe::{
     TrustExplanation,
 };
 pub use error::{
-    Alert, Category, Code, ConnectError, Error, KnownPeer, MaterialError, MaterialErrorKind, Misuse, Origin,
-    PolicyError, PolicyErrorKind, Problem, Problems, Rejection, RejectionKind, Severity,
+    Alert, Category, Code, ConnectError, Error, KnownPeer, LocalStep, MaterialError, MaterialErrorKind, Misuse, Origin,
+    PolicyError, PolicyErrorKind, Problem, Problems, Refusal, Rejection, RejectionKind, Severity, Shortage,
 };
 pub use identity::{ClientIdentity, Secret, check_identity};
 pub use name::{BackendHost, DnsName, NameError, SpiffeId, SpiffePrefix, TrustDomain, UriName};

@@ -7,8 +7,10 @@ mod driver;
 mod evidence;
 pub(crate) mod failure;
 mod farewell;
+pub(crate) mod fault;
 pub(crate) mod intake;
 mod report;
+mod resolver;
 pub mod sans_io;
 pub(crate) mod setup;
 

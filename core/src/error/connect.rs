@@ -23,6 +23,12 @@ pub enum ConnectError {
     /// The caller gave up.
     #[error("cancelled by the caller")]
     Cancelled,
+    /// The network, or the peer's host, stopped answering on a connection that existed.
+    #[error("the connection was lost: {}", printable(reason))]
+    ConnectionLost {
+        /// What the system says.
+        reason: String,
+    },
     /// Name resolution failed.
     #[error("cannot resolve {}: {}", printable(host), printable(reason))]
     DnsFailed {
@@ -56,6 +62,16 @@ pub enum ConnectError {
     Internal {
         /// What was met.
         detail: String,
+    },
+    /// This side lacks what a connection needs. Nothing is known of the peer.
+    #[error("this host could not {step}: {}", printable(reason))]
+    LocalResources {
+        /// What is short.
+        lacks: Shortage,
+        /// What the system says.
+        reason: String,
+        /// What could not be done.
+        step: LocalStep,
     },
     /// A message over the limit.
     #[error("the peer sent a message over the limit: {}", printable(detail))]
@@ -120,17 +136,19 @@ pub enum ConnectError {
         server_name: Option<String>,
     },
     /// No TCP connection.
-    #[error("cannot connect to {address}: {}", printable(reason))]
+    #[error("cannot {} {}: {}", refusal.verb(), printable(address), printable(reason))]
     TcpRefused {
-        /// Where to.
+        /// Where to; the backend host where a socket was still connecting in the handshake.
         address: String,
         /// What the system says.
         reason: String,
+        /// Who refused.
+        refusal: Refusal,
     },
     /// No TCP connection before the deadline.
-    #[error("no TCP connection to {address} within {after}")]
+    #[error("no TCP connection to {} within {after}", printable(address))]
     TcpTimeout {
-        /// Where to.
+        /// Where to; the backend host where a socket was still connecting in the handshake.
         address: String,
         /// How long was waited.
         after: String,
@@ -141,16 +159,27 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// A thread that could not be started for `work`, by a binding that needs one: `local_resources`.
+    pub fn threadless(error: &std::io::Error, work: &'static str) -> Self {
+        let lacks = match error.kind() {
+            std::io::ErrorKind::OutOfMemory => Shortage::Memory,
+            _ => Shortage::Threads,
+        };
+        Self::LocalResources { lacks, reason: error.to_string(), step: LocalStep::StartThread(work) }
+    }
+
     /// The stable code.
     pub fn code(&self) -> Code {
         match self {
             Self::AlpnMismatch { .. } => Code::AlpnMismatch,
             Self::Cancelled => Code::Cancelled,
+            Self::ConnectionLost { .. } => Code::ConnectionLost,
             Self::DnsFailed { .. } => Code::DnsFailed,
             Self::HandshakeTimeout { .. } => Code::HandshakeTimeout,
             Self::IdentityRejected { .. } => Code::IdentityRejected,
             Self::IdentityRequired { .. } => Code::IdentityRequired,
             Self::Internal { .. } => Code::Internal,
+            Self::LocalResources { .. } => Code::LocalResources,
             Self::MessageTooLarge { .. } => Code::MessageTooLarge,
             Self::NoCommonCipher { .. } => Code::NoCommonCipher,
             Self::NoCommonGroup { .. } => Code::NoCommonGroup,
@@ -170,13 +199,106 @@ impl ConnectError {
     /// The one thing to change.
     pub fn hint(&self) -> String {
         match self {
+            Self::LocalResources { lacks, .. } => lacks.remedy().to_owned(),
             Self::PeerNotTls { looks_like: Some("HTTP"), .. } => {
                 "this port speaks plain HTTP: use the backend's TLS port".to_owned()
             }
             Self::PeerReset { .. } => {
                 "look into the peer's log; a peer that wants a client certificate may reset like this".to_owned()
             }
+            Self::TcpRefused { refusal: Refusal::NoRoute, .. } => {
+                "the network has no route to this address from here: check the address, its family and the routes of this host"
+                    .to_owned()
+            }
             _ => self.code().hint(),
+        }
+    }
+}
+
+/// Who refused a TCP connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The peer's host, or something on the way that speaks for it.
+    ByPeer,
+    /// The network: it has no way to the address.
+    NoRoute,
+}
+
+impl Refusal {
+    fn verb(self) -> &'static str {
+        match self {
+            Self::ByPeer => "connect to",
+            Self::NoRoute => "reach",
+        }
+    }
+}
+
+/// What this side could not do.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum LocalStep {
+    /// Go on with a connection that exists.
+    GoOn,
+    /// Reach this address; the backend host where the address is not known.
+    Reach(String),
+    /// Resolve this name.
+    Resolve(String),
+    /// Start a thread of its own for the work that is named.
+    StartThread(&'static str),
+}
+
+impl fmt::Display for LocalStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::GoOn => f.write_str("go on with the connection"),
+            Self::Reach(address) => write!(f, "reach {}", printable(address)),
+            Self::Resolve(name) => write!(f, "resolve {}", printable(name)),
+            Self::StartThread(work) => write!(f, "start a thread to {work}"),
+        }
+    }
+}
+
+/// What this side lacks, by what the system says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Shortage {
+    /// This process has as many open files as it may have (EMFILE).
+    Descriptors,
+    /// The system does not know this family of addresses (EAFNOSUPPORT).
+    Family,
+    /// Memory, or the buffers of the network (ENOMEM, ENOBUFS).
+    Memory,
+    /// Something else that failed on this side (EIO, EINVAL).
+    Other,
+    /// A profile, a firewall or a right of this host (EACCES, EPERM).
+    Permission,
+    /// No local port or address is free (EADDRNOTAVAIL).
+    Ports,
+    /// The whole system has as many open files as it may have (ENFILE).
+    SystemDescriptors,
+    /// No thread can be started (EAGAIN).
+    Threads,
+}
+
+impl Shortage {
+    /// The one thing to change.
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::Descriptors => "this process has no descriptor left: raise its limit of open files (ulimit -n)",
+            Self::Family => "this host has no addresses of that family: give an address of another",
+            Self::Memory => {
+                "this host has no memory left for the network: free some, or raise the limit of the process"
+            }
+            Self::Other => "a call of this host's own failed, not the peer: look into its system log",
+            Self::Permission => {
+                "this host does not permit it: look into seccomp, SELinux and the firewall for outgoing connections"
+            }
+            Self::Ports => {
+                "no local port or address is free: reuse connections, or widen the ports (net.ipv4.ip_local_port_range)"
+            }
+            Self::SystemDescriptors => "this system has no descriptor left: raise fs.file-max",
+            Self::Threads => "no thread can be started: raise the limit of pids (pids.max, ulimit -u)",
         }
     }
 }

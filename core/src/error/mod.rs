@@ -8,7 +8,7 @@ mod rejection;
 mod table;
 
 pub(crate) use bounds::ChainDigests;
-pub use connect::{ConnectError, KnownPeer, Misuse};
+pub use connect::{ConnectError, KnownPeer, LocalStep, Misuse, Refusal, Shortage};
 pub use material::{MaterialError, MaterialErrorKind};
 pub use policy::{Origin, PolicyError, PolicyErrorKind};
 pub(crate) use rejection::Judgement;
