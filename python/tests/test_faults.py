@@ -62,14 +62,15 @@ def test_a_shortage_is_no_refusal(policy: uptls.UpstreamTlsPolicy, server: Serve
 
 
 def test_it_is_over_when_there_are_some_again(policy: uptls.UpstreamTlsPolicy, server: Server) -> None:
-    before = open_descriptors()
     with policy.connect(HOST, server.port, connect_to="127.0.0.1") as stream:
         stream.sendall(b"x")
         assert stream.recv(1) == b"x"
+    before = open_descriptors()
     with pytest.raises(uptls.PeerRefusedError) as caught:
         policy.connect(HOST, NOBODY, connect_to="127.0.0.1")
     assert caught.value.code == "tcp_refused"
-    assert open_descriptors() == before
+    # The server of the test may close some of its own meanwhile.
+    assert open_descriptors() <= before
 
 
 @pytest.mark.parametrize("call", ["connect", "settimeout"])
@@ -84,7 +85,7 @@ def test_no_descriptor_is_left(
         patch.setattr(socket.socket, call, fail)
         with pytest.raises(uptls.LocalResourcesError):
             policy.connect(HOST, server.port, connect_to="127.0.0.1")
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
 
 
 def test_an_address_costs_no_thread(policy: uptls.UpstreamTlsPolicy) -> None:
