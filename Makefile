@@ -1,5 +1,5 @@
 # Thin: each target calls the real tool.
-.PHONY: demo test check laws conformance bench header bless fuzz wheel install go docs clean
+.PHONY: demo test check laws faults conformance bench header bless fuzz wheel install go docs clean
 
 # The main job, on freshly made certificates and upstreams.
 demo:
@@ -23,6 +23,11 @@ laws:
 	UPTLS_LAWS=1000000 cargo test --release --package uptls-conformance --test laws -- --show-output
 	UPTLS_MODEL_SEQUENCES=1000000 cargo test --release --package uptls --features uptls/aws-lc-rs --test rotate_model
 	UPTLS_INTERLEAVINGS=3000 python3 .ci/gate.py interleavings
+
+# Makes each system call of the command, C and Python fail once, with every plausible errno, by strace: prints a table, and each
+# run that crashed, hung, accepted, or blamed somebody else. The gate runs a small part.
+faults:
+	python3 .ci/gate.py faults
 
 # Rewrites what is generated and committed: vectors, header, schemas, documentation.
 bless:

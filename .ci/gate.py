@@ -21,6 +21,7 @@ REQUIRED = os.environ.get("UPTLS_REQUIRE_SUITES") == "1"
 
 CARGO_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.MULTILINE)
 PYTEST_RESULT = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
+FAULT_RESULT = re.compile(r"^faults: (\d+) injected, (\d+) defects$", re.MULTILINE)
 VISIBLE_SKIP = re.compile(r"^.*\bskipped: .*$", re.MULTILINE)
 
 
@@ -226,7 +227,8 @@ def python_environment() -> Path:
     return interpreter
 
 
-def python(tally: Tally) -> None:
+def python_wheel(tally: Tally) -> Path | None:
+    """The wheel of the tests, built and installed in their environment."""
     interpreter = str(python_environment())
     folder = ROOT / "python"
     wheels = TARGET / "wheels-dev"
@@ -242,7 +244,7 @@ def python(tally: Tally) -> None:
         str(wheels),
     ]
     if not check(tally, "python", "wheel", build, cwd=folder):
-        return
+        return None
     wheel = next(wheels.glob("*.whl"))
     install = [
         interpreter,
@@ -255,6 +257,14 @@ def python(tally: Tally) -> None:
         str(wheel),
     ]
     check(tally, "python", "install the wheel", install)
+    return wheel
+
+
+def python(tally: Tally) -> None:
+    wheel = python_wheel(tally)
+    if wheel is None:
+        return
+    interpreter, folder = str(VENV / "bin" / "python"), ROOT / "python"
     # The wheel alone, where there is nothing else: the README's program.
     empty = TARGET / "venv-empty"
     venv.create(empty, with_pip=True, clear=True)
@@ -274,7 +284,7 @@ def python(tally: Tally) -> None:
     tally.add("python", counts["passed"], failed, counts["skipped"])
     if not ok and not failed:
         tally.step("python", "tests of python", False)
-    places = [".", "../.ci", "../examples/python", "../bench/python"]
+    places = [".", "../.ci", "../examples/python", "../bench/python", "../conformance/faults"]
     check(
         tally,
         "python",
@@ -297,6 +307,25 @@ def python(tally: Tally) -> None:
         [interpreter, "-m", "mypy.stubtest", "uptls._native"],
         cwd=folder,
     )
+
+
+def faults(tally: Tally, *, small: bool) -> None:
+    """System calls that fail: what the command, C and Python say then. Python's wheel is that of its own face."""
+    if not check(tally, "faults", "build for faults", ["cargo", "build", "-p", "uptls-cli", "-p", "uptls-ffi"]):
+        return
+    rig = [sys.executable, str(ROOT / "conformance/faults/rig.py"), *(["--small"] if small else [])]
+    ok, output = run("faults", rig)
+    counts = FAULT_RESULT.search(output)
+    injected, defects = (int(count) for count in counts.groups()) if counts else (0, 0)
+    tally.add("faults", injected - min(injected, defects), defects, len(VISIBLE_SKIP.findall(output)))
+    if not ok and not defects:
+        tally.step("faults", "faults", ok=False)
+
+
+def all_faults(tally: Tally) -> None:
+    """All that the rig can do, with a wheel of now."""
+    python_wheel(tally)
+    faults(tally, small=False)
 
 
 def has_nightly() -> bool:
@@ -355,7 +384,8 @@ def bench() -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("bench", "check", "test", "conformance", "fuzz", "go", "interleavings", "wheel"))
+    commands = ("bench", "check", "conformance", "faults", "fuzz", "go", "interleavings", "test", "wheel")
+    parser.add_argument("what", choices=commands)
     parser.add_argument("--runs", type=int, default=20_000, help="how many inputs each fuzz target gets")
     arguments = parser.parse_args()
     tally = Tally()
@@ -366,8 +396,9 @@ def main() -> int:
     if arguments.what == "fuzz":
         fuzz(tally, arguments.runs, sanitize=has_nightly())
         return tally.report()
-    if arguments.what in ("conformance", "go", "interleavings"):
-        {"conformance": envoy, "go": go, "interleavings": interleavings}[arguments.what](tally)
+    alone = {"conformance": envoy, "faults": all_faults, "go": go, "interleavings": interleavings}
+    if arguments.what in alone:
+        alone[arguments.what](tally)
         return tally.report()
     lint(tally)
     if arguments.what == "check":
@@ -384,6 +415,7 @@ def main() -> int:
     go(tally)
     docs(tally)
     python(tally)
+    faults(tally, small=True)
     fuzz(tally, arguments.runs, sanitize=False)
     deny(tally)
     return tally.report()

@@ -11,7 +11,7 @@ use std::time::Duration;
 use handshake_support::{World, host};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufStream};
 use tokio::time::Instant;
-use tokio_support::{Breakable, Hurried, accept, code, echo, read_all};
+use tokio_support::{Breakable, Fails, Hurried, accept, code, echo, read_all};
 use uptls::{Code, ConnectOptions};
 use uptls_testkit::Versions;
 
@@ -104,4 +104,29 @@ async fn a_goodbye_that_nobody_hears_is_no_error() {
     stream.shutdown().await.unwrap();
     assert_eq!(read_all(&mut stream).await.unwrap(), b" of it");
     assert!(stream.is_clean_eof());
+}
+
+/// H4: by the number of the system, as in every face.
+#[cfg(unix)]
+#[tokio::test]
+async fn an_errno_has_one_meaning() {
+    use rustix::io::Errno;
+    let world = World::new("errno");
+    let connector = world.connector(world.spec());
+    for (errno, wanted) in [
+        (Errno::TIMEDOUT, Code::TcpTimeout),
+        (Errno::HOSTUNREACH, Code::TcpRefused),
+        (Errno::NOBUFS, Code::LocalResources),
+        (Errno::CONNRESET, Code::PeerReset),
+    ] {
+        let error = connector
+            .handshake_async(Fails(errno.raw_os_error()), &host(), &ConnectOptions::default())
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), wanted, "{errno}");
+    }
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let named = ("localhost", closed.port());
+    let error = connector.connect_async(named, &host(), &ConnectOptions::default()).await.unwrap_err();
+    assert_eq!(error.code(), Code::TcpRefused, "{error}");
 }

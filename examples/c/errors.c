@@ -22,6 +22,7 @@ static const char *decision(uptls_status status) {
     case UPTLS_E_IO:
     case UPTLS_E_TIMEOUT:
     case UPTLS_E_TRUNCATED: return "the network: retry, perhaps elsewhere";
+    case UPTLS_E_LOCAL: return "this side is short of something: keep the peer, wait, retry";
     case UPTLS_E_USAGE: return "this program is wrong";
     default: return "report it";
   }

@@ -107,6 +107,8 @@
 #define UPTLS_CODE_PEER_NOT_TLS 307
 #define UPTLS_CODE_TRUNCATED 308
 #define UPTLS_CODE_CONNECTOR_SUPERSEDED 309
+#define UPTLS_CODE_LOCAL_RESOURCES 310
+#define UPTLS_CODE_CONNECTION_LOST 311
 
 /* 4xx chain */
 #define UPTLS_CODE_CERT_UNKNOWN_ISSUER 401
@@ -401,6 +403,12 @@ typedef int32_t uptls_watch_mode;
  * The caller gave up.
  */
 #define UPTLS_E_CANCELLED -15
+
+/**
+ * This side lacks descriptors, ports, memory, threads or a permission (`local_resources`). It says nothing of the peer: do
+ * not eject it, and do not retry at once.
+ */
+#define UPTLS_E_LOCAL -16
 
 /**
  * A policy that weakens verification is refused with `danger_forbidden`. What everybody should pass.
@@ -1277,8 +1285,10 @@ uptls_status uptls_conn_feed_eof(uptls_conn *conn,
 
 /**
  * Tells that the transport failed with the `errno` `os_error`: a reset, a broken pipe; nothing that passes, such as EAGAIN
- * or EINTR. Where writing failed, feed what can still be read before this: it may be the peer's reason. Gives the failure
- * that ends the connection, never `UPTLS_OK`. `err` may be NULL.
+ * or EINTR. Where writing failed, feed the octets that can still be read before this (not their end): they may be the peer's
+ * reason. Gives the failure that ends the connection, never `UPTLS_OK`: for EMFILE, ENOMEM and whatever else is this side's
+ * own `local_resources`; while nothing was received `tcp_refused` and `tcp_timeout` as in dialling, since the socket may
+ * still have been connecting; later `connection_lost`; for a reset `peer_reset`. `err` may be NULL.
  */
 uptls_status uptls_conn_feed_error(uptls_conn *conn,
                                    int32_t os_error,
@@ -1376,8 +1386,9 @@ uptls_status uptls_conn_report(const uptls_conn *conn,
  * the identity of the peer where the policy names none. `connect_to` is where the socket goes instead of `host`, a name or
  * an IP address, and may be NULL. `options` may be NULL.
  *
- * No thread is started: a name is resolved in this one, for as long as the system's resolver takes. The socket blocks, and
- * is closed with the stream. `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
+ * No thread is started: a name is resolved in this one, for as long as the system's resolver takes, which the deadline does
+ * not bound; an IP address as text needs no resolver. The socket blocks, and is closed with the stream. `*out` is owned by
+ * the caller: `uptls_stream_free`. `err` may be NULL.
  */
 uptls_status uptls_stream_connect(const uptls_connector *connector,
                                   const char *host,
@@ -1388,8 +1399,9 @@ uptls_status uptls_stream_connect(const uptls_connector *connector,
                                   uptls_error **err);
 
 /**
- * Makes a stream over `fd`, a connected stream socket of whatever family; `uptls_stream_handshake` follows. `own` says who
- * closes it. `host` is the backend host; `options` may be NULL. The deadline runs from now on.
+ * Makes a stream over `fd`, a stream socket of whatever family that is connected, or does not block and is connecting: why
+ * it cannot connect is then what `uptls_stream_connect` says. `uptls_stream_handshake` follows. `own` says who closes it.
+ * `host` is the backend host; `options` may be NULL. The deadline runs from now on.
  *
  * `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
  */

@@ -49,6 +49,9 @@ pub const UPTLS_E_PANIC: Status = -13;
 pub const UPTLS_E_INTERNAL: Status = -14;
 /// The caller gave up.
 pub const UPTLS_E_CANCELLED: Status = -15;
+/// This side lacks descriptors, ports, memory, threads or a permission (`local_resources`). It says nothing of the peer: do
+/// not eject it, and do not retry at once.
+pub const UPTLS_E_LOCAL: Status = -16;
 
 /// What a call that did not fail gives.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -86,6 +89,7 @@ pub(crate) fn of_code(code: Code) -> Status {
         Code::Truncated => UPTLS_E_TRUNCATED,
         Code::Cancelled => UPTLS_E_CANCELLED,
         Code::Internal => UPTLS_E_INTERNAL,
+        Code::LocalResources => UPTLS_E_LOCAL,
         Code::Misuse => UPTLS_E_USAGE,
         Code::Panic => UPTLS_E_PANIC,
         _ => of_category(code.category()),
@@ -129,6 +133,7 @@ pub extern "C" fn uptls_status_string(status: Status) -> *const c_char {
         UPTLS_E_PANIC => c"a panic was caught",
         UPTLS_E_INTERNAL => c"internal error",
         UPTLS_E_CANCELLED => c"cancelled by the caller",
+        UPTLS_E_LOCAL => c"this side lacks what a connection needs",
         _ => c"unknown status",
     };
     boundary::value(c"".as_ptr(), || text.as_ptr())
@@ -144,7 +149,7 @@ mod tests {
     fn every_code_is_a_failure_with_words() {
         for code in Code::ALL {
             let status = of_code(*code);
-            assert!((UPTLS_E_CANCELLED..UPTLS_OK).contains(&status) && status != -12, "{code}: {status}");
+            assert!((UPTLS_E_LOCAL..UPTLS_OK).contains(&status) && status != -12, "{code}: {status}");
             assert_eq!(status == UPTLS_E_INTERNAL, *code == Code::Internal, "{code}");
             // SAFETY: the result is a static string.
             assert_ne!(unsafe { CStr::from_ptr(uptls_status_string(status)) }, c"unknown status");
@@ -168,6 +173,8 @@ mod tests {
             (Code::HandshakeTimeout, -10),
             (Code::Misuse, -11),
             (Code::Panic, -13),
+            (Code::LocalResources, -16),
+            (Code::ConnectionLost, -9),
         ];
         for (code, status) in expected {
             assert_eq!(of_code(code), status, "{code}");

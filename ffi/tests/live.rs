@@ -26,6 +26,7 @@ fn programs(peers: &Peers) -> Programs {
     vec![
         ("bulk.c", vec![policy.clone(), now.clone(), port(peers.echo)]),
         ("conn.c", all.clone()),
+        ("connecting.c", all.clone()),
         ("crowd.c", vec![policy, now.clone(), honest.clone()]),
         (
             "facts.c",

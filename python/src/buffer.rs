@@ -1,6 +1,5 @@
 //! `uptls.Buffer`: octets in, octets out, for any event loop.
 
-use std::io;
 use std::sync::Mutex;
 
 use pyo3::prelude::*;
@@ -120,10 +119,10 @@ impl PyTlsBuffer {
         self.attempt(py, 0, Conversation::feed_eof)
     }
 
-    /// Says that the transport failed: an OSError or its text. Gives the exception to raise: that, or what ended the
-    /// connection before. Where sending failed, receive what still can be received first: the peer may have said why.
+    /// Says that the transport failed: an OSError, whose errno decides what it means, or a text. Gives the exception to raise:
+    /// that, or what ended the connection before. Where sending failed, receive what still can be received first: the peer may have said why.
     fn receive_error<'py>(&self, py: Python<'py>, error: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let reason = io::Error::other(error.str()?.to_string_lossy().into_owned());
+        let reason = errors::io_error(error)?;
         let (error, failure) =
             self.with(py, |conversation| (conversation.feed_error(&reason), Failure::of(conversation)))?;
         Ok(self.value(py, &error, failure))

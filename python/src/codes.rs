@@ -28,7 +28,7 @@ impl PyCode {
         self.0.category().as_str()
     }
 
-    /// `error`, `transient` or `bug`.
+    /// `error`; `transient`: it may work when tried again; `local`: this side could not try, which says nothing of the peer; `bug`.
     #[getter]
     fn severity(&self) -> &'static str {
         self.0.severity().as_str()

@@ -7,15 +7,16 @@ use std::time::Instant;
 
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
+use uptls::sans_io::Dial;
 use uptls::{
-    BackendHost, CheckOptions, ConnectOptions, Connector, ConnectorState, Error, Evidence, FailureLog, FileSource,
-    Generation, Misuse, OnInvalid, Prepared, Problems,
+    BackendHost, CheckOptions, ConnectError, ConnectOptions, Connector, ConnectorState, Error, Evidence, FailureLog,
+    FileSource, Generation, Misuse, OnInvalid, Prepared, Problems,
 };
 
 use crate::arguments::{backend_host, duration};
 use crate::buffer::PyTlsBuffer;
 use crate::conversation::Conversation;
-use crate::dial::{self, ConnectTo};
+use crate::dial::{self, ConnectTo, PyDial};
 use crate::errors;
 use crate::event::PyEvent;
 use crate::guard::{attached, detached};
@@ -102,6 +103,13 @@ impl PyConnector {
             Ok(report) => errors::failure(py, error, &report),
             Err(panic) => panic,
         }
+    }
+
+    /// The same, and the log and the hook are told.
+    pub(crate) fn refusal(&self, py: Python<'_>, host: &BackendHost, error: &Error) -> PyErr {
+        let exception = self.exception(py, host, error);
+        self.tell_refusal(py, host, error, &exception);
+        exception
     }
 
     /// Tells the hook of a connection that was refused, and the log if it is news (R10).
@@ -311,7 +319,11 @@ impl PyConnector {
         connect.timeout = duration(py, "timeout", timeout)?;
         let address = dial::address(&host, port, connect_to);
         let connector = self.connector.clone();
-        dial::interruptible(py, move || PyReport::new(&connector.check(address, &host, &CheckOptions::new(connect))))
+        let asked = host.clone();
+        let checked = dial::interruptible(py, move || {
+            PyReport::new(&connector.check(address, &asked, &CheckOptions::new(connect)))
+        })?;
+        checked.or_else(|error| detached(py, || PyReport::new(&self.connector.report_of(&host, &error))))
     }
 
     /// Whether a connection was made with what would be used for a new one.
@@ -344,25 +356,56 @@ impl PyConnector {
         }
     }
 
-    /// A connected socket, by its number; within `timeout` seconds.
+    /// The way to a connected socket, within `timeout` seconds.
     #[pyo3(name = "_dial")]
     fn dial(
-        &self,
-        py: Python<'_>,
+        slf: &Bound<'_, Self>,
         host: &str,
         port: u16,
         connect_to: Option<ConnectTo>,
         timeout: Option<f64>,
-    ) -> PyResult<dial::Number> {
-        let host = backend_host(py, host)?;
+    ) -> PyResult<PyDial> {
+        let host = backend_host(slf.py(), host)?;
         let address = dial::address(&host, port, connect_to);
-        let timeout = dial::whole_milliseconds(timeout);
-        let dialled = dial::interruptible(py, move || address.dial(timeout))?;
-        dialled.map(dial::number).map_err(|error| {
-            let exception = self.exception(py, &host, &error);
-            self.tell_refusal(py, &host, &error, &exception);
-            exception
-        })
+        let dial = Dial::new(&address, dial::whole_milliseconds(timeout));
+        Ok(PyDial::new(slf.clone().unbind(), host, dial))
+    }
+
+    /// The exception for what an event loop could not reach: its OSError, or the several that it puts into one.
+    #[pyo3(name = "_undialled")]
+    fn undialled<'py>(
+        &self,
+        py: Python<'py>,
+        host: &str,
+        target: &str,
+        failures: Vec<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let host = backend_host(py, host)?;
+        let failures = failures.iter().map(errors::io_error).collect::<PyResult<Vec<_>>>()?;
+        let error = detached(py, || Dial::failed_elsewhere(target, &failures))?;
+        Ok(self.refusal(py, &host, &error).into_value(py).into_bound(py).into_any())
+    }
+
+    /// The exception for a name that an event loop could not resolve.
+    #[pyo3(name = "_unresolved")]
+    fn unresolved<'py>(
+        &self,
+        py: Python<'py>,
+        host: &str,
+        name: String,
+        reason: String,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let host = backend_host(py, host)?;
+        let error = ConnectError::DnsFailed { host: name, reason }.into();
+        Ok(self.refusal(py, &host, &error).into_value(py).into_bound(py).into_any())
+    }
+
+    /// The exception for a thread that an event loop could not start.
+    #[pyo3(name = "_threadless")]
+    fn threadless<'py>(&self, py: Python<'py>, host: &str, reason: String) -> PyResult<Bound<'py, PyAny>> {
+        let host = backend_host(py, host)?;
+        let error = ConnectError::threadless(&std::io::Error::other(reason), "resolve a name").into();
+        Ok(self.refusal(py, &host, &error).into_value(py).into_bound(py).into_any())
     }
 
     fn __repr__(&self) -> String {

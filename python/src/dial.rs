@@ -1,15 +1,16 @@
 //! Where the socket goes, and waiting for the core in a way that Ctrl-C ends.
 
 use core::time::Duration;
-use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use pyo3::prelude::*;
-use uptls::{Address, BackendHost};
+use uptls::sans_io::{Dial, Resolution};
+use uptls::{Address, BackendHost, Misuse};
 
+use crate::connector::PyConnector;
 use crate::errors;
 use crate::guard::{attached, detached, words};
 
@@ -37,40 +38,85 @@ pub(crate) fn whole_milliseconds(seconds: Option<f64>) -> Duration {
     limit.unwrap_or(Duration::MAX)
 }
 
-/// What Python makes a socket of.
-#[cfg(unix)]
-pub(crate) type Number = std::os::fd::RawFd;
-/// What Python makes a socket of.
-#[cfg(windows)]
-pub(crate) type Number = std::os::windows::io::RawSocket;
+/// The way to a connected socket. The sockets are Python's, so that a signal ends a wait and no descriptor changes hands: which
+/// address is next, for how long, and what failures mean is said here.
+#[pyclass(frozen, name = "Dial", module = "uptls._native")]
+pub(crate) struct PyDial {
+    connector: Py<PyConnector>,
+    /// `None` after it was asked for its error.
+    dial: Mutex<Option<Dial>>,
+    host: BackendHost,
+}
 
-/// The number of a socket, which is the caller's from now on.
-pub(crate) fn number(stream: TcpStream) -> Number {
-    #[cfg(unix)]
-    return std::os::fd::IntoRawFd::into_raw_fd(stream);
-    #[cfg(windows)]
-    return std::os::windows::io::IntoRawSocket::into_raw_socket(stream);
+impl PyDial {
+    pub(crate) fn new(connector: Py<PyConnector>, host: BackendHost, dial: Dial) -> Self {
+        Self { connector, dial: Mutex::new(Some(dial)), host }
+    }
+
+    fn with<T: Send>(&self, py: Python<'_>, body: impl FnOnce(&mut Dial) -> T + Send) -> PyResult<Option<T>> {
+        detached(py, || self.dial.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(body))
+    }
+}
+
+#[pymethods]
+impl PyDial {
+    /// Waits until the name is resolved; a signal ends it.
+    fn resolve(&self, py: Python<'_>) -> PyResult<()> {
+        loop {
+            match self.with(py, |dial| dial.resolve(SIGNALS))? {
+                Some(Ok(Resolution::Pending)) => attached(|| py.check_signals())?,
+                Some(Err(error)) => return Err(self.connector.get().refusal(py, &self.host, &error)),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// An IP address, a port, and how many seconds connecting may take; None: all were tried.
+    fn next_address(&self, py: Python<'_>) -> PyResult<Option<(String, u16, Option<f64>)>> {
+        let next = self.with(py, Dial::next_address)?.flatten();
+        Ok(next.map(|(socket, share)| {
+            let (text, port) = (socket.to_string(), socket.port());
+            // A zone is part of the address.
+            let ip = text.rsplit_once(':').map_or(text.as_str(), |(ip, _)| ip).trim_matches(['[', ']']).to_owned();
+            (ip, port, share.map(|share| share.as_secs_f64()))
+        }))
+    }
+
+    /// The address that was given last could not be reached.
+    fn failed(&self, py: Python<'_>, error: &Bound<'_, PyAny>) -> PyResult<()> {
+        let error = errors::io_error(error)?;
+        self.with(py, |dial| dial.failed(&error)).map(drop)
+    }
+
+    /// The exception to raise.
+    fn error<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let dial = detached(py, || self.dial.lock().unwrap_or_else(PoisonError::into_inner).take())?;
+        let error = dial.map_or_else(|| Misuse::new("the error was taken before").into(), Dial::into_error);
+        Ok(self.connector.get().refusal(py, &self.host, &error).into_value(py).into_bound(py).into_any())
+    }
 }
 
 /// Runs `body`, which blocks, on a thread of its own, so that signals are handled meanwhile: an exception of a handler leaves
-/// the thread alone, which ends by its own deadline.
+/// the thread alone, which ends by its own deadline. `local_resources` where there is no thread to be had.
 pub(crate) fn interruptible<T: Send + 'static>(
     py: Python<'_>,
     body: impl FnOnce() -> T + Send + 'static,
-) -> PyResult<T> {
+) -> PyResult<Result<T, uptls::Error>> {
     let (sender, receiver) = channel();
     let work = move || {
         // Nobody may be waiting any more.
         let _ = sender.send(catch_unwind(AssertUnwindSafe(body)));
     };
     let spawned = thread::Builder::new().name("uptls-connect".to_owned()).spawn(work);
-    spawned.map_err(pyo3::exceptions::PyOSError::new_err)?;
+    if let Err(error) = spawned {
+        return Ok(Err(uptls::ConnectError::threadless(&error, "wait for the check").into()));
+    }
     // Between two turns it is used by one thread at a time.
     let receiver = Mutex::new(receiver);
     loop {
         let outcome = detached(py, || receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(SIGNALS))?;
         match outcome {
-            Ok(Ok(value)) => return Ok(value),
+            Ok(Ok(value)) => return Ok(Ok(value)),
             Ok(Err(payload)) => return Err(errors::panic(py, &words(payload))),
             Err(RecvTimeoutError::Disconnected) => return Err(errors::panic(py, "the thread is gone")),
             Err(RecvTimeoutError::Timeout) => attached(|| py.check_signals())?,

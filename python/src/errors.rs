@@ -1,6 +1,8 @@
 //! From failures to the exceptions of `uptls._errors`.
 
-use pyo3::exceptions::PyTypeError;
+use std::io;
+
+use pyo3::exceptions::{PyTimeoutError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use uptls::{Code, Error, Misuse, Problems, Report};
@@ -51,6 +53,24 @@ pub(crate) fn failure(py: Python<'_>, error: &Error, report: &Report) -> PyErr {
 pub(crate) fn malformed(py: Python<'_>, reason: &str) -> PyErr {
     let message = format!("{reason}; getpeercert(True) gives it as it is, DER");
     exception(py, &without_policy(Code::CertMalformed, message), &[])
+}
+
+/// What an exception of Python's, or a text, says of a transport. The number of the system counts, where it is one: the
+/// errors of the module ssl and of resolvers have numbers of their own.
+pub(crate) fn io_error(error: &Bound<'_, PyAny>) -> PyResult<io::Error> {
+    let py = error.py();
+    let foreign = error.is_instance(&py.import("ssl")?.getattr("SSLError")?)?
+        || error.is_instance(&py.import("socket")?.getattr("gaierror")?)?;
+    let number = match cfg!(windows) {
+        true => error.getattr("winerror").or_else(|_| error.getattr("errno")),
+        false => error.getattr("errno"),
+    };
+    let number = number.ok().and_then(|number| number.extract::<i32>().ok());
+    Ok(match number {
+        Some(number @ 1..) if !foreign => io::Error::from_raw_os_error(number),
+        _ if error.is_instance_of::<PyTimeoutError>() => io::ErrorKind::TimedOut.into(),
+        _ => io::Error::other(error.str()?.to_string_lossy().into_owned()),
+    })
 }
 
 /// The report of a text alone, for exceptions that Python's part makes. A name that is no code's stands for `internal`.

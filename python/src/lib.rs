@@ -50,6 +50,8 @@ mod native {
     #[pymodule_export]
     use crate::decoded::decode_certificate;
     #[pymodule_export]
+    use crate::dial::PyDial;
+    #[pymodule_export]
     use crate::errors::text_report;
     #[pymodule_export]
     use crate::event::PyEvent;

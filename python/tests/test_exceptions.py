@@ -81,6 +81,8 @@ def test_every_code_has_its_class(code: uptls.Code) -> None:
         ("truncated", uptls.UnexpectedEofError, ssl.SSLEOFError, None),
         ("peer_closed", uptls.UnexpectedEofError, ssl.SSLEOFError, None),
         ("peer_reset", uptls.PeerResetError, ConnectionResetError, None),
+        ("connection_lost", uptls.PeerResetError, ConnectionResetError, None),
+        ("local_resources", uptls.LocalResourcesError, ssl.SSLError, None),
         ("tcp_refused", uptls.PeerRefusedError, ConnectionRefusedError, None),
         ("tcp_timeout", uptls.ConnectTimeoutError, TimeoutError, None),
         ("handshake_timeout", uptls.ConnectTimeoutError, TimeoutError, None),

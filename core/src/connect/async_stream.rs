@@ -10,7 +10,7 @@ use ::tokio::time::{Sleep, sleep};
 
 use super::polled::{poll_receive, poll_send};
 use crate::connect::Evidence;
-use crate::connect::blocking::{LAST_WORDS, transport_error};
+use crate::connect::blocking::{LAST_WORDS, LastWords, lost};
 use crate::connect::failure::Answered;
 use crate::connect::intake::{Failure, Intake};
 use crate::connect::sans_io::{Established, Incoming};
@@ -96,7 +96,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
             Ok(_) => {}
             // H5: an alert of ours may wait. It is tried once; a writer goes on with it.
             Err(Failure::Tls(_)) => drop(self.poll_flush_all(cx)),
-            Err(Failure::Transport(error)) => drop(self.established.fail(transport_error(&error))),
+            Err(Failure::Transport(error)) => drop(self.established.fail(lost(&error))),
         }
         Poll::Ready(())
     }
@@ -148,7 +148,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
                 Ok(_) => continue,
                 Err(error) => error,
             };
-            self.lost = Some(Lost { error: transport_error(&error), patience: Box::pin(sleep(LAST_WORDS)) });
+            self.lost = Some(Lost { error: lost(&error), patience: Box::pin(sleep(LAST_WORDS)) });
         }
         let Some(lost) = &mut self.lost else { return Poll::Ready(Ok(())) };
         ready!(lost.poll_last_words(&mut self.established, &mut self.transport, cx));
@@ -192,7 +192,7 @@ impl Lost {
             && established.error().is_none()
             && self.patience.as_mut().poll(cx).is_pending()
         {
-            match ready!(poll_receive(|source| established.receive(source), transport, cx)) {
+            match ready!(poll_receive(|source| established.receive(&mut LastWords(source)), transport, cx)) {
                 Ok(Intake::Octets) => {}
                 _ => break,
             }

@@ -4,16 +4,18 @@ use core::fmt;
 use core::time::Duration;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::thread;
 use std::time::Instant;
 
 use super::dial::Address;
 use super::evidence::Evidence;
 use super::failure::Answered;
+use super::fault::{self, Stage, is_temporary};
 use super::intake::{Failure, Intake};
-use super::sans_io::{Deadline, Established, Handshake, Incoming};
+use super::sans_io::{Established, Handshake, Incoming};
 use super::setup::Intent;
 use super::{ConnectOptions, internal};
-use crate::error::{Code, ConnectError, Error, Misuse};
+use crate::error::{Code, Error, Misuse};
 use crate::name::BackendHost;
 use crate::rotate::Connector;
 
@@ -36,7 +38,7 @@ impl Connector {
     /// Dials `address`, then [`Connector::handshake`]; one deadline covers resolving, dialling and the handshake (H4).
     ///
     /// # Errors
-    /// `dns_failed`, `tcp_refused`, `tcp_timeout`, and those of [`Connector::handshake`].
+    /// Those of [`Address::dial`] and of [`Connector::handshake`].
     pub fn connect_blocking(
         &self,
         address: impl Into<Address>,
@@ -62,9 +64,19 @@ pub trait Transport: Read + Write {
     /// # Errors
     /// What the system says.
     fn set_deadline(&mut self, deadline: Option<Instant>) -> io::Result<()>;
+
+    /// Whether a read waits for data, as far as that is known. One that does not is misuse of this face; one that says so
+    /// and gives `WouldBlock` before the deadline all the same is asked again, after a pause.
+    fn blocks(&self) -> bool {
+        true
+    }
 }
 
 impl Transport for TcpStream {
+    fn blocks(&self) -> bool {
+        blocks(self)
+    }
+
     fn set_deadline(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         let remaining = remaining(deadline)?;
         self.set_read_timeout(remaining)?;
@@ -74,6 +86,10 @@ impl Transport for TcpStream {
 
 #[cfg(unix)]
 impl Transport for std::os::unix::net::UnixStream {
+    fn blocks(&self) -> bool {
+        blocks(self)
+    }
+
     fn set_deadline(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         let remaining = remaining(deadline)?;
         self.set_read_timeout(remaining)?;
@@ -82,12 +98,20 @@ impl Transport for std::os::unix::net::UnixStream {
 }
 
 impl<T: Transport + ?Sized> Transport for &mut T {
+    fn blocks(&self) -> bool {
+        (**self).blocks()
+    }
+
     fn set_deadline(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         (**self).set_deadline(deadline)
     }
 }
 
 impl<T: Transport + ?Sized> Transport for Box<T> {
+    fn blocks(&self) -> bool {
+        (**self).blocks()
+    }
+
     fn set_deadline(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         (**self).set_deadline(deadline)
     }
@@ -154,12 +178,12 @@ impl<T: Transport> VerifiedStream<T> {
         if self.established.answered() == Answered::NotYet {
             let patience = Instant::now().checked_add(LAST_WORDS);
             while self.transport.set_deadline(patience).is_ok() {
-                if !matches!(self.established.receive(&mut self.transport), Ok(Intake::Octets)) {
+                if !matches!(self.established.receive(&mut LastWords(&mut self.transport)), Ok(Intake::Octets)) {
                     break;
                 }
             }
         }
-        self.established.fail(transport_error(error)).into()
+        self.established.fail(lost(error)).into()
     }
 }
 
@@ -180,7 +204,7 @@ impl<T: Transport> Read for VerifiedStream<T> {
                 Err(Failure::Tls(_)) => drop(self.established.send(&mut self.transport)),
                 Err(Failure::Transport(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(Failure::Transport(error)) if is_temporary(&error) => return Err(error),
-                Err(Failure::Transport(error)) => return Err(self.established.fail(transport_error(&error)).into()),
+                Err(Failure::Transport(error)) => return Err(self.established.fail(lost(&error)).into()),
             }
         }
     }
@@ -219,17 +243,19 @@ pub(super) fn negotiate<T: Transport>(mut handshake: Handshake, mut transport: T
         say_last_words(&mut unfinished, &mut transport);
         unfinished.error().cloned().unwrap_or_else(|| internal("the handshake ended before it was done"))
     })?;
-    transport.set_deadline(None).map_err(|error| transport_error(&error))?;
+    transport.set_deadline(None).map_err(|error| lost(&error))?;
     Ok(VerifiedStream { established, transport })
 }
 
 /// Moves octets until the handshake is done and our last flight is sent.
 fn exchange<T: Transport>(handshake: &mut Handshake, transport: &mut T) -> Result<(), Error> {
+    let mut pause = SHORTEST_PAUSE;
     loop {
         while handshake.wants_write() {
             bound(handshake, transport)?;
-            if let Err(error) = handshake.send(transport) {
-                retry(handshake, transport, error, Direction::Write)?;
+            match handshake.send(transport) {
+                Ok(_) => pause = SHORTEST_PAUSE,
+                Err(error) => retry(handshake, transport, error, Direction::Write, &mut pause)?,
             }
         }
         if handshake.is_done() {
@@ -237,9 +263,9 @@ fn exchange<T: Transport>(handshake: &mut Handshake, transport: &mut T) -> Resul
         }
         bound(handshake, transport)?;
         match handshake.receive(transport) {
-            Ok(_) => {}
+            Ok(_) => pause = SHORTEST_PAUSE,
             Err(Failure::Tls(error)) => return Err(error),
-            Err(Failure::Transport(error)) => retry(handshake, transport, error, Direction::Read)?,
+            Err(Failure::Transport(error)) => retry(handshake, transport, error, Direction::Read, &mut pause)?,
         }
     }
 }
@@ -256,30 +282,57 @@ fn bound<T: Transport>(handshake: &mut Handshake, transport: &mut T) -> Result<(
     if deadline.has_passed() {
         return Err(handshake.expire());
     }
-    transport.set_deadline(deadline.at).map_err(|error| handshake.fail(transport_error(&error)))
+    transport.set_deadline(deadline.at).map_err(|error| match is_temporary(&error) {
+        // It passed meanwhile.
+        true => handshake.expire(),
+        false => handshake.feed_error(&error),
+    })
 }
 
-/// Whether an error of the transport ends the handshake.
+/// Whether an error of the transport ends the handshake. One that passes before the deadline is waited out, longer each time.
 fn retry<T: Transport>(
     handshake: &mut Handshake,
     transport: &mut T,
     error: io::Error,
     direction: Direction,
+    pause: &mut Duration,
 ) -> Result<(), Error> {
     let deadline = handshake.deadline_of();
     match error.kind() {
         io::ErrorKind::Interrupted => Ok(()),
         _ if is_temporary(&error) && deadline.has_passed() => Err(handshake.expire()),
-        _ if is_temporary(&error) && is_far(deadline) => {
+        _ if is_temporary(&error) && !transport.blocks() => {
             Err(handshake.fail(Misuse::new("the blocking face was given a transport that does not block").into()))
         }
-        _ if is_temporary(&error) => Ok(()),
+        _ if is_temporary(&error) => {
+            thread::sleep(deadline.remaining().map_or(*pause, |remaining| remaining.min(*pause)));
+            *pause = (*pause * 2).min(LONGEST_PAUSE);
+            Ok(())
+        }
         // I5: the peer may have said why before it closed.
         _ if direction == Direction::Write => {
-            while let Ok(Intake::Octets) = handshake.receive(transport) {}
-            Err(handshake.fail(transport_error(&error)))
+            let patience = Instant::now().checked_add(LAST_WORDS);
+            let patience = [patience, deadline.at].into_iter().flatten().min();
+            while transport.set_deadline(patience).is_ok() {
+                if !matches!(handshake.receive(&mut LastWords(&mut *transport)), Ok(Intake::Octets)) {
+                    break;
+                }
+            }
+            Err(handshake.feed_error(&error))
         }
-        _ => Err(handshake.fail(transport_error(&error))),
+        _ => Err(handshake.feed_error(&error)),
+    }
+}
+
+/// What can still be read after writing failed. Its end says less than the error of writing.
+pub(crate) struct LastWords<R>(pub(crate) R);
+
+impl<R: Read> Read for LastWords<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(out)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            count => Ok(count),
+        }
     }
 }
 
@@ -295,17 +348,20 @@ fn say_last_words<T: Transport>(handshake: &mut Handshake, transport: &mut T) {
     let _ = transport.flush();
 }
 
-fn is_temporary(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
+/// What an error means on a connection that exists.
+pub(crate) fn lost(error: &io::Error) -> Error {
+    fault::meaning(error, Stage::Reached).into()
 }
 
-/// Further away than any timer of a socket is early.
-fn is_far(deadline: Deadline) -> bool {
-    deadline.remaining().is_none_or(|remaining| remaining > EARLY)
+#[cfg(unix)]
+fn blocks(socket: &impl std::os::fd::AsFd) -> bool {
+    let flags = rustix::fs::fcntl_getfl(socket);
+    !flags.is_ok_and(|flags| flags.contains(rustix::fs::OFlags::NONBLOCK))
 }
 
-pub(crate) fn transport_error(error: &io::Error) -> Error {
-    ConnectError::PeerReset { reason: error.to_string() }.into()
+#[cfg(not(unix))]
+fn blocks<T>(_: &T) -> bool {
+    true
 }
 
 fn remaining(deadline: Option<Instant>) -> io::Result<Option<Duration>> {
@@ -320,6 +376,7 @@ impl From<Error> for io::Error {
     /// The kind is the nearest there is; the [`Error`] itself is inside.
     fn from(error: Error) -> Self {
         let kind = match error.code() {
+            Code::ConnectionLost => io::ErrorKind::ConnectionAborted,
             Code::HandshakeTimeout | Code::TcpTimeout => io::ErrorKind::TimedOut,
             Code::Misuse => io::ErrorKind::InvalidInput,
             Code::PeerClosed | Code::Truncated => io::ErrorKind::UnexpectedEof,
@@ -333,4 +390,5 @@ impl From<Error> for io::Error {
 
 /// How long a peer that is given up may take for a last alert.
 pub(crate) const LAST_WORDS: Duration = Duration::from_millis(250);
-const EARLY: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(64);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);

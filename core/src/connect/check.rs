@@ -1,15 +1,16 @@
 //! One live check: dial, shake hands by the policy, and a report of every step.
 
 use core::time::Duration;
-use std::io::{self, Read};
+use std::io::Read;
 use std::net::TcpStream;
 use std::time::Instant;
 
 use super::dial::Address;
 use super::evidence::Evidence;
+use super::fault;
 use super::report;
 use super::{ConnectOptions, VerifiedStream};
-use crate::error::{ConnectError, Error};
+use crate::error::{ConnectError, Error, LocalStep};
 use crate::handshake::IdentityUse;
 use crate::name::BackendHost;
 use crate::policy::TlsVersion;
@@ -83,7 +84,10 @@ impl Connector {
                 let connect = options.connect.clone().with_timeout(remaining(timeout, begin));
                 let mut report = self.shake(stream, host, &connect, options.then);
                 set_milliseconds(&mut report, begin.elapsed().saturating_sub(elapsed));
-                report.set_step(tcp_step(address.as_deref(), elapsed));
+                // What ended before the peer was heard is a failure of that step.
+                if !report.steps.iter().any(|step| step.step == StepName::Tcp && step.outcome == Outcome::Fail) {
+                    report.set_step(tcp_step(address.as_deref(), elapsed));
+                }
                 report
             }
         };
@@ -129,7 +133,7 @@ fn listen(stream: &mut VerifiedStream<TcpStream>) -> Option<Error> {
     stream.get_ref().set_read_timeout(Some(PATIENCE)).ok()?;
     match stream.read(&mut [0]) {
         Ok(_) => None,
-        Err(error) if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => None,
+        Err(error) if fault::is_temporary(&error) => None,
         Err(error) => error.downcast::<Error>().ok(),
     }
 }
@@ -147,7 +151,10 @@ fn address_of(dialled: &Result<TcpStream, Error>) -> Option<String> {
     match dialled {
         Ok(stream) => stream.peer_addr().ok().map(|address| address.to_string()),
         Err(Error::Connect {
-            error: ConnectError::TcpRefused { address, .. } | ConnectError::TcpTimeout { address, .. },
+            error:
+                ConnectError::LocalResources { step: LocalStep::Reach(address), .. }
+                | ConnectError::TcpRefused { address, .. }
+                | ConnectError::TcpTimeout { address, .. },
             ..
         }) => Some(address.clone()),
         Err(_) => None,

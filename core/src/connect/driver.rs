@@ -11,6 +11,7 @@ use rustls::ClientConnection;
 use super::evidence::Evidence;
 use super::failure::{Answered, Attempt};
 use super::farewell::Farewell;
+use super::fault::{Stage, meaning};
 use super::intake::{Failure, Intake, Observed, process_new_packets};
 use super::sans_io::Incoming;
 use super::setup::Setup;
@@ -262,6 +263,22 @@ impl Driver {
             let code = code.as_str();
             tracing::info!(target: "uptls", code, policy, generation, %host, unlogged, "connection failed: {error}");
         }
+    }
+
+    /// The transport failed, in a handshake after having `waited` so long. A peer that has said nothing may not have been
+    /// reached.
+    pub(super) fn lose(&mut self, error: &io::Error, waited: &str) -> Error {
+        // The peer, which was there, listens no more.
+        if self.evidence.is_none() && error.kind() == io::ErrorKind::BrokenPipe {
+            let phase = self.attempt.phase(&self.tls);
+            return self.fail(ConnectError::PeerClosed { phase }.into());
+        }
+        let target = self.attempt.host.to_string();
+        let stage = match (self.attempt.opening.is_empty(), &self.evidence) {
+            (true, None) => Stage::Reaching { target: &target, waited },
+            _ => Stage::Reached,
+        };
+        self.fail(meaning(error, stage).into())
     }
 
     fn discard_sessions(&self) {

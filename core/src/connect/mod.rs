@@ -9,9 +9,11 @@ mod evidence;
 pub(crate) mod failure;
 mod failure_log;
 mod farewell;
+pub(crate) mod fault;
 pub(crate) mod intake;
 mod pool_key;
 mod report;
+mod resolver;
 pub mod sans_io;
 pub(crate) mod setup;
 

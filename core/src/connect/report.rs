@@ -1,7 +1,7 @@
 //! Reports of connections: what `explain` says of the chain, and what the transport and the handshake add to it.
 
 use super::evidence::Evidence;
-use crate::error::{Code, ConnectError, Error, Rejection};
+use crate::error::{Code, ConnectError, Error, LocalStep, Rejection};
 use crate::handshake::IdentityUse;
 use crate::name::BackendHost;
 use crate::prepare::Prepared;
@@ -130,6 +130,7 @@ fn step_of(error: &ConnectError) -> StepName {
         ConnectError::DnsFailed { .. } | ConnectError::TcpRefused { .. } | ConnectError::TcpTimeout { .. } => {
             StepName::Tcp
         }
+        ConnectError::LocalResources { step, .. } if *step != LocalStep::GoOn => StepName::Tcp,
         ConnectError::IdentityRejected { .. } | ConnectError::IdentityRequired { .. } => StepName::Client,
         ConnectError::AlpnMismatch { .. } => StepName::Alpn,
         _ => StepName::Hello,

@@ -41,12 +41,14 @@ use core::time::Duration;
 use std::io::{self, Read};
 use std::time::Instant;
 
+pub use super::dial::{Dial, Resolution};
+
 use super::ConnectOptions;
-use super::blocking::transport_error;
 use super::bound::Bond;
 use super::driver::{Driver, End};
 use super::evidence::Evidence;
 use super::failure::Answered;
+use super::fault::{self, Stage};
 use super::intake::{Failure, Intake};
 use super::report;
 use super::setup::{Intent, Setup};
@@ -105,13 +107,21 @@ impl Handshake {
         self.driver.feed_eof()
     }
 
-    /// Tells that the transport failed: a reset, a broken pipe; nothing that passes, such as `WouldBlock`. Gives
-    /// `peer_reset`, or the error that ended it before. The handshake is over, also if it was done already.
+    /// Tells that the transport failed: a reset, a broken pipe; nothing that passes, such as `WouldBlock`. Gives what that
+    /// means, or the error that ended it before. The handshake is over, also if it was done already.
     ///
-    /// I5: a peer that refuses our certificate closes after its alert. Where writing failed, feed what can still be read
-    /// before this, and the reason comes out instead.
+    /// The number of the system decides (`io::Error::from_raw_os_error`): `local_resources` for a shortage of this side.
+    /// While nothing was received the socket may still have been connecting, and it is `tcp_refused` or `tcp_timeout` as
+    /// in dialling; later `connection_lost`. `peer_reset` for a reset, a broken pipe, and for an error without a number.
+    ///
+    /// I5: a peer that refuses our certificate closes after its alert. Where writing failed, feed the octets that can
+    /// still be read before this (not their end), and the reason comes out instead.
     pub fn feed_error(&mut self, error: &io::Error) -> Error {
-        self.driver.fail(transport_error(error))
+        let waited = match self.deadline.has_passed() {
+            true => format!("{:?}", self.deadline.after),
+            false => "the time that the system waits".to_owned(),
+        };
+        self.driver.lose(error, &waited)
     }
 
     /// Moves octets for the peer to `out` and gives how many; 0 when there are none.
@@ -155,7 +165,8 @@ impl Handshake {
         self.deadline.at
     }
 
-    /// Ends it with `handshake_timeout`, or gives the error that ended it before.
+    /// Ends it with `handshake_timeout`, or gives the error that ended it before. For a socket that does not even have a
+    /// connection by then, [`feed_error`](Self::feed_error) with `TimedOut` says so: `tcp_timeout`.
     pub fn expire(&mut self) -> Error {
         let after = format!("{:?}", self.deadline.after);
         let phase = self.driver.phase();
@@ -250,10 +261,13 @@ impl Established {
     /// that came before it, reading ends with `peer_reset`, or with the error that ended the connection before; an end that
     /// the peer declared with close_notify stays one (H8). Gives the error for writers.
     ///
+    /// The number of the system decides: `local_resources` for a shortage of this side, `connection_lost` where the network
+    /// or the kernel gave up.
+    ///
     /// I5: a peer of TLS 1.3 refuses our certificate after the handshake, and closes. Where writing failed, feed what can
     /// still be read before this, and `identity_rejected` or `identity_required` comes out instead.
     pub fn feed_error(&mut self, error: &io::Error) -> Error {
-        let error = transport_error(error);
+        let error = Error::from(fault::meaning(error, Stage::Reached));
         match self.is_clean_eof() {
             true => error,
             false => self.driver.fail(error),

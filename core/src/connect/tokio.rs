@@ -1,6 +1,6 @@
 //! The tokio face: any `AsyncRead + AsyncWrite`, and an [`AsyncStream`] of the same traits afterwards.
 //!
-//! It starts no runtime, thread or task. Timers are tokio's, so that its clock and no other decides (H4).
+//! It starts no runtime and no task, and no thread but that which looks up a name (H4). Timers are tokio's, so that its clock and no other decides (H4).
 
 mod async_stream;
 mod polled;
@@ -11,19 +11,18 @@ use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::io;
-use std::net::SocketAddr;
 
 use ::tokio::io::{AsyncRead, AsyncWrite};
-use ::tokio::net::{TcpStream, lookup_host};
+use ::tokio::net::TcpStream;
 use ::tokio::time::{Instant, timeout, timeout_at};
 
-use crate::connect::blocking::{LAST_WORDS, transport_error};
-use crate::connect::dial::{nowhere, refused, share};
+use crate::connect::blocking::{LAST_WORDS, LastWords};
+use crate::connect::dial::Dial;
 use crate::connect::intake::{Failure, Intake};
 use crate::connect::sans_io::{Deadline, Handshake};
 use crate::connect::setup::Intent;
 use crate::connect::{Address, BoundConnector, ConnectOptions, internal};
-use crate::error::{ConnectError, Error};
+use crate::error::Error;
 use crate::name::BackendHost;
 use crate::rotate::Connector;
 use polled::{poll_receive, poll_send};
@@ -51,10 +50,11 @@ impl Connector {
 
     /// Dials `address`, then [`Connector::handshake_async`]; one deadline covers resolving, dialling and the handshake (H4).
     ///
-    /// A name is resolved by tokio's blocking threads; give addresses, and there is none.
+    /// A name is resolved by a thread of the process, as in [`Address::dial`]; give addresses, and there is none. Where tokio's
+    /// clock is paused, give addresses too: it does not wait for that thread.
     ///
     /// # Errors
-    /// `dns_failed`, `tcp_refused`, `tcp_timeout`, and those of [`Connector::handshake_async`].
+    /// Those of [`Address::dial`] and of [`Connector::handshake_async`].
     ///
     /// # Panics
     /// Outside a tokio runtime with I/O and timer on.
@@ -137,9 +137,9 @@ async fn exchange<T: AsyncRead + AsyncWrite + Unpin>(
         Err(Failure::Tls(error)) => Err(error),
         Err(Failure::Transport(error)) => {
             // I5: the peer may have said why before it closed.
-            let last_words = async { while let Ok(Intake::Octets) = receive(handshake, transport).await {} };
+            let last_words = async { while let Ok(Intake::Octets) = hear_out(handshake, transport).await {} };
             let _ = timeout(LAST_WORDS, last_words).await;
-            Err(handshake.fail(transport_error(&error)))
+            Err(handshake.feed_error(&error))
         }
     }
 }
@@ -166,7 +166,7 @@ fn poll_exchange<T: AsyncRead + AsyncWrite + Unpin>(
             Ok(Intake::End | Intake::Full) => return Poll::Pending,
             Err(Failure::Tls(error)) => return Poll::Ready(Err(Failure::Tls(error))),
             Err(Failure::Transport(error)) => {
-                return Poll::Ready(Err(Failure::Tls(handshake.fail(transport_error(&error)))));
+                return Poll::Ready(Err(Failure::Tls(handshake.feed_error(&error))));
             }
         }
     }
@@ -199,44 +199,27 @@ enum Flight {
     Sent,
 }
 
-async fn receive<T: AsyncRead + Unpin>(handshake: &mut Handshake, transport: &mut T) -> Result<Intake, Failure> {
-    poll_fn(|cx| poll_receive(|source| handshake.receive(source), transport, cx)).await
+async fn hear_out<T: AsyncRead + Unpin>(handshake: &mut Handshake, transport: &mut T) -> Result<Intake, Failure> {
+    poll_fn(|cx| poll_receive(|source| handshake.receive(&mut LastWords(source)), transport, cx)).await
 }
 
-/// Each address gets its share of what remains, as in the blocking face.
+/// As in the blocking face, in tokio's time.
 async fn dial(address: Address, deadline: Deadline) -> Result<TcpStream, Error> {
-    let sockets = match address {
-        Address::Name { host, port } => resolve(&host, port, deadline).await?,
-        Address::Sockets(sockets) => sockets,
-    };
-    let mut last = None;
-    for (index, socket) in sockets.iter().enumerate() {
-        let share = share(deadline, sockets.len() - index);
+    let mut dial = Dial::until(&address, deadline);
+    let resolved = within(deadline.at.map(Instant::from_std), poll_fn(|cx| dial.poll_resolve(cx))).await;
+    resolved.unwrap_or_else(|| Err(dial.late()))?;
+    while let Some((socket, share)) = dial.next_address() {
         let until = share.and_then(|share| Instant::now().checked_add(share));
-        let connected = within(until, TcpStream::connect(socket)).await;
-        let connected = connected.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()));
-        match connected.and_then(|stream| stream.set_nodelay(true).map(|()| stream)) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = Some(refused(socket, &error, share.unwrap_or(deadline.after))),
-        }
-        if deadline.has_passed() {
-            break;
+        match within(until, TcpStream::connect(socket)).await.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into())) {
+            Ok(stream) => {
+                // With Nagle's algorithm it is a connection all the same.
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Err(error) => dial.failed(&error),
         }
     }
-    Err(last.unwrap_or_else(nowhere).into())
-}
-
-async fn resolve(host: &str, port: u16, deadline: Deadline) -> Result<Vec<SocketAddr>, Error> {
-    let found = within(deadline.at.map(Instant::from_std), lookup_host((host, port))).await;
-    let reason = match found {
-        None => format!("no answer within {:?}", deadline.after),
-        Some(Err(error)) => error.to_string(),
-        Some(Ok(sockets)) => match sockets.collect::<Vec<_>>() {
-            sockets if sockets.is_empty() => "the name has no address".to_owned(),
-            sockets => return Ok(sockets),
-        },
-    };
-    Err(ConnectError::DnsFailed { host: host.to_owned(), reason }.into())
+    Err(dial.into_error())
 }
 
 /// `None` when the time was over first.

@@ -4,6 +4,8 @@ use core::fmt;
 use std::sync::Arc;
 
 use super::Code;
+use super::alert::{AlertMoment, UnusableIdentity, alpn_text, issuers};
+use super::local::{LocalStep, Refusal, Shortage};
 use crate::report::TlsFacts;
 use crate::rotate::Generation;
 use crate::text::{listed, printable};
@@ -24,6 +26,12 @@ pub enum ConnectError {
     /// The caller gave up.
     #[error("cancelled by the caller")]
     Cancelled,
+    /// The network, or the peer's host, stopped answering on a connection that existed.
+    #[error("the connection was lost: {}", printable(reason))]
+    ConnectionLost {
+        /// What the system says.
+        reason: String,
+    },
     /// Name resolution failed.
     #[error("cannot resolve {}: {}", printable(host), printable(reason))]
     DnsFailed {
@@ -63,6 +71,16 @@ pub enum ConnectError {
     Internal {
         /// What was met.
         detail: String,
+    },
+    /// This side lacks what a connection needs. Nothing is known of the peer.
+    #[error("this host could not {step}: {}", printable(reason))]
+    LocalResources {
+        /// What is short.
+        lacks: Shortage,
+        /// What the system says.
+        reason: String,
+        /// What could not be done.
+        step: LocalStep,
     },
     /// A message over the limit.
     #[error("the peer sent a message over the limit: {}", printable(detail))]
@@ -154,17 +172,19 @@ pub enum ConnectError {
         current: Generation,
     },
     /// No TCP connection.
-    #[error("cannot connect to {address}: {}", printable(reason))]
+    #[error("cannot {} {}: {}", refusal.verb(), printable(address), printable(reason))]
     TcpRefused {
-        /// Where to.
+        /// Where to; the backend host where a socket was still connecting in the handshake.
         address: String,
         /// What the system says.
         reason: String,
+        /// Who refused.
+        refusal: Refusal,
     },
     /// No TCP connection before the deadline.
-    #[error("no TCP connection to {address} within {after}")]
+    #[error("no TCP connection to {} within {after}", printable(address))]
     TcpTimeout {
-        /// Where to.
+        /// Where to; the backend host where a socket was still connecting in the handshake.
         address: String,
         /// How long was waited.
         after: String,
@@ -175,16 +195,27 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// A thread that could not be started for `work`, by a binding that needs one: `local_resources`.
+    pub fn threadless(error: &std::io::Error, work: &'static str) -> Self {
+        let lacks = match error.kind() {
+            std::io::ErrorKind::OutOfMemory => Shortage::Memory,
+            _ => Shortage::Threads,
+        };
+        Self::LocalResources { lacks, reason: error.to_string(), step: LocalStep::StartThread(work) }
+    }
+
     /// The stable code.
     pub fn code(&self) -> Code {
         match self {
             Self::AlpnMismatch { .. } => Code::AlpnMismatch,
             Self::Cancelled => Code::Cancelled,
+            Self::ConnectionLost { .. } => Code::ConnectionLost,
             Self::DnsFailed { .. } => Code::DnsFailed,
             Self::HandshakeTimeout { .. } => Code::HandshakeTimeout,
             Self::IdentityRejected { .. } => Code::IdentityRejected,
             Self::IdentityRequired { .. } => Code::IdentityRequired,
             Self::Internal { .. } => Code::Internal,
+            Self::LocalResources { .. } => Code::LocalResources,
             Self::MessageTooLarge { .. } => Code::MessageTooLarge,
             Self::NoCommonCipher { .. } | Self::NothingInCommon { .. } => Code::NoCommonCipher,
             Self::NoCommonGroup { .. } => Code::NoCommonGroup,
@@ -225,76 +256,18 @@ impl ConnectError {
             | Self::ServerNameRejected { server_name: None } => {
                 "no server name was sent, and many peers need one: set serverName in the policy".to_owned()
             }
+            Self::LocalResources { lacks, .. } => lacks.remedy().to_owned(),
             Self::PeerNotTls { looks_like: Some("HTTP"), .. } => {
                 "this port speaks plain HTTP: use the backend's TLS port".to_owned()
             }
             Self::PeerReset { .. } => {
                 "look into the peer's log; a peer that wants a client certificate may reset like this".to_owned()
             }
+            Self::TcpRefused { refusal: Refusal::NoRoute, .. } => {
+                "the network has no route to this address from here: check the address, its family and the routes of this host"
+                    .to_owned()
+            }
             _ => self.code().hint(),
-        }
-    }
-}
-
-/// An identity of which the peer accepts no signature (I5).
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct UnusableIdentity {
-    /// The signature schemes that the peer accepts, as TLS names them.
-    pub accepted: Vec<String>,
-    /// The kind and size of the identity's key.
-    pub key: String,
-}
-
-impl fmt::Display for UnusableIdentity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { accepted, key } = self;
-        write!(f, ": the identity's key is {}, and the peer accepts {}", printable(key), listed(accepted))
-    }
-}
-
-/// How far a handshake had come when an alert ended it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum AlertMoment {
-    /// The alert was all that the peer said to our ClientHello.
-    FirstAnswer {
-        /// The server name that was sent, if any.
-        server_name: Option<String>,
-    },
-    /// After the peer's ServerHello.
-    Later,
-}
-
-impl AlertMoment {
-    fn text(&self) -> String {
-        match self {
-            Self::FirstAnswer { server_name: Some(name) } => {
-                format!(" in answer to our first message, with the server name {}", printable(name))
-            }
-            Self::FirstAnswer { server_name: None } => {
-                " in answer to our first message, without a server name".to_owned()
-            }
-            Self::Later => String::new(),
-        }
-    }
-}
-
-fn alpn_text(offered: &[String], selected: Option<&str>) -> String {
-    let selected = selected.map_or("no protocol".to_owned(), printable);
-    match offered {
-        [] => "the peer demands an application protocol (ALPN), and the policy offers none".to_owned(),
-        offered => format!("the peer selected {selected}, wanted one of {}", listed(offered)),
-    }
-}
-
-/// Both values of a refusal by a peer that knows other issuers.
-fn issuers(own: Option<&str>, acceptable: &[String]) -> String {
-    match (own, acceptable) {
-        (None, _) => String::new(),
-        (Some(own), []) => format!("; it was issued by {}", printable(own)),
-        (Some(own), acceptable) => {
-            format!("; it was issued by {}, and the peer lists {}", printable(own), listed(acceptable))
         }
     }
 }

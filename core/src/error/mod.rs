@@ -1,17 +1,21 @@
 //! The five families of errors, by who must act, over one table of codes.
 
+mod alert;
 mod bounds;
 mod connect;
 mod conversion;
+mod local;
 mod material;
 mod policy;
 mod rejection;
 mod rejection_hint;
 mod table;
 
+pub use alert::{AlertMoment, UnusableIdentity};
 pub(crate) use bounds::ChainDigests;
-pub use connect::{AlertMoment, ConnectError, KnownPeer, Misuse, UnusableIdentity};
+pub use connect::{ConnectError, KnownPeer, Misuse};
 pub use conversion::Conversion;
+pub use local::{LocalStep, Refusal, Shortage};
 pub use material::{MaterialError, MaterialErrorKind};
 pub use policy::{Origin, PolicyError, PolicyErrorKind};
 pub(crate) use rejection::Judgement;

@@ -55,6 +55,9 @@ pub enum Severity {
     Bug,
     /// Something must be changed before it can work.
     Error,
+    /// This side could not try. It says nothing of the peer: to try again at once makes it worse, and an endpoint that is
+    /// ejected for it was healthy.
+    Local,
     /// It may work when tried again.
     Transient,
 }
@@ -65,6 +68,7 @@ impl Severity {
         match self {
             Self::Bug => "bug",
             Self::Error => "error",
+            Self::Local => "local",
             Self::Transient => "transient",
         }
     }
@@ -229,6 +233,8 @@ codes! {
     307 PeerNotTls "peer_not_tls" Error None, "The peer does not speak TLS.", "Use the TLS port of the backend.";
     308 Truncated "truncated" Transient None, "The connection ended without a close_notify.", "Treat what was read as incomplete.";
     309 ConnectorSuperseded "connector_superseded" Transient None, "The connector has published another generation than the one that the connection is bound to.", "Bind the connector again, look into the pool with its new key, and try again.";
+    310 LocalResources "local_resources" Local None, "This side lacks what a connection needs: descriptors, ports, memory, threads or a permission.", "Free or raise what the hint names, and count nothing against the peer.";
+    311 ConnectionLost "connection_lost" Transient None, "The network or the peer's host stopped answering on a connection that existed.", "Check the path to the peer.";
 
     401 CertUnknownIssuer "cert_unknown_issuer" Error Some(UnknownCa), "Nobody whom the policy trusts issued the certificate.", "Fix the upstream; or add the issuing CA to the bundle, if its owner confirms its digest.";
     402 CertSelfSigned "cert_self_signed" Error Some(UnknownCa), "The certificate is self-signed and not trusted as itself.", "Issue one from a trusted CA; or put this certificate into the bundle, if the owner of the upstream confirms its digest.";
@@ -366,6 +372,7 @@ mod tests {
         assert_eq!(Code::TrustMissing.exit_code(), 2);
         assert_eq!(Code::IdentityParse.exit_code(), 2);
         assert_eq!(Code::DnsFailed.exit_code(), 3);
+        assert_eq!(Code::LocalResources.exit_code(), 3);
         assert_eq!(Code::NameMismatch.exit_code(), 1);
         assert_eq!(Code::AlpnMismatch.exit_code(), 1);
         assert_eq!(Code::IdentityRequired.exit_code(), 4);

@@ -134,3 +134,26 @@ impl<I: Unpin> AsyncWrite for Hurried<I> {
         Poll::Ready(Ok(()))
     }
 }
+
+/// Takes everything, and fails with this number of the system when it is read.
+pub struct Fails(pub i32);
+
+impl AsyncRead for Fails {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Err(io::Error::from_raw_os_error(self.0)))
+    }
+}
+
+impl AsyncWrite for Fails {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

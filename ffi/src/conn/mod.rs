@@ -125,8 +125,10 @@ pub unsafe extern "C" fn uptls_conn_feed_eof(conn: *mut Conn, err: *mut *mut Err
 }
 
 /// Tells that the transport failed with the `errno` `os_error`: a reset, a broken pipe; nothing that passes, such as EAGAIN
-/// or EINTR. Where writing failed, feed what can still be read before this: it may be the peer's reason. Gives the failure
-/// that ends the connection, never `UPTLS_OK`. `err` may be NULL.
+/// or EINTR. Where writing failed, feed the octets that can still be read before this (not their end): they may be the peer's
+/// reason. Gives the failure that ends the connection, never `UPTLS_OK`: for EMFILE, ENOMEM and whatever else is this side's
+/// own `local_resources`; while nothing was received `tcp_refused` and `tcp_timeout` as in dialling, since the socket may
+/// still have been connecting; later `connection_lost`; for a reset `peer_reset`. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_conn_feed_error(conn: *mut Conn, os_error: i32, err: *mut *mut Error) -> Status {
     let feed = || -> Result<(), Failure> {

@@ -46,8 +46,9 @@ pub const UPTLS_FD_OWN: FdOwnership = 1;
 /// the identity of the peer where the policy names none. `connect_to` is where the socket goes instead of `host`, a name or
 /// an IP address, and may be NULL. `options` may be NULL.
 ///
-/// No thread is started: a name is resolved in this one, for as long as the system's resolver takes. The socket blocks, and
-/// is closed with the stream. `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
+/// No thread is started: a name is resolved in this one, for as long as the system's resolver takes, which the deadline does
+/// not bound; an IP address as text needs no resolver. The socket blocks, and is closed with the stream. `*out` is owned by
+/// the caller: `uptls_stream_free`. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_connect(
     connector: *const Connector,
@@ -81,8 +82,9 @@ pub unsafe extern "C" fn uptls_stream_connect(
     unsafe { boundary::call(err, connect) }
 }
 
-/// Makes a stream over `fd`, a connected stream socket of whatever family; `uptls_stream_handshake` follows. `own` says who
-/// closes it. `host` is the backend host; `options` may be NULL. The deadline runs from now on.
+/// Makes a stream over `fd`, a stream socket of whatever family that is connected, or does not block and is connecting: why
+/// it cannot connect is then what `uptls_stream_connect` says. `uptls_stream_handshake` follows. `own` says who closes it.
+/// `host` is the backend host; `options` may be NULL. The deadline runs from now on.
 ///
 /// `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
 #[unsafe(no_mangle)]

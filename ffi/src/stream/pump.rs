@@ -1,6 +1,7 @@
 //! Moves octets between a connection and its socket.
 
 use core::time::Duration;
+use std::io;
 use std::time::Instant;
 
 use crate::conn::{Connection, Reached};
@@ -73,7 +74,7 @@ impl Pump {
 
     fn exchange(&mut self) -> Result<(), Halt> {
         loop {
-            self.connection.expire(Instant::now())?;
+            self.check_deadline()?;
             let patience = Patience::Until(self.deadline);
             self.flush(patience)?;
             if let Some(failure) = self.connection.failed() {
@@ -93,19 +94,36 @@ impl Pump {
 
     /// Reads once from the socket what the connection then takes. A failure of the connection is found in it afterwards.
     fn receive(&mut self, patience: Patience) -> Result<(), Pause> {
+        if !self.hear(patience)? {
+            // The connection keeps its error.
+            let _ = self.connection.feed_eof();
+        }
+        Ok(())
+    }
+
+    /// The same, but for the end, which it only tells: false.
+    fn hear(&mut self, patience: Patience) -> Result<bool, Pause> {
         if self.incoming.is_empty() {
             self.incoming = self.socket.receive(patience)?;
-            if self.incoming.is_empty() {
-                // The connection keeps its error.
-                let _ = self.connection.feed_eof();
-                return Ok(());
-            }
+        }
+        if self.incoming.is_empty() {
+            return Ok(false);
         }
         match self.connection.feed(&self.incoming) {
             Ok(used) => drop(self.incoming.drain(..used)),
             Err(_) => self.incoming.clear(),
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// H4: at the deadline. A socket that does not even have a connection by then failed before the handshake.
+    fn check_deadline(&mut self) -> Result<(), Failure> {
+        let now = Instant::now();
+        let late = self.connection.deadline().is_some_and(|deadline| deadline <= now);
+        if late && !self.socket.is_connected() {
+            return Err(self.connection.feed_error(&io::ErrorKind::TimedOut.into()));
+        }
+        self.connection.expire(now)
     }
 
     /// Sends all that waits.
@@ -121,7 +139,7 @@ impl Pump {
                     Patience::Until(_) if self.connection.reached() == Reached::Done => {
                         return Err(Halt::Failed(self.connection.late()));
                     }
-                    Patience::Until(_) => self.connection.expire(Instant::now())?,
+                    Patience::Until(_) => self.check_deadline()?,
                     _ => return Err(Halt::Failed(timed_out("sent to", "SO_SNDTIMEO"))),
                 },
                 Err(Pause::Failed(error)) => return Err(Halt::Failed(self.lost(&error))),
@@ -131,11 +149,11 @@ impl Pump {
     }
 
     /// A socket that cannot be written to. I5: a peer that refuses our certificate closes after its alert, so what can be
-    /// read is read first.
-    fn lost(&mut self, error: &std::io::Error) -> Failure {
+    /// read is read first. An end says less than the error.
+    fn lost(&mut self, error: &io::Error) -> Failure {
         self.outgoing.clear();
         let patience = Patience::Until(Instant::now().checked_add(LAST_WORDS));
-        while self.connection.wants_read() && self.receive(patience).is_ok() {
+        while self.connection.wants_read() && self.hear(patience).is_ok_and(|more| more) {
             // Until the end, the error, or data that nobody has read yet.
         }
         self.connection.feed_error(error)
@@ -218,7 +236,7 @@ impl Pump {
 
     /// Ends a handshake whose deadline has passed.
     pub(crate) fn expire(&mut self) -> Result<(), Failure> {
-        let expired = self.connection.expire(Instant::now());
+        let expired = self.check_deadline();
         if expired.is_err() {
             self.say_last_words();
         }

@@ -9,7 +9,8 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, SocketType, recv, send, sockopt};
+use rustix::net::sockopt::{self, Timeout};
+use rustix::net::{RecvFlags, SendFlags, SocketType, getpeername, recv, send};
 use uptls::Misuse;
 
 /// A connected stream socket.
@@ -49,12 +50,32 @@ impl Socket {
         if fd < 0 {
             return Err(Misuse::new(format!("fd must be 0 or more, it is {fd}")));
         }
-        let kind = sockopt::socket_type(Self::Borrowed(fd).as_fd());
-        match kind {
+        let socket = Self::Borrowed(fd);
+        match sockopt::socket_type(socket.as_fd()) {
+            Ok(SocketType::STREAM) if socket.is_idle() => {
+                Err(Misuse::new(format!("fd must be connected, or connecting without blocking; {fd} is neither")))
+            }
             Ok(SocketType::STREAM) => Ok(()),
             Ok(_) => Err(Misuse::new(format!("fd must be a stream socket, {fd} is of another type"))),
             Err(error) => Err(Misuse::new(format!("fd must be a stream socket, {fd} is none: {error}"))),
         }
+    }
+
+    /// Whether it has a peer: one that does not block may still be connecting.
+    pub(crate) fn is_connected(&self) -> bool {
+        !matches!(getpeername(self.as_fd()), Err(Errno::NOTCONN))
+    }
+
+    /// Whether it has no peer, seeks none, and has no error to tell: Linux says of such a one that it is hung up.
+    fn is_idle(&self) -> bool {
+        let mut entry = [PollFd::from_borrowed_fd(self.as_fd(), PollFlags::OUT)];
+        let polled = poll(&mut entry, Some(&timespec(Duration::ZERO)));
+        let flags = entry[0].revents();
+        cfg!(target_os = "linux")
+            && polled.is_ok()
+            && flags.contains(PollFlags::HUP)
+            && !flags.contains(PollFlags::ERR)
+            && !self.is_connected()
     }
 
     /// No signal where the peer is gone: where a call cannot say so, the socket has to.
@@ -107,9 +128,17 @@ impl Socket {
         let blocks = !fcntl_getfl(self.as_fd()).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK));
         match (patience, blocks) {
             (Patience::Never, _) | (_, false) => Err(Pause::Blocked),
-            (Patience::AsSocket, true) => Err(Pause::TimedOut),
+            // Without a limit of its own it was only not ready.
+            (Patience::AsSocket, true) if self.has_limit(events) => Err(Pause::TimedOut),
+            (Patience::AsSocket, true) => self.wait(events, None),
             (Patience::Until(deadline), true) => self.wait(events, deadline),
         }
+    }
+
+    /// Whether the caller has set SO_RCVTIMEO, or SO_SNDTIMEO.
+    fn has_limit(&self, events: PollFlags) -> bool {
+        let which = if events.contains(PollFlags::IN) { Timeout::Recv } else { Timeout::Send };
+        !matches!(sockopt::socket_timeout(self.as_fd(), which), Ok(None))
     }
 
     /// Waits until the socket is ready, whatever signals come meanwhile.

@@ -1,6 +1,9 @@
 """Streams of asyncio to a verified peer."""
 
 import asyncio
+import os
+import re
+import socket
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +47,12 @@ class _Protocol(asyncio.StreamReaderProtocol):
         return not self._is_truncated() and bool(super().eof_received())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # uvloop says no more than this.
-        self._is_truncated()
+        if exc is None:
+            # uvloop says no more than this.
+            self._is_truncated()
+        elif isinstance(exc, OSError) and not isinstance(exc, UptlsError):
+            # What ended the transport is no truncation, and has a code.
+            exc = self._buffer.error or self._buffer.receive_error(exc)
         super().connection_lost(exc)
 
     def _is_truncated(self) -> bool:
@@ -57,6 +64,16 @@ class _Protocol(asyncio.StreamReaderProtocol):
             self._reader.set_exception(error)
             return True
         return False
+
+
+def _unreached(connector: "Connector", host: str, address: tuple[str, int], error: OSError) -> UptlsError:
+    """The exception for what the event loop could not reach. It puts the errors of several addresses into one text."""
+    name, port = address
+    if isinstance(error, socket.gaierror):
+        return connector._unresolved(host, name, str(error))  # noqa: SLF001
+    numbers = [int(number) for number in re.findall(r"\[Errno (\d+)\]", str(error))] if error.errno is None else []
+    failures = [OSError(number, os.strerror(number)) for number in numbers] or [error]
+    return connector._undialled(host, f"{name}:{port}", failures)  # noqa: SLF001
 
 
 async def open_connection(  # noqa: PLR0913
@@ -76,7 +93,7 @@ async def open_connection(  # noqa: PLR0913
     these of the policy's protocols. `timeout` bounds all of it, in seconds; default: the policy's (H4). `limit` is that
     of ``asyncio.open_connection``, and `options` are those of ``create_connection`` of the event loop.
 
-    Raises what `Connector.connect` raises, and OSError for a host that cannot be reached.
+    Raises what `Connector.connect` raises.
     """
     buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout)
     context = _OneConnection(connector, buffer)
@@ -96,11 +113,20 @@ async def open_connection(  # noqa: PLR0913
             )
     except UptlsError:
         raise
-    except TimeoutError:
-        raise buffer.expire() or TimeoutError from None
     except OSError as error:
-        # asyncio does not tell the TLS object of an end in the handshake.
-        if context.reached and not buffer.handshake_done:
+        if isinstance(error, TimeoutError) and error.errno is None:
+            # Ours.
+            raise buffer.expire() or TimeoutError from None
+        if not context.reached:
+            raise _unreached(connector, host, address, error) from error
+        # asyncio does not tell the TLS object of an end in the handshake, for which it has this word.
+        if not buffer.handshake_done:
+            if isinstance(error, ConnectionResetError) and error.errno is None:
+                buffer.receive_eof()
             raise buffer.receive_error(error) from error
         raise
+    except RuntimeError as error:
+        if context.reached or "start new thread" not in str(error):
+            raise
+        raise connector._threadless(host, str(error)) from error  # noqa: SLF001
     return reader, asyncio.StreamWriter(transport, protocol, reader, loop)

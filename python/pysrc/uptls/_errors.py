@@ -153,10 +153,19 @@ class UnexpectedEofError(UptlsError, ssl.SSLEOFError):
 
 
 class PeerResetError(UptlsError, ConnectionResetError):
-    """The transport was reset."""
+    """The transport was reset, or lost (codes ``peer_reset`` and ``connection_lost``)."""
 
     _errno = errno.ECONNRESET
     _code = "peer_reset"
+
+
+class LocalResourcesError(UptlsError):
+    """Descriptors, ports, memory, threads or a permission are missing on this side: it says nothing of the peer.
+
+    It is no ConnectionError: who counts those against an endpoint does not count this one.
+    """
+
+    _code = "local_resources"
 
 
 class PeerRefusedError(UptlsError, ConnectionRefusedError):
@@ -284,6 +293,8 @@ _BLOCKS: dict[int, type[UptlsError]] = {
 
 _CLASSES: dict[str, type[UptlsError]] = {
     "dns_failed": NameResolutionError,
+    "connection_lost": PeerResetError,
+    "local_resources": LocalResourcesError,
     "tcp_refused": PeerRefusedError,
     "tcp_timeout": ConnectTimeoutError,
     "handshake_timeout": ConnectTimeoutError,

@@ -7,6 +7,7 @@ root, and refuse every peer.
 """
 
 import contextlib
+import errno
 import ssl
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -28,6 +29,12 @@ PLAIN = 16384
 
 _PASSING = (ssl.SSLWantReadError, ssl.SSLWantWriteError, TimeoutError, InterruptedError)
 """What the transport may say without the connection being over."""
+
+
+def passes(error: OSError) -> bool:
+    """Whether the connection goes on after it. The kernel's ETIMEDOUT ends it; a socket's timeout has no number."""
+    return isinstance(error, _PASSING) and error.errno != errno.ETIMEDOUT
+
 
 _NO_PATH = (
     "get_verified_chain: the path that was verified is not known whole: it ends at a compiled-in root, the platform's "
@@ -184,9 +191,9 @@ class Session:
         buffer = self.buffer
         try:
             octets = self._rest or self._transport.pull(None if self._verified else buffer.deadline)
-        except _PASSING:
-            raise
         except OSError as error:
+            if passes(error):
+                raise
             raise buffer.receive_error(error) from error
         if octets:
             self._feed(octets)
@@ -202,9 +209,9 @@ class Session:
     def _push(self) -> None:
         try:
             self._transport.push(self.buffer)
-        except _PASSING:
-            raise
         except OSError as error:
+            if passes(error):
+                raise
             self._hear_out()
             raise self.buffer.receive_error(error) from error
 
