@@ -1,6 +1,7 @@
 //! A thread on request that polls file sources: when a directory changes, when a step is due, and every 10 s anyway (R6).
 
 use core::fmt;
+use core::mem;
 use core::time::Duration;
 use std::collections::BTreeSet;
 use std::io;
@@ -11,14 +12,19 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use uptls_process::Process;
+
 use super::{FileSource, lock};
 
 /// A thread that keeps connectors in step with their files, until this handle is dropped.
 ///
 /// [`Watch::polling`] reads the files every interval of their source. `uptls::watch::start` (feature `watch`) also reads them
 /// as soon as the system says that a directory changed; where the system cannot (no watches are left), polling remains.
+///
+/// A fork takes no thread along: in a child nothing is followed ([`WatchState::Elsewhere`]) until it starts a watch of its own.
 pub struct Watch {
     nudges: Sender<Nudge>,
+    process: Process,
     state: Arc<Mutex<WatchState>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -27,6 +33,8 @@ pub struct Watch {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum WatchState {
+    /// Not at all: its thread is in the process that this one was forked from.
+    Elsewhere,
     /// By events, and by polling in case one is lost.
     Events,
     /// By polling alone.
@@ -71,12 +79,13 @@ impl Watch {
         nudges: Sender<Nudge>,
         woken: Receiver<Nudge>,
     ) -> io::Result<Self> {
+        let process = Process::current()?;
         let state = Arc::new(Mutex::new(WatchState::Polling { reason: None }));
         let now = Instant::now();
         let sources = sources.into_iter().map(|source| Due { next: now, source }).collect();
         let mut watcher = Watcher { alarm, sources, state: Arc::clone(&state) };
         let thread = thread::Builder::new().name("uptls-watch".to_owned()).spawn(move || watcher.run(&woken))?;
-        Ok(Self { nudges, state, thread: Some(thread) })
+        Ok(Self { nudges, process, state, thread: Some(thread) })
     }
 
     /// Says that `path`, or something in it, changed: what a watch of the caller's own has seen.
@@ -90,13 +99,19 @@ impl Watch {
     }
 
     fn nudge(&self, nudge: Nudge) {
-        // It fails only if the thread has ended.
-        let _ = self.nudges.send(nudge);
+        if self.process.is_current() {
+            // It fails only if the thread has ended.
+            let _ = self.nudges.send(nudge);
+        }
     }
 
     /// How it learns of changes.
     pub fn state(&self) -> WatchState {
-        lock(&self.state).clone()
+        match self.process.is_current() {
+            true => lock(&self.state).clone(),
+            // The thread may have held the lock at the fork, and then it is held for ever.
+            false => WatchState::Elsewhere,
+        }
     }
 }
 
@@ -104,7 +119,13 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.nudge(Nudge::Stop);
-        let _ = self.thread.take().map(JoinHandle::join);
+        let thread = self.thread.take();
+        if self.process.is_current() {
+            let _ = thread.map(JoinHandle::join);
+        } else {
+            // There is no thread to be joined, ever, and none to be told that nobody will.
+            mem::forget(thread);
+        }
     }
 }
 
