@@ -34,11 +34,7 @@ pub(crate) struct PyTlsBuffer {
 }
 
 impl PyTlsBuffer {
-    pub(crate) fn new(
-        connector: Py<PyConnector>,
-        host: BackendHost,
-        conversation: Conversation,
-    ) -> std::io::Result<Self> {
+    pub(crate) fn new(connector: Py<PyConnector>, host: BackendHost, conversation: Conversation) -> io::Result<Self> {
         let process = Process::current()?;
         Ok(Self { connector, conversation: Mutex::new(conversation), host, process })
     }

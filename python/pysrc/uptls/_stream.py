@@ -51,7 +51,8 @@ def connect(  # noqa: PLR0913
 class TlsStream:
     """A stream to a verified peer; made by ``connect``.
 
-    It belongs to the process that made it: in a child of a fork all but `close` raises MisuseError, and the parent's goes on.
+    It belongs to the process that made it: in a child of a fork all but `close` raises MisuseError, and the parent's
+    goes on.
 
     One thread may read while another writes. Timeouts are for a whole call. A stream that does not block raises
     WantReadError or WantWriteError, which are both of BlockingIOError and of what the module ssl has. Reading ends with
@@ -335,7 +336,7 @@ class TlsStream:
     def _held(
         self, lock: threading.Lock, deadline: float | None, want: type[WantReadError | WantWriteError] = WantWriteError
     ) -> Iterator[None]:
-        # Before a lock that a thread of the parent may have held at a fork, and before what waits in `_outgoing` is sent twice.
+        # Before a lock that a thread of the parent may have held at a fork, and before what waits is sent twice.
         self._buffer._check_process()  # noqa: SLF001
         if self._timeout == 0 or deadline == 0:
             if not lock.acquire(blocking=False):
