@@ -47,6 +47,18 @@ fn every_c_program_ends_well() {
     common::all_end_well(programs(&Fixture::new()));
 }
 
+/// Thousands of sequences: neither valgrind nor a sanitizer has to see them all.
+#[test]
+fn a_connector_does_in_c_what_the_model_says() {
+    let (installed, fixture) = (Installed::new(), Fixture::new());
+    let executable = installed.compile(&program("sequences.c"), Link::Shared);
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary folder");
+    let [first, renewed, second] = ["ca.pem", "another-ca.pem", "both.pem"].map(|name| fixture.text_path(name));
+    let sequences = crate_folder().join("../testdata/rotation/sequences.txt").display().to_string();
+    let arguments = [folder.path().display().to_string(), first, renewed, second, Fixture::now(), sequences];
+    succeed(&mut command(executable, arguments), &[]);
+}
+
 #[test]
 fn every_c_program_is_clean_under_sanitizers() {
     common::all_end_well_sanitized(programs(&Fixture::new()));
