@@ -12,7 +12,7 @@
 //! - Systems without `fork`: nothing.
 //!
 //! What shares the memory of its parent instead of copying it (a thread, `vfork` until it executes) is the same process:
-//! there is one state of each connection.
+//! there is one state of each connection. Where the number counts, a child that shares the memory is refused, too.
 //!
 //! This is a part of the crate `uptls`, apart because it needs `unsafe`. It promises no one else a stable interface.
 
