@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 VENV = TARGET / "venv"
+CROWD = TARGET / "venv-crowd"
 TOOLS = TARGET / "tools"
 HOSTS = ("uptls-host-both", "uptls-host-ring")
 FUZZ_TARGETS = ("costly_chain", "envoy_document", "handshake", "manifests", "native_document", "verify_chain")
@@ -123,7 +124,7 @@ def rust(tally: Tally) -> None:
     apart = [f"--exclude={package}" for package in ("uptls-python", *HOSTS)]
     check(tally, "lint", "build", ["cargo", "build", "--workspace", *apart])
     for face, packages in {
-        "rust": ["uptls", "uptls-manifest", "uptls-testkit", "uptls-examples"],
+        "rust": ["uptls", "uptls-manifest", "uptls-process", "uptls-testkit", "uptls-examples"],
         "command": ["uptls-cli"],
         "c": ["uptls-ffi"],
         "vectors": ["uptls-conformance"],
@@ -202,13 +203,13 @@ def deny(tally: Tally) -> None:
     check(tally, "lint", "dependencies", command)
 
 
-def python_environment() -> Path:
-    """A virtual environment with the pinned tools of python/requirements-dev.txt."""
-    requirements = ROOT / "python" / "requirements-dev.txt"
-    stamp = VENV / "requirements.txt"
-    interpreter = VENV / "bin" / "python"
+def python_environment(place: Path = VENV, name: str = "requirements-dev.txt") -> Path:
+    """A virtual environment with what is pinned in a file of python/: made once, and anew when the file changes."""
+    requirements = ROOT / "python" / name
+    stamp = place / "requirements.txt"
+    interpreter = place / "bin" / "python"
     if not stamp.exists() or stamp.read_bytes() != requirements.read_bytes():
-        venv.create(VENV, with_pip=True, clear=True)
+        venv.create(place, with_pip=True, clear=True)
         ok, _ = run(
             "Python tools",
             [
@@ -225,6 +226,25 @@ def python_environment() -> Path:
             raise SystemExit("cannot install the Python tools")
         stamp.write_bytes(requirements.read_bytes())
     return interpreter
+
+
+def pytests(tally: Tally, name: str, interpreter: str, *arguments: str) -> None:
+    ok, output = run(name, [interpreter, "-m", "pytest", "-q", "-rs", *arguments], cwd=ROOT / "python")
+    counts = defaultdict(int)
+    for number, kind in PYTEST_RESULT.findall(output.strip().splitlines()[-1] if output.strip() else ""):
+        counts[kind] += int(number)
+    failed = counts["failed"] + counts["error"] + counts["errors"]
+    tally.add("python", counts["passed"], failed, counts["skipped"])
+    if not ok and not failed:
+        tally.step("python", name, False)
+
+
+def crowd(tally: Tally, wheel: Path) -> None:
+    """The table of clients once more, beside everything that replaces or patches parts of a client."""
+    interpreter = str(python_environment(CROWD, "requirements-crowd.txt"))
+    install = [interpreter, "-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", str(wheel)]
+    if check(tally, "python", "install the wheel beside every client", install):
+        pytests(tally, "every client in one environment", interpreter, "tests/test_clients.py", "tests/test_crowd.py")
 
 
 def python_wheel(tally: Tally) -> Path | None:
@@ -272,18 +292,8 @@ def python(tally: Tally) -> None:
     bare = [alone, "-m", "pip", "install", "--quiet", "--no-index", str(wheel)]
     check(tally, "python", "install the wheel alone", bare)
     check(tally, "python", "the README's program", [alone, "-I", str(ROOT / "examples/python/refused.py")])
-    ok, output = run(
-        "tests of python",
-        [interpreter, "-m", "pytest", "-q", "-rs", "tests"],
-        cwd=folder,
-    )
-    counts = defaultdict(int)
-    for number, kind in PYTEST_RESULT.findall(output.strip().splitlines()[-1] if output.strip() else ""):
-        counts[kind] += int(number)
-    failed = counts["failed"] + counts["error"] + counts["errors"]
-    tally.add("python", counts["passed"], failed, counts["skipped"])
-    if not ok and not failed:
-        tally.step("python", "tests of python", False)
+    pytests(tally, "tests of python", interpreter, "tests")
+    crowd(tally, wheel)
     places = [".", "../.ci", "../examples/python", "../bench/python", "../conformance/faults"]
     check(
         tally,

@@ -41,8 +41,10 @@
  * fork
  *   Load before, attach after. Runtimes, policies, builders, connectors, evidence and errors can be made before fork and
  *   used by parent and children, each of which has its own from then on: an update in one is none in the others. Connections,
- *   streams and watches belong to the process that made them: in another their calls give UPTLS_E_USAGE, and freeing works.
- *   Fork while no other thread is inside a call.
+ *   streams and watches belong to the process that made them: in another their calls give UPTLS_E_USAGE, nothing is sent or
+ *   read, and freeing works. A process is told from its copies by memory that no child inherits (on Linux a page with
+ *   MADV_WIPEONFORK), not by its number: also in another PID namespace, and past libc's fork. What shares the memory (a thread,
+ *   a child of vfork) is the same process. Fork while no other thread is inside a call.
  */
 
 #ifndef UPTLS_H

@@ -1,16 +1,16 @@
 //! What one thread of one process uses at a time. Whoever does otherwise is told, and nothing is harmed.
 
-use std::process;
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
-use uptls::Misuse;
+use uptls::{Code, Misuse};
+use uptls_process::Process;
 
 use crate::error::Failure;
 
 /// A value behind the checks that make misuse by several threads or processes an error, not a race.
 pub(crate) struct Exclusive<T> {
     /// Which process may use it; `None`: a child of fork has a copy of its own that is as good.
-    process: Option<u32>,
+    process: Option<Process>,
     value: Mutex<T>,
 }
 
@@ -20,9 +20,16 @@ impl<T> Exclusive<T> {
         Self { process: None, value: Mutex::new(value) }
     }
 
-    /// For this process alone: two that go on with the same keys would use every nonce twice.
-    pub(crate) fn of_this_process(value: T) -> Self {
-        Self { process: Some(process::id()), value: Mutex::new(value) }
+    /// For this process alone (L10): two that go on with the same keys would use every nonce twice.
+    ///
+    /// # Errors
+    /// `internal` where a process cannot be told from its children.
+    pub(crate) fn of_this_process(value: T) -> Result<Self, Failure> {
+        let process = Process::current().map_err(|error| {
+            let message = format!("this process cannot be told from its children: {error}");
+            Failure::without_policy(Code::Internal, message)
+        })?;
+        Ok(Self { process: Some(process), value: Mutex::new(value) })
     }
 
     /// The value, for one call. A panic during the call poisons it: it may be half changed.
@@ -30,9 +37,9 @@ impl<T> Exclusive<T> {
     /// # Errors
     /// [`Misuse`] while another thread is inside a call, and after fork; `panic` if an earlier call panicked.
     pub(crate) fn enter(&self, name: &str) -> Result<MutexGuard<'_, T>, Failure> {
-        if self.process.is_some_and(|own| own != process::id()) {
-            let what = format!("{name} was made before fork, by another process: make one after it");
-            return Err(Misuse::new(what).into());
+        // Before the lock, which a thread of the parent may have held at the fork.
+        if self.process.is_some_and(|process| !process.is_current()) {
+            return Err(Misuse::in_another_process(name).into());
         }
         match self.value.try_lock() {
             Ok(value) => Ok(value),
@@ -65,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_panic_poisons_it() {
-        let exclusive = Exclusive::of_this_process(7);
+        let Ok(exclusive) = Exclusive::of_this_process(7) else { panic!("it is this process") };
         let panicked = catch_unwind(AssertUnwindSafe(|| {
             let _inside = exclusive.enter("conn");
             panic!("half done");

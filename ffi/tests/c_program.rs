@@ -47,6 +47,24 @@ fn every_c_program_ends_well() {
     common::all_end_well(programs(&Fixture::new()));
 }
 
+/// Thousands of sequences: neither valgrind nor a sanitizer has to see them all.
+#[test]
+fn a_connector_does_in_c_what_the_model_says() {
+    let (installed, fixture) = (Installed::new(), Fixture::new());
+    let executable = installed.compile(&program("sequences.c"), Link::Shared);
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary folder");
+    let [first, renewed, second] = ["ca.pem", "another-ca.pem", "both.pem"].map(|name| fixture.text_path(name));
+    let all = crate_folder().join("../testdata/rotation/sequences.txt").display().to_string();
+    let arguments = [folder.path().display().to_string(), first, renewed, second, Fixture::now()];
+    succeed(command(&executable, &arguments).arg(all), &[]);
+    // Its twin: what the model does not say. A watch does not end what the caller refused.
+    fixture.write("wrong.txt", "keep_last_good never degraded/1/0 look ready/1/0\n");
+    let output = run(command(&executable, &arguments).arg(fixture.text_path("wrong.txt")), &[]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.starts_with("after look: seen degraded/1/0, wanted ready/1/0"), "{told}");
+}
+
 #[test]
 fn every_c_program_is_clean_under_sanitizers() {
     common::all_end_well_sanitized(programs(&Fixture::new()));

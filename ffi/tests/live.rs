@@ -9,7 +9,7 @@ mod fixture;
 #[path = "common/peers.rs"]
 mod peers;
 
-use common::Programs;
+use common::{Installed, Link, Programs, command, program, required_or_skipped, run};
 use peers::Peers;
 
 /// Each program with its arguments.
@@ -40,6 +40,21 @@ fn programs(peers: &Peers) -> Programs {
 #[test]
 fn every_c_program_ends_well() {
     common::all_end_well(programs(&Peers::new()));
+}
+
+/// L10: what goes by the number of a process takes a copy of it for itself.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_of_the_same_number_is_another() {
+    let (installed, peers) = (Installed::new(), Peers::new());
+    let executable = installed.compile(&program("pidns.c"), Link::Shared);
+    let arguments = [peers.policy(), fixture::Fixture::now(), peers.echo.port().to_string()];
+    let output = run(&mut command(executable, arguments), &[]);
+    match output.status.code() {
+        Some(0) => {}
+        Some(77) => required_or_skipped("the right to make a PID namespace"),
+        _ => panic!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr)),
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyBytes;
-use uptls::{BackendHost, Error, Report};
+use uptls::{BackendHost, Error, Misuse, Report};
+use uptls_process::Process;
 
 use crate::arguments::{Data, Memory};
 use crate::connector::PyConnector;
@@ -19,21 +20,26 @@ use crate::report::PyReport;
 ///
 /// Made by `Connector.buffer`. Nothing is read or written before the peer is verified. Any thread may call it: while one
 /// is inside others wait, without the GIL. After an error, send what `data_to_send` gives once more: an alert for the peer
-/// may be in it.
+/// may be in it. It belongs to the process that made it: in a child of a fork, which has a copy of its keys, all of it raises
+/// MisuseError.
 #[pyclass(frozen, name = "Buffer", module = "uptls")]
 pub(crate) struct PyTlsBuffer {
     connector: Py<PyConnector>,
     /// Waited for only without the GIL, and whoever holds it never waits for the GIL: there is no order to get wrong.
     conversation: Mutex<Conversation>,
     host: BackendHost,
+    /// Looked at before the lock, which a thread of the parent may have held at a fork.
+    process: Process,
 }
 
 impl PyTlsBuffer {
-    pub(crate) fn new(connector: Py<PyConnector>, host: BackendHost, conversation: Conversation) -> Self {
-        Self { connector, conversation: Mutex::new(conversation), host }
+    pub(crate) fn new(connector: Py<PyConnector>, host: BackendHost, conversation: Conversation) -> io::Result<Self> {
+        let process = Process::current()?;
+        Ok(Self { connector, conversation: Mutex::new(conversation), host, process })
     }
 
     fn with<T: Send>(&self, py: Python<'_>, body: impl FnOnce(&mut Conversation) -> T + Send) -> PyResult<T> {
+        self.check_process(py)?;
         detached(py, || {
             let mut conversation = self.conversation.lock().unwrap_or_else(|poisoned| {
                 let mut conversation = poisoned.into_inner();
@@ -46,6 +52,7 @@ impl PyTlsBuffer {
 
     /// The same for what takes microseconds once there is a connection: with the GIL, unless another thread is inside.
     fn with_brief<T: Send>(&self, py: Python<'_>, body: impl FnOnce(&mut Conversation) -> T + Send) -> PyResult<T> {
+        self.check_process(py)?;
         let free = self.conversation.try_lock().ok();
         match free.filter(|conversation| conversation.evidence().is_some()) {
             Some(mut conversation) => brief(py, move || body(&mut conversation)),
@@ -226,6 +233,15 @@ impl PyTlsBuffer {
         self.with(py, |conversation| conversation.report().as_ref().map(PyReport::new))
     }
 
+    /// Raises MisuseError in another process than the one that made it (L10), before a lock of Python's is waited for.
+    #[pyo3(name = "_check_process")]
+    fn check_process(&self, py: Python<'_>) -> PyResult<()> {
+        match self.process.is_current() {
+            true => Ok(()),
+            false => Err(errors::misuse(py, &Misuse::in_another_process("the connection"))),
+        }
+    }
+
     /// Panics inside it; only in debug builds, for the tests.
     #[cfg(debug_assertions)]
     fn _panic(&self, py: Python<'_>) -> PyResult<()> {
@@ -239,6 +255,9 @@ impl PyTlsBuffer {
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        if !self.process.is_current() {
+            return Ok(format!("<Buffer {} of another process>", self.host));
+        }
         let state = self.with(py, |conversation| match (conversation.error(), conversation.evidence()) {
             (Some(error), _) => error.code().as_str(),
             (None, Some(_)) => "established",

@@ -347,7 +347,7 @@ impl PyConnector {
         options.alpn = alpn;
         options.timeout = duration(py, "timeout", timeout)?;
         match detached(py, || this.connector.begin(&host, &options))? {
-            Ok(handshake) => Ok(PyTlsBuffer::new(slf.clone().unbind(), host, Conversation::new(handshake))),
+            Ok(handshake) => Ok(PyTlsBuffer::new(slf.clone().unbind(), host, Conversation::new(handshake))?),
             Err(error) => {
                 let exception = this.exception(py, &host, &error);
                 this.tell_refusal(py, &host, &error, &exception);

@@ -14,7 +14,6 @@ use crate::guard::detached;
 /// Keeps a connector in step with the files of its policy, until it is closed. `uptls.Watch` is what to use.
 #[pyclass(frozen, name = "Watch", module = "uptls._native")]
 pub(crate) struct PyWatch {
-    process: u32,
     watch: Mutex<Option<Watch>>,
 }
 
@@ -23,14 +22,8 @@ impl PyWatch {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The handle, if its thread is one of this process. After a fork there is no thread to be joined, for ever.
     fn take(&self) -> Option<Watch> {
-        let watch = self.held().take();
-        if std::process::id() == self.process {
-            return watch;
-        }
-        core::mem::forget(watch);
-        None
+        self.held().take()
     }
 }
 
@@ -43,7 +36,7 @@ impl PyWatch {
         };
         let source = connector.get().file_source(py)?.with_interval(interval);
         let watch = detached(py, || uptls::watch::start([source]))?;
-        Ok(Self { process: std::process::id(), watch: Mutex::new(Some(watch?)) })
+        Ok(Self { watch: Mutex::new(Some(watch?)) })
     }
 
     /// Ends the thread, after the step that is under way.
@@ -64,9 +57,8 @@ impl PyWatch {
     /// `events`, `polling` or `closed`.
     #[getter]
     fn state(&self, py: Python<'_>) -> PyResult<&'static str> {
-        let process = self.process;
-        detached(py, || match self.held().as_ref().filter(|_| std::process::id() == process).map(Watch::state) {
-            None => "closed",
+        detached(py, || match self.held().as_ref().map(Watch::state) {
+            None | Some(WatchState::Elsewhere) => "closed",
             Some(WatchState::Events) => "events",
             Some(_) => "polling",
         })
@@ -75,8 +67,7 @@ impl PyWatch {
     /// Why it is `polling`, as the system says it; else None.
     #[getter]
     fn reason(&self, py: Python<'_>) -> PyResult<Option<String>> {
-        let process = self.process;
-        detached(py, || match self.held().as_ref().filter(|_| std::process::id() == process).map(Watch::state) {
+        detached(py, || match self.held().as_ref().map(Watch::state) {
             Some(WatchState::Polling { reason, .. }) => reason,
             _ => None,
         })

@@ -1,11 +1,12 @@
 """What all tests share: the cross-language vectors, and the cases among them that stand for a verdict."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -81,6 +82,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
         assert cases(), "there are no vectors"
         metafunc.parametrize("case", cases(), ids=[case.folder.name for case in cases()])
+
+
+def cannot_run(reason: str) -> NoReturn:
+    """Skips a test visibly; where everything is required it fails."""
+    if os.environ.get("UPTLS_REQUIRE_SUITES") == "1":
+        pytest.fail(f"{reason}, and UPTLS_REQUIRE_SUITES=1")
+    pytest.skip(reason)
 
 
 def first(suits: Callable[[dict[str, Any]], bool]) -> Case:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import uptls
+from conftest import cannot_run
 from loopback import HOST, Authority, Leaf
 
 ut: Any = uptls  # for calls that a type checker would refuse
@@ -387,7 +388,7 @@ def test_a_panic_ends_the_connection_and_nothing_else(
 ) -> None:
     panic = getattr(established, "_panic", None)
     if panic is None:
-        pytest.skip("only debug builds can panic at will")
+        cannot_run("only debug builds can panic at will")
     with pytest.raises(uptls.UptlsError) as caught:
         panic()
     assert caught.value.code == "panic"

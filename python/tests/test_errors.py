@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import uptls
+from conftest import cannot_run
 from uptls import _native
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def test_a_time_that_is_none_is_misuse() -> None:
 def test_a_panic_is_an_exception(capfd: pytest.CaptureFixture[str]) -> None:
     panic = getattr(_native, "_panic", None)
     if panic is None:
-        pytest.skip("only debug builds can panic at will")
+        cannot_run("only debug builds can panic at will")
     with pytest.raises(uptls.UptlsError) as caught:
         panic("on purpose")
     assert (caught.value.code, caught.value.number) == ("panic", 905)

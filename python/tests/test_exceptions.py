@@ -1,5 +1,6 @@
 """The classes of codes, and what the standard library's own exceptions have."""
 
+import _ssl
 import copy
 import ctypes
 import ctypes.util
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import uptls
-from conftest import first
+from conftest import cannot_run, first
 from loopback import HOST, Authority, Server
 from uptls import _errors, _native
 
@@ -203,11 +204,18 @@ _OPENSSL = {
 }
 
 
+def openssl() -> ctypes.CDLL:
+    """The OpenSSL that the module ssl is linked with, or else the system's."""
+    places = (getattr(_ssl, "__file__", None), ctypes.util.find_library("crypto"))
+    loaded = [ctypes.CDLL(place) for place in places if place]
+    usable = [library for library in loaded if hasattr(library, "X509_verify_cert_error_string")]
+    if not usable:
+        cannot_run("there is no library of OpenSSL")
+    return usable[0]
+
+
 def test_each_verify_code_means_to_openssl_what_ours_means() -> None:
-    library = ctypes.util.find_library("crypto")
-    if library is None:
-        pytest.skip("OpenSSL's library of this system is not found")
-    text = ctypes.CDLL(library).X509_verify_cert_error_string
+    text = openssl().X509_verify_cert_error_string
     text.argtypes, text.restype = [ctypes.c_long], ctypes.c_char_p
     # Versions spell "self-signed" and "Hostname" in two ways.
     meant = {

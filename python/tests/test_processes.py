@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import uptls
+from conftest import cannot_run
 from loopback import HOST, Authority, Leaf, Server
 
 FOLDER = Path(__file__).parent
@@ -125,6 +126,151 @@ stream.close()
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "b'parent' True\n", "")
+
+
+STREAM = "stream = connect()\n"
+SOCKET = """
+import socket
+plain = socket.create_connection(('127.0.0.1', port))
+stream = policy.ssl_context().wrap_socket(plain, server_hostname=HOST)
+"""
+CHILD = """
+def refused(call):
+    try:
+        call()
+    except uptls.MisuseError as error:
+        return 'another process' in str(error)
+    return False
+"""
+
+
+@pytest.mark.parametrize("make", [STREAM, SOCKET], ids=["stream", "socket"])
+@pytest.mark.parametrize("another", ["fork", "namespace"])
+def test_a_connection_stays_with_its_process(server: Server, ca: Authority, make: str, another: str) -> None:
+    """The child says and takes nothing, also with the number of its parent; the parent's connection goes on (L10)."""
+    text = f"""
+{CHILD}
+import ctypes, socket
+NEWPID = 0x20000000
+def unshare():
+    if {another!r} == 'fork':
+        return True
+    return ctypes.CDLL(None).unshare(NEWPID) == 0 or ctypes.CDLL(None).unshare(0x10000000 | NEWPID) == 0
+def ended(child):
+    assert os.waitpid(child, 0)[1] == 0
+if not unshare():
+    print('skipped')
+    sys.exit()
+# In the namespace it is number 1, and so is the first process of the next one.
+first = os.fork()
+if first:
+    ended(first)
+    sys.exit()
+{make}
+stream.sendall(b'before'); assert stream.recv(100) == b'before'
+assert unshare()
+child = os.fork()
+if not child:
+    status = 1
+    try:
+        assert {another!r} == 'fork' or os.getpid() == 1, os.getpid()
+        calls = [
+            lambda: stream.sendall(b'the child'), lambda: stream.send(b'x'), lambda: stream.recv(1),
+            lambda: stream.recv_into(bytearray(1)), lambda: stream.pending(), lambda: stream.shutdown(socket.SHUT_RD),
+            lambda: stream.shutdown(socket.SHUT_RDWR), lambda: stream.shutdown(socket.SHUT_WR),
+            lambda: stream.makefile('rb').read(1), lambda: stream.peer,
+        ]
+        for number, call in enumerate(calls):
+            assert refused(call), number
+        repr(stream)
+        {make.replace("stream", "own").strip().replace(chr(10), chr(10) + "        ")}
+        own.sendall(b'own'); assert own.recv(100) == b'own'
+        grandchild = os.fork()
+        if not grandchild:
+            os._exit(0 if refused(lambda: own.sendall(b'x')) and refused(lambda: stream.sendall(b'x')) else 1)
+        ended(grandchild)
+        stream.close()
+        own.sendall(b'again'); assert own.recv(100) == b'again'
+        own.close()
+        status = 0
+    finally:
+        import traceback; traceback.print_exc() if status else None
+        os._exit(status)
+ended(child)
+stream.sendall(b'after')
+print(stream.recv(100))
+stream.close()
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", *program(text, server.port, ca.file)[1:]],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if done.stdout == "skipped\n":
+        cannot_run("no PID namespace may be made")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "b'after'\n", "")
+
+
+def test_what_waits_in_a_stream_is_not_sent_by_a_child(server: Server, ca: Authority) -> None:
+    """Encrypted data that the socket has not taken, and a lock that another thread holds: neither is the child's."""
+    text = f"""
+{CHILD}
+stream = connect()
+stream._outgoing = memoryview(stream._buffer.data_to_send() + b'left over')
+stream._sock.sendall(b'')
+held = [stream._reading, stream._writing]
+for lock in held:
+    lock.acquire()
+child = os.fork()
+if not child:
+    calls = [lambda: stream.sendall(b'x'), lambda: stream.recv(1), lambda: stream.send(b'')]
+    calls.append(lambda: stream.makefile('wb'))
+    well = all(map(refused, calls))
+    stream.close()
+    os._exit(0 if well and stream.fileno() == -1 else 1)
+assert os.waitpid(child, 0)[1] == 0
+for lock in held:
+    lock.release()
+stream._outgoing = memoryview(b'')
+stream.sendall(b'parent')
+print(stream.recv(100))
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", *program(text, server.port, ca.file)[1:]],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "b'parent'\n", "")
+
+
+def test_a_buffer_in_a_pool_of_processes(server: Server, ca: Authority) -> None:
+    """What `multiprocessing` forks; a handshake under way, and one that has not begun, are no child's either."""
+    text = f"""
+{CHILD}
+import multiprocessing
+buffer = policy.buffer(HOST)
+def work(connection):
+    calls = [
+        lambda: buffer.data_to_send(), lambda: buffer.receive_data(b'x'), lambda: buffer.receive_eof(), buffer.expire,
+        lambda: buffer.write(b'x'), lambda: buffer.read(1), buffer.close_notify, buffer.report,
+        lambda: buffer.receive_error('x'), lambda: buffer.wants_write, lambda: buffer.peer, lambda: buffer.error,
+    ]
+    connection.send([refused(call) for call in calls] + [repr(buffer), policy.buffer(HOST).wants_write])
+ours, theirs = multiprocessing.Pipe()
+process = multiprocessing.get_context('fork').Process(target=work, args=(theirs,))
+process.start()
+answer = ours.recv()
+process.join()
+assert all(answer[:12]) and len(answer) == 14, answer
+print(answer[12], answer[13], process.exitcode)
+print(buffer.wants_write, len(buffer.data_to_send()) > 100)
+"""
+    wanted = f"<Buffer {HOST} of another process> True 0\nTrue True\n"
+    assert run(text, server, ca) == wanted
 
 
 def test_the_interpreter_ends_with_everything_open(server: Server, ca: Authority) -> None:

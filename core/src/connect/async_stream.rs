@@ -142,6 +142,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
 
     /// Sends what waits.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.established.check_process()?;
         while self.lost.is_none() && self.established.wants_write() {
             let error = match ready!(poll_send(|sink| self.established.send(sink), &mut self.transport, cx)) {
                 Ok(0) => io::ErrorKind::WriteZero.into(),
@@ -159,6 +160,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.established.check_process()?;
         if self.closing == Closing::No && self.established.error().is_none() {
             self.established.close_notify();
         }

@@ -121,7 +121,8 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 ///
 /// Errors of `Read` and `Write` hold an [`Error`]; [`Rejection::from_io_error`](crate::Rejection::from_io_error) finds the
 /// reason through any wrapping. Dropping it closes the transport without close_notify: call
-/// [`shutdown`](VerifiedStream::shutdown) first.
+/// [`shutdown`](VerifiedStream::shutdown) first. In a child of `fork` all of that is `misuse`, and the socket, which the child
+/// shares, is left alone (L10).
 pub struct VerifiedStream<T> {
     established: Established,
     transport: T,
@@ -160,6 +161,7 @@ impl<T: Transport> VerifiedStream<T> {
     }
 
     fn send(&mut self) -> io::Result<()> {
+        self.established.check_process()?;
         while self.established.wants_write() {
             match self.established.send(&mut self.transport) {
                 Ok(0) => return Err(self.lost(&io::ErrorKind::WriteZero.into())),

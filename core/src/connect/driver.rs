@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rustls::ClientConnection;
+use uptls_process::Process;
 
 use super::evidence::Evidence;
 use super::failure::{Answered, Attempt};
@@ -34,6 +35,7 @@ pub(super) struct Driver {
     generation: Generation,
     outgoing: Outgoing,
     pool_key: PoolKey,
+    process: Process,
     session: Option<Arc<SessionHandle>>,
     tls: ClientConnection,
     /// Decrypted octets that were not read yet.
@@ -60,6 +62,7 @@ enum Outgoing {
 impl Driver {
     /// A connection that has its ClientHello ready.
     pub(super) fn begin(setup: Setup, host: &BackendHost) -> Result<Self, Error> {
+        let process = Process::current().map_err(internal)?;
         let (tls, session) = setup.start()?;
         let Setup { generation, pool_key, prepared, .. } = setup;
         let attempt = Attempt {
@@ -82,6 +85,7 @@ impl Driver {
             generation,
             outgoing: Outgoing::Open,
             pool_key,
+            process,
             session,
             tls,
             unread: 0,
@@ -89,11 +93,24 @@ impl Driver {
         })
     }
 
+    /// L10: in a copy of the process that made it, a connection does nothing: its keys are used there. Nothing is kept of
+    /// such a call either.
+    pub(super) fn check_process(&self) -> Result<(), Error> {
+        match self.process.is_current() {
+            true => Ok(()),
+            false => Err(Misuse::in_another_process("the connection").into()),
+        }
+    }
+
+    /// Whether it can go on: why not is one error for ever.
+    fn check(&self) -> Result<(), Error> {
+        self.check_process()?;
+        self.error.clone().map_or(Ok(()), Err)
+    }
+
     /// Takes octets from the peer. Gives how many; fewer than there are only while decrypted data waits to be read.
     pub(super) fn feed(&mut self, mut octets: &[u8]) -> Result<usize, Error> {
-        if let Some(error) = &self.error {
-            return Err(error.clone());
-        }
+        self.check()?;
         let all = octets.len();
         while !octets.is_empty() {
             let received = match self.attempt.answered {
@@ -128,9 +145,7 @@ impl Driver {
 
     /// Reads once from `source` and processes what came.
     pub(super) fn receive(&mut self, source: &mut dyn Read) -> Result<Intake, Failure> {
-        if let Some(error) = &self.error {
-            return Err(Failure::Tls(error.clone()));
-        }
+        self.check().map_err(Failure::Tls)?;
         if self.end == End::Clean {
             return Ok(Intake::End);
         }
@@ -159,9 +174,7 @@ impl Driver {
 
     /// The transport ended.
     pub(super) fn feed_eof(&mut self) -> Result<(), Error> {
-        if let Some(error) = &self.error {
-            return Err(error.clone());
-        }
+        self.check()?;
         if self.evidence.is_none() {
             let phase = self.attempt.phase(&self.tls);
             return Err(self.fail(ConnectError::PeerClosed { phase }.into()));
@@ -237,8 +250,8 @@ impl Driver {
 
     /// Keeps the first error, and has the peer told (H5).
     pub(super) fn fail(&mut self, error: Error) -> Error {
-        if let Some(first) = &self.error {
-            return first.clone();
+        if let Err(first) = self.check() {
+            return first;
         }
         let proven = self.evidence.as_ref().map(|evidence| &evidence.peer).or(self.attempt.verified.as_ref());
         let error = self.attempt.with_known(error, &self.tls, proven);
@@ -304,6 +317,7 @@ impl Driver {
 
     /// Writes once to `sink`.
     pub(super) fn send(&mut self, sink: &mut dyn io::Write) -> io::Result<usize> {
+        self.check_process()?;
         match self.farewell.is_empty() {
             true => self.tls.write_tls(sink),
             false => self.farewell.send(sink),
@@ -312,6 +326,7 @@ impl Driver {
 
     /// Decrypted data first, as much as `sink` takes; then how it ended.
     pub(super) fn read(&mut self, sink: &mut dyn io::Write) -> Result<Incoming, Error> {
+        self.check_process()?;
         let (mut count, mut full) = (0, false);
         let mut reader = self.tls.reader();
         // Without data rustls gives an end or an error; which one is decided below.
@@ -332,6 +347,9 @@ impl Driver {
 
     /// Decrypted octets that were not read yet; after an error, those of the next record at least.
     pub(super) fn unread(&mut self) -> usize {
+        if !self.process.is_current() {
+            return 0;
+        }
         let next = self.tls.reader().fill_buf().map_or(0, <[u8]>::len);
         self.unread.max(next)
     }
@@ -348,9 +366,7 @@ impl Driver {
 
     /// Takes data for the peer; gives how much, which is less than all while octets wait to be drained.
     pub(super) fn write(&mut self, data: &[u8]) -> Result<usize, Error> {
-        if let Some(error) = &self.error {
-            return Err(error.clone());
-        }
+        self.check()?;
         match self.outgoing {
             Outgoing::Closed => Err(Misuse::new("data was written after close_notify").into()),
             Outgoing::Open => self.tls.writer().write(data).map_err(internal),
@@ -358,16 +374,19 @@ impl Driver {
     }
 
     pub(super) fn close_notify(&mut self) {
+        if self.check_process().is_err() {
+            return;
+        }
         self.outgoing = Outgoing::Closed;
         self.tls.send_close_notify();
     }
 
     pub(super) fn wants_read(&self) -> bool {
-        self.error.is_none() && self.end == End::Open && self.tls.wants_read()
+        self.process.is_current() && self.error.is_none() && self.end == End::Open && self.tls.wants_read()
     }
 
     pub(super) fn wants_write(&self) -> bool {
-        self.tls.wants_write() || !self.farewell.is_empty()
+        self.process.is_current() && (self.tls.wants_write() || !self.farewell.is_empty())
     }
 
     pub(super) fn evidence(&self) -> Option<&Arc<Evidence>> {

@@ -8,13 +8,13 @@ use core::task::{Context, Poll, Waker};
 use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
-use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
 use std::thread::{self, Thread};
 use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
+use uptls_process::Process;
 
 use super::fault;
 use crate::error::{ConnectError, LocalStep, Shortage};
@@ -120,7 +120,8 @@ struct Table {
     /// What a thread asks.
     look_up: fn(&str, u16) -> Answer,
     open: Mutex<Open>,
-    process: u32,
+    /// `None`: of no process that could be told from its children (L10).
+    process: Option<Process>,
 }
 
 #[derive(Default)]
@@ -134,12 +135,11 @@ struct Open {
 impl Table {
     /// A child of fork has none of its parent's threads, and may have copies of their locks: it begins anew.
     fn of_this_process() -> Arc<Self> {
-        let process = process::id();
-        let ours = |table: &Arc<Self>| table.process == process;
+        let ours = |table: &Arc<Self>| table.process.is_some_and(Process::is_current);
         if let Some(table) = TABLE.load_full().filter(ours) {
             return table;
         }
-        let fresh = Arc::new(Self { look_up, open: Mutex::default(), process });
+        let fresh = Arc::new(Self { look_up, open: Mutex::default(), process: Process::current().ok() });
         TABLE.rcu(|held| Some(held.clone().filter(ours).unwrap_or_else(|| Arc::clone(&fresh))));
         TABLE.load_full().filter(ours).unwrap_or(fresh)
     }

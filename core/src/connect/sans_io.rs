@@ -7,6 +7,9 @@
 //! A [`Handshake`] cannot carry data, and only a handshake with a verified peer becomes an [`Established`]: a stream without
 //! a verified peer does not exist as a type. After any error, drain once more: an alert for the peer may wait (H5).
 //!
+//! A connection belongs to the process that made it (L10). In a child of `fork`, which has a copy of its keys, each call is
+//! [`Error::Misuse`]: nothing is encrypted, decrypted, drained or wanted there, and the parent's goes on. Make one after it.
+//!
 //! ```no_run
 //! use std::io::{Read, Write};
 //! use std::net::TcpStream;
@@ -379,6 +382,10 @@ impl Established {
 
     pub(crate) fn fail(&mut self, error: Error) -> Error {
         self.driver.fail(error)
+    }
+
+    pub(crate) fn check_process(&self) -> Result<(), Error> {
+        self.driver.check_process()
     }
 
     pub(crate) fn answered(&self) -> Answered {

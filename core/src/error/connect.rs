@@ -326,4 +326,9 @@ impl Misuse {
     pub fn new(what: impl Into<String>) -> Self {
         Self { what: what.into() }
     }
+
+    /// That `name`, a connection or a watch, was used in another process than the one that made it (L10).
+    pub fn in_another_process(name: &str) -> Self {
+        Self::new(format!("{name} was made before fork, by another process: make one after it"))
+    }
 }

@@ -4,6 +4,7 @@ mod readers;
 mod watcher;
 
 use core::fmt;
+use core::mem;
 use core::sync::atomic::AtomicBool;
 use std::collections::BTreeSet;
 use std::io;
@@ -11,6 +12,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
+
+use uptls_process::Process;
 
 use super::FileSource;
 use crate::sync::{Mutex, lock};
@@ -24,8 +27,11 @@ use watcher::{Read, Watcher};
 ///
 /// Files are read on threads that live no longer than that. A source whose storage does not answer delays no other, unless 16
 /// of one watch wait at the same time.
+///
+/// A fork takes no thread along: in a child nothing is followed ([`WatchState::Elsewhere`]) until it starts a watch of its own.
 pub struct Watch {
     nudges: Sender<Nudge>,
+    process: Process,
     state: Arc<Mutex<WatchState>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -34,6 +40,8 @@ pub struct Watch {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum WatchState {
+    /// Not at all: its thread is in the process that this one was forked from.
+    Elsewhere,
     /// By events, and by polling in case one is lost.
     Events,
     /// By polling alone.
@@ -91,11 +99,12 @@ impl Watch {
         nudges: Sender<Nudge>,
         woken: Receiver<Nudge>,
     ) -> io::Result<Self> {
+        let process = Process::current()?;
         let state = Arc::new(Mutex::new(WatchState::Polling { reason: None }));
         let stopped = Arc::new(AtomicBool::new(false));
         let mut watcher = Watcher::new(sources, alarm, nudges.clone(), Arc::clone(&state), stopped);
         let thread = thread::Builder::new().name("uptls-watch".to_owned()).spawn(move || watcher.run(&woken))?;
-        Ok(Self { nudges, state, thread: Some(thread) })
+        Ok(Self { nudges, process, state, thread: Some(thread) })
     }
 
     /// Says that `path`, or something in it, changed: what a watch of the caller's own has seen.
@@ -120,13 +129,19 @@ impl Watch {
     }
 
     fn nudge(&self, nudge: Nudge) {
-        // It fails only if the thread has ended.
-        let _ = self.nudges.send(nudge);
+        if self.process.is_current() {
+            // It fails only if the thread has ended.
+            let _ = self.nudges.send(nudge);
+        }
     }
 
     /// How it learns of changes.
     pub fn state(&self) -> WatchState {
-        lock(&self.state).clone()
+        match self.process.is_current() {
+            true => lock(&self.state).clone(),
+            // The thread may have held the lock at the fork, and then it is held for ever.
+            false => WatchState::Elsewhere,
+        }
     }
 }
 
@@ -135,7 +150,13 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.nudge(Nudge::Stop);
-        let _ = self.thread.take().map(JoinHandle::join);
+        let thread = self.thread.take();
+        if self.process.is_current() {
+            let _ = thread.map(JoinHandle::join);
+        } else {
+            // There is no thread to be joined, ever, and none to be told that nobody will.
+            mem::forget(thread);
+        }
     }
 }
 

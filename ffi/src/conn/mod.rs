@@ -77,7 +77,7 @@ pub unsafe extern "C" fn uptls_conn_new(
         // SAFETY: by the contract of the header it is NULL, or as large as it says.
         let options = unsafe { options::parse(options) }?;
         let connection = Connection::begin(connector, host, &options)?;
-        out.set(handle::give(Conn(Exclusive::of_this_process(connection))));
+        out.set(handle::give(Conn(Exclusive::of_this_process(connection)?)));
         Ok(())
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.

@@ -73,7 +73,7 @@ pub unsafe extern "C" fn uptls_stream_connect(
         let socket = dial(&mut connection, &address)?;
         let mut pump = Pump::new(connection, Socket::Owned(socket));
         match pump.handshake()? {
-            Progress::Done => out.set(handle::give(Stream(Exclusive::of_this_process(pump)))),
+            Progress::Done => out.set(handle::give(Stream(Exclusive::of_this_process(pump)?))),
             _ => return Err(Failure::without_policy(uptls::Code::Internal, "a new socket does not block".to_owned())),
         }
         Ok(())
@@ -117,7 +117,7 @@ pub unsafe extern "C" fn uptls_stream_adopt_fd(
             UPTLS_FD_OWN => Socket::Owned(unsafe { OwnedFd::from_raw_fd(fd) }),
             _ => Socket::Borrowed(fd),
         };
-        out.set(handle::give(Stream(Exclusive::of_this_process(Pump::new(connection, socket)))));
+        out.set(handle::give(Stream(Exclusive::of_this_process(Pump::new(connection, socket))?)));
         Ok(())
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.

@@ -42,7 +42,7 @@ pub unsafe extern "C" fn uptls_watch_new(out: *mut *mut Watch, err: *mut *mut Er
             let message = format!("the system gives no descriptors for a watch: {error}");
             Failure::without_policy(uptls::Code::Internal, message)
         })?;
-        out.set(handle::give(Watch(Exclusive::of_this_process(sources))));
+        out.set(handle::give(Watch(Exclusive::of_this_process(sources)?)));
         Ok(())
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.

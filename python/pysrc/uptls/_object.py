@@ -151,6 +151,7 @@ class Session:
 
     def pending(self) -> int:
         """How much a read gives without the transport; an end that was not read yet counts as one."""
+        self.buffer._check_process()  # noqa: SLF001
         if not self._verified or self._ended:
             return 0
         if self._rest:

@@ -102,6 +102,8 @@ class SocketTransport:
 
     def push(self, buffer: "Buffer", *, patient: bool = True) -> None:
         """Octets go out in the order in which they came out of the buffer. Without patience only what goes at once."""
+        # What is unsent, and who holds the lock, may be the affair of the process that this one was forked from.
+        buffer._check_process()  # noqa: SLF001
         if not self._sending.acquire(blocking=patient):
             # Whoever is sending sends these too.
             return
@@ -145,8 +147,10 @@ class PolicySSLSocket(Verified, ssl.SSLSocket):
         """Ends one direction, or both; ours with a close_notify. The standard library would go on in the clear."""
         self._checkClosed()  # type: ignore[attr-defined]
         session = self._sslobj
-        if isinstance(session, Session) and how != socket.SHUT_RD:
-            session.close()
+        if isinstance(session, Session):
+            session.buffer._check_process()  # noqa: SLF001
+            if how != socket.SHUT_RD:
+                session.close()
         (self.outer.shutdown if self.outer else partial(_PLAIN.shutdown, self))(how)
 
 

@@ -92,6 +92,9 @@ def _close(sock: socket.socket | None) -> None:
 class TlsStream:
     """A stream to a verified peer; made by ``connect``.
 
+    It belongs to the process that made it: in a child of a fork all but `close` raises MisuseError, and the parent's
+    goes on.
+
     One thread may read while another writes. Timeouts are for a whole call. A stream that does not block raises
     WantReadError or WantWriteError, which are both of BlockingIOError and of what the module ssl has. Reading ends with
     ``b""`` only if the peer said that it was the end; otherwise with UnexpectedEofError.
@@ -176,6 +179,7 @@ class TlsStream:
     def close(self) -> None:
         """Says properly that it is the end, without waiting, and closes the socket once no file of it is open."""
         self._closed = True
+        # In a child of a fork that is its descriptor alone: what is said over the socket would be the parent's words.
         if self._files == 0 and self._sock.fileno() != -1:
             with contextlib.suppress(OSError), self._sock:
                 self._farewell()
@@ -253,12 +257,18 @@ class TlsStream:
         self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else repr(self._buffer.peer or self._buffer)
+        state = repr(self._buffer)
+        if self._closed:
+            state = "closed"
+        else:
+            with contextlib.suppress(MisuseError):
+                state = repr(self._buffer.peer or self._buffer)
         return f"<TlsStream {state}>"
 
     def _check(self, flags: int = 0) -> None:
         if self._closed:
             raise misuse("the stream is closed")
+        self._buffer._check_process()  # noqa: SLF001
         if flags:
             raise ValueError(f"flags have no meaning over TLS, and these are {flags}")
 
@@ -371,6 +381,8 @@ class TlsStream:
     def _held(
         self, lock: threading.Lock, deadline: float | None, want: type[WantReadError | WantWriteError] = WantWriteError
     ) -> Iterator[None]:
+        # Before a lock that a thread of the parent may have held at a fork, and before what waits is sent twice.
+        self._buffer._check_process()  # noqa: SLF001
         if self._timeout == 0 or deadline == 0:
             if not lock.acquire(blocking=False):
                 raise want
