@@ -200,11 +200,12 @@ fn other_protocols_are_recognised() {
 fn damage_within_tls_is_the_peers_misbehaviour() {
     let world = World::new("damage");
     let connector = world.connector(world.spec());
-    let cases: [(&[u8], Code); 4] = [
+    let cases: [(&[u8], Code); 5] = [
         (b"\x16\x03\x03\x00\x04\x02\x00\x00\x00", Code::PeerMisbehaved),
         (b"\x17\x03\x03\x00\x01x", Code::PeerMisbehaved),
         (b"\x16\x03\x03\xff\xff", Code::MessageTooLarge),
-        (b"\x15\x03\x03\x00\x02\x02\x28", Code::RemoteAlert),
+        (b"\x15\x03\x03\x00\x02\x02\x28", Code::NoCommonCipher),
+        (b"\x15\x03\x03\x00\x02\x02\x50", Code::RemoteAlert),
     ];
     for (octets, code) in cases {
         let mut handshake = connector.begin(&host(), &ConnectOptions::default()).unwrap();

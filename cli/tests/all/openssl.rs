@@ -105,6 +105,39 @@ fn s_server_that_trusts_nobody_of_ours_refuses_our_certificate() {
         assert_eq!(ran.code, 4, "{version} {ran:?}");
         assert_eq!(ran.results()[0]["code"], "identity_rejected", "{version} {ran:?}");
         assert_eq!(outcome(&ran.results()[0], "client"), "fail");
+        // Both values: who issued ours, and what the peer lists.
+        let message = ran.results()[0]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(&format!("the peer lists {}", root_name(&other.root))), "{message}");
+    }
+}
+
+fn root_name(root: &uptls_testkit::Certificate) -> String {
+    uptls::Inspection::of_der(root.der(), "root").unwrap().certificate.subject
+}
+
+/// The hint is about the moment and about what was given: an identity that cannot be used, or nothing in common.
+#[test]
+fn s_server_that_accepts_nothing_of_ours_is_told_apart() {
+    let folder = Folder::new();
+    let suites = ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384"];
+    let Some(server) = SServer::start(&folder, &suites) else { return };
+    let ran = folder.check("policy.yaml", server.address, &["--json"]);
+    let report = &ran.results()[0];
+    assert_eq!(report["code"], "no_common_cipher", "{report}");
+    assert!(report["message"].as_str().unwrap().contains("TLS_AES_256_GCM_SHA384"), "{report}");
+}
+
+/// In TLS 1.2 the refusal comes within the handshake, and the chain before it.
+#[test]
+fn s_server_that_wants_a_client_is_inspected() {
+    for version in ["-tls1_2", "-tls1_3"] {
+        let folder = Folder::new();
+        let verify = ["-Verify", "1", "-verify_return_error", "-CAfile", "ca.pem", version];
+        let Some(server) = SServer::start(&folder, &verify) else { return };
+        let address = server.address.to_string();
+        let ran = crate::support::uptls(folder.path(), &["inspect", "--json", &address]);
+        assert_eq!(ran.code, 0, "{version} {ran:?}");
+        assert_eq!(ran.results().len(), 2, "{version} {ran:?}");
     }
 }
 

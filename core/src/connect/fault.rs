@@ -56,14 +56,14 @@ pub(crate) fn meaning(error: &io::Error, stage: Stage<'_>) -> ConnectError {
         (Cause::Refused | Cause::TimedOut | Cause::Unreachable, Stage::Reached) => {
             ConnectError::ConnectionLost { reason }
         }
-        (Cause::Ended, _) => ConnectError::PeerReset { reason },
+        (Cause::Ended, stage) => ConnectError::PeerReset { heard: matches!(stage, Stage::Reached), reason },
     }
 }
 
 /// The same for a socket that is being dialled: what ends it there is a refusal.
 pub(crate) fn undialled(error: &io::Error, address: &str, waited: &str) -> ConnectError {
     match meaning(error, Stage::Reaching { target: address, waited }) {
-        ConnectError::PeerReset { reason } => {
+        ConnectError::PeerReset { reason, .. } => {
             ConnectError::TcpRefused { address: address.to_owned(), reason, refusal: Refusal::ByPeer }
         }
         other => other,

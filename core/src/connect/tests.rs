@@ -70,9 +70,9 @@ fn alerts_about_our_identity_are_told_apart() {
         (116, IdentityUse::NotRequested, Code::IdentityRequired),
         (116, NOT_SENT, Code::IdentityRequired),
         (116, SENT, Code::IdentityRejected),
-        (40, IdentityUse::NotRequested, Code::RemoteAlert),
+        (40, IdentityUse::NotRequested, Code::NoCommonCipher),
         (40, NOT_SENT, Code::IdentityRequired),
-        (40, SENT, Code::RemoteAlert),
+        (40, SENT, Code::NoCommonCipher),
         (42, IdentityUse::NotRequested, Code::RemoteAlert),
         (42, NOT_SENT, Code::IdentityRequired),
         (42, SENT, Code::IdentityRejected),
@@ -89,6 +89,7 @@ fn alerts_about_our_identity_are_told_apart() {
         (112, SENT, Code::ServerNameRejected),
         (120, SENT, Code::AlpnMismatch),
         (80, SENT, Code::RemoteAlert),
+        (71, IdentityUse::NotRequested, Code::NoCommonCipher),
         (200, SENT, Code::RemoteAlert),
     ];
     let (mut attempt, tls) = attempt();

@@ -144,8 +144,10 @@ pub enum ConnectError {
         looks_like: Option<&'static str>,
     },
     /// The transport was reset.
-    #[error("the connection was reset: {}", printable(reason))]
+    #[error("the connection was reset{}: {}", if *heard { "" } else { " before the peer said anything" }, printable(reason))]
     PeerReset {
+        /// Whether the peer had said anything.
+        heard: bool,
         /// What the system says.
         reason: String,
     },
@@ -260,7 +262,12 @@ impl ConnectError {
             Self::PeerNotTls { looks_like: Some("HTTP"), .. } => {
                 "this port speaks plain HTTP: use the backend's TLS port".to_owned()
             }
-            Self::PeerReset { .. } => {
+            Self::PeerReset { heard: false, .. } => {
+                "nothing came back to our first message: check that a TLS server listens on this port, whether it expects the \
+                 PROXY protocol first, and whether a filter on the way drops the message"
+                    .to_owned()
+            }
+            Self::PeerReset { heard: true, .. } => {
                 "look into the peer's log; a peer that wants a client certificate may reset like this".to_owned()
             }
             Self::TcpRefused { refusal: Refusal::NoRoute, .. } => {
