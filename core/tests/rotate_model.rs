@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "test code")]
 
 mod handshake_support;
-mod model_support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,13 +11,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use handshake_support::{World, policy};
-use model_support::{Disk, Doc, Flaw, Model, Op, Outcome, SECOND, Seen, Sort, State};
 use tempfile::TempDir;
 use uptls::{
     Connector, ConnectorState, FileSource, MaterialDraft, OnInvalid, PollOutcome, Prepared, Problems, TrustDraft,
     UpstreamTlsPolicy,
 };
 use uptls_testkit::Pki;
+use uptls_testkit::rotation::{Disk, Doc, Flaw, Model, Op, Outcome, SECOND, Seen, Sort, State};
 
 /// Files, documents and contents, made once.
 struct Bench {
