@@ -1,55 +1,32 @@
 //! A search for chains that cost more than they may (L13): certificates of any shape that name each other, whose signatures
 //! hold where the input says so. `verify` and `explain` agree, and neither asks for more signatures than a bound.
-#![no_main]
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock};
 
-use base64::Engine as _;
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
-use rustls_pki_types::{
-    AlgorithmIdentifier, CertificateDer, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
-};
+use rustls_pki_types::CertificateDer;
 use uptls::danger::DangerPermission::Forbidden;
-use uptls::{FixedClock, MaterialDraft, PolicyDraft, PolicySpec, Prepared, Runtime, TrustDraft, UpstreamTlsPolicy};
+use uptls::{MaterialDraft, PolicyDraft, PolicySpec, Prepared, TrustDraft, UpstreamTlsPolicy};
+use uptls_testkit::pem;
+
+use crate::provider::{self, SIGNATURES};
 
 /// What a chain may ask for: 48 of presented issuers and 48 of anchors by the way, and those of the paths that are judged.
 const BOUND: u64 = 300;
-static SIGNATURES: AtomicU64 = AtomicU64::new(0);
 
-/// Holds where the first byte of the signature is the second of the key, and is counted.
-#[derive(Debug)]
-struct Counted;
-
-impl SignatureVerificationAlgorithm for Counted {
-    fn verify_signature(&self, key: &[u8], _: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
-        SIGNATURES.fetch_add(1, Ordering::Relaxed);
-        if key.get(1) == signature.first() { Ok(()) } else { Err(InvalidSignature) }
-    }
-
-    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
-        alg_id::ECDSA_P256
-    }
-
-    fn signature_alg_id(&self) -> AlgorithmIdentifier {
-        alg_id::ECDSA_SHA256
-    }
-}
-
-static ALL: &[&dyn SignatureVerificationAlgorithm] = &[&Counted];
 static PREPARED: LazyLock<Arc<Prepared>> = LazyLock::new(|| {
-    let mapping = uptls::ring::provider().signature_verification_algorithms.mapping;
-    let algorithms = WebPkiSupportedAlgorithms { all: ALL, mapping };
-    let provider = CryptoProvider { signature_verification_algorithms: algorithms, ..(*uptls::ring::provider()).clone() };
-    let runtime = Runtime::builder(Arc::new(provider)).clock(FixedClock::at(1_795_392_000)).build();
+    let runtime = provider::runtime();
     let anchors = (0..8).flat_map(|name| (0..3).map(move |key| certificate(&[name, name, key, key, CA, 0, 0])));
-    let trust = TrustDraft { bundles: vec![MaterialDraft::pem(anchors.map(|der| pem(&der)).collect::<String>())], ..TrustDraft::default() };
+    let trust = TrustDraft {
+        bundles: vec![MaterialDraft::pem(anchors.map(|der| pem("CERTIFICATE", &der)).collect::<String>())],
+        ..TrustDraft::default()
+    };
     let spec = PolicySpec { server_name: Some("a.test".to_owned()), trust, ..PolicySpec::default() };
     let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), Forbidden).unwrap();
     runtime.prepare(&policy).unwrap()
 });
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+pub fn run(bytes: &[u8]) {
     let ders: Vec<Vec<u8>> = bytes.chunks(FIELDS).take(128).map(certificate).collect();
     let chain: Vec<_> = ders.iter().map(|der| CertificateDer::from_slice(der)).collect();
     let before = SIGNATURES.load(Ordering::Relaxed);
@@ -58,7 +35,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     assert!(asked <= BOUND, "{asked} signatures");
     let report = PREPARED.explain(&chain, None);
     assert_eq!(verified.err().map(|rejection| rejection.code()), report.code);
-});
+}
 
 /// Subject, issuer, key, signer, flags, names, constraints: one byte each; what is missing is 0.
 const FIELDS: usize = 7;
@@ -74,8 +51,10 @@ fn certificate(fields: &[u8]) -> Vec<u8> {
     let ends: &[u8] = if flags & ENDED == 0 { b"360101000000Z" } else { b"260101000000Z" };
     let validity = tlv(0x30, &[tlv(0x17, b"250101000000Z"), tlv(0x17, ends)].concat());
     let point = [&[0_u8, 4][..], &[key; 64]].concat();
-    let spki = [tlv(0x30, b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"), tlv(0x03, &point)];
-    let names: Vec<u8> = (0..=field(5)).flat_map(|n| tlv(0x82, format!("{}.test", char::from(b'a' + n % 26)).as_bytes())).collect();
+    let spki =
+        [tlv(0x30, b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"), tlv(0x03, &point)];
+    let names: Vec<u8> =
+        (0..=field(5)).flat_map(|n| tlv(0x82, format!("{}.test", char::from(b'a' + n % 26)).as_bytes())).collect();
     let mut extensions = extension(17, &tlv(0x30, &names));
     if flags & CA != 0 {
         extensions.extend(extension(19, b"\x30\x03\x01\x01\xff"));
@@ -120,9 +99,4 @@ fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     }
     out.extend_from_slice(content);
     out
-}
-
-fn pem(der: &[u8]) -> String {
-    let text = base64::prelude::BASE64_STANDARD.encode(der);
-    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
 }

@@ -1,11 +1,11 @@
-//! Octets as an Envoy document: every cluster is judged, never a panic, and a policy stands only where the context is verified.
-#![no_main]
+//! Bytes as an Envoy document: every cluster is judged, never a panic, a policy stands only where the context is verified, and
+//! none that was read needs a permission to weaken.
 
 use uptls::danger::DangerPermission::Forbidden;
 use uptls::{Code, UpstreamTlsPolicy};
 use uptls_manifest::envoy::{Standing, read};
 
-libfuzzer_sys::fuzz_target!(|text: &[u8]| {
+pub fn run(text: &[u8]) {
     let read_file = |_: &std::path::Path| Ok(text.to_vec());
     let Ok(reading) = read(text, "fuzz", &read_file) else { return };
     for cluster in reading.clusters {
@@ -16,4 +16,4 @@ libfuzzer_sys::fuzz_target!(|text: &[u8]| {
             assert_ne!(refused, Some(Code::DangerForbidden));
         }
     }
-});
+}

@@ -1,5 +1,4 @@
-//! Octets as a peer, behind the sizes of three pieces in turn: no panic, an error stays the same, and nobody is verified.
-#![no_main]
+//! Bytes as a peer, behind the sizes of three pieces in turn: no panic, an error stays the same, and nobody is verified.
 
 use std::sync::LazyLock;
 
@@ -8,12 +7,12 @@ use uptls::{BackendHost, ConnectOptions, Connector, FixedClock, Runtime, Upstrea
 
 static CONNECTOR: LazyLock<Connector> = LazyLock::new(|| {
     let runtime = Runtime::builder(uptls::ring::provider()).clock(FixedClock::at(1_795_392_000)).build();
-    let draft = uptls_manifest::parse(include_bytes!("../policy.json"), "policy.json", None).unwrap();
+    let draft = uptls_manifest::parse(include_bytes!("../../policy.json"), "policy.json", None).unwrap();
     Connector::new(&runtime, &UpstreamTlsPolicy::check(draft, Forbidden).unwrap()).unwrap()
 });
 
-libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
-    let Some((sizes, mut rest)) = octets.split_first_chunk::<3>() else { return };
+pub fn run(bytes: &[u8]) {
+    let Some((sizes, mut rest)) = bytes.split_first_chunk::<3>() else { return };
     let host = BackendHost::parse("fuzz.example").unwrap();
     let mut handshake = CONNECTOR.begin(&host, &ConnectOptions::default()).unwrap();
     let (mut out, mut ended) = (Vec::new(), None);
@@ -36,4 +35,4 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     let closed = handshake.feed_eof().unwrap_err();
     assert!(ended.is_none_or(|error| error == closed));
     assert!(handshake.finish().is_err());
-});
+}

@@ -1,6 +1,5 @@
-//! Octets as Kubernetes objects: imported, resolved and reported, never a panic. What is ready trusts somebody, and nothing is
+//! Bytes as Kubernetes objects: imported, resolved and reported, never a panic. What is ready trusts somebody, and nothing is
 //! ready while something cannot be read.
-#![no_main]
 
 use std::sync::LazyLock;
 
@@ -8,11 +7,10 @@ use uptls::danger::DangerPermission::Forbidden;
 use uptls::{FixedClock, Runtime, UpstreamTlsPolicy};
 use uptls_manifest::kubernetes::{BackendRef, Document, Effect, Mode, Scope, import, resolve};
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    Runtime::builder(uptls::ring::provider()).clock(FixedClock::at(1_795_392_000)).build()
-});
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Runtime::builder(uptls::ring::provider()).clock(FixedClock::at(1_795_392_000)).build());
 
-libfuzzer_sys::fuzz_target!(|text: &[u8]| {
+pub fn run(text: &[u8]) {
     let imported = import([Document::new("fuzz", text)]);
     for mode in [Mode::Strict, Mode::Faithful] {
         let resolution = imported.resolve(&Scope::new("fuzz/controller").with_mode(mode));
@@ -27,4 +25,4 @@ libfuzzer_sys::fuzz_target!(|text: &[u8]| {
             assert!(system + trusts.anchors.len() + trusts.pinned_certificates.len() + trusts.pinned_keys.len() > 0);
         }
     }
-});
+}
