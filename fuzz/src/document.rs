@@ -9,12 +9,10 @@ use uptls_testkit::{Certificate, CrlTemplate, Key, San, Template, crl_pem};
 use crate::draw::Draw as _;
 
 /// Roots, by true keys: what is exported must be what a provider verifies.
-static ROOTS: LazyLock<Vec<String>> =
-    LazyLock::new(|| (0..4).map(|number| root(number).pem()).collect());
+static ROOTS: LazyLock<Vec<String>> = LazyLock::new(|| (0..4).map(|number| root(number).pem()).collect());
 
 /// A list of the second of them.
-static LIST: LazyLock<String> =
-    LazyLock::new(|| crl_pem(&CrlTemplate::new(&[]).issued_by(&root(1))));
+static LIST: LazyLock<String> = LazyLock::new(|| crl_pem(&CrlTemplate::new(&[]).issued_by(&root(1))));
 
 /// A root by its number.
 pub fn root(number: usize) -> Certificate {

@@ -11,6 +11,7 @@ struct Watched;
 static HEAP: Watched = Watched;
 
 thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
     static ON: Cell<bool> = const { Cell::new(false) };
     static ASIDE: RefCell<Aside> = const { RefCell::new(Aside { next: 0, places: [None; KEPT] }) };
 }
@@ -19,6 +20,23 @@ thread_local! {
 struct Aside {
     next: usize,
     places: [Option<(usize, Layout)>; KEPT],
+}
+
+/// An input begins: what it allocates is counted from here on.
+pub fn begin() {
+    COUNT.set(0);
+}
+
+/// Counts a block. What is exponential allocates without end, long before the limit of time.
+fn count() {
+    let _ = COUNT.try_with(|count| {
+        count.set(count.get() + 1);
+        if count.get() > MOST_BLOCKS {
+            // The hook of panics ends the program, and may allocate before.
+            count.set(0);
+            panic!("more than {MOST_BLOCKS} blocks are allocated for one input (L13)");
+        }
+    });
 }
 
 /// Runs `work` with every block that it frees kept aside.
@@ -37,6 +55,7 @@ pub fn watched(work: impl FnOnce()) {
 // SAFETY: blocks are the system's; one that is given back is kept for a while, and then given back to the system once.
 unsafe impl GlobalAlloc for Watched {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
         // SAFETY: the contract is the same.
         unsafe { System.alloc(layout) }
     }
@@ -88,6 +107,8 @@ unsafe impl GlobalAlloc for Watched {
     }
 }
 
+/// An ordinary input allocates a hundredth of it.
+const MOST_BLOCKS: u64 = 2_000_000;
 /// How many blocks are kept aside.
 const KEPT: usize = 256;
 /// Blocks above this many bytes are not.

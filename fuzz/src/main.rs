@@ -28,6 +28,7 @@ static TARGET: LazyLock<targets::Target> = LazyLock::new(|| {
 });
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    heap::begin();
     provider::SIGNATURES.store(0, Ordering::Relaxed);
     TARGET(bytes);
 });

@@ -136,7 +136,9 @@ pub fn explains(world: &World, which: &str, leaf_is_trusted: bool) -> bool {
 /// Whether a list holds the serial number of a certificate: it is made of the content, so that twins have one.
 fn is_listed(world: &World, list: &ListFacts, number: usize) -> bool {
     // Beyond the authorities is the leaf.
-    let facts = |number: usize| number.checked_sub(1).and_then(|place| world.authorities.get(place)).map(|facts| format!("{facts:?}"));
+    let facts = |number: usize| {
+        number.checked_sub(1).and_then(|place| world.authorities.get(place)).map(|facts| format!("{facts:?}"))
+    };
     list.listed.iter().any(|listed| facts(*listed) == facts(number))
 }
 

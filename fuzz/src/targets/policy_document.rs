@@ -5,17 +5,17 @@ use std::sync::{Arc, LazyLock};
 
 use arbitrary::Unstructured;
 use rustls_pki_types::CertificateDer;
+use serde_json::Value;
 use uptls::danger::DangerPermission::{Allowed, Forbidden};
 use uptls::{BackendHost, Code, FixedClock, Prepared, Runtime, UpstreamTlsPolicy};
 use uptls_manifest::envoy::{self, ExportOptions, Standing};
-use uptls_testkit::{Key, NOW, Template};
+use uptls_testkit::{Key, NOW, San, Template};
 
 use super::native_document;
 use crate::document;
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    Runtime::builder(uptls::ring::provider()).clock(FixedClock::at(NOW.unsigned_abs())).build()
-});
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Runtime::builder(uptls::ring::provider()).clock(FixedClock::at(NOW.unsigned_abs())).build());
 
 /// A plain policy must be exported, or nothing here is judged.
 static PLAIN: LazyLock<()> = LazyLock::new(|| {
@@ -27,7 +27,8 @@ static PLAIN: LazyLock<()> = LazyLock::new(|| {
 /// Leaves below the first root, one for each name.
 static LEAVES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let root = document::root(1);
-    let leaf = |san| Template::leaf("leaf").with_sans(&[san]).issued_by(&root, &Key::p256("document leaf")).der().to_vec();
+    let leaf =
+        |san| Template::leaf("leaf").with_sans(&[san]).issued_by(&root, &Key::p256("document leaf")).der().to_vec();
     document::leaves().into_iter().map(leaf).collect()
 });
 
@@ -75,12 +76,48 @@ fn through_envoy(prepared: &Arc<Prepared>) {
         return;
     }
     assert_eq!(one.standing, Standing::Verified, "{:?} of {text}", one.findings);
+    matched_alike(prepared, &host, &export.context);
     let Some(draft) = one.draft else { panic!("{:?} of {text}", one.findings) };
     let back = UpstreamTlsPolicy::check(draft, Forbidden).and_then(|policy| RUNTIME.prepare(&policy));
     let back = back.unwrap_or_else(|problems| panic!("{problems}: {text}"));
     assert_eq!(verdicts(prepared, &host), verdicts(&back, &host), "{text}");
     let (sent, again) = (prepared.explanation().sends, back.explanation().sends);
     assert_eq!((sent.versions, sent.alpn), (again.versions, again.alpn), "{text}");
+}
+
+/// X3: the matchers of the context match what the policy matches, as Envoy would compare.
+fn matched_alike(prepared: &Prepared, host: &BackendHost, context: &Value) {
+    let validation = &context["common_tls_context"]["validation_context"];
+    let matchers = validation["match_typed_subject_alt_names"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for (san, code) in document::leaves().iter().zip(verdicts(prepared, host)) {
+        let (kind, text) = match san {
+            San::Dns(name) => ("DNS", name.clone()),
+            San::Ip(ip) => ("IP_ADDRESS", ip.to_string()),
+            San::Uri(uri) => ("URI", uri.clone()),
+            other => panic!("{other:?} is no name of a policy"),
+        };
+        let is_matched =
+            matchers.iter().any(|matcher| matcher["san_type"] == kind && matches(&matcher["matcher"], &text));
+        match code {
+            None => assert!(is_matched, "{san:?} is accepted, and not by {context}"),
+            Some(Code::NameMismatch | Code::SanTypeMismatch) => {
+                assert!(!is_matched, "{san:?} is refused, and not by {context}");
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// A matcher of strings; an expression must match the whole.
+fn matches(matcher: &Value, text: &str) -> bool {
+    match (matcher["exact"].as_str(), matcher["safe_regex"]["regex"].as_str()) {
+        (Some(exact), _) => exact == text,
+        (_, Some(regex)) => {
+            let regex = regex_lite::Regex::new(regex).expect("an expression");
+            regex.find(text).is_some_and(|found| found.start() == 0 && found.end() == text.len())
+        }
+        _ => panic!("{matcher} is another kind of matcher"),
+    }
 }
 
 fn verdicts(prepared: &Prepared, host: &BackendHost) -> Vec<Option<Code>> {

@@ -136,7 +136,10 @@ fn connect(model: &mut Model, connector: &Connector, which: usize, host: usize, 
         handshake.drain_to(&mut out);
         if round == 0 && offers_session(&out) {
             let proven = model.proven.get(&(policy, host));
-            assert!(proven.is_some_and(|until| model.now <= *until), "offered, and nothing was proven: policy {policy}, host {host}");
+            assert!(
+                proven.is_some_and(|until| model.now <= *until),
+                "offered, and nothing was proven: policy {policy}, host {host}"
+            );
         }
         let _ = peer.feed(&out);
         failed |= handshake.feed(&peer.drain()).is_err();
