@@ -24,8 +24,8 @@ class Bounds:
     length: int
 
 
-# All together take about four minutes of one core; what draws whole worlds makes hundreds of inputs in a second, and what
-# reads bytes makes thousands.
+# All together take about four minutes of one core: what draws whole worlds makes hundreds of inputs in a second, and
+# what reads bytes makes thousands.
 TARGETS = {
     "chain": Bounds(runs=6_000, length=300),
     "costly_chain": Bounds(runs=4_000, length=1_200),
