@@ -49,6 +49,8 @@ UNIT_SECONDS = 25
 MEGABYTES = 2_048
 # A planted bug is found within so many seconds of one core.
 FOUND_WITHIN = 300
+# For so many looks, five in a second, a program may live that has written what it found.
+HANGING = 50
 
 
 def build(tree: Path = ROOT, sanitize: bool = False) -> Path:
@@ -179,16 +181,24 @@ def hunt(program: Path, target: str) -> tuple[float, int, str, bool]:
         resource.setrlimit(resource.RLIMIT_CPU, (FOUND_WITHIN, FOUND_WITHIN + 5))
 
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    process = subprocess.run(
-        command,
-        env=environment(target),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-        preexec_fn=bounded,
-    )
+    log = place / "log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            command,
+            env=environment(target),
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            preexec_fn=bounded,  # noqa: PLW1509
+        )
+        # What ends inside of malloc hangs there once its input is written.
+        hanging = 0
+        while process.poll() is None and hanging < HANGING:
+            time.sleep(0.2)
+            hanging += int(any(place.glob("crash-*")))
+        process.kill()
+        process.wait()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    output = process.stdout.decode(errors="replace")
+    output = log.read_text(errors="replace")
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     counts = [int(count) for count in re.findall(r"^#(\d+)", output, re.MULTILINE)]
     inputs = [
