@@ -11,13 +11,15 @@ import venv
 from collections import defaultdict
 from pathlib import Path
 
+import fuzzing
+
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 VENV = TARGET / "venv"
 CROWD = TARGET / "venv-crowd"
 TOOLS = TARGET / "tools"
+FUZZING = ROOT / ".ci" / "fuzzing.py"
 HOSTS = ("uptls-host-both", "uptls-host-ring")
-FUZZ_TARGETS = ("costly_chain", "envoy_document", "handshake", "manifests", "native_document", "verify_chain")
 REQUIRED = os.environ.get("UPTLS_REQUIRE_SUITES") == "1"
 
 CARGO_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.MULTILINE)
@@ -294,7 +296,7 @@ def python(tally: Tally) -> None:
     check(tally, "python", "the README's program", [alone, "-I", str(ROOT / "examples/python/refused.py")])
     pytests(tally, "tests of python", interpreter, "tests")
     crowd(tally, wheel)
-    places = [".", "../.ci", "../examples/python", "../bench/python", "../conformance/faults"]
+    places = [".", "../.ci", "../fuzz", "../examples/python", "../bench/python", "../conformance/faults"]
     check(
         tally,
         "python",
@@ -338,26 +340,13 @@ def all_faults(tally: Tally) -> None:
     faults(tally, small=False)
 
 
-def has_nightly() -> bool:
-    probe = subprocess.run(["cargo", "+nightly", "--version"], capture_output=True, check=False, cwd=ROOT)
-    return probe.returncode == 0
-
-
-def fuzz(tally: Tally, runs: int, sanitize: bool) -> None:
-    """Each target for a while, from the committed seeds. The address sanitizer needs a nightly toolchain."""
-    tool("cargo-fuzz", "0.13.2")
-    chosen = ["+nightly", "fuzz", "run"] if sanitize else ["fuzz", "run", "-s", "none"]
-    environment = {
-        "PATH": f"{TOOLS / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        "CARGO_TARGET_DIR": str(TARGET / ("fuzz-sanitized" if sanitize else "fuzz")),
-    }
-    for target in FUZZ_TARGETS:
-        # What is found goes here, and the seeds stay as they are.
-        corpus = TARGET / "fuzz-corpus" / target
-        corpus.mkdir(parents=True, exist_ok=True)
-        limits = [f"-runs={runs}", "-max_len=8192", "-rss_limit_mb=2048"]
-        command = ["cargo", *chosen, target, str(corpus), f"seeds/{target}", "--", *limits]
-        check(tally, "fuzz", f"fuzz {target}", command, cwd=ROOT / "fuzz", **environment)
+def fuzz(tally: Tally) -> None:
+    """Each fuzz target for a bounded number of inputs, from the committed corpora."""
+    check(tally, "fuzz", "format of the fuzz targets", ["cargo", "fmt", "--check"], cwd=ROOT / "fuzz")
+    if not check(tally, "fuzz", "build the fuzz targets", [sys.executable, str(FUZZING), "run", "--build"]):
+        return
+    for target in fuzzing.TARGETS:
+        check(tally, "fuzz", f"fuzz {target}", [sys.executable, str(FUZZING), "run", target])
 
 
 def wheel() -> int:
@@ -396,7 +385,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = ("bench", "check", "conformance", "faults", "fuzz", "go", "interleavings", "test", "wheel")
     parser.add_argument("what", choices=commands)
-    parser.add_argument("--runs", type=int, default=20_000, help="how many inputs each fuzz target gets")
     arguments = parser.parse_args()
     tally = Tally()
     if arguments.what == "wheel":
@@ -404,7 +392,7 @@ def main() -> int:
     if arguments.what == "bench":
         return bench()
     if arguments.what == "fuzz":
-        fuzz(tally, arguments.runs, sanitize=has_nightly())
+        fuzz(tally)
         return tally.report()
     alone = {"conformance": envoy, "faults": all_faults, "go": go, "interleavings": interleavings}
     if arguments.what in alone:
@@ -426,7 +414,7 @@ def main() -> int:
     docs(tally)
     python(tally)
     faults(tally, small=True)
-    fuzz(tally, arguments.runs, sanitize=False)
+    fuzz(tally)
     deny(tally)
     return tally.report()
 

@@ -139,8 +139,8 @@ fn boundary(line: &[u8], prefix: &[u8]) -> Option<String> {
     plain.then(|| label.iter().copied().map(char::from).collect())
 }
 
-/// A BEGIN or END line as mailers, word processors and typing hands leave it: quoted, with spaces inside, in lower case, with
-/// typographic dashes. A line behind `#` is a comment.
+/// A BEGIN or END line as mailers, word processors and typing hands leave it: quoted, with spaces inside or without its own, in
+/// lower case, with typographic dashes. A line behind `#` is a comment.
 fn is_damaged_boundary(line: &[u8]) -> bool {
     let text = String::from_utf8_lossy(line);
     let line = text.trim_start_matches([' ', '\t', '>']).trim_end();
@@ -150,17 +150,26 @@ fn is_damaged_boundary(line: &[u8]) -> bool {
     let is_boundary = |word: &str| word.starts_with("BEGIN ") || word.starts_with("END ");
     let upper = word.to_ascii_uppercase();
     let has_label = ["CERTIFICATE", " KEY", " CRL"].iter().any(|label| upper.contains(label));
-    (dashes(line) == 2 || dashes(&reversed) == 2) && (is_boundary(word) || (has_label && is_boundary(&upper)))
+    // The space is lost: the label follows at once.
+    let glued = upper.strip_prefix("BEGIN").or_else(|| upper.strip_prefix("END")).is_some_and(|rest| {
+        ["CERTIFICATE", "EC ", "ENCRYPTED ", "PRIVATE ", "RSA ", "TRUSTED ", "X509 "]
+            .iter()
+            .any(|own| rest.starts_with(own))
+    });
+    let is_label = is_boundary(word) || (has_label && (glued || is_boundary(&upper)));
+    (dashes(line) == 2 || dashes(&reversed) == 2) && is_label
 }
 
 fn is_dash(c: char) -> bool {
     matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
 }
 
-/// The first line of a certificate or key that has lost its BEGIN line: DER of more than 255 bytes begins so.
+/// The first line of a certificate, key or list that has lost its BEGIN line: DER of 128 bytes and more begins so, and a
+/// revocation list of a key on a curve has fewer than 256.
 fn is_content_outside(line: &[u8]) -> bool {
     let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
-    line.len() >= 60 && line.starts_with(b"MII") && line.iter().all(is_base64)
+    let is_der = [b"MIG", b"MIH", b"MII"].iter().any(|start| line.starts_with(*start));
+    line.len() >= 60 && is_der && line.iter().all(is_base64)
 }
 
 #[cfg(test)]
@@ -185,7 +194,14 @@ mod tests {
             ("A", 1, 2, &[1, 2, 3][..])
         );
         assert_eq!((found[1].label.as_str(), found[1].index, found[1].line, &found[1].der[..]), ("B", 2, 7, &[4][..]));
-        for text in ["no blocks at all", "# -----BEGIN A-----\n", "-- begin of the list --\n", &"ab".repeat(32)] {
+        for text in [
+            "no blocks at all",
+            "# -----BEGIN A-----\n",
+            "-- begin of the list --\n",
+            "-- ENDORSED: CERTIFICATE OF THE ROOT --\n",
+            &"ab".repeat(32),
+            &format!("MIJ{}\n", "A".repeat(61)),
+        ] {
             assert!(blocks(text.as_bytes()).expect("text").is_empty(), "{text}");
         }
     }
@@ -207,8 +223,12 @@ mod tests {
             ("text\n> -----BEGIN A-----\n> AQID\n", 1, 2, "damaged"),
             ("----- BEGIN A -----\nAQID\n", 1, 1, "damaged"),
             ("-----begin certificate-----\nAQID\n", 1, 1, "damaged"),
+            ("-----BEGINX509 CRL-----\nAQID\n", 1, 1, "damaged"),
+            ("text\n-----ENDCERTIFICATE-----\n", 1, 2, "damaged"),
             ("\u{2014}\u{2013}BEGIN A\u{2014}\u{2013}\nAQID\n", 1, 1, "damaged"),
             ("text\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAAAAAAAAAAAAAAAAAAAAA\n", 1, 2, "outside of a block"),
+            ("text\nMIHRMHgCAQEwCgYIKoZIzj0EAwIwGDEWMBQGA1UEAwwNbWF0ZXJpYWwgcm9vdBcN\n", 1, 2, "outside of a block"),
+            ("MIGPMHgCAQEwCgYIKoZIzj0EAwIwGDEWMBQGA1UEAwwNbWF0ZXJpYWwgcm9vdBcN\n", 1, 1, "outside of a block"),
         ] {
             let error = reason(text);
             assert_eq!((error.index, error.line), (index, line), "{text}");

@@ -2,14 +2,11 @@
 //! Python replay with their own calls. The model is that of `rotate_model.rs`, which holds the core to it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "test code")]
 
-mod handshake_support;
-mod model_support;
-
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use model_support::{Disk, Doc, Flaw, Model, Op, SECOND, Seen, Sort, State};
+use uptls_testkit::rotation::{Disk, Doc, Flaw, Model, Op, SECOND, Seen, Sort, State};
 
 /// What a program can do by the calls of its language, and with its files.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -9,10 +9,10 @@ mod model_support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use model_support::bench::{Bench, Real, contents};
-use model_support::{Disk, Doc, Flaw, Model, Op, Random, Seen, Sort};
+use model_support::{Bench, Real, contents};
 use shuttle::scheduler::RandomScheduler;
 use shuttle::{Config, Runner};
+use uptls_testkit::rotation::{Disk, Doc, Flaw, Model, Op, Random, Seen, Sort};
 
 /// What two threads do to one connector, and what is done to it afterwards to see what it remembers.
 #[derive(Clone, Debug)]

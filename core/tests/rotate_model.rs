@@ -6,8 +6,8 @@
 mod handshake_support;
 mod model_support;
 
-use model_support::bench::{Bench, Real};
-use model_support::{Disk, Doc, Flaw, Model, Op, Random, Sort};
+use model_support::{Bench, Real};
+use uptls_testkit::rotation::{Disk, Doc, Flaw, Model, Op, Random, Sort};
 
 /// The first step at which model and connector differ.
 fn difference(bench: &Bench, fail_closed: bool, is_ready: bool, flaw: Flaw, ops: &[Op]) -> Option<String> {

@@ -40,6 +40,8 @@ struct Pair {
 }
 
 enum Secret {
+    /// See [`Key::feigned`].
+    Feigned(u8),
     Ed25519(ed25519_dalek::SigningKey),
     MlDsa44(Box<ml_dsa::SigningKey<MlDsa44>>),
     MlDsa65(Box<ml_dsa::SigningKey<MlDsa65>>),
@@ -106,6 +108,15 @@ impl Key {
         Key::new(Secret::Ed25519(secret), &spki, &pkcs8)
     }
 
+    /// A key that is none: its public key claims to be of P-256 and says `number` everywhere, and so does whatever it signs.
+    /// For provers and verifiers without cryptography, which take a signature whose first byte is the second of the key.
+    pub fn feigned(number: u8) -> Key {
+        let algorithm = [encode(&EC_PUBLIC_KEY), encode(&PRIME256V1)].concat();
+        let point = [&[0, 4][..], &[number; 64]].concat();
+        let spki = tlv(0x30, &[tlv(0x30, &algorithm), tlv(0x03, &point)].concat());
+        Key::new(Secret::Feigned(number), &spki, &[])
+    }
+
     /// An RSA key too short for today.
     pub fn rsa1024() -> Key {
         Key::rsa(include_bytes!("../keys/rsa-1024.pkcs8.der"))
@@ -144,6 +155,7 @@ impl Key {
     /// where they have been left.
     pub fn secret_numbers(&self) -> Vec<Vec<u8>> {
         match &self.0.secret {
+            Secret::Feigned(_) => Vec::new(),
             Secret::Ed25519(secret) => vec![secret.to_bytes().to_vec()],
             Secret::P256(secret) => vec![secret.to_bytes().to_vec()],
             Secret::P384(secret) => vec![secret.to_bytes().to_vec()],
@@ -218,6 +230,7 @@ impl Key {
     /// The signature over the message, as it stands in a certificate. Always the same for the same input.
     pub fn sign(&self, message: &[u8], hash: SignatureHash) -> Vec<u8> {
         match (&self.0.secret, hash) {
+            (Secret::Feigned(number), _) => vec![*number, 1, 2, 3],
             (Secret::Ed25519(secret), _) => secret.sign(message).to_bytes().to_vec(),
             (Secret::P256(secret), _) => {
                 let signature: p256::ecdsa::Signature = p256::ecdsa::SigningKey::from(secret).sign(message);
@@ -255,7 +268,7 @@ impl Key {
             (Secret::Rsa(_), SignatureHash::Sha1) => (SHA1_WITH_RSA, Some(Any::null())),
             (_, SignatureHash::Sha1) => panic!("only RSA keys sign with SHA-1"),
             (Secret::Ed25519(_), SignatureHash::Default) => (ED25519, None),
-            (Secret::P256(_), SignatureHash::Default) => (ECDSA_WITH_SHA256, None),
+            (Secret::Feigned(_) | Secret::P256(_), SignatureHash::Default) => (ECDSA_WITH_SHA256, None),
             (Secret::P384(_), SignatureHash::Default) => (ECDSA_WITH_SHA384, None),
             (Secret::P521(_), SignatureHash::Default) => (ECDSA_WITH_SHA512, None),
             (Secret::MlDsa44(_), SignatureHash::Default) => (ML_DSA_44, None),
@@ -287,6 +300,7 @@ impl Eq for Key {}
 impl fmt::Debug for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match &self.0.secret {
+            Secret::Feigned(_) => "feigned",
             Secret::Ed25519(_) => "ed25519",
             Secret::MlDsa44(_) => "mldsa44",
             Secret::MlDsa65(_) => "mldsa65",
@@ -344,10 +358,12 @@ fn first_valid<K>(seed: &str, length: usize, parse: impl Fn(&[u8]) -> Option<K>)
 const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
 const ECDSA_WITH_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4");
+const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const ML_DSA_44: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17");
 const ML_DSA_65: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18");
 const ML_DSA_87: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19");
+const PRIME256V1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const SHA1_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5");
 const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 

@@ -36,6 +36,7 @@ pub mod options;
 pub mod pair;
 pub mod pem;
 pub mod pki;
+pub mod rotation;
 pub mod san;
 pub mod server;
 pub mod template;

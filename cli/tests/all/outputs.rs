@@ -295,7 +295,10 @@ fn a_policy_on_a_pipe_writes_nothing() {
     for more in [["--sds", "sds"], ["--ca-file", "out.pem"]] {
         refused(&run(&more), &["/dev/stdin is a stream", "keep it in a file"]);
     }
+    refused(&run(&[]), &["/dev/stdin", "not a regular file"]);
     assert!(!folder.path().join("sds").exists());
-    // The twin: nothing is written, and it need not be told again.
-    assert_eq!(run(&[]).code, 0);
+    // The twin: the same text in a file.
+    fs::write(folder.path().join("text.yaml"), &text).unwrap();
+    let args = ["export", "envoy", "--policy", "text.yaml", "--sds", "sds"];
+    assert_eq!(crate::support::uptls(folder.path(), &args).code, 0);
 }
