@@ -1,5 +1,6 @@
 //! `uptls.Buffer`: octets in, octets out, for any event loop.
 
+use std::io;
 use std::sync::Mutex;
 
 use pyo3::prelude::*;

@@ -249,6 +249,9 @@ impl PolicyError {
                 "trust the CAs of that trust domain by a bundle of their own: {{file: ca.pem, trustDomain: {}}}",
                 printable(domain)
             ),
+            PolicyErrorKind::DocumentUnreadable { reason, .. } if reason.ends_with("not a regular file") => {
+                "write it to a file, and name that".to_owned()
+            }
             PolicyErrorKind::DocumentUnreadable { .. } => "correct the path, or let this process read it".to_owned(),
             PolicyErrorKind::Invalid { wanted, .. } => format!("set {} to {wanted}", self.field()),
             PolicyErrorKind::NotExportable { change, .. } => (*change).to_owned(),

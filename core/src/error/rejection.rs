@@ -364,7 +364,6 @@ impl fmt::Display for RejectionKind {
                 write!(f, "the peer did not send the intermediate certificate {}", p(issuer))
             }
             Self::NameConstraint { reason } => f.write_str(&p(reason)),
-            Self::NameMismatch => f.write_str("none of the wanted names is presented"),
             Self::NoCertificate => f.write_str("the peer sent no certificate"),
             Self::NotYetValid { not_before, subject } => {
                 write!(f, "the certificate {} is not valid before {not_before}", p(subject))
@@ -378,6 +377,20 @@ impl fmt::Display for RejectionKind {
                 write!(f, "no revocation list covers a certificate of {}: {}", p(issuer), p(reason))
             }
             Self::Revoked { serial } => write!(f, "the certificate with serial {} is revoked", p(serial)),
+            Self::SelfSigned { subject } => write!(f, "{} is self-signed and not trusted as itself", p(subject)),
+            Self::UnknownIssuer { issuer } => write!(f, "nobody trusted is called {}", p(issuer)),
+            Self::UnknownSibling { issuer } => write!(f, "nobody trusted is called {}, and it was not sent", p(issuer)),
+            kind => kind.fmt_of_names(f),
+        }
+    }
+}
+
+impl RejectionKind {
+    /// The names of the leaf, and who vouches for them.
+    fn fmt_of_names(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let p = printable;
+        match self {
+            Self::NameMismatch => f.write_str("none of the wanted names is presented"),
             Self::SanMissing { common_name: Some(name) } => {
                 write!(f, "the certificate has no subjectAltName, only the CN {}, which is never read", p(name))
             }
@@ -385,7 +398,6 @@ impl fmt::Display for RejectionKind {
             Self::SanTypeMismatch { presented, wanted } => {
                 write!(f, "wanted {}, but the certificate holds it as {}", p(wanted), p(presented))
             }
-            Self::SelfSigned { subject } => write!(f, "{} is self-signed and not trusted as itself", p(subject)),
             Self::SpiffeIdInvalid { reason } => write!(f, "the certificate is not a valid X.509-SVID: {}", p(reason)),
             Self::SpiffeTrustDomain { anchor, matched, trust_domain, vouches_for } => {
                 let vouches_for =
@@ -398,8 +410,7 @@ impl fmt::Display for RejectionKind {
                     p(anchor)
                 )
             }
-            Self::UnknownIssuer { issuer } => write!(f, "nobody trusted is called {}", p(issuer)),
-            Self::UnknownSibling { issuer } => write!(f, "nobody trusted is called {}, and it was not sent", p(issuer)),
+            _ => f.write_str(self.code().as_str()),
         }
     }
 }

@@ -64,6 +64,13 @@ impl Rejection {
                 "have a CA of the trust domain {0} issue it; a CA of {0} belongs into a bundle with trustDomain: {0}",
                 printable(trust_domain)
             ),
+            _ => self.replacement().unwrap_or_else(|| self.code().hint()),
+        }
+    }
+
+    /// What to issue instead of a certificate that is never accepted.
+    fn replacement(&self) -> Option<String> {
+        Some(match &self.kind {
             RejectionKind::CriticalExtension { extension, subject } if is_of_policies(extension) => format!(
                 "have {0} re-issued without it, or with it not critical; if {0} is an intermediate, putting exactly that certificate \
                  into trust.bundles works too, once its owner confirms the digest",
@@ -76,10 +83,11 @@ impl Rejection {
                 format!("issue {} with another key: P-256, P-384, or RSA of 2048 to 8192 bits", printable(subject))
             }
             RejectionKind::VersionUnsupported { .. } => format!(
-                "issue it as X.509 version 3 with the subjectAltName {wanted}; openssl x509 -req does so with -extfile"
+                "issue it as X.509 version 3 with the subjectAltName {}; openssl x509 -req does so with -extfile",
+                listed(&self.expected)
             ),
-            _ => self.code().hint(),
-        }
+            _ => return None,
+        })
     }
 }
 
