@@ -25,6 +25,7 @@ mod origins;
 mod properties;
 mod protocols;
 mod report;
+mod rotation;
 mod scalars;
 mod schemas;
 mod secrets;
