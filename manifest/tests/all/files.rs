@@ -10,10 +10,14 @@ use uptls_testkit::{Pki, San, chain_pem};
 use crate::common::{document, runtime};
 
 fn unreadable(path: &Path) -> String {
+    unreadable_with(path, "correct the path, or let this process read it")
+}
+
+fn unreadable_with(path: &Path, hint: &str) -> String {
     let problems: Problems = uptls_manifest::load(path).err().unwrap();
     let problem = problems.first().unwrap();
     assert_eq!(problem.code().as_str(), "document_unreadable");
-    assert_eq!(problem.hint(), "correct the path, or let this process read it");
+    assert_eq!(problem.hint(), hint);
     assert_eq!(problem.origin().unwrap().document, path.display().to_string());
     problem.to_string()
 }
@@ -36,9 +40,11 @@ fn what_is_no_regular_file_is_refused_and_not_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("policy.yaml");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-    let refused = unreadable(&fifo);
+    let refused = unreadable_with(&fifo, INTO_A_FILE);
     assert_eq!(refused, format!("cannot read {}: it is a FIFO or a pipe, not a regular file", fifo.display()));
-    assert!(unreadable(Path::new("/dev/zero")).ends_with("it is a character device, not a regular file"));
+    assert!(
+        unreadable_with(Path::new("/dev/zero"), INTO_A_FILE).ends_with("it is a character device, not a regular file")
+    );
     let imported = uptls_manifest::kubernetes::load(&[&fifo]).err().unwrap();
     assert_eq!(imported.code().as_str(), "document_unreadable");
     // In a folder it may be the one that counts: it is said, and the rest is read.
@@ -90,3 +96,5 @@ fn one_call_judges_a_chain_by_a_document() {
     assert_eq!(unknown.policy.name.as_deref(), Some("payments"));
     assert_eq!(unknown.at, "2026-11-23T00:00:00Z");
 }
+
+const INTO_A_FILE: &str = "write it to a file, and name that";

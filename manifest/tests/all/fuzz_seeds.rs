@@ -114,9 +114,11 @@ fn files() -> Vec<(PathBuf, Vec<u8>)> {
     let pki = Pki::new("fuzz");
     let mut files = vec![(folder().join("policy.json"), policy(&pki).into_bytes())];
     let chains = chains(&pki);
-    files.extend(chains.iter().map(|(name, _, chain)| (folder().join("seeds/verify_chain").join(name), framed(chain))));
+    files.extend(
+        chains.iter().map(|(name, _, chain)| (folder().join("corpora/verify_chain").join(name), framed(chain))),
+    );
     let mut add = |target: &str, name: &str, seed: Vec<u8>| {
-        files.push((folder().join("seeds").join(target).join(name), seed));
+        files.push((folder().join("corpora").join(target).join(name), seed));
     };
     documents().into_iter().for_each(|(name, text)| add("native_document", name, text.into_bytes()));
     manifests::objects(&pki).into_iter().for_each(|(name, text)| add("manifests", name, text.into_bytes()));

@@ -10,7 +10,7 @@ pub(super) fn all(pki: &Pki) -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let [whole, octets, uneven] = [[255; 3], [0; 3], [2, 99, 16]];
     let seed = |sizes: [u8; 3], flight: &[u8]| [&sizes[..], flight].concat();
     vec![
-        ("alert", "remote_alert", seed(whole, &record(21, &[2, 40]))),
+        ("alert", "no_common_cipher", seed(whole, &record(21, &[2, 40]))),
         ("http", "peer_not_tls", seed(octets, b"HTTP/1.1 400 Bad Request\r\n\r\n")),
         ("nothing", "peer_closed", seed(whole, b"")),
         ("retry", "peer_misbehaved", seed(uneven, &hello13(RETRY, &[0x00, 0x17]))),
