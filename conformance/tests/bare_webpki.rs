@@ -29,7 +29,7 @@ fn no_vector_is_accepted_that_bare_webpki_rejects() {
             continue;
         }
         let anchors = bundle_entries(&case, &prepared);
-        let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem).map(Result::unwrap).collect();
+        let chain = certificates(pem);
         let matched = fact(&report, StepName::Name, "matched");
         assert_eq!(bare::verify(&runtime, &anchors, &chain, case.case.at, &[], matched), Ok(()), "{}", case.name);
         compared += 1;
@@ -56,11 +56,17 @@ fn bundle_entries(case: &Committed, prepared: &Prepared) -> Vec<CertificateDer<'
         _ => panic!("{}: a new kind of material", case.name),
     };
     let bundles = prepared.policy().trust().bundles.iter();
-    let bundles = bundles.map(|bundle| String::from_utf8(text(&bundle.material)).unwrap());
-    let trimmed = bundles.map(|text| text.lines().map(str::trim).collect::<Vec<_>>().join("\n"));
-    trimmed
-        .flat_map(|text| CertificateDer::pem_slice_iter(text.as_bytes()).map(Result::unwrap).collect::<Vec<_>>())
-        .collect()
+    bundles.flat_map(|bundle| certificates(text(&bundle.material))).collect()
+}
+
+/// Of PEM text or of one certificate in DER.
+fn certificates(content: Vec<u8>) -> Vec<CertificateDer<'static>> {
+    let text = match String::from_utf8(content) {
+        Ok(text) => text,
+        Err(der) => return vec![CertificateDer::from(der.into_bytes())],
+    };
+    let text = text.trim_start_matches('\u{feff}').lines().map(str::trim).collect::<Vec<_>>().join("\n");
+    CertificateDer::pem_slice_iter(text.as_bytes()).map(Result::unwrap).collect()
 }
 
 #[test]
