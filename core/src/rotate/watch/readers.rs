@@ -2,10 +2,8 @@
 
 use core::time::Duration;
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-
-use super::super::lock;
 
 /// Work that is done in the order in which it comes, by threads that end with the last of it.
 #[derive(Clone, Default)]
@@ -30,7 +28,7 @@ impl Readers {
     /// Has `job` done: by another thread, or here if the system gives none.
     pub(super) fn submit(&self, job: Job) {
         {
-            let mut queue = lock(&self.0.queue);
+            let mut queue = self.queue();
             queue.jobs.push_back(job);
             if queue.threads >= MAX_THREADS {
                 return;
@@ -50,8 +48,13 @@ impl Readers {
         }
     }
 
+    /// Never one of shuttle's: the threads here are real.
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn next(&self) -> Option<Job> {
-        let mut queue = lock(&self.0.queue);
+        let mut queue = self.queue();
         let job = queue.jobs.pop_front();
         if job.is_none() {
             queue.threads -= 1;
@@ -62,7 +65,7 @@ impl Readers {
 
     /// Forgets what has not begun, and waits for the rest, `limit` at most.
     pub(super) fn end(&self, limit: Duration) {
-        let mut queue = lock(&self.0.queue);
+        let mut queue = self.queue();
         queue.jobs.clear();
         let waited = self.0.ended.wait_timeout_while(queue, limit, |queue| queue.threads > 0);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
