@@ -65,8 +65,13 @@ impl Readers {
 
     /// Forgets what has not begun, and waits for the rest, `limit` at most.
     pub(super) fn end(&self, limit: Duration) {
-        let mut queue = self.queue();
-        queue.jobs.clear();
+        self.queue().jobs.clear();
+        self.settle(limit);
+    }
+
+    /// Waits until all is done, `limit` at most.
+    pub(super) fn settle(&self, limit: Duration) {
+        let queue = self.queue();
         let waited = self.0.ended.wait_timeout_while(queue, limit, |queue| queue.threads > 0);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }

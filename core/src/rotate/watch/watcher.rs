@@ -76,14 +76,21 @@ impl Watcher {
     }
 
     pub(super) fn run(&mut self, woken: &Receiver<Nudge>) {
+        self.read_what_is_due();
+        // A watch that is ended at once has read its files once.
+        self.readers.settle(FAREWELL);
         while self.listen(woken) {
-            let now = Instant::now();
-            for slot in 0..self.slots.len() {
-                self.read_if_due(slot, now);
-            }
+            self.read_what_is_due();
         }
         self.stopped.store(true, Ordering::SeqCst);
         self.readers.end(FAREWELL);
+    }
+
+    fn read_what_is_due(&mut self) {
+        let now = Instant::now();
+        for slot in 0..self.slots.len() {
+            self.read_if_due(slot, now);
+        }
     }
 
     /// Sleeps until a source is due, and takes in all that was said until then; `false`: the end.
