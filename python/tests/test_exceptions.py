@@ -272,9 +272,9 @@ def test_facts_are_shown_and_frozen(refused: "Case") -> None:
     assert report.steps == report.steps
 
 
-def test_an_exception_names_the_host_in_the_log(
-    caplog: pytest.LogCaptureFixture, policy: uptls.UpstreamTlsPolicy
-) -> None:
+def test_an_exception_names_the_host_in_the_log(caplog: pytest.LogCaptureFixture, ca: Authority) -> None:
+    # One of its own: a connector logs the same refusal once (R10).
+    policy = uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.from_file(ca.file))
     with caplog.at_level(logging.WARNING, "uptls"), pytest.raises(uptls.HandshakeError):
         policy.buffer(HOST).receive_data(b"SSH-2.0-OpenSSH_9.9\r\n")
     (record,) = caplog.records

@@ -1,5 +1,5 @@
-//! Bytes as Kubernetes objects: imported, resolved and reported, never a panic. What is ready trusts somebody, and nothing is
-//! ready while something cannot be read.
+//! Bytes as Kubernetes objects: imported, resolved and reported, never a panic. What is ready trusts something, and nothing is
+//! ready while a document cannot be read. What cannot be read of one object closes what it may concern, and nothing else (L6).
 
 use std::sync::LazyLock;
 
@@ -14,7 +14,8 @@ pub fn run(text: &[u8]) {
     let imported = import([Document::new("fuzz", text)]);
     for mode in [Mode::Strict, Mode::Faithful] {
         let resolution = imported.resolve(&Scope::new("fuzz/controller").with_mode(mode));
-        let unread = resolution.diagnostics.iter().any(|diagnostic| diagnostic.effect == Effect::Unread);
+        let mut diagnostics = resolution.diagnostics.iter();
+        let unread = diagnostics.any(|diagnostic| diagnostic.effect == Effect::Unread && diagnostic.object.is_none());
         for policy in &resolution.policies {
             let _ = resolve(&imported, &BackendRef::new(&policy.backend.namespace, &policy.backend.name, policy.port));
             let checked = policy.draft.clone().and_then(|draft| UpstreamTlsPolicy::check(draft, Forbidden));
