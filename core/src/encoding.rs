@@ -106,7 +106,14 @@ pub(crate) fn pkcs7_certificates(der: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let fields = items_of(signed.data).ok_or_else(damaged)?;
     let certificates = fields.iter().find(|field| is_context(field, 0));
     let certificates = certificates.ok_or("the PKCS#7 data holds no certificate")?;
-    split(certificates.data).ok_or_else(damaged)
+    let whole = values(certificates.data).ok_or_else(damaged)?;
+    Ok(whole.into_iter().map(|(whole, _)| whole.to_vec()).collect())
+}
+
+/// Whether `der` has the shape of an encrypted key (RFC 5958 section 3), whatever the scheme is.
+pub(crate) fn is_encrypted_key(der: &[u8]) -> bool {
+    matches!(items(der).as_deref(), Some([scheme, data])
+        if scheme.tag() == Tag::Sequence && data.tag() == Tag::OctetString && items_of(scheme.data).is_some())
 }
 
 /// Text of other encodings, and the containers of other tools.
@@ -126,7 +133,7 @@ fn foreign(bytes: &[u8]) -> Option<EncodingError> {
 
 /// The PEM label that the DER in `bytes` would have; `None` for text.
 fn der_label(bytes: &[u8]) -> Result<Option<&'static str>, EncodingError> {
-    if !pem::looks_like_der(bytes) {
+    if !looks_like_der(bytes) {
         return Ok(None);
     }
     let damaged = |reason: &str| Err(EncodingError::new(reason, None));
@@ -148,6 +155,17 @@ fn der_label(bytes: &[u8]) -> Result<Option<&'static str>, EncodingError> {
         }
         [Tag::Integer, Tag::Sequence, ..] => Ok(Some("PRIVATE KEY")),
         _ => damaged("it is DER, and neither a certificate, a list nor a key"),
+    }
+}
+
+/// Whether this looks like DER rather than text.
+fn looks_like_der(bytes: &[u8]) -> bool {
+    match bytes {
+        // Of more than 127 bytes, in the long form.
+        [0x30, 0x80..=0xff, ..] => true,
+        // A small key: the short form has to fit.
+        [0x30, length, rest @ ..] => usize::from(*length) == rest.len(),
+        _ => false,
     }
 }
 
@@ -180,22 +198,16 @@ fn items(der: &[u8]) -> Option<Vec<Any<'_>>> {
     if outer.tag() == Tag::Sequence { items_of(outer.data) } else { None }
 }
 
-fn items_of(mut content: &[u8]) -> Option<Vec<Any<'_>>> {
-    let mut items = Vec::new();
-    while !content.is_empty() {
-        let (rest, item) = Any::from_der(content).ok()?;
-        items.push(item);
-        content = rest;
-    }
-    Some(items)
+fn items_of(content: &[u8]) -> Option<Vec<Any<'_>>> {
+    Some(values(content)?.into_iter().map(|(_, item)| item).collect())
 }
 
-/// Each value in `content` with its header.
-fn split(mut content: &[u8]) -> Option<Vec<Vec<u8>>> {
+/// Each value in `content`, whole with its header, and as it is read.
+fn values(mut content: &[u8]) -> Option<Vec<(&[u8], Any<'_>)>> {
     let mut values = Vec::new();
     while !content.is_empty() {
-        let (rest, _) = Any::from_der(content).ok()?;
-        values.push(content.get(..content.len() - rest.len())?.to_vec());
+        let (rest, item) = Any::from_der(content).ok()?;
+        values.push((content.get(..content.len() - rest.len())?, item));
         content = rest;
     }
     Some(values)

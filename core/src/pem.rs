@@ -44,17 +44,6 @@ pub(crate) fn blocks(text: &[u8]) -> Result<Vec<Block>, PemError> {
     }
 }
 
-/// Whether this looks like DER rather than text.
-pub(crate) fn looks_like_der(bytes: &[u8]) -> bool {
-    match bytes {
-        // Of more than 127 bytes, in the long form.
-        [0x30, 0x80..=0xff, ..] => true,
-        // A small key: the short form has to fit.
-        [0x30, length, rest @ ..] => usize::from(*length) == rest.len(),
-        _ => false,
-    }
-}
-
 struct Reader {
     blocks: Vec<Block>,
     open: Option<Open>,

@@ -183,6 +183,18 @@ fn the_command_for_an_identity_makes_one_that_is_read() {
     files.accepts(files.identified("client.pem", "openssh", None)).unwrap();
 }
 
+/// The twin of a scheme that is not read: what has not even the shape of an encrypted key needs no conversion.
+#[test]
+fn a_damaged_encrypted_key_is_no_other_scheme() {
+    let files = Files::new();
+    files.shell("openssl pkcs8 -topk8 -v1 PBE-SHA1-3DES -passout file:pass -in client.key -out pbes1");
+    files.write("damaged", pem("ENCRYPTED PRIVATE KEY", b"\x30\x03\x02\x01\x07"));
+    for (key, code) in [("pbes1", Code::IdentityEncrypted), ("damaged", Code::IdentityParse)] {
+        let problems = files.accepts(files.identified("client.pem", key, Some("pass"))).unwrap_err();
+        assert_eq!(problems.code(), code, "{key}: {problems}");
+    }
+}
+
 /// A faulty file of a chain is no fault of the peer, and an empty one is a peer without a certificate.
 #[test]
 fn a_chain_that_cannot_be_read_is_not_the_peers_fault() {

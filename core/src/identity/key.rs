@@ -53,8 +53,12 @@ pub(super) fn read(source: &IdentitySource<'_>) -> Result<PrivateKeyDer<'static>
 /// I3: the work factor is looked at before any work is done.
 fn decrypt(der: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKeyDer<'static>, MaterialErrorKind> {
     let refuse = |reason: &str| MaterialErrorKind::IdentityPassphrase { reason: reason.to_owned() };
-    let Ok(info) = EncryptedPrivateKeyInfoRef::try_from(der) else {
-        return Err(encrypted("a scheme other than PBES2 with AES or 3DES"));
+    let info = match EncryptedPrivateKeyInfoRef::try_from(der) {
+        Ok(info) => info,
+        Err(_) if encoding::is_encrypted_key(der) => {
+            return Err(encrypted("a scheme other than PBES2 with AES or 3DES"));
+        }
+        Err(_) => return Err(MaterialErrorKind::IdentityParse { reason: "the encrypted key is damaged".to_owned() }),
     };
     let EncryptionScheme::Pbes2(parameters) = &info.encryption_algorithm else {
         return Err(encrypted("PBES1"));
