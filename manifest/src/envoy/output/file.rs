@@ -1,8 +1,10 @@
 //! One file with CA certificates, which says whose it is.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
+
+use uptls::input::read_start;
 
 use super::disk::{Disk, Mode};
 use super::error::{OutputError, at};
@@ -70,9 +72,8 @@ impl Standing {
         if !metadata.is_file() {
             return Err(foreign(kind(&metadata)));
         }
-        let mut text = Vec::new();
-        let length = File::open(path).and_then(|file| file.take(MAX_FILE).read_to_end(&mut text)).map_err(at(path))?;
-        if u64::try_from(length).unwrap_or(MAX_FILE) >= MAX_FILE {
+        let text = read_start(path, MAX_FILE).map_err(|failure| at(path)(io::Error::other(failure)))?;
+        if u64::try_from(text.len()).unwrap_or(MAX_FILE) >= MAX_FILE {
             return Err(foreign("a file"));
         }
         match Mark::of(&text) {
