@@ -22,13 +22,20 @@ use uptls::{
 use uptls_testkit::{Pki, San, Versions};
 
 /// The lines of this thread: `WARN update refused: ... code=trust_unreadable`.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 
 impl Lines {
     fn of(body: impl FnOnce(&Lines)) {
         let lines = Lines::default();
-        tracing::subscriber::with_default(lines.clone(), || body(&lines));
+        let written = Arc::clone(&lines.0);
+        let write = move |event: &Event<'_>| {
+            let mut line = Line::default();
+            event.record(&mut line);
+            let level = event.metadata().level();
+            written.lock().unwrap().push(format!("{level} {}{}", line.message, line.fields));
+        };
+        tracing::subscriber::with_default(Told(write), || body(&lines));
     }
 
     /// Those since the last call.
@@ -44,16 +51,16 @@ impl Lines {
     }
 }
 
-impl Subscriber for Lines {
+/// A subscriber that calls this for each event of the library.
+struct Told<F>(F);
+
+impl<F: Fn(&Event<'_>) + 'static> Subscriber for Told<F> {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target() == "uptls"
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut line = Line::default();
-        event.record(&mut line);
-        let level = event.metadata().level();
-        self.0.lock().unwrap().push(format!("{level} {}{}", line.message, line.fields));
+        self.0(event);
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -236,25 +243,11 @@ fn a_connection_that_fails_again_and_again_is_logged_once() {
 /// A subscriber may ask the connector that it is told of: no lock is held meanwhile.
 #[test]
 fn a_subscriber_may_ask_the_connector() {
-    struct Asking(Connector);
-    impl Subscriber for Asking {
-        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-            metadata.target() == "uptls"
-        }
-        fn event(&self, _: &Event<'_>) {
-            assert!(self.0.next_event().is_some(), "the event is there before its line");
-        }
-        fn new_span(&self, _: &Attributes<'_>) -> Id {
-            Id::from_u64(1)
-        }
-        fn record(&self, _: &Id, _: &Record<'_>) {}
-        fn record_follows_from(&self, _: &Id, _: &Id) {}
-        fn enter(&self, _: &Id) {}
-        fn exit(&self, _: &Id) {}
-    }
     let world = World::new("asking");
     let connector = world.connector(world.spec());
-    tracing::subscriber::with_default(Asking(connector.clone()), || {
+    let asked = connector.clone();
+    let ask = move |_: &Event<'_>| assert!(asked.next_event().is_some(), "the event is there before its line");
+    tracing::subscriber::with_default(Told(ask), || {
         connector.update(&policy(trusting(&Pki::new("asking, another")))).unwrap();
         connector.withdraw();
     });

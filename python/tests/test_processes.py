@@ -44,6 +44,13 @@ def run(text: str, server: Server, ca: Authority) -> str:
     return done.stdout
 
 
+def forking(text: str, server: Server, ca: Authority, ignored: str = "ignore::DeprecationWarning") -> tuple[int, str, str]:
+    """Status and output of a program that forks beside threads, which is what is tested with it."""
+    command = [sys.executable, "-W", ignored, *program(text, server.port, ca.file)[1:]]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
 def test_64_threads_and_the_garbage_collector(server: Server, policy: uptls.UpstreamTlsPolicy) -> None:
     # It is about deadlocks; a busy machine may take its time.
     policy = policy.replace(handshake_timeout="300s")
@@ -117,15 +124,7 @@ print(stream.recv(100), watch.state != 'closed')
 watch.close()
 stream.close()
 """
-    done = subprocess.run(
-        # A fork beside threads is what is tested here.
-        [sys.executable, "-W", "ignore::DeprecationWarning", *program(text, server.port, ca.file)[1:]],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "b'parent' True\n", "")
+    assert forking(text, server, ca) == (0, "b'parent' True\n", "")
 
 
 STREAM = "stream = connect()\n"
@@ -201,16 +200,10 @@ stream.sendall(b'after')
 print(stream.recv(100))
 stream.close()
 """
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", *program(text, server.port, ca.file)[1:]],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    if done.stdout == "skipped\n":
+    done = forking(text, server, ca)
+    if done[1] == "skipped\n":
         cannot_run("no PID namespace may be made")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "b'after'\n", "")
+    assert done == (0, "b'after'\n", "")
 
 
 def test_what_waits_in_a_stream_is_not_sent_by_a_child(server: Server, ca: Authority) -> None:
@@ -237,14 +230,7 @@ stream._outgoing = memoryview(b'')
 stream.sendall(b'parent')
 print(stream.recv(100))
 """
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", *program(text, server.port, ca.file)[1:]],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "b'parent'\n", "")
+    assert forking(text, server, ca, "ignore") == (0, "b'parent'\n", "")
 
 
 def test_a_buffer_in_a_pool_of_processes(server: Server, ca: Authority) -> None:

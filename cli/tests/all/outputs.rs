@@ -1,4 +1,4 @@
-//! What `uptls export envoy` writes: where, for whom, and over what it does not.
+//! What `uptls export envoy` writes: to which path, for which policy, and what it never replaces.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Exports that run at the same time, and that are stopped in the middle: what is there is of one state.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use uptls_testkit::{CLIENT_AUTH, Certificate, Key, San, Template, chain_pem};
@@ -79,11 +79,7 @@ fn is_a_pair(folder: &Folder, state: usize, identity: &Path) -> bool {
 #[test]
 fn exports_around_a_rotation_leave_one_state() {
     let folder = Folder::new();
-    let states = states(&folder);
-    rotating(&folder);
-    lead_to(&folder, "state1");
-    let ran = export(&folder, "rotating.yaml", &["--sds", "sds"]);
-    let (identity, trust) = (identity_path(&ran), trust_path(&ran));
+    let (states, identity, trust) = begun(&folder);
     let mut seen = [0, 0];
     for round in 0..150 {
         lead_to(&folder, ["state1", "state2"][round % 2]);
@@ -101,6 +97,15 @@ fn exports_around_a_rotation_leave_one_state() {
         seen[state] += 1;
     }
     assert!(seen.iter().all(|count| *count > 0), "{seen:?}");
+}
+
+/// The two states, the first of which has been exported, and where its identity and its CA are.
+fn begun(folder: &Folder) -> ([(String, String); 2], PathBuf, PathBuf) {
+    let states = states(folder);
+    rotating(folder);
+    lead_to(folder, "state1");
+    let ran = export(folder, "rotating.yaml", &["--sds", "sds"]);
+    (states, identity_path(&ran), trust_path(&ran))
 }
 
 fn state_of_pair(folder: &Folder, states: &[(String, String); 2], identity: &Path, trust: &Path) -> usize {
@@ -134,11 +139,7 @@ fn exports_of_two_policies_at_the_same_time_are_both_there() {
 #[test]
 fn an_export_that_cannot_write_a_file_changes_nothing() {
     let folder = Folder::new();
-    let states = states(&folder);
-    rotating(&folder);
-    lead_to(&folder, "state1");
-    let ran = export(&folder, "rotating.yaml", &["--sds", "sds"]);
-    let (identity, trust) = (identity_path(&ran), trust_path(&ran));
+    let (states, identity, trust) = begun(&folder);
     lead_to(&folder, "state2");
     let store = folder.path().join("sds/.uptls");
     let is_temporary = || store.join("new").exists();
