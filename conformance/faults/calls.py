@@ -23,7 +23,7 @@ PASSING = frozenset({"EAGAIN", "EINTR"})
 ENDED = frozenset({"ECONNABORTED", "ECONNRESET", "EPIPE"})
 """What the peer's host says."""
 LOST = frozenset({"ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH"})
-"""What the network says, or nobody at the address."""
+"""What the network says, or an address that does not answer."""
 END = "=0"
 """The call gives 0: an end, or nothing written."""
 

@@ -58,7 +58,7 @@ def _run(program: Program, place: Path, log: Path, argv: list[str]) -> Outcome:
         out, err = process.communicate(timeout=program.seconds)
         code: int | None = process.returncode
     except subprocess.TimeoutExpired:
-        # Its own session: nobody else's process is in this group.
+        # Its own session: the group holds no process of another program.
         os.killpg(process.pid, signal.SIGKILL)
         out, err = process.communicate()
         code = None

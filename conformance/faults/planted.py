@@ -44,5 +44,5 @@ if __name__ == "__main__":
         socket.socket().close()
     except OSError:
         fail(Kind(sys.argv[1]))
-    print("name_mismatch: the certificate is for somebody else")
+    print("name_mismatch: the certificate is for another name")
     sys.exit(1)

@@ -28,8 +28,8 @@ def connect(policy: uptls.UpstreamTlsPolicy, host: str, port: int, connect_to: s
     with policy.connect(host, port, connect_to=connect_to) as stream:
         stream.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         answer = b""
-        while octets := stream.recv(4096):
-            answer += octets
+        while received := stream.recv(4096):
+            answer += received
     return "accepted" if answer.endswith(b"ok\n") else "cut off"
 
 

@@ -86,7 +86,7 @@ fn blocks(c: &mut Cases, p: &Positive) {
     c.unusable(p, TrustBundleEmpty, "bundle-text [T2] the bundle holds text and no block", |s| {
         s.file("ca.pem", |_| "# to be filled in\n");
     });
-    c.unusable(p, TrustBundleParse, "bundle-der-cut [T2] the bundle is DER and has lost its last octet", |s| {
+    c.unusable(p, TrustBundleParse, "bundle-der-cut [T2] the bundle is DER and has lost its last byte", |s| {
         s.file("ca.pem", |m| m.root().der()[..m.root().der().len() - 1].to_vec())
     })
     .says("DER");

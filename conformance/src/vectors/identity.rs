@@ -105,7 +105,7 @@ fn parsing(c: &mut Cases, p: &Positive) {
     .says("block 2");
     c.unusable(p, IdentityParse, "identity-certificate-empty [I2] there is no certificate", |s| crt(s, Vec::new));
     c.also(p, "identity-certificate-der [I2] the certificate is DER", |s| crt(s, || client().der().to_vec()));
-    c.unusable(p, IdentityParse, "identity-certificate-der-more [I2] an octet follows the certificate in DER", |s| {
+    c.unusable(p, IdentityParse, "identity-certificate-der-more [I2] a byte follows the certificate in DER", |s| {
         crt(s, || [client().der(), &[0]].concat())
     })
     .says("DER");
@@ -121,7 +121,7 @@ fn parsing(c: &mut Cases, p: &Positive) {
     })
     .says("truncated");
     c.also(p, "identity-key-der [I2] the key is DER", |s| key(s, || client().key().pkcs8_der()));
-    c.unusable(p, IdentityParse, "identity-key-der-cut [I2] the key is DER and has lost its last octet", |s| {
+    c.unusable(p, IdentityParse, "identity-key-der-cut [I2] the key is DER and has lost its last byte", |s| {
         key(s, || client().key().pkcs8_der()[..100].to_vec());
     })
     .says("DER");

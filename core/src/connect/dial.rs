@@ -226,7 +226,7 @@ impl Dial {
         self.failure.map_or_else(nowhere, |(_, failure)| failure).into()
     }
 
-    /// What `failures` mean, of an attempt to reach `target` that somebody else made, an event loop: as for [`Dial::failed`],
+    /// What `failures` mean, of an attempt of an event loop to reach `target`: as for [`Dial::failed`],
     /// each of another address.
     pub fn failed_elsewhere(target: &str, failures: &[io::Error]) -> Error {
         let mut dial = Self::until(&Address::Sockets(Vec::new()), Deadline::after(Duration::MAX));
