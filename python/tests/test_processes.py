@@ -44,7 +44,9 @@ def run(text: str, server: Server, ca: Authority) -> str:
     return done.stdout
 
 
-def forking(text: str, server: Server, ca: Authority, ignored: str = "ignore::DeprecationWarning") -> tuple[int, str, str]:
+def forking(
+    text: str, server: Server, ca: Authority, ignored: str = "ignore::DeprecationWarning"
+) -> tuple[int, str, str]:
     """Status and output of a program that forks beside threads, which is what is tested with it."""
     command = [sys.executable, "-W", ignored, *program(text, server.port, ca.file)[1:]]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
