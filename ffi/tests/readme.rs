@@ -1,4 +1,4 @@
-//! The README's C program prints the README's report, the same octets as from Rust.
+//! The README's C program prints the report of docs/report.md, the same bytes as from Rust.
 #![allow(clippy::expect_used, reason = "test code: what is broken must stop the test")]
 
 #[path = "common/mod.rs"]
@@ -14,6 +14,6 @@ fn the_program_prints_the_report() {
     let printed = succeed(command(executable, [""; 0]).current_dir(&root), b"");
     let printed = String::from_utf8(printed).expect("reports are UTF-8");
     assert!(printed.contains("\"code\": \"name_mismatch\""));
-    let readme = std::fs::read_to_string(root.join("README.md")).expect("the README is there");
-    assert!(readme.contains(&format!("```json\n{printed}```\n")), "{printed}");
+    let page = std::fs::read_to_string(root.join("docs/report.md")).expect("the page is there");
+    assert!(page.contains(&format!("```json\n{printed}```\n")), "{printed}");
 }

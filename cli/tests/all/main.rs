@@ -13,6 +13,7 @@ mod openssl;
 mod outputs;
 #[cfg(unix)]
 mod outputs_shared;
+mod pages;
 mod support;
 mod usage;
 #[path = "../../../manifest/tests/all/validator.rs"]

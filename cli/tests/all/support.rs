@@ -209,7 +209,7 @@ impl SServer {
 
 /// Says it visibly where there is no openssl, and fails where it must be there.
 #[allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a test that cannot run must say so")]
-fn openssl_is_present() -> bool {
+pub(crate) fn openssl_is_present() -> bool {
     let ran = Command::new("openssl").arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if ran.is_ok() {
         return true;

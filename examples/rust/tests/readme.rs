@@ -1,5 +1,5 @@
-//! The README says what is true: its material and report are made anew, its programs are those that run, its table comes
-//! from real verdicts. UPTLS_BLESS=1 rewrites what is generated.
+//! The README and the page of its report are true: material and report are made anew, the programs are those that run,
+//! the table comes from real verdicts. UPTLS_BLESS=1 rewrites what is generated.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::print_stdout, reason = "tests")]
 
 use std::path::{Path, PathBuf};
@@ -23,16 +23,16 @@ fn readme() -> String {
     std::fs::read_to_string(root().join("README.md")).unwrap()
 }
 
-/// The README with what stands between the markers of `name` replaced, if blessing; else they must be equal.
-fn holds(name: &str, text: &str) {
+/// A page with what stands between the markers of `name` replaced, if blessing; else they must be equal.
+fn holds(page: &str, name: &str, text: &str) {
     let (begin, end) = (format!("<!-- {name}: generated -->\n"), format!("<!-- {name}: end -->"));
-    let readme = readme();
-    let (before, rest) = readme.split_once(&begin).expect("the README has the opening marker");
-    let (inside, after) = rest.split_once(&end).expect("the README has the closing marker");
+    let written = std::fs::read_to_string(root().join(page)).unwrap();
+    let (before, rest) = written.split_once(&begin).expect("the page has the opening marker");
+    let (inside, after) = rest.split_once(&end).expect("the page has the closing marker");
     if blessing() {
-        std::fs::write(root().join("README.md"), format!("{before}{begin}{text}{end}{after}")).unwrap();
+        std::fs::write(root().join(page), format!("{before}{begin}{text}{end}{after}")).unwrap();
     } else {
-        assert!(inside == text, "README.md, {name}: is out of date, run make bless; wanted:\n{text}");
+        assert!(inside == text, "{page}, {name}: is out of date, run make bless; wanted:\n{text}");
     }
 }
 
@@ -73,13 +73,45 @@ fn the_pool_of_the_guide_is_the_example_that_runs() {
     assert!(pool.contains(&indented), "docs/guide.md, Pools: is not the code of examples/rust/pool.rs:\n{shown}");
 }
 
+/// Lines without indentation and without what makes them a comment of rustdoc.
+fn lines(text: &str) -> String {
+    let bare = |line: &str| format!("{}\n", line.trim().trim_start_matches("/// ").trim_start_matches("//! ").trim());
+    text.lines().map(bare).collect()
+}
+
+fn sources(folder: &Path) -> String {
+    let mut all = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all += &sources(&path);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            all += &lines(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+    all
+}
+
+/// Each block of the page on Rust is a part of a program, or of a rustdoc example, that the tests run.
+#[test]
+fn the_page_on_rust_shows_code_that_runs() {
+    let page = std::fs::read_to_string(root().join("docs/rust.md")).unwrap();
+    let blocks: Vec<_> = page.split("```rust\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(blocks.len() >= 5, "{} blocks", blocks.len());
+    let run = sources(&root().join("examples/rust")) + &sources(&root().join("core/src"));
+    for block in blocks {
+        assert!(run.contains(&lines(block)), "docs/rust.md shows what no example holds:\n{block}");
+    }
+    assert!(!run.contains(&lines("let connector = Nothing::new();\n")), "its twin");
+}
+
 #[test]
 fn the_report_is_what_the_rust_program_prints() {
     let output = Command::new(env!("CARGO_BIN_EXE_refused")).current_dir(root()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(printed.contains("\"code\": \"name_mismatch\""));
-    holds("report", &format!("```json\n{printed}```\n"));
+    holds("docs/report.md", "report", &format!("```json\n{printed}```\n"));
 }
 
 /// What uptls refuses and others accept, each by a committed vector.
@@ -112,7 +144,7 @@ fn the_table_of_refusals_comes_from_real_verdicts() {
         assert!(!accepted(&uptls), "{what}: we accept it");
         table.push_str(&format!("| {what} | {webpki} | {openssl} | `{uptls}` |\n"));
     }
-    holds("refusals", &table);
+    holds("README.md", "refusals", &table);
 }
 
 struct Case {
@@ -179,7 +211,7 @@ impl Case {
         let policy = self.folder.join("policy.yaml");
         let prepared = uptls_manifest::prepare_file(&runtime, &policy, DangerPermission::Forbidden).unwrap();
         let chain = std::fs::read(self.folder.join("chain.pem")).unwrap();
-        let report = prepared.explain_pem(&chain, Some(&self.host));
+        let report = prepared.report_pem(&chain, Some(&self.host));
         report.code.map_or_else(|| "accepted".to_owned(), |code| code.to_string())
     }
 }
