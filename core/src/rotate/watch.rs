@@ -1,5 +1,6 @@
 //! A thread on request that has file sources polled: when a directory changes, when a step is due, and every 10 s anyway (R6).
 
+mod arming;
 mod readers;
 mod watcher;
 
@@ -30,7 +31,7 @@ use watcher::{Read, Watcher};
 ///
 /// A fork takes no thread along: in a child nothing is followed ([`WatchState::Elsewhere`]) until it starts a watch of its own.
 pub struct Watch {
-    nudges: Sender<Nudge>,
+    signals: Sender<Signal>,
     process: Process,
     state: Arc<Mutex<WatchState>>,
     thread: Option<JoinHandle<()>>,
@@ -52,8 +53,19 @@ pub enum WatchState {
     },
 }
 
+impl WatchState {
+    /// The stable name: `events`, `polling`, or `closed` in a process that was forked from the watch's own.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Elsewhere => "closed",
+            Self::Events => "events",
+            Self::Polling { .. } => "polling",
+        }
+    }
+}
+
 /// What wakes the thread.
-pub(crate) enum Nudge {
+pub(crate) enum Signal {
     /// These paths changed, or whatever is in them.
     Changed(Vec<PathBuf>, Writer),
     /// A reader is done.
@@ -73,8 +85,8 @@ pub(crate) enum Writer {
     Unknown,
 }
 
-/// Where nudges come from.
-pub(crate) trait Alarm: Send {
+/// Where signals come from.
+pub(crate) trait Notifier: Send {
     /// Watches no directories but `all`, and `anew` as what their paths lead to by now: behind one that was watched there may
     /// be another. The others of `all` are not touched, since their storage may not answer.
     ///
@@ -89,49 +101,49 @@ impl Watch {
     /// # Errors
     /// What the system says if there is no thread.
     pub fn polling(sources: impl IntoIterator<Item = FileSource>) -> io::Result<Self> {
-        let (nudges, woken) = channel();
-        Self::with_alarm(sources, Box::new(Silence), nudges, woken)
+        let (signals, woken) = channel();
+        Self::with_notifier(sources, Box::new(Silence), signals, woken)
     }
 
-    pub(crate) fn with_alarm(
+    pub(crate) fn with_notifier(
         sources: impl IntoIterator<Item = FileSource>,
-        alarm: Box<dyn Alarm>,
-        nudges: Sender<Nudge>,
-        woken: Receiver<Nudge>,
+        notifier: Box<dyn Notifier>,
+        signals: Sender<Signal>,
+        woken: Receiver<Signal>,
     ) -> io::Result<Self> {
         let process = Process::current()?;
         let state = Arc::new(Mutex::new(WatchState::Polling { reason: None }));
         let stopped = Arc::new(AtomicBool::new(false));
-        let mut watcher = Watcher::new(sources, alarm, nudges.clone(), Arc::clone(&state), stopped);
+        let mut watcher = Watcher::new(sources, notifier, signals.clone(), Arc::clone(&state), stopped);
         let thread = thread::Builder::new().name("uptls-watch".to_owned()).spawn(move || watcher.run(&woken))?;
-        Ok(Self { nudges, process, state, thread: Some(thread) })
+        Ok(Self { signals, process, state, thread: Some(thread) })
     }
 
     /// Says that `path`, or something in it, changed: what a watch of the caller's own has seen.
     pub fn changed(&self, path: impl Into<PathBuf>) {
-        self.nudge(Nudge::Changed(vec![path.into()], Writer::Unknown));
+        self.signal(Signal::Changed(vec![path.into()], Writer::Unknown));
     }
 
     /// Says that a writer has changed the file at `path` and not closed it, as [`FileSource::writing`]. Its directory and name
     /// are those of [`FileSource::directories`] and a name in it.
     pub fn writing(&self, path: impl Into<PathBuf>) {
-        self.nudge(Nudge::Changed(vec![path.into()], Writer::Busy));
+        self.signal(Signal::Changed(vec![path.into()], Writer::Busy));
     }
 
     /// Says that the writer of the file at `path` has closed it, as [`FileSource::written`].
     pub fn written(&self, path: impl Into<PathBuf>) {
-        self.nudge(Nudge::Changed(vec![path.into()], Writer::Done));
+        self.signal(Signal::Changed(vec![path.into()], Writer::Done));
     }
 
     /// Has every file read now: for a signal that asks to reload.
     pub fn refresh(&self) {
-        self.nudge(Nudge::Rescan);
+        self.signal(Signal::Rescan);
     }
 
-    fn nudge(&self, nudge: Nudge) {
+    fn signal(&self, signal: Signal) {
         if self.process.is_current() {
             // It fails only if the thread has ended.
-            let _ = self.nudges.send(nudge);
+            let _ = self.signals.send(signal);
         }
     }
 
@@ -149,7 +161,7 @@ impl Watch {
 /// Connectors stay as they are.
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.nudge(Nudge::Stop);
+        self.signal(Signal::Stop);
         let thread = self.thread.take();
         if self.process.is_current() {
             let _ = thread.map(JoinHandle::join);
@@ -169,7 +181,7 @@ impl fmt::Debug for Watch {
 /// Says nothing.
 struct Silence;
 
-impl Alarm for Silence {
+impl Notifier for Silence {
     fn arm(&mut self, _: &BTreeSet<PathBuf>, _: &BTreeSet<PathBuf>) -> Result<WatchState, String> {
         Ok(WatchState::Polling { reason: None })
     }

@@ -22,9 +22,9 @@ use crate::time::Clock;
 
 /// A clock that panics while it is told to.
 #[derive(Clone, Default)]
-pub(super) struct Moody(pub(super) Arc<AtomicBool>);
+pub(super) struct PanickingClock(pub(super) Arc<AtomicBool>);
 
-impl Clock for Moody {
+impl Clock for PanickingClock {
     fn now(&self) -> UnixTime {
         assert!(!self.0.load(Ordering::SeqCst), "told to");
         UnixTime::since_unix_epoch(Duration::from_secs(NOW.try_into().unwrap()))
@@ -33,7 +33,7 @@ impl Clock for Moody {
 
 /// A folder with a bundle, and a connector that trusts it.
 pub(super) struct Watched {
-    pub(super) clock: Moody,
+    pub(super) clock: PanickingClock,
     connector: Connector,
     pub(super) folder: TempDir,
     policy: UpstreamTlsPolicy,
@@ -47,7 +47,7 @@ impl Watched {
     fn behind(gate: Option<Gate>) -> Watched {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "one");
-        let clock = Moody::default();
+        let clock = PanickingClock::default();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let wait = move |_: &Path| {
             gate.iter().for_each(Gate::pass);
@@ -86,7 +86,7 @@ fn wait_until(mut done: impl FnMut() -> bool) {
 /// Has watches to give, or has not.
 struct Exhaustible(Arc<AtomicBool>);
 
-impl Alarm for Exhaustible {
+impl Notifier for Exhaustible {
     fn arm(&mut self, all: &BTreeSet<PathBuf>, anew: &BTreeSet<PathBuf>) -> Result<WatchState, String> {
         assert_eq!((all.len(), all), (1, anew));
         if self.0.load(Ordering::SeqCst) { Err("no watches are left".to_owned()) } else { Ok(WatchState::Events) }
@@ -97,15 +97,48 @@ impl Alarm for Exhaustible {
 fn without_watches_files_are_polled_and_the_state_says_why() {
     let watched = Watched::new();
     let exhausted = Arc::new(AtomicBool::new(true));
-    let (nudges, woken) = channel();
+    let (signals, woken) = channel();
     let source = watched.source().with_interval(Duration::ZERO);
-    let watch = Watch::with_alarm([source], Box::new(Exhaustible(Arc::clone(&exhausted))), nudges, woken).unwrap();
+    let watch = Watch::with_notifier([source], Box::new(Exhaustible(Arc::clone(&exhausted))), signals, woken).unwrap();
     write(watched.folder.path(), "two");
     watched.wait_for_update();
     let reason = Some("no watches are left".to_owned());
     assert_eq!(watch.state(), WatchState::Polling { reason });
     exhausted.store(false, Ordering::SeqCst);
     wait_until(|| watch.state() == WatchState::Events);
+}
+
+/// The system's watcher, which does not answer before its gate is open: under more events than it takes in, or on storage
+/// that hangs.
+struct Stuck(Gate);
+
+impl Notifier for Stuck {
+    fn arm(&mut self, _: &BTreeSet<PathBuf>, _: &BTreeSet<PathBuf>) -> Result<WatchState, String> {
+        self.0.pass();
+        Ok(WatchState::Events)
+    }
+}
+
+#[test]
+fn a_watcher_that_does_not_answer_delays_no_reading() {
+    let gate = Gate::default();
+    gate.set(true);
+    let watched = Watched::new();
+    let source = watched.source().with_interval(Duration::ZERO);
+    let (signals, woken) = channel();
+    let watch = Watch::with_notifier([source], Box::new(Stuck(gate.clone())), signals, woken).unwrap();
+    for seed in ["two", "three", "four"] {
+        write(watched.folder.path(), seed);
+        watched.wait_for_update();
+    }
+    assert!(matches!(watch.state(), WatchState::Polling { reason: Some(_) }), "{:?}", watch.state());
+    // Its twin: events again, once it answers.
+    gate.set(false);
+    wait_until(|| watch.state() == WatchState::Events);
+    // And a watch ends while its watcher does not answer.
+    gate.set(true);
+    drop(watch);
+    gate.set(false);
 }
 
 /// A gate in front of the files of one folder: closed, whoever reads there waits.

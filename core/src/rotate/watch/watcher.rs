@@ -10,13 +10,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Instant;
 
 use super::super::{FileSource, files};
+use super::arming::Arming;
 use super::readers::Readers;
-use super::{Alarm, Nudge, WatchState, Writer};
-use crate::sync::{Mutex, lock};
+use super::{Notifier, Signal, WatchState, Writer};
+use crate::sync::Mutex;
 
 pub(super) struct Watcher {
-    armed: Arc<Mutex<Armed>>,
-    nudges: Sender<Nudge>,
+    arming: Arming,
+    signals: Sender<Signal>,
     readers: Readers,
     slots: Vec<Slot>,
     stopped: Arc<AtomicBool>,
@@ -44,18 +45,11 @@ pub(crate) struct Read {
     source: FileSource,
 }
 
-/// The alarm, and the directories of each source.
-struct Armed {
-    alarm: Box<dyn Alarm>,
-    slots: Vec<BTreeSet<PathBuf>>,
-    state: Arc<Mutex<WatchState>>,
-}
-
 impl Watcher {
     pub(super) fn new(
         sources: impl IntoIterator<Item = FileSource>,
-        alarm: Box<dyn Alarm>,
-        nudges: Sender<Nudge>,
+        notifier: Box<dyn Notifier>,
+        signals: Sender<Signal>,
         state: Arc<Mutex<WatchState>>,
         stopped: Arc<AtomicBool>,
     ) -> Self {
@@ -71,11 +65,11 @@ impl Watcher {
             }
         };
         let slots: Vec<Slot> = sources.into_iter().map(slot).collect();
-        let armed = Armed { alarm, slots: vec![BTreeSet::new(); slots.len()], state };
-        Self { armed: Arc::new(Mutex::new(armed)), nudges, readers: Readers::default(), slots, stopped }
+        let arming = Arming::new(notifier, slots.len(), state);
+        Self { arming, signals, readers: Readers::default(), slots, stopped }
     }
 
-    pub(super) fn run(&mut self, woken: &Receiver<Nudge>) {
+    pub(super) fn run(&mut self, woken: &Receiver<Signal>) {
         self.read_what_is_due();
         // A watch that is ended at once has read its files once.
         self.readers.settle(FAREWELL);
@@ -94,40 +88,40 @@ impl Watcher {
     }
 
     /// Sleeps until a source is due, and takes in all that was said until then; `false`: the end.
-    fn listen(&mut self, woken: &Receiver<Nudge>) -> bool {
+    fn listen(&mut self, woken: &Receiver<Signal>) -> bool {
         let now = Instant::now();
         let waiting = self.slots.iter().filter(|slot| slot.source.is_some());
         let due = waiting.map(|slot| slot.next).min().unwrap_or(now + IDLE);
         let mut next = match woken.recv_timeout(due.saturating_duration_since(now)) {
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return false,
-            Ok(nudge) => Some(nudge),
+            Ok(signal) => Some(signal),
         };
         for _ in 0..BURST {
             match next {
                 None => break,
-                Some(Nudge::Stop) => return false,
-                Some(nudge) => self.hear(nudge),
+                Some(Signal::Stop) => return false,
+                Some(signal) => self.hear(signal),
             }
             next = woken.try_recv().ok();
         }
         // The last of a burst.
-        let is_end = matches!(next, Some(Nudge::Stop));
-        next.into_iter().for_each(|nudge| self.hear(nudge));
+        let is_end = matches!(next, Some(Signal::Stop));
+        next.into_iter().for_each(|signal| self.hear(signal));
         !is_end
     }
 
-    fn hear(&mut self, nudge: Nudge) {
+    fn hear(&mut self, signal: Signal) {
         let now = Instant::now();
-        match nudge {
-            Nudge::Changed(paths, writer) => {
+        match signal {
+            Signal::Changed(paths, writer) => {
                 for slot in &mut self.slots {
                     paths.iter().for_each(|path| slot.note(&files::absolute(path), writer, now));
                 }
             }
-            Nudge::Read(read) => self.take_back(*read),
-            Nudge::Rescan => self.slots.iter_mut().for_each(|slot| slot.rescan(now)),
-            Nudge::Stop => {}
+            Signal::Read(read) => self.take_back(*read),
+            Signal::Rescan => self.slots.iter_mut().for_each(|slot| slot.rescan(now)),
+            Signal::Stop => {}
         }
     }
 
@@ -138,11 +132,11 @@ impl Watcher {
         }
         let Some(source) = slot.source.take() else { return };
         slot.changing = None;
-        let (armed, nudges, panicked) = (Arc::clone(&self.armed), self.nudges.clone(), slot.panicked);
+        let (arming, signals, panicked) = (self.arming.clone(), self.signals.clone(), slot.panicked);
         self.readers.submit(Box::new(move || {
-            let read = read(index, source, &armed, panicked);
+            let read = read(index, source, &arming, panicked);
             // It fails only once the watch has ended.
-            let _ = nudges.send(Nudge::Read(Box::new(read)));
+            let _ = signals.send(Signal::Read(Box::new(read)));
         }));
     }
 
@@ -209,8 +203,8 @@ fn tell(source: &mut FileSource, path: &Path, writer: Writer) {
 }
 
 /// One source that panics is a bug, and must not end the rotation of the others (R4, T8).
-fn read(slot: usize, mut source: FileSource, armed: &Mutex<Armed>, panicked: bool) -> Read {
-    let polled = catch_unwind(AssertUnwindSafe(|| look(slot, &mut source, armed)));
+fn read(slot: usize, mut source: FileSource, arming: &Arming, panicked: bool) -> Read {
+    let polled = catch_unwind(AssertUnwindSafe(|| look(slot, &mut source, arming)));
     if polled.is_err() && !panicked {
         tracing::error!(target: "uptls", "a source of files panicked: {source:?}");
     }
@@ -220,12 +214,12 @@ fn read(slot: usize, mut source: FileSource, armed: &Mutex<Armed>, panicked: boo
 
 /// Watched first and read afterwards: what changes in between is seen. Where reading finds other directories, they are
 /// watched, and read again.
-fn look(slot: usize, source: &mut FileSource, armed: &Mutex<Armed>) -> Instant {
+fn look(slot: usize, source: &mut FileSource, arming: &Arming) -> Instant {
     source.find_directories();
     let mut rounds = 1;
     loop {
         let before = directories(source);
-        lock(armed).arm(slot, &before);
+        arming.arm(slot, &before);
         let polled = source.poll(Instant::now());
         if rounds == ROUNDS || directories(source) == before {
             return polled.next;
@@ -238,27 +232,7 @@ fn directories(source: &FileSource) -> BTreeSet<PathBuf> {
     source.directories().map(files::absolute).collect()
 }
 
-impl Armed {
-    fn arm(&mut self, slot: usize, directories: &BTreeSet<PathBuf>) {
-        if let Some(known) = self.slots.get_mut(slot) {
-            known.clone_from(directories);
-        }
-        let all = self.slots.iter().flatten().cloned().collect();
-        let state = match self.alarm.arm(&all, directories) {
-            Ok(state) => state,
-            Err(reason) => WatchState::Polling { reason: Some(reason) },
-        };
-        let mut known = lock(&self.state);
-        if *known != state {
-            if let WatchState::Polling { reason: Some(reason) } = &state {
-                tracing::warn!(target: "uptls", "files are polled: {reason}");
-            }
-            *known = state;
-        }
-    }
-}
-
-/// How many nudges are taken in before anything is read.
+/// How many signals are taken in before anything is read.
 const BURST: usize = 10_000;
 const IDLE: Duration = Duration::from_secs(10);
 /// How long the end of a watch waits for those who read.
@@ -290,7 +264,7 @@ mod tests {
     }
 
     fn give_back(watcher: &mut Watcher, source: FileSource, next: Instant) -> (FileSource, Instant) {
-        watcher.hear(Nudge::Read(Box::new(Read { next, panicked: false, slot: 0, source })));
+        watcher.hear(Signal::Read(Box::new(Read { next, panicked: false, slot: 0, source })));
         let slot = watcher.slots.first_mut().unwrap();
         (slot.source.take().unwrap(), slot.next)
     }
@@ -301,12 +275,12 @@ mod tests {
         let (mut watcher, source) = reading(&watched);
         let far = Instant::now() + IDLE;
         let path = watched.folder.path().join("ca.crt");
-        watcher.hear(Nudge::Changed(vec![path.clone()], Writer::Busy));
+        watcher.hear(Signal::Changed(vec![path.clone()], Writer::Busy));
         write(watched.folder.path(), "two");
         let (mut source, next) = give_back(&mut watcher, source, far);
         assert!(next < far);
         assert_eq!(source.poll(Instant::now()).outcome, PollOutcome::Unsettled);
-        watcher.hear(Nudge::Changed(vec![path], Writer::Done));
+        watcher.hear(Signal::Changed(vec![path], Writer::Done));
         let (mut source, next) = give_back(&mut watcher, source, far);
         assert!(next < far && matches!(source.poll(Instant::now()).outcome, PollOutcome::Updated(_)));
     }
@@ -317,12 +291,12 @@ mod tests {
         let watched = Watched::new();
         let (mut watcher, source) = reading(&watched);
         let far = Instant::now() + IDLE;
-        watcher.hear(Nudge::Changed(vec![PathBuf::from("/elsewhere/ca.crt")], Writer::Busy));
+        watcher.hear(Signal::Changed(vec![PathBuf::from("/elsewhere/ca.crt")], Writer::Busy));
         let (source, next) = give_back(&mut watcher, source, far);
         assert_eq!(next, far);
         for number in 0..=MAX_HEARD {
             let path = PathBuf::from(format!("/elsewhere/{number}"));
-            watcher.hear(Nudge::Changed(vec![path], Writer::Unknown));
+            watcher.hear(Signal::Changed(vec![path], Writer::Unknown));
         }
         assert!(give_back(&mut watcher, source, far).1 < far);
     }
@@ -339,11 +313,11 @@ mod tests {
                 write(watched.folder.path(), &format!("panics {wanted}"));
                 watched.clock.0.store(true, Ordering::SeqCst);
                 for _ in 0..20 {
-                    Read { panicked, source, .. } = read(0, source, &watcher.armed, panicked);
+                    Read { panicked, source, .. } = read(0, source, &watcher.arming, panicked);
                 }
                 assert_eq!(lines.load(Ordering::SeqCst), wanted, "and once more after it went well");
                 watched.clock.0.store(false, Ordering::SeqCst);
-                Read { panicked, source, .. } = read(0, source, &watcher.armed, panicked);
+                Read { panicked, source, .. } = read(0, source, &watcher.arming, panicked);
             }
         });
     }
