@@ -91,7 +91,7 @@ pub unsafe extern "C" fn uptls_connector_new(
         // SAFETY: by the contract of the header it is NULL or live.
         let policy = unsafe { handle::borrow(policy, "policy") }?;
         let on_invalid = match on_invalid {
-            UPTLS_KEEP_LAST_GOOD => OnInvalid::KeepLast,
+            UPTLS_KEEP_LAST_GOOD => OnInvalid::KeepLastGood,
             UPTLS_FAIL_CLOSED => OnInvalid::FailClosed,
             other => {
                 let what = format!("on_invalid must be UPTLS_KEEP_LAST_GOOD or UPTLS_FAIL_CLOSED, it is {other}");
@@ -306,7 +306,7 @@ pub unsafe extern "C" fn uptls_connector_next_event(
         // SAFETY: by the contract of the header it is NULL or live.
         let connector = unsafe { handle::borrow(connector, "connector") }?;
         if let Some(event) = connector.core.next_event() {
-            out.set(strings::give(&crate::events::to_json(&event)));
+            out.set(strings::give(&event.to_json()));
         }
         Ok(())
     };

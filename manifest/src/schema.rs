@@ -7,7 +7,7 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
-use uptls::{Envelope, Explanation, Inspection, Report};
+use uptls::{Description, Envelope, EventFacts, Inspection, Report};
 
 use crate::native::NativeDocument;
 use crate::report::Import;
@@ -23,9 +23,14 @@ pub fn report() -> Value {
     envelope::<Report>("report", "uptls report, version 1")
 }
 
-/// The description of a policy, `uptls.explain/v1`.
-pub fn explain() -> Value {
-    envelope::<Explanation>("explain", "uptls description of a policy, version 1")
+/// The description of a policy, `uptls.description/v1`.
+pub fn description() -> Value {
+    envelope::<Description>("description", "uptls description of a policy, version 1")
+}
+
+/// An event of a connector, `uptls.event/v1`.
+pub fn event() -> Value {
+    envelope::<EventFacts>("event", "uptls event, version 1")
 }
 
 /// What documents come to, `uptls.import/v1`.

@@ -9,8 +9,8 @@ use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use uptls::sans_io::Dial;
 use uptls::{
-    BackendHost, CheckOptions, ConnectError, ConnectOptions, Connector, ConnectorState, Error, Evidence, FailureLog,
-    FileSource, Generation, Misuse, OnInvalid, Prepared, Problems,
+    BackendHost, CheckOptions, ConnectError, ConnectOptions, Connector, Error, Evidence, FailureLog, FileSource,
+    Generation, Misuse, OnInvalid, Prepared,
 };
 
 use crate::arguments::{backend_host, duration};
@@ -171,7 +171,7 @@ impl PyConnector {
     ) -> PyResult<Self> {
         let on_invalid = match on_invalid {
             None => policy.get().source().on_invalid,
-            Some("keep_last_good") => OnInvalid::KeepLast,
+            Some("keep_last_good") => OnInvalid::KeepLastGood,
             Some("fail_closed") => OnInvalid::FailClosed,
             Some(other) => {
                 let text = format!("on_invalid must be keep_last_good or fail_closed, not {other:?}");
@@ -248,24 +248,15 @@ impl PyConnector {
     /// `withdrawn`: no connection is made.
     #[getter]
     fn state(&self) -> &'static str {
-        match self.connector.state() {
-            ConnectorState::Ready => "ready",
-            ConnectorState::Degraded { .. } => "degraded",
-            ConnectorState::NotReady { .. } => "not_ready",
-            _ => "withdrawn",
-        }
+        self.connector.state().as_str()
     }
 
     /// Why it is `degraded` or `not_ready`, as a report; else None.
     #[getter]
     fn reason(&self, py: Python<'_>) -> PyResult<Option<PyReport>> {
         detached(py, || {
-            let problems: Option<Problems> = match self.connector.state() {
-                ConnectorState::Degraded { reason, .. } | ConnectorState::NotReady { reason, .. } => Some(reason),
-                _ => None,
-            };
-            problems
-                .map(|problems| PyReport::new(&uptls::Report::unusable(&problems, self.connector.runtime().now_text())))
+            let now = self.connector.runtime().now_text();
+            self.connector.state().reason().map(|problems| PyReport::new(&uptls::Report::unusable(problems, now)))
         })
     }
 
@@ -285,7 +276,7 @@ impl PyConnector {
     #[pyo3(name = "_pump")]
     fn pump(&self, py: Python<'_>) -> PyResult<()> {
         while let Some(event) = self.connector.next_event() {
-            let event = PyEvent::new(py, &event)?;
+            let event = PyEvent::new(&event);
             {
                 let mut events = lock(&self.events);
                 if events.len() == MAX_EVENTS {
@@ -332,7 +323,7 @@ impl PyConnector {
         detached(py, || self.connector.is_current(peer.evidence()))
     }
 
-    /// Begins a connection to `host`; the first octets for the peer wait in it. `alpn` offers only these of the policy's
+    /// Begins a connection to `host`; the first bytes for the peer wait in it. `alpn` offers only these of the policy's
     /// application protocols. `timeout`, in seconds, bounds the handshake. Default: the policy's.
     #[pyo3(signature = (host, *, alpn=None, timeout=None))]
     pub(crate) fn buffer(

@@ -1,7 +1,7 @@
 //! `uptls.Event`: what happened to a connector.
 
 use pyo3::prelude::*;
-use uptls::{Event, EventKind, ExpiryMark, Problems, Report};
+use uptls::{Event, EventKind, Report};
 
 use crate::report::PyReport;
 
@@ -26,31 +26,22 @@ pub(crate) struct PyEvent {
 }
 
 impl PyEvent {
-    pub(crate) fn new(py: Python<'_>, event: &Event) -> PyResult<Self> {
-        let time = py.import("time")?;
-        let at: String =
-            time.call_method1("strftime", (RFC_3339, time.call_method1("gmtime", (event.at,))?))?.extract()?;
-        let (kind, message, problems): (_, String, Option<&Problems>) = match &event.kind {
-            EventKind::Updated => ("updated", format!("generation {} was published", event.generation), None),
-            EventKind::Recovered => ("recovered", "the last update is used again".to_owned(), None),
-            EventKind::Expiring(certificate) if certificate.mark == ExpiryMark::Ended => {
-                ("expired", certificate.to_string(), None)
-            }
-            EventKind::Expiring(certificate) => ("expiring", certificate.to_string(), None),
-            EventKind::Degraded { reason, .. } => ("degraded", reason.to_string(), Some(reason)),
-            EventKind::NotReady { reason, .. } => ("not_ready", reason.to_string(), Some(reason)),
-            EventKind::Withdrawn { reason: Some(reason), .. } => ("withdrawn", reason.to_string(), Some(reason)),
-            _ => ("withdrawn", "the policy was withdrawn".to_owned(), None),
+    pub(crate) fn new(event: &Event) -> Self {
+        let facts = event.facts();
+        let reason = match &event.kind {
+            EventKind::Degraded { reason, .. } | EventKind::NotReady { reason, .. } => Some(reason),
+            EventKind::Withdrawn { reason, .. } => reason.as_ref(),
+            _ => None,
         };
-        Ok(Self {
-            kind,
-            generation: event.generation.number(),
-            trust_reduced: event.trust_reduced,
-            message,
-            code: problems.map(|problems| problems.code().as_str()),
-            report: problems.map(|problems| PyReport::new(&Report::unusable(problems, at.clone()))),
-            at,
-        })
+        Self {
+            kind: facts.kind,
+            generation: facts.generation,
+            trust_reduced: facts.trust_reduced,
+            message: facts.message,
+            code: reason.map(|problems| problems.code().as_str()),
+            report: reason.map(|problems| PyReport::new(&Report::unusable(problems, facts.at.clone()))),
+            at: facts.at,
+        }
     }
 
     /// A connection that was refused.
@@ -73,5 +64,3 @@ impl PyEvent {
         format!("<Event {} generation {}>", self.kind, self.generation)
     }
 }
-
-const RFC_3339: &str = "%Y-%m-%dT%H:%M:%SZ";

@@ -57,11 +57,7 @@ impl PyWatch {
     /// `events`, `polling` or `closed`.
     #[getter]
     fn state(&self, py: Python<'_>) -> PyResult<&'static str> {
-        detached(py, || match self.held().as_ref().map(Watch::state) {
-            None | Some(WatchState::Elsewhere) => "closed",
-            Some(WatchState::Events) => "events",
-            Some(_) => "polling",
-        })
+        detached(py, || self.held().as_ref().map_or("closed", |watch| watch.state().as_str()))
     }
 
     /// Why it is `polling`, as the system says it; else None.

@@ -75,3 +75,38 @@ pub enum WarningCode {
     #[serde(rename = "trust_entry_v1")]
     TrustEntryV1,
 }
+
+impl WarningCode {
+    /// The stable name, as in JSON: `identity_expiring`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DangerActive => "danger_active",
+            Self::EngineDifference => "engine_difference",
+            Self::GroupsWithoutEcdsaCurve => "groups_without_ecdsa_curve",
+            Self::IdentityExpiring => "identity_expiring",
+            Self::IdentityPurpose => "identity_purpose",
+            Self::IdentityUnused => "identity_unused",
+            Self::IdentityV1 => "identity_v1",
+            Self::NameWildcardLiteral => "name_wildcard_literal",
+            Self::Overridden => "overridden",
+            Self::RevocationListExpired => "revocation_list_expired",
+            Self::RevocationListExpiring => "revocation_list_expiring",
+            Self::SpiffeIdUnvouched => "spiffe_id_unvouched",
+            Self::Strengthened => "strengthened",
+            Self::SystemRootsReplaced => "system_roots_replaced",
+            Self::TrustEntryDuplicate => "trust_entry_duplicate",
+            Self::TrustEntryExpired => "trust_entry_expired",
+            Self::TrustEntryExpiring => "trust_entry_expiring",
+            Self::TrustEntryKeyNotAccepted => "trust_entry_key_not_accepted",
+            Self::TrustEntryIsLeaf => "trust_entry_is_leaf",
+            Self::TrustEntryUnusable => "trust_entry_unusable",
+            Self::TrustEntryV1 => "trust_entry_v1",
+        }
+    }
+}
+
+impl core::fmt::Display for WarningCode {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

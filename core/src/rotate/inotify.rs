@@ -10,7 +10,7 @@ use std::sync::mpsc::{Sender, channel};
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use crate::rotate::watch::{Alarm, Nudge, Writer};
+use crate::rotate::watch::{Notifier, Signal, Writer};
 use crate::rotate::{FileSource, Watch, WatchState};
 
 /// Starts a thread that reads the files of `sources` at once, again as soon as they change, and every
@@ -22,13 +22,13 @@ use crate::rotate::{FileSource, Watch, WatchState};
 /// # Errors
 /// What the system says if there is no thread.
 pub fn start(sources: impl IntoIterator<Item = FileSource>) -> io::Result<Watch> {
-    let (nudges, woken) = channel();
-    Watch::with_alarm(sources, Box::new(Directories::new(nudges.clone())), nudges, woken)
+    let (signals, woken) = channel();
+    Watch::with_notifier(sources, Box::new(Directories::new(signals.clone())), signals, woken)
 }
 
 /// The directories that are watched.
 struct Directories {
-    nudges: Sender<Nudge>,
+    signals: Sender<Signal>,
     /// Those that the system would not watch, with its reasons.
     refused: BTreeMap<PathBuf, String>,
     watched: BTreeSet<PathBuf>,
@@ -37,18 +37,18 @@ struct Directories {
 }
 
 impl Directories {
-    fn new(nudges: Sender<Nudge>) -> Self {
-        Self { nudges, refused: BTreeMap::new(), watched: BTreeSet::new(), watcher: None }
+    fn new(signals: Sender<Signal>) -> Self {
+        Self { signals, refused: BTreeMap::new(), watched: BTreeSet::new(), watcher: None }
     }
 
     fn watcher(&mut self) -> notify::Result<&mut RecommendedWatcher> {
         let watcher = match self.watcher.take() {
             Some(watcher) => watcher,
             None => {
-                let nudges = self.nudges.clone();
+                let signals = self.signals.clone();
                 let wake = move |event: notify::Result<Event>| {
                     // It fails only once the thread has ended.
-                    let _ = nudge(event).map(|nudge| nudges.send(nudge));
+                    let _ = signal(event).map(|signal| signals.send(signal));
                 };
                 notify::recommended_watcher(wake)?
             }
@@ -72,7 +72,7 @@ impl Directories {
     }
 }
 
-impl Alarm for Directories {
+impl Notifier for Directories {
     fn arm(&mut self, all: &BTreeSet<PathBuf>, anew: &BTreeSet<PathBuf>) -> Result<WatchState, String> {
         let gone: BTreeSet<PathBuf> = self.watched.difference(all).cloned().collect();
         self.unwatch(&gone);
@@ -97,10 +97,10 @@ impl Alarm for Directories {
 }
 
 /// `None` for what is no change: that a file is read, as we do ourselves.
-fn nudge(event: notify::Result<Event>) -> Option<Nudge> {
-    let Ok(event) = event else { return Some(Nudge::Rescan) };
+fn signal(event: notify::Result<Event>) -> Option<Signal> {
+    let Ok(event) = event else { return Some(Signal::Rescan) };
     if event.need_rescan() {
-        return Some(Nudge::Rescan);
+        return Some(Signal::Rescan);
     }
     let writer = match event.kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => Writer::Done,
@@ -109,7 +109,7 @@ fn nudge(event: notify::Result<Event>) -> Option<Nudge> {
         EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => Writer::Done,
         _ => Writer::Unknown,
     };
-    Some(Nudge::Changed(event.paths, writer))
+    Some(Signal::Changed(event.paths, writer))
 }
 
 /// Elsewhere than with inotify a change says nothing of whether the writer goes on.

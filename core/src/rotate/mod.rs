@@ -1,6 +1,7 @@
 //! Publishing: a connector holds the current generation of one policy, and replaces it whole.
 
 mod event;
+mod event_facts;
 mod expiry;
 mod files;
 mod reduced;
@@ -13,6 +14,7 @@ mod update;
 pub(crate) mod watch;
 
 pub use event::{Event, EventKind, ExpiringCertificate};
+pub use event_facts::{EventFacts, ExpiringFacts};
 pub use expiry::ExpiryMark;
 pub use registry::Registry;
 pub use source::{FileSource, PollOutcome, Polled};

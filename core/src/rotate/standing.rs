@@ -83,8 +83,8 @@ impl Standing {
         };
         let reason = reason.clone();
         match on_invalid {
-            OnInvalid::KeepLast if has_content => ConnectorState::Degraded { reason, since },
-            OnInvalid::KeepLast | OnInvalid::FailClosed => ConnectorState::NotReady { reason, since },
+            OnInvalid::KeepLastGood if has_content => ConnectorState::Degraded { reason, since },
+            OnInvalid::KeepLastGood | OnInvalid::FailClosed => ConnectorState::NotReady { reason, since },
         }
     }
 }

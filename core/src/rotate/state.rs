@@ -30,7 +30,17 @@ pub enum OnInvalid {
     /// The last good generation stays: a broken file does not become an outage, but a revoked CA stays trusted until the
     /// update is repaired.
     #[default]
-    KeepLast,
+    KeepLastGood,
+}
+
+impl OnInvalid {
+    /// The stable name: `fail_closed` or `keep_last_good`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FailClosed => "fail_closed",
+            Self::KeepLastGood => "keep_last_good",
+        }
+    }
 }
 
 /// Whether a connector makes connections. Times are unix seconds.
@@ -61,4 +71,31 @@ pub enum ConnectorState {
         /// Since when.
         since: i64,
     },
+}
+
+impl ConnectorState {
+    /// The stable name: `degraded`, `not_ready`, `ready` or `withdrawn`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Degraded { .. } => "degraded",
+            Self::NotReady { .. } => "not_ready",
+            Self::Ready => "ready",
+            Self::Withdrawn { .. } => "withdrawn",
+        }
+    }
+
+    /// What is wrong with the last update, if it is `degraded` or `not_ready`.
+    pub fn reason(&self) -> Option<&Problems> {
+        match self {
+            Self::Degraded { reason, .. } | Self::NotReady { reason, .. } => Some(reason),
+            Self::Ready | Self::Withdrawn { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for ConnectorState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())?;
+        self.reason().map_or(Ok(()), |reason| write!(f, ": {reason}"))
+    }
 }

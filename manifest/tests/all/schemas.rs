@@ -12,11 +12,12 @@ use uptls_testkit::{Pki, San, chain_pem};
 use crate::common::runtime;
 use crate::validator::findings;
 
-fn schemas() -> [(&'static str, Value); 5] {
+fn schemas() -> [(&'static str, Value); 6] {
     [
         ("policy", schema::policy()),
         ("report", schema::report()),
-        ("explain", schema::explain()),
+        ("description", schema::description()),
+        ("event", schema::event()),
         ("import", schema::import()),
         ("inspect", schema::inspect()),
     ]
@@ -110,11 +111,21 @@ fn documents_reports_and_descriptions_keep_to_their_schemas() {
     ];
     let reports: Value = serde_json::from_str(&Envelope::reports(reports).to_json()).unwrap();
     assert_eq!(findings(&schema::report(), &reports), [""; 0]);
-    let explained = Envelope::new("uptls.explain/v1", vec![prepared.explanation()]).to_json();
-    assert_eq!(findings(&schema::explain(), &serde_json::from_str(&explained).unwrap()), [""; 0]);
+    let explained = Envelope::new("uptls.description/v1", vec![prepared.describe()]).to_json();
+    assert_eq!(findings(&schema::description(), &serde_json::from_str(&explained).unwrap()), [""; 0]);
     let inspected = Inspection::of_text(chain.as_bytes(), "chain.pem").unwrap();
     let inspected = Envelope::new("uptls.inspect/v1", inspected).to_json();
     assert_eq!(findings(&schema::inspect(), &serde_json::from_str(&inspected).unwrap()), [""; 0]);
+    let connector = uptls::Connector::of_prepared(prepared, uptls::OnInvalid::KeepLastGood);
+    connector.refuse(uptls_manifest::parse(b"{}", "p.json", None).err().unwrap());
+    connector.withdraw();
+    let events: Vec<_> = std::iter::from_fn(|| connector.next_event()).collect();
+    assert!(events.iter().any(|event| event.facts().kind == "degraded" && !event.facts().errors.is_empty()));
+    for event in &events {
+        assert_eq!(findings(&schema::event(), &serde_json::from_str(&event.to_json()).unwrap()), [""; 0]);
+    }
+    let broken = events[0].to_json().replace("\"kind\"", "\"what\"");
+    assert_ne!(findings(&schema::event(), &serde_json::from_str(&broken).unwrap()), [""; 0]);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use notify::event::{CreateKind, DataChange, Flag, MetadataKind, RemoveKind, Rena
 use super::*;
 
 fn heard(event: notify::Result<Event>) -> Option<(Vec<PathBuf>, Writer)> {
-    match nudge(event)? {
-        Nudge::Changed(paths, writer) => Some((paths, writer)),
+    match signal(event)? {
+        Signal::Changed(paths, writer) => Some((paths, writer)),
         _ => Some((Vec::new(), Writer::Unknown)),
     }
 }
@@ -32,8 +32,8 @@ fn events_tell_of_writers_and_of_what_was_lost() {
     assert_eq!(of(EventKind::Access(AccessKind::Close(AccessMode::Read))), None, "our own reading is no change");
     assert_eq!(of(EventKind::Access(AccessKind::Open(AccessMode::Any))), None);
     let overflow = Event::new(EventKind::Other).set_flag(Flag::Rescan);
-    assert!(matches!(nudge(Ok(overflow)), Some(Nudge::Rescan)));
-    assert!(matches!(nudge(Err(Error::generic("lost"))), Some(Nudge::Rescan)));
+    assert!(matches!(signal(Ok(overflow)), Some(Signal::Rescan)));
+    assert!(matches!(signal(Err(Error::generic("lost"))), Some(Signal::Rescan)));
 }
 
 /// Of one directory that cannot be watched the state tells, until it can.
@@ -44,8 +44,8 @@ fn what_cannot_be_watched_is_asked_for_again() {
     let (one, two) = (set("one"), set("two"));
     let all = one.union(&two).cloned().collect();
     std::fs::create_dir(folder.path().join("one")).unwrap();
-    let (nudges, _woken) = channel();
-    let mut directories = Directories::new(nudges);
+    let (signals, _woken) = channel();
+    let mut directories = Directories::new(signals);
     assert_eq!(directories.arm(&one, &one), Ok(WatchState::Events));
     let reason = directories.arm(&all, &two).unwrap_err();
     assert!(reason.contains("two: "), "{reason}");
@@ -58,10 +58,10 @@ fn what_cannot_be_watched_is_asked_for_again() {
 
 /// The next change at `path`. The limit only ends a test that hangs.
 #[cfg(target_os = "linux")]
-fn next(woken: &std::sync::mpsc::Receiver<Nudge>, path: &Path) -> Writer {
+fn next(woken: &std::sync::mpsc::Receiver<Signal>, path: &Path) -> Writer {
     loop {
         match woken.recv_timeout(core::time::Duration::from_secs(120)).expect("a change") {
-            Nudge::Changed(paths, writer) if paths == [path] => return writer,
+            Signal::Changed(paths, writer) if paths == [path] => return writer,
             _ => {}
         }
     }
@@ -74,8 +74,8 @@ fn a_writer_is_busy_until_the_file_is_closed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     std::fs::write(&path, "content").unwrap();
-    let (nudges, woken) = channel();
-    let mut directories = Directories::new(nudges);
+    let (signals, woken) = channel();
+    let mut directories = Directories::new(signals);
     let all = BTreeSet::from([folder.path().to_owned()]);
     directories.arm(&all, &all).unwrap();
     let mut file = std::fs::File::create(&path).unwrap();
