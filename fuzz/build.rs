@@ -71,8 +71,8 @@ fn write_call(name: &str, returns: &str, arguments: &str, externs: &mut String, 
     let mut made = Vec::new();
     for (index, (kind, own)) in list.iter().enumerate() {
         let next_is_length = list.get(index + 1).is_some_and(|(kind, _)| kind == "size_t");
-        let after_octets = index > 0 && list[index - 1].0.ends_with('*') && is_octets(&list[index - 1].0);
-        made.push(argument(name, kind, own, ends, next_is_length, after_octets));
+        let after_bytes = index > 0 && list[index - 1].0.ends_with('*') && is_bytes(&list[index - 1].0);
+        made.push(argument(name, kind, own, ends, next_is_length, after_bytes));
     }
     let types: Vec<String> = made.iter().enumerate().map(|(index, one)| format!("a{index}: {}", one.rust)).collect();
     let returned = rust_return(returns);
@@ -131,11 +131,11 @@ fn split(text: &str) -> Option<(String, String)> {
     Some((text[..start].trim().to_owned(), text[start..].to_owned()))
 }
 
-fn is_octets(kind: &str) -> bool {
+fn is_bytes(kind: &str) -> bool {
     ["const uint8_t *", "const void *", "void *", "const char *const *"].contains(&kind)
 }
 
-fn argument(function: &str, kind: &str, name: &str, ends: bool, next_is_length: bool, after_octets: bool) -> Argument {
+fn argument(function: &str, kind: &str, name: &str, ends: bool, next_is_length: bool, after_bytes: bool) -> Argument {
     let by = |rust: &str, expression: String| Argument { rust: rust.to_owned(), made: Made::By(expression) };
     match kind {
         "uptls_error **" => Argument { rust: "*mut *mut c_void".to_owned(), made: Made::Error },
@@ -147,9 +147,9 @@ fn argument(function: &str, kind: &str, name: &str, ends: bool, next_is_length: 
         "const char *" => by("*const c_char", format!("s.text(\"{function}\", \"{name}\")")),
         "const char *const *" => by("*const *const c_char", "s.texts()".to_owned()),
         "const uptls_connect_options *" => by("*const c_void", "s.options()".to_owned()),
-        "const uint8_t *" | "const void *" if next_is_length => by("*const u8", format!("s.octets(\"{name}\")")),
+        "const uint8_t *" | "const void *" if next_is_length => by("*const u8", format!("s.bytes(\"{name}\")")),
         "void *" if next_is_length => by("*mut u8", "s.room()".to_owned()),
-        "size_t" if after_octets => by("usize", "s.length()".to_owned()),
+        "size_t" if after_bytes => by("usize", "s.length()".to_owned()),
         "size_t" => by("usize", "s.small() as usize".to_owned()),
         "uint16_t" => by("u16", format!("s.number(\"{name}\")")),
         "int64_t" => by("i64", "s.seconds()".to_owned()),

@@ -38,13 +38,13 @@ class Connection:
 
     def to_server(self) -> None:
         """What the client has to say."""
-        if octets := self.timed(self.outgoing.read):
-            self._server_in.write(octets)
+        if bytes := self.timed(self.outgoing.read):
+            self._server_in.write(bytes)
 
     def to_client(self) -> None:
         """What the server has to say."""
-        if octets := self._server_out.read():
-            self.timed(lambda: self.incoming.write(octets))
+        if bytes := self._server_out.read():
+            self.timed(lambda: self.incoming.write(bytes))
 
     def shake_hands(self) -> "Connection":
         """To the end, tickets included."""

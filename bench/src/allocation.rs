@@ -1,4 +1,4 @@
-//! A global allocator that counts: allocations so far, and octets that are held now.
+//! A global allocator that counts: allocations so far, and bytes that are held now.
 #![allow(unsafe_code, reason = "an allocator cannot be written without; it only forwards to the system's")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -50,7 +50,7 @@ pub(crate) fn allocations() -> u64 {
     ALLOCATIONS.load(Relaxed)
 }
 
-/// Octets that the process holds now.
+/// Bytes that the process holds now.
 pub(crate) fn held() -> u64 {
     HELD.load(Relaxed)
 }

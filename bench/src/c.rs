@@ -1,4 +1,4 @@
-//! Connections of the C library: its functions, called as C calls them, with what moves the octets in Rust.
+//! Connections of the C library: its functions, called as C calls them, with what moves the bytes in Rust.
 #![allow(
     unsafe_code,
     reason = "the functions of the C library are what is measured; each call keeps the header's contracts"
@@ -71,12 +71,12 @@ impl Client for CClient {
             let spare = out.spare_capacity_mut();
             let (mut got, mut error) = (MaybeUninit::uninit(), null_mut());
             let room = spare.as_mut_ptr().cast();
-            // SAFETY: the connection is live, the room has so many octets, the places are there.
+            // SAFETY: the connection is live, the room has so many bytes, the places are there.
             good(unsafe { uptls_conn_drain(self.0, room, spare.len(), got.as_mut_ptr(), &raw mut error) });
             // SAFETY: the call has set it.
             let (got, room) = (unsafe { got.assume_init() }, spare.len());
             let length = out.len() + got;
-            // SAFETY: the call has written these octets.
+            // SAFETY: the call has written these bytes.
             unsafe { out.set_len(length) };
             if got < room {
                 return;
@@ -84,12 +84,12 @@ impl Client for CClient {
         }
     }
 
-    fn feed(&mut self, octets: &[u8]) {
+    fn feed(&mut self, bytes: &[u8]) {
         let (mut used, mut error) = (0, null_mut());
-        let wire = octets.as_ptr().cast();
+        let wire = bytes.as_ptr().cast();
         // SAFETY: the connection is live, pointer and length belong together, the places are there.
-        good(unsafe { uptls_conn_feed(self.0, wire, octets.len(), &raw mut used, &raw mut error) });
-        assert_eq!(used, octets.len());
+        good(unsafe { uptls_conn_feed(self.0, wire, bytes.len(), &raw mut used, &raw mut error) });
+        assert_eq!(used, bytes.len());
     }
 
     fn is_done(&self) -> bool {

@@ -15,10 +15,10 @@ pub(crate) trait Side {
     fn begin(&self) -> Self::Client;
 }
 
-/// One connection; octets in, octets out.
+/// One connection; bytes in, bytes out.
 pub(crate) trait Client {
     fn drain(&mut self, out: &mut Vec<u8>);
-    fn feed(&mut self, octets: &[u8]);
+    fn feed(&mut self, bytes: &[u8]);
     fn is_done(&self) -> bool;
     /// Reads what has come; gives how much.
     fn read(&mut self, out: &mut [u8]) -> usize;
@@ -71,13 +71,13 @@ impl Client for UptlsClient {
         }
     }
 
-    fn feed(&mut self, octets: &[u8]) {
+    fn feed(&mut self, bytes: &[u8]) {
         let taken = match self {
-            UptlsClient::Done(established) => established.feed(octets),
-            UptlsClient::Handshake(handshake) => handshake.feed(octets),
+            UptlsClient::Done(established) => established.feed(bytes),
+            UptlsClient::Handshake(handshake) => handshake.feed(bytes),
             UptlsClient::Moving => Ok(0),
         };
-        assert_eq!(taken.expect("the peer is honest"), octets.len());
+        assert_eq!(taken.expect("the peer is honest"), bytes.len());
         if matches!(self, UptlsClient::Handshake(handshake) if handshake.is_done())
             && let UptlsClient::Handshake(handshake) = std::mem::replace(self, UptlsClient::Moving)
         {
@@ -122,9 +122,9 @@ impl Client for ClientConnection {
         }
     }
 
-    fn feed(&mut self, mut octets: &[u8]) {
-        while !octets.is_empty() {
-            self.read_tls(&mut octets).expect("memory does not fail");
+    fn feed(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            self.read_tls(&mut bytes).expect("memory does not fail");
             self.process_new_packets().expect("the peer is honest");
         }
     }

@@ -65,11 +65,11 @@ void bench_openssl_end(SSL *ssl) {
 
 int bench_openssl_is_done(const SSL *ssl) { return SSL_is_init_finished(ssl); }
 
-/* Octets from the server. With `settle`, tickets that came after the handshake are taken at once. -1: a failure. */
-int bench_openssl_feed(SSL *ssl, const void *octets, size_t length, int settle) {
+/* Bytes from the server. With `settle`, tickets that came after the handshake are taken at once. -1: a failure. */
+int bench_openssl_feed(SSL *ssl, const void *bytes, size_t length, int settle) {
   char none;
   int got, error;
-  if (BIO_write(SSL_get_rbio(ssl), octets, (int)length) != (int)length) return -1;
+  if (BIO_write(SSL_get_rbio(ssl), bytes, (int)length) != (int)length) return -1;
   if (!SSL_is_init_finished(ssl)) {
     got = SSL_do_handshake(ssl);
   } else if (settle) {
@@ -81,7 +81,7 @@ int bench_openssl_feed(SSL *ssl, const void *octets, size_t length, int settle) 
   return got > 0 || error == SSL_ERROR_WANT_READ ? 0 : -1;
 }
 
-/* Octets for the server; 0: there are no more. */
+/* Bytes for the server; 0: there are no more. */
 size_t bench_openssl_drain(SSL *ssl, void *out, size_t capacity) {
   int got = BIO_read(SSL_get_wbio(ssl), out, (int)capacity);
   return got > 0 ? (size_t)got : 0;

@@ -59,21 +59,21 @@ impl Client for OpenSslClient {
         loop {
             out.reserve(CHUNK);
             let spare = out.spare_capacity_mut();
-            // SAFETY: the connection is live; so many octets can be written there.
+            // SAFETY: the connection is live; so many bytes can be written there.
             let got = unsafe { bench_openssl_drain(self.ssl.as_ptr(), spare.as_mut_ptr().cast(), spare.len()) };
             if got == 0 {
                 return;
             }
             let length = out.len() + got;
-            // SAFETY: the call has written these octets.
+            // SAFETY: the call has written these bytes.
             unsafe { out.set_len(length) };
         }
     }
 
-    fn feed(&mut self, octets: &[u8]) {
+    fn feed(&mut self, bytes: &[u8]) {
         let settle = c_int::from(!self.settled);
         // SAFETY: the connection is live; pointer and length belong together.
-        let fed = unsafe { bench_openssl_feed(self.ssl.as_ptr(), octets.as_ptr().cast(), octets.len(), settle) };
+        let fed = unsafe { bench_openssl_feed(self.ssl.as_ptr(), bytes.as_ptr().cast(), bytes.len(), settle) };
         assert_eq!(fed, 0, "the peer is honest");
     }
 
@@ -136,7 +136,7 @@ unsafe extern "C" {
     fn bench_openssl_begin(side: *mut RawSide) -> *mut RawSsl;
     fn bench_openssl_end(ssl: *mut RawSsl);
     fn bench_openssl_is_done(ssl: *const RawSsl) -> c_int;
-    fn bench_openssl_feed(ssl: *mut RawSsl, octets: *const c_void, length: usize, settle: c_int) -> c_int;
+    fn bench_openssl_feed(ssl: *mut RawSsl, bytes: *const c_void, length: usize, settle: c_int) -> c_int;
     fn bench_openssl_drain(ssl: *mut RawSsl, out: *mut c_void, capacity: usize) -> usize;
     fn bench_openssl_read(ssl: *mut RawSsl, out: *mut c_void, capacity: usize) -> usize;
     fn bench_openssl_write(ssl: *mut RawSsl, data: *const c_void, length: usize) -> usize;

@@ -12,9 +12,9 @@ const POLICIES: u32 = 2000;
 
 /// Figures of one policy.
 pub(crate) struct Prepare {
-    /// Octets that `prepare` adds to a checked policy, the runtime's tables included.
+    /// Bytes that `prepare` adds to a checked policy, the runtime's tables included.
     pub(crate) bytes_per_policy: f64,
-    /// Octets of the checked policy itself, with the text of its bundle.
+    /// Bytes of the checked policy itself, with the text of its bundle.
     pub(crate) bytes_of_checked: f64,
     /// A policy that nobody has prepared before, over a bundle that others hold.
     pub(crate) microseconds: f64,

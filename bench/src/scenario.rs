@@ -164,9 +164,9 @@ impl World {
         let (data, mut out) = (vec![7; RECORD], vec![0; RECORD]);
         for _ in 0..rounds {
             server.write(&data);
-            let octets = server.drain();
+            let bytes = server.drain();
             let count = meter.scope(|| {
-                client.feed(&octets);
+                client.feed(&bytes);
                 client.read(&mut out)
             });
             assert_eq!(count, RECORD);
@@ -175,14 +175,14 @@ impl World {
 
     fn write<S: Side>(&self, side: &S, rounds: u32, meter: &mut Meter) {
         let (mut client, mut server) = self.connect(side, &mut Meter::idle());
-        let (data, mut octets) = (vec![7; RECORD], Vec::new());
+        let (data, mut bytes) = (vec![7; RECORD], Vec::new());
         for _ in 0..rounds {
-            octets.clear();
+            bytes.clear();
             meter.scope(|| {
                 client.write(&data);
-                client.drain(&mut octets);
+                client.drain(&mut bytes);
             });
-            server.feed(&octets).expect("the client is honest");
+            server.feed(&bytes).expect("the client is honest");
             assert_eq!(server.read().len(), RECORD);
         }
     }

@@ -25,7 +25,7 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     Check(CheckArgs),
     Verify(VerifyArgs),
-    Explain(ExplainArgs),
+    Describe(DescribeArgs),
     Export(ExportArgs),
     Import(ImportArgs),
     Inspect(InspectArgs),
@@ -100,16 +100,16 @@ pub(crate) struct VerifyArgs {
 
 /// What a policy trusts, sends and accepts, and when it ends.
 #[derive(Args, Debug)]
-#[command(after_help = help("uptls explain --policy payments.yaml
-  uptls explain --policy payments.yaml --json --at 2027-01-01T00:00:00Z
-  uptls explain --manifests ./manifests --backend shop/pay:443
-  uptls explain --manifests ./manifests --backend shop/pay:443 --gateway edge/public"))]
-pub(crate) struct ExplainArgs {
+#[command(after_help = help("uptls describe --policy payments.yaml
+  uptls describe --policy payments.yaml --json --at 2027-01-01T00:00:00Z
+  uptls describe --manifests ./manifests --backend shop/pay:443
+  uptls describe --manifests ./manifests --backend shop/pay:443 --gateway edge/public"))]
+pub(crate) struct DescribeArgs {
     #[command(flatten)]
     pub(crate) source: Source,
     #[command(flatten)]
     pub(crate) clock: ClockArgs,
-    /// Print one JSON document, uptls.explain/v1.
+    /// Print one JSON document, uptls.description/v1.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -234,9 +234,12 @@ pub(crate) struct SchemaArgs {
     /// Of what `check` and `verify` print.
     #[arg(long)]
     pub(crate) report: bool,
-    /// Of what `explain` prints.
+    /// Of what `describe` prints.
     #[arg(long)]
-    pub(crate) explain: bool,
+    pub(crate) describe: bool,
+    /// Of the events that a program reads from a connector.
+    #[arg(long)]
+    pub(crate) event: bool,
     /// Of what `import` prints.
     #[arg(long)]
     pub(crate) import: bool,

@@ -3,11 +3,11 @@
 use uptls::{CheckOptions, CheckThen, ConnectOptions, Envelope, Report, Runtime};
 
 use crate::args::CheckArgs;
-use crate::print::{self, Complaint, report};
+use crate::print::{self, CliError, report};
 use crate::source::Opened;
 use crate::target;
 
-pub(crate) fn run(args: &CheckArgs) -> Result<u8, Complaint> {
+pub(crate) fn run(args: &CheckArgs) -> Result<u8, CliError> {
     let runtime = Runtime::new(uptls::aws_lc_rs::provider());
     let mut screen = Screen { json: args.json, reports: Vec::new() };
     match args.source.connector(&runtime) {
@@ -17,7 +17,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<u8, Complaint> {
     screen.finish()
 }
 
-fn every_target(opened: &Opened, args: &CheckArgs, screen: &mut Screen) -> Result<(), Complaint> {
+fn every_target(opened: &Opened, args: &CheckArgs, screen: &mut Screen) -> Result<(), CliError> {
     let mut connect = ConnectOptions::default();
     connect.timeout = args.dial.timeout;
     for target in &args.targets {
@@ -40,7 +40,7 @@ struct Screen {
 }
 
 impl Screen {
-    fn show(&mut self, report: Report, number: u16) -> Result<(), Complaint> {
+    fn show(&mut self, report: Report, number: u16) -> Result<(), CliError> {
         if !self.json {
             let text = match number {
                 1 if self.reports.is_empty() => report::whole(&report),
@@ -55,7 +55,7 @@ impl Screen {
     }
 
     /// The highest exit code.
-    fn finish(self) -> Result<u8, Complaint> {
+    fn finish(self) -> Result<u8, CliError> {
         let code = self.reports.iter().map(Report::exit_code).max().unwrap_or_default();
         if self.json {
             print::json(&Envelope::reports(self.reports))?;

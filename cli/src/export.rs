@@ -9,18 +9,18 @@ use uptls_manifest::envoy::{self, Export, ExportOptions, Owner, Placement};
 
 use crate::USAGE;
 use crate::args::{ExportArgs, ExportEnvoyArgs, ExportTarget};
-use crate::explain::runtime_at;
-use crate::print::{self, Complaint, report};
+use crate::describe::runtime_at;
+use crate::print::{self, CliError, report};
 use crate::source::Ready;
 
-pub(crate) fn run(args: &ExportArgs) -> Result<u8, Complaint> {
+pub(crate) fn run(args: &ExportArgs) -> Result<u8, CliError> {
     match &args.target {
         ExportTarget::Envoy(args) => export_envoy(args),
     }
 }
 
 /// The result goes to stdout, and nothing else does: it is meant for a file.
-fn export_envoy(args: &ExportEnvoyArgs) -> Result<u8, Complaint> {
+fn export_envoy(args: &ExportEnvoyArgs) -> Result<u8, CliError> {
     let runtime = runtime_at(args.clock.at);
     let options = options(args)?;
     let exported = args.source.prepare(&runtime).and_then(|Ready { prepared, warnings }| {
@@ -30,10 +30,10 @@ fn export_envoy(args: &ExportEnvoyArgs) -> Result<u8, Complaint> {
     });
     let (prepared, export) = match exported {
         Ok(Some(exported)) => exported,
-        Ok(None) => return Err(Complaint::new(USAGE, RESTLESS)),
+        Ok(None) => return Err(CliError::new(USAGE, RESTLESS)),
         Err(problems) => return refuse(&problems, runtime.now_text()),
     };
-    export.write().map_err(|error| Complaint::new(USAGE, error.to_string()))?;
+    export.write().map_err(|error| CliError::new(USAGE, error.to_string()))?;
     warn(&export);
     let result: Value = match &args.cluster {
         None => export.context,
@@ -63,7 +63,7 @@ fn of_one_state(
     Ok(None)
 }
 
-fn options(args: &ExportEnvoyArgs) -> Result<ExportOptions, Complaint> {
+fn options(args: &ExportEnvoyArgs) -> Result<ExportOptions, CliError> {
     let mut options = ExportOptions::default();
     options.backend_host = args.host.clone().or_else(|| args.cluster.as_ref().map(|target| target.host.clone()));
     options.current_folder = Some(absolute(Path::new("."))?);
@@ -77,32 +77,32 @@ fn options(args: &ExportEnvoyArgs) -> Result<ExportOptions, Complaint> {
 }
 
 /// Envoy runs in a folder of its own.
-fn absolute(path: &Path) -> Result<PathBuf, Complaint> {
-    let absolute = std::path::absolute(path).map_err(|error| Complaint::unreadable(path, &error))?;
+fn absolute(path: &Path) -> Result<PathBuf, CliError> {
+    let absolute = std::path::absolute(path).map_err(|error| CliError::unreadable(path, &error))?;
     // `.` at the end would stay.
     Ok(absolute.components().collect())
 }
 
 /// The same of what Envoy's configuration names, which is text.
-fn named(path: &Path) -> Result<PathBuf, Complaint> {
+fn named(path: &Path) -> Result<PathBuf, CliError> {
     let absolute = absolute(path)?;
     if absolute.to_str().is_none() {
         let name = print::printable(&absolute.display().to_string());
         let reason = "the configuration of Envoy cannot name it, since it is not UTF-8; give another path";
-        return Err(Complaint::new(USAGE, format!("{name}: {reason}")));
+        return Err(CliError::new(USAGE, format!("{name}: {reason}")));
     }
     Ok(absolute)
 }
 
 /// Whose the files are: what one policy's export wrote no other one replaces (L12).
-fn owner(args: &ExportEnvoyArgs) -> Result<Owner, Complaint> {
-    args.source.owner().map_err(|error| Complaint::new(USAGE, error.to_string()))
+fn owner(args: &ExportEnvoyArgs) -> Result<Owner, CliError> {
+    args.source.owner().map_err(|error| CliError::new(USAGE, error.to_string()))
 }
 
-/// What is wrong goes to stderr, as elsewhere with `explain`.
-fn refuse(problems: &Problems, now: String) -> Result<u8, Complaint> {
+/// What is wrong goes to stderr, as elsewhere with `describe`.
+fn refuse(problems: &Problems, now: String) -> Result<u8, CliError> {
     let report = Report::unusable(problems, now);
-    print::complain(report::whole(&report).trim_end());
+    print::print_error(report::whole(&report).trim_end());
     Ok(report.exit_code())
 }
 
@@ -115,10 +115,10 @@ fn warn(export: &Export) {
     if !numbers.is_empty() {
         let text =
             "engine_difference: Envoy decides differently about some certificates, see docs/envoy-differences.md:";
-        print::complain(&print::warning(&format!("{text} {}", numbers.join(" "))));
+        print::print_error(&print::warning(&format!("{text} {}", numbers.join(" "))));
     }
     for warning in others {
-        print::complain(print::warnings(std::slice::from_ref(warning)).trim());
+        print::print_error(print::warnings(std::slice::from_ref(warning)).trim());
     }
 }
 

@@ -9,12 +9,12 @@ use uptls_manifest::report::{Import, ImportOptions};
 
 use crate::USAGE;
 use crate::args::ImportArgs;
-use crate::explain::runtime_at;
-use crate::print::{self, Complaint, printable};
+use crate::describe::runtime_at;
+use crate::print::{self, CliError, printable};
 use crate::source;
 use crate::verify::read_named;
 
-pub(crate) fn run(args: &ImportArgs) -> Result<u8, Complaint> {
+pub(crate) fn run(args: &ImportArgs) -> Result<u8, CliError> {
     let import = import(args)?;
     let code = if import.ready { 0 } else { USAGE };
     if args.json {
@@ -22,23 +22,23 @@ pub(crate) fn run(args: &ImportArgs) -> Result<u8, Complaint> {
         return Ok(code);
     }
     print::out(&print::import::whole(&import))?;
-    print::import::complaints(&import).iter().for_each(|text| print::complain(text));
+    print::import::complaints(&import).iter().for_each(|text| print::print_error(text));
     if !import.ready && args.strict {
-        print::complain(&print::warning("with --strict nothing may be left to say"));
+        print::print_error(&print::warning("with --strict nothing may be left to say"));
     }
     Ok(code)
 }
 
-fn import(args: &ImportArgs) -> Result<Import, Complaint> {
+fn import(args: &ImportArgs) -> Result<Import, CliError> {
     let runtime = runtime_at(args.clock.at);
     let manifests = kubernetes::load(&args.paths).map_err(|problems| unreadable(&problems))?;
     let read_file = |path: &Path| read_named(path).map_err(|error| error.to_string());
     let import = Import::of(&manifests.documents(), &runtime, &read_file, &options(args))
-        .map_err(|problems| Complaint::new(USAGE, format!("{problems} ({})", problems.code())))?;
+        .map_err(|problems| CliError::new(USAGE, format!("{problems} ({})", problems.code())))?;
     if import.is_empty() {
         let names: Vec<_> = args.paths.iter().map(|path| printable(&path.display().to_string())).collect();
         let wanted = "a BackendTLSPolicy, a vendor's object for a backend, or an Envoy configuration is wanted";
-        return Err(Complaint::new(USAGE, format!("{}: no policy and no cluster there; {wanted}", names.join(", "))));
+        return Err(CliError::new(USAGE, format!("{}: no policy and no cluster there; {wanted}", names.join(", "))));
     }
     Ok(import)
 }
@@ -54,7 +54,7 @@ fn options(args: &ImportArgs) -> ImportOptions {
 }
 
 /// What is not there, or too much.
-fn unreadable(problems: &Problems) -> Complaint {
+fn unreadable(problems: &Problems) -> CliError {
     let one = |problem: &Problem| {
         let document = problem.origin().map(|origin| printable(&origin.document)).unwrap_or_default();
         match problem {
@@ -66,5 +66,5 @@ fn unreadable(problems: &Problems) -> Complaint {
             problem => format!("cannot read {document}: {problem}"),
         }
     };
-    Complaint::new(USAGE, problems.iter().map(one).collect::<Vec<_>>().join("; "))
+    CliError::new(USAGE, problems.iter().map(one).collect::<Vec<_>>().join("; "))
 }

@@ -11,11 +11,11 @@ use uptls::{
 
 use crate::USAGE;
 use crate::args::InspectArgs;
-use crate::print::{self, Complaint, certificate, printable};
+use crate::print::{self, CliError, certificate, printable};
 use crate::target::{self, Target};
 use crate::verify::read_named;
 
-pub(crate) fn run(args: &InspectArgs) -> Result<u8, Complaint> {
+pub(crate) fn run(args: &InspectArgs) -> Result<u8, CliError> {
     let runtime = Runtime::new(uptls::aws_lc_rs::provider());
     let path = Path::new(&args.subject);
     let certificates = if path.exists() { of_file(path)? } else { of_peer(&runtime, args)? };
@@ -27,21 +27,21 @@ pub(crate) fn run(args: &InspectArgs) -> Result<u8, Complaint> {
     Ok(0)
 }
 
-fn of_file(path: &Path) -> Result<Vec<Inspection>, Complaint> {
-    let bytes = read_named(path).map_err(|reason| Complaint::unreadable(path, &reason))?;
+fn of_file(path: &Path) -> Result<Vec<Inspection>, CliError> {
+    let bytes = read_named(path).map_err(|reason| CliError::unreadable(path, &reason))?;
     let name = path.display().to_string();
     let found = Inspection::of_text(&bytes, &name);
-    let found = found.map_err(|reason| Complaint::new(USAGE, format!("{}: {reason}", printable(&name))))?;
+    let found = found.map_err(|reason| CliError::new(USAGE, format!("{}: {reason}", printable(&name))))?;
     if found.is_empty() {
-        return Err(Complaint::new(USAGE, format!("{}: it holds no certificate", printable(&name))));
+        return Err(CliError::new(USAGE, format!("{}: it holds no certificate", printable(&name))));
     }
     Ok(found)
 }
 
-fn of_peer(runtime: &Runtime, args: &InspectArgs) -> Result<Vec<Inspection>, Complaint> {
+fn of_peer(runtime: &Runtime, args: &InspectArgs) -> Result<Vec<Inspection>, CliError> {
     let target = Target::parse(&args.subject).map_err(|reason| {
         let subject = printable(&args.subject);
-        Complaint::new(USAGE, format!("{subject} is neither a file nor HOST:PORT: {reason}"))
+        CliError::new(USAGE, format!("{subject} is neither a file nor HOST:PORT: {reason}"))
     })?;
     let chain = presented(runtime, &target, args).map_err(|error| {
         let mut text = format!("{target}: {}: {error}", error.code());
@@ -49,11 +49,11 @@ fn of_peer(runtime: &Runtime, args: &InspectArgs) -> Result<Vec<Inspection>, Com
         if error.code().category() != Category::Remote {
             text.push_str(&format!("\nhint: {}", error.hint()));
         }
-        Complaint::new(error.code().exit_code(), text)
+        CliError::new(error.code().exit_code(), text)
     })?;
     let inspect = |(index, der): (usize, &Vec<u8>)| {
         Inspection::of_der(der, &format!("{target} #{}", index + 1))
-            .map_err(|reason| Complaint::new(USAGE, format!("{target}: certificate {}: {reason}", index + 1)))
+            .map_err(|reason| CliError::new(USAGE, format!("{target}: certificate {}: {reason}", index + 1)))
     };
     chain.iter().enumerate().map(inspect).collect()
 }

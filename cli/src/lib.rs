@@ -7,7 +7,7 @@
 mod args;
 mod check;
 mod demo;
-mod explain;
+mod describe;
 mod export;
 mod import;
 mod inspect;
@@ -23,7 +23,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use clap::Parser;
 
 use crate::args::{Cli, Command};
-use crate::print::Complaint;
+use crate::print::CliError;
 
 /// Runs the command with `args`, the name of the program first, and gives its exit code: 0 accepted or done, 1 the peer
 /// was refused by the policy, 2 usage, policy or material, 3 could not connect, 4 the peer refused us, 5 internal.
@@ -39,18 +39,18 @@ where
     // Python calls this too: a panic ends the command, not its caller.
     let outcome = catch_unwind(AssertUnwindSafe(|| dispatch(&cli.command)));
     let outcome =
-        outcome.unwrap_or_else(|_| Err(Complaint::internal("something that should not happen; please report it")));
-    outcome.unwrap_or_else(|complaint| {
-        print::complain(&complaint.text);
-        complaint.code
+        outcome.unwrap_or_else(|_| Err(CliError::internal("something that should not happen; please report it")));
+    outcome.unwrap_or_else(|error| {
+        print::print_error(&error.text);
+        error.code
     })
 }
 
-fn dispatch(command: &Command) -> Result<u8, Complaint> {
+fn dispatch(command: &Command) -> Result<u8, CliError> {
     match command {
         Command::Check(args) => check::run(args),
         Command::Demo(args) => demo::run(args),
-        Command::Explain(args) => explain::run(args),
+        Command::Describe(args) => describe::run(args),
         Command::Export(args) => export::run(args),
         Command::Import(args) => import::run(args),
         Command::Inspect(args) => inspect::run(args),
@@ -59,14 +59,14 @@ fn dispatch(command: &Command) -> Result<u8, Complaint> {
     }
 }
 
-/// `--help` and `--version` are results, everything else here is a complaint.
+/// `--help` and `--version` are results, everything else here is a error.
 fn usage(error: &clap::Error) -> u8 {
     let text = error.render().ansi().to_string();
     if error.use_stderr() {
-        print::complain(text.trim_end());
+        print::print_error(text.trim_end());
         return USAGE;
     }
-    print::out(&text).map_or_else(|complaint| complaint.code, |()| 0)
+    print::out(&text).map_or_else(|error| error.code, |()| 0)
 }
 
 /// The exit code for what was called or written wrongly.

@@ -3,12 +3,13 @@
 use uptls_manifest::schema;
 
 use crate::args::SchemaArgs;
-use crate::print::{self, Complaint};
+use crate::print::{self, CliError};
 
-pub(crate) fn run(args: &SchemaArgs) -> Result<u8, Complaint> {
+pub(crate) fn run(args: &SchemaArgs) -> Result<u8, CliError> {
     let schema = match args {
         SchemaArgs { report: true, .. } => schema::report(),
-        SchemaArgs { explain: true, .. } => schema::explain(),
+        SchemaArgs { describe: true, .. } => schema::description(),
+        SchemaArgs { event: true, .. } => schema::event(),
         SchemaArgs { import: true, .. } => schema::import(),
         SchemaArgs { inspect: true, .. } => schema::inspect(),
         _ => schema::policy(),

@@ -88,7 +88,7 @@ impl Source {
         let resolution = imported.resolve(&scope);
         let policy = resolution.policy_of(backend, self.gateway.as_ref())?;
         let draft = policy.draft.clone()?;
-        policy.notices.iter().for_each(|notice| print::complain(&left_out(notice)));
+        policy.notices.iter().for_each(|notice| print::print_error(&left_out(notice)));
         Ok(Written { draft, warnings: policy.warnings.clone() })
     }
 }

@@ -7,17 +7,17 @@ use uptls::input::read_file;
 use uptls::{Envelope, Report};
 
 use crate::args::VerifyArgs;
-use crate::explain::runtime_at;
-use crate::print::{self, Complaint, report};
+use crate::describe::runtime_at;
+use crate::print::{self, CliError, report};
 use crate::source::Ready;
 
-pub(crate) fn run(args: &VerifyArgs) -> Result<u8, Complaint> {
+pub(crate) fn run(args: &VerifyArgs) -> Result<u8, CliError> {
     let runtime = runtime_at(args.clock.at);
-    let chain = read(&args.chain).map_err(|reason| Complaint::unreadable(&args.chain, &reason))?;
+    let chain = read(&args.chain).map_err(|reason| CliError::unreadable(&args.chain, &reason))?;
     // What `uptls_manifest::verify_document` does with text.
     let report = match args.source.prepare(&runtime) {
         Ok(Ready { prepared, warnings }) => {
-            let mut report = prepared.explain_pem(&chain, args.host.as_deref());
+            let mut report = prepared.report_pem(&chain, args.host.as_deref());
             report.warnings.extend(warnings);
             report
         }

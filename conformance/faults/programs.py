@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from calls import FILES, RECEIVES, SENDS, SOCKETS, WATCHES, WRITES
-from stage import HOST
+from fixtures import HOST
 from verdicts import Kind, Outcome, Result
 
 NETWORK = frozenset(SOCKETS | SENDS | RECEIVES)
@@ -86,7 +86,7 @@ def of_export(outcome: Outcome, folder: Path) -> Result:
         leaves |= {_public("leaf", leaf[0])} if leaf else set()
         keys |= {_public("key", key[0])} if key else set()
     if not keys or not keys <= leaves:
-        return Result(accepted=False, complaint=Kind.MIXED)
+        return Result(accepted=False, defect=Kind.MIXED)
     # The command's own words for a file that cannot be written have no code.
     code = "trust_unreadable" if outcome.returncode in {2, 5} and outcome.stderr.strip() else None
     return Result(outcome.returncode == 0, code)
@@ -102,7 +102,7 @@ def _exported(tools: Tools, files: Path, policy: str, out: str = "out") -> list[
 
 
 def programs(tools: Tools, files: Path, port: int) -> list[Program]:
-    """All that can be run with `tools`; `files` holds what `stage` made."""
+    """All that can be run with `tools`; `files` holds what `fixtures` made."""
     made = [*_connecting(tools, files, port), _export(tools, files)]
     return made + (_of_python(tools, files, port, tools.python) if tools.python else [])
 

@@ -21,7 +21,7 @@ import inject
 from calls import Fault
 from programs import Program, Tools, interpreter, programs, said_of
 from selftest import missed
-from stage import Server, make_files
+from fixtures import Server, make_files
 from verdicts import Kind, Outcome, Result, classify
 
 HERE = Path(__file__).resolve().parent

@@ -36,7 +36,7 @@ class Result:
 
     accepted: bool
     code: str | None = None
-    complaint: Kind | None = None
+    defect: Kind | None = None
     """What was found wrong with what it left: a leak, a pair that does not belong together."""
 
 
@@ -81,7 +81,7 @@ def broken(outcome: Outcome) -> Kind | None:
         return Kind.PANIC
     if outcome.returncode is None or not 0 <= outcome.returncode < 128:
         return Kind.CRASH
-    return outcome.result.complaint
+    return outcome.result.defect
 
 
 def judged(result: Result, usual: Result, fitting: frozenset[str], numbers: dict[str, int]) -> Kind:

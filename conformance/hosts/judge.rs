@@ -25,7 +25,7 @@ pub(crate) fn judge(provider: Arc<CryptoProvider>, arguments: &[String]) -> Resu
         Err(problems) => return Ok(format!("unusable: {}\n", problems.code())),
     };
 
-    let report = runtime.prepare(&policy)?.explain_pem(&std::fs::read(chain)?, Some(host));
+    let report = runtime.prepare(&policy)?.report_pem(&std::fs::read(chain)?, Some(host));
     let offline = report.code.map_or("accepted", uptls::Code::as_str);
     let (host, address) = (BackendHost::parse(host)?, address.parse::<SocketAddr>()?);
     let live = match connector.connect_blocking(address, &host, &ConnectOptions::default()) {

@@ -20,9 +20,9 @@ pub const CLIENT: &str = "tls-checks-client-certificate";
 /// The files of `gateway.tar.xz` by their paths below its one folder: `gateway-api/conformance/tests/...`. `None`, and a
 /// visible line, where the suites are absent. They must be there where `UPTLS_REQUIRE_SUITES` is 1.
 pub fn files() -> Option<BTreeMap<String, Vec<u8>>> {
-    let octets = unpacked("gateway.tar.xz")?;
+    let bytes = unpacked("gateway.tar.xz")?;
     let mut files = BTreeMap::new();
-    for entry in tar::Archive::new(octets.as_slice()).entries().expect("it is a tar archive") {
+    for entry in tar::Archive::new(bytes.as_slice()).entries().expect("it is a tar archive") {
         let mut entry = entry.expect("a whole entry");
         if !entry.header().entry_type().is_file() {
             continue;

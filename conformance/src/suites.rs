@@ -61,9 +61,9 @@ pub(crate) fn unpacked(path: &str) -> Option<Vec<u8>> {
         println!("skipped: suites absent");
         return None;
     };
-    let mut octets = Vec::new();
-    XzReader::new(file, true).read_to_end(&mut octets).expect("the suite is compressed with xz");
-    Some(octets)
+    let mut bytes = Vec::new();
+    XzReader::new(file, true).read_to_end(&mut bytes).expect("the suite is compressed with xz");
+    Some(bytes)
 }
 
 #[allow(clippy::disallowed_methods, reason = "it says where test data lies, and decides nothing about verification")]

@@ -1,4 +1,4 @@
-//! `verify` and `explain` are one verifier (architecture rule 1), for every vector whose policy can be used.
+//! `verify` and `report` are one verifier (architecture rule 1), for every vector whose policy can be used.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "test code: what is broken must stop the test")]
 #![allow(clippy::print_stdout, reason = "how much was compared")]
 
@@ -8,7 +8,7 @@ use uptls::{BackendHost, Outcome, StepName, Verdict};
 use uptls_conformance::committed::Committed;
 
 #[test]
-fn verify_and_explain_agree() {
+fn verify_and_report_agree() {
     let (mut accepted, mut rejected) = (0, 0);
     for case in Committed::all() {
         let (name, permission) = (&case.case.document, case.permission());
@@ -20,7 +20,7 @@ fn verify_and_explain_agree() {
         };
         let pem = case.file("chain.pem");
         let Ok(chain) = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>() else { continue };
-        let report = prepared.explain(&chain, host.as_ref());
+        let report = prepared.report(&chain, host.as_ref());
         match prepared.verify(&chain, host.as_ref()) {
             Ok(peer) => {
                 accepted += 1;

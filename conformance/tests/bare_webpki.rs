@@ -24,7 +24,7 @@ fn no_vector_is_accepted_that_bare_webpki_rejects() {
         let prepared = uptls_manifest::prepare(&runtime, &case.file(name), name, Some(&case.folder), case.permission());
         let Ok(prepared) = prepared else { continue };
         let pem = case.file("chain.pem");
-        let report = prepared.explain_pem(&pem, case.case.host.as_deref());
+        let report = prepared.report_pem(&pem, case.case.host.as_deref());
         if !report.accepted() || prepared.policy().danger().is_active() || as_itself(&report) {
             continue;
         }

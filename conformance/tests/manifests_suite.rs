@@ -200,7 +200,7 @@ fn runtime() -> Runtime {
 }
 
 fn hex(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|octet| format!("{octet:02x}")).collect()
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The figures that are printed.

@@ -140,4 +140,4 @@ fn every_code_of_a_document_or_a_chain_is_produced() {
 }
 
 /// Some cases are about line ends.
-const ATTRIBUTES: &str = "# Octet for octet, line ends included.\n* -text linguist-generated\n";
+const ATTRIBUTES: &str = "# Byte for byte, line ends included.\n* -text linguist-generated\n";

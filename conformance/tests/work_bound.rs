@@ -80,12 +80,12 @@ fn prepare(ca: &str, lists: &str) -> std::sync::Arc<Prepared> {
 
 /// The instructions of one verification of `chain`, whose code must be the expected one.
 fn count(folder: &Path, chain: &Chain) -> u64 {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     for certificate in &chain.certificates {
-        octets.extend(u32::try_from(certificate.der().len()).unwrap().to_be_bytes());
-        octets.extend_from_slice(certificate.der());
+        bytes.extend(u32::try_from(certificate.der().len()).unwrap().to_be_bytes());
+        bytes.extend_from_slice(certificate.der());
     }
-    std::fs::write(folder.join("chain.der"), octets).unwrap();
+    std::fs::write(folder.join("chain.der"), bytes).unwrap();
     std::fs::write(folder.join("ca.pem"), chain_pem(&chain.anchors.iter().collect::<Vec<_>>())).unwrap();
     std::fs::write(folder.join("lists.pem"), &chain.lists).unwrap();
     let profile = folder.join("profile");

@@ -13,20 +13,20 @@ use crate::prepare::Prepared;
 use crate::report::{CertificateFacts, PolicyFacts, Warning};
 use crate::text::{SHOWN, digest, hex, printable};
 
-/// The description of a policy (`uptls.explain/v1`).
+/// The description of a policy (`uptls.description/v1`).
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
-pub struct Explanation {
+pub struct Description {
     /// Which policy.
     pub policy: PolicyFacts,
     /// The clock, RFC 3339.
     pub at: String,
     /// What is trusted.
-    pub trusts: TrustExplanation,
+    pub trusts: TrustDescription,
     /// What is sent.
-    pub sends: SendsExplanation,
+    pub sends: SendsDescription,
     /// What the peer must show.
-    pub accepts: AcceptsExplanation,
+    pub accepts: AcceptsDescription,
     /// What should be known.
     pub warnings: Vec<Warning>,
 }
@@ -34,12 +34,12 @@ pub struct Explanation {
 /// What is trusted.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
-pub struct TrustExplanation {
+pub struct TrustDescription {
     /// The system store, if it is trusted: `mozilla roots` or `native roots`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub system: Option<SystemExplanation>,
+    pub system: Option<SystemDescription>,
     /// Every entry of every bundle.
-    pub anchors: Vec<AnchorExplanation>,
+    pub anchors: Vec<AnchorDescription>,
     /// `sha256:` of leaf certificates trusted as themselves.
     pub pinned_certificates: Vec<String>,
     /// Base64 SHA-256 of leaf keys trusted as themselves.
@@ -52,7 +52,7 @@ pub struct TrustExplanation {
 /// The system store.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
-pub struct SystemExplanation {
+pub struct SystemDescription {
     /// Which.
     pub source: String,
     /// How many roots can be used; the platform's verifier does not say.
@@ -72,7 +72,7 @@ pub struct SystemExplanation {
 /// One entry of a bundle.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
-pub struct AnchorExplanation {
+pub struct AnchorDescription {
     /// `issuer`, or `itself` for an entry that may not issue (T3).
     pub trusted_as: &'static str,
     /// Its facts; `source` says where it stands.
@@ -85,7 +85,7 @@ pub struct AnchorExplanation {
 /// What is sent.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
-pub struct SendsExplanation {
+pub struct SendsDescription {
     /// `auto` (the backend host), a name, or `none`.
     pub server_name: String,
     /// TLS versions, as `1.2 to 1.3`.
@@ -108,7 +108,7 @@ pub struct SendsExplanation {
 /// What the peer must show.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
-pub struct AcceptsExplanation {
+pub struct AcceptsDescription {
     /// The reference names (any of), or what takes their place.
     pub names: Vec<String>,
     /// Base64 SHA-256 of keys of which the leaf must have one.
@@ -119,8 +119,8 @@ pub struct AcceptsExplanation {
 
 impl Prepared {
     /// What this policy trusts, sends and accepts.
-    pub fn explanation(&self) -> Explanation {
-        Explanation {
+    pub fn describe(&self) -> Description {
+        Description {
             policy: self.blank_report(None).policy,
             at: self.runtime().now_text(),
             trusts: self.trusts(),
@@ -130,27 +130,27 @@ impl Prepared {
         }
     }
 
-    fn trusts(&self) -> TrustExplanation {
+    fn trusts(&self) -> TrustDescription {
         let store = &self.verifier().trust;
         let policy = self.policy();
         let anchors = store.bundle_entries().filter_map(|facts| {
             let trusted_as = if facts.entry()?.anchor().is_some() { "issuer" } else { "itself" };
             let certificate = facts_or_digest(facts.der()?, &facts.source(policy));
             let trust_domain = facts.bundle(policy)?.trust_domain.as_ref().map(ToString::to_string);
-            Some(AnchorExplanation { trusted_as, certificate, trust_domain })
+            Some(AnchorDescription { trusted_as, certificate, trust_domain })
         });
         let trust_domain = policy.trust().system_trust_domain.as_ref().map(ToString::to_string);
-        TrustExplanation {
+        TrustDescription {
             system: match policy.trust().system {
                 SystemTrust::Off => None,
-                SystemTrust::Platform => Some(SystemExplanation {
+                SystemTrust::Platform => Some(SystemDescription {
                     source: "platform".to_owned(),
                     roots: None,
                     skipped: None,
                     not_issuing: Vec::new(),
                     trust_domain,
                 }),
-                SystemTrust::Mozilla | SystemTrust::Native => store.system().map(|system| SystemExplanation {
+                SystemTrust::Mozilla | SystemTrust::Native => store.system().map(|system| SystemDescription {
                     source: system.source().to_owned(),
                     roots: Some(system.count()),
                     skipped: Some(system.skipped()),
@@ -175,11 +175,11 @@ impl Prepared {
         }
     }
 
-    fn sends(&self) -> SendsExplanation {
+    fn sends(&self) -> SendsDescription {
         let policy = self.policy();
         let provider = self.client_config().crypto_provider();
         let versions = policy.versions();
-        SendsExplanation {
+        SendsDescription {
             server_name: match policy.server_name() {
                 ServerNameRule::Auto => "auto".to_owned(),
                 ServerNameRule::Dns(name) => name.to_string(),
@@ -195,7 +195,7 @@ impl Prepared {
         }
     }
 
-    fn accepts(&self) -> AcceptsExplanation {
+    fn accepts(&self) -> AcceptsDescription {
         use crate::danger::PeerDanger;
         let policy = self.policy();
         let names: Vec<String> = self.verifier().reference_names(None).iter().map(ToString::to_string).collect();
@@ -205,7 +205,7 @@ impl Prepared {
             PeerDanger::None if names.is_empty() => vec!["the backend host".to_owned()],
             PeerDanger::None => names,
         };
-        AcceptsExplanation {
+        AcceptsDescription {
             names,
             spki_pins: policy.spki_pins().iter().map(pin_text).collect(),
             alpn_required: policy.alpn().selection == AlpnSelection::Required,

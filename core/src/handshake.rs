@@ -182,7 +182,7 @@ impl Asked {
 /// More than there are; a list of a peer is as long as it likes.
 const MAX_SCHEMES: usize = 32;
 
-/// What was noted while rustls processed octets.
+/// What was noted while rustls processed bytes.
 #[derive(Default)]
 pub(crate) struct Noted {
     pub(crate) asked: Option<Asked>,

@@ -28,7 +28,7 @@ use crate::trust::RevocationList;
 /// - **The server name** of the policy, where it is neither `auto` nor what the library passes as `ServerName`, which must be
 ///   the backend host: another SNI is sent. The verdict does not change.
 /// - **The reason**: errors are rustls's, and [`Error::find_in`](crate::Error::find_in) finds nothing behind them.
-///   [`Prepared::explain`] tells it of a chain.
+///   [`Prepared::report`] tells it of a chain.
 /// - **I4, I5**: an expired identity is sent, and a peer that refuses it is an alert like any other.
 /// - **Evidence**, and the [`PoolKey`](crate::PoolKey).
 /// - **Rotation** (R1, R3): a config is one generation for ever. Make a new one, and a new client with a new pool, after

@@ -12,7 +12,7 @@
 //!      v
 //!  VerifiedStream + Evidence      or      a coded Error
 //!
-//!  offline: Prepared::verify / explain, the same steps -> Report
+//!  offline: Prepared::verify / report, the same steps -> Report
 //! ```
 //!
 //! A [`Connector`] works over blocking transports ([`Connector::handshake`]) and bytes in, bytes out ([`sans_io`]); the
@@ -72,8 +72,8 @@ pub use connect::{
     Transport, VerifiedStream, sans_io,
 };
 pub use describe::{
-    AcceptsExplanation, AnchorExplanation, Explanation, Inspection, SendsExplanation, SystemExplanation,
-    TrustExplanation,
+    AcceptsDescription, AnchorDescription, Description, Inspection, SendsDescription, SystemDescription,
+    TrustDescription,
 };
 pub use error::{
     Alert, AlertMoment, Category, Code, ConnectError, Conversion, Error, KnownPeer, LocalStep, MaterialError,
@@ -94,8 +94,8 @@ pub use report::{
     WarningCode,
 };
 pub use rotate::{
-    Connector, ConnectorState, Event, EventKind, ExpiringCertificate, ExpiryMark, FileSource, Generation, OnInvalid,
-    PollOutcome, Polled, Registry, Watch, WatchState,
+    Connector, ConnectorState, Event, EventFacts, EventKind, ExpiringCertificate, ExpiringFacts, ExpiryMark,
+    FileSource, Generation, OnInvalid, PollOutcome, Polled, Registry, Watch, WatchState,
 };
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use session::HeldSessions;

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use rustls_pki_types as pki_types;
 
-/// A DNS name in canonical form: A-labels, lower case, no trailing dot, no wildcard, at most 253 octets (N2).
+/// A DNS name in canonical form: A-labels, lower case, no trailing dot, no wildcard, at most 253 bytes (N2).
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct DnsName(String);
 
@@ -18,7 +18,7 @@ impl DnsName {
     ///
     /// # Errors
     /// [`NameError`] for anything that no dNSName of a certificate can equal: U-labels, wildcards, IP literals,
-    /// NUL and other forbidden octets, empty labels, labels over 63 and names over 253 octets.
+    /// NUL and other forbidden bytes, empty labels, labels over 63 and names over 253 bytes.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         if text.is_empty() {
             return Err(NameError::Empty);
@@ -110,10 +110,10 @@ impl fmt::Display for BackendHost {
 pub struct UriName(String);
 
 impl UriName {
-    /// Checks that `text` is an absolute ASCII URI of at most 2048 octets; nothing is normalised.
+    /// Checks that `text` is an absolute ASCII URI of at most 2048 bytes; nothing is normalised.
     ///
     /// # Errors
-    /// [`NameError::Uri`] without a scheme, with white space or with octets outside ASCII; [`NameError::Spiffe`] for an
+    /// [`NameError::Uri`] without a scheme, with white space or with bytes outside ASCII; [`NameError::Spiffe`] for an
     /// invalid SPIFFE ID; [`NameError::SpiffeWithoutPath`] for one that names a trust domain alone.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         if text.contains('\0') {
@@ -156,7 +156,7 @@ impl fmt::Display for UriName {
     }
 }
 
-/// A SPIFFE trust domain: lower-case letters, digits, `.`, `-` and `_`, at most 255 octets.
+/// A SPIFFE trust domain: lower-case letters, digits, `.`, `-` and `_`, at most 255 bytes.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TrustDomain(String);
 
@@ -164,7 +164,7 @@ impl TrustDomain {
     /// Parses the bare name of a trust domain, without a scheme.
     ///
     /// # Errors
-    /// [`NameError::Spiffe`] for an empty name or a forbidden octet.
+    /// [`NameError::Spiffe`] for an empty name or a forbidden byte.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-_".contains(&b);
         if text.is_empty() || text.len() > 255 || !text.bytes().all(allowed) {
@@ -249,7 +249,7 @@ pub enum NameError {
     /// An IP address where a DNS name is wanted.
     #[error("it is an IP address, not a DNS name; write it as an ip entry")]
     IpLiteral,
-    /// A NUL octet: the classic way to make two readers see two names.
+    /// A NUL byte: the classic way to make two readers see two names.
     #[error("it contains a NUL")]
     Nul,
     /// Not a SPIFFE ID.
@@ -265,9 +265,9 @@ pub enum NameError {
     #[error("it has a character that a DNS name may not have, or a label that begins or ends with a hyphen")]
     Syntax,
     /// Over the limit of its kind.
-    #[error("it is longer than {limit} octets")]
+    #[error("it is longer than {limit} bytes")]
     TooLong {
-        /// The limit in octets.
+        /// The limit in bytes.
         limit: usize,
     },
     /// Unicode; only A-labels can stand in a certificate.
@@ -289,8 +289,8 @@ fn check_labels(name: &str) -> Result<(), NameError> {
         if label.len() > 63 {
             return Err(NameError::TooLong { limit: 63 });
         }
-        let octets_ok = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if !octets_ok || label.starts_with('-') || label.ends_with('-') {
+        let bytes_ok = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if !bytes_ok || label.starts_with('-') || label.ends_with('-') {
             return Err(NameError::Syntax);
         }
     }

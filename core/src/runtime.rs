@@ -97,7 +97,7 @@ impl RuntimeBuilder {
         self
     }
 
-    /// How many octets the sessions of all policies together may take. Default: 16 MiB. A session that falls out costs
+    /// How many bytes the sessions of all policies together may take. Default: 16 MiB. A session that falls out costs
     /// a full handshake.
     #[must_use]
     pub fn session_bytes(mut self, limit: usize) -> Self {

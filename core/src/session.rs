@@ -1,12 +1,12 @@
-//! Resumption (H6): one store per Runtime, bounded in octets, and a handle per connection that stages until it is proven.
+//! Resumption (H6): one store per Runtime, bounded in bytes, and a handle per connection that stages until it is proven.
 //!
 //! rustls 0.23 does not verify a resumed peer again, and a session value hides its chain, its lifetime and its size. So each
 //! session is kept together with the [`Proof`] of the full handshake that it descends from, ends with it, and can be taken
 //! only under the fingerprint and the server name that it was stored under. (rustls adds a fence of its own: a session
 //! belongs to the `Arc`s of one verifier and one resolver. Neither fence is relied on alone.)
 
+mod cache;
 mod publication;
-mod shelves;
 
 pub(crate) use publication::Publication;
 
@@ -23,7 +23,7 @@ use crate::sync::{Mutex, MutexGuard, lock};
 use crate::text::hex;
 use crate::verify::VerifiedPeer;
 
-use shelves::{Shelf, Shelves, Stored, TICKETS};
+use cache::{ServerEntry, SessionCache, Stored, TICKETS};
 
 /// What a session may be resumed for: one fingerprint and one server name (H6).
 #[derive(Clone, Eq, Hash, PartialEq)]
@@ -57,10 +57,10 @@ pub struct HeldSessions {
     /// How many sessions: at most one of TLS 1.2 and eight of TLS 1.3 for each server name under each fingerprint. Some may
     /// have ended; those are found out when they are next looked for.
     pub count: usize,
-    /// The most octets that they may take: what [`RuntimeBuilder::session_bytes`](crate::RuntimeBuilder::session_bytes) set.
+    /// The most bytes that they may take: what [`RuntimeBuilder::session_bytes`](crate::RuntimeBuilder::session_bytes) set.
     pub limit: usize,
-    /// The octets that are charged for them, an upper bound; never above `limit`.
-    pub octets: usize,
+    /// The bytes that are charged for them, an upper bound; never above `limit`.
+    pub bytes: usize,
     /// For how many server names under fingerprints something is kept: sessions, or the group that was agreed on.
     pub servers: usize,
 }
@@ -70,8 +70,8 @@ pub struct HeldSessions {
 pub(crate) struct Proof {
     pub(crate) identity: IdentityUse,
     pub(crate) peer: Arc<VerifiedPeer>,
-    /// The octets of the chain that the peer sent.
-    pub(crate) chain_octets: usize,
+    /// The bytes of the chain that the peer sent.
+    pub(crate) chain_bytes: usize,
     /// Unix seconds of the full handshake.
     pub(crate) proven_at: i64,
     /// Unix seconds: when the latest of what it rests on began. A clock that goes back ends its use.
@@ -80,34 +80,34 @@ pub(crate) struct Proof {
     pub(crate) usable_until: i64,
 }
 
-/// The sessions of all connectors of one runtime, bounded in octets; the least recently used servers give way.
+/// The sessions of all connectors of one runtime, bounded in bytes; the least recently used servers give way.
 ///
-/// rustls hides the size of a session, so an upper bound is charged: the octets that a ticket can have arrived in, twice
-/// the octets of the peer's chain (rustls keeps a copy with every session, the proof keeps one), and a constant.
+/// rustls hides the size of a session, so an upper bound is charged: the bytes that a ticket can have arrived in, twice
+/// the bytes of the peer's chain (rustls keeps a copy with every session, the proof keeps one), and a constant.
 pub(crate) struct SessionStore {
     limit: usize,
-    shelves: Mutex<Shelves>,
+    cache: Mutex<SessionCache>,
 }
 
 impl SessionStore {
-    /// An empty store that holds at most `limit` octets.
+    /// An empty store that holds at most `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, shelves: Mutex::default() }
+        Self { limit, cache: Mutex::default() }
     }
 
     /// What it holds, at one moment.
     pub(crate) fn held(&self) -> HeldSessions {
-        let shelves = self.lock();
-        let count = shelves.by_key.values().map(Shelf::sessions).sum();
-        HeldSessions { count, limit: self.limit, octets: shelves.octets, servers: shelves.by_key.len() }
+        let cache = self.lock();
+        let count = cache.by_key.values().map(ServerEntry::sessions).sum();
+        HeldSessions { count, limit: self.limit, bytes: cache.bytes, servers: cache.by_key.len() }
     }
 
     /// Changes what is kept under `key`, if a connector publishes its fingerprint: what a handshake proves that was under way
     /// when the last one withdrew or replaced it is not kept (L8).
-    fn edit(&self, key: &SessionKey, change: impl FnOnce(&mut Shelf)) {
-        let mut shelves = self.lock();
-        if shelves.is_published(&key.fingerprint) {
-            shelves.edit(key, self.limit, change);
+    fn edit(&self, key: &SessionKey, change: impl FnOnce(&mut ServerEntry)) {
+        let mut cache = self.lock();
+        if cache.is_published(&key.fingerprint) {
+            cache.edit(key, self.limit, change);
         }
     }
 
@@ -115,18 +115,18 @@ impl SessionStore {
     fn edit_if<R>(
         &self,
         key: &SessionKey,
-        wanted: impl FnOnce(&Shelf) -> bool,
-        change: impl FnOnce(&mut Shelf) -> Option<R>,
+        wanted: impl FnOnce(&ServerEntry) -> bool,
+        change: impl FnOnce(&mut ServerEntry) -> Option<R>,
     ) -> Option<R> {
-        let mut shelves = self.lock();
-        match shelves.by_key.get(key) {
-            Some(shelf) if wanted(shelf) => shelves.edit(key, self.limit, change),
+        let mut cache = self.lock();
+        match cache.by_key.get(key) {
+            Some(entry) if wanted(entry) => cache.edit(key, self.limit, change),
             _ => None,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shelves> {
-        lock(&self.shelves)
+    fn lock(&self) -> MutexGuard<'_, SessionCache> {
+        lock(&self.cache)
     }
 }
 
@@ -155,7 +155,7 @@ struct Progress {
     /// The proof of the session that was offered to the peer.
     offered: Option<Arc<Proof>>,
     stage: Stage,
-    /// An upper bound for the octets of a ticket that arrives now.
+    /// An upper bound for the bytes of a ticket that arrives now.
     window: usize,
 }
 
@@ -185,7 +185,7 @@ impl SessionHandle {
         Self { key, now, progress: Mutex::default(), _publication: Arc::clone(publication), store }
     }
 
-    /// Before each processing: how many octets a ticket that completes in it can have at most.
+    /// Before each processing: how many bytes a ticket that completes in it can have at most.
     pub(crate) fn expect(&self, window: usize) {
         self.lock().window = window;
     }
@@ -202,13 +202,13 @@ impl SessionHandle {
         let Stage::Staged(staged) = &mut progress.stage else { return };
         let Staged { group, tls12, tls13 } = core::mem::take(staged);
         progress.stage = Stage::Committed(proof.clone());
-        self.store.edit(&self.key, |shelf| {
-            shelf.group = group.or(shelf.group);
+        self.store.edit(&self.key, |entry| {
+            entry.group = group.or(entry.group);
             if let Some((value, window)) = tls12 {
-                shelf.tls12 = Stored::new_tls12(value, proof, window, self.now);
+                entry.tls12 = Stored::new_tls12(value, proof, window, self.now);
             }
             for (value, window) in tls13 {
-                shelf.push(Stored::new(value, proof, window, proof.usable_until, self.now));
+                entry.push(Stored::new(value, proof, window, proof.usable_until, self.now));
             }
         });
     }
@@ -226,12 +226,12 @@ impl SessionHandle {
 
     fn take<T>(
         &self,
-        wanted: impl FnOnce(&Shelf) -> bool,
-        take: impl FnOnce(&mut Shelf) -> Option<Stored<T>>,
+        wanted: impl FnOnce(&ServerEntry) -> bool,
+        take: impl FnOnce(&mut ServerEntry) -> Option<Stored<T>>,
     ) -> Option<T> {
-        let stored = self.store.edit_if(&self.key, wanted, |shelf| {
-            shelf.drop_unusable(self.now);
-            take(shelf)
+        let stored = self.store.edit_if(&self.key, wanted, |entry| {
+            entry.drop_unusable(self.now);
+            take(entry)
         })?;
         self.lock().offered = Some(stored.proof);
         Some(stored.value)
@@ -241,7 +241,7 @@ impl SessionHandle {
 impl ClientSessionStore for SessionHandle {
     fn set_kx_hint(&self, _: ServerName<'static>, group: NamedGroup) {
         match &mut self.lock().stage {
-            Stage::Committed(_) => self.store.edit(&self.key, |shelf| shelf.group = Some(group)),
+            Stage::Committed(_) => self.store.edit(&self.key, |entry| entry.group = Some(group)),
             Stage::Discarded => {}
             Stage::Staged(staged) => staged.group = Some(group),
         }
@@ -257,7 +257,7 @@ impl ClientSessionStore for SessionHandle {
         match &mut progress.stage {
             Stage::Committed(proof) => {
                 let stored = Stored::new_tls12(value, proof, window, self.now);
-                self.store.edit(&self.key, |shelf| shelf.tls12 = stored);
+                self.store.edit(&self.key, |entry| entry.tls12 = stored);
             }
             Stage::Discarded => {}
             Stage::Staged(staged) => staged.tls12 = Some((value, window)),
@@ -265,11 +265,11 @@ impl ClientSessionStore for SessionHandle {
     }
 
     fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        self.take(|shelf| shelf.tls12.is_some(), |shelf| shelf.tls12.clone())
+        self.take(|entry| entry.tls12.is_some(), |entry| entry.tls12.clone())
     }
 
     fn remove_tls12_session(&self, _: &ServerName<'static>) {
-        self.store.edit_if(&self.key, |shelf| shelf.tls12.is_some(), |shelf| shelf.tls12.take());
+        self.store.edit_if(&self.key, |entry| entry.tls12.is_some(), |entry| entry.tls12.take());
     }
 
     fn insert_tls13_ticket(&self, _: ServerName<'static>, value: Tls13ClientSessionValue) {
@@ -278,7 +278,7 @@ impl ClientSessionStore for SessionHandle {
         match &mut progress.stage {
             Stage::Committed(proof) => {
                 let stored = Stored::new(value, proof, window, proof.usable_until, self.now);
-                self.store.edit(&self.key, |shelf| shelf.push(stored));
+                self.store.edit(&self.key, |entry| entry.push(stored));
             }
             Stage::Discarded => {}
             Stage::Staged(staged) => {
@@ -291,7 +291,7 @@ impl ClientSessionStore for SessionHandle {
     }
 
     fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
-        self.take(|shelf| !shelf.tls13.is_empty(), |shelf| shelf.tls13.pop_back())
+        self.take(|entry| !entry.tls13.is_empty(), |entry| entry.tls13.pop_back())
     }
 }
 

@@ -33,7 +33,7 @@ fn shown(text: &str, as_it_is: impl Fn(char) -> bool) -> String {
     out.finish()
 }
 
-/// Octets of a peer as text: printable ASCII as it is, a backslash doubled, the rest as `\xNN`.
+/// Bytes of a peer as text: printable ASCII as it is, a backslash doubled, the rest as `\xNN`.
 pub(crate) fn printable_bytes(bytes: &[u8]) -> String {
     let mut out = String::new();
     for byte in bytes.iter().take(LIMIT / 4) {

@@ -64,22 +64,22 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn verify_and_explain_agree(
+    fn verify_and_report_agree(
         chain in proptest::collection::vec(any::<prop::sample::Index>(), 0..5),
         policy in any::<prop::sample::Index>(),
         broken in proptest::option::of((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>())),
     ) {
         let mut ders: Vec<Vec<u8>> = chain.iter().map(|index| index.get(&POOL).der().to_vec()).collect();
-        if let (Some((certificate, place, octet)), false) = (broken, ders.is_empty()) {
+        if let (Some((certificate, place, byte)), false) = (broken, ders.is_empty()) {
             let der = &mut ders[certificate.index(chain.len())];
             let at = place.index(der.len());
-            der[at] = octet;
+            der[at] = byte;
         }
         let ders: Vec<CertificateDer<'_>> = ders.iter().map(|der| CertificateDer::from_slice(der)).collect();
         let prepared = policy.get(&POLICIES);
         let host = BackendHost::parse("a.test").unwrap();
         let verified = prepared.verify(&ders, Some(&host));
-        let report = prepared.explain(&ders, Some(&host));
+        let report = prepared.report(&ders, Some(&host));
         prop_assert_eq!(verified.is_ok(), report.accepted());
         prop_assert_eq!(verified.err().map(|rejection| rejection.code()), report.code);
         let first = report.steps.iter().find_map(|step| step.code);

@@ -83,7 +83,7 @@ fn a_silent_peer_ends_at_the_deadline() {
     assert!((300..5000).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
 }
 
-/// H4: every octet would restart a timeout of the socket.
+/// H4: every byte would restart a timeout of the socket.
 #[test]
 fn a_dribbling_peer_ends_at_the_deadline() {
     let world = World::new("dribbling");
@@ -92,8 +92,8 @@ fn a_dribbling_peer_ends_at_the_deadline() {
     let address = listener.local_addr().unwrap();
     let dribbling = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        for octet in b"\x16\x03\x03\x40\x00".iter().chain(&[0; 1000]) {
-            if stream.write_all(&[*octet]).is_err() {
+        for byte in b"\x16\x03\x03\x40\x00".iter().chain(&[0; 1000]) {
+            if stream.write_all(&[*byte]).is_err() {
                 return;
             }
             thread::sleep(Duration::from_millis(20));

@@ -202,7 +202,7 @@ fn a_connector_that_is_stopped_says_so_itself() {
         connector.update(&closed).unwrap();
         assert!(bound.is_current() && bound.begin().is_ok(), "what ends the stop ends it here, too");
     }
-    // The twin: with `KeepLast` a refusal stops nothing.
+    // The twin: with `KeepLastGood` a refusal stops nothing.
     let connector = world.connector(world.spec());
     let bound = bind(&connector);
     connector.refuse(problems(&world));

@@ -18,7 +18,7 @@ fn prepare(blocks: &[String]) -> Result<usize, Problems> {
     let trust = TrustDraft { bundles: vec![MaterialDraft::pem(blocks.concat())], ..TrustDraft::default() };
     let draft = PolicyDraft::new(PolicySpec { trust, ..PolicySpec::default() });
     let policy = UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden)?;
-    runtime.prepare(&policy).map(|prepared| prepared.explanation().trusts.anchors.len())
+    runtime.prepare(&policy).map(|prepared| prepared.describe().trusts.anchors.len())
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_chain_is_read_from_a_mebibyte_of_text_and_no_more() {
     let pem = root.pem();
     let code = |length: usize| {
         let text = format!("{pem}{}", "x\n".repeat((length - pem.len()) / 2 + 1));
-        let report = prepared.explain_pem(&text.as_bytes()[..length], Some("a.test"));
+        let report = prepared.report_pem(&text.as_bytes()[..length], Some("a.test"));
         report.code.map_or("", |code| code.as_str())
     };
     // It was read: a root is no leaf.

@@ -108,7 +108,7 @@ fn a_check_hears_what_the_peer_says_of_our_certificate() {
 fn a_policy_that_is_not_ready_is_a_report_too() {
     let world = World::new("check not ready");
     let reason = world.runtime.prepare(&broken()).unwrap_err();
-    let connector = Connector::not_ready(&world.runtime, reason, OnInvalid::KeepLast);
+    let connector = Connector::not_ready(&world.runtime, reason, OnInvalid::KeepLastGood);
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let report = connector.check(nobody, &host(), &patient());
     assert_eq!((report.verdict, report.code), (Verdict::Error, Some(Code::PolicyNotReady)));

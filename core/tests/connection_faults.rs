@@ -93,7 +93,7 @@ fn reads(errno: Errno) -> (Code, Code) {
     (first, begun.unwrap_err().code())
 }
 
-/// Gives a few octets at a time.
+/// Gives a few bytes at a time.
 struct Trickle(Faulty);
 
 impl Read for Trickle {

@@ -220,7 +220,7 @@ fn each_policy_reports_its_own_name() {
     let leaf = pki.leaf(&[San::dns("a.test")]);
     let chain = chain_pem(&[&leaf, &pki.intermediate]);
     for (prepared, name) in [(one, "one"), (two, "two")] {
-        let report = prepared.explain_pem(chain.as_bytes(), Some("a.test"));
+        let report = prepared.report_pem(chain.as_bytes(), Some("a.test"));
         assert!(report.accepted());
         assert_eq!(report.policy.name.as_deref(), Some(name));
     }

@@ -1,4 +1,4 @@
-//! H5 before anything is encrypted: the peer is told what is wrong with its octets, once, and by every face.
+//! H5 before anything is encrypted: the peer is told what is wrong with its bytes, once, and by every face.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
 mod alert_support;
@@ -20,14 +20,14 @@ fn sans_io() {
         let mut handshake = connector.begin(&host(), &ConnectOptions::default()).unwrap();
         let mut hello = Vec::new();
         handshake.drain_to(&mut hello);
-        let outcome = handshake.feed(&case.octets).and_then(|_| handshake.feed(b"\x16"));
+        let outcome = handshake.feed(&case.bytes).and_then(|_| handshake.feed(b"\x16"));
         assert_eq!(outcome.map_err(|error| error.code()), Err(case.code), "{}", case.name);
         assert!(handshake.wants_write(), "{}", case.name);
-        // An octet at a time is enough.
+        // An byte at a time is enough.
         let mut last = Vec::new();
-        let mut octet = [0];
-        while handshake.drain(&mut octet) == 1 {
-            last.extend(octet);
+        let mut byte = [0];
+        while handshake.drain(&mut byte) == 1 {
+            last.extend(byte);
         }
         assert_eq!(records(&last), [(21, vec![2, case.alert])], "{}", case.name);
         assert!(!handshake.wants_write());
@@ -41,7 +41,7 @@ fn what_waits_is_not_lost() {
     let connector = world.connector(world.spec());
     let case = cases().into_iter().find(|case| case.alert == DECODE_ERROR).unwrap();
     let mut handshake = connector.begin(&host(), &ConnectOptions::default()).unwrap();
-    handshake.feed(&case.octets).unwrap_err();
+    handshake.feed(&case.bytes).unwrap_err();
     let mut out = Vec::new();
     handshake.drain_to(&mut out);
     let kinds: Vec<u8> = records(&out).iter().map(|(kind, _)| *kind).collect();
@@ -86,7 +86,7 @@ fn blocking() {
     let world = World::new("alerts");
     let connector = world.connector(world.spec());
     for case in cases() {
-        let peer = Peer::start(case.octets);
+        let peer = Peer::start(case.bytes);
         let outcome = connector.connect_blocking(peer.address, &host(), &ConnectOptions::default());
         assert_eq!(outcome.map(|_| ()).map_err(|error| error.code()), Err(case.code), "{}", case.name);
         assert_eq!(peer.saw(), [(21, vec![2, case.alert])], "{}", case.name);

@@ -1,4 +1,4 @@
-//! Data in large pieces: whatever the size of what is fed, the same octets come out, and what follows them is not overtaken.
+//! Data in large pieces: whatever the size of what is fed, the same bytes come out, and what follows them is not overtaken.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
 mod handshake_support;
@@ -23,9 +23,9 @@ fn connection(world: &World, versions: Versions) -> (Established, MemoryServer) 
 }
 
 /// Feeds all of it in pieces of `size`, and reads as it goes.
-fn take(established: &mut Established, octets: &[u8], size: usize) -> Result<Vec<u8>, Error> {
+fn take(established: &mut Established, bytes: &[u8], size: usize) -> Result<Vec<u8>, Error> {
     let mut data = Vec::new();
-    for piece in octets.chunks(size) {
+    for piece in bytes.chunks(size) {
         let mut rest = piece;
         while !rest.is_empty() {
             let taken = established.feed(rest)?;
@@ -45,16 +45,16 @@ fn pieces_of_any_size_give_the_same_data() {
         for size in [1, 4096, 4097, 16_406, 18_437, 40_000, usize::MAX] {
             let (mut established, mut server) = connection(&world, versions);
             server.write(&data);
-            let octets = server.drain();
-            let octets = if size == 1 { &octets[..20_000] } else { &octets[..] };
-            let taken = take(&mut established, octets, size).unwrap();
+            let bytes = server.drain();
+            let bytes = if size == 1 { &bytes[..20_000] } else { &bytes[..] };
+            let taken = take(&mut established, bytes, size).unwrap();
             assert_eq!(taken, data[..taken.len()], "{versions:?}, pieces of {size}");
             assert_eq!(taken.len() == data.len(), size != 1);
         }
     }
 }
 
-/// What is not read is not taken, to the last octet of it.
+/// What is not read is not taken, to the last byte of it.
 #[test]
 fn nothing_is_taken_while_data_waits() {
     for versions in BOTH {
@@ -63,12 +63,12 @@ fn nothing_is_taken_while_data_waits() {
         server.write(b"two");
         assert!(established.feed(&server.drain()).unwrap() > 0);
         server.write(b"more");
-        let octets = server.drain();
-        assert_eq!(established.feed(&octets), Ok(0));
+        let bytes = server.drain();
+        assert_eq!(established.feed(&bytes), Ok(0));
         assert_eq!(established.read(&mut [0; 2]).unwrap(), Incoming::Data(2));
-        assert_eq!(established.feed(&octets), Ok(0));
+        assert_eq!(established.feed(&bytes), Ok(0));
         assert_eq!(established.read(&mut [0; 2]).unwrap(), Incoming::Data(1));
-        assert_eq!(established.feed(&octets), Ok(octets.len()));
+        assert_eq!(established.feed(&bytes), Ok(bytes.len()));
     }
 }
 
@@ -77,14 +77,14 @@ fn nothing_is_taken_while_data_waits() {
 fn records_of_every_size_are_taken() {
     let world = World::new("bulk");
     let (mut established, mut server) = connection(&world, Versions::Tls13);
-    let (mut octets, mut data) = (Vec::new(), Vec::new());
+    let (mut bytes, mut data) = (Vec::new(), Vec::new());
     for size in (0..40).chain([16_000, 1, 16_384, 3]) {
         let part = vec![7; size];
         server.write(&part);
-        octets.extend(server.drain());
+        bytes.extend(server.drain());
         data.extend(part);
     }
-    assert_eq!(take(&mut established, &octets, usize::MAX).unwrap(), data);
+    assert_eq!(take(&mut established, &bytes, usize::MAX).unwrap(), data);
 }
 
 /// The alert is processed with the data before it, and is not about our certificate (I5).
@@ -116,12 +116,12 @@ fn the_end_is_where_the_peer_said() {
             if closes {
                 server.close();
             }
-            let mut octets = server.drain();
+            let mut bytes = server.drain();
             if closes {
-                octets.extend(b"HTTP/1.1 400 Bad Request");
+                bytes.extend(b"HTTP/1.1 400 Bad Request");
             }
-            let taken = established.feed(&octets).unwrap();
-            assert_eq!(taken, octets.len());
+            let taken = established.feed(&bytes).unwrap();
+            assert_eq!(taken, bytes.len());
             established.feed_eof();
             let mut out = [0; 20_000];
             assert_eq!(established.read(&mut out).unwrap(), Incoming::Data(10_000));
@@ -131,7 +131,7 @@ fn the_end_is_where_the_peer_said() {
     }
 }
 
-/// An octet that is wrong is found, wherever it is in a large piece, and no data after it is given.
+/// An byte that is wrong is found, wherever it is in a large piece, and no data after it is given.
 #[test]
 fn damage_in_a_large_piece_is_found() {
     for versions in BOTH {
@@ -139,14 +139,14 @@ fn damage_in_a_large_piece_is_found() {
         for damages in [true, false] {
             let (mut established, mut server) = connection(&world, versions);
             server.write(&[7; 10_000]);
-            let mut octets = server.drain();
-            let first = octets.len();
+            let mut bytes = server.drain();
+            let first = bytes.len();
             server.write(&[7; 10_000]);
-            octets.extend(server.drain());
-            octets[first + 100] ^= u8::from(damages);
+            bytes.extend(server.drain());
+            bytes[first + 100] ^= u8::from(damages);
             let (mut data, mut outcome) = (Vec::<u8>::new(), Ok(()));
-            while outcome.is_ok() && !octets.is_empty() {
-                outcome = established.feed(&octets).map(|taken| drop(octets.drain(..taken))).map_err(|e| e.code());
+            while outcome.is_ok() && !bytes.is_empty() {
+                outcome = established.feed(&bytes).map(|taken| drop(bytes.drain(..taken))).map_err(|e| e.code());
                 let mut out = [0; 20_000];
                 while let Ok(Incoming::Data(count)) = established.read(&mut out) {
                     data.extend(&out[..count]);
@@ -161,16 +161,16 @@ fn damage_in_a_large_piece_is_found() {
 /// rustls's buffer, once emptied and filled again by one call.
 const MOST: usize = 2 * 18_437;
 
-/// Takes a few octets at a time, and no more than it has room for.
+/// Takes a few bytes at a time, and no more than it has room for.
 struct Narrow {
     room: usize,
     taken: Vec<u8>,
 }
 
 impl Write for Narrow {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        let count = octets.len().min(self.room).min(1000);
-        self.taken.extend_from_slice(&octets[..count]);
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = bytes.len().min(self.room).min(1000);
+        self.taken.extend_from_slice(&bytes[..count]);
         self.room -= count;
         Ok(count)
     }
@@ -184,8 +184,8 @@ impl Write for Narrow {
 struct Liar;
 
 impl Write for Liar {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        Ok(octets.len() + 1)
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len() + 1)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -43,8 +43,8 @@ fn a_peer_that_refuses_us_is_shown_with_its_chain() {
             assert!(tls.cipher.starts_with("TLS_") && tls.group.is_some(), "{tls:?}");
             // The offline verdict on the same chain is the acceptance that went before.
             let chain: Vec<_> = error.chain().iter().map(|der| der.as_slice().into()).collect();
-            assert!(connector.prepared().unwrap().explain(&chain, Some(&host())).accepted());
-            assert!(!format!("{error:?}").contains("48, 130"), "octets of certificates are not for logs");
+            assert!(connector.prepared().unwrap().report(&chain, Some(&host())).accepted());
+            assert!(!format!("{error:?}").contains("48, 130"), "bytes of certificates are not for logs");
         }
     }
 }

@@ -29,19 +29,19 @@ fn pair(world: &World, connector: &Connector, tickets: usize) -> (Established, S
     (established, server)
 }
 
-fn give(server: &mut ServerConnection, mut octets: &[u8]) {
-    while !octets.is_empty() {
-        server.read_tls(&mut octets).unwrap();
+fn give(server: &mut ServerConnection, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        server.read_tls(&mut bytes).unwrap();
         server.process_new_packets().unwrap();
     }
 }
 
 fn take(server: &mut ServerConnection) -> Vec<u8> {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     while server.wants_write() {
-        server.write_tls(&mut octets).unwrap();
+        server.write_tls(&mut bytes).unwrap();
     }
-    octets
+    bytes
 }
 
 #[test]

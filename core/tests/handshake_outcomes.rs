@@ -35,19 +35,19 @@ fn a_full_handshake_gives_evidence() {
 }
 
 #[test]
-fn one_octet_at_a_time_is_enough() {
+fn one_byte_at_a_time_is_enough() {
     for versions in BOTH {
-        let world = World::new("octets");
+        let world = World::new("bytes");
         let connector = world.connector(world.spec());
         let mut server = MemoryServer::with_options(&world.server(versions));
         let mut handshake = connector.begin(&host(), &ConnectOptions::default()).unwrap();
         while !handshake.is_done() {
-            let mut octet = [0];
-            while handshake.drain(&mut octet) == 1 {
-                server.feed(&octet).unwrap();
+            let mut byte = [0];
+            while handshake.drain(&mut byte) == 1 {
+                server.feed(&byte).unwrap();
             }
-            for octet in server.drain() {
-                assert_eq!(handshake.feed(&[octet]).unwrap(), 1);
+            for byte in server.drain() {
+                assert_eq!(handshake.feed(&[byte]).unwrap(), 1);
             }
         }
         let mut established = handshake.finish().unwrap();
@@ -185,9 +185,9 @@ fn other_protocols_are_recognised() {
         (b"J\0\0\0\x0a8.0.36\0", Some("MySQL")),
         (b"\xff\xfe\xfd\xfc\xfb\xfa", None),
     ];
-    for (octets, wanted) in cases {
+    for (bytes, wanted) in cases {
         let mut handshake = connector.begin(&host(), &ConnectOptions::default()).unwrap();
-        let error = handshake.feed(octets).unwrap_err();
+        let error = handshake.feed(bytes).unwrap_err();
         let Error::Connect { error: ConnectError::PeerNotTls { first_bytes, looks_like }, .. } = &error else {
             panic!("{error:?}")
         };
@@ -207,10 +207,10 @@ fn damage_within_tls_is_the_peers_misbehaviour() {
         (b"\x15\x03\x03\x00\x02\x02\x28", Code::NoCommonCipher),
         (b"\x15\x03\x03\x00\x02\x02\x50", Code::RemoteAlert),
     ];
-    for (octets, code) in cases {
+    for (bytes, code) in cases {
         let mut handshake = connector.begin(&host(), &ConnectOptions::default()).unwrap();
-        let error = handshake.feed(octets).unwrap_err();
-        assert_eq!(error.code(), code, "{octets:x?}: {error:?}");
+        let error = handshake.feed(bytes).unwrap_err();
+        assert_eq!(error.code(), code, "{bytes:x?}: {error:?}");
     }
 }
 
@@ -308,8 +308,8 @@ fn what_is_not_read_is_not_taken() {
     let mut established = establish(&connector, &host(), &ConnectOptions::default(), &mut server).unwrap();
     exchange(&mut established, &mut server).unwrap();
     server.write(&vec![7; 1 << 20]);
-    let octets = server.drain();
-    let mut rest = octets.as_slice();
+    let bytes = server.drain();
+    let mut rest = bytes.as_slice();
     let taken = established.feed(rest).unwrap();
     assert!(taken < 1 << 16, "{taken}");
     assert!(!established.wants_read());

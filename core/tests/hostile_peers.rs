@@ -1,4 +1,4 @@
-//! Every hostile peer against the blocking and the sans-IO face: its code, no data of it, few octets, little memory.
+//! Every hostile peer against the blocking and the sans-IO face: its code, no data of it, few bytes, little memory.
 //! `cargo test --test hostile_peers -- --show-output` prints the table; that of all faces is `hostile_peers_tokio`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 

@@ -1,4 +1,4 @@
-//! Every hostile peer against all three faces: its code, no data of it, few octets, little memory.
+//! Every hostile peer against all three faces: its code, no data of it, few bytes, little memory.
 //! `cargo test --features tokio --test hostile_peers_tokio -- --show-output` prints the table.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
@@ -44,7 +44,7 @@ async fn meet(stage: &Stage, options: &ConnectOptions) -> Outcome {
             Ok(()) => stream.read_to_end(&mut data).await.err().map(|error| code(&error)),
         },
     };
-    Outcome { code, data, elapsed: begun.elapsed(), octets: socket.0.octets, peak: watch.peak() }
+    Outcome { code, data, elapsed: begun.elapsed(), bytes: socket.0.bytes, peak: watch.peak() }
 }
 
 struct Socket(Counted<TcpStream>);
@@ -53,7 +53,7 @@ impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = out.filled().len();
         ready!(Pin::new(&mut self.0.transport).poll_read(cx, out))?;
-        self.0.octets.read += out.filled().len() - before;
+        self.0.bytes.read += out.filled().len() - before;
         Poll::Ready(Ok(()))
     }
 }
@@ -61,7 +61,7 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let count = ready!(Pin::new(&mut self.0.transport).poll_write(cx, data))?;
-        self.0.octets.sent += count;
+        self.0.bytes.sent += count;
         Poll::Ready(Ok(count))
     }
 

@@ -33,9 +33,9 @@ fn assert_named(variants: &[String], name: &str, files: &[&str]) {
     assert!(missing.is_empty(), "{name} has variants that {files:?} does not name: {missing:?}");
 }
 
-/// The names at the first level of the enum that begins with `opening`.
-fn variants(source: &str, opening: &str) -> Vec<String> {
-    let body = source.split_once(opening).expect("the enum is there").1;
+/// The names at the first level of the enum that begins with `first_bytes`.
+fn variants(source: &str, first_bytes: &str) -> Vec<String> {
+    let body = source.split_once(first_bytes).expect("the enum is there").1;
     let body = body.split_once("\n}").expect("it ends").0;
     let names = body.lines().filter_map(|line| line.strip_prefix("    "));
     names

@@ -104,7 +104,7 @@ fn an_update_is_logged_when_it_changes_something() {
     let mut empty = PolicySpec::default();
     empty.trust.bundles.push(MaterialDraft::pem("no certificate"));
     let empty = policy(empty);
-    for on_invalid in [OnInvalid::KeepLast, OnInvalid::FailClosed] {
+    for on_invalid in [OnInvalid::KeepLastGood, OnInvalid::FailClosed] {
         Lines::of(|lines| {
             let connector = Connector::with_on_invalid(&world.runtime, &good, on_invalid).unwrap();
             let refuse = |policy: &UpstreamTlsPolicy| {
@@ -163,7 +163,7 @@ fn a_poll_logs_what_changed() {
     let path = folder.path().join("ca.pem");
     fs::write(&path, world.pki.root.pem()).unwrap();
     Lines::of(|lines| {
-        let mut stepper = Stepper::with_on_invalid(&world, &by_file(&path), OnInvalid::KeepLast);
+        let mut stepper = Stepper::with_on_invalid(&world, &by_file(&path), OnInvalid::KeepLastGood);
         let mut poll = |until: fn(&PollOutcome) -> bool| {
             while !until(&stepper.step()) {}
             (0..50).for_each(|_| drop(stepper.step()));

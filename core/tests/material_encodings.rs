@@ -69,7 +69,7 @@ impl Files {
     fn accepts(&self, spec: PolicySpec) -> Result<(), Problems> {
         let prepared = self.world.runtime.prepare(&policy(spec))?;
         let chain = chain_pem(&[&self.world.leaf, &self.world.pki.intermediate]);
-        let report = prepared.explain_pem(chain.as_bytes(), Some(&host().to_string()));
+        let report = prepared.report_pem(chain.as_bytes(), Some(&host().to_string()));
         assert_eq!(report.verdict, Verdict::Accepted, "{report:?}");
         Ok(())
     }
@@ -211,7 +211,7 @@ fn a_chain_that_cannot_be_read_is_not_the_peers_fault() {
     };
     let prepared = files.world.runtime.prepare(&policy(spec)).unwrap();
     let judge = |chain: &[u8]| {
-        let report = prepared.explain_pem(chain, Some(&host().to_string()));
+        let report = prepared.report_pem(chain, Some(&host().to_string()));
         (report.verdict, report.code)
     };
     let read = |name: &str| fs::read(files.path(name)).unwrap();

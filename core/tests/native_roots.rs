@@ -26,7 +26,7 @@ fn prepare(runtime: &Runtime) -> Result<Arc<Prepared>, Problems> {
 /// The code for a chain below the root of `pki`; empty if it is accepted.
 fn code(prepared: &Prepared, pki: &Pki) -> &'static str {
     let chain = [&pki.leaf(&[San::dns("a.example")]), &pki.intermediate].map(|one| one.pem()).concat();
-    prepared.explain_pem(chain.as_bytes(), None).code.map_or("", |code| code.as_str())
+    prepared.report_pem(chain.as_bytes(), None).code.map_or("", |code| code.as_str())
 }
 
 #[test]
@@ -45,10 +45,10 @@ fn roots_at_a_named_place_count_and_every_report_says_so() {
     assert_eq!((code(&both, &own), code(&both, &other)), ("", ""));
     assert_ne!(one.fingerprint(), both.fingerprint());
 
-    let system = one.explanation().trusts.system.unwrap();
+    let system = one.describe().trusts.system.unwrap();
     assert_eq!((system.source.as_str(), system.roots, system.skipped), ("native roots", Some(1), Some(1)));
     let paths = format!("{}, {}", file.display(), inside.display());
-    for warnings in [both.explanation().warnings, both.explain(&[], None).warnings, both.warnings()] {
+    for warnings in [both.describe().warnings, both.report(&[], None).warnings, both.warnings()] {
         let found: Vec<_> = warnings.iter().filter(|one| one.code == WarningCode::SystemRootsReplaced).collect();
         assert_eq!(found.iter().map(|one| one.detail["paths"].as_str()).collect::<Vec<_>>(), [paths.as_str()]);
     }

@@ -75,7 +75,7 @@ fn what_may_not_issue_is_counted_and_named() {
     let file = folder.path().join("store.pem");
     let server = Template::leaf("wiki").self_signed(&Key::p256("wiki"));
     std::fs::write(&file, root().self_signed(&Key::p256("store")).pem() + &server.pem()).unwrap();
-    let system = runtime(&file).prepare(&policy(native())).unwrap().explanation().trusts.system.unwrap();
+    let system = runtime(&file).prepare(&policy(native())).unwrap().describe().trusts.system.unwrap();
     assert_eq!((system.roots, system.skipped), (Some(1), Some(1)));
     assert_eq!(system.not_issuing, ["CN=wiki: its basicConstraints do not say CA"]);
 }

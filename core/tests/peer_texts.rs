@@ -26,7 +26,7 @@ fn refused(prepared: &Prepared, chain: &[&Certificate]) -> Rejection {
 /// Every text of `rejection` and of the report on the same chain.
 fn texts(prepared: &Prepared, rejection: &Rejection) -> Vec<String> {
     let chain: Vec<_> = rejection.chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
-    let report = prepared.explain(&chain, Some(&BackendHost::parse("backend.test").unwrap()));
+    let report = prepared.report(&chain, Some(&BackendHost::parse("backend.test").unwrap()));
     let details = report.steps.iter().flat_map(|step| step.detail.values().cloned());
     let facts = report.chain.iter().flat_map(|facts| [facts.subject.clone(), facts.issuer.clone()]);
     let names = report.presented.iter().cloned();

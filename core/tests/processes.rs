@@ -119,17 +119,17 @@ struct Counted<'a> {
 impl Read for Counted<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         self.calls += 1;
-        let octets = self.server.drain();
-        out[..octets.len()].copy_from_slice(&octets);
-        Ok(octets.len())
+        let bytes = self.server.drain();
+        out[..bytes.len()].copy_from_slice(&bytes);
+        Ok(bytes.len())
     }
 }
 
 impl Write for Counted<'_> {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.calls += 1;
-        let _ = self.server.feed(octets);
-        Ok(octets.len())
+        let _ = self.server.feed(bytes);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -71,7 +71,7 @@ fn a_source_ends_what_its_files_stopped() {
 
 #[test]
 fn what_is_withdrawn_stays_so_under_refusals() {
-    for on_invalid in [OnInvalid::FailClosed, OnInvalid::KeepLast] {
+    for on_invalid in [OnInvalid::FailClosed, OnInvalid::KeepLastGood] {
         let (world, folder) = (World::new("withdrawn"), tempdir());
         let path = folder.path().join("ca.pem");
         fs::write(&path, world.pki.root.pem()).unwrap();

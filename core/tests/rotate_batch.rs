@@ -40,7 +40,7 @@ fn prepare_all_gives_as_many_results_in_order() {
 #[test]
 fn one_bad_entry_of_a_batch_never_blocks_another() {
     let world = World::new("registry");
-    let registry = Registry::new(&world.runtime, OnInvalid::KeepLast);
+    let registry = Registry::new(&world.runtime, OnInvalid::KeepLastGood);
     let name = |index: usize| format!("policy {index}");
     let all = |spec: &PolicySpec, bad: Option<usize>| {
         (0..100)
@@ -85,7 +85,7 @@ fn a_policy_that_could_not_be_checked_is_an_entry_like_any() {
 #[test]
 fn a_removed_policy_is_withdrawn() {
     let world = World::new("removed");
-    let registry = Registry::new(&world.runtime, OnInvalid::KeepLast);
+    let registry = Registry::new(&world.runtime, OnInvalid::KeepLastGood);
     registry.apply(["a", "b"].map(|name| (name.to_owned(), Ok(policy(world.spec())))));
     let held = registry.connector("a").unwrap();
     registry.remove("a").unwrap();

@@ -36,17 +36,17 @@ const ACTS: [(&str, Act); 10] = [
 ];
 
 /// A model, and the files as they are.
-struct Scene {
+struct Scenario {
     model: Model,
     one: Disk,
     has_second: bool,
 }
 
-impl Scene {
-    fn new(fail_closed: bool) -> Scene {
+impl Scenario {
+    fn new(fail_closed: bool) -> Scenario {
         let mut model = Model::new(fail_closed, true, Flaw::None);
         model.apply(Op::Drop);
-        Scene { model, one: Disk::Good(0), has_second: true }
+        Scenario { model, one: Disk::Good(0), has_second: true }
     }
 
     fn apply(&mut self, act: Act) -> Seen {
@@ -91,11 +91,11 @@ fn word(seen: &Seen) -> String {
 
 /// One line: the mode, and what is done and then seen, by turns.
 fn line(fail_closed: bool, acts: impl Iterator<Item = usize>) -> String {
-    let mut scene = Scene::new(fail_closed);
+    let mut scenario = Scenario::new(fail_closed);
     let mut text = if fail_closed { "fail_closed" } else { "keep_last_good" }.to_owned();
     for index in acts {
         let (name, act) = ACTS[index];
-        write!(text, " {name} {}", word(&scene.apply(act))).unwrap();
+        write!(text, " {name} {}", word(&scenario.apply(act))).unwrap();
     }
     text
 }

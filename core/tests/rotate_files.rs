@@ -244,7 +244,7 @@ fn files_may_appear_after_the_connector() {
     let (world, folder) = (World::new("late"), tempdir());
     let policy = named_in(folder.path());
     let reason = Connector::new(&world.runtime, &policy).unwrap_err();
-    let mut stepper = Stepper::on(Connector::not_ready(&world.runtime, reason, OnInvalid::KeepLast), &policy);
+    let mut stepper = Stepper::on(Connector::not_ready(&world.runtime, reason, OnInvalid::KeepLastGood), &policy);
     assert!(matches!(stepper.step(), PollOutcome::Invalid(_)));
     let error = stepper.connector.begin(&host(), &ConnectOptions::default()).err().unwrap();
     assert_eq!(error.code(), Code::PolicyNotReady, "it was never there: the reason helps more");

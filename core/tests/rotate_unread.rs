@@ -58,7 +58,7 @@ fn connects(connector: &Connector) -> bool {
     connector.begin(&host(), &ConnectOptions::default()).is_ok()
 }
 
-const BOTH: [OnInvalid; 2] = [OnInvalid::FailClosed, OnInvalid::KeepLast];
+const BOTH: [OnInvalid; 2] = [OnInvalid::FailClosed, OnInvalid::KeepLastGood];
 const NAMES: [&str; 3] = ["ca.crt", "tls.crt", "tls.key"];
 const EINTR: i32 = 4;
 const EIO: i32 = 5;
@@ -173,7 +173,7 @@ fn failing_storage_is_retried_and_then_counts() {
             assert_eq!((stepper.step(), stepper.connector.state()), (PollOutcome::Unsettled, ConnectorState::Ready));
         }
         assert!(matches!(stepper.step(), PollOutcome::Invalid(_)));
-        assert_eq!(connects(&stepper.connector), on_invalid == OnInvalid::KeepLast);
+        assert_eq!(connects(&stepper.connector), on_invalid == OnInvalid::KeepLastGood);
         // Looked at every second, and good as soon as it can be read.
         let before = stepper.now;
         assert!(matches!(stepper.step(), PollOutcome::Invalid(_)));
@@ -220,7 +220,7 @@ fn what_a_writer_has_not_closed_is_not_published() {
     let failing = Failing::new("writer");
     let bundle = format!("{}{}", failing.states[0].ca, failing.states[1].ca);
     failing.write("ca.crt", &bundle);
-    let mut stepper = failing.stepper(OnInvalid::KeepLast);
+    let mut stepper = failing.stepper(OnInvalid::KeepLastGood);
     let path = failing.folder.path().join("ca.crt");
     failing.write("ca.crt", &failing.states[1].ca);
     stepper.source.writing(&path);
@@ -239,7 +239,7 @@ fn a_writer_holds_up_his_own_file_alone_and_not_for_ever() {
     let failing = Failing::new("other writers");
     let bundle = format!("{}{}", failing.states[0].ca, failing.states[1].ca);
     failing.write("ca.crt", &bundle);
-    let mut stepper = failing.stepper(OnInvalid::KeepLast);
+    let mut stepper = failing.stepper(OnInvalid::KeepLastGood);
     failing.write("ca.crt", &failing.states[1].ca);
     stepper.source.writing(&failing.folder.path().join("access.log"));
     assert!(matches!(stepper.step(), PollOutcome::Updated(_)));

@@ -24,9 +24,9 @@ fn texts(pki: &Pki, key: &str, passphrase: Option<&str>) -> String {
     let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden).unwrap();
     match runtime.prepare(&policy) {
         Ok(prepared) => {
-            let explanation = serde_json::to_string(&prepared.explanation()).unwrap();
-            let report = prepared.explain_pem(leaf.pem().as_bytes(), Some("client.test"));
-            format!("{policy:?} {prepared:?} {:?} {explanation} {report:?}", prepared.identity())
+            let describe = serde_json::to_string(&prepared.describe()).unwrap();
+            let report = prepared.report_pem(leaf.pem().as_bytes(), Some("client.test"));
+            format!("{policy:?} {prepared:?} {:?} {describe} {report:?}", prepared.identity())
         }
         Err(problems) => {
             let report = uptls::Report::unusable(&problems, "now");

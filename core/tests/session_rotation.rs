@@ -59,7 +59,7 @@ fn fail_closed_ends_connections_at_once() {
 fn a_connector_can_wait_for_its_first_material() {
     let world = World::new("not ready");
     let reason = Connector::new(&world.runtime, &policy(broken())).unwrap_err();
-    let connector = Connector::not_ready(&world.runtime, reason, OnInvalid::KeepLast);
+    let connector = Connector::not_ready(&world.runtime, reason, OnInvalid::KeepLastGood);
     let error = connector.begin(&host(), &ConnectOptions::default()).unwrap_err();
     assert_eq!((error.code(), connector.generation().number()), (Code::PolicyNotReady, 0));
     connector.update(&policy(broken())).unwrap_err();

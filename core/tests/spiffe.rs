@@ -38,7 +38,7 @@ fn prepare(runtime: &Runtime, spec: PolicySpec) -> Arc<Prepared> {
 /// `accepted` or the code; both faces of the verifier say the same.
 fn verdict(prepared: &Prepared, chain: &[&Certificate]) -> &'static str {
     let chain: Vec<_> = chain.iter().map(|one| CertificateDer::from_slice(one.der())).collect();
-    let report = prepared.explain(&chain, None);
+    let report = prepared.report(&chain, None);
     let verified = prepared.verify(&chain, None);
     assert_eq!(verified.map(drop).map_err(|rejection| rejection.code()), report.code.map_or(Ok(()), Err));
     assert_eq!(report.steps.iter().find_map(|step| step.code), report.code);
@@ -110,7 +110,7 @@ fn the_path_that_vouches_is_the_one_that_is_told() {
         let chain: Vec<_> = [&leaf, &world.by_a, &short].map(|one| CertificateDer::from_slice(one.der())).to_vec();
         let peer = prepared.verify(&chain, None).unwrap();
         assert_eq!((peer.matched_name(), peer.trusted_until()), (Some("uri:spiffe://b/x"), end));
-        let report = prepared.explain(&chain, None);
+        let report = prepared.report(&chain, None);
         assert_eq!(report.chain.last().map(|one| one.subject.as_str()), Some("CN=crossed b root"));
     }
 }
@@ -224,7 +224,7 @@ fn a_spiffe_id_without_a_path_is_not_evaluable() {
     {
         let leaf = stranger.leaf(&[san]);
         let chain = [CertificateDer::from_slice(leaf.der())];
-        let report = prepared.explain(&chain, None);
+        let report = prepared.report(&chain, None);
         let step = report.steps.iter().find(|step| step.step == uptls::StepName::Name).unwrap();
         assert_eq!(serde_json::to_value(step.outcome).unwrap(), wanted);
         assert_eq!(verdict(&prepared, &[&leaf]), "cert_unknown_issuer");

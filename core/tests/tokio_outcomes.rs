@@ -105,7 +105,7 @@ async fn a_silent_peer_ends_at_the_deadline_without_being_polled_meanwhile() {
     assert!(polls.load(Ordering::SeqCst) <= 3, "{polls:?}");
 }
 
-/// H4: every octet would restart a timeout of its own.
+/// H4: every byte would restart a timeout of its own.
 #[tokio::test(start_paused = true)]
 async fn a_dribbling_peer_ends_at_the_deadline() {
     let clocks = Clocks::start();
@@ -114,8 +114,8 @@ async fn a_dribbling_peer_ends_at_the_deadline() {
     let (ours, mut theirs) = tokio::io::duplex(1 << 16);
     let dribbling = tokio::spawn(async move {
         let mut sent = 0_u64;
-        for octet in b"\x16\x03\x03\x40\x00".iter().chain(&[0; 1000]) {
-            if theirs.write_all(&[*octet]).await.is_err() {
+        for byte in b"\x16\x03\x03\x40\x00".iter().chain(&[0; 1000]) {
+            if theirs.write_all(&[*byte]).await.is_err() {
                 break;
             }
             sent += 1;

@@ -72,13 +72,13 @@ async fn a_transport_that_buffers_is_flushed() {
     serving.await.unwrap();
 }
 
-/// H4: there is always one octet more, so that no timer ever gets its turn.
+/// H4: there is always one byte more, so that no timer ever gets its turn.
 #[tokio::test]
 async fn a_transport_that_is_always_ready_ends_at_the_deadline() {
     let world = World::new("hurried");
     let connector = world.connector(world.spec());
     let options = ConnectOptions::default().with_timeout(Duration::from_millis(100));
-    let peer = Hurried { octets: [0x16, 3, 3, 0x40, 0].into_iter().chain(std::iter::repeat(0)) };
+    let peer = Hurried { bytes: [0x16, 3, 3, 0x40, 0].into_iter().chain(std::iter::repeat(0)) };
     let error = connector.handshake_async(peer, &host(), &options).await.unwrap_err();
     assert_eq!(error.code(), Code::HandshakeTimeout, "{error}");
 }

@@ -8,7 +8,7 @@ use core::ffi::{CStr, c_int};
 use core::mem::{align_of, offset_of, size_of};
 use core::{ptr, slice};
 
-/// Octets of Envoy's, or for it: valid for the call that they are passed in.
+/// Bytes of Envoy's, or for it: valid for the call that they are passed in.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct Buffer {
@@ -19,13 +19,13 @@ pub(crate) struct Buffer {
 impl Buffer {
     pub(crate) const EMPTY: Self = Self { start: ptr::null(), length: 0 };
 
-    pub(crate) fn of(octets: &[u8]) -> Self {
-        Self { start: octets.as_ptr(), length: octets.len() }
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self { start: bytes.as_ptr(), length: bytes.len() }
     }
 
     /// # Safety
-    /// It is null, or `length` octets can be read there for as long as `'a`.
-    pub(crate) unsafe fn octets<'a>(self) -> &'a [u8] {
+    /// It is null, or `length` bytes can be read there for as long as `'a`.
+    pub(crate) unsafe fn bytes<'a>(self) -> &'a [u8] {
         // SAFETY: the contract is the same.
         unsafe { list(self.start, self.length) }
     }

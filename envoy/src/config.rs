@@ -33,18 +33,18 @@ impl<'a> Config<'a> {
     pub(crate) fn read(text: &'a [u8]) -> Result<Self, Problems> {
         let fields = serde_json::from_slice::<BTreeMap<String, &RawValue>>(text).unwrap_or_default();
         if !fields.contains_key("policy") && !fields.contains_key("onInvalid") {
-            return Ok(Self { document: text, on_invalid: OnInvalid::KeepLast });
+            return Ok(Self { document: text, on_invalid: OnInvalid::KeepLastGood });
         }
         let beside: Beside<'a> = serde_json::from_slice(text).map_err(|error| {
             problems("", PolicyErrorKind::DocumentParse { reason: format!("{error}; wanted: {WANTED}") })
         })?;
         let on_invalid = match beside.on_invalid {
-            None => OnInvalid::KeepLast,
+            None => OnInvalid::KeepLastGood,
             Some(Value::String(text)) if text == "failClosed" => OnInvalid::FailClosed,
-            Some(Value::String(text)) if text == "keepLast" => OnInvalid::KeepLast,
+            Some(Value::String(text)) if text == "keepLastGood" => OnInvalid::KeepLastGood,
             Some(other) => {
                 let given = other.to_string().chars().take(SHOWN).collect();
-                let wanted = "failClosed or keepLast (R2)".to_owned();
+                let wanted = "failClosed or keepLastGood (R2)".to_owned();
                 return Err(problems("onInvalid", PolicyErrorKind::Invalid { given, wanted }));
             }
         };
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_document_is_taken_as_it_is_written() {
-        let keep = |text: &str| Ok((text.to_owned(), OnInvalid::KeepLast));
+        let keep = |text: &str| Ok((text.to_owned(), OnInvalid::KeepLastGood));
         // None of these is ours to judge.
         for text in
             ["", "{", "spec: {}", "policy: {}", r#"{"spec": {"a": 1, "a": 2}}"#, "[1]", r#"{"spec": {"policy": 1}}"#]
@@ -80,7 +80,7 @@ mod tests {
         }
         let twice = r#"{"a":  1, "a": 2}"#;
         assert_eq!(read(&format!("{{\"policy\": {twice}}}")), keep(twice));
-        assert_eq!(read(&format!("{{\"onInvalid\": \"keepLast\", \"policy\": {twice}}}")), keep(twice));
+        assert_eq!(read(&format!("{{\"onInvalid\": \"keepLastGood\", \"policy\": {twice}}}")), keep(twice));
         let closed = Ok((twice.to_owned(), OnInvalid::FailClosed));
         assert_eq!(read(&format!("{{\"onInvalid\": \"failClosed\", \"policy\": {twice}}}")), closed);
     }
@@ -92,10 +92,10 @@ mod tests {
             (r#"{"onInvalid": "failClosed", "apiVersion": "uptls/v1"}"#, "document_parse: "),
             (r#"{"policy": {}, "on_invalid": "failClosed"}"#, "document_parse: "),
             (r#"{"policy": {}, "policy": {}}"#, "document_parse: "),
-            (r#"{"policy": {}, "onInvalid": "keepLast", "onInvalid": "failClosed"}"#, "document_parse: "),
+            (r#"{"policy": {}, "onInvalid": "keepLastGood", "onInvalid": "failClosed"}"#, "document_parse: "),
             (
                 r#"{"policy": {}, "onInvalid": "FailClosed"}"#,
-                "policy_invalid: onInvalid: \"FailClosed\" is not failClosed or keepLast",
+                "policy_invalid: onInvalid: \"FailClosed\" is not failClosed or keepLastGood",
             ),
             (r#"{"policy": {}, "onInvalid": true}"#, "policy_invalid: "),
         ] {

@@ -31,7 +31,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_cert_validator_config_new(
     };
     let new = || {
         // SAFETY: Envoy's buffers live until this returns.
-        let (name, document) = unsafe { (name.octets(), document.octets()) };
+        let (name, document) = unsafe { (name.bytes(), document.bytes()) };
         match Validator::new(name, document) {
             Ok(validator) => Box::into_raw(Box::new(validator)).cast_const().cast(),
             Err(reason) => refuse(&reason),
@@ -73,9 +73,9 @@ unsafe extern "C" fn envoy_dynamic_module_on_cert_validator_do_verify_cert_chain
             return answer(&call, &Judgement::refused(Code::Internal, "there is no validator"));
         };
         // SAFETY: Envoy's list and its buffers live until this function returns.
-        let (chain, server_name) = unsafe { (abi::list(chain, count), server_name.octets()) };
+        let (chain, server_name) = unsafe { (abi::list(chain, count), server_name.bytes()) };
         // SAFETY: as above.
-        let chain: Vec<_> = chain.iter().map(|der| CertificateDer::from_slice(unsafe { der.octets() })).collect();
+        let chain: Vec<_> = chain.iter().map(|der| CertificateDer::from_slice(unsafe { der.bytes() })).collect();
         let server_name = str::from_utf8(server_name).ok().filter(|name| !name.is_empty());
         answer(&call, &validator.judge(&chain, server_name))
     };
@@ -125,7 +125,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_cert_validator_update_digest(valida
         // SAFETY: `config_new` made it, and Envoy keeps it meanwhile.
         let fingerprint = unsafe { validator.cast::<Validator>().as_ref() }.and_then(Validator::fingerprint);
         // SAFETY: the validator holds the generation until the next call of this.
-        let buffer = fingerprint.map_or(Buffer::EMPTY, |octets| Buffer::of(unsafe { &*octets }));
+        let buffer = fingerprint.map_or(Buffer::EMPTY, |bytes| Buffer::of(unsafe { &*bytes }));
         if !out.is_null() {
             // SAFETY: Envoy passes where the buffer is to be written.
             unsafe { out.write(buffer) };

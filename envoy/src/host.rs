@@ -26,7 +26,7 @@ impl Call {
 
     /// The text behind `%UPSTREAM_TRANSPORT_FAILURE_REASON%`; Envoy copies it.
     pub(crate) fn set_error_details(&self, details: &str) {
-        // SAFETY: the call is running (the contract of `new`), and the octets live until this returns.
+        // SAFETY: the call is running (the contract of `new`), and the bytes live until this returns.
         unsafe {
             envoy_dynamic_module_callback_cert_validator_set_error_details(self.0, Buffer::of(details.as_bytes()));
         }
@@ -34,7 +34,7 @@ impl Call {
 
     /// An entry of the connection's filter state; Envoy copies both. Without a connection there is none, and nothing to do.
     pub(crate) fn set_filter_state(&self, key: &str, value: &str) {
-        // SAFETY: the call is running (the contract of `new`), and the octets live until this returns.
+        // SAFETY: the call is running (the contract of `new`), and the bytes live until this returns.
         let _ = unsafe {
             envoy_dynamic_module_callback_cert_validator_set_filter_state(
                 self.0,
@@ -57,7 +57,7 @@ pub(crate) fn log_warning(message: &str) {
 
 fn log(level: c_int, message: &str) {
     let message = format!("uptls: {message}");
-    // SAFETY: the octets live until this returns.
+    // SAFETY: the bytes live until this returns.
     unsafe { envoy_dynamic_module_callback_log(level, Buffer::of(message.as_bytes())) };
 }
 
@@ -79,8 +79,8 @@ pub(crate) mod recorded {
     }
 
     fn note(buffers: &[Buffer]) {
-        // SAFETY: the caller's octets live until it returns.
-        let text = buffers.iter().map(|buffer| String::from_utf8(unsafe { buffer.octets() }.to_vec()).unwrap());
+        // SAFETY: the caller's bytes live until it returns.
+        let text = buffers.iter().map(|buffer| String::from_utf8(unsafe { buffer.bytes() }.to_vec()).unwrap());
         SAID.with_borrow_mut(|said| said.push(text.collect::<Vec<_>>().join("=")));
     }
 

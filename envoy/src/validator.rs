@@ -17,7 +17,7 @@ use crate::watch::Watch;
 /// The validator of one TLS context of Envoy.
 pub(crate) struct Validator {
     connector: Connector,
-    /// Whose fingerprint was given to Envoy last: the octets must stay.
+    /// Whose fingerprint was given to Envoy last: the bytes must stay.
     fenced_by: Mutex<Option<Arc<Prepared>>>,
     files: Mutex<Files>,
     policy: UpstreamTlsPolicy,
@@ -175,7 +175,7 @@ impl Judgement {
     }
 
     fn by(mut self, prepared: &Prepared) -> Self {
-        let hex = prepared.fingerprint().iter().map(|octet| format!("{octet:02x}"));
+        let hex = prepared.fingerprint().iter().map(|byte| format!("{byte:02x}"));
         self.fingerprint = Some(format!("sha256:{}", hex.collect::<String>()));
         self
     }

@@ -1,4 +1,4 @@
-/* TLS in memory: octets go in and come out, and what carries them is the program's affair. Here that is a socket; it
+/* TLS in memory: bytes go in and come out, and what carries them is the program's affair. Here that is a socket; it
  * could be a proxy's tunnel, a message queue, a test. memory policy.yaml HOST ADDRESS PORT
  */
 #define _POSIX_C_SOURCE 200809L

@@ -63,7 +63,7 @@ async fn get_twice(pool: &mut Pool, uri: &Uri) -> Result<(), Box<dyn Error>> {
         let body = body.collect().await?.to_bytes();
         let info = parts.extensions.get::<ConnectionInfo>().ok_or("hyper-util tells of the connection")?;
         let generation = info.evidence.generation;
-        println!("generation {generation}: {:?} {}, {} octets", parts.version, parts.status, body.len());
+        println!("generation {generation}: {:?} {}, {} bytes", parts.version, parts.status, body.len());
     }
     Ok(())
 }

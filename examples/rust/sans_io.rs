@@ -1,4 +1,4 @@
-//! Octets in, octets out, over a socket that belongs to the caller: `sans_io POLICY HOST ADDRESS:PORT`.
+//! Bytes in, bytes out, over a socket that belongs to the caller: `sans_io POLICY HOST ADDRESS:PORT`.
 //!
 //! The loop below is what an event loop does with a connection; here it waits with a plain blocking socket.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
@@ -83,11 +83,11 @@ fn read_to_end(connection: &mut Established, socket: &mut TcpStream) -> Result<S
 }
 
 /// Decrypted data that waits is read before more is taken.
-fn feed_all(connection: &mut Established, mut octets: &[u8], answer: &mut Vec<u8>) -> Result<(), Box<dyn Error>> {
+fn feed_all(connection: &mut Established, mut bytes: &[u8], answer: &mut Vec<u8>) -> Result<(), Box<dyn Error>> {
     let mut plain = [0; 4096];
-    while !octets.is_empty() {
-        let taken = connection.feed(octets)?;
-        octets = octets.get(taken..).unwrap_or_default();
+    while !bytes.is_empty() {
+        let taken = connection.feed(bytes)?;
+        bytes = bytes.get(taken..).unwrap_or_default();
         while let Incoming::Data(count @ 1..) = connection.read(&mut plain)? {
             answer.extend_from_slice(plain.get(..count).unwrap_or_default());
         }

@@ -1,6 +1,6 @@
 //! The verdict without a connection: `verify_offline POLICY CHAIN HOST RFC3339`, prints the report as JSON.
 //!
-//! The same policy, certificate and time give the same octets from C, Python and the command.
+//! The same policy, certificate and time give the same bytes from C, Python and the command.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
 use std::error::Error;
@@ -32,7 +32,7 @@ fn verify(arguments: &[String]) -> Result<Report, Box<dyn Error>> {
     // Time is a parameter: the verdict of yesterday can be had today.
     let runtime = Runtime::builder(uptls::aws_lc_rs::provider()).clock(FixedClock::parse(at)?).build();
     Ok(match uptls_manifest::prepare_file(&runtime, Path::new(policy), DangerPermission::Forbidden) {
-        Ok(prepared) => prepared.explain_pem(&chain, Some(host)),
+        Ok(prepared) => prepared.report_pem(&chain, Some(host)),
         Err(problems) => Report::unusable(&problems, runtime.now_text()),
     })
 }

@@ -172,12 +172,12 @@
 
 
 /**
- * A bit of `uptls_conn_wants`: octets from the peer are needed.
+ * A bit of `uptls_conn_wants`: bytes from the peer are needed.
  */
 #define UPTLS_WANTS_READ 1
 
 /**
- * A bit of `uptls_conn_wants`: octets for the peer wait to be drained.
+ * A bit of `uptls_conn_wants`: bytes for the peer wait to be drained.
  */
 #define UPTLS_WANTS_WRITE 2
 
@@ -188,7 +188,7 @@
 typedef struct uptls_builder uptls_builder;
 
 /**
- * A TLS connection as octets in, octets out. After any error, drain once more: an alert for the peer may wait; and every
+ * A TLS connection as bytes in, bytes out. After any error, drain once more: an alert for the peer may wait; and every
  * later call gives the same error.
  *
  * ```c
@@ -321,12 +321,12 @@ typedef int32_t uptls_watch_mode;
 #define UPTLS_OK 0
 
 /**
- * Nothing happened yet: octets from the peer are needed first.
+ * Nothing happened yet: bytes from the peer are needed first.
  */
 #define UPTLS_WANT_READ 1
 
 /**
- * Nothing happened yet: octets for the peer must go out first.
+ * Nothing happened yet: bytes for the peer must go out first.
  */
 #define UPTLS_WANT_WRITE 2
 
@@ -625,7 +625,7 @@ const char *uptls_error_message(const uptls_error *error);
 const char *uptls_error_hint(const uptls_error *error);
 
 /**
- * The whole report (schema `uptls.report/v1`): every problem of a policy, every step of a verification. Octet for octet
+ * The whole report (schema `uptls.report/v1`): every problem of a policy, every step of a verification. Byte for byte
  * what Rust, Python and the command give. Owned by the error; NULL for NULL.
  */
 const char *uptls_error_json(const uptls_error *error);
@@ -661,12 +661,12 @@ uptls_status uptls_runtime_new_at(int64_t unix_seconds,
                                   uptls_error **err);
 
 /**
- * How many sessions the runtime holds for resumption, and the octets that are charged for them, for metrics. `*count` and
- * `*octets` are 0 first. `err` may be NULL.
+ * How many sessions the runtime holds for resumption, and the bytes that are charged for them, for metrics. `*count` and
+ * `*bytes` are 0 first. `err` may be NULL.
  */
 uptls_status uptls_runtime_held_sessions(const uptls_runtime *runtime,
                                          size_t *count,
-                                         size_t *octets,
+                                         size_t *bytes,
                                          uptls_error **err);
 
 /**
@@ -720,7 +720,7 @@ void uptls_policy_unref(uptls_policy *policy);
  *
  * Returns `UPTLS_OK` if and only if the policy accepts the chain. `*report` is the whole report (schema
  * `uptls.report/v1`), whether it is accepted or not, and NULL only for `UPTLS_E_USAGE` and `UPTLS_E_PANIC`; it is
- * octet for octet what Rust, Python and the command give. It is owned by the caller: `uptls_string_free`. `err` may be
+ * byte for byte what Rust, Python and the command give. It is owned by the caller: `uptls_string_free`. `err` may be
  * NULL.
  */
 uptls_status uptls_policy_verify(const uptls_policy *policy,
@@ -742,12 +742,12 @@ const char *uptls_policy_name(const uptls_policy *policy);
 const char *uptls_policy_fingerprint(const uptls_policy *policy);
 
 /**
- * What the policy trusts, sends and accepts (schema `uptls.explain/v1`): octet for octet what the command gives. `*json`
+ * What the policy trusts, sends and accepts (schema `uptls.description/v1`): byte for byte what the command gives. `*json`
  * is owned by the caller: `uptls_string_free`. `err` may be NULL.
  */
-uptls_status uptls_policy_explain_json(const uptls_policy *policy,
-                                       char **json,
-                                       uptls_error **err);
+uptls_status uptls_policy_describe(const uptls_policy *policy,
+                                   char **json,
+                                   uptls_error **err);
 
 /**
  * Loads the policy of a backend from manifests: `paths` are files, or folders with `*.yaml`, `*.yml` and `*.json` files in
@@ -1252,7 +1252,7 @@ uptls_status uptls_evidence_certificate_der(const uptls_evidence *evidence,
 
 /**
  * Begins a connection to `host`, the backend host: a DNS name or an IP address, the identity of the peer where the policy
- * names none. Where the octets really go is no business of this library. `options` may be NULL. The deadline runs from now
+ * names none. Where the bytes really go is no business of this library. `options` may be NULL. The deadline runs from now
  * on.
  *
  * `UPTLS_E_CONFIG` while the connector makes no connections. `*out` is owned by the caller: `uptls_conn_free`. `err` may be
@@ -1270,7 +1270,7 @@ uptls_status uptls_conn_new(const uptls_connector *connector,
 void uptls_conn_free(uptls_conn *conn);
 
 /**
- * Takes octets from the peer. `*used` is how many were taken, 0 first: fewer than `length` only while decrypted data waits;
+ * Takes bytes from the peer. `*used` is how many were taken, 0 first: fewer than `length` only while decrypted data waits;
  * read it, and feed the rest again. `err` may be NULL.
  */
 uptls_status uptls_conn_feed(uptls_conn *conn,
@@ -1288,7 +1288,7 @@ uptls_status uptls_conn_feed_eof(uptls_conn *conn,
 
 /**
  * Tells that the transport failed with the `errno` `os_error`: a reset, a broken pipe; nothing that passes, such as EAGAIN
- * or EINTR. Where writing failed, feed the octets that can still be read before this (not their end): they may be the peer's
+ * or EINTR. Where writing failed, feed the bytes that can still be read before this (not their end): they may be the peer's
  * reason. Gives the failure that ends the connection, never `UPTLS_OK`: for EMFILE, ENOMEM and whatever else is this side's
  * own `local_resources`; while nothing was received `tcp_refused` and `tcp_timeout` as in dialling, since the socket may
  * still have been connecting; later `connection_lost`; for a reset `peer_reset`. `err` may be NULL.
@@ -1298,7 +1298,7 @@ uptls_status uptls_conn_feed_error(uptls_conn *conn,
                                    uptls_error **err);
 
 /**
- * Moves octets for the peer to `tls`, at most `capacity` and at most 64 KiB at once. `*got` is how many, 0 first: none are
+ * Moves bytes for the peer to `tls`, at most `capacity` and at most 64 KiB at once. `*got` is how many, 0 first: none are
  * left when it is 0 although there was room. Also after an error. `err` may be NULL.
  */
 uptls_status uptls_conn_drain(uptls_conn *conn,
@@ -1308,7 +1308,7 @@ uptls_status uptls_conn_drain(uptls_conn *conn,
                               uptls_error **err);
 
 /**
- * Moves decrypted data to `data`, at most `capacity` octets. `*got` is how many, 0 first.
+ * Moves decrypted data to `data`, at most `capacity` bytes. `*got` is how many, 0 first.
  *
  * `UPTLS_OK`: there was data, or no room. `UPTLS_WANT_READ`: feed more; during the handshake also `UPTLS_WANT_WRITE`: drain
  * first. `UPTLS_CLOSED`: the peer ended its data properly. `UPTLS_E_TRUNCATED`: the end came without close_notify, and what
@@ -1346,7 +1346,7 @@ uptls_status uptls_conn_close_notify(uptls_conn *conn,
 uint32_t uptls_conn_wants(const uptls_conn *conn);
 
 /**
- * Whether `uptls_conn_read` has something without more octets from the peer, data, the end or an error: 1, or 0.
+ * Whether `uptls_conn_read` has something without more bytes from the peer, data, the end or an error: 1, or 0.
  */
 int32_t uptls_conn_pending(const uptls_conn *conn);
 
@@ -1431,7 +1431,7 @@ uptls_status uptls_stream_handshake(uptls_stream *stream,
                                     uptls_error **err);
 
 /**
- * Reads decrypted data, after the handshake, which it makes if need be. `*got` is how many octets, 0 first.
+ * Reads decrypted data, after the handshake, which it makes if need be. `*got` is how many bytes, 0 first.
  *
  * `UPTLS_OK`: there was data, or no room. `UPTLS_WANT_READ`, `UPTLS_WANT_WRITE`: the socket does not block, and is to be
  * polled for that. `UPTLS_CLOSED`: the peer ended its data properly. `UPTLS_E_TRUNCATED`: the end came without
@@ -1466,7 +1466,7 @@ uptls_status uptls_stream_shutdown(uptls_stream *stream,
                                    uptls_error **err);
 
 /**
- * The socket, for poll and options; octets that are read or written there break the connection. -1 for NULL.
+ * The socket, for poll and options; bytes that are read or written there break the connection. -1 for NULL.
  */
 int uptls_stream_fd(const uptls_stream *stream);
 

@@ -151,7 +151,7 @@ pub unsafe extern "C" fn uptls_error_hint(error: *const Error) -> *const c_char 
     unsafe { text(error, |error| &error.hint) }
 }
 
-/// The whole report (schema `uptls.report/v1`): every problem of a policy, every step of a verification. Octet for octet
+/// The whole report (schema `uptls.report/v1`): every problem of a policy, every step of a verification. Byte for byte
 /// what Rust, Python and the command give. Owned by the error; NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_error_json(error: *const Error) -> *const c_char {

@@ -159,7 +159,7 @@ impl<T: Copy + Default> Number<T> {
     }
 }
 
-/// Room that C gave for octets. It is written and never read: C need not have initialised it.
+/// Room that C gave for bytes. It is written and never read: C need not have initialised it.
 pub(crate) struct Room<'a>(&'a mut [MaybeUninit<u8>]);
 
 impl Room<'_> {
@@ -170,10 +170,10 @@ impl Room<'_> {
 }
 
 impl io::Write for Room<'_> {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        let count = octets.len().min(self.0.len());
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = bytes.len().min(self.0.len());
         let (room, rest) = mem::take(&mut self.0).split_at_mut(count);
-        room.write_copy_of_slice(octets.split_at(count).0);
+        room.write_copy_of_slice(bytes.split_at(count).0);
         self.0 = rest;
         Ok(count)
     }
@@ -183,20 +183,20 @@ impl io::Write for Room<'_> {
     }
 }
 
-/// Borrows room for octets: at most the first 64 KiB of it. NULL with length 0 is no room.
+/// Borrows room for bytes: at most the first 64 KiB of it. NULL with length 0 is no room.
 ///
 /// # Errors
 /// [`Misuse`] for NULL with a length, and for a length that no object can have.
 ///
 /// # Safety
-/// `start` is NULL, or `length` octets can be written there, and nobody else uses them during the call.
+/// `start` is NULL, or `length` bytes can be written there, and nobody else uses them during the call.
 pub(crate) unsafe fn room<'a>(start: *mut u8, length: usize, name: &str) -> Result<Room<'a>, Failure> {
     check_length(start, length, name)?;
     let length = length.min(MAX_ROOM);
     if length == 0 {
         return Ok(Room(&mut []));
     }
-    // SAFETY: not NULL, so many octets can be written by the contract, whatever they hold, and they are nobody else's.
+    // SAFETY: not NULL, so many bytes can be written by the contract, whatever they hold, and they are nobody else's.
     Ok(Room(unsafe { core::slice::from_raw_parts_mut(start.cast(), length) }))
 }
 
@@ -210,14 +210,14 @@ fn check_length(start: *const u8, length: usize, name: &str) -> Result<(), Failu
     Ok(())
 }
 
-/// Borrows octets. NULL with length 0 is an empty text, as an empty vector of C++ gives it.
+/// Borrows bytes. NULL with length 0 is an empty text, as an empty vector of C++ gives it.
 ///
 /// # Errors
 /// [`Misuse`] for NULL with a length, and for a length that no object can have.
 ///
 /// # Safety
-/// `start` is NULL, or `length` octets can be read there during the call.
-pub(crate) unsafe fn octets<'a>(start: *const u8, length: usize, name: &str) -> Result<&'a [u8], Failure> {
+/// `start` is NULL, or `length` bytes can be read there during the call.
+pub(crate) unsafe fn bytes<'a>(start: *const u8, length: usize, name: &str) -> Result<&'a [u8], Failure> {
     check_length(start, length, name)?;
     if length == 0 {
         return Ok(&[]);
@@ -229,14 +229,14 @@ pub(crate) unsafe fn octets<'a>(start: *const u8, length: usize, name: &str) -> 
 /// Borrows a text that is given with its length.
 ///
 /// # Errors
-/// Those of [`octets`], and [`Misuse`] for anything that is not UTF-8.
+/// Those of [`bytes`], and [`Misuse`] for anything that is not UTF-8.
 ///
 /// # Safety
-/// That of [`octets`].
-pub(crate) unsafe fn octets_text<'a>(start: *const u8, length: usize, name: &str) -> Result<&'a str, Failure> {
+/// That of [`bytes`].
+pub(crate) unsafe fn bytes_text<'a>(start: *const u8, length: usize, name: &str) -> Result<&'a str, Failure> {
     // SAFETY: the contract is the same.
-    let octets = unsafe { octets(start, length, name) }?;
-    core::str::from_utf8(octets).map_err(|error| Misuse::new(format!("{name} must be UTF-8: {error}")).into())
+    let bytes = unsafe { bytes(start, length, name) }?;
+    core::str::from_utf8(bytes).map_err(|error| Misuse::new(format!("{name} must be UTF-8: {error}")).into())
 }
 
 /// Borrows a text.
@@ -277,7 +277,7 @@ pub(crate) fn null(name: &str) -> Failure {
     Misuse::new(format!("{name} must not be NULL")).into()
 }
 
-/// What is zeroed for one call; nobody has more octets ready.
+/// What is zeroed for one call; nobody has more bytes ready.
 const MAX_ROOM: usize = 64 << 10;
 
 #[cfg(test)]
@@ -290,32 +290,32 @@ mod tests {
     fn a_length_that_no_object_can_have_is_misuse() {
         let text = b"x";
         // SAFETY: the length is refused before anything is read.
-        let result = unsafe { octets(text.as_ptr(), usize::MAX, "text") };
+        let result = unsafe { bytes(text.as_ptr(), usize::MAX, "text") };
         assert!(matches!(result, Err(Failure::Misuse(misuse)) if misuse.what.contains("length of text")));
     }
 
     #[test]
     fn null_is_empty_only_with_length_zero() {
         // SAFETY: NULL is permitted.
-        assert!(matches!(unsafe { octets(ptr::null(), 0, "text") }, Ok([])));
+        assert!(matches!(unsafe { bytes(ptr::null(), 0, "text") }, Ok([])));
         // SAFETY: NULL is permitted.
-        assert!(unsafe { octets(ptr::null(), 1, "text") }.is_err());
+        assert!(unsafe { bytes(ptr::null(), 1, "text") }.is_err());
     }
 
     #[test]
     fn room_is_bounded_and_needs_no_initialisation() {
         let mut place = vec![MaybeUninit::<u8>::uninit(); MAX_ROOM + 1];
-        // SAFETY: the place has so many octets.
+        // SAFETY: the place has so many bytes.
         let room = unsafe { room(place.as_mut_ptr().cast(), place.len(), "data") };
         let Ok(mut room) = room else { panic!("there is room") };
-        let octets = vec![7; MAX_ROOM - 1];
-        assert!(matches!(room.write(&octets), Ok(count) if count == MAX_ROOM - 1));
+        let bytes = vec![7; MAX_ROOM - 1];
+        assert!(matches!(room.write(&bytes), Ok(count) if count == MAX_ROOM - 1));
         assert!(!room.is_empty());
         assert!(matches!(room.write(b"xyz"), Ok(1)));
         assert!(room.is_empty() && matches!(room.write(b"xyz"), Ok(0)));
         // SAFETY: so many were written just now.
         let written = unsafe { core::slice::from_raw_parts(place.as_ptr().cast::<u8>(), MAX_ROOM) };
-        assert!(written.starts_with(&octets) && written.ends_with(b"x"));
+        assert!(written.starts_with(&bytes) && written.ends_with(b"x"));
         // SAFETY: NULL is permitted.
         assert!(matches!(unsafe { super::room(ptr::null_mut(), 0, "data") }, Ok(room) if room.is_empty()));
         // SAFETY: NULL is permitted.

@@ -24,7 +24,6 @@ mod codes;
 mod conn;
 mod connector;
 mod error;
-mod events;
 mod evidence;
 mod exclusive;
 mod handle;
@@ -93,7 +92,7 @@ pub use manifests::{
 };
 pub use options::ConnOptions;
 pub use policy::{
-    Danger, Policy, UPTLS_DANGER_ALLOW, UPTLS_DANGER_FORBID, uptls_policy_explain_json, uptls_policy_fingerprint,
+    Danger, Policy, UPTLS_DANGER_ALLOW, UPTLS_DANGER_FORBID, uptls_policy_describe, uptls_policy_fingerprint,
     uptls_policy_from_document, uptls_policy_from_file, uptls_policy_name, uptls_policy_ref, uptls_policy_unref,
     uptls_policy_verify,
 };

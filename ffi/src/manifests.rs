@@ -76,8 +76,8 @@ pub unsafe extern "C" fn uptls_policy_from_manifest_text(
         let out = unsafe { Out::cleared(out, "out") }?;
         // SAFETY: by the contract of the header it is NULL or live.
         let runtime = unsafe { handle::borrow(runtime, "runtime") }?.core();
-        // SAFETY: by the contract of the header it is NULL or `length` octets can be read there.
-        let text = unsafe { handle::octets(text, length, "text") }?;
+        // SAFETY: by the contract of the header it is NULL or `length` bytes can be read there.
+        let text = unsafe { handle::bytes(text, length, "text") }?;
         // SAFETY: by the contract of the header it is NULL or NUL-terminated.
         let name = unsafe { handle::text(name, "name") }?;
         // SAFETY: by the contract of the header they are NULL or NUL-terminated.

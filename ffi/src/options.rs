@@ -29,7 +29,7 @@ pub struct ConnOptions {
 /// [`Misuse`] for a size that is none, for fields that this library does not know, and for values that do not exist.
 ///
 /// # Safety
-/// `options` is NULL or points to a structure of as many octets as its `struct_size` says, with texts that are NULL or
+/// `options` is NULL or points to a structure of as many bytes as its `struct_size` says, with texts that are NULL or
 /// NUL-terminated.
 pub(crate) unsafe fn parse(options: *const ConnOptions) -> Result<ConnectOptions, Failure> {
     let mut parsed = ConnectOptions::default();
@@ -59,16 +59,16 @@ unsafe fn known_part(options: *const ConnOptions) -> Result<ConnOptions, Failure
     if !KNOWN_SIZES.contains(&size) && !(WHOLE..=MAX_SIZE).contains(&size) {
         return Err(Misuse::new(format!("struct_size of the options must be {WHOLE}, it is {size}")).into());
     }
-    // SAFETY: so many octets are there by the contract, and the size was found plausible.
+    // SAFETY: so many bytes are there by the contract, and the size was found plausible.
     let given = unsafe { core::slice::from_raw_parts(options.cast::<u8>(), size) };
-    if given.iter().skip(WHOLE).any(|octet| *octet != 0) {
+    if given.iter().skip(WHOLE).any(|byte| *byte != 0) {
         let what =
             format!("the options have fields that this library does not know: struct_size is {size}, not {WHOLE}");
         return Err(Misuse::new(what).into());
     }
     let mut known = MaybeUninit::<ConnOptions>::zeroed();
     let length = size.min(WHOLE);
-    // SAFETY: both have so many octets, and they are different objects.
+    // SAFETY: both have so many bytes, and they are different objects.
     unsafe { known.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(options.cast(), length) };
     // SAFETY: zero is a value of every field, and whole fields were copied.
     Ok(unsafe { known.assume_init() })

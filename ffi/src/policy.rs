@@ -73,8 +73,8 @@ pub unsafe extern "C" fn uptls_policy_from_document(
         let out = unsafe { Out::cleared(out, "out") }?;
         // SAFETY: by the contract of the header it is NULL or live.
         let runtime = unsafe { handle::borrow(runtime, "runtime") }?.core();
-        // SAFETY: by the contract of the header it is NULL or `length` octets can be read there.
-        let text = unsafe { handle::octets(text, length, "text") }?;
+        // SAFETY: by the contract of the header it is NULL or `length` bytes can be read there.
+        let text = unsafe { handle::bytes(text, length, "text") }?;
         // SAFETY: by the contract of the header it is NULL or NUL-terminated.
         let name = unsafe { handle::text(name, "name") }?;
         // SAFETY: by the contract of the header it is NULL or NUL-terminated.
@@ -132,7 +132,7 @@ pub unsafe extern "C" fn uptls_policy_unref(policy: *mut Policy) {
 ///
 /// Returns `UPTLS_OK` if and only if the policy accepts the chain. `*report` is the whole report (schema
 /// `uptls.report/v1`), whether it is accepted or not, and NULL only for `UPTLS_E_USAGE` and `UPTLS_E_PANIC`; it is
-/// octet for octet what Rust, Python and the command give. It is owned by the caller: `uptls_string_free`. `err` may be
+/// byte for byte what Rust, Python and the command give. It is owned by the caller: `uptls_string_free`. `err` may be
 /// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_policy_verify(
@@ -148,11 +148,11 @@ pub unsafe extern "C" fn uptls_policy_verify(
         let out = unsafe { Out::cleared(report, "report") }?;
         // SAFETY: by the contract of the header it is NULL or live.
         let policy = unsafe { handle::borrow(policy, "policy") }?;
-        // SAFETY: by the contract of the header it is NULL or `length` octets can be read there.
-        let chain = unsafe { handle::octets(chain, length, "chain") }?;
+        // SAFETY: by the contract of the header it is NULL or `length` bytes can be read there.
+        let chain = unsafe { handle::bytes(chain, length, "chain") }?;
         // SAFETY: by the contract of the header it is NULL or NUL-terminated.
         let backend_host = unsafe { handle::optional_text(backend_host, "backend_host") }?;
-        let mut report = policy.prepared.explain_pem(chain, backend_host);
+        let mut report = policy.prepared.report_pem(chain, backend_host);
         report.warnings.extend_from_slice(&policy.warnings);
         out.set(strings::give(&Envelope::reports(vec![report.clone()]).to_json()));
         if report.accepted() { Ok(()) } else { Err(report.into()) }
@@ -178,10 +178,10 @@ pub unsafe extern "C" fn uptls_policy_fingerprint(policy: *const Policy) -> *con
     boundary::value(ptr::null(), || unsafe { policy.as_ref() }.map_or(ptr::null(), fingerprint))
 }
 
-/// What the policy trusts, sends and accepts (schema `uptls.explain/v1`): octet for octet what the command gives. `*json`
+/// What the policy trusts, sends and accepts (schema `uptls.description/v1`): byte for byte what the command gives. `*json`
 /// is owned by the caller: `uptls_string_free`. `err` may be NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn uptls_policy_explain_json(
+pub unsafe extern "C" fn uptls_policy_describe(
     policy: *const Policy,
     json: *mut *mut c_char,
     err: *mut *mut Error,
@@ -191,9 +191,9 @@ pub unsafe extern "C" fn uptls_policy_explain_json(
         let out = unsafe { Out::cleared(json, "json") }?;
         // SAFETY: by the contract of the header it is NULL or live.
         let policy = unsafe { handle::borrow(policy, "policy") }?;
-        let mut explanation = policy.prepared.explanation();
-        explanation.warnings.extend_from_slice(&policy.warnings);
-        out.set(strings::give(&Envelope::new("uptls.explain/v1", vec![explanation]).to_json()));
+        let mut description = policy.prepared.describe();
+        description.warnings.extend_from_slice(&policy.warnings);
+        out.set(strings::give(&Envelope::new("uptls.description/v1", vec![description]).to_json()));
         Ok(())
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
@@ -203,9 +203,9 @@ pub unsafe extern "C" fn uptls_policy_explain_json(
 /// `sha256:...`
 pub(crate) fn digest_text(digest: &[u8; 32]) -> String {
     let mut text = "sha256:".to_owned();
-    for octet in digest {
+    for byte in digest {
         // Writing to a String does not fail.
-        let _ = write!(text, "{octet:02x}");
+        let _ = write!(text, "{byte:02x}");
     }
     text
 }

@@ -56,24 +56,24 @@ pub unsafe extern "C" fn uptls_runtime_new_at(
     unsafe { boundary::call(err, make) }
 }
 
-/// How many sessions the runtime holds for resumption, and the octets that are charged for them, for metrics. `*count` and
-/// `*octets` are 0 first. `err` may be NULL.
+/// How many sessions the runtime holds for resumption, and the bytes that are charged for them, for metrics. `*count` and
+/// `*bytes` are 0 first. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_runtime_held_sessions(
     runtime: *const Runtime,
     count: *mut usize,
-    octets: *mut usize,
+    bytes: *mut usize,
     err: *mut *mut Error,
 ) -> Status {
     let tell = || {
         // SAFETY: by the contract of the header it is NULL or can be written to.
         let count = unsafe { Number::cleared(count, "count") }?;
         // SAFETY: by the contract of the header it is NULL or can be written to.
-        let octets = unsafe { Number::cleared(octets, "octets") }?;
+        let bytes = unsafe { Number::cleared(bytes, "bytes") }?;
         // SAFETY: by the contract of the header it is NULL or live.
         let held = unsafe { handle::borrow(runtime, "runtime") }?.core().held_sessions();
         count.set(held.count);
-        octets.set(held.octets);
+        bytes.set(held.bytes);
         Ok(())
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.

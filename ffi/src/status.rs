@@ -13,9 +13,9 @@ pub type Status = i32;
 
 /// It worked; for a verification: the peer is accepted.
 pub const UPTLS_OK: Status = 0;
-/// Nothing happened yet: octets from the peer are needed first.
+/// Nothing happened yet: bytes from the peer are needed first.
 pub const UPTLS_WANT_READ: Status = 1;
-/// Nothing happened yet: octets for the peer must go out first.
+/// Nothing happened yet: bytes for the peer must go out first.
 pub const UPTLS_WANT_WRITE: Status = 2;
 /// The peer ended its data properly, with close_notify: nothing is missing.
 pub const UPTLS_CLOSED: Status = 3;
@@ -116,8 +116,8 @@ fn of_category(category: Category) -> Status {
 pub extern "C" fn uptls_status_string(status: Status) -> *const c_char {
     let text = match status {
         UPTLS_OK => c"ok",
-        UPTLS_WANT_READ => c"octets from the peer are needed",
-        UPTLS_WANT_WRITE => c"octets for the peer must go out first",
+        UPTLS_WANT_READ => c"bytes from the peer are needed",
+        UPTLS_WANT_WRITE => c"bytes for the peer must go out first",
         UPTLS_CLOSED => c"the peer ended its data",
         UPTLS_E_CONFIG => c"the policy cannot be used",
         UPTLS_E_UNTRUSTED => c"the chain is not trusted",

@@ -246,12 +246,12 @@ static uptls_stream *out_uptls_stream_out;
 static uptls_watch *out_uptls_watch_out;
 static char *out_char_json, *out_char_reason, *out_char_report;
 static const uint8_t *out_const_uint8_t_der;
-static size_t number_used, number_got, number_count, number_octets, number_length, number_changed;
+static size_t number_used, number_got, number_count, number_bytes, number_length, number_changed;
 static uint64_t long_generation;
 
 static int is_zero(const void *start, size_t length) {
-  const unsigned char *octet = start;
-  while (length > 0 && *octet == 0) octet++, length--;
+  const unsigned char *byte = start;
+  while (length > 0 && *byte == 0) byte++, length--;
   return length == 0;
 }
 

@@ -1,4 +1,4 @@
-//! The cross-language vectors in C: every report octet for octet that of Rust.
+//! The cross-language vectors in C: every report byte for byte that of Rust.
 #![allow(clippy::expect_used, reason = "test code: what is broken must stop the test")]
 
 #[path = "common/mod.rs"]

@@ -43,7 +43,7 @@ pub fn verify_document(
     backend_host: Option<&str>,
 ) -> Report {
     match prepare(runtime, text, name, base, permission) {
-        Ok(prepared) => prepared.explain_pem(chain_pem, backend_host),
+        Ok(prepared) => prepared.report_pem(chain_pem, backend_host),
         Err(problems) => Report::unusable(&problems, runtime.now_text()),
     }
 }

@@ -1,7 +1,7 @@
 //! Documents in, policies out: text is read once, strictly, and every field remembers the line it came from.
 //!
 //! ```text
-//!  octets          source     1 MiB, UTF-8
+//!  bytes          source     1 MiB, UTF-8
 //!    |  yaml       events of one parser for YAML and JSON, within budgets -> node
 //!    v
 //!  document        apiVersion and kind decide who reads it on
@@ -16,7 +16,7 @@
 //! [`kubernetes`] goes the same way with the objects of the Gateway API: several documents in, one policy for each backend
 //! out. [`report`] says what all documents, those of Envoy among them, come to.
 //!
-//! Everything but [`load`], [`prepare_file`], [`kubernetes::load`] and [`envoy::Export::write`] is pure: octets in, value or
+//! Everything but [`load`], [`prepare_file`], [`kubernetes::load`] and [`envoy::Export::write`] is pure: bytes in, value or
 //! [`uptls::Problems`] out. (Preparing reads the files that a policy names; that is [`uptls::Runtime::prepare`].)
 //!
 //! What is stricter here than in most readers of YAML, and why:

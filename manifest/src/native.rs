@@ -49,7 +49,7 @@ pub fn parse(text: &[u8], name: &str, base: Option<&Path>) -> Result<PolicyDraft
 pub fn load(path: &Path) -> Result<PolicyDraft, Problems> {
     let name = path.display().to_string();
     match source::load_file(path) {
-        Ok(octets) => parse(&octets, &name, path.parent()),
+        Ok(bytes) => parse(&bytes, &name, path.parent()),
         Err(fault) => refuse(Notes::new(&name), fault),
     }
 }
@@ -60,8 +60,8 @@ fn refuse(notes: Notes<'_>, fault: Fault) -> Result<PolicyDraft, Problems> {
 }
 
 /// The one document of a text that holds exactly one.
-fn single(octets: &[u8]) -> Result<Node, Fault> {
-    let documents = yaml::documents(source::text(octets)?)?;
+fn single(bytes: &[u8]) -> Result<Node, Fault> {
+    let documents = yaml::documents(source::text(bytes)?)?;
     let mut written = documents.into_iter().filter(|node| !node.is_null());
     let Some(node) = written.next() else {
         return Err(Fault::parse(Place::START, "it is empty"));

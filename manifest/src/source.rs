@@ -15,24 +15,24 @@ pub(crate) fn load_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
 }
 
 /// M10: the text of a document, before anything parses it.
-pub(crate) fn text(octets: &[u8]) -> Result<&str, Fault> {
-    if octets.len() > MAX_DOCUMENT {
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, Fault> {
+    if bytes.len() > MAX_DOCUMENT {
         return Err(Fault::too_large(Place::START, "the limit of 1 MiB"));
     }
-    utf8(octets)
+    utf8(bytes)
 }
 
 /// The same of a file with a secret of Envoy: certificates and revocation lists stand in it.
-pub(crate) fn secret_text(octets: &[u8]) -> Result<&str, Fault> {
-    if octets.len() > MAX_SECRET {
+pub(crate) fn secret_text(bytes: &[u8]) -> Result<&str, Fault> {
+    if bytes.len() > MAX_SECRET {
         return Err(Fault::too_large(Place::START, "the limit of 4 MiB"));
     }
-    utf8(octets)
+    utf8(bytes)
 }
 
-fn utf8(octets: &[u8]) -> Result<&str, Fault> {
-    core::str::from_utf8(octets).map_err(|error| {
-        let good = octets.get(..error.valid_up_to()).and_then(|good| core::str::from_utf8(good).ok());
+fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
+    core::str::from_utf8(bytes).map_err(|error| {
+        let good = bytes.get(..error.valid_up_to()).and_then(|good| core::str::from_utf8(good).ok());
         Fault::parse(end_of(good.unwrap_or_default()), "it is not UTF-8")
     })
 }

@@ -8,7 +8,7 @@ pub(crate) fn closest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
     (distance <= name.len().max(given.len()) / 3).then_some(name)
 }
 
-/// How many octets must be inserted, removed or replaced (Levenshtein).
+/// How many bytes must be inserted, removed or replaced (Levenshtein).
 fn distance(a: &[u8], b: &[u8]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {

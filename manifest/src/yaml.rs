@@ -75,7 +75,7 @@ enum Open {
 struct Size {
     depth: usize,
     nodes: usize,
-    octets: usize,
+    bytes: usize,
 }
 
 impl Reader {
@@ -85,7 +85,7 @@ impl Reader {
                 refuse_tag(tag.as_deref(), place)?;
                 let style = if style == ScalarStyle::Plain { Style::Plain } else { Style::Quoted };
                 let value = Value::Text(Scalar { style, text: Zeroizing::new(text.into_owned()) });
-                self.charge(&Size { depth: 0, nodes: 1, octets: text_len(&value) }, place)?;
+                self.charge(&Size { depth: 0, nodes: 1, bytes: text_len(&value) }, place)?;
                 self.add(Node { place, value }, anchor)
             }
             Event::SequenceStart(_, anchor, tag) => self.open(anchor, tag.as_deref(), place, Open::List(Vec::new())),
@@ -104,7 +104,7 @@ impl Reader {
 
     fn open(&mut self, anchor: usize, tag: Option<&Tag>, place: Place, open: Open) -> Result<(), Fault> {
         refuse_tag(tag, place)?;
-        self.charge(&Size { depth: 1, nodes: 1, octets: 0 }, place)?;
+        self.charge(&Size { depth: 1, nodes: 1, bytes: 0 }, place)?;
         self.stack.push(Frame { anchor, open, place });
         Ok(())
     }
@@ -147,11 +147,11 @@ impl Reader {
 
     fn charge(&mut self, size: &Size, place: Place) -> Result<(), Fault> {
         self.size.nodes = self.size.nodes.saturating_add(size.nodes);
-        self.size.octets = self.size.octets.saturating_add(size.octets);
+        self.size.bytes = self.size.bytes.saturating_add(size.bytes);
         if self.size.nodes > MAX_NODES {
             return Err(Fault::too_large(place, format!("the limit of {MAX_NODES} nodes, with aliases expanded")));
         }
-        if self.size.octets > MAX_OCTETS {
+        if self.size.bytes > MAX_BYTES {
             return Err(Fault::too_large(place, "the limit of 4 MiB of text, with aliases expanded"));
         }
         if self.stack.len().saturating_add(size.depth) > MAX_DEPTH {
@@ -182,19 +182,19 @@ fn measure(node: &Node) -> Size {
     let children: Vec<Size> = match &node.value {
         Value::List(nodes) => nodes.iter().map(measure).collect(),
         Value::Map(entries) => entries.iter().map(|entry| measure(&entry.value).with_name(&entry.key)).collect(),
-        Value::Text(_) => return Size { depth: 0, nodes: 1, octets: text_len(&node.value) },
+        Value::Text(_) => return Size { depth: 0, nodes: 1, bytes: text_len(&node.value) },
     };
-    children.iter().fold(Size { depth: 1, nodes: 1, octets: 0 }, |sum, child| Size {
+    children.iter().fold(Size { depth: 1, nodes: 1, bytes: 0 }, |sum, child| Size {
         depth: sum.depth.max(child.depth.saturating_add(1)),
         nodes: sum.nodes.saturating_add(child.nodes),
-        octets: sum.octets.saturating_add(child.octets),
+        bytes: sum.bytes.saturating_add(child.bytes),
     })
 }
 
 impl Size {
     /// A field is its value and its name.
     fn with_name(self, name: &str) -> Self {
-        Self { depth: self.depth, nodes: self.nodes.saturating_add(1), octets: self.octets.saturating_add(name.len()) }
+        Self { depth: self.depth, nodes: self.nodes.saturating_add(1), bytes: self.bytes.saturating_add(name.len()) }
     }
 }
 
@@ -208,4 +208,4 @@ fn text_len(value: &Value) -> usize {
 /// No document that is wanted here needs a tenth of these.
 const MAX_DEPTH: usize = 64;
 const MAX_NODES: usize = 100_000;
-const MAX_OCTETS: usize = 4 << 20;
+const MAX_BYTES: usize = 4 << 20;

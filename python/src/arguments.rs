@@ -13,12 +13,12 @@ use uptls::{BackendHost, Misuse, PolicyError, PolicyErrorKind, Problem, Problems
 use crate::errors;
 
 /// `str`, `bytes` or `bytearray`; usable without the GIL.
-pub(crate) enum Octets {
+pub(crate) enum Bytes {
     Bytes(PyBackedBytes),
     Text(PyBackedStr),
 }
 
-impl Deref for Octets {
+impl Deref for Bytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -29,7 +29,7 @@ impl Deref for Octets {
     }
 }
 
-impl<'a, 'py> FromPyObject<'a, 'py> for Octets {
+impl<'a, 'py> FromPyObject<'a, 'py> for Bytes {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
@@ -43,7 +43,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Octets {
     }
 }
 
-/// Octets of a stream: `bytes` as they are, everything else with the buffer protocol in copied pieces, because another
+/// Bytes of a stream: `bytes` as they are, everything else with the buffer protocol in copied pieces, because another
 /// thread may write into it as soon as the GIL is released.
 pub(crate) enum Data {
     Bytes(PyBackedBytes),
@@ -51,7 +51,7 @@ pub(crate) enum Data {
 }
 
 impl Data {
-    /// Passes the octets on piece by piece until one is not taken whole, and gives how many were taken.
+    /// Passes the bytes on piece by piece until one is not taken whole, and gives how many were taken.
     pub(crate) fn pass(&self, py: Python<'_>, mut take: impl FnMut(&[u8]) -> PyResult<usize>) -> PyResult<usize> {
         let memory = match self {
             Self::Bytes(bytes) => return take(bytes),
@@ -81,7 +81,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Data {
     }
 }
 
-/// A contiguous buffer of any object, as octets.
+/// A contiguous buffer of any object, as bytes.
 pub(crate) struct Memory {
     pub(crate) len: usize,
     view: Py<PyAny>,
@@ -102,9 +102,9 @@ impl Memory {
         }
     }
 
-    /// Writes `octets`, which are no more than it has, to its beginning.
-    pub(crate) fn fill(&self, py: Python<'_>, octets: &[u8]) -> PyResult<()> {
-        self.part(py, 0..octets.len())?.copy_from_slice(py, octets)
+    /// Writes `bytes`, which are no more than it has, to its beginning.
+    pub(crate) fn fill(&self, py: Python<'_>, bytes: &[u8]) -> PyResult<()> {
+        self.part(py, 0..bytes.len())?.copy_from_slice(py, bytes)
     }
 }
 

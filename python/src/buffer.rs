@@ -1,4 +1,4 @@
-//! `uptls.Buffer`: octets in, octets out, for any event loop.
+//! `uptls.Buffer`: bytes in, bytes out, for any event loop.
 
 use std::io;
 use std::sync::Mutex;
@@ -61,18 +61,18 @@ impl PyTlsBuffer {
         }
     }
 
-    /// For what can fail, over so many octets; the failure that ends the connection is told once.
+    /// For what can fail, over so many bytes; the failure that ends the connection is told once.
     fn attempt<T: Send>(
         &self,
         py: Python<'_>,
-        octets: usize,
+        bytes: usize,
         body: impl FnOnce(&mut Conversation) -> Result<T, Error> + Send,
     ) -> PyResult<T> {
         let attempt = |conversation: &mut Conversation| match body(conversation) {
             Ok(value) => (Ok(value), None, conversation.new_connection()),
             Err(error) => (Err(error), Some(Failure::of(conversation)), None),
         };
-        let attempted = if octets <= BRIEF { self.with_brief(py, attempt) } else { self.with(py, attempt) };
+        let attempted = if bytes <= BRIEF { self.with_brief(py, attempt) } else { self.with(py, attempt) };
         let (outcome, failure, new) = attempted?;
         if let Some(evidence) = new {
             self.connector.get().note_connection(&self.host, &evidence);
@@ -113,12 +113,12 @@ impl Failure {
 
 #[pymethods]
 impl PyTlsBuffer {
-    /// Takes octets from the peer, any bytes-like object. Gives how many were taken: fewer than given only while decrypted
-    /// data waits; read it, and give the rest again. No octets at all say nothing: for an end there is `receive_eof`.
+    /// Takes bytes from the peer, any bytes-like object. Gives how many were taken: fewer than given only while decrypted
+    /// data waits; read it, and give the rest again. No bytes at all say nothing: for an end there is `receive_eof`.
     ///
     /// Raises why there is no connection: PeerVerificationError for a peer that the policy refuses, and so on.
     fn receive_data(&self, py: Python<'_>, data: Data) -> PyResult<usize> {
-        data.pass(py, |octets| self.attempt(py, octets.len(), |conversation| conversation.feed(octets)))
+        data.pass(py, |bytes| self.attempt(py, bytes.len(), |conversation| conversation.feed(bytes)))
     }
 
     /// Says that the peer closed the transport. Raises UnexpectedEofError in a handshake; afterwards reading ends with it,
@@ -136,35 +136,35 @@ impl PyTlsBuffer {
         Ok(self.value(py, &error, failure))
     }
 
-    /// Octets for the peer, at most `max` of them; empty when there are none.
+    /// Bytes for the peer, at most `max` of them; empty when there are none.
     #[pyo3(signature = (max=None))]
     fn data_to_send<'py>(&self, py: Python<'py>, max: Option<usize>) -> PyResult<Bound<'py, PyBytes>> {
-        let octets = self.with_brief(py, |conversation| conversation.drain(max))?;
-        Ok(PyBytes::new(py, &octets))
+        let bytes = self.with_brief(py, |conversation| conversation.drain(max))?;
+        Ok(PyBytes::new(py, &bytes))
     }
 
-    /// Decrypted data, at most `n` octets. None: nothing yet, receive more. Empty: the peer ended its data properly.
+    /// Decrypted data, at most `n` bytes. None: nothing yet, receive more. Empty: the peer ended its data properly.
     ///
     /// Raises, after all data, UnexpectedEofError for an end without close_notify, or what ended the connection.
     fn read<'py>(&self, py: Python<'py>, n: usize) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        let octets = self.attempt(py, n, |conversation| conversation.read(n))?;
-        Ok(octets.map(|octets| PyBytes::new(py, &octets)))
+        let bytes = self.attempt(py, n, |conversation| conversation.read(n))?;
+        Ok(bytes.map(|bytes| PyBytes::new(py, &bytes)))
     }
 
-    /// The same into a writable buffer; gives how many octets. None: nothing yet. 0: the peer ended its data properly.
+    /// The same into a writable buffer; gives how many bytes. None: nothing yet. 0: the peer ended its data properly.
     fn read_into(&self, py: Python<'_>, buffer: Memory) -> PyResult<Option<usize>> {
         // Before anything is taken out.
         buffer.check_writable(py)?;
-        let octets = self.attempt(py, buffer.len, |conversation| conversation.read(buffer.len))?;
-        let Some(octets) = octets else { return Ok(None) };
-        buffer.fill(py, &octets)?;
-        Ok(Some(octets.len()))
+        let bytes = self.attempt(py, buffer.len, |conversation| conversation.read(buffer.len))?;
+        let Some(bytes) = bytes else { return Ok(None) };
+        buffer.fill(py, &bytes)?;
+        Ok(Some(bytes.len()))
     }
 
     /// Encrypts data for the peer, any bytes-like object. Gives how much was taken: less than given while about 64 KiB
     /// wait for `data_to_send`.
     fn write(&self, py: Python<'_>, data: Data) -> PyResult<usize> {
-        data.pass(py, |octets| self.attempt(py, octets.len(), |conversation| conversation.write(octets)))
+        data.pass(py, |bytes| self.attempt(py, bytes.len(), |conversation| conversation.write(bytes)))
     }
 
     /// Ends our data properly; send what `data_to_send` gives afterwards. Reading goes on.
@@ -186,13 +186,13 @@ impl PyTlsBuffer {
         self.with_brief(py, |conversation| conversation.deadline())
     }
 
-    /// Whether octets from the peer can be of use.
+    /// Whether bytes from the peer can be of use.
     #[getter]
     fn wants_read(&self, py: Python<'_>) -> PyResult<bool> {
         self.with_brief(py, |conversation| conversation.wants_read())
     }
 
-    /// Whether there are octets for the peer.
+    /// Whether there are bytes for the peer.
     #[getter]
     fn wants_write(&self, py: Python<'_>) -> PyResult<bool> {
         self.with_brief(py, |conversation| conversation.wants_write())
@@ -210,7 +210,7 @@ impl PyTlsBuffer {
         self.with(py, |conversation| conversation.evidence().cloned().map(PyPeer::new))
     }
 
-    /// How many octets can be read without receiving more.
+    /// How many bytes can be read without receiving more.
     #[getter]
     fn pending(&self, py: Python<'_>) -> PyResult<usize> {
         self.with_brief(py, Conversation::pending)

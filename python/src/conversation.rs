@@ -33,14 +33,14 @@ impl Conversation {
         self.phase = None;
     }
 
-    /// Takes octets from the peer; those after the end of the handshake are the connection's.
-    pub(crate) fn feed(&mut self, octets: &[u8]) -> Result<usize, Error> {
+    /// Takes bytes from the peer; those after the end of the handshake are the connection's.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<usize, Error> {
         let mut taken = 0;
         if let Some(Phase::Handshake(handshake)) = &mut self.phase {
-            taken = handshake.feed(octets)?;
+            taken = handshake.feed(bytes)?;
             self.settle();
         }
-        match (&mut self.phase, octets.get(taken..)) {
+        match (&mut self.phase, bytes.get(taken..)) {
             (Some(Phase::Established(established)), Some(rest @ [_, ..])) => {
                 established.feed(rest).map(|count| taken + count)
             }
@@ -77,18 +77,18 @@ impl Conversation {
         }
     }
 
-    /// Up to `most` octets for the peer.
+    /// Up to `most` bytes for the peer.
     pub(crate) fn drain(&mut self, most: Option<usize>) -> Vec<u8> {
-        let mut out = Part { left: most.map_or(usize::MAX, |most| most.min(LIMIT)), octets: Vec::new() };
+        let mut out = Part { left: most.map_or(usize::MAX, |most| most.min(LIMIT)), bytes: Vec::new() };
         match &mut self.phase {
             Some(Phase::Established(established)) => established.drain_with(&mut out),
             Some(Phase::Handshake(handshake)) => handshake.drain_with(&mut out),
             None => 0,
         };
-        out.octets
+        out.bytes
     }
 
-    /// Up to `most` decrypted octets; `None`: nothing yet, and none at all: the peer ended its data properly.
+    /// Up to `most` decrypted bytes; `None`: nothing yet, and none at all: the peer ended its data properly.
     pub(crate) fn read(&mut self, most: usize) -> Result<Option<Vec<u8>>, Error> {
         if most == 0 {
             return Ok(Some(Vec::new()));
@@ -99,15 +99,15 @@ impl Conversation {
             None => return Err(lost()),
         };
         let left = most.min(LIMIT);
-        let mut out = Part { left, octets: Vec::with_capacity(left.min(established.unread())) };
+        let mut out = Part { left, bytes: Vec::with_capacity(left.min(established.unread())) };
         match established.read_with(&mut out)? {
-            Incoming::Data(_) => Ok(Some(out.octets)),
+            Incoming::Data(_) => Ok(Some(out.bytes)),
             Incoming::Closed => Ok(Some(Vec::new())),
             _ => Ok(None),
         }
     }
 
-    /// How many octets can be read without feeding more; after an error there may be more than it says, but 0 is none.
+    /// How many bytes can be read without feeding more; after an error there may be more than it says, but 0 is none.
     pub(crate) fn pending(&mut self) -> usize {
         match &mut self.phase {
             Some(Phase::Established(established)) => established.unread(),
@@ -238,16 +238,16 @@ fn lost() -> Error {
     uptls::ConnectError::Internal { detail: "a panic ended the connection before".to_owned() }.into()
 }
 
-/// Octets that are moved, no more than there is left.
+/// Bytes that are moved, no more than there is left.
 struct Part {
     left: usize,
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 impl Write for Part {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        let taken = octets.get(..self.left).unwrap_or(octets);
-        self.octets.extend_from_slice(taken);
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = bytes.get(..self.left).unwrap_or(bytes);
+        self.bytes.extend_from_slice(taken);
         self.left -= taken.len();
         Ok(taken.len())
     }

@@ -166,11 +166,11 @@ fn uri(name: &GeneralName<'_>) -> Option<String> {
 
 /// As CPython writes them: no zeros of IPv6 are left out together.
 fn address(bytes: &[u8]) -> String {
-    if let Ok(octets) = <[u8; 4]>::try_from(bytes) {
-        return Ipv4Addr::from(octets).to_string();
+    if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {
+        return Ipv4Addr::from(bytes).to_string();
     }
-    let Ok(octets) = <[u8; 16]>::try_from(bytes) else { return "<invalid>".to_owned() };
-    Ipv6Addr::from(octets).segments().map(|segment| format!("{segment:X}")).join(":")
+    let Ok(bytes) = <[u8; 16]>::try_from(bytes) else { return "<invalid>".to_owned() };
+    Ipv6Addr::from(bytes).segments().map(|segment| format!("{segment:X}")).join(":")
 }
 
 /// OpenSSL's long name of an attribute type, or its number.

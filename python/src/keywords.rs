@@ -17,7 +17,7 @@ pub(crate) fn frozen<'py>(py: Python<'py>, keywords: Option<&Bound<'py, PyDict>>
     Ok(copy)
 }
 
-/// What can be iterated over, as a tuple; the rest, text and octets as they are.
+/// What can be iterated over, as a tuple; the rest, text and bytes as they are.
 pub(crate) fn tuple_of(value: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     let is_one = value.is_instance_of::<PyString>() || value.is_instance_of::<PyBytes>();
     match value.try_iter() {

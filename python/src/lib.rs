@@ -16,10 +16,10 @@ mod command;
 mod connector;
 mod conversation;
 mod decoded;
+mod description;
 mod dial;
 mod errors;
 mod event;
-mod explanation;
 mod facts;
 mod grpc;
 mod guard;
@@ -50,13 +50,13 @@ mod native {
     #[pymodule_export]
     use crate::decoded::decode_certificate;
     #[pymodule_export]
+    use crate::description::{Accepts, Anchor, PyDescription, Sends, System, Trusts};
+    #[pymodule_export]
     use crate::dial::PyDial;
     #[pymodule_export]
     use crate::errors::text_report;
     #[pymodule_export]
     use crate::event::PyEvent;
-    #[pymodule_export]
-    use crate::explanation::{Accepts, Anchor, PyExplanation, Sends, System, Trusts};
     #[pymodule_export]
     use crate::facts::{Certificate, Policy, Problem, Step, Tls, Warning};
     #[pymodule_export]

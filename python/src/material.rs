@@ -9,7 +9,7 @@ use uptls::{
     IdentityDraft, MaterialDraft, Misuse, RevocationDraft, SanDraft, Secret, SecretDraft, SystemTrustDraft, TrustDraft,
 };
 
-use crate::arguments::Octets;
+use crate::arguments::Bytes;
 use crate::errors;
 use crate::keywords::tuple_of;
 
@@ -48,7 +48,7 @@ impl PyTrustBundle {
     /// The same as text; `name` is what errors and reports call it.
     #[staticmethod]
     #[pyo3(signature = (pem, *, name=None, trust_domain=None))]
-    fn from_pem(py: Python<'_>, pem: Octets, name: Option<String>, trust_domain: Option<String>) -> PyResult<Self> {
+    fn from_pem(py: Python<'_>, pem: Bytes, name: Option<String>, trust_domain: Option<String>) -> PyResult<Self> {
         let mut material = MaterialDraft::pem(pem_text(py, &pem)?);
         material.name = name;
         material.trust_domain = trust_domain;
@@ -139,8 +139,8 @@ impl PyClientIdentity {
     /// As text. What is passed is copied, and the copy zeroed when the policy goes; zero your own.
     #[staticmethod]
     #[pyo3(signature = (certificate, key, *, passphrase=None))]
-    fn from_pem(py: Python<'_>, certificate: Octets, key: Octets, passphrase: Option<Octets>) -> PyResult<Self> {
-        let secret = |octets: &Octets| SecretDraft::pem(Secret::new(octets.to_vec()));
+    fn from_pem(py: Python<'_>, certificate: Bytes, key: Bytes, passphrase: Option<Bytes>) -> PyResult<Self> {
+        let secret = |bytes: &Bytes| SecretDraft::pem(Secret::new(bytes.to_vec()));
         let draft = IdentityDraft {
             certificate: Some(MaterialDraft::pem(pem_text(py, &certificate)?)),
             key: Some(secret(&key)),
@@ -216,7 +216,7 @@ impl PySan {
         Err(wrong("address", "a str or an address of ipaddress", address))
     }
 
-    /// A uniformResourceIdentifier, compared octet by octet.
+    /// A uniformResourceIdentifier, compared byte by byte.
     #[staticmethod]
     fn uri(uri: String) -> Self {
         Self::of("uri", uri)
@@ -264,8 +264,8 @@ impl PyRevocation {
         let mut draft = RevocationDraft { depth, unknown, ..RevocationDraft::default() };
         let mut paths = Vec::new();
         for crl in members("crls", "a sequence of paths or bytes", crls)? {
-            let material = match crl.extract::<Octets>() {
-                Ok(octets @ Octets::Bytes(_)) => MaterialDraft::pem(pem_text(py, &octets)?),
+            let material = match crl.extract::<Bytes>() {
+                Ok(bytes @ Bytes::Bytes(_)) => MaterialDraft::pem(pem_text(py, &bytes)?),
                 _ => {
                     let path = absolute("crls", &crl)?;
                     paths.push(path.clone());
@@ -312,7 +312,7 @@ pub(crate) fn texts(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<String
 
 /// The members of a sequence; a `str` or `bytes` is none.
 pub(crate) fn members<'py>(name: &str, wanted: &str, value: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    if value.extract::<Octets>().is_ok() {
+    if value.extract::<Bytes>().is_ok() {
         return Err(wrong(name, wanted, value));
     }
     value.try_iter().map_err(|_| wrong(name, wanted, value))?.collect()
@@ -330,8 +330,8 @@ pub(crate) fn in_memory(what: &str, instead: &str) -> PyErr {
     PyTypeError::new_err(format!("cannot pickle {what}: {reason} (use {instead})"))
 }
 
-fn pem_text(py: Python<'_>, octets: &[u8]) -> PyResult<String> {
-    String::from_utf8(octets.to_vec()).map_err(|_| {
+fn pem_text(py: Python<'_>, bytes: &[u8]) -> PyResult<String> {
+    String::from_utf8(bytes.to_vec()).map_err(|_| {
         errors::misuse(py, &Misuse::new("what was given as PEM is not text: convert it (DER begins with 0x30)"))
     })
 }

@@ -148,5 +148,5 @@ impl PyPeer {
 
 /// A digest as reports write it.
 pub(crate) fn digest(digest: &[u8; 32]) -> String {
-    digest.iter().fold("sha256:".to_owned(), |text, octet| text + &format!("{octet:02x}"))
+    digest.iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }

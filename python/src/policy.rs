@@ -11,12 +11,12 @@ use pyo3::types::{PyDict, PyTuple};
 use uptls::danger::DangerPermission;
 use uptls::{PolicyDraft, Prepared, Problems, Runtime, ServerNameRule};
 
-use crate::arguments::Octets;
+use crate::arguments::Bytes;
 use crate::buffer::PyTlsBuffer;
 use crate::connector::PyConnector;
+use crate::description::PyDescription;
 use crate::dial::ConnectTo;
 use crate::errors;
-use crate::explanation::PyExplanation;
 use crate::guard::detached;
 use crate::keywords;
 use crate::manifests::Wanted;
@@ -109,7 +109,7 @@ impl PyPolicy {
     #[pyo3(signature = (text, *, name="", base=None, allow_danger=false, runtime=None))]
     fn from_document(
         py: Python<'_>,
-        text: Octets,
+        text: Bytes,
         name: &str,
         base: Option<PathBuf>,
         allow_danger: bool,
@@ -210,20 +210,20 @@ impl PyPolicy {
     ///
     /// A refusal is a report too, not an exception.
     #[pyo3(signature = (chain_pem, host=None))]
-    fn verify(&self, py: Python<'_>, chain_pem: Octets, host: Option<&str>) -> PyResult<PyReport> {
+    fn verify(&self, py: Python<'_>, chain_pem: Bytes, host: Option<&str>) -> PyResult<PyReport> {
         detached(py, || {
-            let mut report = self.prepared.explain_pem(&chain_pem, host);
+            let mut report = self.prepared.report_pem(&chain_pem, host);
             report.warnings.extend_from_slice(&self.source.warnings);
             PyReport::new(&report)
         })
     }
 
     /// What it trusts, sends and accepts, offline.
-    fn explain(&self, py: Python<'_>) -> PyResult<PyExplanation> {
+    fn explain(&self, py: Python<'_>) -> PyResult<PyDescription> {
         detached(py, || {
-            let mut explanation = self.prepared.explanation();
-            explanation.warnings.extend_from_slice(&self.source.warnings);
-            PyExplanation::new(explanation)
+            let mut description = self.prepared.describe();
+            description.warnings.extend_from_slice(&self.source.warnings);
+            PyDescription::new(description)
         })
     }
 
@@ -309,8 +309,8 @@ impl PyPolicy {
 #[allow(clippy::too_many_arguments, reason = "Python's keywords")]
 pub(crate) fn verify_document(
     py: Python<'_>,
-    text: Octets,
-    chain_pem: Octets,
+    text: Bytes,
+    chain_pem: Bytes,
     host: Option<&str>,
     name: &str,
     base: Option<PathBuf>,

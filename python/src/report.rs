@@ -180,7 +180,7 @@ impl PyReport {
         self.facts.warnings.clone()
     }
 
-    /// The whole report (schema `uptls.report/v1`): octet for octet what Rust, C and the command give.
+    /// The whole report (schema `uptls.report/v1`): byte for byte what Rust, C and the command give.
     fn to_json(&self) -> &str {
         &self.json
     }

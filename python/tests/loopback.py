@@ -115,8 +115,8 @@ Serve = Callable[[ssl.SSLSocket], None]
 
 def echo(tls: ssl.SSLSocket) -> None:
     """Gives back what comes, and ends properly when the client does."""
-    while octets := tls.recv(65536):
-        tls.sendall(octets)
+    while bytes := tls.recv(65536):
+        tls.sendall(bytes)
     with contextlib.suppress(OSError):
         tls.unwrap()
 

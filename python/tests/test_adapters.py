@@ -54,7 +54,7 @@ def test_a_session_by_a_policy_stays_with_it(ca: Authority, other_ca: Authority,
             with pytest.raises(requests.exceptions.SSLError) as caught:
                 session.get(f"https://{prefix}localhost:{server.port}/", timeout=30)
             assert isinstance(root(caught.value), uptls.UnknownIssuerError)
-            assert server.octets == 0
+            assert server.bytes == 0
 
 
 def test_a_session_by_a_policy_sends_nothing_in_the_clear(ca: Authority) -> None:
@@ -101,7 +101,7 @@ def test_a_connection_that_is_not_the_policys_is_refused(
         with uptls.requests.session(policy_of(ca)) as session, pytest.raises(requests.exceptions.SSLError) as caught:
             session.get(url, timeout=30)
         assert isinstance(root(caught.value), uptls.PolicyFrozenError)
-        assert server.octets == 0
+        assert server.bytes == 0
         # It would have been accepted.
         with requests.Session() as plain:
             assert plain.get(url, timeout=30).content == SMALL
@@ -165,7 +165,7 @@ def test_a_connector_of_aiohttp_goes_by_the_policy(ca: Authority, other_ca: Auth
         with pytest.raises(aiohttp.ClientError) as caught:
             asyncio.run(ask(policy_of(ca), f"https://localhost:{server.port}/"))
         assert isinstance(root(caught.value), uptls.UnknownIssuerError)
-        assert server.octets == 0
+        assert server.bytes == 0
 
 
 @pytest.mark.parametrize("chosen", ["False", "context", "fingerprint"])
@@ -179,7 +179,7 @@ def test_the_ssl_of_a_request_cannot_replace_it(ca: Authority, other_ca: Authori
         with pytest.raises(aiohttp.ClientOSError, match="ssl=") as caught:
             asyncio.run(ask(policy_of(ca), url, ssl=option))
         assert isinstance(root(caught.value), uptls.PolicyFrozenError)
-        assert (server.connections, server.octets) == ([], 0)
+        assert (server.connections, server.bytes) == ([], 0)
 
         async def loosened() -> bytes:
             connector = aiohttp.TCPConnector(ssl=policy_of(ca).ssl_context())

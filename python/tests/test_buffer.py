@@ -1,4 +1,4 @@
-"""Octets in, octets out: a Buffer against a server of the standard library, both in memory."""
+"""Bytes in, bytes out: a Buffer against a server of the standard library, both in memory."""
 
 import contextlib
 import gc
@@ -32,11 +32,11 @@ class Peer:
     def exchange(self, buffer: uptls.Buffer) -> None:
         """Moves what both have for each other."""
         self.incoming.write(buffer.data_to_send())
-        octets = memoryview(self.outgoing.read())
-        while octets:
-            taken = buffer.receive_data(octets)
+        bytes = memoryview(self.outgoing.read())
+        while bytes:
+            taken = buffer.receive_data(bytes)
             assert taken > 0, "there is plaintext that nobody reads"
-            octets = octets[taken:]
+            bytes = bytes[taken:]
 
     def shake(self, buffer: uptls.Buffer) -> None:
         """The handshake."""
@@ -117,8 +117,8 @@ def test_data_of_every_kind(established: uptls.Buffer, peer: Peer, kind: Any) ->
     peer.exchange(established)
     assert peer.tls.read() == b"to the peer"
     peer.tls.write(b"from the peer")
-    octets = peer.outgoing.read()
-    assert established.receive_data(kind(octets)) == len(octets)
+    bytes = peer.outgoing.read()
+    assert established.receive_data(kind(bytes)) == len(bytes)
     assert established.pending == 13
     assert established.read(4) == b"from"
     assert established.pending == 9
@@ -140,12 +140,12 @@ def test_read_into_a_part_of_a_buffer(established: uptls.Buffer, peer: Peer) -> 
     assert established.read(100) == b"56789"
 
 
-def test_octets_one_at_a_time(buffer: uptls.Buffer, peer: Peer) -> None:
+def test_bytes_one_at_a_time(buffer: uptls.Buffer, peer: Peer) -> None:
     peer.incoming.write(b"".join(iter(lambda: buffer.data_to_send(1), b"")))
     with pytest.raises(ssl.SSLWantReadError):
         peer.tls.do_handshake()
-    for octet in peer.outgoing.read():
-        assert buffer.receive_data(bytes([octet])) == 1
+    for byte in peer.outgoing.read():
+        assert buffer.receive_data(bytes([byte])) == 1
     assert buffer.handshake_done
 
 
@@ -261,20 +261,20 @@ def test_a_connection_that_goes_away_is_no_refusal(
 
 
 def test_what_is_counted_has_a_bound(established: uptls.Buffer, peer: Peer) -> None:
-    octets, total = b"", 100 * 16384
+    bytes, total = b"", 100 * 16384
     for _ in range(100):
         peer.tls.write(b"x" * 16384)
-    octets = peer.outgoing.read()
+    bytes = peer.outgoing.read()
     taken = 0
     for _ in range(1000):
-        taken += established.receive_data(memoryview(octets)[taken:])
+        taken += established.receive_data(memoryview(bytes)[taken:])
         assert established.pending < 512 * 1024
-    assert taken < len(octets)
+    assert taken < len(bytes)
     got = 0
     while got < total:
         got += len(established.read(1 << 20) or b"")
-        taken += established.receive_data(memoryview(octets)[taken:])
-    assert (got, taken) == (total, len(octets))
+        taken += established.receive_data(memoryview(bytes)[taken:])
+    assert (got, taken) == (total, len(bytes))
 
 
 def test_what_is_not_tls(policy: uptls.UpstreamTlsPolicy) -> None:
@@ -307,15 +307,15 @@ def test_a_huge_write_is_taken_bit_by_bit(established: uptls.Buffer, peer: Peer)
 def test_data_that_nobody_reads_stops_the_peer(established: uptls.Buffer, peer: Peer) -> None:
     for _ in range(20):
         peer.tls.write(b"x" * 16384)
-    octets = memoryview(peer.outgoing.read())
-    got, taken = 0, established.receive_data(octets)
-    assert taken < len(octets)
-    assert established.receive_data(octets[taken:]) == 0
+    bytes = memoryview(peer.outgoing.read())
+    got, taken = 0, established.receive_data(bytes)
+    assert taken < len(bytes)
+    assert established.receive_data(bytes[taken:]) == 0
     while got < 20 * 16384:
         while data := established.read(1 << 30):
             got += len(data)
-        taken += established.receive_data(octets[taken:])
-    assert taken == len(octets)
+        taken += established.receive_data(bytes[taken:])
+    assert taken == len(bytes)
 
 
 def test_writing_after_the_end_is_misuse(established: uptls.Buffer, peer: Peer) -> None:

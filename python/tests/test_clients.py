@@ -71,7 +71,7 @@ class Outcomes:
     def refused(self, leaf: Leaf) -> str:
         with self.server(leaf) as server, pytest.raises(Exception) as caught:  # noqa: PT011
             self.row.fetch(Target(policy_of(self.ca, self.row), server.port))
-        assert server.octets == 0
+        assert server.bytes == 0
         return code_of(caught.value) or "no code"
 
     def mutual(self) -> str:
@@ -81,7 +81,7 @@ class Outcomes:
         assert server.connections[0].client == "client.test"
         with self.server(leaf, self.ca.file) as server, pytest.raises(Exception) as caught:  # noqa: PT011
             self.row.fetch(Target(policy_of(self.ca, self.row), server.port))
-        assert server.octets == 0
+        assert server.bytes == 0
         # A peer of TLS 1.3 says it after the handshake: a client may fail to write meanwhile, and look no further.
         assert code_of(caught.value) in {"identity_required", None}
         return "yes; refused without one"

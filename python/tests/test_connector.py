@@ -100,7 +100,7 @@ def test_reloading_reads_the_files(rotating: uptls.UpstreamTlsPolicy, bundle: Pa
     assert connector.policy != rotating
     assert connector.policy is not None
     assert connector.policy.name == "rotating"
-    assert connector.policy.explain().trusts.anchors[0].certificate.subject == "CN=Third CA"
+    assert connector.policy.describe().trusts.anchors[0].certificate.subject == "CN=Third CA"
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_nobody_goes_around_a_policy(
     """A peer that the system trusts and the policy does not is refused, whatever was patched and replaced."""
     with Server(other_ca.issue("localhost")) as server:
         assert outcome(patch, client, server, policy_file(tmp_path, ca), other_ca.file) == "refused"
-        assert server.octets == 0
+        assert server.bytes == 0
 
 
 @pytest.mark.parametrize("client", CLIENTS)

@@ -102,7 +102,7 @@ class Grpc:
         credentials = grpc.ssl_server_credentials([pair], ca.pem, require_client_auth=True)
         self._server = grpc.server(futures.ThreadPoolExecutor(1))
         self.port = self._server.add_secure_port("127.0.0.1:0", credentials)
-        self.octets = 0
+        self.bytes = 0
 
     def __enter__(self) -> Self:
         self._server.start()
@@ -165,7 +165,7 @@ def test_a_program_of_the_documentation(
     with server_of(block, bad, ca) as server, pytest.raises((Exception, SystemExit)) as caught:
         execute(block, server.port, monkeypatch)
     assert not isinstance(caught.value, AssertionError | NameError | ImportError)
-    assert server.octets == 0
+    assert server.bytes == 0
 
 
 def test_every_client_has_a_program() -> None:

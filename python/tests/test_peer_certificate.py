@@ -128,7 +128,7 @@ CASES: dict[str, bytes] = {
         ),
     ),
     "a small serial number": made(PLAIN, serial=7),
-    "a serial number with a sign octet": made(PLAIN, serial=0xFF00AB),
+    "a serial number with a sign byte": made(PLAIN, serial=0xFF00AB),
     "an old beginning": made(PLAIN, begin=dt.datetime(1970, 1, 1, tzinfo=dt.UTC)),
 }
 
@@ -174,10 +174,10 @@ def test_what_is_no_text_is_not_told_in_part(old: bytes, new: bytes) -> None:
     assert "getpeercert(True)" in str(caught.value)
 
 
-@pytest.mark.parametrize("octets", [b"", b"0", b"\x30\x03\x02\x01\x07", der(CASES["nothing special"]) + b"\0"])
-def test_what_is_no_certificate_is_refused(octets: bytes) -> None:
+@pytest.mark.parametrize("bytes", [b"", b"0", b"\x30\x03\x02\x01\x07", der(CASES["nothing special"]) + b"\0"])
+def test_what_is_no_certificate_is_refused(bytes: bytes) -> None:
     with pytest.raises(uptls.PeerVerificationError):
-        decode_certificate(octets)
+        decode_certificate(bytes)
 
 
 # The path.

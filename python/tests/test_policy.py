@@ -69,7 +69,7 @@ def test_keywords_are_the_fields_of_a_document(ca: Authority, bundle: uptls.Trus
     )
     by_document = uptls.UpstreamTlsPolicy.from_document(document(ca.file, *fields))
     assert by_keywords == by_document
-    assert by_keywords.explain().sends == by_document.explain().sends
+    assert by_keywords.describe().sends == by_document.describe().sends
     changes: dict[str, Any] = {"alpn": ["h2"], "resumption": True, "groups": None, "subject_alt_names": names[:3]}
     for keyword, value in changes.items():
         assert by_keywords.replace(**{keyword: value}) != by_document, keyword
@@ -84,7 +84,7 @@ def test_material_in_memory_is_that_of_files(ca: Authority, bundle: uptls.TrustB
         identity = uptls.ClientIdentity.from_pem(kind(certificate), kind(key))
         memory = made(uptls.TrustBundle.from_pem(kind(ca.pem), name="mine"), identity=identity)
         assert memory.fingerprint == files.fingerprint
-        assert memory.explain().trusts.anchors[0].certificate.source.startswith("mine")
+        assert memory.describe().trusts.anchors[0].certificate.source.startswith("mine")
 
 
 def test_bundles_add_up(ca: Authority, tmp_path: Path, bundle: uptls.TrustBundle) -> None:
@@ -95,13 +95,13 @@ def test_bundles_add_up(ca: Authority, tmp_path: Path, bundle: uptls.TrustBundle
         ca=[bundle, uptls.TrustBundle.from_file(other.file), uptls.TrustBundle.system("mozilla"), pins, keys],
         server_name=HOST,
     )
-    trusts = policy.explain().trusts
+    trusts = policy.describe().trusts
     assert [anchor.certificate.subject for anchor in trusts.anchors] == [f"CN={ca.name}", "CN=Third CA"]
     assert trusts.system is not None
     assert trusts.system.roots
     assert trusts.pinned_certificates == ["sha256:" + "ab" * 32]
     assert len(trusts.pinned_keys) == 1
-    assert uptls.UpstreamTlsPolicy(ca=bundle, server_name=HOST).explain().trusts.system is None
+    assert uptls.UpstreamTlsPolicy(ca=bundle, server_name=HOST).describe().trusts.system is None
 
 
 def test_a_bundle_vouches_for_its_trust_domain(ca: Authority, other_ca: Authority) -> None:
@@ -115,7 +115,7 @@ def test_a_bundle_vouches_for_its_trust_domain(ca: Authority, other_ca: Authorit
         uptls.TrustBundle.from_pem(other_ca.pem, name="other", trust_domain="b"),
     )
     federated = policy(*bundles)
-    assert [anchor.trust_domain for anchor in federated.explain().trusts.anchors] == ["a", "b"]
+    assert [anchor.trust_domain for anchor in federated.describe().trusts.anchors] == ["a", "b"]
     for authority, wanted in [(ca, ["", "spiffe_trust_domain"]), (other_ca, ["spiffe_trust_domain", ""])]:
         leaves = [authority.issue(uri) for uri in ("spiffe://a/x", "spiffe://b/ns/pay/x")]
         reports = [federated.verify(leaf.certificate.read_bytes()) for leaf in leaves]
@@ -130,8 +130,8 @@ def test_a_bundle_vouches_for_its_trust_domain(ca: Authority, other_ca: Authorit
             policy(*bundles, flat)
     with pytest.raises(uptls.PolicyError, match="trust domain a"):
         policy(uptls.TrustBundle.from_file(ca.file, trust_domain="c"))
-    assert [warning.code for warning in policy(bundles[0]).explain().warnings] == ["spiffe_id_unvouched"]
-    assert not federated.explain().warnings
+    assert [warning.code for warning in policy(bundles[0]).describe().warnings] == ["spiffe_id_unvouched"]
+    assert not federated.describe().warnings
 
 
 def test_the_roots_of_the_system_vouch_for_what_is_named() -> None:
@@ -140,7 +140,7 @@ def test_the_roots_of_the_system_vouch_for_what_is_named() -> None:
         return uptls.UpstreamTlsPolicy(ca=bundles, server_name="none", subject_alt_names=names)
 
     named = uptls.TrustBundle.system("mozilla", trust_domain="a")
-    system = policy(named, uptls.TrustBundle.system("mozilla")).explain().trusts.system
+    system = policy(named, uptls.TrustBundle.system("mozilla")).describe().trusts.system
     assert system is not None
     assert system.trust_domain == "a"
     with pytest.raises(uptls.PolicyError, match="systemTrustDomain"):
@@ -261,14 +261,14 @@ def test_a_wrong_type_says_what_is_wanted(
 def test_a_timeout_without_meaning_is_misuse(bundle: uptls.TrustBundle, seconds: float) -> None:
     with pytest.raises((uptls.MisuseError, uptls.PolicyError)):
         made(bundle, handshake_timeout=seconds)
-    assert made(bundle, handshake_timeout=0.001).explain().sends.handshake_timeout_ms == 1
+    assert made(bundle, handshake_timeout=0.001).describe().sends.handshake_timeout_ms == 1
 
 
 def test_native_roots_are_where_the_runtime_says(ca: Authority, tmp_path: Path) -> None:
     def roots(*paths: Path) -> Any:
         runtime = uptls.Runtime(native_roots=paths, session_bytes=0)
         policy = uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.system(), server_name=HOST, runtime=runtime)
-        return policy.explain().trusts.system
+        return policy.describe().trusts.system
 
     assert roots(ca.file).roots == 1
     (tmp_path / "other.pem").write_bytes(Authority(tmp_path, "Third CA").pem)
@@ -295,11 +295,11 @@ def test_replace_leaves_the_rest(ca: Authority, bundle: uptls.TrustBundle, tmp_p
     policy = made(bundle, alpn=["h2"], name="first")
     other = policy.replace(server_name="other.test", name="second")
     assert (policy.name, other.name) == ("first", "second")
-    assert policy.explain().sends.server_name == HOST
-    assert other.explain().sends.server_name == "other.test"
-    assert other.explain().sends.alpn == ["h2"]
+    assert policy.describe().sends.server_name == HOST
+    assert other.describe().sends.server_name == "other.test"
+    assert other.describe().sends.alpn == ["h2"]
     assert other.replace(server_name=HOST) == policy
-    assert other.replace(alpn=None).explain().sends.alpn == []
+    assert other.replace(alpn=None).describe().sends.alpn == []
     # A document's folder is not where paths of Python begin.
     (tmp_path / "policy.yaml").write_text(document(Path(ca.file), "serverName: x.test"))
     loaded = uptls.UpstreamTlsPolicy.from_file(tmp_path / "policy.yaml")
@@ -364,12 +364,12 @@ def test_an_encrypted_key(ca: Authority, bundle: uptls.TrustBundle, tmp_path: Pa
     by_file = uptls.ClientIdentity.from_files(leaf.certificate, encrypted, passphrase_file=word)
     assert made(bundle, identity=by_file) == plain
     assert pickle.loads(pickle.dumps(made(bundle, identity=by_file))) == plain  # noqa: S301
-    certificate, octets = leaf.certificate.read_bytes(), encrypted.read_bytes()
+    certificate, bytes = leaf.certificate.read_bytes(), encrypted.read_bytes()
     for right in (b"secret", "secret", bytearray(b"secret")):
-        assert made(bundle, identity=uptls.ClientIdentity.from_pem(certificate, octets, passphrase=right)) == plain
+        assert made(bundle, identity=uptls.ClientIdentity.from_pem(certificate, bytes, passphrase=right)) == plain
     for wrong in (None, b"", "Secret"):
         with pytest.raises(uptls.PolicyError) as caught:
-            made(bundle, identity=uptls.ClientIdentity.from_pem(certificate, octets, passphrase=wrong))
+            made(bundle, identity=uptls.ClientIdentity.from_pem(certificate, bytes, passphrase=wrong))
         assert caught.value.code == "identity_passphrase"
         assert "ecret" not in str(caught.value)
 
@@ -399,7 +399,7 @@ def test_nothing_shows_a_key(ca: Authority, bundle: uptls.TrustBundle) -> None:
     identity = uptls.ClientIdentity.from_pem(leaf.certificate.read_bytes(), key)
     policy = made(bundle, identity=identity, name="mine")
     line = key.splitlines()[1]
-    for thing in (identity, policy, policy.connector, policy.explain(), policy.explain().to_json()):
+    for thing in (identity, policy, policy.connector, policy.describe(), policy.describe().to_json()):
         assert line not in f"{thing!r}{thing!s}"
     with pytest.raises(uptls.PolicyError) as caught:
         made(bundle, identity=uptls.ClientIdentity.from_pem(key, key))
@@ -417,7 +417,7 @@ def test_the_names_of_a_certificate() -> None:
 def test_module_level_calls_are_the_methods(accepted: Any) -> None:
     policy = accepted.policy()
     assert uptls.verify(policy, accepted.chain, accepted.host).to_json() == accepted.report_json
-    assert uptls.explain(policy).to_json() == policy.explain().to_json()
+    assert uptls.explain(policy).to_json() == policy.describe().to_json()
     assert uptls.explain(policy).to_dict()["policy"]["fingerprint"] == policy.fingerprint
 
 
@@ -468,7 +468,7 @@ def test_what_manifests_leave_out_is_logged_when_it_changes(tmp_path: Path, ca: 
 def test_manifests_give_a_backend_its_policy(tmp_path: Path) -> None:
     (tmp_path / "pay.yaml").write_text(MANIFESTS)
     policy = uptls.UpstreamTlsPolicy.from_manifests(tmp_path, "shop/pay:443")
-    assert policy.explain().sends.server_name == "pay.example"
+    assert policy.describe().sends.server_name == "pay.example"
     assert policy == uptls.UpstreamTlsPolicy.from_manifests([str(tmp_path / "pay.yaml")], "shop/pay")
     assert pickle.loads(pickle.dumps(policy)) == policy  # noqa: S301
     with pytest.raises(uptls.PolicyError):

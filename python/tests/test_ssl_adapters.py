@@ -43,7 +43,7 @@ def test_no_environment_variable_widens_the_roots(
             assert session.get(f"https://localhost:{good.port}/", timeout=30).content == SMALL
         with Server(other_ca.issue("localhost")) as bad, pytest.raises(requests.exceptions.SSLError):
             session.get(f"https://localhost:{bad.port}/", timeout=30)
-    assert bad.octets == 0
+    assert bad.bytes == 0
 
 
 def test_other_adapters_of_the_session_are_as_they_were(ca: Authority, other_ca: Authority) -> None:
@@ -69,7 +69,7 @@ def test_a_proxy_with_tls_leads_to_the_verified_backend(ca: Authority, other_ca:
         with Server(front, speak=proxy) as proxied, Server(back) as behind:
             with pytest.raises(requests.exceptions.RequestException):
                 through(proxied, behind)
-            assert behind.octets == 0
+            assert behind.bytes == 0
 
 
 def test_an_adapter_pickles_as_its_policy_does(ca: Authority) -> None:
@@ -100,9 +100,9 @@ class Grpc:
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test", {"Echo": handler}),))
         self.port = self._server.add_secure_port("127.0.0.1:0", credentials)
 
-    def _echo(self, octets: bytes, _: grpc.ServicerContext) -> bytes:
+    def _echo(self, bytes: bytes, _: grpc.ServicerContext) -> bytes:
         self.calls += 1
-        return octets
+        return bytes
 
     def __enter__(self) -> Self:
         self._server.start()

@@ -87,7 +87,7 @@ def test_2_there_is_no_server_side(context: Any) -> None:
 
 
 @pytest.mark.parametrize("host", ["bücher.test", b"xn--bcher-kva.test", "xn--bcher-kva.test", "XN--BCHER-KVA.TEST."])
-def test_3_a_host_is_text_or_octets_and_sent_as_a_labels(ca: Authority, policy: Any, host: Any) -> None:
+def test_3_a_host_is_text_or_bytes_and_sent_as_a_labels(ca: Authority, policy: Any, host: Any) -> None:
     with Server(ca.issue("xn--bcher-kva.test")) as server:
         with Pumped(server, policy.ssl_context(), host) as pumped:
             pumped.run(pumped.tls.do_handshake)
@@ -190,7 +190,7 @@ def test_6_pending_counts_an_end_that_was_not_read(context: Any, server: Server)
         body = len(LARGE) - len(head)
         while body > 0:
             body -= len(pumped.run(lambda: pumped.tls.read(4096)))
-            # What is there can be read without another octet from the BIO, and this says so.
+            # What is there can be read without another byte from the BIO, and this says so.
             while pumped.tls.pending():
                 if not (part := pumped.tls.read(4096)):
                     assert not pumped.tls.pending()

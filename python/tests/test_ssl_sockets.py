@@ -112,7 +112,7 @@ def test_7_a_failed_handshake_closes_the_socket(context: Any, wrong: Server) -> 
             tls.connect(("127.0.0.1", wrong.port))
         with pytest.raises(OSError):  # noqa: PT011
             tls.sendall(b"secret")
-    assert wrong.octets == 0
+    assert wrong.bytes == 0
     assert any("unknown ca" in failure for failure in wrong.failures)
 
 

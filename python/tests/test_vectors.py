@@ -1,4 +1,4 @@
-"""The cross-language vectors in Python: every report octet for octet that of Rust."""
+"""The cross-language vectors in Python: every report byte for byte that of Rust."""
 
 import json
 from typing import TYPE_CHECKING, Any

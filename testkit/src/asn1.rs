@@ -18,7 +18,7 @@ pub(crate) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     match u8::try_from(length) {
         Ok(short) if short < 0x80 => out.push(short),
         _ => {
-            out.push(0x80 + u8::try_from(significant.len()).expect("at most four octets"));
+            out.push(0x80 + u8::try_from(significant.len()).expect("at most four bytes"));
             out.extend(significant);
         }
     }
@@ -31,7 +31,7 @@ pub(crate) fn any(der: &[u8]) -> Any {
     Any::from_der(der).expect("one DER value")
 }
 
-/// An INTEGER with these content octets, minimal or not.
+/// An INTEGER with these content bytes, minimal or not.
 pub(crate) fn integer(content: &[u8]) -> Any {
     Any::new(Tag::Integer, content).expect("content is short")
 }

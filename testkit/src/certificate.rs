@@ -41,7 +41,7 @@ impl Certificate {
         Sha256::digest(&self.der).into()
     }
 
-    /// The content octets of the serial number.
+    /// The content bytes of the serial number.
     pub fn serial(&self) -> &[u8] {
         &self.serial
     }

@@ -21,7 +21,7 @@ pub struct CrlTemplate {
     pub this_update: i64,
     /// Unix seconds.
     pub next_update: Option<i64>,
-    /// The content octets of the revoked serial numbers ([`Certificate::serial`]), revoked at `this_update`.
+    /// The content bytes of the revoked serial numbers ([`Certificate::serial`]), revoked at `this_update`.
     pub revoked: Vec<Vec<u8>>,
     /// The CRL number.
     pub number: Option<u32>,

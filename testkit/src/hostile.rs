@@ -22,9 +22,9 @@ pub enum Misbehaviour {
     CloseAtOnce,
     /// Like an honest server, but the data ends in the middle of the record that holds the response.
     CutsTheResponse(Box<ServerOptions>),
-    /// Begins the largest record and sends one octet of it in every interval.
+    /// Begins the largest record and sends one byte of it in every interval.
     Dribble(Duration),
-    /// Answers the ClientHello with octets that are no TLS records.
+    /// Answers the ClientHello with bytes that are no TLS records.
     Garbage,
     /// Sends a plain HTTP response after an honest handshake, past the encryption.
     HttpAfterHandshake(Box<ServerOptions>),
@@ -32,13 +32,13 @@ pub enum Misbehaviour {
     HttpBeforeHandshake(Box<ServerOptions>),
     /// Changes its keys without end after an honest handshake, and never sends data.
     KeyUpdateFlood(Box<ServerOptions>),
-    /// Begins a handshake message of so many octets (24 bits count) and sends zeros, up to 16 MiB of them.
+    /// Begins a handshake message of so many bytes (24 bits count) and sends zeros, up to 16 MiB of them.
     LyingHandshakeLength(u32),
-    /// Begins a record of so many octets, sends sixteen of them, then closes.
+    /// Begins a record of so many bytes, sends sixteen of them, then closes.
     LyingRecordLength(u16),
     /// Answers like an HTTP server on its plain port.
     PlainHttp,
-    /// Resets the connection after the first octets of the ClientHello.
+    /// Resets the connection after the first bytes of the ClientHello.
     ResetAfterClientHello,
     /// Accepts, reads and never says anything.
     Silent,
@@ -121,7 +121,7 @@ fn misbehave(misbehaviour: &Misbehaviour, mut stream: TcpStream, sessions: &Sess
             stream.write_all(BAD_REQUEST)?;
             server::finish(stream)
         }
-        // The kernel sends RST when a socket is closed that has unread octets.
+        // The kernel sends RST when a socket is closed that has unread bytes.
         Misbehaviour::ResetAfterClientHello => stream.read_exact(&mut [0]),
         Misbehaviour::Silent => io::copy(&mut stream, &mut io::sink()).map(|_| ()),
         Misbehaviour::SshBanner => {
@@ -140,8 +140,8 @@ fn misbehave(misbehaviour: &Misbehaviour, mut stream: TcpStream, sessions: &Sess
 }
 
 fn dribble(mut stream: TcpStream, interval: Duration) -> io::Result<()> {
-    for octet in LARGEST_RECORD.iter().chain(&[0; 1 << 14]) {
-        stream.write_all(&[*octet])?;
+    for byte in LARGEST_RECORD.iter().chain(&[0; 1 << 14]) {
+        stream.write_all(&[*byte])?;
         thread::sleep(interval);
     }
     server::finish(stream)
@@ -209,7 +209,7 @@ fn shake(config: Arc<ServerConfig>, stream: TcpStream) -> io::Result<StreamOwned
     Ok(tls)
 }
 
-/// One TLS record: five octets of header, the last two of them the length.
+/// One TLS record: five bytes of header, the last two of them the length.
 fn read_record(stream: &mut TcpStream) -> io::Result<()> {
     let mut header = [0; 5];
     stream.read_exact(&mut header)?;
@@ -218,7 +218,7 @@ fn read_record(stream: &mut TcpStream) -> io::Result<()> {
 }
 
 const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-/// The header of a handshake record of 16384 octets.
+/// The header of a handshake record of 16384 bytes.
 const LARGEST_RECORD: [u8; 5] = [0x16, 3, 3, 0x40, 0];
 const SERVER_HELLO: u8 = 2;
 /// Of one thing so many are no accident.

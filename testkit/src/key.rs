@@ -72,7 +72,7 @@ impl Key {
     /// A key on the curve P-521.
     pub fn p521(seed: &str) -> Key {
         let secret = first_valid(seed, 66, |bytes| {
-            // The field has 521 bits, and the octets 528.
+            // The field has 521 bits, and the bytes 528.
             let mut bytes = bytes.to_vec();
             bytes[0] &= 1;
             p521::SecretKey::from_slice(&bytes).ok()
@@ -201,7 +201,7 @@ impl Key {
     pub fn encrypted_pkcs8_pem(&self, passphrase: &str, iterations: u32) -> String {
         let stream = expand("uptls-testkit pbes2", &self.0.pkcs8, 32);
         let (salt, iv) = stream.split_at(16);
-        let iv = iv.try_into().expect("sixteen octets");
+        let iv = iv.try_into().expect("sixteen bytes");
         let parameters = |iterations| {
             Parameters::generate_pbkdf2_sha256_aes256cbc(iterations, salt, iv).expect("the parameters are valid")
         };
@@ -320,8 +320,8 @@ where
     ml_dsa::SigningKey<P>: p256::pkcs8::EncodePrivateKey,
     ml_dsa::VerifyingKey<P>: p256::pkcs8::EncodePublicKey,
 {
-    let octets: [u8; 32] = first_valid(seed, 32, |bytes| bytes.try_into().ok());
-    let signing = ml_dsa::SigningKey::<P>::from_seed(&octets.into());
+    let bytes: [u8; 32] = first_valid(seed, 32, |bytes| bytes.try_into().ok());
+    let signing = ml_dsa::SigningKey::<P>::from_seed(&bytes.into());
     let spki = signing.as_ref().to_public_key_der().expect("public key encodes");
     let pkcs8 = signing.to_pkcs8_der().expect("private key encodes");
     Key::new(secret(Box::new(signing)), spki.as_bytes(), pkcs8.as_bytes())
@@ -332,7 +332,7 @@ fn sign_pkcs1(secret: &rsa::RsaPrivateKey, digest_info: &[u8], digest: &[u8]) ->
     secret.sign(scheme, digest).expect("the key is long enough")
 }
 
-/// Octets that depend on nothing but purpose and seed.
+/// Bytes that depend on nothing but purpose and seed.
 pub(crate) fn expand(purpose: &str, seed: &[u8], length: usize) -> Vec<u8> {
     (0_u32..)
         .flat_map(|counter| {

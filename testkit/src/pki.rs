@@ -41,8 +41,8 @@ impl Pki {
     pub fn issue(&self, template: &Template) -> Certificate {
         let name = template.common_name.as_deref().unwrap_or_default();
         let mut seed = format!("{} leaf {name} ", self.seed);
-        for octet in template.sans.iter().flat_map(San::general_name) {
-            write!(seed, "{octet:02x}").expect("a string takes everything");
+        for byte in template.sans.iter().flat_map(San::general_name) {
+            write!(seed, "{byte:02x}").expect("a string takes everything");
         }
         template.issued_by(&self.intermediate, &Key::p256(&seed))
     }

@@ -13,9 +13,9 @@ use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 pub enum San {
     /// `directoryName` with this organization and nothing else.
     DirectoryName(String),
-    /// `dNSName`, octets as given, not restricted to ASCII.
+    /// `dNSName`, bytes as given, not restricted to ASCII.
     Dns(String),
-    /// `rfc822Name`, octets as given.
+    /// `rfc822Name`, bytes as given.
     Email(String),
     /// `iPAddress`; inside name constraints with the mask of the full length.
     Ip(IpAddr),
@@ -28,14 +28,14 @@ pub enum San {
     },
     /// `otherName` with a Microsoft user principal name.
     OtherName,
-    /// Any tag octet with any content.
+    /// Any tag byte with any content.
     RawTag {
-        /// The identifier octet, for example 0x82 for `dNSName`.
+        /// The identifier byte, for example 0x82 for `dNSName`.
         tag: u8,
-        /// The content octets.
+        /// The content bytes.
         bytes: Vec<u8>,
     },
-    /// `uniformResourceIdentifier`, octets as given.
+    /// `uniformResourceIdentifier`, bytes as given.
     Uri(String),
 }
 
@@ -70,8 +70,8 @@ impl San {
             San::DirectoryName(organization) => tlv(0xa4, &encode(&name(None, Some(organization), NameEncoding::Utf8))),
             San::Dns(name) => tlv(0x82, name.as_bytes()),
             San::Email(address) => tlv(0x81, address.as_bytes()),
-            San::Ip(address) => tlv(0x87, &octets(*address)),
-            San::IpSubnet { address, prefix } => tlv(0x87, &[octets(*address), mask(*address, *prefix)].concat()),
+            San::Ip(address) => tlv(0x87, &bytes(*address)),
+            San::IpSubnet { address, prefix } => tlv(0x87, &[bytes(*address), mask(*address, *prefix)].concat()),
             San::OtherName => {
                 let principal = Utf8StringRef::new("user@corp.example").expect("valid text");
                 let value = tlv(0xa0, &encode(&principal));
@@ -115,7 +115,7 @@ fn directory_string(text: &str, encoding: NameEncoding) -> Any {
     Any::new(tag, text.as_bytes()).expect("the text is short")
 }
 
-fn octets(address: IpAddr) -> Vec<u8> {
+fn bytes(address: IpAddr) -> Vec<u8> {
     match address {
         IpAddr::V4(address) => address.octets().to_vec(),
         IpAddr::V6(address) => address.octets().to_vec(),
@@ -124,7 +124,7 @@ fn octets(address: IpAddr) -> Vec<u8> {
 
 fn mask(address: IpAddr, prefix: u8) -> Vec<u8> {
     let prefix = usize::from(prefix);
-    (0..octets(address).len())
+    (0..bytes(address).len())
         .map(|index| match prefix.saturating_sub(index * 8).min(8) {
             8 => 0xff,
             bits => !(0xff_u8 >> bits),

@@ -33,7 +33,7 @@ pub struct Template {
     pub name_encoding: NameEncoding,
     /// Version 1 has no extensions, whatever the other fields say.
     pub version: Version,
-    /// The content octets of the serial number, written as they are; `None`: derived from everything else.
+    /// The content bytes of the serial number, written as they are; `None`: derived from everything else.
     pub serial: Option<Vec<u8>>,
     /// Unix seconds.
     pub not_before: i64,
@@ -253,7 +253,7 @@ struct Validity {
     not_after: Time,
 }
 
-/// Sixteen octets, positive, without leading zeros.
+/// Sixteen bytes, positive, without leading zeros.
 fn derived_serial(tbs: &[u8]) -> Vec<u8> {
     let mut serial = expand("uptls-testkit serial", tbs, 16);
     serial[0] = (serial[0] & 0x7f) | 0x40;

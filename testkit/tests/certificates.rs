@@ -95,7 +95,7 @@ fn the_same_seed_gives_the_same_bytes() {
 
 #[test]
 fn bytes_do_not_change_between_versions_of_the_testkit() {
-    let hex = |bytes: [u8; 32]| bytes.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+    let hex = |bytes: [u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let found: Vec<String> = keys().iter().map(|key| hex(everything().self_signed(key).sha256())).collect();
     assert_eq!(found, PINNED);
 }

@@ -63,8 +63,8 @@ fn make_private(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Everything that is minted for the story.
-pub(super) struct Props {
+/// Everything that is minted for the demo.
+pub(super) struct Fixtures {
     pub(super) ca: Authority,
     /// The same name, another key.
     pub(super) new_ca: Authority,
@@ -81,7 +81,7 @@ pub(super) struct Props {
     pub(super) client: Minted,
 }
 
-impl Props {
+impl Fixtures {
     /// `now` is since 1970.
     pub(super) fn mint(now: Duration) -> Result<Self, rcgen::Error> {
         let ca = Authority::new(CA, now)?;

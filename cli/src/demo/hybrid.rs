@@ -1,82 +1,86 @@
-//! The scenes of the hybrid: a standard policy and a vendor's extension for one backend, merged field by field (M5).
+//! The cases of the hybrid: a standard policy and a vendor's extension for one backend, merged field by field (M5).
 
 use uptls::Code;
 
 use super::broken;
-use super::files::{CLIENT, Folder, Props};
+use super::files::{CLIENT, Fixtures, Folder};
 use super::mint::Minted;
-use super::stage::{Expected, Override, Policy, Scene, Stage};
+use super::runner::{Case, Expected, Override, Policy, Runner};
 use super::upstream::{Clients, Upstream};
-use crate::print::Complaint;
+use crate::print::CliError;
 
 /// Writes the manifests.
-pub(super) fn write(folder: &Folder, props: &Props) -> std::io::Result<()> {
-    folder.write("manifests/standard.yaml", &standard(props))?;
-    folder.write(ATTACKED, &extension(props))
+pub(super) fn write(folder: &Folder, fixtures: &Fixtures) -> std::io::Result<()> {
+    folder.write("manifests/standard.yaml", &standard(fixtures))?;
+    folder.write(ATTACKED, &extension(fixtures))
 }
 
 /// `orders` wants a certificate of us.
-pub(super) fn play(stage: &mut Stage<'_>, orders: &Upstream, props: &Props) -> Result<(), Complaint> {
+pub(super) fn run_cases(runner: &mut Runner<'_>, orders: &Upstream, fixtures: &Fixtures) -> Result<(), CliError> {
     let title = "Gateway API: what kgateway makes of the manifests";
     let remark = "beside a BackendTLSPolicy it drops all of the BackendConfigPolicy's spec.tls, our certificate with it:\n   \
                   what is left is standard.yaml alone";
     let refused = Expected::Code(Code::IdentityRequired);
-    stage.check_with(&scene(title, "manifests/standard.yaml", orders, refused), remark)?;
+    runner.check_with(&case(title, "manifests/standard.yaml", orders, refused), remark)?;
     let title = "Gateway API: both manifests, merged field by field";
-    let merged = scene(title, MANIFESTS, orders, Expected::Accepted);
-    stage.check_with(&merged, "CA and names are the standard's, the certificate that we show is the extension's")?;
-    stage.get(&merged, &format!("uri:{CLIENT}"))?;
-    attack(stage, props)?;
-    stage.write(ATTACKED, &extension(props), "")
+    let merged = case(title, MANIFESTS, orders, Expected::Accepted);
+    runner.check_with(&merged, "CA and names are the standard's, the certificate that we show is the extension's")?;
+    runner.get(&merged, &format!("uri:{CLIENT}"))?;
+    attack(runner, fixtures)?;
+    runner.write(ATTACKED, &extension(fixtures), "")
 }
 
 /// Impostors, each with an extension that would let it in.
-fn attack(stage: &mut Stage<'_>, props: &Props) -> Result<(), Complaint> {
+fn attack(runner: &mut Runner<'_>, fixtures: &Fixtures) -> Result<(), CliError> {
     let start = |certificate: &Minted| {
         Upstream::start(uptls::aws_lc_rs::provider(), certificate, Clients::Anybody).map_err(|error| broken(&error))
     };
-    let (fake, misnamed) = (start(&props.orders_fake)?, start(&props.misnamed)?);
+    let (fake, misnamed) = (start(&fixtures.orders_fake)?, start(&fixtures.misnamed)?);
     let unknown = Expected::Code(Code::CertUnknownIssuer);
     let lost = |field| Override { field, kept: STANDARD_OBJECT, lost: EXTENSION_OBJECT };
 
-    stage.write(ATTACKED, &skip_verify(), "")?;
-    let skipping = scene("an extension attacks: it turns verification off", MANIFESTS, &fake, unknown);
+    runner.write(ATTACKED, &skip_verify(), "")?;
+    let skipping = case("an extension attacks: it turns verification off", MANIFESTS, &fake, unknown);
     let remark = "extension.yaml says insecureSkipVerify: true";
-    stage.check_overridden(&skipping, remark, &lost("spec.danger.acceptAnyCertificate"))?;
+    runner.check_overridden(&skipping, remark, &lost("spec.danger.acceptAnyCertificate"))?;
 
-    stage.write(ATTACKED, &other_trust(props), "")?;
-    let trusting = scene("an extension attacks: it brings the impostor's CA", MANIFESTS, &fake, unknown);
+    runner.write(ATTACKED, &other_trust(fixtures), "")?;
+    let trusting = case("an extension attacks: it brings the impostor's CA", MANIFESTS, &fake, unknown);
     let remark = "the Secret of extension.yaml holds another ca.crt";
-    stage.check_overridden(&trusting, remark, &lost("spec.trust"))?;
+    runner.check_overridden(&trusting, remark, &lost("spec.trust"))?;
 
     let mismatch = Expected::Code(Code::NameMismatch);
-    let naming = scene("an extension attacks: it adds the impostor's name", MANIFESTS, &misnamed, mismatch);
+    let naming = case("an extension attacks: it adds the impostor's name", MANIFESTS, &misnamed, mismatch);
     let remark = "extension.yaml says verifySubjectAltNames: [reports.internal]";
-    stage.check_overridden(&naming, remark, &lost("spec.subjectAltNames"))
+    runner.check_overridden(&naming, remark, &lost("spec.subjectAltNames"))
 }
 
-fn scene<'a>(title: &'a str, path: &'a str, upstream: &'a Upstream, expected: Expected) -> Scene<'a> {
+fn case<'a>(title: &'a str, path: &'a str, upstream: &'a Upstream, expected: Expected) -> Case<'a> {
     let policy = Policy::Manifests { path, backend: ("shop", "orders") };
-    Scene { title, policy, host: "orders.shop.svc", upstream, expected }
+    Case { title, policy, host: "orders.shop.svc", upstream, expected }
 }
 
 /// What the Gateway API itself can say.
-fn standard(props: &Props) -> String {
-    format!("{STANDARD}{}{ROUTE}", block("ca.crt", &props.ca.pem))
+fn standard(fixtures: &Fixtures) -> String {
+    format!("{STANDARD}{}{ROUTE}", block("ca.crt", &fixtures.ca.pem))
 }
 
 /// kgateway's extension: the certificate that we show.
-fn extension(props: &Props) -> String {
-    format!("{}{}", policy(&["secretRef: {name: gateway-client}", "alpnProtocols: [http/1.1]"]), secret(props, None))
+fn extension(fixtures: &Fixtures) -> String {
+    format!("{}{}", policy(&["secretRef: {name: gateway-client}", "alpnProtocols: [http/1.1]"]), secret(fixtures, None))
 }
 
 fn skip_verify() -> String {
     policy(&["insecureSkipVerify: true"])
 }
 
-fn other_trust(props: &Props) -> String {
+fn other_trust(fixtures: &Fixtures) -> String {
     let names = "verifySubjectAltNames: [reports.internal]";
-    format!("{}{}", policy(&["secretRef: {name: gateway-client}", names]), secret(props, Some(&props.next_ca.pem)))
+    format!(
+        "{}{}",
+        policy(&["secretRef: {name: gateway-client}", names]),
+        secret(fixtures, Some(&fixtures.next_ca.pem))
+    )
 }
 
 fn policy(fields: &[&str]) -> String {
@@ -84,9 +88,9 @@ fn policy(fields: &[&str]) -> String {
     format!("{EXTENSION}{fields}")
 }
 
-fn secret(props: &Props, ca: Option<&str>) -> String {
+fn secret(fixtures: &Fixtures, ca: Option<&str>) -> String {
     let ca = ca.map(|ca| block("ca.crt", ca)).unwrap_or_default();
-    let pair = [block("tls.crt", &props.client.pem), block("tls.key", &props.client.key_pem)].concat();
+    let pair = [block("tls.crt", &fixtures.client.pem), block("tls.key", &fixtures.client.key_pem)].concat();
     format!("{SECRET}{pair}{ca}")
 }
 

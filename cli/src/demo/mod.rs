@@ -3,7 +3,7 @@
 mod files;
 mod hybrid;
 mod mint;
-mod stage;
+mod runner;
 mod upstream;
 
 use std::io;
@@ -13,80 +13,80 @@ use std::time::Instant;
 use uptls::Code;
 
 use crate::args::DemoArgs;
-use crate::print::{self, Complaint, printable};
-use files::{Folder, Props};
-use stage::{Expected, Policy, Scene, Stage};
+use crate::print::{self, CliError, printable};
+use files::{Fixtures, Folder};
+use runner::{Case, Expected, Policy, Runner};
 use upstream::{Clients, Upstream};
 
-pub(crate) fn run(args: &DemoArgs) -> Result<u8, Complaint> {
+pub(crate) fn run(args: &DemoArgs) -> Result<u8, CliError> {
     let begin = Instant::now();
     let folder = Folder::new(args.keep.as_deref()).map_err(|error| match &args.keep {
-        Some(path) => Complaint::new(crate::USAGE, format!("cannot use {}: {error}", show(path))),
+        Some(path) => CliError::new(crate::USAGE, format!("cannot use {}: {error}", show(path))),
         None => broken(&error),
     })?;
     print::out(&opening(&folder))?;
-    let mut stage = Stage::new(&folder);
-    let props = Props::mint(stage.now()).map_err(|error| broken(&io::Error::other(error)))?;
-    props.write(&folder).and_then(|()| hybrid::write(&folder, &props)).map_err(|error| broken(&error))?;
-    play(&mut stage, &props)?;
-    // Kept files give the outcomes of the story again.
-    stage.write("ca.pem", &props.ca.pem, "")?;
-    let (right, all) = stage.tally();
+    let mut runner = Runner::new(&folder);
+    let fixtures = Fixtures::mint(runner.now()).map_err(|error| broken(&io::Error::other(error)))?;
+    fixtures.write(&folder).and_then(|()| hybrid::write(&folder, &fixtures)).map_err(|error| broken(&error))?;
+    run_cases(&mut runner, &fixtures)?;
+    // Kept files give the outcomes of the demo again.
+    runner.write("ca.pem", &fixtures.ca.pem, "")?;
+    let (right, all) = runner.tally();
     print::out(&closing(&folder, right, all, begin))?;
     Ok(if right == all { 0 } else { FAILED })
 }
 
-fn play(stage: &mut Stage<'_>, props: &Props) -> Result<(), Complaint> {
+fn run_cases(runner: &mut Runner<'_>, fixtures: &Fixtures) -> Result<(), CliError> {
     let start = |certificate, clients| {
         Upstream::start(uptls::aws_lc_rs::provider(), certificate, clients).map_err(|error| broken(&error))
     };
-    let payments = start(&props.payments, Clients::Anybody)?;
-    let orders = start(&props.orders, Clients::Of(&props.ca))?;
-    let scene = |title, policy, host, upstream, expected| {
+    let payments = start(&fixtures.payments, Clients::Anybody)?;
+    let orders = start(&fixtures.orders, Clients::Of(&fixtures.ca))?;
+    let case = |title, policy, host, upstream, expected| {
         let policy = Policy::Document(policy);
-        Scene { title, policy, host, upstream, expected }
+        Case { title, policy, host, upstream, expected }
     };
-    let pay = |title, expected| scene(title, "payments.yaml", "payments.internal", &payments, expected);
-    let order = |title, policy, expected| scene(title, policy, "orders.internal", &orders, expected);
+    let pay = |title, expected| case(title, "payments.yaml", "payments.internal", &payments, expected);
+    let order = |title, policy, expected| case(title, policy, "orders.internal", &orders, expected);
     let show = |certificate| payments.present(certificate).map_err(|error| broken(&error));
 
-    stage.check(&pay("accepted by its DNS name", Expected::Accepted))?;
+    runner.check(&pay("accepted by its DNS name", Expected::Accepted))?;
     let title = "accepted by its SPIFFE ID; it asks for our certificate and takes it";
-    stage.check(&order(title, "orders.yaml", Expected::Accepted))?;
-    show(&props.misnamed)?;
-    stage.check(&pay("refused: it shows the certificate of another service", Expected::Code(Code::NameMismatch)))?;
-    show(&props.expired)?;
-    stage.check(&pay("refused: its certificate has ended", Expected::Code(Code::CertExpired)))?;
+    runner.check(&order(title, "orders.yaml", Expected::Accepted))?;
+    show(&fixtures.misnamed)?;
+    runner.check(&pay("refused: it shows the certificate of another service", Expected::Code(Code::NameMismatch)))?;
+    show(&fixtures.expired)?;
+    runner.check(&pay("refused: its certificate has ended", Expected::Code(Code::CertExpired)))?;
     let title = "it refuses us: the policy has no identity to show";
-    stage.check(&order(title, "orders-anonymous.yaml", Expected::Code(Code::IdentityRequired)))?;
-    show(&props.payments_new)?;
+    runner.check(&order(title, "orders-anonymous.yaml", Expected::Code(Code::IdentityRequired)))?;
+    show(&fixtures.payments_new)?;
     let title = "refused: its CA was replaced by one of the same name";
-    stage.check(&pay(title, Expected::Code(Code::CertIssuerKeyChanged)))?;
+    runner.check(&pay(title, Expected::Code(Code::CertIssuerKeyChanged)))?;
 
-    let both = format!("{}{}", props.ca.pem, props.new_ca.pem);
-    stage.write("ca.pem", &both, "cat new-ca.pem >> ca.pem")?;
-    stage.check(&pay("accepted, once the hint is followed", Expected::Accepted))?;
+    let both = format!("{}{}", fixtures.ca.pem, fixtures.new_ca.pem);
+    runner.write("ca.pem", &both, "cat new-ca.pem >> ca.pem")?;
+    runner.check(&pay("accepted, once the hint is followed", Expected::Accepted))?;
 
-    show(&props.payments)?;
-    stage.write("ca.pem", &props.ca.pem, "")?;
-    rotate(stage, &pay("the CA is replaced while the connector lives", Expected::Accepted), props)?;
-    hybrid::play(stage, &orders, props)
+    show(&fixtures.payments)?;
+    runner.write("ca.pem", &fixtures.ca.pem, "")?;
+    rotate(runner, &pay("the CA is replaced while the connector lives", Expected::Accepted), fixtures)?;
+    hybrid::run_cases(runner, &orders, fixtures)
 }
 
 /// Two connections with the old CA, the second resumed; then one with the next CA, which must not be.
-fn rotate(stage: &mut Stage<'_>, scene: &Scene<'_>, props: &Props) -> Result<(), Complaint> {
-    stage.title(scene)?;
-    let connector = stage.open(scene)?;
-    stage.remark("Connector::new by payments.yaml, and two connections:")?;
-    stage.connect(scene, &connector, Expected::Full)?;
-    stage.connect(scene, &connector, Expected::Resumed)?;
-    scene.upstream.present(&props.payments_next).map_err(|error| broken(&error))?;
-    stage.write("ca.pem", &props.next_ca.pem, "cp next-ca.pem ca.pem")?;
-    let generation = stage.update(scene, &connector)?;
-    stage.remark(&format!(
+fn rotate(runner: &mut Runner<'_>, case: &Case<'_>, fixtures: &Fixtures) -> Result<(), CliError> {
+    runner.title(case)?;
+    let connector = runner.open(case)?;
+    runner.remark("Connector::new by payments.yaml, and two connections:")?;
+    runner.connect(case, &connector, Expected::Full)?;
+    runner.connect(case, &connector, Expected::Resumed)?;
+    case.upstream.present(&fixtures.payments_next).map_err(|error| broken(&error))?;
+    runner.write("ca.pem", &fixtures.next_ca.pem, "cp next-ca.pem ca.pem")?;
+    let generation = runner.update(case, &connector)?;
+    runner.remark(&format!(
         "the upstream has a certificate of the next CA; Connector::update: generation {generation}"
     ))?;
-    stage.connect(scene, &connector, Expected::Full)
+    runner.connect(case, &connector, Expected::Full)
 }
 
 fn opening(folder: &Folder) -> String {
@@ -117,8 +117,8 @@ fn show(path: &Path) -> String {
 }
 
 /// The demo itself cannot go on.
-fn broken(error: &io::Error) -> Complaint {
-    Complaint::internal(format!("the demo cannot go on: {error}"))
+fn broken(error: &io::Error) -> CliError {
+    CliError::internal(format!("the demo cannot go on: {error}"))
 }
 
 /// An outcome was not as it must be.

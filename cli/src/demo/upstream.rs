@@ -126,7 +126,7 @@ fn serve(config: Arc<ServerConfig>, mut stream: TcpStream) -> io::Result<()> {
     if shaken.is_err() || answer(&mut tls, &mut stream).is_ok() {
         stream.shutdown(Shutdown::Write)?;
     }
-    // Closing with unread octets would reset the connection, and the client lose our last alert.
+    // Closing with unread bytes would reset the connection, and the client lose our last alert.
     io::copy(&mut stream, &mut io::sink())?;
     shaken
 }
@@ -137,9 +137,9 @@ fn answer(tls: &mut ServerConnection, stream: &mut TcpStream) -> io::Result<()> 
     let mut plain = rustls::Stream::new(tls, stream);
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
-        let mut octet = [0];
-        plain.read_exact(&mut octet)?;
-        request.extend(octet);
+        let mut byte = [0];
+        plain.read_exact(&mut byte)?;
+        request.extend(byte);
     }
     let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: ";
     write!(plain, "{head}{}\r\n\r\n{client}", client.len())?;

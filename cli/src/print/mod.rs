@@ -1,10 +1,10 @@
 //! All that is printed goes through here: results to stdout, complaints to stderr, colour only on a terminal.
 
 pub(crate) mod certificate;
+pub(crate) mod demo;
 pub(crate) mod import;
 pub(crate) mod policy;
 pub(crate) mod report;
-pub(crate) mod story;
 mod table;
 mod time;
 mod tree;
@@ -21,12 +21,12 @@ use crate::USAGE;
 
 /// Why there is no result, and the exit code for it.
 #[derive(Debug)]
-pub(crate) struct Complaint {
+pub(crate) struct CliError {
     pub(crate) code: u8,
     pub(crate) text: String,
 }
 
-impl Complaint {
+impl CliError {
     /// `text` may hold what came from outside only if it is escaped.
     pub(crate) fn new(code: u8, text: impl AsRef<str>) -> Self {
         Self { code, text: format!("{}: {}", paint(BAD, "error"), text.as_ref()) }
@@ -42,29 +42,29 @@ impl Complaint {
 }
 
 /// Prints a result.
-pub(crate) fn out(text: &str) -> Result<(), Complaint> {
+pub(crate) fn out(text: &str) -> Result<(), CliError> {
     let mut stdout = anstream::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         // Whoever reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(Complaint::internal(format!("cannot print: {error}"))),
+        Err(error) => Err(CliError::internal(format!("cannot print: {error}"))),
         Ok(()) => Ok(()),
     }
 }
 
 /// Prints a JSON document.
-pub(crate) fn json<T: serde::Serialize>(envelope: &Envelope<T>) -> Result<(), Complaint> {
+pub(crate) fn json<T: serde::Serialize>(envelope: &Envelope<T>) -> Result<(), CliError> {
     out(&format!("{}\n", envelope.to_json()))
 }
 
-/// Prints a complaint.
-pub(crate) fn complain(text: &str) {
+/// Prints a error.
+pub(crate) fn print_error(text: &str) {
     let mut stderr = anstream::stderr().lock();
     // There is nobody left to tell.
     let _ = writeln!(stderr, "{text}");
 }
 
-/// A complaint that changes nothing; `text` is escaped already.
+/// A error that changes nothing; `text` is escaped already.
 pub(crate) fn warning(text: &str) -> String {
     format!("{}: {text}", paint(ODD, "warning"))
 }

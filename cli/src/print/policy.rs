@@ -1,25 +1,25 @@
 //! What a policy trusts, sends and accepts, for people.
 
 use anstyle::Style;
-use uptls::{AcceptsExplanation, Explanation, SendsExplanation, SystemExplanation, TrustExplanation};
+use uptls::{AcceptsDescription, Description, SendsDescription, SystemDescription, TrustDescription};
 
 use super::{FAINT, LOUD, paint, table, time};
 
 /// The whole description.
-pub(crate) fn whole(explanation: &Explanation) -> String {
-    let policy = &explanation.policy;
+pub(crate) fn whole(description: &Description) -> String {
+    let policy = &description.policy;
     let name = policy.name.as_deref().unwrap_or("(no name)");
     let fingerprint = policy.fingerprint.as_deref().unwrap_or_default();
     let mut text = format!("{} {}\n", paint(LOUD, &format!("policy {name}")), paint(FAINT, fingerprint));
     text.push_str(&heading("trusts"));
-    text.push_str(&trusts(&explanation.trusts, &explanation.at));
+    text.push_str(&trusts(&description.trusts, &description.at));
     text.push_str(&heading("sends"));
-    text.push_str(&sends(&explanation.sends, &explanation.at));
+    text.push_str(&sends(&description.sends, &description.at));
     text.push_str(&heading("accepts"));
-    text.push_str(&accepts(&explanation.accepts));
-    if !explanation.warnings.is_empty() {
+    text.push_str(&accepts(&description.accepts));
+    if !description.warnings.is_empty() {
         text.push_str(&heading("warnings"));
-        text.push_str(&super::warnings(&explanation.warnings));
+        text.push_str(&super::warnings(&description.warnings));
     }
     text
 }
@@ -32,7 +32,7 @@ fn row(name: &str, value: &str) -> String {
     format!("  {name:NAME$}  {value}\n")
 }
 
-fn trusts(trusts: &TrustExplanation, now: &str) -> String {
+fn trusts(trusts: &TrustDescription, now: &str) -> String {
     let mut text = match &trusts.system {
         None => row("system", "no"),
         Some(system) => row("system", &roots(system)),
@@ -62,7 +62,7 @@ fn trusts(trusts: &TrustExplanation, now: &str) -> String {
     text
 }
 
-fn sends(sends: &SendsExplanation, now: &str) -> String {
+fn sends(sends: &SendsDescription, now: &str) -> String {
     let list = |items: &[String]| if items.is_empty() { "none".to_owned() } else { items.join(", ") };
     let identity = sends.identity.as_ref().map_or_else(
         || "none".to_owned(),
@@ -93,7 +93,7 @@ fn sends(sends: &SendsExplanation, now: &str) -> String {
     .concat()
 }
 
-fn accepts(accepts: &AcceptsExplanation) -> String {
+fn accepts(accepts: &AcceptsDescription) -> String {
     let mut text = row("any of", &accepts.names.join(", "));
     if !accepts.spki_pins.is_empty() {
         text.push_str(&row("and a key of", &accepts.spki_pins.join(", ")));
@@ -115,7 +115,7 @@ const IN_A_LINE: usize = 2;
 const NAME: usize = 12;
 
 /// The platform's own verifier does not say how many roots it has.
-fn roots(system: &SystemExplanation) -> String {
+fn roots(system: &SystemDescription) -> String {
     let vouching = vouching(system.trust_domain.as_deref());
     match (system.roots, system.skipped) {
         (Some(roots), Some(skipped)) => format!("{}: {roots}, {skipped} unusable{vouching}", system.source),

@@ -194,7 +194,7 @@ fn peers_that_are_no_tls_servers_are_told_apart() {
 }
 
 #[test]
-fn plain_http_is_shown_with_its_first_octets_and_a_hint() {
+fn plain_http_is_shown_with_its_first_bytes_and_a_hint() {
     let folder = Folder::new();
     let server = HostileServer::start(Misbehaviour::PlainHttp);
     let ran = folder.check("policy.yaml", server.addr(), &[]);

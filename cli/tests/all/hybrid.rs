@@ -55,8 +55,8 @@ fn check(folder: &Folder, server: &Server, more: &[&str]) -> Ran {
     uptls(folder.path(), &[args.as_slice(), more, &["pay.shop.svc:443"]].concat())
 }
 
-fn explain(folder: &Folder, more: &[&str]) -> Ran {
-    let args = ["explain", "--manifests", "objects", "--backend", "shop/pay:443"];
+fn describe(folder: &Folder, more: &[&str]) -> Ran {
+    let args = ["describe", "--manifests", "objects", "--backend", "shop/pay:443"];
     uptls(folder.path(), &[args.as_slice(), more].concat())
 }
 
@@ -107,7 +107,7 @@ fn an_extension_that_attacks_is_overridden_everywhere_and_said_so() {
             assert!(warnings.contains(text), "{text}: {ran:?}");
         }
         // The same says everybody else who reads the manifests.
-        for ran in [explain(&folder, &[]), uptls(folder.path(), &["import", "objects"])] {
+        for ran in [describe(&folder, &[]), uptls(folder.path(), &["import", "objects"])] {
             assert_eq!(ran.code, 0, "{ran:?}");
             assert!(ran.stdout.contains("overridden") && ran.stdout.contains("BackendConfigPolicy shop/pay-mtls"));
         }

@@ -128,7 +128,7 @@ fn a_reference_that_is_left_out_is_a_warning_on_stderr() {
 }
 
 #[test]
-fn verify_and_explain_take_the_same_source() {
+fn verify_and_report_take_the_same_source() {
     let folder = Folder::new();
     objects(&folder, "payments.internal", "");
     let source = ["--manifests", "objects", "--backend", "shop/pay:443"];
@@ -136,7 +136,7 @@ fn verify_and_explain_take_the_same_source() {
     assert_eq!(ran.code, 0, "{ran:?}");
     let ran = uptls(folder.path(), &[["verify"].as_slice(), &source, &["--chain", "client.pem"]].concat());
     assert_eq!(ran.code, 1, "{ran:?}");
-    let ran = uptls(folder.path(), &[["explain"].as_slice(), &source, &["--json"]].concat());
+    let ran = uptls(folder.path(), &[["describe"].as_slice(), &source, &["--json"]].concat());
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(ran.results()[0]["policy"]["name"], "shop/pay-tls");
 }
@@ -152,7 +152,7 @@ fn a_source_is_a_policy_or_manifests_with_a_backend() {
         &["--manifests", "objects", "--backend", "shop/pay:https"],
         &[],
     ] {
-        let ran = uptls(folder.path(), &[["explain"].as_slice(), wrong].concat());
+        let ran = uptls(folder.path(), &[["describe"].as_slice(), wrong].concat());
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{wrong:?} {ran:?}");
     }
 }

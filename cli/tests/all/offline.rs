@@ -1,4 +1,4 @@
-//! `verify`, `explain`, `inspect` and `schema`: at a fixed clock, without a socket.
+//! `verify`, `describe`, `inspect` and `schema`: at a fixed clock, without a socket.
 
 use crate::support::{Folder, uptls, uptls_with_input};
 use uptls::danger::DangerPermission;
@@ -47,7 +47,7 @@ ok    payments.internal: accepted by the policy payments
 }
 
 #[test]
-fn verify_prints_octet_for_octet_what_the_library_says() {
+fn verify_prints_byte_for_byte_what_the_library_says() {
     let folder = ordinary();
     folder.policy("auto.yaml", "versions: {min: '1.3'}");
     let args = ["verify", "--policy", "auto.yaml", "--chain", "chain.pem", "--host", "10.0.0.7", "--at", AT, "--json"];
@@ -93,7 +93,7 @@ fn what_is_no_regular_file_is_refused_at_once() {
         assert!(chain.stderr.contains(kind) && chain.stderr.contains("give - instead"), "{chain:?}");
         let inspected = uptls(folder.path(), &["inspect", file]);
         assert!(inspected.code == 2 && inspected.stderr.contains(kind), "{inspected:?}");
-        let policy = uptls(folder.path(), &["explain", "--policy", file]);
+        let policy = uptls(folder.path(), &["describe", "--policy", file]);
         assert!(policy.code == 2 && policy.stdout.contains(kind), "{policy:?}");
         let imported = uptls(folder.path(), &["import", file]);
         assert!(imported.code == 2 && imported.stderr.contains(kind), "{imported:?}");
@@ -116,7 +116,7 @@ fn what_is_missing_or_wrong_is_exit_code_2() {
     let args = ["verify", "--policy", "policy.yaml", "--chain", "chain.pem", "--host", "a b", "--json"];
     let ran = uptls(folder.path(), &args);
     assert_eq!((ran.code, ran.results()[0]["code"].as_str()), (2, Some("name_invalid")), "{ran:?}");
-    let ran = uptls(folder.path(), &["explain", "--policy", "absent.yaml"]);
+    let ran = uptls(folder.path(), &["describe", "--policy", "absent.yaml"]);
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.stdout.contains("the policy cannot be used: document_unreadable (122)"), "{ran:?}");
 }
@@ -124,7 +124,7 @@ fn what_is_missing_or_wrong_is_exit_code_2() {
 #[test]
 fn explain_shows_what_is_trusted_sent_and_accepted() {
     let folder = ordinary();
-    let ran = uptls(folder.path(), &["explain", "--policy", "mtls.yaml", "--at", AT]);
+    let ran = uptls(folder.path(), &["describe", "--policy", "mtls.yaml", "--at", AT]);
     assert_eq!(ran.code, 0, "{ran:?}");
     let text = ran.steady();
     for wanted in [
@@ -138,15 +138,15 @@ fn explain_shows_what_is_trusted_sent_and_accepted() {
     ] {
         assert!(text.contains(wanted), "{wanted:?} is not in {text}");
     }
-    let ran = uptls(folder.path(), &["explain", "--policy", "mtls.yaml", "--at", AT, "--json"]);
-    assert_eq!(ran.json()["schema"], "uptls.explain/v1");
+    let ran = uptls(folder.path(), &["describe", "--policy", "mtls.yaml", "--at", AT, "--json"]);
+    assert_eq!(ran.json()["schema"], "uptls.description/v1");
     assert_eq!(ran.results()[0]["at"], AT);
 }
 
 #[test]
 fn explain_warns_of_what_ends_soon() {
     let folder = ordinary();
-    let ran = uptls(folder.path(), &["explain", "--policy", "policy.yaml", "--at", "2035-11-10T00:00:00Z"]);
+    let ran = uptls(folder.path(), &["describe", "--policy", "policy.yaml", "--at", "2035-11-10T00:00:00Z"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.stdout.contains("\nwarnings\n  warn  trust_entry_expiring "), "{ran:?}");
 }
@@ -177,11 +177,12 @@ fn schemas_are_json() {
     for (args, schema) in [
         (&["schema"][..], uptls_manifest::schema::policy()),
         (&["schema", "--report"], uptls_manifest::schema::report()),
-        (&["schema", "--explain"], uptls_manifest::schema::explain()),
+        (&["schema", "--describe"], uptls_manifest::schema::description()),
+        (&["schema", "--event"], uptls_manifest::schema::event()),
         (&["schema", "--inspect"], uptls_manifest::schema::inspect()),
     ] {
         let ran = uptls(folder.path(), args);
         assert_eq!((ran.code, ran.json()), (0, schema));
     }
-    assert_eq!(uptls(folder.path(), &["schema", "--report", "--explain"]).code, 2);
+    assert_eq!(uptls(folder.path(), &["schema", "--report", "--describe"]).code, 2);
 }

@@ -136,7 +136,7 @@ fn a_ca_file_is_of_one_policy() {
         "reads.yaml",
         "apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nspec: {trust: {bundles: [{file: out.pem}]}}\n",
     );
-    assert_eq!(uptls(folder.path(), &["explain", "--policy", "reads.yaml"]).code, 0);
+    assert_eq!(uptls(folder.path(), &["describe", "--policy", "reads.yaml"]).code, 0);
     let before = text();
     refused(
         &write("other.yaml"),

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::{Folder, uptls};
 
-const COMMANDS: [&str; 8] = ["demo", "check", "verify", "explain", "export", "import", "inspect", "schema"];
+const COMMANDS: [&str; 8] = ["demo", "check", "verify", "describe", "export", "import", "inspect", "schema"];
 
 #[test]
 fn every_help_has_examples_and_the_exit_codes() {
@@ -37,15 +37,15 @@ fn usage_errors_are_complaints_with_exit_code_2() {
         &["check", "--policy", "policy.yaml", "--repeat", "0", "a:1"],
         &["check", "--policy", "policy.yaml", "--connect-to", ":1", "a:1"],
         &["verify", "--policy", "policy.yaml", "--chain", "chain.pem", "--at", "yesterday"],
-        &["explain"],
+        &["describe"],
         &["inspect"],
         &["import"],
         &["import", "policy.yaml", "--gateway", "a/b/c"],
         &["import", "policy.yaml", "--gateway", "edge/public:443"],
         &["import", "policy.yaml", "--at", "yesterday"],
         &["import", "/no/such/file"],
-        &["explain", "--policy", "policy.yaml", "--gateway", "edge/public"],
-        &["explain", "--policy", "policy.yaml", "--faithful"],
+        &["describe", "--policy", "policy.yaml", "--gateway", "edge/public"],
+        &["describe", "--policy", "policy.yaml", "--faithful"],
         &["schema", "--import", "--report"],
     ] {
         let ran = uptls(folder.path(), args);
@@ -57,11 +57,11 @@ fn usage_errors_are_complaints_with_exit_code_2() {
 #[test]
 fn colour_is_for_terminals_only() {
     let folder = Folder::new();
-    let ran = uptls(folder.path(), &["explain", "--policy", "policy.yaml"]);
+    let ran = uptls(folder.path(), &["describe", "--policy", "policy.yaml"]);
     assert!(!ran.stdout.contains('\u{1b}'), "{ran:?}");
     let forced = |name: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_uptls"));
-        command.args(["explain", "--policy", "policy.yaml"]).current_dir(folder.path());
+        command.args(["describe", "--policy", "policy.yaml"]).current_dir(folder.path());
         command.env("CLICOLOR_FORCE", "1").env(name, "1");
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };

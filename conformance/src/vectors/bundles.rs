@@ -11,13 +11,13 @@ use uptls_testkit::{
 
 use super::cases::{Cases, Positive};
 use super::itself::base64;
-use super::scene::{Authority, Scene};
+use super::scenario::{Authority, Scenario};
 
 pub(super) fn cases(c: &mut Cases) {
     sources(c);
     let three = c.accept(
         "bundle-three [T2] the bundle holds three roots and nothing else",
-        Scene::new().with(|s| three(s, |_| {})),
+        Scenario::new().with(|s| three(s, |_| {})),
     );
     blocks(c, &three);
     labels(c, &three);
@@ -212,7 +212,7 @@ fn lenient(c: &mut Cases, p: &Positive) {
 fn expiry(c: &mut Cases) {
     let p = c.accept(
         "expiry-of-one-entry [T4] one of two entries has expired, and not the one that issued",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.file("ca.pem", |m| chain_pem(&[m.root(), &ended()]));
             s.warnings.push("trust_entry_expired");
         }),
@@ -224,7 +224,7 @@ fn expiry(c: &mut Cases) {
     c.unusable(&p, TrustBundleExpired, "expiry-of-the-entry [T4] the only entry has expired", |s| {
         s.file("ca.pem", |_| ended().pem());
     });
-    let two = |s: &mut Scene| {
+    let two = |s: &mut Scenario| {
         s.set("trust", "{bundles: [{file: ca.pem}, {file: old.pem}]}");
         s.file("ca.pem", |m| m.root().pem());
         s.file("old.pem", |_| ended().pem());
@@ -271,7 +271,7 @@ fn issuers(c: &mut Cases) {
     c.also(&p, "entry-for-servers [T3] the entry has the extended key usage serverAuth", |s| {
         s.root().extended_key_usage = Some(vec![SERVER_AUTH]);
     });
-    let as_itself = |s: &mut Scene| s.warnings.push("trust_entry_is_leaf");
+    let as_itself = |s: &mut Scenario| s.warnings.push("trust_entry_is_leaf");
     c.reject(&p, CertIssuerNotCa, "entry-ca-false [T3] the entry says CA:FALSE", |s| {
         s.root().basic_constraints = Some(BasicConstraints { ca: false, path_len: None });
         as_itself(s);
@@ -300,7 +300,7 @@ fn issuers(c: &mut Cases) {
 
 /// T3: what an anchor may say besides.
 fn anchors(c: &mut Cases, p: &Positive) {
-    let as_itself = |s: &mut Scene| s.warnings.push("trust_entry_is_leaf");
+    let as_itself = |s: &mut Scenario| s.warnings.push("trust_entry_is_leaf");
     c.also(p, "entry-for-any-purpose [T3] the entry has anyExtendedKeyUsage, which restricts nothing", |s| {
         s.root().extended_key_usage = Some(vec![ANY]);
     });
@@ -322,7 +322,7 @@ fn anchors(c: &mut Cases, p: &Positive) {
 
 /// T5: a server's own certificate in the bundle.
 fn server_certificates(c: &mut Cases, p: &Positive) {
-    let as_itself = |s: &mut Scene| s.warnings.push("trust_entry_is_leaf");
+    let as_itself = |s: &mut Scenario| s.warnings.push("trust_entry_is_leaf");
     let server = c.also(
         p,
         "entry-server-certificate [T3 T5] the entry is a self-signed server certificate, and is itself presented",
@@ -362,7 +362,7 @@ fn server_certificates(c: &mut Cases, p: &Positive) {
 fn version_one(c: &mut Cases) {
     let p = c.accept(
         "entry-v1-root [T3] the entry is a self-signed X.509 version 1 certificate",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.root().version = Version::V1;
             s.warnings.push("trust_entry_v1");
         }),
@@ -382,7 +382,7 @@ fn version_one(c: &mut Cases) {
 }
 
 /// Two strangers and the root, each block open to a change.
-fn three(s: &mut Scene, change: impl Fn(&mut [String; 3]) + 'static) {
+fn three(s: &mut Scenario, change: impl Fn(&mut [String; 3]) + 'static) {
     s.file("ca.pem", move |m| {
         let mut blocks = [Pki::new("first").root.pem(), Pki::new("second").root.pem(), m.root().pem()];
         change(&mut blocks);

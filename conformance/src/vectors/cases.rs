@@ -2,7 +2,7 @@
 
 use uptls::{Category, Code};
 
-use super::scene::{Permission, Scene};
+use super::scenario::{Permission, Scenario};
 
 /// What must come out; written by hand beside every case, never taken from the engine.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,7 +48,7 @@ pub struct Case {
     pub rules: Vec<&'static str>,
     /// What the message or the hint must say.
     pub says: Vec<&'static str>,
-    pub(super) scene: Scene,
+    pub(super) scenario: Scenario,
     /// The case from which it differs in one property; for a first positive, its first twin.
     pub twin: &'static str,
 }
@@ -68,24 +68,24 @@ impl Case {
 
     /// The clock, unix seconds.
     pub fn at(&self) -> i64 {
-        self.scene.at
+        self.scenario.at
     }
 
     /// The backend host.
     pub fn host(&self) -> Option<&'static str> {
-        self.scene.host
+        self.scenario.host
     }
 
     /// Whether the caller permits weakenings.
     pub fn allows_danger(&self) -> bool {
-        self.scene.permission == Permission::Allow
+        self.scenario.permission == Permission::Allow
     }
 
     /// The codes of the warnings that the report must have; an unusable policy has none.
     pub fn warnings(&self) -> &[&'static str] {
         match self.expected {
             Expected::Unusable(_) => &[],
-            Expected::Accepted | Expected::Rejected(_) => &self.scene.warnings,
+            Expected::Accepted | Expected::Rejected(_) => &self.scenario.warnings,
         }
     }
 }
@@ -94,13 +94,13 @@ impl Case {
 #[derive(Clone)]
 pub(super) struct Positive {
     name: &'static str,
-    scene: Scene,
+    scenario: Scenario,
 }
 
 /// The cases of a theme in the order of their declaration. A title is `name [rules] property`.
 pub(super) struct Cases {
     list: Vec<Case>,
-    /// [`Scene::new`], from which most themes start.
+    /// [`Scenario::new`], from which most themes start.
     pub(super) usual: Positive,
 }
 
@@ -109,9 +109,9 @@ impl Cases {
     pub(super) fn new() -> Self {
         let title =
             "usual [V1 V2] root, intermediate and leaf, and a policy that trusts the root and asks for the leaf's name";
-        let scene = Scene::new();
-        let mut cases = Self { list: Vec::new(), usual: Positive { name: "", scene: scene.clone() } };
-        cases.usual = cases.accept(title, scene);
+        let scenario = Scenario::new();
+        let mut cases = Self { list: Vec::new(), usual: Positive { name: "", scenario: scenario.clone() } };
+        cases.usual = cases.accept(title, scenario);
         cases
     }
 
@@ -121,13 +121,18 @@ impl Cases {
     }
 
     /// A first positive, from which others differ.
-    pub(super) fn accept(&mut self, title: &'static str, scene: Scene) -> Positive {
-        self.positive(title, "", scene)
+    pub(super) fn accept(&mut self, title: &'static str, scenario: Scenario) -> Positive {
+        self.positive(title, "", scenario)
     }
 
     /// A positive that differs from another one and is accepted as well.
-    pub(super) fn also(&mut self, twin: &Positive, title: &'static str, change: impl FnOnce(&mut Scene)) -> Positive {
-        self.positive(title, twin.name, twin.scene.clone().with(change))
+    pub(super) fn also(
+        &mut self,
+        twin: &Positive,
+        title: &'static str,
+        change: impl FnOnce(&mut Scenario),
+    ) -> Positive {
+        self.positive(title, twin.name, twin.scenario.clone().with(change))
     }
 
     /// A peer that is refused: 4xx to 6xx.
@@ -136,10 +141,10 @@ impl Cases {
         twin: &Positive,
         code: Code,
         title: &'static str,
-        change: impl FnOnce(&mut Scene),
+        change: impl FnOnce(&mut Scenario),
     ) -> &mut Case {
         assert!(!is_of_policy(code), "{title}: {code} is not a verdict on a peer");
-        self.push(title, twin.name, Expected::Rejected(code), twin.scene.clone().with(change))
+        self.push(title, twin.name, Expected::Rejected(code), twin.scenario.clone().with(change))
     }
 
     /// A policy that cannot be used: 1xx and 2xx.
@@ -148,18 +153,18 @@ impl Cases {
         twin: &Positive,
         code: Code,
         title: &'static str,
-        change: impl FnOnce(&mut Scene),
+        change: impl FnOnce(&mut Scenario),
     ) -> &mut Case {
         assert!(is_of_policy(code), "{title}: {code} is a verdict on a peer");
-        self.push(title, twin.name, Expected::Unusable(code), twin.scene.clone().with(change))
+        self.push(title, twin.name, Expected::Unusable(code), twin.scenario.clone().with(change))
     }
 
-    fn positive(&mut self, title: &'static str, twin: &'static str, scene: Scene) -> Positive {
-        let name = self.push(title, twin, Expected::Accepted, scene.clone()).name;
-        Positive { name, scene }
+    fn positive(&mut self, title: &'static str, twin: &'static str, scenario: Scenario) -> Positive {
+        let name = self.push(title, twin, Expected::Accepted, scenario.clone()).name;
+        Positive { name, scenario }
     }
 
-    fn push(&mut self, title: &'static str, twin: &'static str, expected: Expected, scene: Scene) -> &mut Case {
+    fn push(&mut self, title: &'static str, twin: &'static str, expected: Expected, scenario: Scenario) -> &mut Case {
         let parts = title.split_once(" [").and_then(|(name, rest)| Some((name, rest.split_once("] ")?)));
         let (name, (rules, property)) = parts.expect("a title is: name [rules] property");
         if let Some(first) = self.list.iter_mut().find(|case| case.name == twin && case.twin.is_empty()) {
@@ -167,7 +172,7 @@ impl Cases {
         }
         let rules = rules.split(' ').collect();
         let errors = usize::from(matches!(expected, Expected::Unusable(_)));
-        self.list.push(Case { errors, expected, name, property, rules, says: Vec::new(), scene, twin });
+        self.list.push(Case { errors, expected, name, property, rules, says: Vec::new(), scenario, twin });
         self.list.last_mut().expect("one was pushed")
     }
 }

@@ -7,7 +7,7 @@ use uptls::Code::{
 use uptls_testkit::{BasicConstraints, Key, KeyUsage, NOW, Pki, San, Template, Version, chain_pem, pem};
 
 use super::cases::Cases;
-use super::scene::{Authority, Scene};
+use super::scenario::{Authority, Scenario};
 
 pub(super) fn cases(c: &mut Cases) {
     sent(c);
@@ -62,7 +62,7 @@ fn sent(c: &mut Cases) {
         s.authorities.push(Authority::new("lower"));
         s.sends(|m| chain_pem(&[&m.leaf, &m.authorities[1], &m.authorities[2]]));
     });
-    c.also(&p, "chain-directly-under-root [V2] the root issued the leaf", Scene::flat);
+    c.also(&p, "chain-directly-under-root [V2] the root issued the leaf", Scenario::flat);
     c.also(
         &p,
         "chain-cross-signed-cycle [V2] two intermediates issued each other, and the root issued one of them",
@@ -152,7 +152,7 @@ fn form(c: &mut Cases) {
         s.sends(|m| [m.leaf.pem(), pem("CERTIFICATE", b"\x30\x03\x02\x01\x07"), m.issuer().pem()].concat());
     })
     .says("certificate 1");
-    c.reject(&p, CertMalformed, "form-trailing-octet [V1] an octet follows the leaf", |s| {
+    c.reject(&p, CertMalformed, "form-trailing-octet [V1] an byte follows the leaf", |s| {
         s.sends(|m| [pem("CERTIFICATE", &[m.leaf.der(), &[0]].concat()), m.issuer().pem()].concat());
     });
     c.unusable(&p, ChainParse, "form-truncated-pem [V1] the last block has no end", |s| {
@@ -289,7 +289,7 @@ fn path_length(c: &mut Cases) {
     let limit = |ca: &mut Template, length: u8| {
         ca.basic_constraints = Some(BasicConstraints { ca: true, path_len: Some(length) })
     };
-    let three = Scene::new().with(|s| s.authorities.push(Authority::new("lower")));
+    let three = Scenario::new().with(|s| s.authorities.push(Authority::new("lower")));
     let p = c.accept(
         "path-length-kept [V2] the intermediate permits one CA below it, and there is one",
         three.with(|s| limit(s.intermediate(), 1)),
@@ -315,7 +315,7 @@ fn path_length(c: &mut Cases) {
             limit(s.root(), 1);
         },
     );
-    let deep = |s: &mut Scene, names: &[&str]| {
+    let deep = |s: &mut Scenario, names: &[&str]| {
         s.authorities.truncate(1);
         s.authorities.extend(names.iter().map(|name| Authority::new(name)));
     };

@@ -10,7 +10,7 @@ use uptls_testkit::{
 };
 
 use super::cases::{Cases, Positive};
-use super::scene::{Minted, Permission, Scene};
+use super::scenario::{Minted, Permission, Scenario};
 
 pub(super) fn cases(c: &mut Cases) {
     any_name(c);
@@ -28,7 +28,7 @@ const PIN: &str = "['AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=']";
 fn any_name(c: &mut Cases) {
     let p = c.accept(
         "any-name [D1] the leaf is for another name, and any is accepted",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.sans(&[San::dns("other.test")]);
             s.danger("{acceptAnyName: {reason: the certificates have no names}}");
         }),
@@ -62,7 +62,7 @@ fn any_name(c: &mut Cases) {
 fn any_certificate(c: &mut Cases) {
     let p = c.accept(
         "any-certificate [D2] the leaf is self-signed, expired and for another name, and any is accepted",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.sends(|_| {
                 Template::leaf("stranger")
                     .with_validity(NOW - YEAR, NOW - DAY)
@@ -124,7 +124,7 @@ fn any_certificate(c: &mut Cases) {
 fn key_usage(c: &mut Cases) {
     let p = c.accept(
         "tolerate-key-usage [D4 V4] the leaf's key usage is keyEncipherment alone, which is tolerated",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.leaf.key_usage = Some(vec![KeyUsage::KeyEncipherment]);
             s.danger("{tolerate: [{rule: key_usage, reason: an old CA}]}");
         }),
@@ -168,7 +168,7 @@ fn key_usage(c: &mut Cases) {
 fn expired_anchor(c: &mut Cases) {
     let p = c.accept(
         "tolerate-expired-anchor [D4 T4] the anchor has expired, which is tolerated",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.root().not_after = NOW - 1;
             s.file("ca.pem", |m| chain_pem(&[m.root(), &Pki::new("second").root]));
             s.danger("{tolerate: [{rule: expired_anchor, reason: the device is offline}]}");
@@ -205,7 +205,7 @@ fn expired_anchor(c: &mut Cases) {
 fn expired_leaf(c: &mut Cases) {
     let p = c.accept(
         "tolerate-expired-leaf [D4 V2] the leaf has expired, which is tolerated",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.leaf.not_after = NOW - 10 * DAY;
             s.danger("{tolerate: [{rule: expired_leaf, reason: nobody can renew it, until: 2027-01-01T00:00:00Z}]}");
         }),
@@ -324,7 +324,7 @@ fn expired_leaf_and_lists(c: &mut Cases, p: &Positive) {
 fn common_name(c: &mut Cases) {
     let p = c.accept(
         "tolerate-common-name [D4 N5] the leaf has no SAN, and its CN is tolerated",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.leaf.common_name = Some("Backend.test".to_owned());
             s.sans(&[]);
             s.danger("{tolerate: [{rule: common_name, reason: an old CA}]}");
@@ -382,7 +382,7 @@ fn common_name(c: &mut Cases) {
 fn declared(c: &mut Cases) {
     let p = c.accept(
         "danger-declared [D1] the reason is given",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.danger("{acceptAnyName: {reason: the certificates have no names}}");
         }),
     );

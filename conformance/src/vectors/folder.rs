@@ -32,11 +32,11 @@ pub struct CaseFile {
 
 /// Every file of the case but its report, by name.
 pub fn mint(case: &Case) -> BTreeMap<String, Vec<u8>> {
-    let minted = case.scene.mint();
-    let material = case.scene.files.iter().map(|(name, make)| ((*name).to_owned(), make(&minted)));
+    let minted = case.scenario.mint();
+    let material = case.scenario.files.iter().map(|(name, make)| ((*name).to_owned(), make(&minted)));
     let mut files: BTreeMap<String, Vec<u8>> = material.collect();
-    files.insert("chain.pem".to_owned(), (case.scene.chain)(&minted));
-    files.insert(DOCUMENT.to_owned(), case.scene.document(case.name).into_bytes());
+    files.insert("chain.pem".to_owned(), (case.scenario.chain)(&minted));
+    files.insert(DOCUMENT.to_owned(), case.scenario.document(case.name).into_bytes());
     files.insert("case.json".to_owned(), case_file(case).into_bytes());
     files
 }
@@ -80,7 +80,7 @@ const INDEX_HEAD: &str = "\
 
 Generated (`UPTLS_BLESS=1 cargo test -p uptls-conformance --test vectors_rust`); do not edit. Each folder of `cases` holds
 a policy, its material, what the peer sends (`chain.pem`), the clock and the rest of the input (`case.json`), and the report
-that every language must give for it, octet for octet (`report.json`). A case differs from its twin in one property.
+that every language must give for it, byte for byte (`report.json`). A case differs from its twin in one property.
 
 | case | verdict | code | twin | rules | property |
 |---|---|---|---|---|---|

@@ -11,10 +11,10 @@ use uptls_testkit::{
 };
 
 use super::cases::{Cases, Positive};
-use super::scene::Scene;
+use super::scenario::Scenario;
 
 pub(super) fn cases(c: &mut Cases) {
-    let p = c.accept("identity-both [I1 I2] certificate and key are given, and belong together", scene());
+    let p = c.accept("identity-both [I1 I2] certificate and key are given, and belong together", scenario());
     halves(c, &p);
     forms(c, &p);
     parsing(c, &p);
@@ -24,8 +24,8 @@ pub(super) fn cases(c: &mut Cases) {
 }
 
 /// A client certificate with its intermediate, and its key.
-fn scene() -> Scene {
-    Scene::new().with(|s| {
+fn scenario() -> Scenario {
+    Scenario::new().with(|s| {
         s.file("tls.crt", |_| chain_pem(&[&client(), &clients().intermediate]));
         s.file("tls.key", |_| client().key().pkcs8_pem());
         s.set("identity", "{certificate: {file: tls.crt}, key: {file: tls.key}}");
@@ -41,7 +41,7 @@ fn client() -> Certificate {
 }
 
 /// A client certificate from a changed template, under a key of its own.
-fn changed(s: &mut Scene, key: Key, change: impl FnOnce(&mut Template)) {
+fn changed(s: &mut Scenario, key: Key, change: impl FnOnce(&mut Template)) {
     let mut template = Template { extended_key_usage: Some(vec![CLIENT_AUTH]), ..Template::leaf("client") };
     change(&mut template);
     let certificate = template.issued_by(&clients().intermediate, &key);
@@ -97,8 +97,8 @@ fn forms(c: &mut Cases, p: &Positive) {
 
 /// What does not parse.
 fn parsing(c: &mut Cases, p: &Positive) {
-    let crt = |s: &mut Scene, content: fn() -> Vec<u8>| s.file("tls.crt", move |_| content());
-    let key = |s: &mut Scene, content: fn() -> Vec<u8>| s.file("tls.key", move |_| content());
+    let crt = |s: &mut Scenario, content: fn() -> Vec<u8>| s.file("tls.crt", move |_| content());
+    let key = |s: &mut Scenario, content: fn() -> Vec<u8>| s.file("tls.key", move |_| content());
     c.unusable(p, IdentityParse, "identity-certificate-garbage [I2] the second certificate does not parse", |s| {
         crt(s, || (client().pem() + &pem("CERTIFICATE", b"\x30\x03\x02\x01\x07")).into());
     })
@@ -166,7 +166,7 @@ fn belonging(c: &mut Cases, p: &Positive) {
 fn validity(c: &mut Cases) {
     let p = c.accept(
         "identity-valid [I4] the certificate ends in thirty days",
-        scene().with(|s| {
+        scenario().with(|s| {
             changed(s, Key::p256("client"), |t| t.not_after = NOW + 30 * DAY);
         }),
     );
@@ -192,7 +192,7 @@ fn validity(c: &mut Cases) {
 fn passphrases(c: &mut Cases) {
     let p = c.accept(
         "identity-encrypted [I3] the key is encrypted, and the passphrase is right",
-        scene().with(|s| {
+        scenario().with(|s| {
             s.file("tls.key", |_| client().key().encrypted_pkcs8_pem("open sesame", 10_000));
             s.file("passphrase", |_| "open sesame\n");
             s.set("identity", "{certificate: {file: tls.crt}, key: {file: tls.key}, passphrase: {file: passphrase}}");
@@ -240,8 +240,8 @@ fn passphrases(c: &mut Cases) {
 fn with_iterations(block: &str) -> String {
     let base64: String = block.lines().filter(|line| !line.starts_with('-')).collect();
     let der = BASE64_STANDARD.decode(base64).expect("base64");
-    let at = der.windows(4).position(|octets| octets == b"\x02\x02\x27\x10").expect("10,000 as an INTEGER");
-    // One octet more: every value around it grows with it.
+    let at = der.windows(4).position(|bytes| bytes == b"\x02\x02\x27\x10").expect("10,000 as an INTEGER");
+    // One byte more: every value around it grows with it.
     let mut out = [&der[..at], b"\x02\x03\x7f\xff\xff", &der[at + 4..]].concat();
     for length in lengths_around(&der, at) {
         out[length] += 1;
@@ -249,7 +249,7 @@ fn with_iterations(block: &str) -> String {
     pem("ENCRYPTED PRIVATE KEY", &out)
 }
 
-/// The places of the length octets of the values that `target` is in.
+/// The places of the length bytes of the values that `target` is in.
 fn lengths_around(der: &[u8], target: usize) -> Vec<usize> {
     let (mut at, mut found) = (0, Vec::new());
     while at < target {

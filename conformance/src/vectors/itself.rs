@@ -8,7 +8,7 @@ use uptls::Code::{
 use uptls_testkit::{CLIENT_AUTH, CrlTemplate, Key, KeyUsage, NOW, San, Template, Version, chain_pem, crl_pem};
 
 use super::cases::{Cases, Positive};
-use super::scene::{Minted, Scene};
+use super::scenario::{Minted, Scenario};
 
 pub(super) fn cases(c: &mut Cases) {
     partial_chain(c);
@@ -24,7 +24,7 @@ pub(super) fn cases(c: &mut Cases) {
 fn partial_chain(c: &mut Cases) {
     let p = c.accept(
         "anchor-is-intermediate [T5] the bundle holds the intermediate alone",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.file("ca.pem", |m| m.issuer().pem());
         }),
     );
@@ -46,7 +46,7 @@ fn partial_chain(c: &mut Cases) {
 fn bundle_entry(c: &mut Cases) -> Positive {
     let p = c.accept(
         "itself-entry [T5] the bundle holds the leaf, whose issuer nobody knows",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.file("ca.pem", |m| m.leaf.pem());
             s.sends(|m| m.leaf.pem());
             s.warnings.push("trust_entry_is_leaf");
@@ -69,7 +69,7 @@ fn bundle_entry(c: &mut Cases) -> Positive {
 
 /// T5: everything else holds.
 fn everything_else_holds(c: &mut Cases, p: &Positive) {
-    let other = |s: &mut Scene| {
+    let other = |s: &mut Scenario| {
         s.file("ca.pem", |m| chain_pem(&[&m.leaf, m.root()]));
     };
     let p = &c.also(p, "itself-entry-of-two [T5] the bundle holds a root as well", other);
@@ -136,8 +136,8 @@ fn with_lists(c: &mut Cases, p: &Positive) {
 /// T5: pins as trust.
 fn pinned(c: &mut Cases) {
     let pin = |kind: &str, value: String| format!("{{{kind}: ['{value}']}}");
-    let certificate = |s: &mut Scene| hex(&s.mint().leaf.sha256());
-    let alone = Scene::new().with(|s| {
+    let certificate = |s: &mut Scenario| hex(&s.mint().leaf.sha256());
+    let alone = Scenario::new().with(|s| {
         s.files.clear();
         s.sends(|m| m.leaf.pem());
         let value = certificate(s);
@@ -145,7 +145,7 @@ fn pinned(c: &mut Cases) {
     });
     let p = c.accept("pinned-certificate [T5] the leaf's digest is pinned, and nothing else is trusted", alone);
     c.also(&p, "pinned-certificate-spelling [T5] it is written with a prefix, colons and capitals", |s| {
-        let pairs: Vec<String> = s.mint().leaf.sha256().iter().map(|octet| format!("{octet:02X}")).collect();
+        let pairs: Vec<String> = s.mint().leaf.sha256().iter().map(|byte| format!("{byte:02X}")).collect();
         s.set("trust", pin("pinnedCertificates", format!("sha256:{}", pairs.join(":"))));
     });
     c.reject(&p, CertUnknownIssuer, "pinned-other-certificate [T5] the digest of another certificate is pinned", |s| {
@@ -175,7 +175,7 @@ fn pinned(c: &mut Cases) {
 fn malformed_pins(c: &mut Cases) {
     let p = c.accept(
         "pin-well-formed [T5 V6] pins of each kind are well-formed",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             let (certificate, key) = ("00".repeat(32), base64(&[0; 32]));
             s.set(
                 "trust",
@@ -193,7 +193,7 @@ fn malformed_pins(c: &mut Cases) {
         s.set("trust", format!("{{bundles: [{{file: ca.pem}}], pinnedKeys: ['{}']}}", "00".repeat(32)));
     })
     .says("base64");
-    c.unusable(&p, PolicyInvalid, "pin-spki-short [V6] the digest of a key has 31 octets", |s| {
+    c.unusable(&p, PolicyInvalid, "pin-spki-short [V6] the digest of a key has 31 bytes", |s| {
         s.set("spkiPins", format!("['{}']", base64(&[0; 31])));
     });
 }
@@ -203,7 +203,7 @@ fn key_pins(c: &mut Cases) {
     let pin = |key: &Key| base64(&key.spki_sha256());
     let p = c.accept(
         "spki-pin [V6] the leaf's key is pinned",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.set("spkiPins", format!("['{}']", pin(&s.leaf_key)));
         }),
     );
@@ -229,11 +229,11 @@ fn key_pins(c: &mut Cases) {
     );
 }
 
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-pub(super) fn base64(octets: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     use base64::Engine as _;
-    base64::prelude::BASE64_STANDARD.encode(octets)
+    base64::prelude::BASE64_STANDARD.encode(bytes)
 }

@@ -8,7 +8,7 @@ use uptls_testkit::{ANY, CLIENT_AUTH, EMAIL, Key, KeyUsage, NameConstraints, SER
 
 use super::cases::{Cases, Positive};
 use super::odd_keys;
-use super::scene::Scene;
+use super::scenario::Scenario;
 
 pub(super) fn cases(c: &mut Cases) {
     purpose(c);
@@ -70,7 +70,7 @@ fn extensions(c: &mut Cases) {
         |t: &mut Template, critical| *t = t.clone().with_extension("1.3.6.1.4.1.55555.1", critical, b"\x05\x00");
     let p = c.accept(
         "extension-not-critical [V2] the leaf has an unknown extension that is not critical",
-        Scene::new().with(|s| unknown(&mut s.leaf, false)),
+        Scenario::new().with(|s| unknown(&mut s.leaf, false)),
     );
     c.reject(&p, CertCriticalExtension, "extension-critical [V2] that extension is critical", |s| {
         s.leaf.extra_extensions.clear();
@@ -101,7 +101,7 @@ fn extensions(c: &mut Cases) {
 fn dns_constraints(c: &mut Cases) {
     let p = c.accept(
         "constraint-dns-permitted [V2] the intermediate permits the leaf's domain",
-        Scene::new().with(|s| s.intermediate().name_constraints = permitted_dns("test")),
+        Scenario::new().with(|s| s.intermediate().name_constraints = permitted_dns("test")),
     );
     c.reject(
         &p,
@@ -190,7 +190,7 @@ fn wildcards(c: &mut Cases, p: &Positive) {
 fn other_constraints(c: &mut Cases) {
     let ip = c.accept(
         "constraint-ip-permitted [V2] the intermediate permits the leaf's subnet",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.intermediate().name_constraints = permitted(San::subnet("10.0.0.0/8"));
             s.sans(&[San::ip("10.0.0.7")]);
             s.wants("[{ip: 10.0.0.7}]");
@@ -211,7 +211,7 @@ fn other_constraints(c: &mut Cases) {
     });
     let uri = c.accept(
         "constraint-uri-and-dns-leaf [V2] the intermediate has a URI constraint and the leaf no URI",
-        Scene::new().with(|s| s.intermediate().name_constraints = permitted(San::uri("prod"))),
+        Scenario::new().with(|s| s.intermediate().name_constraints = permitted(San::uri("prod"))),
     );
     c.reject(
         &uri,
@@ -260,12 +260,12 @@ fn distrust(c: &mut Cases) {
 /// Sizes, numbers and work (V1, V2).
 fn budget(c: &mut Cases) {
     let many = |count: usize| {
-        move |m: &super::scene::Minted| {
+        move |m: &super::scenario::Minted| {
             let copies = core::iter::repeat_n(m.issuer(), count - 1);
             chain_pem(&core::iter::once(&m.leaf).chain(copies).collect::<Vec<_>>())
         }
     };
-    let small = Scene::new().with(|s| {
+    let small = Scenario::new().with(|s| {
         s.authorities[1].key = Key::ed25519("intermediate");
         s.intermediate().authority_key_id = false;
         s.intermediate().subject_key_id = false;
@@ -274,21 +274,21 @@ fn budget(c: &mut Cases) {
     let p = c.accept("budget-128-certificates [V1] 128 certificates are sent", small);
     c.reject(&p, CertBudgetExceeded, "budget-129-certificates [V1] 129 certificates are sent", |s| s.sends(many(129)))
         .says("128 certificates");
-    let large = |t: &mut Template, octets: usize| {
-        *t = t.clone().with_extension("1.3.6.1.4.1.55555.2", false, &odd_keys::tlv(0x04, &vec![0; octets]));
+    let large = |t: &mut Template, bytes: usize| {
+        *t = t.clone().with_extension("1.3.6.1.4.1.55555.2", false, &odd_keys::tlv(0x04, &vec![0; bytes]));
     };
-    let octets = c.also(&p, "budget-62-kib [V1] leaf and intermediate have some 62 KiB", |s| {
+    let bytes = c.also(&p, "budget-62-kib [V1] leaf and intermediate have some 62 KiB", |s| {
         s.sends(|m| chain_pem(&m.sent()));
         large(&mut s.leaf, 31 << 10);
         large(s.intermediate(), 31 << 10);
     });
-    c.reject(&octets, CertBudgetExceeded, "budget-66-kib [V1] leaf and intermediate have some 66 KiB", |s| {
+    c.reject(&bytes, CertBudgetExceeded, "budget-66-kib [V1] leaf and intermediate have some 66 KiB", |s| {
         s.leaf.extra_extensions.clear();
         large(&mut s.leaf, 35 << 10);
     })
     .says("65536 bytes");
     let issuers = |count: usize| {
-        move |m: &super::scene::Minted| {
+        move |m: &super::scenario::Minted| {
             let mut text = m.leaf.pem();
             for number in 0..count {
                 let key = Key::p256(&format!("intermediate {number}"));

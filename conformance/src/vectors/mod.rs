@@ -15,7 +15,7 @@ mod limits;
 mod names;
 mod odd_keys;
 mod revocation;
-mod scene;
+mod scenario;
 mod settings;
 mod signatures;
 mod spiffe;

@@ -4,7 +4,7 @@ use uptls::Code::{CertMalformed, NameInvalid, NameMismatch, NameMissing, PolicyI
 use uptls_testkit::San;
 
 use super::cases::Cases;
-use super::scene::Scene;
+use super::scenario::Scenario;
 
 pub(super) fn cases(c: &mut Cases) {
     server_name(c);
@@ -76,11 +76,11 @@ fn server_name(c: &mut Cases) {
     ] {
         c.unusable(&p, NameInvalid, title, |s| s.set("serverName", name));
     }
-    c.unusable(&p, NameInvalid, "server-name-long [N2] the server name has 300 octets", |s| {
+    c.unusable(&p, NameInvalid, "server-name-long [N2] the server name has 300 bytes", |s| {
         s.set("serverName", format!("{}test", "abcd.".repeat(59)));
     })
     .says("253");
-    c.unusable(&p, NameInvalid, "server-name-long-label [N2] a label of the server name has 64 octets", |s| {
+    c.unusable(&p, NameInvalid, "server-name-long-label [N2] a label of the server name has 64 bytes", |s| {
         s.set("serverName", format!("{}.test", "a".repeat(64)));
     })
     .says("63");
@@ -90,7 +90,7 @@ fn server_name(c: &mut Cases) {
 fn backend_host(c: &mut Cases) {
     let p = c.accept(
         "host [N1 N2] the server name is auto, and the leaf holds the backend host",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.set("serverName", "auto");
             s.host = Some("backend.test");
         }),
@@ -131,7 +131,7 @@ fn backend_host(c: &mut Cases) {
 fn alternatives(c: &mut Cases) {
     let p = c.accept(
         "sans-first [N4] the leaf holds the first of two listed names",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.wants("[{dns: backend.test}, {dns: other.test}]");
         }),
     );
@@ -170,7 +170,7 @@ fn alternatives(c: &mut Cases) {
 fn wildcards(c: &mut Cases) {
     let p = c.accept(
         "wildcard-one-label [N6] the leaf's wildcard stands for one label",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.set("serverName", "backend.svc.test");
             s.sans(&[San::dns("*.svc.test")]);
         }),
@@ -197,7 +197,7 @@ fn wildcards(c: &mut Cases) {
 fn literal_wildcards(c: &mut Cases) {
     let p = c.accept(
         "wildcard-literal [N6] the policy lists a wildcard, and the leaf holds it literally",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.wants("[{dns: '*.svc.test'}]");
             s.sans(&[San::dns("*.svc.test")]);
             s.warnings.push("name_wildcard_literal");
@@ -214,11 +214,11 @@ fn literal_wildcards(c: &mut Cases) {
     });
 }
 
-/// N5: addresses, by their octets.
+/// N5: addresses, by their bytes.
 fn addresses(c: &mut Cases) {
     let p = c.accept(
         "ip-v4 [N5] the leaf holds the listed IPv4 address",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.wants("[{ip: 10.0.0.7}]");
             s.sans(&[San::ip("10.0.0.7")]);
         }),
@@ -236,18 +236,18 @@ fn addresses(c: &mut Cases) {
     c.reject(
         &p,
         CertMalformed,
-        "ip-five-octets [N5 V1] the leaf has an address of five octets beside the right one",
+        "ip-five-octets [N5 V1] the leaf has an address of five bytes beside the right one",
         |s| {
             s.sans(&[San::ip("10.0.0.7"), San::RawTag { tag: 0x87, bytes: vec![10, 0, 0, 7, 0] }]);
         },
     );
 }
 
-/// N5: URIs, octet for octet.
+/// N5: URIs, byte for byte.
 fn uris(c: &mut Cases) {
     let p = c.accept(
         "uri [N5] the leaf holds the listed URI",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.wants("[{uri: 'https://backend.test/api'}]");
             s.sans(&[San::uri("https://backend.test/api")]);
         }),
@@ -285,7 +285,7 @@ fn uris(c: &mut Cases) {
 fn common_name(c: &mut Cases) {
     let p = c.accept(
         "cn-and-san [N5] CN and SAN of the leaf are the server name",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.leaf.common_name = Some("backend.test".to_owned());
         }),
     );
@@ -342,7 +342,7 @@ fn many(c: &mut Cases) {
         let names: Vec<String> = (1..count).map(|n| format!("{{dns: n{n}.test}}")).collect();
         format!("[{}, {{dns: backend.test}}]", names.join(", "))
     };
-    let p = c.accept("many-listed [N8] 64 names are listed", Scene::new().with(|s| s.wants(&listed(64))));
+    let p = c.accept("many-listed [N8] 64 names are listed", Scenario::new().with(|s| s.wants(&listed(64))));
     c.unusable(&p, PolicyInvalid, "many-listed-too-many [N8] 65 names are listed", |s| s.wants(&listed(65))).says("64");
     c.also(&p, "many-listed-duplicates [N8] of 65 listed names two are one, in two spellings", |s| {
         s.wants(&listed(65).replace("n64.test", "Backend.Test."));

@@ -10,7 +10,7 @@ pub(super) fn rsa(bits: usize) -> Vec<u8> {
     rsa_of(&modulus)
 }
 
-/// An RSA key with these content octets as its modulus.
+/// An RSA key with these content bytes as its modulus.
 pub(super) fn rsa_of(modulus: &[u8]) -> Vec<u8> {
     let key = tlv(0x30, &[tlv(0x02, modulus), tlv(0x02, &[1, 0, 1])].concat());
     spki(&[RSA, &[0x05, 0]].concat(), &key)

@@ -6,10 +6,11 @@ use uptls_testkit::{
 };
 
 use super::cases::{Cases, Positive};
-use super::scene::{Minted, Scene};
+use super::scenario::{Minted, Scenario};
 
 pub(super) fn cases(c: &mut Cases) {
-    let p = c.accept("crl-nothing-revoked [V3] there are lists of root and intermediate, and they are empty", scene());
+    let p =
+        c.accept("crl-nothing-revoked [V3] there are lists of root and intermediate, and they are empty", scenario());
     verdicts(c, &p);
     coverage(c, &p);
     age(c);
@@ -21,8 +22,8 @@ pub(super) fn cases(c: &mut Cases) {
 }
 
 /// Lists of the root and of the intermediate that revoke nothing.
-fn scene() -> Scene {
-    Scene::new().with(|s| {
+fn scenario() -> Scenario {
+    Scenario::new().with(|s| {
         s.file("root.crl", |m| list(&CrlTemplate::new(&[]), m.root()));
         s.file("intermediate.crl", |m| list(&CrlTemplate::new(&[]), m.issuer()));
         s.set("revocation", BOTH);
@@ -36,7 +37,7 @@ fn list(template: &CrlTemplate, issuer: &Certificate) -> String {
 }
 
 /// The intermediate's list, changed.
-fn changed(s: &mut Scene, change: impl Fn(&mut CrlTemplate, &Minted) + 'static) {
+fn changed(s: &mut Scenario, change: impl Fn(&mut CrlTemplate, &Minted) + 'static) {
     s.file("intermediate.crl", move |m| {
         let mut template = CrlTemplate::new(&[]);
         change(&mut template, m);
@@ -117,7 +118,7 @@ fn coverage(c: &mut Cases, p: &Positive) {
 fn age(c: &mut Cases) {
     let p = c.accept(
         "crl-fresh [V3 V8] the clock stands one second before the list's nextUpdate",
-        scene().with(|s| {
+        scenario().with(|s| {
             changed(s, |list, _| list.next_update = Some(NOW + 1));
             s.warnings.push("revocation_list_expiring");
         }),
@@ -188,7 +189,7 @@ fn several(c: &mut Cases) {
     };
     let p = c.accept(
         "crl-older-beside [V3] an older list of the intermediate stands before the newer one",
-        scene().with(move |s| {
+        scenario().with(move |s| {
             s.file("older.crl", move |m| older(m, &[], NOW + DAY));
             s.set("revocation", "{crls: [{file: root.crl}, {file: older.crl}, {file: intermediate.crl}]}");
         }),
@@ -214,12 +215,12 @@ fn several(c: &mut Cases) {
 
 /// Lists that cover a part of the certificates.
 fn distribution_points(c: &mut Cases) {
-    let point = |s: &mut Scene, uri: &'static str| {
+    let point = |s: &mut Scenario, uri: &'static str| {
         s.file("intermediate.crl", move |m| list(&CrlTemplate::new(&[]).with_distribution_point(uri), m.issuer()));
     };
     let p = c.accept(
         "crl-point [V3] the leaf names the list's distribution point",
-        scene().with(|s| {
+        scenario().with(|s| {
             s.leaf.crl_distribution_points = vec!["http://ca.test/1.crl".to_owned()];
             point(s, "http://ca.test/1.crl");
         }),
@@ -286,7 +287,7 @@ fn parsing(c: &mut Cases, p: &Positive) {
 fn fields(c: &mut Cases) {
     let p = c.accept(
         "revocation-written-out [V3] depth and unknown are written out",
-        scene().with(|s| {
+        scenario().with(|s| {
             s.set("revocation", "{crls: [{file: root.crl}, {file: intermediate.crl}], depth: chain, unknown: deny}");
         }),
     );

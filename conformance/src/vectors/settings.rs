@@ -3,7 +3,7 @@
 use uptls::Code::{PolicyInvalid, UnsupportedOption};
 
 use super::cases::Cases;
-use super::scene::Scene;
+use super::scenario::Scenario;
 
 pub(super) fn cases(c: &mut Cases) {
     versions(c);
@@ -12,8 +12,10 @@ pub(super) fn cases(c: &mut Cases) {
 }
 
 fn versions(c: &mut Cases) {
-    let p =
-        c.accept("versions [H1] TLS 1.2 to 1.3", Scene::new().with(|s| s.set("versions", "{min: '1.2', max: '1.3'}")));
+    let p = c.accept(
+        "versions [H1] TLS 1.2 to 1.3",
+        Scenario::new().with(|s| s.set("versions", "{min: '1.2', max: '1.3'}")),
+    );
     c.also(&p, "versions-only-1-3 [H1] TLS 1.3 alone", |s| s.set("versions", "{min: '1.3'}"));
     c.also(&p, "versions-only-1-2 [H1] TLS 1.2 alone", |s| s.set("versions", "{max: '1.2'}"));
     c.unusable(&p, UnsupportedOption, "versions-1-0 [H1] TLS 1.0 is permitted", |s| s.set("versions", "{min: '1.0'}"))
@@ -32,7 +34,7 @@ fn versions(c: &mut Cases) {
 fn algorithms(c: &mut Cases) {
     let p = c.accept(
         "suites-and-groups [H2] suites and groups are listed by their IANA names",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.set("cipherSuites", "[TLS_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]");
             s.set("groups", "[X25519, secp256r1]");
         }),
@@ -96,7 +98,7 @@ fn algorithms(c: &mut Cases) {
 fn others(c: &mut Cases) {
     let p = c.accept(
         "alpn [H3] two protocols are offered, and one must be selected",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.set("alpn", "{protocols: [h2, http/1.1], required: true}");
         }),
     );
@@ -106,12 +108,12 @@ fn others(c: &mut Cases) {
     c.unusable(&p, PolicyInvalid, "alpn-empty-name [H3] the name of a protocol is empty", |s| {
         s.set("alpn", "{protocols: [h2, '']}")
     });
-    c.unusable(&p, PolicyInvalid, "alpn-long-name [H3] the name of a protocol has 256 octets", |s| {
+    c.unusable(&p, PolicyInvalid, "alpn-long-name [H3] the name of a protocol has 256 bytes", |s| {
         s.set("alpn", format!("{{protocols: ['{}']}}", "h".repeat(256)));
     });
     let p = c.accept(
         "timeout [H4] the deadline is 500ms, and nothing is resumed",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.set("handshakeTimeout", "500ms");
             s.set("resumption", "false");
         }),

@@ -5,7 +5,7 @@ use uptls_testkit::{DAY, Key, NOW, SignatureHash, Template, YEAR, chain_pem};
 
 use super::cases::{Cases, Positive};
 use super::odd_keys;
-use super::scene::Scene;
+use super::scenario::Scenario;
 
 pub(super) fn cases(c: &mut Cases) {
     signatures(c);
@@ -83,7 +83,7 @@ fn signatures(c: &mut Cases) {
 fn keys(c: &mut Cases) {
     let p = c.accept(
         "key-rsa-2048 [V2] root, intermediate and leaf have RSA keys of at least 2048 bits",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.authorities[0].key = Key::rsa3072();
             s.authorities[1].key = Key::rsa2048(0);
             s.leaf_key = Key::rsa2048(1);

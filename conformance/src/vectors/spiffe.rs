@@ -4,7 +4,7 @@ use uptls::Code::{NameInvalid, NameMismatch, PolicyInvalid, SpiffeIdInvalid};
 use uptls_testkit::{BasicConstraints, KeyUsage, San};
 
 use super::cases::{Cases, Positive};
-use super::scene::Scene;
+use super::scenario::Scenario;
 
 pub(super) fn cases(c: &mut Cases) {
     let p = ids(c);
@@ -17,7 +17,7 @@ pub(super) fn cases(c: &mut Cases) {
 fn ids(c: &mut Cases) -> Positive {
     let p = c.accept(
         "spiffe-id [N7] the leaf holds the listed SPIFFE ID",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.wants("[{uri: 'spiffe://prod/ns/pay/sa/api'}]");
             s.sans(&[San::uri("spiffe://prod/ns/pay/sa/api")]);
         }),
@@ -102,7 +102,7 @@ fn leaves(c: &mut Cases, p: &Positive) {
 fn trust_domains(c: &mut Cases) {
     let p = c.accept(
         "spiffe-domain [N7] the leaf holds a SPIFFE ID of the listed trust domain",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.wants("[{spiffeTrustDomain: prod}]");
             s.sans(&[San::uri("spiffe://prod/ns/pay/sa/api")]);
         }),
@@ -155,7 +155,7 @@ fn trust_domains(c: &mut Cases) {
 fn prefixes(c: &mut Cases) {
     let p = c.accept(
         "spiffe-prefix [N7] the leaf's ID is below the listed path",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.wants("[{spiffe: {trustDomain: prod, pathPrefix: /ns/pay}}]");
             s.sans(&[San::uri("spiffe://prod/ns/pay/sa/api")]);
         }),
@@ -194,7 +194,7 @@ fn prefixes(c: &mut Cases) {
 fn malformed_prefixes(c: &mut Cases) {
     let p = c.accept(
         "spiffe-prefix-one-segment [N7] the listed path has one segment",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.wants("[{spiffe: {trustDomain: prod, pathPrefix: /ns}}]");
             s.sans(&[San::uri("spiffe://prod/ns/pay/sa/api")]);
         }),

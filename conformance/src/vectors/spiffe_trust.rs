@@ -4,7 +4,7 @@ use uptls::Code::{CertUnknownIssuer, DocumentParse, NameInvalid, NameMismatch, P
 use uptls_testkit::{CrlTemplate, Pki, San, chain_pem, crl_pem};
 
 use super::cases::{Cases, Positive};
-use super::scene::Scene;
+use super::scenario::Scenario;
 
 pub(super) fn cases(c: &mut Cases) {
     let p = federation(c);
@@ -20,7 +20,7 @@ pub(super) fn cases(c: &mut Cases) {
 fn federation(c: &mut Cases) -> Positive {
     let p = c.accept(
         "federation [T9 L3] the leaf's SPIFFE ID is of the trust domain of its CA's bundle",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.file("other.pem", |_| Pki::new("other").root.pem());
             s.set("trust", A_AND_B);
             s.wants("[{uri: 'spiffe://a/payments'}, {uri: 'spiffe://b/ledger'}]");
@@ -133,7 +133,7 @@ fn policies(c: &mut Cases, p: &Positive) {
 fn one_domain(c: &mut Cases) {
     let p = c.accept(
         "one-domain [T9] one trust domain is wanted, and the bundle names none",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.file("other.pem", |_| Pki::new("other").root.pem());
             s.set("trust", "{bundles: [{file: ca.pem}, {file: other.pem}]}");
             s.wants("[{spiffeTrustDomain: a}]");
@@ -165,7 +165,7 @@ fn one_domain(c: &mut Cases) {
 fn system(c: &mut Cases) {
     let p = c.accept(
         "system-and-bundle [T9] the system's roots are trusted beside the bundle that vouches",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.set("trust", "{system: mozilla, bundles: [{file: ca.pem}]}");
             s.wants("[{spiffeTrustDomain: a}]");
             s.sans(&[San::uri("spiffe://a/payments")]);
@@ -198,7 +198,7 @@ fn system(c: &mut Cases) {
 fn as_itself(c: &mut Cases) {
     let p = c.accept(
         "itself-of-domain [T5 T9] the bundle of the leaf's trust domain holds the leaf",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.file("ca.pem", |m| m.leaf.pem());
             s.file("other.pem", |_| Pki::new("other").root.pem());
             s.set("trust", A_AND_B);
@@ -215,13 +215,13 @@ fn as_itself(c: &mut Cases) {
 
 /// T9: a pin vouches for what stands in the certificate that it names.
 fn pinned(c: &mut Cases) {
-    let pin = |s: &mut Scene| {
-        let digest: String = s.mint().leaf.sha256().iter().map(|octet| format!("{octet:02x}")).collect();
+    let pin = |s: &mut Scenario| {
+        let digest: String = s.mint().leaf.sha256().iter().map(|byte| format!("{byte:02x}")).collect();
         s.set("trust", format!("{{pinnedCertificates: ['{digest}'], bundles: [{{file: ca.pem, trustDomain: a}}]}}"));
     };
     let p = c.accept(
         "pin-of-domain [T5 T9] the bundle is of another trust domain, and the leaf is pinned",
-        Scene::new().with(|s| {
+        Scenario::new().with(|s| {
             s.wants("[{spiffeTrustDomain: b}]");
             s.sans(&[San::uri("spiffe://b/payments")]);
             pin(s);

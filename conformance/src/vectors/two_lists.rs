@@ -4,7 +4,7 @@ use uptls::Code::{CertRevoked, CrlExpired, CrlParse, RevocationUnknown};
 use uptls_testkit::{Certificate, CrlTemplate, DAY, NOW, RawExtension, crl_pem};
 
 use super::cases::Cases;
-use super::scene::{Minted, Scene};
+use super::scenario::{Minted, Scenario};
 
 pub(super) fn cases(c: &mut Cases) {
     shards(c);
@@ -16,8 +16,8 @@ pub(super) fn cases(c: &mut Cases) {
 /// The root's list, and `first` and `second` of the intermediate.
 const THREE: &str = "{crls: [{file: root.crl}, {file: first.crl}, {file: second.crl}]}";
 
-fn scene() -> Scene {
-    Scene::new().with(|s| {
+fn scenario() -> Scenario {
+    Scenario::new().with(|s| {
         s.file("root.crl", |m| list(&empty(), m.root()));
         s.file("first.crl", |m| list(&empty(), m.issuer()));
         s.file("second.crl", |m| list(&newer(empty()), m.issuer()));
@@ -60,7 +60,7 @@ fn shards(c: &mut Cases) {
     let shard = |uri: &'static str| newer(empty()).with_distribution_point(uri);
     let p = c.accept(
         "lists-full-and-part [V3] a complete list stands beside a newer one of one distribution point",
-        scene().with(|s| s.file("second.crl", move |m| list(&shard("http://ca.test/1.crl"), m.issuer()))),
+        scenario().with(|s| s.file("second.crl", move |m| list(&shard("http://ca.test/1.crl"), m.issuer()))),
     );
     c.reject(
         &p,
@@ -94,7 +94,7 @@ fn shards(c: &mut Cases) {
 fn kinds(c: &mut Cases) {
     let p = c.accept(
         "lists-by-kind [V3] the root's list is for authorities, one of the intermediate's for users",
-        scene().with(|s| {
+        scenario().with(|s| {
             s.file("root.crl", |m| list(&only(AUTHORITIES), m.root()));
             s.file("first.crl", |m| list(&only(USERS), m.issuer()));
             s.file("second.crl", |m| list(&newer(only(AUTHORITIES)), m.issuer()));
@@ -128,7 +128,7 @@ fn ages(c: &mut Cases) {
         |template: CrlTemplate| CrlTemplate { this_update: NOW - 9 * DAY, next_update: Some(NOW - DAY), ..template };
     let p = c.accept(
         "lists-future-beside [V3] a list that begins tomorrow stands beside one in force",
-        scene().with(move |s| s.file("second.crl", move |m| list(&future(empty()), m.issuer()))),
+        scenario().with(move |s| s.file("second.crl", move |m| list(&future(empty()), m.issuer()))),
     );
     c.also(&p, "lists-future-revokes [V3] the leaf is revoked from tomorrow on", |s| {
         s.file("second.crl", move |m| list(&future(revoking(m)), m.issuer()));
@@ -155,7 +155,7 @@ fn ages(c: &mut Cases) {
 
 /// Trust as itself asks the lists of its issuer's name, whatever else the peer sent.
 fn itself(c: &mut Cases) {
-    let pinned = |s: &mut Scene| {
+    let pinned = |s: &mut Scenario| {
         s.set("trust", "{bundles: [{file: leaf.pem}, {file: ca.pem}]}");
         s.file("leaf.pem", |m| m.leaf.pem());
         s.warnings.push("trust_entry_is_leaf");
@@ -163,7 +163,7 @@ fn itself(c: &mut Cases) {
     };
     let p = c.accept(
         "lists-itself-intermediate-revoked [T5 V3 L2] the leaf stands in the bundle, and the root revokes the intermediate",
-        scene().with(move |s| {
+        scenario().with(move |s| {
             pinned(s);
             s.file("root.crl", |m| list(&CrlTemplate::new(&[m.issuer()]), m.root()));
         }),

@@ -4,12 +4,12 @@ use uptls::Code::{self, NameMismatch, SanTypeMismatch};
 use uptls_testkit::San;
 
 use super::cases::{Cases, Positive};
-use super::scene::Scene;
+use super::scenario::Scenario;
 
 pub(super) fn cases(c: &mut Cases) {
     let p = c.accept(
         "type-dns [N5] a dNSName is wanted and presented",
-        scene("[{dns: backend.test}]", San::dns("backend.test")),
+        scenario("[{dns: backend.test}]", San::dns("backend.test")),
     );
     cross(
         c,
@@ -31,8 +31,8 @@ pub(super) fn cases(c: &mut Cases) {
             ),
         ],
     );
-    let p =
-        c.accept("type-ip [N5] an iPAddress is wanted and presented", scene("[{ip: 10.0.0.7}]", San::ip("10.0.0.7")));
+    let p = c
+        .accept("type-ip [N5] an iPAddress is wanted and presented", scenario("[{ip: 10.0.0.7}]", San::ip("10.0.0.7")));
     cross(
         c,
         &p,
@@ -50,7 +50,7 @@ pub(super) fn cases(c: &mut Cases) {
 fn uris(c: &mut Cases) {
     let id = "spiffe://prod/api";
     let p =
-        c.accept("type-uri [N5] a URI is wanted and presented", scene("[{uri: 'spiffe://prod/api'}]", San::uri(id)));
+        c.accept("type-uri [N5] a URI is wanted and presented", scenario("[{uri: 'spiffe://prod/api'}]", San::uri(id)));
     cross(
         c,
         &p,
@@ -63,7 +63,7 @@ fn uris(c: &mut Cases) {
     );
     let p = c.accept(
         "type-trust-domain [N5 N7] a trust domain is wanted, and a SPIFFE ID of it presented",
-        scene("[{spiffeTrustDomain: prod}]", San::uri(id)),
+        scenario("[{spiffeTrustDomain: prod}]", San::uri(id)),
     );
     cross(
         c,
@@ -80,8 +80,8 @@ fn uris(c: &mut Cases) {
 }
 
 /// A policy that wants this, and a leaf that holds that alone.
-fn scene(wanted: &str, presented: San) -> Scene {
-    Scene::new().with(|s| {
+fn scenario(wanted: &str, presented: San) -> Scenario {
+    Scenario::new().with(|s| {
         s.wants(wanted);
         s.sans(&[presented]);
     })
@@ -99,8 +99,8 @@ struct Row(&'static str, Code, fn(String) -> San);
 
 /// A user principal name with this text.
 fn other_name(text: String) -> San {
-    let octets = |content: &[u8], tag: u8| super::odd_keys::tlv(tag, content);
-    let value = octets(&octets(text.as_bytes(), 0x0c), 0xa0);
+    let bytes = |content: &[u8], tag: u8| super::odd_keys::tlv(tag, content);
+    let value = bytes(&bytes(text.as_bytes(), 0x0c), 0xa0);
     San::RawTag { tag: 0xa0, bytes: [USER_PRINCIPAL_NAME, &value].concat() }
 }
 

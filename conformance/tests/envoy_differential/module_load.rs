@@ -195,7 +195,7 @@ fn hostile_chains(world: &World) -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let mut truncated = usual.der().to_vec();
     truncated.truncate(200);
     let mut flipped = usual.der().to_vec();
-    flipped.iter_mut().skip(4).step_by(7).for_each(|octet| *octet ^= 0x55);
+    flipped.iter_mut().skip(4).step_by(7).for_each(|byte| *byte ^= 0x55);
     let issuing = || world.issuing.der().to_vec();
     vec![
         ("100 intermediates", many),

@@ -39,7 +39,7 @@ impl Policy {
 
     /// Whether keys on one of the usual curves are no group of it (E7).
     pub(crate) fn lacks_a_curve(&self) -> bool {
-        let groups = self.prepared.explanation().sends.groups;
+        let groups = self.prepared.describe().sends.groups;
         ["secp256r1", "secp384r1"].iter().any(|curve| !groups.iter().any(|group| group == curve))
     }
 

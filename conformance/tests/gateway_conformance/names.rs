@@ -62,7 +62,7 @@ fn subject_alt_names_stand_in_place_of_the_hostname() {
     assert_eq!(ask(ABC, &["dns:dce.example.com"]), refused());
     assert_eq!(ask(ELSEWHERE, &["dns:abc.example.com"]), reached(ELSEWHERE));
     assert_eq!(ask(ELSEWHERE, &[]), refused());
-    // URI, compared octet for octet.
+    // URI, compared byte for byte.
     assert_eq!(ask(ABC, &[IDENTITY]), reached(ABC));
     assert_eq!(ask(ELSEWHERE, &[IDENTITY]), reached(ELSEWHERE));
     for uri in ["def.example.com/test-identity", "abc.example.com/Test-Identity", "abc.example.com/test"] {

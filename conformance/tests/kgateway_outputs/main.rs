@@ -109,7 +109,7 @@ fn input(file: &str) -> String {
 /// The SHA-256 of each certificate of a PEM text, so that its form does not count.
 fn digests(pem: &str) -> String {
     let certificates = CertificateDer::pem_slice_iter(pem.as_bytes()).map(|der| der.expect("a certificate"));
-    let digest = |der: CertificateDer<'_>| Sha256::digest(&der).iter().map(|octet| format!("{octet:02x}")).collect();
+    let digest = |der: CertificateDer<'_>| Sha256::digest(&der).iter().map(|byte| format!("{byte:02x}")).collect();
     certificates.map(digest).collect::<Vec<String>>().join(" ")
 }
 

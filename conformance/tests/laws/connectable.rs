@@ -152,7 +152,7 @@ impl Settings {
 }
 
 fn connects(prepared: Arc<Prepared>, host: &str, options: &ServerOptions) -> Result<(), String> {
-    let connector = Connector::of_prepared(prepared, OnInvalid::KeepLast);
+    let connector = Connector::of_prepared(prepared, OnInvalid::KeepLastGood);
     let host = BackendHost::parse(host).expect("a host");
     let mut server = MemoryServer::with_options(options);
     let mut client = connector.begin(&host, &ConnectOptions::default()).map_err(|error| error.to_string())?;

@@ -158,7 +158,7 @@ fn l01_two_lists_are_as_in_openssl() {
         println!("two lists beside OpenSSL: {count:4} {class}");
     }
     println!("two lists beside OpenSSL: {:4} unexplained of {}", unexplained.len(), rows.len());
-    assert!(unexplained.is_empty(), "{} differ without an explanation:\n{}", unexplained.len(), unexplained.join("\n"));
+    assert!(unexplained.is_empty(), "{} differ without an description:\n{}", unexplained.len(), unexplained.join("\n"));
     assert!(table[SAME] >= 200, "{table:?}");
 }
 

@@ -101,7 +101,7 @@ fn variants() -> Vec<Policy> {
 
 /// Whether the event of a connector that goes from one to the other says `trust_reduced`.
 fn is_announced(before: &Member, after: &Member) -> bool {
-    let connector = Connector::of_prepared(Arc::clone(&before.prepared), OnInvalid::KeepLast);
+    let connector = Connector::of_prepared(Arc::clone(&before.prepared), OnInvalid::KeepLastGood);
     connector.publish(Arc::clone(&after.prepared)).expect("it was judged before");
     let events: Vec<_> = core::iter::from_fn(|| connector.next_event()).collect();
     events.iter().any(|event| event.kind == EventKind::Updated && event.trust_reduced)
@@ -164,7 +164,7 @@ fn l18_a_narrower_handshake_is_announced() {
     ];
     let mut silent = Vec::new();
     for (what, change) in narrower {
-        let connector = Connector::of_prepared(prepared(&|_| {}), OnInvalid::KeepLast);
+        let connector = Connector::of_prepared(prepared(&|_| {}), OnInvalid::KeepLastGood);
         connector.publish(prepared(change)).unwrap();
         let event = connector.next_event().expect("it is other content");
         if !event.trust_reduced {

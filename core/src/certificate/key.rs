@@ -96,11 +96,11 @@ fn algorithm(spki: &[u8]) -> Option<&[u8]> {
     Some(algorithm.data)
 }
 
-/// The length of an INTEGER; 0 if it is negative. (x509-parser counts octets, leading zeros among them.)
+/// The length of an INTEGER; 0 if it is negative. (x509-parser counts bytes, leading zeros among them.)
 fn significant_bits(integer: &[u8]) -> usize {
-    let mut octets = integer.iter().skip_while(|octet| **octet == 0);
-    let (Some(first), true) = (octets.next(), integer.first().is_some_and(|octet| *octet < 0x80)) else { return 0 };
-    usize::try_from(u8::BITS - first.leading_zeros()).unwrap_or_default() + 8 * octets.count()
+    let mut bytes = integer.iter().skip_while(|byte| **byte == 0);
+    let (Some(first), true) = (bytes.next(), integer.first().is_some_and(|byte| *byte < 0x80)) else { return 0 };
+    usize::try_from(u8::BITS - first.leading_zeros()).unwrap_or_default() + 8 * bytes.count()
 }
 
 pub(super) fn algorithm_name(oid: &str) -> String {

@@ -46,7 +46,7 @@ impl<'a> CertificateView<'a> {
                 Some(oid) => Err(format!("the extension {oid} stands twice")),
                 None => Ok(Self { der, inner }),
             },
-            Ok((rest, _)) => Err(format!("{} octets follow it", rest.len())),
+            Ok((rest, _)) => Err(format!("{} bytes follow it", rest.len())),
             Err(error) => Err(format!("{error}")),
         }
     }

@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(common_name(BMP, &[0x00]), "#1e0100");
         assert_eq!(common_name(BMP, &[0xd8, 0x00]), "#1e02d800");
         assert_eq!(common_name(UTF8, &[0xff]), "#0c01ff");
-        assert_eq!(common_name(OCTETS, b"a"), "#040161");
+        assert_eq!(common_name(BYTES, b"a"), "#040161");
         // A type of no short name.
         assert_eq!(shown(&[&[(&[0x2a, 0x03], UTF8, b"a")]]), "1.2.3=#0c0161");
     }
@@ -192,14 +192,14 @@ mod tests {
             let shown = text.trim_start_matches('x').trim_end_matches("...");
             assert!(shown.is_empty() || shown.replace("\\E2\\80\\AE", "").is_empty(), "{text}");
         }
-        assert!(common_name(OCTETS, &[0; 60_000]).len() <= LIMIT);
+        assert!(common_name(BYTES, &[0; 60_000]).len() <= LIMIT);
     }
 
     const CN: &[u8] = &[0x55, 4, 3];
     const O: &[u8] = &[0x55, 4, 10];
     const OU: &[u8] = &[0x55, 4, 11];
     const BMP: u8 = 0x1e;
-    const OCTETS: u8 = 4;
+    const BYTES: u8 = 4;
     const PRINTABLE: u8 = 0x13;
     const T61: u8 = 0x14;
     const UNIVERSAL: u8 = 0x1c;

@@ -24,7 +24,7 @@ impl PresentedName {
             GeneralName::DNSName(name) => Self::Dns((*name).to_owned()),
             GeneralName::RFC822Name(name) => Self::Email((*name).to_owned()),
             GeneralName::URI(name) => Self::Uri((*name).to_owned()),
-            GeneralName::IPAddress(octets) => match (<[u8; 4]>::try_from(*octets), <[u8; 16]>::try_from(*octets)) {
+            GeneralName::IPAddress(bytes) => match (<[u8; 4]>::try_from(*bytes), <[u8; 16]>::try_from(*bytes)) {
                 (Ok(v4), _) => Self::Ip(v4.into()),
                 (_, Ok(v6)) => Self::Ip(v6.into()),
                 _ => Self::Malformed,

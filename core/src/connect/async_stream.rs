@@ -10,10 +10,10 @@ use ::tokio::time::{Sleep, sleep};
 
 use super::polled::{poll_receive, poll_send};
 use crate::connect::Evidence;
-use crate::connect::blocking::{LAST_WORDS, LastWords, lost};
+use crate::connect::blocking::{ALERT_DRAIN_TIMEOUT, AlertDrain, lost};
 use crate::connect::failure::Answered;
-use crate::connect::intake::{Failure, Intake};
 use crate::connect::sans_io::{Established, Incoming};
+use crate::connect::tls_io::{Failure, ReadOutcome};
 use crate::error::Error;
 
 /// An asynchronous stream to a verified peer.
@@ -26,7 +26,7 @@ use crate::error::Error;
 pub struct AsyncStream<T> {
     closing: Closing,
     /// The last read took all decrypted data.
-    dry: bool,
+    needs_read: bool,
     established: Established,
     lost: Option<Lost>,
     /// The task that waits to read, where another task may change what it waits for.
@@ -46,12 +46,12 @@ enum Closing {
 /// A transport that cannot be written to, while the peer may still say why (I5).
 struct Lost {
     error: Error,
-    patience: Pin<Box<Sleep>>,
+    drain_until: Pin<Box<Sleep>>,
 }
 
 impl<T> AsyncStream<T> {
     pub(super) fn new(established: Established, transport: T) -> Self {
-        Self { closing: Closing::No, dry: false, established, lost: None, reader: None, transport, writer: None }
+        Self { closing: Closing::No, needs_read: false, established, lost: None, reader: None, transport, writer: None }
     }
 
     /// What was proven and negotiated.
@@ -59,7 +59,7 @@ impl<T> AsyncStream<T> {
         self.established.evidence()
     }
 
-    /// The transport, for its addresses. Octets that are read or written there break the connection.
+    /// The transport, for its addresses. Bytes that are read or written there break the connection.
     pub fn get_ref(&self) -> &T {
         &self.transport
     }
@@ -69,7 +69,7 @@ impl<T> AsyncStream<T> {
         self.established.is_clean_eof()
     }
 
-    /// The connection and its transport, for another event loop. Octets may wait to be drained.
+    /// The connection and its transport, for another event loop. Bytes may wait to be drained.
     pub fn into_parts(self) -> (Established, T) {
         (self.established, self.transport)
     }
@@ -85,7 +85,7 @@ impl<T> AsyncStream<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
-    /// Takes octets from the transport; what they mean is found in `established`.
+    /// Takes bytes from the transport; what they mean is found in `established`.
     fn poll_intake(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let received = ready!(poll_receive(|source| self.established.receive(source), &mut self.transport, cx));
         // A writer may wait for the peer's last words, or for room that nobody will make any more.
@@ -106,21 +106,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
             return Poll::Ready(Ok(()));
         }
         loop {
-            if !self.dry {
+            if !self.needs_read {
                 let room = out.remaining().min(RECORD);
                 match self.established.read(out.initialize_unfilled_to(room))? {
                     Incoming::Closed => return Poll::Ready(Ok(())),
                     Incoming::Data(count) => {
                         out.advance(count);
-                        self.dry = count < room;
+                        self.needs_read = count < room;
                         return Poll::Ready(Ok(()));
                     }
                     Incoming::WantRead => {}
                 }
             }
-            self.dry = true;
+            self.needs_read = true;
             ready!(self.poll_intake(cx));
-            self.dry = false;
+            self.needs_read = false;
         }
     }
 
@@ -149,10 +149,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
                 Ok(_) => continue,
                 Err(error) => error,
             };
-            self.lost = Some(Lost { error: lost(&error), patience: Box::pin(sleep(LAST_WORDS)) });
+            self.lost = Some(Lost { error: lost(&error), drain_until: Box::pin(sleep(ALERT_DRAIN_TIMEOUT)) });
         }
         let Some(lost) = &mut self.lost else { return Poll::Ready(Ok(())) };
-        ready!(lost.poll_last_words(&mut self.established, &mut self.transport, cx));
+        ready!(lost.poll_drain(&mut self.established, &mut self.transport, cx));
         let error = lost.error.clone();
         self.wake_reader(cx);
         // An end that the peer declared properly stays one for the reader (H8).
@@ -184,7 +184,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
 
 impl Lost {
     /// I5: a peer that refuses our certificate closes after its alert, so what can be read is read first.
-    fn poll_last_words<T: AsyncRead + Unpin>(
+    fn poll_drain<T: AsyncRead + Unpin>(
         &mut self,
         established: &mut Established,
         transport: &mut T,
@@ -192,10 +192,10 @@ impl Lost {
     ) -> Poll<()> {
         while established.answered() == Answered::NotYet
             && established.error().is_none()
-            && self.patience.as_mut().poll(cx).is_pending()
+            && self.drain_until.as_mut().poll(cx).is_pending()
         {
-            match ready!(poll_receive(|source| established.receive(&mut LastWords(source)), transport, cx)) {
-                Ok(Intake::Octets) => {}
+            match ready!(poll_receive(|source| established.receive(&mut AlertDrain(source)), transport, cx)) {
+                Ok(ReadOutcome::Bytes) => {}
                 _ => break,
             }
         }

@@ -11,9 +11,9 @@ use super::dial::Address;
 use super::evidence::Evidence;
 use super::failure::Answered;
 use super::fault::{self, Stage, is_temporary};
-use super::intake::{Failure, Intake};
 use super::sans_io::{Established, Handshake, Incoming};
 use super::setup::Intent;
+use super::tls_io::{Failure, ReadOutcome};
 use super::{ConnectOptions, internal};
 use crate::error::{Code, Error, Misuse};
 use crate::name::BackendHost;
@@ -58,7 +58,7 @@ pub(super) fn connect(intent: &Intent<'_>, address: &Address) -> Result<Verified
 /// A blocking transport that can be given a deadline.
 pub trait Transport: Read + Write {
     /// Bounds the reads and writes from now on: past `deadline` they fail with `WouldBlock` or `TimedOut`. `None`: no
-    /// bound. Called before every read and write of a handshake, so that a peer that sends one octet at a time ends at the
+    /// bound. Called before every read and write of a handshake, so that a peer that sends one byte at a time ends at the
     /// deadline too, and once with `None` after it: a bound of the caller's own is set on the finished stream.
     ///
     /// # Errors
@@ -134,7 +134,7 @@ impl<T> VerifiedStream<T> {
         self.established.evidence()
     }
 
-    /// The transport; for timeouts and addresses. Octets that are read or written there break the connection.
+    /// The transport; for timeouts and addresses. Bytes that are read or written there break the connection.
     pub fn get_ref(&self) -> &T {
         &self.transport
     }
@@ -144,7 +144,7 @@ impl<T> VerifiedStream<T> {
         self.established.is_clean_eof()
     }
 
-    /// The connection and its transport, for another event loop. Octets may wait to be drained.
+    /// The connection and its transport, for another event loop. Bytes may wait to be drained.
     pub fn into_parts(self) -> (Established, T) {
         (self.established, self.transport)
     }
@@ -178,9 +178,9 @@ impl<T: Transport> VerifiedStream<T> {
     /// be read is read first.
     fn lost(&mut self, error: &io::Error) -> io::Error {
         if self.established.answered() == Answered::NotYet {
-            let patience = Instant::now().checked_add(LAST_WORDS);
-            while self.transport.set_deadline(patience).is_ok() {
-                if !matches!(self.established.receive(&mut LastWords(&mut self.transport)), Ok(Intake::Octets)) {
+            let drain_until = Instant::now().checked_add(ALERT_DRAIN_TIMEOUT);
+            while self.transport.set_deadline(drain_until).is_ok() {
+                if !matches!(self.established.receive(&mut AlertDrain(&mut self.transport)), Ok(ReadOutcome::Bytes)) {
                     break;
                 }
             }
@@ -238,18 +238,18 @@ impl<T> fmt::Debug for VerifiedStream<T> {
 pub(super) fn negotiate<T: Transport>(mut handshake: Handshake, mut transport: T) -> Result<VerifiedStream<T>, Error> {
     let outcome = exchange(&mut handshake, &mut transport);
     if let Err(error) = outcome {
-        say_last_words(&mut handshake, &mut transport);
+        drain_alert(&mut handshake, &mut transport);
         return Err(error);
     }
     let established = handshake.finish().map_err(|mut unfinished| {
-        say_last_words(&mut unfinished, &mut transport);
+        drain_alert(&mut unfinished, &mut transport);
         unfinished.error().cloned().unwrap_or_else(|| internal("the handshake ended before it was done"))
     })?;
     transport.set_deadline(None).map_err(|error| lost(&error))?;
     Ok(VerifiedStream { established, transport })
 }
 
-/// Moves octets until the handshake is done and our last flight is sent.
+/// Moves bytes until the handshake is done and our last flight is sent.
 fn exchange<T: Transport>(handshake: &mut Handshake, transport: &mut T) -> Result<(), Error> {
     let mut pause = SHORTEST_PAUSE;
     loop {
@@ -313,10 +313,10 @@ fn retry<T: Transport>(
         }
         // I5: the peer may have said why before it closed.
         _ if direction == Direction::Write => {
-            let patience = Instant::now().checked_add(LAST_WORDS);
-            let patience = [patience, deadline.at].into_iter().flatten().min();
-            while transport.set_deadline(patience).is_ok() {
-                if !matches!(handshake.receive(&mut LastWords(&mut *transport)), Ok(Intake::Octets)) {
+            let drain_until = Instant::now().checked_add(ALERT_DRAIN_TIMEOUT);
+            let drain_until = [drain_until, deadline.at].into_iter().flatten().min();
+            while transport.set_deadline(drain_until).is_ok() {
+                if !matches!(handshake.receive(&mut AlertDrain(&mut *transport)), Ok(ReadOutcome::Bytes)) {
                     break;
                 }
             }
@@ -327,9 +327,9 @@ fn retry<T: Transport>(
 }
 
 /// What can still be read after writing failed. Its end says less than the error of writing.
-pub(crate) struct LastWords<R>(pub(crate) R);
+pub(crate) struct AlertDrain<R>(pub(crate) R);
 
-impl<R: Read> Read for LastWords<R> {
+impl<R: Read> Read for AlertDrain<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         match self.0.read(out)? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -339,9 +339,9 @@ impl<R: Read> Read for LastWords<R> {
 }
 
 /// H5: the alert, as far as the peer still takes it.
-fn say_last_words<T: Transport>(handshake: &mut Handshake, transport: &mut T) {
-    let patience = Instant::now().checked_add(LAST_WORDS);
-    while handshake.wants_write() && transport.set_deadline(patience).is_ok() {
+fn drain_alert<T: Transport>(handshake: &mut Handshake, transport: &mut T) {
+    let drain_until = Instant::now().checked_add(ALERT_DRAIN_TIMEOUT);
+    while handshake.wants_write() && transport.set_deadline(drain_until).is_ok() {
         if !matches!(handshake.send(transport), Ok(1..)) {
             return;
         }
@@ -391,6 +391,6 @@ impl From<Error> for io::Error {
 }
 
 /// How long a peer that is given up may take for a last alert.
-pub(crate) const LAST_WORDS: Duration = Duration::from_millis(250);
+pub(crate) const ALERT_DRAIN_TIMEOUT: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_millis(64);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);

@@ -1,4 +1,4 @@
-//! The one driver: every face moves octets through it, and nothing else calls rustls.
+//! The one driver: every face moves bytes through it, and nothing else calls rustls.
 
 mod complete;
 
@@ -9,13 +9,13 @@ use std::time::Instant;
 use rustls::ClientConnection;
 use uptls_process::Process;
 
+use super::closing_alert::ClosingAlert;
 use super::evidence::Evidence;
 use super::failure::{Answered, Attempt};
-use super::farewell::Farewell;
 use super::fault::{Stage, meaning};
-use super::intake::{Failure, Intake, Observed, process_new_packets};
 use super::sans_io::Incoming;
 use super::setup::Setup;
+use super::tls_io::{Failure, ReadOutcome, Tap, process_new_packets};
 use super::{PoolKey, internal};
 use crate::error::{ConnectError, Error, Misuse};
 use crate::handshake::{Asked, IdentityUse, Noted, Verdict, observe};
@@ -31,14 +31,14 @@ pub(super) struct Driver {
     end: End,
     error: Option<Error>,
     evidence: Option<Arc<Evidence>>,
-    farewell: Farewell,
+    closing_alert: ClosingAlert,
     generation: Generation,
     outgoing: Outgoing,
     pool_key: PoolKey,
     process: Process,
     session: Option<Arc<SessionHandle>>,
     tls: ClientConnection,
-    /// Decrypted octets that were not read yet.
+    /// Decrypted bytes that were not read yet.
     unread: usize,
     /// See [`Driver::process`].
     window: usize,
@@ -71,7 +71,7 @@ impl Driver {
             asked: Asked::default(),
             host: host.clone(),
             identity: IdentityUse::NotRequested,
-            opening: Vec::new(),
+            first_bytes: Vec::new(),
             server_name: prepared.verifier().server_name(Some(host)),
             prepared,
             verified: None,
@@ -81,7 +81,7 @@ impl Driver {
             end: End::Open,
             error: None,
             evidence: None,
-            farewell: Farewell::default(),
+            closing_alert: ClosingAlert::default(),
             generation,
             outgoing: Outgoing::Open,
             pool_key,
@@ -108,63 +108,63 @@ impl Driver {
         self.error.clone().map_or(Ok(()), Err)
     }
 
-    /// Takes octets from the peer. Gives how many; fewer than there are only while decrypted data waits to be read.
-    pub(super) fn feed(&mut self, mut octets: &[u8]) -> Result<usize, Error> {
+    /// Takes bytes from the peer. Gives how many; fewer than there are only while decrypted data waits to be read.
+    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Result<usize, Error> {
         self.check()?;
-        let all = octets.len();
-        while !octets.is_empty() {
+        let all = bytes.len();
+        while !bytes.is_empty() {
             let received = match self.attempt.answered {
-                Answered::NotYet => self.receive(&mut octets),
-                Answered::Yes => self.receive_much(&mut octets),
+                Answered::NotYet => self.receive(&mut bytes),
+                Answered::Yes => self.receive_much(&mut bytes),
             };
             match received {
-                Ok(Intake::Full) => break,
-                Ok(Intake::Octets) => {}
+                Ok(ReadOutcome::Full) => break,
+                Ok(ReadOutcome::Bytes) => {}
                 // RFC 8446 section 6.1: what follows a close_notify is ignored.
-                Ok(Intake::End) => return Ok(all),
+                Ok(ReadOutcome::End) => return Ok(all),
                 Err(Failure::Tls(error)) => return Err(error),
                 Err(Failure::Transport(error)) => return Err(self.fail(internal(error))),
             }
         }
-        Ok(all - octets.len())
+        Ok(all - bytes.len())
     }
 
     /// Gives rustls all that its buffer takes before it processes: it reads 4 KiB at a time, and a whole record has 16. Not
     /// before the peer's first data: until then the pieces bound what a ticket is charged for (see [`Driver::process`]).
-    fn receive_much(&mut self, octets: &mut &[u8]) -> Result<Intake, Failure> {
-        let before = octets.len();
+    fn receive_much(&mut self, bytes: &mut &[u8]) -> Result<ReadOutcome, Failure> {
+        let before = bytes.len();
         if self.unread == 0 {
             // A slice does not fail: an error says that the buffer is full, a zero that rustls listens no more.
-            while !octets.is_empty() && matches!(self.tls.read_tls(octets), Ok(1..)) {}
+            while !bytes.is_empty() && matches!(self.tls.read_tls(bytes), Ok(1..)) {}
         }
-        match before - octets.len() {
-            0 => self.receive(octets),
-            count => self.process(count).map(|()| Intake::Octets).map_err(Failure::Tls),
+        match before - bytes.len() {
+            0 => self.receive(bytes),
+            count => self.process(count).map(|()| ReadOutcome::Bytes).map_err(Failure::Tls),
         }
     }
 
     /// Reads once from `source` and processes what came.
-    pub(super) fn receive(&mut self, source: &mut dyn Read) -> Result<Intake, Failure> {
+    pub(super) fn receive(&mut self, source: &mut dyn Read) -> Result<ReadOutcome, Failure> {
         self.check().map_err(Failure::Tls)?;
         if self.end == End::Clean {
-            return Ok(Intake::End);
+            return Ok(ReadOutcome::End);
         }
         if self.unread > 0 {
-            return Ok(Intake::Full);
+            return Ok(ReadOutcome::Full);
         }
-        let mut observed = Observed::new(source, &mut self.attempt.opening);
-        let read = self.tls.read_tls(&mut observed);
-        match (observed.outcome, read) {
+        let mut tap = Tap::new(source, &mut self.attempt.first_bytes);
+        let read = self.tls.read_tls(&mut tap);
+        match (tap.outcome, read) {
             (Ok(0), Ok(_)) => {
                 self.feed_eof().map_err(Failure::Tls)?;
-                Ok(Intake::End)
+                Ok(ReadOutcome::End)
             }
             (Ok(count), Ok(_)) => {
                 self.process(count).map_err(Failure::Tls)?;
-                Ok(Intake::Octets)
+                Ok(ReadOutcome::Bytes)
             }
             (Err(error), _) => Err(Failure::Transport(error)),
-            // rustls reads nothing when its buffer cannot take another octet of one message.
+            // rustls reads nothing when its buffer cannot take another byte of one message.
             (Ok(_), Err(error)) => {
                 let detail = error.to_string();
                 Err(Failure::Tls(self.fail(ConnectError::MessageTooLarge { detail }.into())))
@@ -187,8 +187,8 @@ impl Driver {
 
     /// Clear the slot, process, take the slot; a rejection in it is the reason, whatever rustls says.
     ///
-    /// The window is an upper bound for the octets of a ticket that completes now. Handshake messages are not interleaved
-    /// with anything else (RFC 8446 section 5.1), so a ticket's first octet came no earlier than in the last call that
+    /// The window is an upper bound for the bytes of a ticket that completes now. Handshake messages are not interleaved
+    /// with anything else (RFC 8446 section 5.1), so a ticket's first byte came no earlier than in the last call that
     /// completed something else: a handshake, a ticket, application data.
     fn process(&mut self, count: usize) -> Result<(), Error> {
         let tickets = self.tls.tls13_tickets_received();
@@ -259,7 +259,7 @@ impl Driver {
         if self.evidence.is_none() {
             self.discard_sessions();
         }
-        self.farewell.say(&mut self.tls, &error);
+        self.closing_alert.queue(&mut self.tls, &error);
         self.log(&error);
         self.error = Some(error.clone());
         error
@@ -287,7 +287,7 @@ impl Driver {
             return self.fail(ConnectError::PeerClosed { phase }.into());
         }
         let target = self.attempt.host.to_string();
-        let stage = match (self.attempt.opening.is_empty(), &self.evidence) {
+        let stage = match (self.attempt.first_bytes.is_empty(), &self.evidence) {
             (true, None) => Stage::Reaching { target: &target, waited },
             _ => Stage::Reached,
         };
@@ -302,7 +302,7 @@ impl Driver {
         }
     }
 
-    /// Writes octets for the peer to `sink` until it takes no more, and gives how many; also after an error, which may have
+    /// Writes bytes for the peer to `sink` until it takes no more, and gives how many; also after an error, which may have
     /// left an alert.
     pub(super) fn drain(&mut self, sink: &mut dyn io::Write) -> usize {
         let mut drained = 0;
@@ -318,9 +318,9 @@ impl Driver {
     /// Writes once to `sink`.
     pub(super) fn send(&mut self, sink: &mut dyn io::Write) -> io::Result<usize> {
         self.check_process()?;
-        match self.farewell.is_empty() {
+        match self.closing_alert.is_empty() {
             true => self.tls.write_tls(sink),
-            false => self.farewell.send(sink),
+            false => self.closing_alert.send(sink),
         }
     }
 
@@ -332,9 +332,9 @@ impl Driver {
         // Without data rustls gives an end or an error; which one is decided below.
         while self.evidence.is_some()
             && !full
-            && let Ok(octets @ [_, ..]) = reader.fill_buf()
+            && let Ok(bytes @ [_, ..]) = reader.fill_buf()
         {
-            let taken = sink.write(octets).unwrap_or(0).min(octets.len());
+            let taken = sink.write(bytes).unwrap_or(0).min(bytes.len());
             reader.consume(taken);
             (count, full) = (count + taken, taken == 0);
         }
@@ -345,7 +345,7 @@ impl Driver {
         }
     }
 
-    /// Decrypted octets that were not read yet; after an error, those of the next record at least.
+    /// Decrypted bytes that were not read yet; after an error, those of the next record at least.
     pub(super) fn unread(&mut self) -> usize {
         if !self.process.is_current() {
             return 0;
@@ -364,7 +364,7 @@ impl Driver {
         }
     }
 
-    /// Takes data for the peer; gives how much, which is less than all while octets wait to be drained.
+    /// Takes data for the peer; gives how much, which is less than all while bytes wait to be drained.
     pub(super) fn write(&mut self, data: &[u8]) -> Result<usize, Error> {
         self.check()?;
         match self.outgoing {
@@ -386,7 +386,7 @@ impl Driver {
     }
 
     pub(super) fn wants_write(&self) -> bool {
-        self.process.is_current() && (self.tls.wants_write() || !self.farewell.is_empty())
+        self.process.is_current() && (self.tls.wants_write() || !self.closing_alert.is_empty())
     }
 
     pub(super) fn evidence(&self) -> Option<&Arc<Evidence>> {

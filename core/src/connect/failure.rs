@@ -28,8 +28,8 @@ pub(super) struct Attempt {
     pub(super) asked: Asked,
     pub(super) host: BackendHost,
     pub(super) identity: IdentityUse,
-    /// The first octets from the peer, at most [`OPENING`].
-    pub(super) opening: Vec<u8>,
+    /// The first bytes from the peer, at most [`FIRST_BYTES`].
+    pub(super) first_bytes: Vec<u8>,
     pub(super) prepared: Arc<Prepared>,
     /// The server name that is sent.
     pub(super) server_name: Option<String>,
@@ -57,7 +57,7 @@ impl Attempt {
                 self.alpn_mismatch(tls).into()
             }
             TlsError::PeerSentOversizedRecord => {
-                ConnectError::MessageTooLarge { detail: "a record over 16384 octets".to_owned() }.into()
+                ConnectError::MessageTooLarge { detail: "a record over 16384 bytes".to_owned() }.into()
             }
             TlsError::DecryptError
             | TlsError::InappropriateHandshakeMessage { .. }
@@ -88,7 +88,7 @@ impl Attempt {
 
     /// How far it came, for timeouts and ends of the transport.
     pub(super) fn phase(&self, tls: &ClientConnection) -> String {
-        let phase = match (self.opening.is_empty(), tls.protocol_version()) {
+        let phase = match (self.first_bytes.is_empty(), tls.protocol_version()) {
             (true, _) => "nothing was received",
             (false, None) => "no complete server hello was received",
             (false, Some(_)) => "the server hello was received, the rest of the handshake was not",
@@ -165,10 +165,10 @@ impl Attempt {
     }
 
     fn invalid_message(&self, error: InvalidMessage) -> ConnectError {
-        if !begins_like_tls(&self.opening) {
+        if !begins_like_tls(&self.first_bytes) {
             return ConnectError::PeerNotTls {
-                first_bytes: printable_bytes(&self.opening),
-                looks_like: looks_like(&self.opening),
+                first_bytes: printable_bytes(&self.first_bytes),
+                looks_like: looks_like(&self.first_bytes),
             };
         }
         match error {
@@ -233,8 +233,8 @@ impl Attempt {
     }
 }
 
-/// How many of the first octets are kept.
-pub(super) const OPENING: usize = 64;
+/// How many of the first bytes are kept.
+pub(super) const FIRST_BYTES: usize = 64;
 
 /// Only the signature of the handshake is left to rustls, so whatever it says is about that. Every variant is named: a new
 /// one is looked at before it is put here.
@@ -337,12 +337,12 @@ fn misbehaved(error: &TlsError) -> ConnectError {
 }
 
 /// A handshake message, or an alert, in a record of SSL 3.0 or later.
-fn begins_like_tls(octets: &[u8]) -> bool {
-    matches!(octets, [0x15 | 0x16] | [0x15 | 0x16, 0x03, ..])
+fn begins_like_tls(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x15 | 0x16] | [0x15 | 0x16, 0x03, ..])
 }
 
 /// What speaks like this to somebody who greets with a ClientHello.
-fn looks_like(octets: &[u8]) -> Option<&'static str> {
+fn looks_like(bytes: &[u8]) -> Option<&'static str> {
     const GREETINGS: &[(&[u8], &str)] = &[
         (b"HTTP/", "HTTP"),
         (b"<!DOCTYPE", "HTTP"),
@@ -360,12 +360,12 @@ fn looks_like(octets: &[u8]) -> Option<&'static str> {
         (b"INFO {", "NATS"),
     ];
     // HTTP/2 without TLS opens with a SETTINGS frame on stream 0 (RFC 9113 section 3.4).
-    if matches!(octets, [0, 0, _, 0x04, 0, 0, 0, 0, 0, ..]) {
+    if matches!(bytes, [0, 0, _, 0x04, 0, 0, 0, 0, 0, ..]) {
         return Some("HTTP");
     }
     // Length, sequence number 0 and protocol version 10.
-    if matches!(octets, [_, _, 0, 0, 0x0a, ..]) {
+    if matches!(bytes, [_, _, 0, 0, 0x0a, ..]) {
         return Some("MySQL");
     }
-    GREETINGS.iter().find(|(greeting, _)| octets.starts_with(greeting)).map(|(_, protocol)| *protocol)
+    GREETINGS.iter().find(|(greeting, _)| bytes.starts_with(greeting)).map(|(_, protocol)| *protocol)
 }

@@ -3,19 +3,19 @@
 pub(crate) mod blocking;
 mod bound;
 mod check;
+mod closing_alert;
 pub(crate) mod dial;
 mod driver;
 mod evidence;
 pub(crate) mod failure;
 mod failure_log;
-mod farewell;
 pub(crate) mod fault;
-pub(crate) mod intake;
 mod pool_key;
 mod report;
 mod resolver;
 pub mod sans_io;
 pub(crate) mod setup;
+pub(crate) mod tls_io;
 
 pub use crate::handshake::IdentityUse;
 pub use blocking::{Transport, VerifiedStream};

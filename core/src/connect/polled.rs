@@ -6,14 +6,14 @@ use std::io::{self, IoSlice, Read, Write};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::connect::intake::{Failure, Intake};
+use crate::connect::tls_io::{Failure, ReadOutcome};
 
 /// Lets `receive` read from `transport`.
 pub(super) fn poll_receive<T: AsyncRead + Unpin>(
-    receive: impl FnOnce(&mut dyn Read) -> Result<Intake, Failure>,
+    receive: impl FnOnce(&mut dyn Read) -> Result<ReadOutcome, Failure>,
     transport: &mut T,
     cx: &mut Context<'_>,
-) -> Poll<Result<Intake, Failure>> {
+) -> Poll<Result<ReadOutcome, Failure>> {
     let mut source = Polled { cx, pending: false, transport };
     match receive(&mut source) {
         Err(Failure::Transport(_)) if source.pending => Poll::Pending,

@@ -1,4 +1,4 @@
-//! Reports of connections: what `explain` says of the chain, and what the transport and the handshake add to it.
+//! Reports of connections: what `report` says of the chain, and what the transport and the handshake add to it.
 
 use super::evidence::Evidence;
 use crate::error::{Code, ConnectError, Error, LocalStep, Rejection};

@@ -1,4 +1,4 @@
-//! Octets in, octets out: what other event loops and languages drive. No socket, no thread.
+//! Bytes in, bytes out: what other event loops and languages drive. No socket, no thread.
 //!
 //! ```text
 //! Connector::begin -> Handshake --feed, drain--> finish -> Established --feed, drain, read, write--> close_notify
@@ -52,9 +52,9 @@ use super::driver::{Driver, End};
 use super::evidence::Evidence;
 use super::failure::Answered;
 use super::fault::{self, Stage};
-use super::intake::{Failure, Intake};
 use super::report;
 use super::setup::{Intent, Setup};
+use super::tls_io::{Failure, ReadOutcome};
 use crate::error::{Code, ConnectError, Error};
 use crate::name::BackendHost;
 use crate::report::Report;
@@ -89,17 +89,17 @@ impl Handshake {
         Ok(Self { bond: bond.cloned(), deadline, driver: Driver::begin(setup, host)? })
     }
 
-    /// Takes octets from the peer. Gives how many were taken: fewer than given only when the handshake is done and the
+    /// Takes bytes from the peer. Gives how many were taken: fewer than given only when the handshake is done and the
     /// peer's data waits; then [`finish`](Self::finish), and feed the rest to [`Established::feed`].
     ///
     /// # Errors
     /// Why there is no connection: [`Error::Rejected`] for a peer that fails the policy, [`Error::Connect`] for the rest,
     /// with `handshake_timeout` after the deadline (H4). Every later call gives the same error.
-    pub fn feed(&mut self, octets: &[u8]) -> Result<usize, Error> {
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<usize, Error> {
         if self.driver.evidence().is_none() && self.deadline.has_passed() {
             return Err(self.expire());
         }
-        self.driver.feed(octets)
+        self.driver.feed(bytes)
     }
 
     /// Tells that the peer closed the transport. For a transport that failed, [`feed_error`](Self::feed_error).
@@ -117,7 +117,7 @@ impl Handshake {
     /// While nothing was received the socket may still have been connecting, and it is `tcp_refused` or `tcp_timeout` as
     /// in dialling; later `connection_lost`. `peer_reset` for a reset, a broken pipe, and for an error without a number.
     ///
-    /// I5: a peer that refuses our certificate closes after its alert. Where writing failed, feed the octets that can
+    /// I5: a peer that refuses our certificate closes after its alert. Where writing failed, feed the bytes that can
     /// still be read before this (not their end), and the reason comes out instead.
     pub fn feed_error(&mut self, error: &io::Error) -> Error {
         let waited = match self.deadline.has_passed() {
@@ -127,27 +127,27 @@ impl Handshake {
         self.driver.lose(error, &waited)
     }
 
-    /// Moves octets for the peer to `out` and gives how many; 0 when there are none.
+    /// Moves bytes for the peer to `out` and gives how many; 0 when there are none.
     pub fn drain(&mut self, out: &mut [u8]) -> usize {
         self.driver.drain(&mut &mut *out)
     }
 
-    /// Appends all octets for the peer to `out`.
+    /// Appends all bytes for the peer to `out`.
     pub fn drain_to(&mut self, out: &mut Vec<u8>) {
         self.driver.drain(out);
     }
 
-    /// Writes octets for the peer to `sink` until it takes no more, and gives how many. A failure of `sink` is an end of that.
+    /// Writes bytes for the peer to `sink` until it takes no more, and gives how many. A failure of `sink` is an end of that.
     pub fn drain_with(&mut self, sink: &mut dyn io::Write) -> usize {
         self.driver.drain(sink)
     }
 
-    /// Whether octets from the peer are needed.
+    /// Whether bytes from the peer are needed.
     pub fn wants_read(&self) -> bool {
         self.driver.wants_read()
     }
 
-    /// Whether there are octets for the peer.
+    /// Whether there are bytes for the peer.
     pub fn wants_write(&self) -> bool {
         self.driver.wants_write()
     }
@@ -176,7 +176,7 @@ impl Handshake {
         self.driver.fail(ConnectError::HandshakeTimeout { after, phase }.into())
     }
 
-    /// The connection, once [`is_done`](Self::is_done). Octets for the peer may still wait in it.
+    /// The connection, once [`is_done`](Self::is_done). Bytes for the peer may still wait in it.
     ///
     /// # Errors
     /// The handshake itself while it is not done; [`error`](Self::error) tells whether it can still be. One that was begun by
@@ -210,7 +210,7 @@ impl Handshake {
         }
     }
 
-    pub(crate) fn receive(&mut self, source: &mut dyn Read) -> Result<Intake, Failure> {
+    pub(crate) fn receive(&mut self, source: &mut dyn Read) -> Result<ReadOutcome, Failure> {
         self.driver.receive(source)
     }
 
@@ -243,14 +243,14 @@ pub struct Established {
 }
 
 impl Established {
-    /// Takes octets from the peer. Gives how many were taken: fewer than given only while decrypted data waits to be read;
+    /// Takes bytes from the peer. Gives how many were taken: fewer than given only while decrypted data waits to be read;
     /// read it, and feed the rest again.
     ///
     /// # Errors
     /// [`Error::Connect`]: a fatal alert (`identity_rejected` or `identity_required` while the peer has not sent data, I5),
     /// or a protocol violation. Data that came before it can still be read.
-    pub fn feed(&mut self, octets: &[u8]) -> Result<usize, Error> {
-        self.driver.feed(octets)
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        self.driver.feed(bytes)
     }
 
     /// Tells that the peer closed the transport. Without a close_notify before it, reading ends with `truncated` (H8). For
@@ -277,17 +277,17 @@ impl Established {
         }
     }
 
-    /// Moves octets for the peer to `out` and gives how many; 0 when there are none.
+    /// Moves bytes for the peer to `out` and gives how many; 0 when there are none.
     pub fn drain(&mut self, out: &mut [u8]) -> usize {
         self.driver.drain(&mut &mut *out)
     }
 
-    /// Appends all octets for the peer to `out`.
+    /// Appends all bytes for the peer to `out`.
     pub fn drain_to(&mut self, out: &mut Vec<u8>) {
         self.driver.drain(out);
     }
 
-    /// Writes octets for the peer to `sink` until it takes no more, and gives how many. A failure of `sink` is an end of that.
+    /// Writes bytes for the peer to `sink` until it takes no more, and gives how many. A failure of `sink` is an end of that.
     pub fn drain_with(&mut self, sink: &mut dyn io::Write) -> usize {
         self.driver.drain(sink)
     }
@@ -311,7 +311,7 @@ impl Established {
         self.driver.read(sink)
     }
 
-    /// How many decrypted octets can be read now. After an error there may be more than it says, but 0 is none.
+    /// How many decrypted bytes can be read now. After an error there may be more than it says, but 0 is none.
     pub fn unread(&mut self) -> usize {
         self.driver.unread()
     }
@@ -329,12 +329,12 @@ impl Established {
         self.driver.close_notify();
     }
 
-    /// Whether octets from the peer can be of use.
+    /// Whether bytes from the peer can be of use.
     pub fn wants_read(&self) -> bool {
         self.driver.wants_read()
     }
 
-    /// Whether there are octets for the peer.
+    /// Whether there are bytes for the peer.
     pub fn wants_write(&self) -> bool {
         self.driver.wants_write()
     }
@@ -372,7 +372,7 @@ impl Established {
         self.driver.error()
     }
 
-    pub(crate) fn receive(&mut self, source: &mut dyn Read) -> Result<Intake, Failure> {
+    pub(crate) fn receive(&mut self, source: &mut dyn Read) -> Result<ReadOutcome, Failure> {
         self.driver.receive(source)
     }
 
@@ -408,7 +408,7 @@ impl fmt::Debug for Established {
 pub enum Incoming {
     /// The peer ended its data with a close_notify: nothing is missing.
     Closed,
-    /// So many octets were read.
+    /// So many bytes were read.
     Data(usize),
     /// Nothing yet: feed more.
     WantRead,

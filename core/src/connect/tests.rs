@@ -30,7 +30,7 @@ fn attempt() -> (Attempt, ClientConnection) {
         asked: crate::handshake::Asked::default(),
         host,
         identity: IdentityUse::NotRequested,
-        opening: b"\x16\x03\x03".to_vec(),
+        first_bytes: b"\x16\x03\x03".to_vec(),
         prepared,
         server_name: Some("backend.example".to_owned()),
         verified: None,
@@ -143,6 +143,6 @@ fn the_rest_is_told_apart() {
     }
     let missing = attempt.failure(rustls::Error::NoCertificatesPresented, &tls);
     assert!(matches!(missing, Error::Rejected(rejection) if rejection.server_name.is_some()));
-    attempt.opening = b"GET".to_vec();
+    attempt.first_bytes = b"GET".to_vec();
     assert_eq!(code(&attempt, &tls, InvalidMessage::InvalidContentType.into()), Code::PeerNotTls);
 }

@@ -16,11 +16,11 @@ use ::tokio::io::{AsyncRead, AsyncWrite};
 use ::tokio::net::TcpStream;
 use ::tokio::time::{Instant, timeout, timeout_at};
 
-use crate::connect::blocking::{LAST_WORDS, LastWords};
+use crate::connect::blocking::{ALERT_DRAIN_TIMEOUT, AlertDrain};
 use crate::connect::dial::Dial;
-use crate::connect::intake::{Failure, Intake};
 use crate::connect::sans_io::{Deadline, Handshake};
 use crate::connect::setup::Intent;
+use crate::connect::tls_io::{Failure, ReadOutcome};
 use crate::connect::{Address, BoundConnector, ConnectOptions, internal};
 use crate::error::Error;
 use crate::name::BackendHost;
@@ -108,25 +108,25 @@ async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
     let until = handshake.deadline().map(Instant::from_std);
     let outcome = within(until, exchange(&mut handshake, &mut transport)).await;
     if let Err(error) = outcome.unwrap_or_else(|| Err(handshake.expire())) {
-        say_last_words(&mut handshake, &mut transport).await;
+        drain_alert(&mut handshake, &mut transport).await;
         return Err(error);
     }
     match handshake.finish() {
         Ok(established) => Ok(AsyncStream::new(established, transport)),
         Err(mut unfinished) => {
-            say_last_words(&mut unfinished, &mut transport).await;
+            drain_alert(&mut unfinished, &mut transport).await;
             Err(unfinished.error().cloned().unwrap_or_else(|| internal("the handshake is not done")))
         }
     }
 }
 
 /// H5: the alert. What the peer does not take cannot be said.
-async fn say_last_words<T: AsyncWrite + Unpin>(handshake: &mut Handshake, transport: &mut T) {
+async fn drain_alert<T: AsyncWrite + Unpin>(handshake: &mut Handshake, transport: &mut T) {
     let alert = poll_fn(|cx| poll_flight(handshake, transport, &mut Flight::Sent, cx));
-    let _ = timeout(LAST_WORDS, alert).await;
+    let _ = timeout(ALERT_DRAIN_TIMEOUT, alert).await;
 }
 
-/// Moves octets until the handshake is done and our last flight is sent.
+/// Moves bytes until the handshake is done and our last flight is sent.
 async fn exchange<T: AsyncRead + AsyncWrite + Unpin>(
     handshake: &mut Handshake,
     transport: &mut T,
@@ -137,8 +137,8 @@ async fn exchange<T: AsyncRead + AsyncWrite + Unpin>(
         Err(Failure::Tls(error)) => Err(error),
         Err(Failure::Transport(error)) => {
             // I5: the peer may have said why before it closed.
-            let last_words = async { while let Ok(Intake::Octets) = hear_out(handshake, transport).await {} };
-            let _ = timeout(LAST_WORDS, last_words).await;
+            let drain = async { while let Ok(ReadOutcome::Bytes) = receive_once(handshake, transport).await {} };
+            let _ = timeout(ALERT_DRAIN_TIMEOUT, drain).await;
             Err(handshake.feed_error(&error))
         }
     }
@@ -161,9 +161,9 @@ fn poll_exchange<T: AsyncRead + AsyncWrite + Unpin>(
             return Poll::Ready(Err(Failure::Tls(handshake.expire())));
         }
         match ready!(poll_receive(|source| handshake.receive(source), transport, cx)) {
-            Ok(Intake::Octets) => {}
+            Ok(ReadOutcome::Bytes) => {}
             // There is nothing to wait for but our own flight, and the deadline.
-            Ok(Intake::End | Intake::Full) => return Poll::Pending,
+            Ok(ReadOutcome::End | ReadOutcome::Full) => return Poll::Pending,
             Err(Failure::Tls(error)) => return Poll::Ready(Err(Failure::Tls(error))),
             Err(Failure::Transport(error)) => {
                 return Poll::Ready(Err(Failure::Tls(handshake.feed_error(&error))));
@@ -192,15 +192,18 @@ fn poll_flight<T: AsyncWrite + Unpin>(
     Poll::Ready(Ok(()))
 }
 
-/// How far our octets are.
+/// How far our bytes are.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Flight {
     Flushed,
     Sent,
 }
 
-async fn hear_out<T: AsyncRead + Unpin>(handshake: &mut Handshake, transport: &mut T) -> Result<Intake, Failure> {
-    poll_fn(|cx| poll_receive(|source| handshake.receive(&mut LastWords(source)), transport, cx)).await
+async fn receive_once<T: AsyncRead + Unpin>(
+    handshake: &mut Handshake,
+    transport: &mut T,
+) -> Result<ReadOutcome, Failure> {
+    poll_fn(|cx| poll_receive(|source| handshake.receive(&mut AlertDrain(source)), transport, cx)).await
 }
 
 /// As in the blocking face, in tokio's time.

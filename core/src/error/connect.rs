@@ -138,7 +138,7 @@ pub enum ConnectError {
     /// What came is not TLS.
     #[error("the peer does not speak TLS; it sent \"{first_bytes}\"")]
     PeerNotTls {
-        /// The first octets, escaped.
+        /// The first bytes, escaped.
         first_bytes: String,
         /// What they look like, if that is known: `HTTP`, `SSH`.
         looks_like: Option<&'static str>,
@@ -312,7 +312,7 @@ impl PartialEq for Proven {
     }
 }
 
-/// Octets of certificates say nothing in a log.
+/// Bytes of certificates say nothing in a log.
 impl fmt::Debug for KnownPeer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KnownPeer").field("certificates", &self.chain.len()).field("tls", &self.tls).finish()

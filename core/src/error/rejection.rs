@@ -14,7 +14,7 @@ use crate::text::{listed, printable};
 pub struct Rejection {
     /// The clock of the verification, RFC 3339.
     pub at: String,
-    /// The chain as it was presented: DER, leaf first. [`crate::Prepared::explain`] makes a whole report of it.
+    /// The chain as it was presented: DER, leaf first. [`crate::Prepared::report`] makes a whole report of it.
     pub chain: Vec<Vec<u8>>,
     /// The reference names, as `type:value`.
     pub expected: Vec<String>,
@@ -59,7 +59,7 @@ pub enum RejectionKind {
         /// The subject of the certificate, or `the handshake`.
         subject: String,
     },
-    /// Too many certificates or octets, or too much work.
+    /// Too many certificates or bytes, or too much work.
     BudgetExceeded {
         /// Which limit.
         limit: String,

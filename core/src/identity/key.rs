@@ -90,7 +90,7 @@ fn check_work_factor(kdf: &Kdf) -> Result<(), MaterialErrorKind> {
             let memory = u64::from(parameters.block_size).saturating_mul(parameters.cost_parameter).saturating_mul(128);
             if memory > MAX_SCRYPT_MEMORY || parameters.parallelization > MAX_SCRYPT_PARALLELIZATION {
                 return too_high(format!(
-                    "the key derivation asks for {memory} octets of memory, {} times; the limits are {MAX_SCRYPT_MEMORY} and {MAX_SCRYPT_PARALLELIZATION}",
+                    "the key derivation asks for {memory} bytes of memory, {} times; the limits are {MAX_SCRYPT_MEMORY} and {MAX_SCRYPT_PARALLELIZATION}",
                     parameters.parallelization
                 ));
             }

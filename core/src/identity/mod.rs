@@ -34,7 +34,7 @@ pub struct ClientIdentity {
     permits_client_auth: bool,
 }
 
-/// The octets of an identity and how errors call them.
+/// The bytes of an identity and how errors call them.
 pub(crate) struct IdentitySource<'a> {
     pub(crate) certificate: &'a [u8],
     pub(crate) certificate_source: &'a str,

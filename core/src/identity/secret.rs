@@ -2,14 +2,14 @@
 
 use zeroize::{Zeroize, Zeroizing};
 
-/// Octets that must not be shown: a private key or a passphrase.
+/// Bytes that must not be shown: a private key or a passphrase.
 ///
 /// It can be given, never read back: there is no public accessor.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    /// Takes the octets over. A `Vec` that is passed is zeroized with it; a copy that the caller keeps is the caller's.
+    /// Takes the bytes over. A `Vec` that is passed is zeroized with it; a copy that the caller keeps is the caller's.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(Zeroizing::new(bytes.into()))
     }

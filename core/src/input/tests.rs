@@ -59,7 +59,7 @@ fn what_is_no_regular_file_is_refused_by_its_kind() {
     assert_eq!(**read_file(&link, 100).unwrap(), *b"content", "a symlink to a file is a file");
 }
 
-/// What comes to stand there between the look and the opening is not waited for either.
+/// What comes to stand there between the look and the first_bytes is not waited for either.
 #[cfg(unix)]
 #[test]
 fn opening_never_waits() {

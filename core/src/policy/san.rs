@@ -13,13 +13,13 @@ pub enum SanMatcher {
     Dns(DnsName),
     /// A `*.x` entry: it matches only a dNSName that is literally this wildcard (N6).
     DnsWildcard(WildcardName),
-    /// An iPAddress, by its octets.
+    /// An iPAddress, by its bytes.
     Ip(IpAddr),
     /// Any valid SPIFFE ID whose path begins with these segments (N7).
     SpiffePrefix(SpiffePrefix),
     /// Any valid SPIFFE ID of this trust domain (N7).
     SpiffeTrustDomain(TrustDomain),
-    /// A uniformResourceIdentifier, octet for octet.
+    /// A uniformResourceIdentifier, byte for byte.
     Uri(UriName),
 }
 

@@ -79,12 +79,12 @@ impl Prepared {
     }
 
     /// Judges a chain as [`Prepared::verify`] does, and evaluates every step (V10).
-    pub fn explain(&self, chain: &[CertificateDer<'_>], backend_host: Option<&BackendHost>) -> Report {
+    pub fn report(&self, chain: &[CertificateDer<'_>], backend_host: Option<&BackendHost>) -> Report {
         let now = self.runtime.now();
         if let Some(report) = self.nameless(backend_host) {
             return report;
         }
-        let mut report = self.verifier.explain(chain, backend_host, now);
+        let mut report = self.verifier.report(chain, backend_host, now);
         report.warnings.extend(self.identity_warnings(now));
         report
     }
@@ -93,7 +93,7 @@ impl Prepared {
     /// s_client -showcerts` can be given as it is) or one certificate in DER, for a backend host as text. Every face of
     /// offline verification is this call. A text that cannot be read is no fault of the peer: the report then has the
     /// verdict `error` and the code `chain_parse`. An empty text is a peer without a certificate (`cert_none`).
-    pub fn explain_pem(&self, chain: &[u8], backend_host: Option<&str>) -> Report {
+    pub fn report_pem(&self, chain: &[u8], backend_host: Option<&str>) -> Report {
         let host = match backend_host.map(|text| (text, BackendHost::parse(text))) {
             None => None,
             Some((_, Ok(host))) => Some(host),
@@ -105,11 +105,11 @@ impl Prepared {
             }
         };
         if chain.len() > MAX_CHAIN_TEXT {
-            let kind = RejectionKind::BudgetExceeded { limit: format!("{MAX_CHAIN_TEXT} octets of text") };
+            let kind = RejectionKind::BudgetExceeded { limit: format!("{MAX_CHAIN_TEXT} bytes of text") };
             return self.refused_chain(host.as_ref(), &kind);
         }
         match read_chain(chain) {
-            Ok(chain) => self.explain(&chain, host.as_ref()),
+            Ok(chain) => self.report(&chain, host.as_ref()),
             Err(error) => {
                 let name = self.policy().name().map(str::to_owned);
                 self.unusable(&Problems::new(name, error.into(), Vec::new()), host.as_ref())

@@ -1,4 +1,4 @@
-//! What is said of a verification: versioned, serialisable, equal octet for octet in every language.
+//! What is said of a verification: versioned, serialisable, equal byte for byte in every language.
 
 mod facts;
 mod warning;
@@ -18,7 +18,7 @@ use crate::text::printable;
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Envelope<T> {
-    /// `uptls.report/v1`, `uptls.explain/v1`, ...
+    /// `uptls.report/v1`, `uptls.description/v1`, ...
     pub schema: &'static str,
     /// One entry for each target.
     pub results: Vec<T>,

@@ -67,9 +67,9 @@ impl World {
     }
 }
 
-fn answer(server: &mut ServerConnection, mut octets: &[u8]) -> Vec<u8> {
-    while !octets.is_empty() {
-        server.read_tls(&mut octets).unwrap();
+fn answer(server: &mut ServerConnection, mut bytes: &[u8]) -> Vec<u8> {
+    while !bytes.is_empty() {
+        server.read_tls(&mut bytes).unwrap();
         server.process_new_packets().unwrap();
     }
     let mut out = Vec::new();
@@ -89,10 +89,10 @@ fn a_flood_of_tickets_leaves_eight() {
     let world = World::new(&names, Versions::Tls13);
     world.visit(&names[0], &world.config(100));
     assert_eq!(world.store().held().count, TICKETS);
-    assert!((1..LIMIT).contains(&world.store().held().octets), "{}", world.store().held().octets);
+    assert!((1..LIMIT).contains(&world.store().held().bytes), "{}", world.store().held().bytes);
 }
 
-/// Mutation: without the loop in `Shelves::edit` the limit is passed; with `pop_last` in it the newest is lost.
+/// Mutation: without the loop in `SessionCache::edit` the limit is passed; with `pop_last` in it the newest is lost.
 #[test]
 fn the_limit_holds_and_the_least_recently_used_gives_way() {
     let names = names(60);
@@ -101,7 +101,7 @@ fn the_limit_holds_and_the_least_recently_used_gives_way() {
         let config = world.config(4);
         for name in &names {
             world.visit(name, &config);
-            assert!(world.store().held().octets <= LIMIT, "{}", world.store().held().octets);
+            assert!(world.store().held().bytes <= LIMIT, "{}", world.store().held().bytes);
         }
         assert!(world.visit(&names[59], &config).evidence().resumed);
         assert!(!world.visit(&names[0], &config).evidence().resumed, "it gave way, {versions:?}");
@@ -117,9 +117,9 @@ fn what_is_charged_is_no_less_than_what_is_held() {
         let chain: usize = world.options.chain.iter().map(Vec::len).sum();
         let sessions = world.store().held().count;
         assert_eq!(sessions, if versions == Versions::Tls13 { 2 } else { 1 });
-        // The tickets of the testkit's servers hold no chain, and are below 512 octets.
+        // The tickets of the testkit's servers hold no chain, and are below 512 bytes.
         let least = sessions * (2 * chain + 512);
-        assert!((least..6 * least).contains(&world.store().held().octets), "{} {least}", world.store().held().octets);
+        assert!((least..6 * least).contains(&world.store().held().bytes), "{} {least}", world.store().held().bytes);
         assert!(established.evidence().peer.trusted_until() > NOW);
     }
 }
@@ -136,7 +136,7 @@ fn forgetting_a_fingerprint_leaves_the_others() {
     Publication::new(world.store(), [7; 32]).end();
     assert_eq!(world.store().held().count, held);
     world.connector.withdraw();
-    assert_eq!((world.store().held().count, world.store().held().octets), (0, 0));
+    assert_eq!((world.store().held().count, world.store().held().bytes), (0, 0));
 }
 
 /// Operations are counted, and no time is taken: with a walk over the store each update would look at every server.
@@ -149,7 +149,7 @@ fn updates_look_at_no_session_of_another_fingerprint() {
         SessionKey::new([fingerprint; 32], &ServerName::try_from(format!("n{server}.example")).unwrap())
     };
     let keep =
-        |fingerprint, server| store.edit(&key(fingerprint, server), |shelf| shelf.group = Some(NamedGroup::X25519));
+        |fingerprint, server| store.edit(&key(fingerprint, server), |entry| entry.group = Some(NamedGroup::X25519));
     (0..servers).for_each(|server| keep(0, server));
     for update in 1..=100 {
         let publication = Publication::new(&store, [update; 32]);
@@ -158,7 +158,7 @@ fn updates_look_at_no_session_of_another_fingerprint() {
     }
     assert_eq!((store.held().servers, store.lock().visits), (servers, 100));
     steady.end();
-    assert_eq!((store.held().servers, store.held().octets, store.lock().visits), (0, 0, 100 + servers));
+    assert_eq!((store.held().servers, store.held().bytes, store.lock().visits), (0, 0, 100 + servers));
     keep(0, 0);
     assert_eq!(store.held().servers, 0, "nobody publishes it");
 }
@@ -169,7 +169,7 @@ fn fingerprints_take_room_while_they_are_published_or_stored_under() {
     let store = Arc::new(SessionStore::new(1 << 20));
     let key = SessionKey::new([1; 32], &ServerName::try_from("a.example").unwrap());
     let [one, two] = [(); 2].map(|()| Publication::new(&store, [1; 32]));
-    store.edit(&key, |shelf| shelf.group = Some(NamedGroup::X25519));
+    store.edit(&key, |entry| entry.group = Some(NamedGroup::X25519));
     one.end();
     one.end();
     drop(one);
@@ -220,5 +220,5 @@ fn a_panic_under_the_lock_does_not_poison() {
         panic!("on purpose");
     })
     .join();
-    assert_eq!((store.held().count, store.held().octets), (0, 0));
+    assert_eq!((store.held().count, store.held().bytes), (0, 0));
 }

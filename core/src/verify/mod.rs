@@ -2,10 +2,10 @@
 
 mod candidates;
 mod diagnose;
-mod explain;
 mod names;
 mod path;
 mod platform;
+mod report;
 mod revocation;
 mod search;
 mod spiffe;
@@ -97,7 +97,7 @@ impl Verifier {
     /// What is known of a peer that failed at the step with this index; the steps behind it are evaluated, so that a report
     /// never verifies again.
     fn rejection(&self, kind: RejectionKind, mut context: Context<'_>, failed: usize) -> Rejection {
-        let judgement = explain::judgement(&mut context, failed, &kind);
+        let judgement = report::judgement(&mut context, failed, &kind);
         self.rejection_of(kind, &context, judgement)
     }
 
@@ -151,9 +151,9 @@ impl fmt::Debug for VerifiedPeer {
 }
 
 impl VerifiedPeer {
-    fn found(&self) -> explain::Found<'_> {
+    fn found(&self) -> report::Found<'_> {
         let (path, unrevoked) = (self.path.as_ref(), self.unrevoked.as_ref());
-        explain::Found { matched_name: self.matched_name.as_deref(), path, unrevoked }
+        report::Found { matched_name: self.matched_name.as_deref(), path, unrevoked }
     }
 
     /// The reference name that the certificate holds, `type:value`; `None` where names are not verified (D1, D2).

@@ -146,7 +146,7 @@ mod tests {
     fn verdict(prepared: &Prepared, chain: &[&Certificate]) -> &'static str {
         let chain: Vec<_> = chain.iter().map(|c| CertificateDer::from_slice(c.der())).collect();
         let host = BackendHost::parse("a.test").unwrap();
-        let report = prepared.explain(&chain, Some(&host));
+        let report = prepared.report(&chain, Some(&host));
         let verified = prepared.verify(&chain, Some(&host)).map_err(|rejection| rejection.code());
         assert_eq!(verified.err(), report.code);
         report.code.map_or("accepted", |code| code.as_str())

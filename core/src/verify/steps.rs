@@ -1,12 +1,12 @@
-//! The ordered steps V1..V6, each runnable on its own so that `verify` can stop and `explain` need not.
+//! The ordered steps V1..V6, each runnable on its own so that `verify` can stop and `report` need not.
 
 use core::cell::RefCell;
 
 use rustls_pki_types::{CertificateDer, UnixTime};
 use webpki::EndEntityCert;
 
-use super::explain::Found;
 use super::path::{self, Path};
+use super::report::Found;
 use super::{VerifiedPeer, Verifier, names, spiffe};
 use crate::certificate::{CertificateView, PresentedName, shown};
 use crate::danger::{PeerDanger, ToleratedRule};

@@ -1,4 +1,4 @@
-//! Octets that no server should send in the clear, the alert that each deserves, and a peer that sends them and listens.
+//! Bytes that no server should send in the clear, the alert that each deserves, and a peer that sends them and listens.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -17,12 +17,12 @@ pub struct Case {
     pub name: &'static str,
     pub alert: u8,
     pub code: Code,
-    pub octets: Vec<u8>,
+    pub bytes: Vec<u8>,
 }
 
 pub fn cases() -> Vec<Case> {
     let (handshake, data) = (22, 23);
-    // One octet of the message in each record: six octets of the buffer.
+    // One byte of the message in each record: six bytes of the buffer.
     let mut scattered = record(handshake, &[2, 0, 0xfd, 0xe8]);
     while scattered.len() + 6 <= BUFFER {
         scattered.extend(record(handshake, &[0]));
@@ -34,36 +34,36 @@ pub fn cases() -> Vec<Case> {
     (0..64).for_each(|_| empty.extend(record(handshake, &[])));
     vec![
         Case {
-            name: "a ServerHello of 16777215 octets",
+            name: "a ServerHello of 16777215 bytes",
             alert: DECODE_ERROR,
             code: Code::MessageTooLarge,
-            octets: record(handshake, &[2, 0xff, 0xff, 0xff]),
+            bytes: record(handshake, &[2, 0xff, 0xff, 0xff]),
         },
         Case {
-            name: "a ServerHello of 65000 octets in records of one",
+            name: "a ServerHello of 65000 bytes in records of one",
             alert: DECODE_ERROR,
             code: Code::MessageTooLarge,
-            octets: scattered,
+            bytes: scattered,
         },
         Case {
             name: "data inside of a message",
             alert: UNEXPECTED_MESSAGE,
             code: Code::PeerMisbehaved,
-            octets: interleaved,
+            bytes: interleaved,
         },
         // rustls says these itself.
-        Case { name: "empty records", alert: DECODE_ERROR, code: Code::PeerMisbehaved, octets: empty },
+        Case { name: "empty records", alert: DECODE_ERROR, code: Code::PeerMisbehaved, bytes: empty },
         Case {
-            name: "a record of 65535 octets",
+            name: "a record of 65535 bytes",
             alert: DECODE_ERROR,
             code: Code::MessageTooLarge,
-            octets: vec![handshake, 3, 3, 0xff, 0xff],
+            bytes: vec![handshake, 3, 3, 0xff, 0xff],
         },
         Case {
             name: "an empty ServerHello",
             alert: DECODE_ERROR,
             code: Code::PeerMisbehaved,
-            octets: record(handshake, &[2, 0, 0, 0]),
+            bytes: record(handshake, &[2, 0, 0, 0]),
         },
     ]
 }
@@ -76,25 +76,25 @@ fn record(kind: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Kind and payload of each record.
-pub fn records(mut octets: &[u8]) -> Vec<(u8, Vec<u8>)> {
+pub fn records(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut records = Vec::new();
-    while let [kind, 3, _, high, low, rest @ ..] = octets {
+    while let [kind, 3, _, high, low, rest @ ..] = bytes {
         let (payload, next) = rest.split_at(usize::from(u16::from_be_bytes([*high, *low])));
         records.push((*kind, payload.to_vec()));
-        octets = next;
+        bytes = next;
     }
-    assert!(octets.is_empty(), "half a record: {octets:x?}");
+    assert!(bytes.is_empty(), "half a record: {bytes:x?}");
     records
 }
 
-/// Waits for a ClientHello, sends its octets, and keeps what it hears afterwards.
+/// Waits for a ClientHello, sends its bytes, and keeps what it hears afterwards.
 pub struct Peer {
     pub address: SocketAddr,
     heard: JoinHandle<Vec<u8>>,
 }
 
 impl Peer {
-    pub fn start(octets: Vec<u8>) -> Peer {
+    pub fn start(bytes: Vec<u8>) -> Peer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let heard = thread::spawn(move || {
@@ -103,7 +103,7 @@ impl Peer {
             stream.read_exact(&mut head).unwrap();
             let length = u16::from_be_bytes([head[3], head[4]]);
             stream.read_exact(&mut vec![0; usize::from(length)]).unwrap();
-            stream.write_all(&octets).unwrap();
+            stream.write_all(&bytes).unwrap();
             let mut heard = Vec::new();
             stream.read_to_end(&mut heard).unwrap();
             heard

@@ -184,7 +184,7 @@ impl Visit {
     }
 }
 
-/// Moves octets until neither side has any, or the client fails; then the alert still reaches the server.
+/// Moves bytes until neither side has any, or the client fails; then the alert still reaches the server.
 pub fn converse(handshake: &mut Handshake, server: &mut MemoryServer) -> Result<(), Error> {
     loop {
         let mut out = Vec::new();

@@ -39,7 +39,7 @@ fn in_the_clear() -> Vec<Case> {
         Case {
             timeout: QUICK,
             most_in: 200,
-            ..Case::new("dribbles, an octet every 20 ms", Code::HandshakeTimeout, |w| {
+            ..Case::new("dribbles, an byte every 20 ms", Code::HandshakeTimeout, |w| {
                 Stage::hostile(w, Misbehaviour::Dribble(Duration::from_millis(20)))
             })
         },
@@ -53,18 +53,18 @@ fn in_the_clear() -> Vec<Case> {
         Case::new("garbage", Code::PeerNotTls, |w| Stage::hostile(w, Misbehaviour::Garbage)),
         Case::new("plain HTTP", Code::PeerNotTls, |w| Stage::hostile(w, Misbehaviour::PlainHttp)),
         Case::new("SSH", Code::PeerNotTls, |w| Stage::hostile(w, Misbehaviour::SshBanner)),
-        Case::new("record of 65535 octets", Code::MessageTooLarge, |w| {
+        Case::new("record of 65535 bytes", Code::MessageTooLarge, |w| {
             Stage::hostile(w, Misbehaviour::LyingRecordLength(0xffff))
         }),
-        Case::new("record of 16384 octets, 16 come", Code::PeerClosed, |w| {
+        Case::new("record of 16384 bytes, 16 come", Code::PeerClosed, |w| {
             Stage::hostile(w, Misbehaviour::LyingRecordLength(0x4000))
         }),
-        Case::new("ServerHello of 16777215 octets", Code::MessageTooLarge, |w| {
+        Case::new("ServerHello of 16777215 bytes", Code::MessageTooLarge, |w| {
             Stage::hostile(w, Misbehaviour::LyingHandshakeLength(0x00ff_ffff))
         }),
         Case {
             most_in: 2 * MESSAGE,
-            ..Case::new("ServerHello of 40000 octets, all zeros", Code::PeerMisbehaved, |w| {
+            ..Case::new("ServerHello of 40000 bytes, all zeros", Code::PeerMisbehaved, |w| {
                 Stage::hostile(w, Misbehaviour::LyingHandshakeLength(40_000))
             })
         },

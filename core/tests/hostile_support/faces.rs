@@ -21,10 +21,10 @@ pub fn blocking(stage: &Stage, options: &ConnectOptions) -> Outcome {
             asked.and_then(|()| stream.read_to_end(&mut data)).err().map(|error| code(&error))
         }
     };
-    Outcome { code, data, elapsed: begun.elapsed(), octets: socket.octets, peak: watch.peak() }
+    Outcome { code, data, elapsed: begun.elapsed(), bytes: socket.bytes, peak: watch.peak() }
 }
 
-/// By octets alone.
+/// By bytes alone.
 pub fn sans_io(stage: &Stage, options: &ConnectOptions) -> Outcome {
     let (begun, watch) = (Instant::now(), Watch::begin());
     let mut socket = dial(stage);
@@ -33,10 +33,10 @@ pub fn sans_io(stage: &Stage, options: &ConnectOptions) -> Outcome {
     let outcome = establish(handshake, &mut socket)
         .and_then(|(mut established, rest)| converse(&mut established, rest, &mut socket, &mut data));
     let code = outcome.err().map(|error| error.code());
-    Outcome { code, data, elapsed: begun.elapsed(), octets: socket.octets, peak: watch.peak() }
+    Outcome { code, data, elapsed: begun.elapsed(), bytes: socket.bytes, peak: watch.peak() }
 }
 
-/// The connection, and octets that it has not taken yet.
+/// The connection, and bytes that it has not taken yet.
 fn establish(mut handshake: Handshake, socket: &mut Counted<TcpStream>) -> Result<(Established, Vec<u8>), Error> {
     let mut buffer = [0; 4096];
     let mut rest = Vec::new();

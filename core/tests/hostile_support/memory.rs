@@ -57,7 +57,7 @@ impl Watch {
         Watch { before }
     }
 
-    /// The most octets that were held at once since the beginning.
+    /// The most bytes that were held at once since the beginning.
     pub fn peak(&self) -> usize {
         usize::try_from(PEAK.get() - self.before).unwrap_or(0)
     }

@@ -32,7 +32,7 @@ pub struct Case {
     /// `None`: a peer that is odd, but does nothing wrong.
     pub code: Option<Code>,
     pub delivered: Delivered,
-    /// The most octets that may be taken from the peer.
+    /// The most bytes that may be taken from the peer.
     pub most_in: usize,
     pub timeout: Duration,
     pub stage: fn(&World) -> Stage,
@@ -70,39 +70,39 @@ pub struct Outcome {
     pub code: Option<Code>,
     pub data: Vec<u8>,
     pub elapsed: Duration,
-    pub octets: Octets,
-    /// The most octets that the client held at once, its buffers and the data that it read included.
+    pub bytes: Bytes,
+    /// The most bytes that the client held at once, its buffers and the data that it read included.
     pub peak: usize,
 }
 
 /// What a client took from its transport, and gave to it.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Octets {
+pub struct Bytes {
     pub read: usize,
     pub sent: usize,
 }
 
 /// A transport that counts.
 pub struct Counted<T> {
-    pub octets: Octets,
+    pub bytes: Bytes,
     pub transport: T,
 }
 
 impl<T> Counted<T> {
     pub fn new(transport: T) -> Self {
-        Self { octets: Octets::default(), transport }
+        Self { bytes: Bytes::default(), transport }
     }
 }
 
 impl<T: Read> Read for Counted<T> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.transport.read(out).inspect(|count| self.octets.read += count)
+        self.transport.read(out).inspect(|count| self.bytes.read += count)
     }
 }
 
 impl<T: Write> Write for Counted<T> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.transport.write(data).inspect(|count| self.octets.sent += count)
+        self.transport.write(data).inspect(|count| self.bytes.sent += count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -130,7 +130,7 @@ impl Case {
 
     /// Prints the row, and gives what is not as it must be. Time is shown, and judged only where the deadline must end it.
     pub fn judge(&self, face: &str, outcome: &Outcome) -> Vec<String> {
-        let Outcome { code, data, elapsed, octets: Octets { read, sent }, peak } = outcome;
+        let Outcome { code, data, elapsed, bytes: Bytes { read, sent }, peak } = outcome;
         let said = code.map_or("-", Code::as_str);
         let time = format!("{:.1} ms", elapsed.as_secs_f64() * 1e3);
         println!("{:<42} | {face:<8} | {said:<19} | {time:>10} | {read:>9} | {sent:>10} | {peak:>11}", self.name);
@@ -143,9 +143,9 @@ impl Case {
             (*code == self.code, format!("{said} instead of {:?}", self.code)),
             (delivered, format!("delivered {:?}", String::from_utf8_lossy(data))),
             (timely, format!("ended by the deadline {elapsed:?} after the beginning")),
-            (*read <= self.most_in, format!("{read} octets were read")),
-            (*sent <= MOST_OUT, format!("{sent} octets were sent")),
-            (*peak <= MOST_HELD, format!("{peak} octets were held")),
+            (*read <= self.most_in, format!("{read} bytes were read")),
+            (*sent <= MOST_OUT, format!("{sent} bytes were sent")),
+            (*peak <= MOST_HELD, format!("{peak} bytes were held")),
         ];
         let complaints = claims.into_iter().filter(|(holds, _)| !holds);
         complaints.map(|(_, complaint)| format!("{}, {face}: {complaint}", self.name)).collect()
@@ -156,7 +156,7 @@ pub fn print_heading() {
     let (peer, face, code) = ("peer", "face", "code");
     println!(
         "{peer:<42} | {face:<8} | {code:<19} | {:>10} | {:>9} | {:>10} | {:>11}",
-        "time", "octets in", "octets out", "peak memory"
+        "time", "bytes in", "bytes out", "peak memory"
     );
 }
 

@@ -113,7 +113,7 @@ impl Real<'_> {
     pub fn new(bench: &Bench, fail_closed: bool, is_ready: bool) -> Real<'_> {
         bench.write(Disk::Good(0));
         fs::write(bench.path("two.pem"), &bench.contents[2]).unwrap();
-        let on_invalid = if fail_closed { OnInvalid::FailClosed } else { OnInvalid::KeepLast };
+        let on_invalid = if fail_closed { OnInvalid::FailClosed } else { OnInvalid::KeepLastGood };
         let connector = match is_ready {
             true => Connector::of_prepared(Arc::clone(&bench.prepared[0]), on_invalid),
             false => Connector::not_ready(&bench.runtime, bench.problems.clone(), on_invalid),

@@ -90,13 +90,13 @@ pub fn value<'a>(body: &'a str, variable: &str) -> &'a str {
     lines().find(|(name, _)| *name == variable).unwrap_or_else(|| panic!("no {variable} in {body}")).1
 }
 
-/// Reads one answer, and not one octet of what follows.
+/// Reads one answer, and not one byte of what follows.
 pub fn read_answer(stream: &mut VerifiedStream<TcpStream>) -> Answer {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        let mut octet = [0];
-        stream.read_exact(&mut octet).unwrap();
-        head.push(octet[0]);
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
     }
     let head = String::from_utf8(head).unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();

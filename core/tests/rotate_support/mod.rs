@@ -101,7 +101,7 @@ pub struct Stepper {
 impl Stepper {
     /// A connector that has read its files once.
     pub fn new(world: &World, policy: &UpstreamTlsPolicy) -> Stepper {
-        Stepper::with_on_invalid(world, policy, OnInvalid::KeepLast)
+        Stepper::with_on_invalid(world, policy, OnInvalid::KeepLastGood)
     }
 
     pub fn with_on_invalid(world: &World, policy: &UpstreamTlsPolicy, on_invalid: OnInvalid) -> Stepper {

@@ -25,7 +25,7 @@ pub fn code(error: &io::Error) -> Code {
     Error::find_in(error).expect("an error of this library").code()
 }
 
-/// A server on the other end of a pipe that holds `room` octets each way, and our end.
+/// A server on the other end of a pipe that holds `room` bytes each way, and our end.
 pub fn accept(options: &ServerOptions, room: usize) -> (DuplexStream, Accept<DuplexStream>) {
     let (ours, theirs) = tokio::io::duplex(room);
     (ours, TlsAcceptor::from(options.config(&Sessions::new())).accept(theirs))
@@ -108,15 +108,15 @@ impl AsyncWrite for Breakable {
     }
 }
 
-/// A peer that has one octet at a time, and never makes anyone wait for it.
+/// A peer that has one byte at a time, and never makes anyone wait for it.
 pub struct Hurried<I> {
-    pub octets: I,
+    pub bytes: I,
 }
 
 impl<I: Iterator<Item = u8> + Unpin> AsyncRead for Hurried<I> {
     fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         std::thread::sleep(std::time::Duration::from_millis(1));
-        out.put_slice(&[self.octets.next().unwrap()]);
+        out.put_slice(&[self.bytes.next().unwrap()]);
         Poll::Ready(Ok(()))
     }
 }

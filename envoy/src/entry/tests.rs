@@ -96,10 +96,10 @@ impl Held {
 
     fn digest(&self) -> Vec<u8> {
         let mut out = Buffer::EMPTY;
-        // SAFETY: the validator is live, or null, and the octets are copied before the next call.
+        // SAFETY: the validator is live, or null, and the bytes are copied before the next call.
         unsafe {
             envoy_dynamic_module_on_cert_validator_update_digest(self.0, &raw mut out);
-            out.octets().to_vec()
+            out.bytes().to_vec()
         }
     }
 }
@@ -125,7 +125,7 @@ fn a_peer_is_accepted_with_its_facts() {
     let held = Held::new("uptls", &world.document(json!({})));
     let (verdict, said) = held.verify(&[world.leaf("a.example.com")], "A.example.com");
     assert_eq!(verdict, Validation::ACCEPTED);
-    let hex: String = held.digest().iter().map(|octet| format!("{octet:02x}")).collect();
+    let hex: String = held.digest().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hex.len(), 64);
     let fingerprint = format!("uptls.fingerprint=sha256:{hex}");
     assert_eq!(said, ["uptls.code=accepted", "uptls.matched_name=dns:a.example.com", fingerprint.as_str()]);

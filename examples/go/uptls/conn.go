@@ -62,7 +62,7 @@ type Conn struct {
 	handle *C.uptls_conn // nil once it is closed
 
 	reading  sync.Mutex
-	wire     []byte // octets from the transport, and which of them the library has not taken yet
+	wire     []byte // bytes from the transport, and which of them the library has not taken yet
 	fed, end int
 
 	writing sync.Mutex
@@ -132,7 +132,7 @@ func (c *Conn) handshake() error {
 		if err := c.fill(); err != nil {
 			return err
 		}
-		// Before the handshake is done nothing can be read, but the octets are taken.
+		// Before the handshake is done nothing can be read, but the bytes are taken.
 		if _, err := c.pull(nil); err != nil && err != errWantRead {
 			return err
 		}
@@ -226,7 +226,7 @@ func (c *Conn) fill() error {
 	return c.transportError(err)
 }
 
-// push gives plaintext to the library and takes what it has for the wire, as the unsent octets. The caller has writing.
+// push gives plaintext to the library and takes what it has for the wire, as the unsent bytes. The caller has writing.
 func (c *Conn) push(p []byte) (int, error) {
 	c.inside.Lock()
 	defer c.inside.Unlock()
@@ -241,7 +241,7 @@ func (c *Conn) push(p []byte) (int, error) {
 	return int(step.used), nil
 }
 
-// send writes the unsent octets. The caller has writing.
+// send writes the unsent bytes. The caller has writing.
 func (c *Conn) send() error {
 	if len(c.unsent) == 0 {
 		return nil
@@ -390,7 +390,7 @@ func timedOut(err error) bool {
 }
 
 // pointer is for the length of one call: cgo pins what it points to.
-func pointer(octets []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(octets)) }
+func pointer(bytes []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(bytes)) }
 
 func joined(names []string) string {
 	text := names[0]
@@ -400,7 +400,7 @@ func joined(names []string) string {
 	return text
 }
 
-var errWantRead = errors.New("uptls: more octets are needed")
+var errWantRead = errors.New("uptls: more bytes are needed")
 
 const (
 	batch    = 4 * (16*1024 + 256) // some records

@@ -1,6 +1,6 @@
 // Package uptls makes verified TLS connections by libuptls, over sockets that stay with Go.
 //
-// The library is used without its sockets: octets go in and come out. So the runtime's poller, deadlines and contexts
+// The library is used without its sockets: bytes go in and come out. So the runtime's poller, deadlines and contexts
 // work as for every other net.Conn; the library calls nothing back, and keeps no pointer of Go's after a call.
 package uptls
 

@@ -317,7 +317,7 @@ func echo(t *testing.T, conn net.Conn, count int) {
 	}()
 	_, err := io.ReadFull(conn, got)
 	if err := errors.Join(<-failed, err); err != nil || !bytes.Equal(sent, got) {
-		t.Errorf("%d octets: %v", count, err)
+		t.Errorf("%d bytes: %v", count, err)
 	}
 }
 

@@ -53,13 +53,13 @@ pub unsafe extern "C" fn uptls_builder_set_identity_pem(
     err: *mut *mut Error,
 ) -> Status {
     let set = |draft: &mut PolicyDraft| {
-        // SAFETY: by the contract of the header it is NULL or so many octets can be read there.
-        let certificate = unsafe { handle::octets_text(certificate, certificate_length, "certificate") }?;
-        // SAFETY: by the contract of the header it is NULL or so many octets can be read there.
-        let key = unsafe { handle::octets(key, key_length, "key") }?;
+        // SAFETY: by the contract of the header it is NULL or so many bytes can be read there.
+        let certificate = unsafe { handle::bytes_text(certificate, certificate_length, "certificate") }?;
+        // SAFETY: by the contract of the header it is NULL or so many bytes can be read there.
+        let key = unsafe { handle::bytes(key, key_length, "key") }?;
         let is_encrypted = !passphrase.is_null();
-        // SAFETY: by the contract of the header it is NULL or so many octets can be read there.
-        let passphrase = unsafe { handle::octets(passphrase, passphrase_length, "passphrase") }?;
+        // SAFETY: by the contract of the header it is NULL or so many bytes can be read there.
+        let passphrase = unsafe { handle::bytes(passphrase, passphrase_length, "passphrase") }?;
         draft.spec.identity = Some(IdentityDraft {
             certificate: Some(MaterialDraft::pem(certificate)),
             key: Some(SecretDraft::pem(Secret::new(key))),

@@ -103,7 +103,7 @@ pub unsafe extern "C" fn uptls_builder_add_ca_pem(
     err: *mut *mut Error,
 ) -> Status {
     let add = |draft: &mut PolicyDraft| {
-        // SAFETY: by the contract of the header they are NULL, or so many octets, or NUL-terminated.
+        // SAFETY: by the contract of the header they are NULL, or so many bytes, or NUL-terminated.
         draft.spec.trust.bundles.push(unsafe { text_material(pem, length, name) }?);
         Ok(())
     };
@@ -179,7 +179,7 @@ pub unsafe extern "C" fn uptls_builder_add_crl_pem(
     err: *mut *mut Error,
 ) -> Status {
     let add = |draft: &mut PolicyDraft| {
-        // SAFETY: by the contract of the header they are NULL, or so many octets, or NUL-terminated.
+        // SAFETY: by the contract of the header they are NULL, or so many bytes, or NUL-terminated.
         let crl = unsafe { text_material(pem, length, name) }?;
         revocation(draft).crls.push(crl);
         Ok(())
@@ -217,10 +217,10 @@ fn revocation(draft: &mut PolicyDraft) -> &mut RevocationDraft {
 }
 
 /// # Safety
-/// `pem` is NULL or has so many octets; `name` is NULL or NUL-terminated.
+/// `pem` is NULL or has so many bytes; `name` is NULL or NUL-terminated.
 unsafe fn text_material(pem: *const u8, length: usize, name: *const c_char) -> Result<MaterialDraft, Failure> {
     // SAFETY: the contract is the same.
-    let material = MaterialDraft::pem(unsafe { handle::octets_text(pem, length, "pem") }?);
+    let material = MaterialDraft::pem(unsafe { handle::bytes_text(pem, length, "pem") }?);
     // SAFETY: the contract is the same.
     Ok(match unsafe { handle::optional_text(name, "name") }? {
         Some(name) => material.named(name),

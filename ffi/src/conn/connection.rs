@@ -1,4 +1,4 @@
-//! One connection from its first octet to its last, whoever moves the octets: handshake, then data.
+//! One connection from its first byte to its last, whoever moves the bytes: handshake, then data.
 
 use core::mem;
 use std::io;
@@ -41,15 +41,15 @@ impl Connection {
         Ok(Self { connector: connector.clone(), host, phase: Phase::Handshaking(Box::new(handshake)) })
     }
 
-    /// Takes octets from the peer and gives how many.
-    pub(crate) fn feed(&mut self, octets: &[u8]) -> Result<usize, Failure> {
+    /// Takes bytes from the peer and gives how many.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<usize, Failure> {
         let mut used = 0;
         if let Phase::Handshaking(handshake) = &mut self.phase {
-            used = handshake.feed(octets).map_err(|error| self.failure(&error))?;
+            used = handshake.feed(bytes).map_err(|error| self.failure(&error))?;
             self.settle();
         }
         if let Phase::Established(established) = &mut self.phase {
-            let rest = octets.get(used..).unwrap_or_default();
+            let rest = bytes.get(used..).unwrap_or_default();
             used += established.feed(rest).map_err(|error| self.failure(&error))?;
         }
         Ok(used)
@@ -88,7 +88,7 @@ impl Connection {
         self.failure(&error)
     }
 
-    /// Moves octets for the peer to `out` and gives how many.
+    /// Moves bytes for the peer to `out` and gives how many.
     pub(crate) fn drain(&mut self, out: &mut Room<'_>) -> usize {
         match &mut self.phase {
             Phase::Handshaking(handshake) => handshake.drain_with(out),
@@ -97,7 +97,7 @@ impl Connection {
         }
     }
 
-    /// Appends all octets for the peer to `out`.
+    /// Appends all bytes for the peer to `out`.
     pub(crate) fn drain_to(&mut self, out: &mut Vec<u8>) {
         match &mut self.phase {
             Phase::Handshaking(handshake) => handshake.drain_to(out),

@@ -1,4 +1,4 @@
-//! Octets in, octets out, for C: what any event loop drives. No socket, no thread.
+//! Bytes in, bytes out, for C: what any event loop drives. No socket, no thread.
 
 mod connection;
 
@@ -22,7 +22,7 @@ use crate::status::{Progress, Status};
 use crate::strings;
 use crate::target::parse_host;
 
-/// A TLS connection as octets in, octets out. After any error, drain once more: an alert for the peer may wait; and every
+/// A TLS connection as bytes in, bytes out. After any error, drain once more: an alert for the peer may wait; and every
 /// later call gives the same error.
 ///
 /// ```c
@@ -48,13 +48,13 @@ pub const UPTLS_HANDSHAKE_DONE: HandshakeState = 1;
 /// There will be no connection. Also for NULL.
 pub const UPTLS_HANDSHAKE_FAILED: HandshakeState = 2;
 
-/// A bit of `uptls_conn_wants`: octets from the peer are needed.
+/// A bit of `uptls_conn_wants`: bytes from the peer are needed.
 pub const UPTLS_WANTS_READ: u32 = 1;
-/// A bit of `uptls_conn_wants`: octets for the peer wait to be drained.
+/// A bit of `uptls_conn_wants`: bytes for the peer wait to be drained.
 pub const UPTLS_WANTS_WRITE: u32 = 2;
 
 /// Begins a connection to `host`, the backend host: a DNS name or an IP address, the identity of the peer where the policy
-/// names none. Where the octets really go is no business of this library. `options` may be NULL. The deadline runs from now
+/// names none. Where the bytes really go is no business of this library. `options` may be NULL. The deadline runs from now
 /// on.
 ///
 /// `UPTLS_E_CONFIG` while the connector makes no connections. `*out` is owned by the caller: `uptls_conn_free`. `err` may be
@@ -91,7 +91,7 @@ pub unsafe extern "C" fn uptls_conn_free(conn: *mut Conn) {
     boundary::value((), || unsafe { handle::release(conn) });
 }
 
-/// Takes octets from the peer. `*used` is how many were taken, 0 first: fewer than `length` only while decrypted data waits;
+/// Takes bytes from the peer. `*used` is how many were taken, 0 first: fewer than `length` only while decrypted data waits;
 /// read it, and feed the rest again. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_conn_feed(
@@ -106,8 +106,8 @@ pub unsafe extern "C" fn uptls_conn_feed(
         let used = unsafe { Number::cleared(used, "used") }?;
         // SAFETY: by the contract of the header it is NULL or live.
         let mut connection = unsafe { enter(conn) }?;
-        // SAFETY: by the contract of the header it is NULL or `length` octets can be read there.
-        used.set(connection.feed(unsafe { handle::octets(tls.cast(), length, "tls") }?)?);
+        // SAFETY: by the contract of the header it is NULL or `length` bytes can be read there.
+        used.set(connection.feed(unsafe { handle::bytes(tls.cast(), length, "tls") }?)?);
         Ok(())
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
@@ -125,7 +125,7 @@ pub unsafe extern "C" fn uptls_conn_feed_eof(conn: *mut Conn, err: *mut *mut Err
 }
 
 /// Tells that the transport failed with the `errno` `os_error`: a reset, a broken pipe; nothing that passes, such as EAGAIN
-/// or EINTR. Where writing failed, feed the octets that can still be read before this (not their end): they may be the peer's
+/// or EINTR. Where writing failed, feed the bytes that can still be read before this (not their end): they may be the peer's
 /// reason. Gives the failure that ends the connection, never `UPTLS_OK`: for EMFILE, ENOMEM and whatever else is this side's
 /// own `local_resources`; while nothing was received `tcp_refused` and `tcp_timeout` as in dialling, since the socket may
 /// still have been connecting; later `connection_lost`; for a reset `peer_reset`. `err` may be NULL.
@@ -145,7 +145,7 @@ pub unsafe extern "C" fn uptls_conn_feed_error(conn: *mut Conn, os_error: i32, e
     unsafe { boundary::call(err, feed) }
 }
 
-/// Moves octets for the peer to `tls`, at most `capacity` and at most 64 KiB at once. `*got` is how many, 0 first: none are
+/// Moves bytes for the peer to `tls`, at most `capacity` and at most 64 KiB at once. `*got` is how many, 0 first: none are
 /// left when it is 0 although there was room. Also after an error. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_conn_drain(
@@ -160,7 +160,7 @@ pub unsafe extern "C" fn uptls_conn_drain(
         let got = unsafe { Number::cleared(got, "got") }?;
         // SAFETY: by the contract of the header it is NULL or live.
         let mut connection = unsafe { enter(conn) }?;
-        // SAFETY: by the contract of the header it is NULL or `capacity` octets can be written there.
+        // SAFETY: by the contract of the header it is NULL or `capacity` bytes can be written there.
         got.set(connection.drain(&mut unsafe { handle::room(tls.cast(), capacity, "tls") }?));
         Ok(())
     };
@@ -168,7 +168,7 @@ pub unsafe extern "C" fn uptls_conn_drain(
     unsafe { boundary::call(err, drain) }
 }
 
-/// Moves decrypted data to `data`, at most `capacity` octets. `*got` is how many, 0 first.
+/// Moves decrypted data to `data`, at most `capacity` bytes. `*got` is how many, 0 first.
 ///
 /// `UPTLS_OK`: there was data, or no room. `UPTLS_WANT_READ`: feed more; during the handshake also `UPTLS_WANT_WRITE`: drain
 /// first. `UPTLS_CLOSED`: the peer ended its data properly. `UPTLS_E_TRUNCATED`: the end came without close_notify, and what
@@ -186,7 +186,7 @@ pub unsafe extern "C" fn uptls_conn_read(
         let got = unsafe { Number::cleared(got, "got") }?;
         // SAFETY: by the contract of the header it is NULL or live.
         let mut connection = unsafe { enter(conn) }?;
-        // SAFETY: by the contract of the header it is NULL or `capacity` octets can be written there.
+        // SAFETY: by the contract of the header it is NULL or `capacity` bytes can be written there.
         let (progress, count) = connection.read(&mut unsafe { handle::room(data.cast(), capacity, "data") }?)?;
         got.set(count);
         Ok(progress)
@@ -212,8 +212,8 @@ pub unsafe extern "C" fn uptls_conn_write(
         let used = unsafe { Number::cleared(used, "used") }?;
         // SAFETY: by the contract of the header it is NULL or live.
         let mut connection = unsafe { enter(conn) }?;
-        // SAFETY: by the contract of the header it is NULL or `length` octets can be read there.
-        let (progress, count) = connection.write(unsafe { handle::octets(data.cast(), length, "data") }?)?;
+        // SAFETY: by the contract of the header it is NULL or `length` bytes can be read there.
+        let (progress, count) = connection.write(unsafe { handle::bytes(data.cast(), length, "data") }?)?;
         used.set(count);
         Ok(progress)
     };
@@ -244,7 +244,7 @@ pub unsafe extern "C" fn uptls_conn_wants(conn: *const Conn) -> u32 {
     unsafe { look(conn, 0, wants) }
 }
 
-/// Whether `uptls_conn_read` has something without more octets from the peer, data, the end or an error: 1, or 0.
+/// Whether `uptls_conn_read` has something without more bytes from the peer, data, the end or an error: 1, or 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_conn_pending(conn: *const Conn) -> i32 {
     // SAFETY: the contract of the header is that of `look`.

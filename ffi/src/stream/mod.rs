@@ -143,7 +143,7 @@ pub unsafe extern "C" fn uptls_stream_handshake(stream: *mut Stream, err: *mut *
     unsafe { boundary::call(err, handshake) }
 }
 
-/// Reads decrypted data, after the handshake, which it makes if need be. `*got` is how many octets, 0 first.
+/// Reads decrypted data, after the handshake, which it makes if need be. `*got` is how many bytes, 0 first.
 ///
 /// `UPTLS_OK`: there was data, or no room. `UPTLS_WANT_READ`, `UPTLS_WANT_WRITE`: the socket does not block, and is to be
 /// polled for that. `UPTLS_CLOSED`: the peer ended its data properly. `UPTLS_E_TRUNCATED`: the end came without
@@ -162,7 +162,7 @@ pub unsafe extern "C" fn uptls_stream_read(
         let got = unsafe { Number::cleared(got, "got") }?;
         // SAFETY: by the contract of the header it is NULL or live.
         let mut pump = unsafe { enter(stream) }?;
-        // SAFETY: by the contract of the header it is NULL or `capacity` octets can be written there.
+        // SAFETY: by the contract of the header it is NULL or `capacity` bytes can be written there.
         let (progress, count) = pump.read(&mut unsafe { handle::room(data.cast(), capacity, "data") }?)?;
         got.set(count);
         Ok(progress)
@@ -190,8 +190,8 @@ pub unsafe extern "C" fn uptls_stream_write(
         let used = unsafe { Number::cleared(used, "used") }?;
         // SAFETY: by the contract of the header it is NULL or live.
         let mut pump = unsafe { enter(stream) }?;
-        // SAFETY: by the contract of the header it is NULL or `length` octets can be read there.
-        let (progress, count) = pump.write(unsafe { handle::octets(data.cast(), length, "data") }?)?;
+        // SAFETY: by the contract of the header it is NULL or `length` bytes can be read there.
+        let (progress, count) = pump.write(unsafe { handle::bytes(data.cast(), length, "data") }?)?;
         used.set(count);
         Ok(progress)
     };
@@ -209,7 +209,7 @@ pub unsafe extern "C" fn uptls_stream_shutdown(stream: *mut Stream, err: *mut *m
     unsafe { boundary::call(err, shutdown) }
 }
 
-/// The socket, for poll and options; octets that are read or written there break the connection. -1 for NULL.
+/// The socket, for poll and options; bytes that are read or written there break the connection. -1 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_fd(stream: *const Stream) -> c_int {
     // SAFETY: the contract of the header is that of `look`.

@@ -1,4 +1,4 @@
-//! Moves octets between a connection and its socket.
+//! Moves bytes between a connection and its socket.
 
 use core::time::Duration;
 use std::io;
@@ -18,9 +18,9 @@ pub(crate) struct Pump {
     deadline: Option<Instant>,
     /// The handshake is done, and our last flight sent.
     finished: bool,
-    /// Octets from the peer that the connection has not taken yet.
+    /// Bytes from the peer that the connection has not taken yet.
     incoming: Vec<u8>,
-    /// Octets for the peer that the socket has not taken yet.
+    /// Bytes for the peer that the socket has not taken yet.
     outgoing: Vec<u8>,
     socket: Socket,
 }

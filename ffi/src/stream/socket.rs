@@ -100,10 +100,10 @@ impl Socket {
 
     /// Receives once and gives what came; nothing is the end.
     pub(crate) fn receive(&self, patience: Patience) -> Result<Vec<u8>, Pause> {
-        let mut octets = Vec::with_capacity(ROOM);
+        let mut bytes = Vec::with_capacity(ROOM);
         loop {
-            match recv(self.as_fd(), spare_capacity(&mut octets), receive_flags(patience)) {
-                Ok(_) => return Ok(octets),
+            match recv(self.as_fd(), spare_capacity(&mut bytes), receive_flags(patience)) {
+                Ok(_) => return Ok(bytes),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => self.pause(PollFlags::IN, patience)?,
                 Err(error) => return Err(Pause::Failed(error.into())),
@@ -111,10 +111,10 @@ impl Socket {
         }
     }
 
-    /// Sends once and gives how many octets.
-    pub(crate) fn send(&self, octets: &[u8], patience: Patience) -> Result<usize, Pause> {
+    /// Sends once and gives how many bytes.
+    pub(crate) fn send(&self, bytes: &[u8], patience: Patience) -> Result<usize, Pause> {
         loop {
-            match send(self.as_fd(), octets, send_flags(patience)) {
+            match send(self.as_fd(), bytes, send_flags(patience)) {
                 Ok(count) => return Ok(count),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => self.pause(PollFlags::OUT, patience)?,

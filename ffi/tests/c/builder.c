@@ -145,7 +145,7 @@ static void spiffe(void) {
   uptls_builder *builder = federated("shop", "bank");
   uptls_policy *policy = build(builder);
   char *json;
-  CHECK(uptls_policy_explain_json(policy, &json, NULL) == UPTLS_OK);
+  CHECK(uptls_policy_describe(policy, &json, NULL) == UPTLS_OK);
   CHECK(strstr(json, "\"trust_domain\": \"shop\"") != NULL && strstr(json, "\"trust_domain\": \"bank\"") != NULL);
   CHECK(strstr(json, "spiffePathPrefix:spiffe://bank/ns/pay") != NULL);
   uptls_string_free(json);
@@ -155,7 +155,7 @@ static void spiffe(void) {
   /* One name that can match is enough; of the other a warning tells. */
   builder = federated("shop", "shop");
   policy = build(builder);
-  CHECK(uptls_policy_explain_json(policy, &json, NULL) == UPTLS_OK);
+  CHECK(uptls_policy_describe(policy, &json, NULL) == UPTLS_OK);
   CHECK(strstr(json, "spiffe_id_unvouched") != NULL);
   uptls_string_free(json);
   uptls_policy_unref(policy);
@@ -242,8 +242,8 @@ static void identity(const char *certificate, const char *key) {
   char *json;
   CHECK(uptls_builder_set_identity_files(builder, certificate, key, NULL, NULL) == UPTLS_OK);
   policy = build(builder);
-  CHECK(uptls_policy_explain_json(policy, &json, NULL) == UPTLS_OK);
-  CHECK(strstr(json, "uptls.explain/v1") != NULL && strstr(json, "\"identity\": {") != NULL);
+  CHECK(uptls_policy_describe(policy, &json, NULL) == UPTLS_OK);
+  CHECK(strstr(json, "uptls.description/v1") != NULL && strstr(json, "\"identity\": {") != NULL);
   uptls_string_free(json);
   uptls_policy_unref(policy);
   uptls_builder_free(builder);

@@ -64,7 +64,7 @@ static void stream(uptls_connector *connector, const char *port) {
   uptls_stream_free(stream);
 }
 
-/* Octets in, octets out: taken as far as there is room, and given again. */
+/* Bytes in, bytes out: taken as far as there is room, and given again. */
 static void conn(uptls_connector *connector, const char *port) {
   static char wire[100000], piece[5000];
   uptls_conn *conn;

@@ -1,11 +1,11 @@
-/* Octets in, octets out over a socket of our own. Arguments: policy, unix seconds, and the ports of an honest server, one
+/* Bytes in, bytes out over a socket of our own. Arguments: policy, unix seconds, and the ports of an honest server, one
  * that truncates, one that is silent, one that closes at once, one with a certificate for another name. */
 #define _POSIX_C_SOURCE 200809L
 #include "net.h"
 
 #include <time.h>
 
-/* Sends all that waits, `step` octets at a time. */
+/* Sends all that waits, `step` bytes at a time. */
 static void drain(uptls_conn *conn, int fd, size_t step) {
   char tls[4096];
   size_t got;
@@ -17,7 +17,7 @@ static void drain(uptls_conn *conn, int fd, size_t step) {
   CHECK((uptls_conn_wants(conn) & UPTLS_WANTS_WRITE) == 0);
 }
 
-/* Receives once and feeds at most `step` octets at a time, reading nothing: data stays in the connection. */
+/* Receives once and feeds at most `step` bytes at a time, reading nothing: data stays in the connection. */
 static uptls_status feed(uptls_conn *conn, int fd, size_t step, uptls_error **error) {
   static char tls[16384];
   size_t used, at = 0;
@@ -30,7 +30,7 @@ static uptls_status feed(uptls_conn *conn, int fd, size_t step, uptls_error **er
     if (status != UPTLS_OK) return status;
     CHECK(used == length || uptls_conn_pending(conn));
     if (used == 0) {
-      /* data waits: this test reads it by and by, one octet at a time */
+      /* data waits: this test reads it by and by, one byte at a time */
       break;
     }
     at += used;
@@ -67,7 +67,7 @@ static void handshake(uptls_conn *conn, int fd, size_t step) {
   CHECK(uptls_conn_timeout_ms(conn) == -1 && uptls_conn_expire(conn, NULL) == UPTLS_OK);
 }
 
-/* Reads to the end, `step` octets at a time, and gives the status of the end. The text is NUL-terminated. */
+/* Reads to the end, `step` bytes at a time, and gives the status of the end. The text is NUL-terminated. */
 static uptls_status read_all(uptls_conn *conn, int fd, size_t step, char *text, size_t capacity, uptls_error **error) {
   size_t used = 0, got;
   for (;;) {
@@ -115,7 +115,7 @@ static void facts(uptls_connector *connector, uptls_conn *conn) {
   uptls_evidence_unref(second);
 }
 
-/* A whole exchange, `step` octets at a time in every direction. */
+/* A whole exchange, `step` bytes at a time in every direction. */
 static void honest(uptls_connector *connector, const char *port, size_t step) {
   static char text[4096];
   int fd = net_connect(port);

@@ -22,9 +22,9 @@ static uptls_evidence *exchange(uptls_connector *connector, const char *port, co
 }
 
 static void held(uptls_runtime *runtime, int some) {
-  size_t count = 99, octets = 99;
-  CHECK(uptls_runtime_held_sessions(runtime, &count, &octets, NULL) == UPTLS_OK);
-  CHECK(some ? count > 0 && octets > 0 : count == 0 && octets == 0);
+  size_t count = 99, bytes = 99;
+  CHECK(uptls_runtime_held_sessions(runtime, &count, &bytes, NULL) == UPTLS_OK);
+  CHECK(some ? count > 0 && bytes > 0 : count == 0 && bytes == 0);
 }
 
 int main(int argc, char **argv) {

@@ -18,7 +18,7 @@ typedef struct held {
   uptls_watch *watch;
 } held;
 
-/* Encrypts `text` and sends it; how many octets came out. */
+/* Encrypts `text` and sends it; how many bytes came out. */
 static size_t say(held *held, const char *text, char *wire) {
   size_t used, got = 0;
   CHECK(uptls_conn_write(held->conn, text, TEXT, &used, NULL) == UPTLS_OK && used == TEXT);

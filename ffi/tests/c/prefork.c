@@ -7,7 +7,7 @@
 
 #include "net.h"
 
-enum { WORKERS = 4, STREAMS = 3, RANDOM = 11, OCTETS = 32 };
+enum { WORKERS = 4, STREAMS = 3, RANDOM = 11, BYTES = 32 };
 
 typedef struct peer {
   uptls_stream *stream;
@@ -107,13 +107,13 @@ static int work(uptls_connector *connector, uptls_conn *parents_conn, uptls_watc
   uptls_watch_free(parents_watch);
 
   CHECK(uptls_conn_new(connector, HOST, NULL, &conn, NULL) == UPTLS_OK);
-  CHECK(uptls_conn_drain(conn, hello, sizeof hello, &count, NULL) == UPTLS_OK && count > RANDOM + OCTETS);
+  CHECK(uptls_conn_drain(conn, hello, sizeof hello, &count, NULL) == UPTLS_OK && count > RANDOM + BYTES);
   uptls_conn_free(conn);
 
   CHECK(uptls_watch_new(&watch, NULL) == UPTLS_OK && uptls_watch_add(watch, connector, NULL) == UPTLS_OK);
   CHECK(uptls_watch_dispatch(watch, &changed, NULL) == UPTLS_OK && changed == 0);
   talk(connector, epoll, port);
-  CHECK(write(report, hello + RANDOM, OCTETS) == OCTETS); /* the parent changes the file when all have said so */
+  CHECK(write(report, hello + RANDOM, BYTES) == BYTES); /* the parent changes the file when all have said so */
 
   add(epoll, uptls_watch_fd(watch), EPOLLIN, watch);
   while (changed == 0) {
@@ -144,7 +144,7 @@ static void copy(const char *from, const char *to) {
 }
 
 int main(int argc, char **argv) {
-  char policy[4096], ca[4096], randoms[WORKERS + 1][OCTETS], hello[2048];
+  char policy[4096], ca[4096], randoms[WORKERS + 1][BYTES], hello[2048];
   uptls_connector *connector;
   uptls_conn *conn;
   uptls_watch *watch;
@@ -166,12 +166,12 @@ int main(int argc, char **argv) {
     }
   }
   close(pipes[1]);
-  for (index = 0; index < WORKERS; index++) CHECK(read(pipes[0], randoms[index], OCTETS) == OCTETS);
+  for (index = 0; index < WORKERS; index++) CHECK(read(pipes[0], randoms[index], BYTES) == BYTES);
   /* the parent's own goes on */
-  CHECK(uptls_conn_drain(conn, hello, sizeof hello, &count, NULL) == UPTLS_OK && count > RANDOM + OCTETS);
-  memcpy(randoms[WORKERS], hello + RANDOM, OCTETS);
+  CHECK(uptls_conn_drain(conn, hello, sizeof hello, &count, NULL) == UPTLS_OK && count > RANDOM + BYTES);
+  memcpy(randoms[WORKERS], hello + RANDOM, BYTES);
   for (index = 0; index <= WORKERS; index++) {
-    for (other = 0; other < index; other++) CHECK(memcmp(randoms[index], randoms[other], OCTETS) != 0);
+    for (other = 0; other < index; other++) CHECK(memcmp(randoms[index], randoms[other], BYTES) != 0);
   }
   copy(argv[2], ca);
   for (index = 0; index < WORKERS; index++) {

@@ -80,6 +80,6 @@ pub(crate) fn script() -> PathBuf {
 }
 
 /// The words of an output.
-pub(crate) fn words(octets: &[u8]) -> Vec<String> {
-    String::from_utf8_lossy(octets).split_whitespace().map(str::to_owned).collect()
+pub(crate) fn words(bytes: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(bytes).split_whitespace().map(str::to_owned).collect()
 }

@@ -1,4 +1,4 @@
-//! Worlds of feigned certificates: what `verify` and `explain` say, webpki alone, the lists, the texts, and the laws of
+//! Worlds of feigned certificates: what `verify` and `report` say, webpki alone, the lists, the texts, and the laws of
 //! composition (L1, L2, L4, L16, L17).
 
 use std::sync::{Arc, LazyLock};
@@ -48,7 +48,7 @@ pub fn run(bytes: &[u8]) {
     let Some(prepared) = prepare(&world, &minted, &rules) else { return };
     let chain: Vec<_> = minted.chain.iter().map(|der| CertificateDer::from_slice(der)).collect();
     let verdict = prepared.verify(&chain, None);
-    let report = prepared.explain(&chain, None);
+    let report = prepared.report(&chain, None);
     agree(&verdict, &report);
     texts::check_report(&report);
     match &verdict {
@@ -146,7 +146,7 @@ fn hex(digest: &[u8; 32]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// V10: `verify` and `explain` are one, to the code and to the step.
+/// V10: `verify` and `report` are one, to the code and to the step.
 pub fn agree(verdict: &Verdict, report: &Report) {
     let code = verdict.as_ref().err().map(|rejection| rejection.code());
     assert_eq!(code, report.code);

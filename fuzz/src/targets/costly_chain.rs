@@ -1,5 +1,5 @@
 //! A search for chains that cost more than they may (L13): certificates of any shape that name each other, whose signatures
-//! hold where the input says so. `verify` and `explain` agree, and neither asks for more signatures than a bound.
+//! hold where the input says so. `verify` and `report` agree, and neither asks for more signatures than a bound.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock};
@@ -33,7 +33,7 @@ pub fn run(bytes: &[u8]) {
     let verified = PREPARED.verify(&chain, None);
     let asked = SIGNATURES.load(Ordering::Relaxed) - before;
     assert!(asked <= BOUND, "{asked} signatures");
-    let report = PREPARED.explain(&chain, None);
+    let report = PREPARED.report(&chain, None);
     assert_eq!(verified.err().map(|rejection| rejection.code()), report.code);
 }
 

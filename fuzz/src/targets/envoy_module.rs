@@ -103,7 +103,7 @@ pub fn run(bytes: &[u8]) {
     let policy = document::document(&spec);
     let (config, closed) = match u.below(8) {
         4 => (json!({"policy": policy, "onInvalid": "failClosed"}), true),
-        5 => (json!({"policy": policy, "onInvalid": u.pick(&["keepLast", "FailClosed", ""])}), false),
+        5 => (json!({"policy": policy, "onInvalid": u.pick(&["keepLastGood", "FailClosed", ""])}), false),
         6 => (json!({"policy": policy, "more": 1}), false),
         7 => (json!({"policy": policy}), false),
         _ => (policy.clone(), false),
@@ -141,7 +141,7 @@ fn wanted(name: &str, config: &Value, policy: &Value) -> Option<Arc<Prepared>> {
     }
     if let Some(on_invalid) = config.get("onInvalid")
         && on_invalid != "failClosed"
-        && on_invalid != "keepLast"
+        && on_invalid != "keepLastGood"
     {
         return None;
     }

@@ -57,7 +57,7 @@ pub struct Session<'u, 'a> {
     /// How much there is at the place that was given last.
     last_length: usize,
     lists: Vec<Vec<*const c_char>>,
-    octets: Vec<Vec<u8>>,
+    bytes: Vec<Vec<u8>>,
     options: Vec<Vec<u64>>,
     sockets: Vec<UnixStream>,
     u: &'u mut Unstructured<'a>,
@@ -76,7 +76,7 @@ fn program(bytes: &[u8]) {
         given: Vec::new(),
         last_length: 0,
         lists: Vec::new(),
-        octets: Vec::new(),
+        bytes: Vec::new(),
         options: Vec::new(),
         sockets: Vec::new(),
         u: &mut u,
@@ -353,24 +353,24 @@ impl Session<'_, '_> {
         self.lists.last().expect("just now").as_ptr()
     }
 
-    /// Octets, whose length [`Session::length`] then says.
-    fn octets(&mut self, name: &str) -> *const u8 {
-        let octets = match self.u.below(4) {
+    /// Bytes, whose length [`Session::length`] then says.
+    fn bytes(&mut self, name: &str) -> *const u8 {
+        let bytes = match self.u.below(4) {
             0 if name == "chain" || name == "certificate" => BENCH.chain.as_bytes().to_vec(),
             0 | 1 if name == "text" => BENCH.document.as_bytes().to_vec(),
             0 | 1 => std::fs::read(BENCH.folder.path().join("ca.pem")).expect("it is there"),
             _ => self.u.some_bytes(200),
         };
-        self.last_length = octets.len();
-        self.octets.push(octets);
-        self.octets.last().expect("just now").as_ptr()
+        self.last_length = bytes.len();
+        self.bytes.push(bytes);
+        self.bytes.last().expect("just now").as_ptr()
     }
 
     fn room(&mut self) -> *mut u8 {
         let size = self.u.pick(&[4096, 0, 1, 20_000]);
-        self.octets.push(vec![0; size]);
+        self.bytes.push(vec![0; size]);
         self.last_length = size;
-        self.octets.last_mut().expect("just now").as_mut_ptr()
+        self.bytes.last_mut().expect("just now").as_mut_ptr()
     }
 
     fn length(&mut self) -> usize {

@@ -21,7 +21,7 @@ pub fn run(text: &[u8]) {
             let checked = policy.draft.clone().and_then(|draft| UpstreamTlsPolicy::check(draft, Forbidden));
             let Ok(prepared) = checked.and_then(|policy| RUNTIME.prepare(&policy)) else { continue };
             assert!(!unread, "{} is ready", policy.backend);
-            let trusts = prepared.explanation().trusts;
+            let trusts = prepared.describe().trusts;
             let system = trusts.system.and_then(|system| system.roots).unwrap_or_default();
             assert!(system + trusts.anchors.len() + trusts.pinned_certificates.len() + trusts.pinned_keys.len() > 0);
         }

@@ -137,7 +137,7 @@ fn lists(u: &mut Unstructured<'_>) {
         text.push_str(&block(u, "X509 CRL", &BENCH.lists[place]).0);
     }
     if let Ok(prepared) = listing(vec![text.clone()]) {
-        let said = prepared.explanation().trusts.revocation.unwrap_or_default();
+        let said = prepared.describe().trusts.revocation.unwrap_or_default();
         assert!(said.contains(&format!("{} lists", put.len())), "{said:?} of {}: {text}", put.len());
     }
 }
@@ -164,7 +164,7 @@ fn identity(u: &mut Unstructured<'_>) {
             assert_eq!(of_chain, of_key, "I2");
             let opens = passphrase.is_some_and(|given| given.trim_end() == PASSPHRASE);
             assert!(form < 2 || (form == 2 && opens), "I3");
-            let facts = prepared.explanation().sends.identity.map(|facts| facts.sha256);
+            let facts = prepared.describe().sends.identity.map(|facts| facts.sha256);
             assert_eq!(facts, Some(format!("sha256:{}", hex(&BENCH.clients[of_chain].sha256()))));
         }
         Err(problems) => sound(&problems),
@@ -248,7 +248,7 @@ fn sound(problems: &Problems) {
 }
 
 fn held(prepared: &Prepared) -> BTreeSet<String> {
-    prepared.explanation().trusts.anchors.into_iter().map(|anchor| anchor.certificate.sha256).collect()
+    prepared.describe().trusts.anchors.into_iter().map(|anchor| anchor.certificate.sha256).collect()
 }
 
 fn spec() -> PolicySpec {

@@ -81,7 +81,7 @@ fn through_envoy(prepared: &Arc<Prepared>) {
     let back = UpstreamTlsPolicy::check(draft, Forbidden).and_then(|policy| RUNTIME.prepare(&policy));
     let back = back.unwrap_or_else(|problems| panic!("{problems}: {text}"));
     assert_eq!(verdicts(prepared, &host), verdicts(&back, &host), "{text}");
-    let (sent, again) = (prepared.explanation().sends, back.explanation().sends);
+    let (sent, again) = (prepared.describe().sends, back.describe().sends);
     assert_eq!((sent.versions, sent.alpn), (again.versions, again.alpn), "{text}");
 }
 

@@ -88,7 +88,7 @@ impl Real {
     fn new(fail_closed: bool, is_ready: bool) -> Real {
         BENCH.write(Disk::Good(0));
         fs::write(BENCH.path("two.pem"), &BENCH.contents[2]).expect("written");
-        let on_invalid = if fail_closed { OnInvalid::FailClosed } else { OnInvalid::KeepLast };
+        let on_invalid = if fail_closed { OnInvalid::FailClosed } else { OnInvalid::KeepLastGood };
         let connector = match is_ready {
             true => Connector::of_prepared(Arc::clone(&BENCH.prepared[0]), on_invalid),
             false => Connector::not_ready(&BENCH.runtime, BENCH.problems.clone(), on_invalid),

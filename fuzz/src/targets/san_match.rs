@@ -61,7 +61,7 @@ pub fn run(bytes: &[u8]) {
     }
     let prepared = BENCH.runtime.prepare(&policy).unwrap();
     let chain = [CertificateDer::from_slice(leaf.der())];
-    let (verdict, report) = (prepared.verify(&chain, host.as_ref()), prepared.explain(&chain, host.as_ref()));
+    let (verdict, report) = (prepared.verify(&chain, host.as_ref()), prepared.report(&chain, host.as_ref()));
     chain::agree(&verdict, &report);
     texts::check_report(&report);
     let held: Vec<String> = judged.iter().filter(|want| oracle::holds(want, &sans, &facts)).map(chain::text).collect();

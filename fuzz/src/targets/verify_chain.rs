@@ -1,4 +1,4 @@
-//! Bytes as a chain, each certificate behind its length in two bytes, by true signatures: `verify` and `explain` always agree.
+//! Bytes as a chain, each certificate behind its length in two bytes, by true signatures: `verify` and `report` always agree.
 
 use std::sync::{Arc, LazyLock};
 
@@ -22,7 +22,7 @@ pub fn run(bytes: &[u8]) {
         chain.push(CertificateDer::from(certificate));
         rest = next;
     }
-    let (verdict, report) = (PREPARED.verify(&chain, None), PREPARED.explain(&chain, None));
+    let (verdict, report) = (PREPARED.verify(&chain, None), PREPARED.report(&chain, None));
     agree(&verdict, &report);
     texts::check_report(&report);
     if let Err(rejection) = verdict {

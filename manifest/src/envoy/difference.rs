@@ -111,7 +111,7 @@ impl Difference {
                 _ => false,
             }),
             Self::KeyCurve => {
-                let groups = prepared.explanation().sends.groups;
+                let groups = prepared.describe().sends.groups;
                 let has_curves = ["secp256r1", "secp384r1"].iter().all(|curve| groups.iter().any(|own| own == curve));
                 // No policy can name this curve as a group, while its keys are verified.
                 let has_p521 = interop::signature_schemes(prepared).iter().any(|own| own == "ecdsa_secp521r1_sha512");

@@ -154,7 +154,7 @@ fn reference_names(policy: &UpstreamTlsPolicy, options: &ExportOptions) -> Resul
 fn warnings(prepared: &Prepared, names: &[SanMatcher]) -> Vec<Warning> {
     let differences = Difference::ALL.iter().filter(|difference| difference.touches(prepared, names));
     let differences = differences.map(|difference| difference.warning(prepared));
-    differences.chain(prepared.explanation().warnings).collect()
+    differences.chain(prepared.describe().warnings).collect()
 }
 
 pub(super) const CONTEXT_TYPE: &str =

@@ -90,15 +90,15 @@ pub(super) fn ip_texts(ip: IpAddr) -> Vec<String> {
 
 /// How the C library writes an address of `::/96`.
 fn dotted(ip: Ipv6Addr) -> Option<String> {
-    let octets = ip.octets();
-    let (zeros, rest) = octets.split_at(12);
+    let bytes = ip.octets();
+    let (zeros, rest) = bytes.split_at(12);
     let rest: [u8; 4] = rest.try_into().ok()?;
-    let is_compatible = zeros.iter().all(|octet| *octet == 0) && rest.first_chunk::<2>() != Some(&[0, 0]);
+    let is_compatible = zeros.iter().all(|byte| *byte == 0) && rest.first_chunk::<2>() != Some(&[0, 0]);
     is_compatible.then(|| format!("::{}", Ipv4Addr::from(rest)))
 }
 
 const DEFAULT_PROGRAM_SIZE: usize = 100;
 /// What the segments of a path take of a program.
 const SPIFFE_PROGRAM: usize = 27;
-/// Enough for a name of 255 octets.
+/// Enough for a name of 255 bytes.
 const MAX_PROGRAM_SIZE: usize = 512;

@@ -55,7 +55,7 @@ pub fn export_module(prepared: &Prepared, options: &ExportOptions) -> Result<Exp
     }
     let schemes = Difference::SignatureSchemes;
     let schemes = schemes.touches(prepared, &[]).then(|| schemes.warning(prepared));
-    let warnings = schemes.into_iter().chain(prepared.explanation().warnings).collect();
+    let warnings = schemes.into_iter().chain(prepared.describe().warnings).collect();
     let reads = reads(policy, &options.placement);
     Ok(Export { context: Value::Object(context), files, warnings, destination: target.destination(), reads })
 }
@@ -295,8 +295,8 @@ fn toleration(toleration: &Toleration) -> Value {
     entry
 }
 
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub(super) const ALLOWS_DANGER: &str = "uptls-allow-danger";

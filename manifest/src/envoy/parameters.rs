@@ -9,7 +9,7 @@ use uptls::{Inspection, Prepared, TlsVersion, interop};
 pub(super) fn write(prepared: &Prepared) -> Value {
     let versions = prepared.policy().versions();
     // What the provider has and the policy names, in the order of both.
-    let offered = prepared.explanation().sends;
+    let offered = prepared.describe().sends;
     let mut parameters = Map::new();
     parameters.insert("tls_minimum_protocol_version".to_owned(), json!(version(versions.min)));
     parameters.insert("tls_maximum_protocol_version".to_owned(), json!(version(versions.max)));
@@ -42,8 +42,8 @@ fn is_known(scheme: &str) -> bool {
 }
 
 /// Base64 with padding, as in pins.
-pub(super) fn base64(octets: &[u8]) -> String {
-    BASE64_STANDARD.encode(octets)
+pub(super) fn base64(bytes: &[u8]) -> String {
+    BASE64_STANDARD.encode(bytes)
 }
 
 /// Whether somebody else issued a certificate; one that cannot be read counts as such.

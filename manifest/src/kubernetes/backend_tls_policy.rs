@@ -304,7 +304,7 @@ fn check_san(san: &SubjectAltName, path: &str, notes: &Notes<'_>) {
     }
 }
 
-/// What the CRD's pattern lets through and no certificate can hold: an IP address, a label of 64 octets.
+/// What the CRD's pattern lets through and no certificate can hold: an IP address, a label of 64 bytes.
 pub(super) fn check_name(notes: &Notes<'_>, path: &str, given: &str, error: Option<NameError>) {
     let Some(reason) = error.filter(|_| !given.is_empty() && !notes.has_problem(path)) else { return };
     let given = given.to_owned();

@@ -61,8 +61,8 @@ fn text_of(node: &Node) -> Result<String, String> {
 /// Base64, as it stands in `binaryData`.
 fn decoded(text: &str) -> Result<String, String> {
     let packed: String = text.split_ascii_whitespace().collect();
-    let octets = STANDARD.decode(packed).map_err(|_| format!("the key {CA_KEY} of binaryData is not base64"))?;
-    String::from_utf8(octets).map_err(|_| format!("the key {CA_KEY} is not PEM text"))
+    let bytes = STANDARD.decode(packed).map_err(|_| format!("the key {CA_KEY} of binaryData is not base64"))?;
+    String::from_utf8(bytes).map_err(|_| format!("the key {CA_KEY} is not PEM text"))
 }
 
 /// Whether its blocks are sound is judged where they are loaded, block by block (T2).

@@ -70,8 +70,8 @@ pub(super) struct Declared<T> {
 
 impl Objects {
     /// Reads every object of a text.
-    pub(super) fn read(&mut self, document: &str, octets: &[u8]) {
-        match source::text(octets).and_then(yaml::documents) {
+    pub(super) fn read(&mut self, document: &str, bytes: &[u8]) {
+        match source::text(bytes).and_then(yaml::documents) {
             Ok(nodes) => nodes.into_iter().filter(|node| !node.is_null()).for_each(|node| self.object(document, &node)),
             Err(fault) => self.fault(document, fault),
         }

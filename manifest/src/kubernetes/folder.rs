@@ -52,9 +52,9 @@ impl Found {
 /// # Errors
 /// `document_unreadable` if there is no file or folder at one of `paths`, or it cannot be read; `document_parse` if a folder
 /// holds no manifest; `document_too_large` if there
-/// are more files or octets than anybody should have.
+/// are more files or bytes than anybody should have.
 pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Manifests, Problems> {
-    let mut loading = Loading { found: Vec::new(), octets: 0 };
+    let mut loading = Loading { found: Vec::new(), bytes: 0 };
     for path in paths.iter().map(AsRef::as_ref) {
         if path.is_dir() {
             loading.folder(path)
@@ -69,7 +69,7 @@ pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Manifests, Problems> {
 /// What has been found so far.
 struct Loading {
     found: Vec<Found>,
-    octets: usize,
+    bytes: usize,
 }
 
 impl Loading {
@@ -86,8 +86,8 @@ impl Loading {
     }
 
     fn text(&mut self, path: &Path, text: Zeroizing<Vec<u8>>) -> Result<(), Fault> {
-        self.octets = self.octets.saturating_add(text.len());
-        if self.octets > MAX_OCTETS {
+        self.bytes = self.bytes.saturating_add(text.len());
+        if self.bytes > MAX_BYTES {
             return Err(Fault::too_large(Place::START, "the limit of 64 MiB of manifests"));
         }
         self.add(path, FoundContent::Text(text));
@@ -153,4 +153,4 @@ fn refuse(path: &Path, fault: Fault) -> Problems {
 
 const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
 const MAX_FILES: usize = 10_000;
-const MAX_OCTETS: usize = 64 << 20;
+const MAX_BYTES: usize = 64 << 20;

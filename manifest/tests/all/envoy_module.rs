@@ -222,7 +222,7 @@ fn the_module_is_known_again_and_verifies() {
         ("  serverName: a.test\n  trust: {system: mozilla}\n  versions: {min: '1.3'}\n  alpn: {protocols: [h2]}\n", ""),
     ] {
         let mut options = host(host_name);
-        options.on_invalid = if spec.is_empty() { OnInvalid::FailClosed } else { OnInvalid::KeepLast };
+        options.on_invalid = if spec.is_empty() { OnInvalid::FailClosed } else { OnInvalid::KeepLastGood };
         let (prepared, export) = export(&folder, spec, &options).unwrap();
         let read = read(&export.context);
         let names: Vec<_> = read.findings.iter().map(|finding| finding.name).collect();

@@ -464,17 +464,17 @@ fn what_is_no_envoy_document_is_an_error() {
 #[test]
 fn no_key_is_repeated() {
     for private_key in [
-        r#"{inline_string: "QQOCTETSQQ"}"#,
-        "{QQOCTETSQQ: 1}",
-        "QQOCTETSQQ",
-        "[QQOCTETSQQ]",
-        "{inline_string: {QQOCTETSQQ: 1}}",
+        r#"{inline_string: "QQBYTESQQ"}"#,
+        "{QQBYTESQQ: 1}",
+        "QQBYTESQQ",
+        "[QQBYTESQQ]",
+        "{inline_string: {QQBYTESQQ: 1}}",
     ] {
         let text = format!(
             "common_tls_context: {{tls_certificates: [{{private_key: {private_key}}}], validation_context: {{}}}}"
         );
         let reading = envoy::read(text.as_bytes(), "x", &|_| Err(String::new())).unwrap();
         let text = serde_json::to_string(&reading).unwrap();
-        assert!(!text.to_ascii_uppercase().contains("OCTETS"), "{text}");
+        assert!(!text.to_ascii_uppercase().contains("BYTES"), "{text}");
     }
 }

@@ -255,15 +255,15 @@ proptest! {
     }
 
     #[test]
-    fn a_mutilated_context_never_panics(spec in spec(), at in any::<prop::sample::Index>(), octet in any::<u8>()) {
+    fn a_mutilated_context_never_panics(spec in spec(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let fixture = &*FIXTURE;
         let Ok(prepared) = fixture.prepare(&spec) else { return Ok(()) };
         let mut options = ExportOptions::default();
         options.backend_host = Some(BackendHost::parse("pay.test.example").unwrap());
         let Ok(export) = envoy::export(&prepared, &options) else { return Ok(()) };
-        let mut octets = export.context.to_string().into_bytes();
-        let at = at.index(octets.len());
-        octets[at] = octet;
-        let _ = envoy::read(&octets, "fuzz", &|_| Err(String::new()));
+        let mut bytes = export.context.to_string().into_bytes();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let _ = envoy::read(&bytes, "fuzz", &|_| Err(String::new()));
     }
 }

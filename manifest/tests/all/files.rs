@@ -63,7 +63,7 @@ fn relative_files_start_from_the_folder_of_the_document() {
     fs::write(&path, document("  trust: {bundles: [{file: ca/root.pem}]}\n  serverName: a.example\n")).unwrap();
     let prepared = uptls_manifest::prepare_file(&runtime(), &path, Forbidden).unwrap();
     let leaf = pki.leaf(&[San::dns("a.example")]);
-    let report = prepared.explain_pem(chain_pem(&[&leaf, &pki.intermediate]).as_bytes(), None);
+    let report = prepared.report_pem(chain_pem(&[&leaf, &pki.intermediate]).as_bytes(), None);
     assert_eq!(report.verdict, Verdict::Accepted, "{report:?}");
 }
 

@@ -24,7 +24,7 @@ fn policy(pki: &Pki) -> String {
     let revoked = pki.leaf(&[San::dns("revoked.example")]);
     let crl = |revoked: &[&Certificate], issuer| json!({"pem": crl_pem(&CrlTemplate::new(revoked).issued_by(issuer))});
     let crls = [crl(&[], &pki.root), crl(&[&revoked], &pki.intermediate)];
-    let pinned = itself().sha256().map(|octet| format!("{octet:02x}")).concat();
+    let pinned = itself().sha256().map(|byte| format!("{byte:02x}")).concat();
     let policy = json!({
         "apiVersion": "uptls/v1",
         "kind": "UpstreamTlsPolicy",
@@ -147,7 +147,7 @@ fn every_seed_reaches_the_verdict_that_it_is_there_for() {
     let prepared = uptls_manifest::prepare(&runtime(), text.as_bytes(), "", None, DangerPermission::Forbidden).unwrap();
     let code = |prepared: &Prepared, chain: &[Certificate]| {
         let pem: String = chain.iter().map(Certificate::pem).collect();
-        prepared.explain_pem(pem.as_bytes(), None).code.map_or("", |code| code.as_str())
+        prepared.report_pem(pem.as_bytes(), None).code.map_or("", |code| code.as_str())
     };
     for (name, wanted, chain) in chains(&pki) {
         assert_eq!(code(&prepared, &chain), wanted, "{name}");

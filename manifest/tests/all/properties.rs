@@ -104,8 +104,8 @@ fn meaning(text: &str) -> Result<[u8; 32], Vec<String>> {
 
 proptest! {
     #[test]
-    fn arbitrary_octets_never_panic(octets in proptest::collection::vec(any::<u8>(), 0..512)) {
-        let _ = uptls_manifest::parse(&octets, "fuzz", None);
+    fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
+        let _ = uptls_manifest::parse(&bytes, "fuzz", None);
     }
 
     #[test]
@@ -114,13 +114,13 @@ proptest! {
     }
 
     #[test]
-    fn a_mutilated_document_never_panics(document in document(), at in any::<prop::sample::Index>(), octet in any::<u8>()) {
-        let mut octets = document.to_string().into_bytes();
-        let at = at.index(octets.len());
-        octets[at] = octet;
-        let _ = uptls_manifest::parse(&octets, "fuzz", None).map(|draft| UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden));
-        octets.truncate(at);
-        let _ = uptls_manifest::parse(&octets, "fuzz", None);
+    fn a_mutilated_document_never_panics(document in document(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let mut bytes = document.to_string().into_bytes();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let _ = uptls_manifest::parse(&bytes, "fuzz", None).map(|draft| UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden));
+        bytes.truncate(at);
+        let _ = uptls_manifest::parse(&bytes, "fuzz", None);
     }
 
     #[test]

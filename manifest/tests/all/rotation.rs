@@ -105,7 +105,7 @@ struct Real<'a> {
 impl Real<'_> {
     fn new(bench: &Bench, fail_closed: bool) -> Real<'_> {
         bench.write(Disk::Good(0));
-        let on_invalid = if fail_closed { OnInvalid::FailClosed } else { OnInvalid::KeepLast };
+        let on_invalid = if fail_closed { OnInvalid::FailClosed } else { OnInvalid::KeepLastGood };
         let connector = Connector::of_prepared(Arc::clone(&bench.prepared[0]), on_invalid);
         let sources = vec![FileSource::new(&connector, &bench.document)];
         Real { bench, connector, now: Instant::now(), sources }

@@ -38,7 +38,7 @@ impl World {
 
     /// Which of the leaves a policy accepts.
     fn accepted(&self, prepared: &Prepared) -> Vec<bool> {
-        let accepts = |leaf: &String| prepared.explain_pem(leaf.as_bytes(), None).accepted();
+        let accepts = |leaf: &String| prepared.report_pem(leaf.as_bytes(), None).accepted();
         self.leaves.iter().map(accepts).collect()
     }
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from uptls._native import Connector, Explanation, Report, UpstreamTlsPolicy
+from uptls._native import Connector, Description, Report, UpstreamTlsPolicy
 from uptls._stream import TlsStream
 
 
@@ -11,9 +11,9 @@ def verify(policy: UpstreamTlsPolicy, chain_pem: str | bytes | bytearray, host: 
     return policy.verify(chain_pem, host)
 
 
-def explain(policy: UpstreamTlsPolicy) -> Explanation:
+def describe(policy: UpstreamTlsPolicy) -> Description:
     """What a policy trusts, sends and accepts, offline."""
-    return policy.explain()
+    return policy.describe()
 
 
 def check(

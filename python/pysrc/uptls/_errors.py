@@ -62,7 +62,7 @@ class UptlsError(ssl.SSLError):
 
     @property
     def report_json(self) -> str:
-        """The report, schema ``uptls.report/v1``: octet for octet what Rust, C and the command give."""
+        """The report, schema ``uptls.report/v1``: byte for byte what Rust, C and the command give."""
         return self.report.to_json()
 
     def __str__(self) -> str:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from uptls._native import Buffer, PeerInfo
 
-Octets = bytes | bytearray | memoryview
+Bytes = bytes | bytearray | memoryview
 
 RECORD = 16384 + 256 + 5
-"""The longest TLS record, in octets."""
+"""The longest TLS record, in bytes."""
 
 PLAIN = 16384
 """The most data that a record holds: as with OpenSSL, one read gives no more."""
@@ -46,10 +46,10 @@ _LAST_WORDS = 1.0
 
 
 class Transport(Protocol):
-    """Octets to and from the peer. What would block raises what the standard library raises then."""
+    """Bytes to and from the peer. What would block raises what the standard library raises then."""
 
-    def pull(self, seconds: float | None) -> Octets:
-        """Some octets of the peer, none at its end. SSLWantReadError: none yet. Waits at most so many seconds."""
+    def pull(self, seconds: float | None) -> Bytes:
+        """Some bytes of the peer, none at its end. SSLWantReadError: none yet. Waits at most so many seconds."""
 
     def push(self, buffer: "Buffer", *, patient: bool = True) -> None:
         """Sends what the buffer has for the peer; without patience what goes at once. SSLWantWriteError: not all."""
@@ -65,18 +65,18 @@ class BioTransport:
         self._incoming = incoming
         self._outgoing = outgoing
 
-    def pull(self, seconds: float | None) -> Octets:  # noqa: ARG002
+    def pull(self, seconds: float | None) -> Bytes:  # noqa: ARG002
         """A record or so of what came: what does not fit would have to be copied."""
-        octets = self._incoming.read(RECORD)
-        if not octets and not self._incoming.eof:
+        bytes = self._incoming.read(RECORD)
+        if not bytes and not self._incoming.eof:
             raise want(ssl.SSLWantReadError)
-        return octets
+        return bytes
 
     def push(self, buffer: "Buffer", *, patient: bool = True) -> None:  # noqa: ARG002
         """Never blocks."""
-        if octets := buffer.data_to_send():
+        if bytes := buffer.data_to_send():
             try:
-                self._outgoing.write(octets)
+                self._outgoing.write(bytes)
             except ssl.SSLError:
                 # An owner that has ended it sends nothing more, not even our close_notify.
                 return
@@ -98,7 +98,7 @@ class Session:
         self._context = context
         self.server_hostname = server_hostname
         self._transport = transport
-        self._rest: Octets = b""
+        self._rest: Bytes = b""
         self._owed = 0
         self._verified = False
         self._ended = False
@@ -191,21 +191,21 @@ class Session:
         """Feeds the buffer once."""
         buffer = self.buffer
         try:
-            octets = self._rest or self._transport.pull(None if self._verified else buffer.deadline)
+            bytes = self._rest or self._transport.pull(None if self._verified else buffer.deadline)
         except OSError as error:
             if passes(error):
                 raise
             raise buffer.receive_error(error) from error
-        if octets:
-            self._feed(octets)
+        if bytes:
+            self._feed(bytes)
         else:
             buffer.receive_eof()
         if buffer.wants_write:
             self._push_what_goes()
 
-    def _feed(self, octets: Octets) -> None:
-        taken = self.buffer.receive_data(octets)
-        self._rest = octets[taken:] if taken < len(octets) else b""
+    def _feed(self, bytes: Bytes) -> None:
+        taken = self.buffer.receive_data(bytes)
+        self._rest = bytes[taken:] if taken < len(bytes) else b""
 
     def _push(self) -> None:
         try:
@@ -219,8 +219,8 @@ class Session:
     def _hear_out(self) -> None:
         """A peer that refuses our certificate says so and closes: what it said counts, not the broken pipe (I5)."""
         with contextlib.suppress(OSError):
-            while not self._rest and (octets := self._transport.pull(_LAST_WORDS)):
-                self._feed(octets)
+            while not self._rest and (bytes := self._transport.pull(_LAST_WORDS)):
+                self._feed(bytes)
 
     def _push_what_goes(self) -> None:
         """Sends what TLS itself has to say, if it goes at once. Whoever writes next learns why it does not."""

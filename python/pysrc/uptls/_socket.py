@@ -8,13 +8,13 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from uptls._object import Octets, Session, Verified, want
+from uptls._object import Bytes, Session, Verified, want
 
 if TYPE_CHECKING:
     from uptls._native import Buffer
 
 _HEADER = 5
-"""Octets of the header of a TLS record; the last two are the length of the rest."""
+"""Bytes of the header of a TLS record; the last two are the length of the rest."""
 
 _AT_ONCE = getattr(socket, "MSG_DONTWAIT", 0)
 
@@ -37,13 +37,13 @@ class Records:
         """How much to read."""
         return self._body + _HEADER - len(self._header)
 
-    def came(self, octets: bytes) -> None:
+    def came(self, bytes: bytes) -> None:
         """Follows what was read."""
-        if len(octets) <= self._body:
-            self._body -= len(octets)
+        if len(bytes) <= self._body:
+            self._body -= len(bytes)
             return
         # No more than was wanted: the rest is one header at most.
-        self._header += octets[self._body :]
+        self._header += bytes[self._body :]
         self._body = 0
         if len(self._header) == _HEADER:
             self._body = int.from_bytes(self._header[3:])
@@ -68,7 +68,7 @@ class SocketTransport:
             raise ValueError(message)
         return owner
 
-    def pull(self, seconds: float | None) -> Octets:
+    def pull(self, seconds: float | None) -> Bytes:
         """At most one record and a header."""
         owner = self._socket()
         if seconds is None:
@@ -82,45 +82,45 @@ class SocketTransport:
         finally:
             owner.settimeout(own)
 
-    def _pull(self, owner: "PolicySSLSocket") -> Octets:
+    def _pull(self, owner: "PolicySSLSocket") -> Bytes:
         try:
-            octets = self._held + self._receive(owner)
-            if len(octets) == _HEADER:
+            bytes = self._held + self._receive(owner)
+            if len(bytes) == _HEADER:
                 # A header alone is of no use yet. It is kept, for what follows may take too long.
-                self._held = octets
-                octets += self._receive(owner)
+                self._held = bytes
+                bytes += self._receive(owner)
         except BlockingIOError:
             raise want(ssl.SSLWantReadError) from None
         self._held = b""
-        return octets
+        return bytes
 
     def _receive(self, owner: "PolicySSLSocket") -> bytes:
         wanted = self._records.wanted()
-        octets: bytes = owner.outer.recv(wanted) if owner.outer else _PLAIN.recv(owner, wanted)
-        self._records.came(octets)
-        return octets
+        bytes: bytes = owner.outer.recv(wanted) if owner.outer else _PLAIN.recv(owner, wanted)
+        self._records.came(bytes)
+        return bytes
 
     def push(self, buffer: "Buffer", *, patient: bool = True) -> None:
-        """Octets go out in the order in which they came out of the buffer. Without patience only what goes at once."""
+        """Bytes go out in the order in which they came out of the buffer. Without patience only what goes at once."""
         # What is unsent, and who holds the lock, may be the affair of the process that this one was forked from.
         buffer._check_process()  # noqa: SLF001
         if not self._sending.acquire(blocking=patient):
             # Whoever is sending sends these too.
             return
         try:
-            while self._unsent or (octets := buffer.data_to_send()):
-                self._unsent = self._unsent or memoryview(octets)
+            while self._unsent or (bytes := buffer.data_to_send()):
+                self._unsent = self._unsent or memoryview(bytes)
                 self._unsent = self._unsent[self._send(self._unsent, patient=patient) :]
         except BlockingIOError:
             raise want(ssl.SSLWantWriteError) from None
         finally:
             self._sending.release()
 
-    def _send(self, octets: Octets, *, patient: bool) -> int:
+    def _send(self, bytes: Bytes, *, patient: bool) -> int:
         owner = self._socket()
         if owner.outer:
-            return int(owner.outer.send(octets))
-        return _PLAIN.send(owner, octets, 0 if patient else _AT_ONCE)
+            return int(owner.outer.send(bytes))
+        return _PLAIN.send(owner, bytes, 0 if patient else _AT_ONCE)
 
     def unwrapped(self) -> "PolicySSLSocket":
         """The socket itself, as in the standard library."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from uptls._errors import MisuseError, UptlsError, WantReadError, WantWriteError, misuse
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer as Octets
+    from typing_extensions import Buffer as Bytes
 
     from uptls._native import Buffer, Connector, Dial, PeerInfo, Report
 
@@ -124,12 +124,12 @@ class TlsStream:
         """Every step of the verification."""
         return self._buffer.report()
 
-    def send(self, data: "Octets", flags: int = 0) -> int:
+    def send(self, data: "Bytes", flags: int = 0) -> int:
         """Sends some of `data`, and gives how much was taken."""
         self._check(flags)
         return self._send(data)
 
-    def sendall(self, data: "Octets", flags: int = 0) -> None:
+    def sendall(self, data: "Bytes", flags: int = 0) -> None:
         """Sends all of `data`. How much was sent is not known if it raises."""
         self._check(flags)
         deadline = self._deadline()
@@ -141,18 +141,18 @@ class TlsStream:
                 self._flush(deadline)
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """Up to `bufsize` octets; ``b""`` where the peer ended its data properly."""
+        """Up to `bufsize` bytes; ``b""`` where the peer ended its data properly."""
         self._check(flags)
         if bufsize < 0:
             raise ValueError("negative buffersize in recv")
         deadline = self._deadline()
         with self._held(self._reading, deadline, WantReadError):
-            while (octets := self._buffer.read(bufsize)) is None:
+            while (bytes := self._buffer.read(bufsize)) is None:
                 self._feed(deadline)
-            return octets
+            return bytes
 
-    def recv_into(self, buffer: "Octets", nbytes: int = 0, flags: int = 0) -> int:
-        """The same into `buffer`, up to `nbytes` if that is not 0; gives how many octets."""
+    def recv_into(self, buffer: "Bytes", nbytes: int = 0, flags: int = 0) -> int:
+        """The same into `buffer`, up to `nbytes` if that is not 0; gives how many bytes."""
         self._check(flags)
         if nbytes < 0:
             raise ValueError("negative buffersize in recv_into")
@@ -160,7 +160,7 @@ class TlsStream:
             return self._read_into(part)
 
     def pending(self) -> int:
-        """How many octets can be read without waiting for the socket."""
+        """How many bytes can be read without waiting for the socket."""
         return self._buffer.pending
 
     def shutdown(self, how: int) -> None:
@@ -272,7 +272,7 @@ class TlsStream:
         if flags:
             raise ValueError(f"flags have no meaning over TLS, and these are {flags}")
 
-    def _read_into(self, view: "Octets") -> int:
+    def _read_into(self, view: "Bytes") -> int:
         """A file reads on after its stream was closed."""
         deadline = self._deadline()
         with self._held(self._reading, deadline, WantReadError):
@@ -280,7 +280,7 @@ class TlsStream:
                 self._feed(deadline)
             return count
 
-    def _send(self, data: "Octets") -> int:
+    def _send(self, data: "Bytes") -> int:
         """A file writes on after its stream was closed."""
         deadline = self._deadline()
         with self._held(self._writing, deadline, WantWriteError):
@@ -312,12 +312,12 @@ class TlsStream:
             raise expired from None
 
     def _feed(self, deadline: float | None) -> None:
-        """Octets of the peer. What they raise comes out of reading, after the data before it."""
-        octets = self._incoming or self._received(deadline)
+        """Bytes of the peer. What they raise comes out of reading, after the data before it."""
+        bytes = self._incoming or self._received(deadline)
         self._incoming = b""
         with contextlib.suppress(UptlsError):
-            if octets:
-                self._incoming = octets[self._buffer.receive_data(octets) :]
+            if bytes:
+                self._incoming = bytes[self._buffer.receive_data(bytes) :]
             else:
                 self._buffer.receive_eof()
         if self._buffer.wants_write:
@@ -356,8 +356,8 @@ class TlsStream:
         try:
             end = time.monotonic() + _LAST_WORDS
             with contextlib.suppress(OSError):
-                while octets := self._sock.recv(_PIECE) if _ready(self._sock, "read", end) else b"":
-                    if self._buffer.receive_data(octets) < len(octets):
+                while bytes := self._sock.recv(_PIECE) if _ready(self._sock, "read", end) else b"":
+                    if self._buffer.receive_data(bytes) < len(bytes):
                         break
         finally:
             self._reading.release()
@@ -426,14 +426,14 @@ class _Raw(io.RawIOBase):
     def fileno(self) -> int:
         return self._stream.fileno()
 
-    def readinto(self, buffer: "Octets", /) -> int | None:
+    def readinto(self, buffer: "Bytes", /) -> int | None:
         self._check(self.readable())
         try:
             return self._stream._read_into(buffer)  # noqa: SLF001
         except BlockingIOError:
             return None
 
-    def write(self, data: "Octets", /) -> int | None:
+    def write(self, data: "Bytes", /) -> int | None:
         self._check(self.writable())
         try:
             return self._stream._send(data)  # noqa: SLF001

@@ -49,12 +49,12 @@ class Pumped:
         self.socket.close()
 
     def flush(self) -> None:
-        if octets := self.outgoing.read():
-            self.socket.sendall(octets)
+        if bytes := self.outgoing.read():
+            self.socket.sendall(bytes)
 
     def feed(self) -> None:
-        if octets := self.socket.recv(65536):
-            self.incoming.write(octets)
+        if bytes := self.socket.recv(65536):
+            self.incoming.write(bytes)
         else:
             self.incoming.write_eof()
 

@@ -31,7 +31,7 @@ class Seen:
 
     alpn: str | None
     client: str | None
-    octets: int = 0
+    bytes: int = 0
     requests: int = 0
 
 
@@ -50,9 +50,9 @@ class Server(loopback.Server):
         self._context.load_cert_chain(leaf.certificate, leaf.key)
 
     @property
-    def octets(self) -> int:
-        """How many octets of application data any client sent."""
-        return sum(seen.octets for seen in self.connections)
+    def bytes(self) -> int:
+        """How many bytes of application data any client sent."""
+        return sum(seen.bytes for seen in self.connections)
 
     def _speak(self, tls: ssl.SSLSocket) -> None:
         seen = Seen(tls.selected_alpn_protocol(), _common_name(tls))
@@ -78,10 +78,10 @@ class Plain(Server):
         heard = bytearray()
         self.heard.append(heard)
         with client, contextlib.suppress(OSError):
-            while octets := client.recv(65536):
+            while bytes := client.recv(65536):
                 if not heard:
                     client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(SMALL) + SMALL)
-                heard += octets
+                heard += bytes
 
 
 def http(tls: ssl.SSLSocket, seen: Seen) -> bool:
@@ -94,7 +94,7 @@ def http1(tls: ssl.SSLSocket, seen: Seen) -> bool:
     with tls.makefile("rb") as stream:
         while head := _head(stream, seen):
             body = stream.read(int(head.get("content-length", "0")))
-            seen.octets += len(body)
+            seen.bytes += len(body)
             seen.requests += 1
             path = head["path"]
             if path in {"/closed", "/short", "/truncated"}:
@@ -112,7 +112,7 @@ def http1(tls: ssl.SSLSocket, seen: Seen) -> bool:
 def _head(lines: Iterable[bytes], seen: Seen) -> dict[str, str]:
     head: dict[str, str] = {}
     for line in lines:
-        seen.octets += len(line)
+        seen.bytes += len(line)
         text = line.decode().strip()
         if not text:
             break
@@ -132,9 +132,9 @@ def http2(tls: ssl.SSLSocket, seen: Seen) -> bool:
     waiting: dict[int, bytes] = {}
     ended: set[int] = set()
     truncated = False
-    while octets := tls.recv(65536):
-        seen.octets += len(octets)
-        for event in connection.receive_data(octets):
+    while bytes := tls.recv(65536):
+        seen.bytes += len(bytes)
+        for event in connection.receive_data(bytes):
             if isinstance(event, RequestReceived):
                 seen.requests += 1
                 path = dict(event.headers)[b":path"].decode()
@@ -168,9 +168,9 @@ def _send(connection: H2Connection, waiting: dict[int, bytes], stream: int) -> N
 def websocket(tls: ssl.SSLSocket, seen: Seen) -> bool:
     """Answers each text with what HTTP gives for that path."""
     protocol = ServerProtocol()
-    while octets := tls.recv(65536):
-        seen.octets += len(octets)
-        protocol.receive_data(octets)
+    while bytes := tls.recv(65536):
+        seen.bytes += len(bytes)
+        protocol.receive_data(bytes)
         for event in protocol.events_received():
             if isinstance(event, Request):
                 protocol.send_response(protocol.accept(event))
@@ -193,14 +193,14 @@ def forward(tls: ssl.SSLSocket, port: int) -> None:
 
         def back() -> None:
             with contextlib.suppress(OSError):
-                while octets := onward.recv(65536):
-                    tls.sendall(octets)
+                while bytes := onward.recv(65536):
+                    tls.sendall(bytes)
 
         thread = threading.Thread(target=back)
         thread.start()
         with contextlib.suppress(OSError):
-            while octets := tls.recv(65536):
-                onward.sendall(octets)
+            while bytes := tls.recv(65536):
+                onward.sendall(bytes)
         with contextlib.suppress(OSError):
             onward.shutdown(socket.SHUT_RDWR)
         thread.join()

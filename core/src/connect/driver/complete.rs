@@ -62,7 +62,7 @@ impl Driver {
         let identity_end = identity.map_or(i64::MAX, |identity| identity.not_after());
         let chain = self.tls.peer_certificates().unwrap_or_default();
         Proof {
-            chain_octets: chain.iter().map(|certificate| certificate.len()).sum(),
+            chain_bytes: chain.iter().map(|certificate| certificate.len()).sum(),
             identity: self.attempt.identity,
             proven_at: seconds(prepared.runtime().now()),
             usable_from: peer.trusted_from().max(identity_start),

@@ -78,13 +78,13 @@ impl Checker {
         let AlpnDraft { protocols, required } = draft;
         for (index, protocol) in protocols.iter().enumerate() {
             if protocol.is_empty() || protocol.len() > 255 {
-                let given = format!("a name of {} octets", protocol.len());
-                self.invalid(format!("spec.alpn.protocols[{index}]"), given, "a name of 1 to 255 octets");
+                let given = format!("a name of {} bytes", protocol.len());
+                self.invalid(format!("spec.alpn.protocols[{index}]"), given, "a name of 1 to 255 bytes");
             }
         }
-        let octets: usize = protocols.iter().map(|p| p.len() + 1).sum();
-        if octets > usize::from(u16::MAX) {
-            self.invalid("spec.alpn.protocols", format!("{octets} octets"), "a list of at most 65535 octets");
+        let bytes: usize = protocols.iter().map(|p| p.len() + 1).sum();
+        if bytes > usize::from(u16::MAX) {
+            self.invalid("spec.alpn.protocols", format!("{bytes} bytes"), "a list of at most 65535 bytes");
         }
         if required && protocols.is_empty() {
             self.invalid("spec.alpn.required", "true without protocols", "false, or list protocols");

@@ -66,7 +66,7 @@ fn answer(request: &Request<Incoming>) -> Response<Frames> {
         return Response::new(Frames(vec![Frame::data(Bytes::from_static(b"hello"))]));
     }
     let ok = HeaderMap::from_iter([("grpc-status".parse().unwrap(), "0".parse().unwrap())]);
-    // Not compressed, two octets: field 1 is 1.
+    // Not compressed, two bytes: field 1 is 1.
     let serving = Frame::data(Bytes::from_static(&[0, 0, 0, 0, 2, 8, 1]));
     let response = Response::builder().header("content-type", "application/grpc");
     response.body(Frames(vec![Frame::trailers(ok), serving])).unwrap()
@@ -114,8 +114,8 @@ fn hyper_pool_makes_a_new_connection_for_a_new_policy() {
         upstream.run(env!("CARGO_BIN_EXE_hyper_pool"), &arguments)
     };
     let followed = pool("next.yaml");
-    let expected = "generation 1: HTTP/2.0 200 OK, 5 octets\ngeneration 1: HTTP/2.0 200 OK, 5 octets\n\
-                    generation 2: HTTP/1.1 200 OK, 5 octets\ngeneration 2: HTTP/1.1 200 OK, 5 octets\n";
+    let expected = "generation 1: HTTP/2.0 200 OK, 5 bytes\ngeneration 1: HTTP/2.0 200 OK, 5 bytes\n\
+                    generation 2: HTTP/1.1 200 OK, 5 bytes\ngeneration 2: HTTP/1.1 200 OK, 5 bytes\n";
     assert_eq!(text(&followed.stdout), expected, "{}", text(&followed.stderr));
     // The connection of the old policy is still open, and does not serve the new one.
     let refused = pool("wrong.yaml");

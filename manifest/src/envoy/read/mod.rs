@@ -26,7 +26,7 @@ use locate::Located;
 use object::snake_case;
 use secrets::Secrets;
 
-/// Gives the octets of a file that a document refers to (a secret of file-based SDS, which may hold a key), or says why not.
+/// Gives the bytes of a file that a document refers to (a secret of file-based SDS, which may hold a key), or says why not.
 pub type ReadFile<'a> = dyn Fn(&Path) -> Result<Vec<u8>, String> + 'a;
 
 /// Judges every cluster of a document: an `UpstreamTlsContext`, a cluster, a bootstrap, a discovery response, the config

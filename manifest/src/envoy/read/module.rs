@@ -92,7 +92,7 @@ fn document(text: &str) -> Option<&str> {
         return Some(text);
     }
     let Beside { on_invalid, policy } = serde_json::from_str(text).ok()?;
-    matches!(on_invalid.as_deref(), None | Some("failClosed" | "keepLast")).then(|| policy.get())
+    matches!(on_invalid.as_deref(), None | Some("failClosed" | "keepLastGood")).then(|| policy.get())
 }
 
 const ANY_CERTIFICATE: &str = "uptls verifies, and its policy accepts any certificate (D2)";

@@ -155,7 +155,7 @@ fn uri_prefix(value: &Object<'_>, findings: &mut Findings) -> Result<Vec<Name>, 
         return Err((Effect::Less, "uri_fragment", "any URI can have this part", "use exact"));
     };
     let Some(rest) = prefix.strip_prefix("spiffe://") else {
-        return Err((Effect::Beyond, "uri_prefix", "a policy compares URIs octet for octet", "use exact"));
+        return Err((Effect::Beyond, "uri_prefix", "a policy compares URIs byte for byte", "use exact"));
     };
     match rest.split_once('/') {
         None => Err((
@@ -225,7 +225,7 @@ fn draft(name: &Name, all: &[Name], at: Option<&Object<'_>>, findings: &mut Find
 }
 
 const IGNORE_CASE: Why =
-    (Effect::Beyond, "uri_ignore_case", "a policy compares URIs octet for octet (N5)", "remove ignore_case");
+    (Effect::Beyond, "uri_ignore_case", "a policy compares URIs byte for byte (N5)", "remove ignore_case");
 const NO_NAME: Why = (
     Effect::Beyond,
     "name_invalid",

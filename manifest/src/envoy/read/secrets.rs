@@ -35,10 +35,10 @@ impl<'a> Secrets<'a> {
         let name = config.text("name").unwrap_or_default();
         let file = config.dig(&["sds_config", "path_config_source", "path"]).or(config.dig(&["sds_config", "path"]));
         if let Some(path) = file.as_ref().and_then(Object::as_text) {
-            let octets = (self.read_file)(Path::new(path)).map_err(|reason| format!("{path}: {reason}"))?;
+            let bytes = (self.read_file)(Path::new(path)).map_err(|reason| format!("{path}: {reason}"))?;
             // Keys stand in it.
-            let octets = Zeroizing::new(octets);
-            let documents = source::secret_text(&octets).and_then(yaml::documents);
+            let bytes = Zeroizing::new(bytes);
+            let documents = source::secret_text(&bytes).and_then(yaml::documents);
             let documents = documents.map_err(|_| format!("{path} is neither YAML nor JSON of 4 MiB at most"))?;
             let documents: Vec<Node> = documents.into_iter().map(snake_case).collect();
             let found = documents.iter().flat_map(|document| locate::secrets(&Object::new(document, "")));
@@ -57,14 +57,14 @@ fn part<'a>(secrets: impl Iterator<Item = Object<'a>>, name: &str, kind: &str) -
 /// What a `DataSource` says.
 enum Data {
     File(String),
-    Octets(Vec<u8>),
+    Bytes(Vec<u8>),
 }
 
 /// Public material; `None`, and a finding, for what no policy can name.
 pub(super) fn material(source: &Object<'_>, label: &str, findings: &mut Findings) -> Option<MaterialDraft> {
     match data(source, findings)? {
         Data::File(path) => Some(MaterialDraft::file(path)),
-        Data::Octets(octets) => match String::from_utf8(octets) {
+        Data::Bytes(bytes) => match String::from_utf8(bytes) {
             Ok(text) if text.contains("-----BEGIN ") => Some(MaterialDraft::pem(text).named(label)),
             _ => {
                 let reason = "it is not PEM";
@@ -79,7 +79,7 @@ pub(super) fn material(source: &Object<'_>, label: &str, findings: &mut Findings
 pub(super) fn secret(source: &Object<'_>, findings: &mut Findings) -> Option<SecretDraft> {
     match data(source, findings)? {
         Data::File(path) => Some(SecretDraft::file(path)),
-        Data::Octets(octets) => Some(SecretDraft::pem(Secret::new(octets))),
+        Data::Bytes(bytes) => Some(SecretDraft::pem(Secret::new(bytes))),
     }
 }
 
@@ -89,10 +89,10 @@ fn data(source: &Object<'_>, findings: &mut Findings) -> Option<Data> {
         return Some(Data::File(path.to_owned()));
     }
     let bytes = source.text("inline_bytes").and_then(|text| BASE64_STANDARD.decode(text).ok());
-    let octets = source.text("inline_string").map(|text| text.as_bytes().to_vec()).or(bytes);
+    let bytes = source.text("inline_string").map(|text| text.as_bytes().to_vec()).or(bytes);
     // The admin interface replaces keys.
-    match octets.filter(|octets| octets != b"[redacted]") {
-        Some(octets) => Some(Data::Octets(octets)),
+    match bytes.filter(|bytes| bytes != b"[redacted]") {
+        Some(bytes) => Some(Data::Bytes(bytes)),
         None => {
             let reason = "it holds neither a file nor a text that can be read";
             findings.add(source.spot(), Effect::Beyond, "data_source", reason, "give a filename or inline_string");

@@ -87,7 +87,7 @@ pub(super) fn ca_of(secret: &SecretObject, name: &ObjectName) -> Result<Option<P
 pub(super) fn identity_of(secret: &SecretObject, name: &ObjectName) -> Result<Option<LinkedIdentity>, PolicyErrorKind> {
     let entry = |key: &str| match secret.entries.get(key) {
         None => Ok(None),
-        Some(Ok(entry)) if entry.octets.iter().all(u8::is_ascii_whitespace) => Ok(None),
+        Some(Ok(entry)) if entry.bytes.iter().all(u8::is_ascii_whitespace) => Ok(None),
         Some(Ok(entry)) => Ok(Some(entry)),
         Some(Err(reason)) => Err(unresolved(name, reason.clone())),
     };
@@ -100,7 +100,7 @@ pub(super) fn identity_of(secret: &SecretObject, name: &ObjectName) -> Result<Op
             let source = format!("{} {}", object(name), certificate.field);
             let draft = IdentityDraft {
                 certificate: Some(MaterialDraft::pem(pem).named(source)),
-                key: Some(SecretDraft::pem(Secret::new(key.octets.to_vec()))),
+                key: Some(SecretDraft::pem(Secret::new(key.bytes.to_vec()))),
                 passphrase: None,
             };
             let place = |entry: &SecretEntry| provenance(object(name), &entry.field, &entry.origin);
@@ -185,7 +185,7 @@ fn object(secret: &ObjectName) -> String {
 }
 
 fn text(entry: &SecretEntry, key: &str) -> Result<String, String> {
-    String::from_utf8(entry.octets.to_vec()).map_err(|_| format!("the key {key} is not PEM text"))
+    String::from_utf8(entry.bytes.to_vec()).map_err(|_| format!("the key {key} is not PEM text"))
 }
 
 const CERTIFICATE_KEY: &str = "tls.crt";

@@ -154,6 +154,6 @@ pub(super) struct SecretObject {
 pub(super) struct SecretEntry {
     /// `data.tls.crt` or `stringData.tls.crt`
     pub(super) field: String,
-    pub(super) octets: zeroize::Zeroizing<Vec<u8>>,
+    pub(super) bytes: zeroize::Zeroizing<Vec<u8>>,
     pub(super) origin: Origin,
 }

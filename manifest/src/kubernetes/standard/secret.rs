@@ -28,9 +28,9 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Secr
         for entry in entries {
             let twice = entries.iter().filter(|other| other.key == entry.key).count() > 1;
             let read = if twice { Err("stands twice") } else { decode(entry) };
-            let read = read.map(|octets| SecretEntry {
+            let read = read.map(|bytes| SecretEntry {
                 field: format!("{map}.{}", entry.key),
-                octets,
+                bytes,
                 origin: notes.at(entry.place),
             });
             let read = read.map_err(|reason| format!("{} {reason}", called(map, &entry.key)));
@@ -59,11 +59,11 @@ type Decode = fn(&Entry) -> Result<Zeroizing<Vec<u8>>, &'static str>;
 fn decoded(entry: &Entry) -> Result<Zeroizing<Vec<u8>>, &'static str> {
     let text = plain(entry)?;
     let mut packed = Zeroizing::new(Vec::with_capacity(text.len()));
-    packed.extend(text.iter().copied().filter(|octet| !octet.is_ascii_whitespace()));
-    let mut octets = Zeroizing::new(vec![0; decoded_len_estimate(packed.len())]);
-    let length = STANDARD.decode_slice(&packed, &mut octets).map_err(|_| "is not base64")?;
-    octets.truncate(length);
-    Ok(octets)
+    packed.extend(text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()));
+    let mut bytes = Zeroizing::new(vec![0; decoded_len_estimate(packed.len())]);
+    let length = STANDARD.decode_slice(&packed, &mut bytes).map_err(|_| "is not base64")?;
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 fn plain(entry: &Entry) -> Result<Zeroizing<Vec<u8>>, &'static str> {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     fn shown(secret: &SecretObject) -> Vec<(String, Result<String, String>)> {
-        let text = |entry: &SecretEntry| String::from_utf8(entry.octets.to_vec()).unwrap();
+        let text = |entry: &SecretEntry| String::from_utf8(entry.bytes.to_vec()).unwrap();
         let shown = |entry: &Result<SecretEntry, String>| entry.as_ref().map(text).map_err(Clone::clone);
         secret.entries.iter().map(|(key, entry)| (key.clone(), shown(entry))).collect()
     }

@@ -7,16 +7,16 @@ pub(super) fn all(pki: &Pki) -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let chain =
         |leaf: Certificate| [&hello12()[..], &certificate(&[leaf, pki.intermediate.clone()]), &rest12()].concat();
     let (own, other) = (pki.leaf(&[San::dns("fuzz.example")]), pki.leaf(&[San::dns("other.example")]));
-    let [whole, octets, uneven] = [[255; 3], [0; 3], [2, 99, 16]];
+    let [whole, bytes, uneven] = [[255; 3], [0; 3], [2, 99, 16]];
     let seed = |sizes: [u8; 3], flight: &[u8]| [&sizes[..], flight].concat();
     vec![
         ("alert", "no_common_cipher", seed(whole, &record(21, &[2, 40]))),
-        ("http", "peer_not_tls", seed(octets, b"HTTP/1.1 400 Bad Request\r\n\r\n")),
+        ("http", "peer_not_tls", seed(bytes, b"HTTP/1.1 400 Bad Request\r\n\r\n")),
         ("nothing", "peer_closed", seed(whole, b"")),
         ("retry", "peer_misbehaved", seed(uneven, &hello13(RETRY, &[0x00, 0x17]))),
         ("signature", "cert_bad_signature", seed(uneven, &chain(own))),
         ("stranger", "name_mismatch", seed(whole, &chain(other))),
-        ("torn", "peer_closed", seed(octets, &hello12()[..40])),
+        ("torn", "peer_closed", seed(bytes, &hello12()[..40])),
         ("tls13", "peer_misbehaved", seed(whole, &[&hello13([7; 32], &share())[..], &record(23, &[5; 64])].concat())),
     ]
 }
@@ -29,10 +29,10 @@ fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     record(22, &[&[kind][..], &sized(3, body)].concat())
 }
 
-/// `octets` behind their length in `width` octets.
-fn sized(width: usize, octets: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(octets.len()).unwrap().to_be_bytes();
-    [&length[4 - width..], octets].concat()
+/// `bytes` behind their length in `width` bytes.
+fn sized(width: usize, bytes: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
+    [&length[4 - width..], bytes].concat()
 }
 
 fn extension(kind: u16, body: &[u8]) -> Vec<u8> {

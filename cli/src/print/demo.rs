@@ -5,7 +5,7 @@ use uptls::{Outcome, Report, StepName, Warning};
 use super::report::{code, hint, negotiated, whole};
 use super::{BAD, FAINT, GOOD, LOUD, paint};
 
-/// The title of a scene.
+/// The title of a case.
 pub(crate) fn title(number: usize, title: &str) -> String {
     format!("\n{}\n", paint(LOUD, &format!("{number}. {title}")))
 }
@@ -40,7 +40,7 @@ pub(crate) fn connection(report: &Report) -> String {
     format!("   {} generation {generation}, resumed={resumed}: {}\n", paint(GOOD, "ok   "), trusted(report))
 }
 
-/// What was overridden or made stricter in the policy of a scene.
+/// What was overridden or made stricter in the policy of a case.
 pub(crate) fn warning(warning: &Warning) -> String {
     format!("   {}\n", super::import::warning(warning).trim())
 }

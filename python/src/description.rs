@@ -1,21 +1,21 @@
-//! `uptls.Explanation` and what it is made of.
+//! `uptls.Description` and what it is made of.
 
 use pyo3::prelude::*;
 use serde::Deserialize;
-use uptls::{Envelope, Explanation};
+use uptls::{Description, Envelope};
 
 use crate::facts::{Certificate, Policy, Warning, facts};
 
 /// What a policy trusts, sends and accepts. It judges nothing.
-#[pyclass(frozen, name = "Explanation", module = "uptls")]
-pub(crate) struct PyExplanation {
+#[pyclass(frozen, name = "Description", module = "uptls")]
+pub(crate) struct PyDescription {
     facts: Facts,
     json: String,
 }
 
-impl PyExplanation {
-    pub(crate) fn new(explanation: Explanation) -> Self {
-        let json = Envelope::new("uptls.explain/v1", vec![explanation]).to_json();
+impl PyDescription {
+    pub(crate) fn new(description: Description) -> Self {
+        let json = Envelope::new("uptls.description/v1", vec![description]).to_json();
         // What was just written can be read.
         let document = serde_json::from_str::<Document>(&json).unwrap_or_default();
         let [facts] = document.results;
@@ -24,7 +24,7 @@ impl PyExplanation {
 }
 
 #[pymethods]
-impl PyExplanation {
+impl PyDescription {
     /// Which policy.
     #[getter]
     fn policy(&self) -> Policy {
@@ -61,7 +61,7 @@ impl PyExplanation {
         self.facts.warnings.clone()
     }
 
-    /// All of it (schema `uptls.explain/v1`): octet for octet what the command gives.
+    /// All of it (schema `uptls.description/v1`): byte for byte what the command gives.
     fn to_json(&self) -> &str {
         &self.json
     }
@@ -73,7 +73,7 @@ impl PyExplanation {
 
     fn __repr__(&self) -> String {
         let names = self.facts.accepts.names.join(", ");
-        format!("<Explanation of {} anchors for {names}>", self.facts.trusts.anchors.len())
+        format!("<Description of {} anchors for {names}>", self.facts.trusts.anchors.len())
     }
 }
 

@@ -20,7 +20,7 @@ use crate::trust::{RevocationList, SystemRoots};
 
 impl Verifier {
     /// Judges as [`Verifier::verify`] does and says everything: same verdict, same first code.
-    pub(crate) fn explain(
+    pub(crate) fn report(
         &self,
         chain: &[CertificateDer<'_>],
         backend_host: Option<&BackendHost>,
@@ -49,7 +49,7 @@ impl Verifier {
         report
     }
 
-    /// The report of a peer that was accepted before: what [`Verifier::explain`] said then, without judging again.
+    /// The report of a peer that was accepted before: what [`Verifier::report`] said then, without judging again.
     pub(crate) fn report_of_peer(&self, peer: &VerifiedPeer, host: Option<&BackendHost>, now: UnixTime) -> Report {
         let mut report = self.blank_report(host, now);
         let leaf = peer.chain.first().and_then(|der| CertificateView::parse(der).ok());

@@ -1,4 +1,4 @@
-//! The stage of the demo: each scene is a real check, shown with its command, its outcome and its hint.
+//! The runner of the demo: each case is a real check, shown with its command, its outcome and its hint.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -14,11 +14,11 @@ use super::broken;
 use super::files::Folder;
 use super::upstream::Upstream;
 use crate::args::Source;
-use crate::print::{self, Complaint, report, story};
+use crate::print::{self, CliError, demo, report};
 use crate::target::Target;
 
 /// What is checked, and what must come of it.
-pub(super) struct Scene<'a> {
+pub(super) struct Case<'a> {
     pub(super) title: &'a str,
     pub(super) policy: Policy<'a>,
     /// The backend host.
@@ -27,7 +27,7 @@ pub(super) struct Scene<'a> {
     pub(super) expected: Expected,
 }
 
-/// Where the policy of a scene is, in the folder.
+/// Where the policy of a case is, in the folder.
 #[derive(Clone, Copy)]
 pub(super) enum Policy<'a> {
     /// A native document.
@@ -91,19 +91,19 @@ impl Expected {
     }
 }
 
-/// Runs the scenes and counts.
-pub(super) struct Stage<'a> {
+/// Runs the cases and counts.
+pub(super) struct Runner<'a> {
     folder: &'a Folder,
     runtime: Runtime,
-    scenes: usize,
+    cases: usize,
     outcomes: usize,
     right: usize,
 }
 
-impl<'a> Stage<'a> {
+impl<'a> Runner<'a> {
     pub(super) fn new(folder: &'a Folder) -> Self {
         let runtime = Runtime::new(uptls::aws_lc_rs::provider());
-        Self { folder, runtime, scenes: 0, outcomes: 0, right: 0 }
+        Self { folder, runtime, cases: 0, outcomes: 0, right: 0 }
     }
 
     /// The time since 1970, by the runtime's clock.
@@ -119,89 +119,89 @@ impl<'a> Stage<'a> {
     }
 
     /// Writes a file, and shows the command that would have.
-    pub(super) fn write(&self, name: &str, text: &str, command: &str) -> Result<(), Complaint> {
+    pub(super) fn write(&self, name: &str, text: &str, command: &str) -> Result<(), CliError> {
         self.folder.write(name, text).map_err(|error| broken(&error))?;
-        if command.is_empty() { Ok(()) } else { print::out(&story::command(command)) }
+        if command.is_empty() { Ok(()) } else { print::out(&demo::command(command)) }
     }
 
-    /// A scene that is one `uptls check`.
-    pub(super) fn check(&mut self, scene: &Scene<'_>) -> Result<(), Complaint> {
-        self.title(scene)?;
-        self.checked(scene)
+    /// A case that is one `uptls check`.
+    pub(super) fn check(&mut self, case: &Case<'_>) -> Result<(), CliError> {
+        self.title(case)?;
+        self.checked(case)
     }
 
     /// The same with a policy in which `wanted` must be overridden, with a warning that names both objects.
     pub(super) fn check_overridden(
         &mut self,
-        scene: &Scene<'_>,
+        case: &Case<'_>,
         remark: &str,
         wanted: &Override<'_>,
-    ) -> Result<(), Complaint> {
-        self.title(scene)?;
+    ) -> Result<(), CliError> {
+        self.title(case)?;
         self.remark(remark)?;
-        let opened = self.source(scene).connector(&self.runtime).map_err(|problems| self.unusable(&problems))?;
-        opened.warnings.iter().try_for_each(|warning| print::out(&story::warning(warning)))?;
+        let opened = self.source(case).connector(&self.runtime).map_err(|problems| self.unusable(&problems))?;
+        opened.warnings.iter().try_for_each(|warning| print::out(&demo::warning(warning)))?;
         let is_right = opened.warnings.iter().any(|warning| wanted.is_told_by(warning));
         self.count(is_right);
         if !is_right {
             let Override { field, kept, lost } = wanted;
-            print::out(&story::missing(&format!("a warning that {kept} keeps {field} from {lost}")))?;
+            print::out(&demo::missing(&format!("a warning that {kept} keeps {field} from {lost}")))?;
         }
-        self.checked(scene)
+        self.checked(case)
     }
 
     /// The same after a remark.
-    pub(super) fn check_with(&mut self, scene: &Scene<'_>, remark: &str) -> Result<(), Complaint> {
-        self.title(scene)?;
+    pub(super) fn check_with(&mut self, case: &Case<'_>, remark: &str) -> Result<(), CliError> {
+        self.title(case)?;
         self.remark(remark)?;
-        self.checked(scene)
+        self.checked(case)
     }
 
-    fn checked(&mut self, scene: &Scene<'_>) -> Result<(), Complaint> {
-        let address = scene.upstream.address;
-        let check = format!("uptls check {} --connect-to {address} {}:443", scene.policy.arguments(), scene.host);
-        print::out(&story::command(&check))?;
-        let connector = self.open(scene)?;
-        let report = self.connection(scene, &connector, CheckThen::Close)?;
-        self.judge(&report, scene.expected, &story::outcome(&report))
+    fn checked(&mut self, case: &Case<'_>) -> Result<(), CliError> {
+        let address = case.upstream.address;
+        let check = format!("uptls check {} --connect-to {address} {}:443", case.policy.arguments(), case.host);
+        print::out(&demo::command(&check))?;
+        let connector = self.open(case)?;
+        let report = self.connection(case, &connector, CheckThen::Close)?;
+        self.judge(&report, case.expected, &demo::outcome(&report))
     }
 
-    /// Begins a scene.
-    pub(super) fn title(&mut self, scene: &Scene<'_>) -> Result<(), Complaint> {
-        self.scenes += 1;
-        print::out(&story::title(self.scenes, scene.title))
+    /// Begins a case.
+    pub(super) fn title(&mut self, case: &Case<'_>) -> Result<(), CliError> {
+        self.cases += 1;
+        print::out(&demo::title(self.cases, case.title))
     }
 
-    pub(super) fn remark(&self, text: &str) -> Result<(), Complaint> {
-        print::out(&story::remark(text))
+    pub(super) fn remark(&self, text: &str) -> Result<(), CliError> {
+        print::out(&demo::remark(text))
     }
 
-    /// A connector by the policy of the scene.
-    pub(super) fn open(&self, scene: &Scene<'_>) -> Result<Connector, Complaint> {
-        let opened = self.source(scene).connector(&self.runtime).map_err(|problems| self.unusable(&problems))?;
+    /// A connector by the policy of the case.
+    pub(super) fn open(&self, case: &Case<'_>) -> Result<Connector, CliError> {
+        let opened = self.source(case).connector(&self.runtime).map_err(|problems| self.unusable(&problems))?;
         Ok(opened.connector)
     }
 
-    /// One of several connections of a scene.
+    /// One of several connections of a case.
     pub(super) fn connect(
         &mut self,
-        scene: &Scene<'_>,
+        case: &Case<'_>,
         connector: &Connector,
         expected: Expected,
-    ) -> Result<(), Complaint> {
-        let report = self.connection(scene, connector, CheckThen::AwaitSessions)?;
-        self.judge(&report, expected, &story::connection(&report))
+    ) -> Result<(), CliError> {
+        let report = self.connection(case, connector, CheckThen::AwaitSessions)?;
+        self.judge(&report, expected, &demo::connection(&report))
     }
 
     /// Publishes the policy and its material as they are now.
-    pub(super) fn update(&self, scene: &Scene<'_>, connector: &Connector) -> Result<Generation, Complaint> {
-        let policy = self.source(scene).policy().map_err(|problems| self.unusable(&problems))?;
+    pub(super) fn update(&self, case: &Case<'_>, connector: &Connector) -> Result<Generation, CliError> {
+        let policy = self.source(case).policy().map_err(|problems| self.unusable(&problems))?;
         connector.update(&policy).map_err(|problems| self.unusable(&problems))
     }
 
-    fn source(&self, scene: &Scene<'_>) -> Source {
+    fn source(&self, case: &Case<'_>) -> Source {
         let path = |name: &str| Some(self.folder.path().join(name));
-        match scene.policy {
+        match case.policy {
             Policy::Document(file) => Source { policy: path(file), ..Source::default() },
             Policy::Manifests { path: name, backend: (namespace, backend) } => {
                 let backend = Some(BackendRef::new(namespace, backend, Some(443)));
@@ -210,36 +210,36 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn unusable(&self, problems: &Problems) -> Complaint {
+    fn unusable(&self, problems: &Problems) -> CliError {
         let report = Report::unusable(problems, self.runtime.now_text());
-        Complaint::internal(format!("a policy of the demo cannot be used\n{}", report::whole(&report)))
+        CliError::internal(format!("a policy of the demo cannot be used\n{}", report::whole(&report)))
     }
 
-    fn connection(&self, scene: &Scene<'_>, connector: &Connector, then: CheckThen) -> Result<Report, Complaint> {
-        let target = Target::parse(&format!("{}:443", scene.host)).map_err(Complaint::internal)?;
+    fn connection(&self, case: &Case<'_>, connector: &Connector, then: CheckThen) -> Result<Report, CliError> {
+        let target = Target::parse(&format!("{}:443", case.host)).map_err(CliError::internal)?;
         let options = CheckOptions::new(ConnectOptions::default().with_timeout(PATIENCE)).then(then);
-        Ok(connector.check(scene.upstream.address, &target.host, &options))
+        Ok(connector.check(case.upstream.address, &target.host, &options))
     }
 
     /// A request over a connection of its own: the upstream must know us as `client`.
-    pub(super) fn get(&mut self, scene: &Scene<'_>, client: &str) -> Result<(), Complaint> {
-        print::out(&story::command(&format!("GET https://{}/ over a connection by the same policy", scene.host)))?;
-        let opened = self.source(scene).connector(&self.runtime).map_err(|problems| self.unusable(&problems))?;
-        let answer = self.answer(scene, &opened.connector).unwrap_or_else(|reason| reason);
+    pub(super) fn get(&mut self, case: &Case<'_>, client: &str) -> Result<(), CliError> {
+        print::out(&demo::command(&format!("GET https://{}/ over a connection by the same policy", case.host)))?;
+        let opened = self.source(case).connector(&self.runtime).map_err(|problems| self.unusable(&problems))?;
+        let answer = self.answer(case, &opened.connector).unwrap_or_else(|reason| reason);
         let (status, known) = answer.split_once("\r\n").unwrap_or((&answer, ""));
         let known = known.rsplit("\r\n").next().unwrap_or_default();
         let is_right = status == "HTTP/1.1 200 OK" && known == client;
         self.count(is_right);
-        print::out(&story::answer(is_right, status, known))
+        print::out(&demo::answer(is_right, status, known))
     }
 
-    fn answer(&self, scene: &Scene<'_>, connector: &Connector) -> Result<String, String> {
+    fn answer(&self, case: &Case<'_>, connector: &Connector) -> Result<String, String> {
         let text = |error: &dyn core::fmt::Display| error.to_string();
-        let target = Target::parse(&format!("{}:443", scene.host))?;
-        let stream = TcpStream::connect_timeout(&scene.upstream.address, PATIENCE).map_err(|error| text(&error))?;
+        let target = Target::parse(&format!("{}:443", case.host))?;
+        let stream = TcpStream::connect_timeout(&case.upstream.address, PATIENCE).map_err(|error| text(&error))?;
         let options = ConnectOptions::default().with_timeout(PATIENCE);
         let mut stream = connector.handshake(stream, &target.host, &options).map_err(|error| text(&error))?;
-        let request = format!("GET / HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", scene.host);
+        let request = format!("GET / HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", case.host);
         stream.write_all(request.as_bytes()).map_err(|error| text(&error))?;
         let mut answer = String::new();
         stream.take(ANSWER).read_to_string(&mut answer).map_err(|error| text(&error))?;
@@ -251,14 +251,14 @@ impl<'a> Stage<'a> {
         self.right += usize::from(is_right);
     }
 
-    fn judge(&mut self, report: &Report, expected: Expected, text: &str) -> Result<(), Complaint> {
+    fn judge(&mut self, report: &Report, expected: Expected, text: &str) -> Result<(), CliError> {
         print::out(text)?;
         let is_right = expected.is_met_by(report);
         self.count(is_right);
         if is_right {
             return Ok(());
         }
-        print::out(&story::wrong(&format!("{expected:?}"), report))
+        print::out(&demo::wrong(&format!("{expected:?}"), report))
     }
 }
 

@@ -1,20 +1,20 @@
-//! How octets reach rustls, whoever reads them.
+//! How bytes reach rustls, whoever reads them.
 
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustls::{ClientConnection, IoState};
 
-use super::failure::OPENING;
+use super::failure::FIRST_BYTES;
 use crate::error::Error;
 
 /// What [`Driver::receive`](super::driver::Driver::receive) met.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Intake {
+pub(crate) enum ReadOutcome {
     End,
     /// Nothing was read: decrypted data waits.
     Full,
-    Octets,
+    Bytes,
 }
 
 /// Whose error it is.
@@ -30,27 +30,27 @@ pub(super) fn process_new_packets(tls: &mut ClientConnection) -> Result<IoState,
         .unwrap_or_else(|_| Err(rustls::Error::General("rustls panicked".to_owned())))
 }
 
-/// Keeps the first octets that pass, and the error of the source apart from those of rustls.
-pub(super) struct Observed<'a> {
-    opening: &'a mut Vec<u8>,
+/// Keeps the first bytes that pass, and the error of the source apart from those of rustls.
+pub(super) struct Tap<'a> {
+    first_bytes: &'a mut Vec<u8>,
     /// What the source gave; nothing if rustls did not ask.
     pub(super) outcome: io::Result<usize>,
     source: &'a mut dyn Read,
 }
 
-impl<'a> Observed<'a> {
-    pub(super) fn new(source: &'a mut dyn Read, opening: &'a mut Vec<u8>) -> Self {
-        Self { opening, outcome: Ok(0), source }
+impl<'a> Tap<'a> {
+    pub(super) fn new(source: &'a mut dyn Read, first_bytes: &'a mut Vec<u8>) -> Self {
+        Self { first_bytes, outcome: Ok(0), source }
     }
 }
 
-impl Read for Observed<'_> {
+impl Read for Tap<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         self.outcome = self.source.read(out);
         match &self.outcome {
             Ok(count) => {
-                let room = OPENING.saturating_sub(self.opening.len());
-                self.opening.extend(out.iter().take(*count).take(room));
+                let room = FIRST_BYTES.saturating_sub(self.first_bytes.len());
+                self.first_bytes.extend(out.iter().take(*count).take(room));
                 Ok(*count)
             }
             Err(error) => Err(error.kind().into()),

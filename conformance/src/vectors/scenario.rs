@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use uptls_testkit::{Certificate, Key, NOW, San, Template, chain_pem};
 
-/// What is minted last: a file, out of the certificates of the scene.
+/// What is minted last: a file, out of the certificates of the scenario.
 pub(super) type Make = Rc<dyn Fn(&Minted) -> Vec<u8>>;
 
 /// Wraps a function that makes the content of a file.
@@ -16,7 +16,7 @@ pub(super) fn make<T: Into<Vec<u8>>>(content: impl Fn(&Minted) -> T + 'static) -
 
 /// Everything that a case consists of; the fields are what a case may change.
 #[derive(Clone)]
-pub(super) struct Scene {
+pub(super) struct Scenario {
     /// The clock, unix seconds.
     pub(super) at: i64,
     /// From the root downwards; the last one issues the leaf.
@@ -60,7 +60,7 @@ pub(super) enum Permission {
     Forbid,
 }
 
-/// The certificates of a scene.
+/// The certificates of a scenario.
 pub(super) struct Minted {
     /// From the root downwards.
     pub(super) authorities: Vec<Certificate>,
@@ -85,7 +85,7 @@ impl Minted {
     }
 }
 
-impl Scene {
+impl Scenario {
     /// Root, intermediate, and a leaf for `backend.test`; the policy trusts the root and sends that name.
     pub(super) fn new() -> Self {
         Self {

@@ -1,12 +1,12 @@
-//! `uptls explain`: what a policy trusts, sends and accepts.
+//! `uptls describe`: what a policy trusts, sends and accepts.
 
-use uptls::{Envelope, Explanation, FixedClock, Report, Runtime};
+use uptls::{Description, Envelope, FixedClock, Report, Runtime};
 
-use crate::args::ExplainArgs;
-use crate::print::{self, Complaint, policy, report};
+use crate::args::DescribeArgs;
+use crate::print::{self, CliError, policy, report};
 use crate::source::Ready;
 
-pub(crate) fn run(args: &ExplainArgs) -> Result<u8, Complaint> {
+pub(crate) fn run(args: &DescribeArgs) -> Result<u8, CliError> {
     let runtime = runtime_at(args.clock.at);
     let Ready { prepared, warnings } = match args.source.prepare(&runtime) {
         Ok(ready) => ready,
@@ -21,12 +21,12 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<u8, Complaint> {
             return Ok(code);
         }
     };
-    let mut explanation: Explanation = prepared.explanation();
-    explanation.warnings.extend(warnings);
+    let mut description: Description = prepared.describe();
+    description.warnings.extend(warnings);
     if args.json {
-        print::json(&Envelope::new("uptls.explain/v1", vec![explanation]))?;
+        print::json(&Envelope::new("uptls.description/v1", vec![description]))?;
     } else {
-        print::out(&policy::whole(&explanation))?;
+        print::out(&policy::whole(&description))?;
     }
     Ok(0)
 }

@@ -1,4 +1,4 @@
-//! What a store holds of each server: sessions, charged in octets, in the order of use.
+//! What a store holds of each server: sessions, charged in bytes, in the order of use.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::{Proof, SessionKey};
 /// A session that may be resumed until `usable_until`.
 #[derive(Clone)]
 pub(super) struct Stored<T> {
-    octets: usize,
+    bytes: usize,
     pub(super) proof: Arc<Proof>,
     usable_until: i64,
     pub(super) value: T,
@@ -20,9 +20,9 @@ pub(super) struct Stored<T> {
 impl<T> Stored<T> {
     /// `None` for a session that could not be resumed even now.
     pub(super) fn new(value: T, proof: &Arc<Proof>, window: usize, usable_until: i64, now: i64) -> Option<Self> {
-        let chain = proof.chain_octets.saturating_mul(2);
-        let octets = window.min(LARGEST_TICKET).saturating_add(chain).saturating_add(SESSION_OCTETS);
-        let stored = Self { octets, proof: proof.clone(), usable_until, value };
+        let chain = proof.chain_bytes.saturating_mul(2);
+        let bytes = window.min(LARGEST_TICKET).saturating_add(chain).saturating_add(SESSION_BYTES);
+        let stored = Self { bytes, proof: proof.clone(), usable_until, value };
         stored.is_usable(now).then_some(stored)
     }
 
@@ -48,15 +48,15 @@ impl Stored<Tls12ClientSessionValue> {
 
 /// What is known of one server under one fingerprint.
 #[derive(Default)]
-pub(super) struct Shelf {
+pub(super) struct ServerEntry {
     pub(super) group: Option<NamedGroup>,
     last_use: u64,
-    octets: usize,
+    bytes: usize,
     pub(super) tls12: Option<Stored<Tls12ClientSessionValue>>,
     pub(super) tls13: VecDeque<Stored<Tls13ClientSessionValue>>,
 }
 
-impl Shelf {
+impl ServerEntry {
     pub(super) fn push(&mut self, stored: Option<Stored<Tls13ClientSessionValue>>) {
         if self.tls13.len() == TICKETS {
             self.tls13.pop_front();
@@ -78,19 +78,19 @@ impl Shelf {
     }
 
     fn charge(&self, key: &SessionKey) -> usize {
-        let sessions = self.tls12.iter().map(|session| session.octets).chain(self.tls13.iter().map(|s| s.octets));
-        sessions.fold(SHELF_OCTETS + 2 * key.server_name.len(), usize::saturating_add)
+        let sessions = self.tls12.iter().map(|session| session.bytes).chain(self.tls13.iter().map(|s| s.bytes));
+        sessions.fold(ENTRY_BYTES + 2 * key.server_name.len(), usize::saturating_add)
     }
 }
 
 #[derive(Default)]
-pub(super) struct Shelves {
-    pub(super) by_key: HashMap<SessionKey, Shelf>,
+pub(super) struct SessionCache {
+    pub(super) by_key: HashMap<SessionKey, ServerEntry>,
     by_use: BTreeMap<u64, SessionKey>,
     fingerprints: HashMap<[u8; 32], Fingerprint>,
-    pub(super) octets: usize,
+    pub(super) bytes: usize,
     uses: u64,
-    /// How many shelves were looked at to forget some.
+    /// How many cache were looked at to forget some.
     #[cfg(test)]
     pub(super) visits: usize,
 }
@@ -102,7 +102,7 @@ struct Fingerprint {
     publications: usize,
 }
 
-impl Shelves {
+impl SessionCache {
     /// One more connector publishes `fingerprint`.
     pub(super) fn publish(&mut self, fingerprint: [u8; 32]) {
         self.fingerprints.entry(fingerprint).or_default().publications += 1;
@@ -148,23 +148,23 @@ impl Shelves {
         }
     }
 
-    pub(super) fn edit<R>(&mut self, key: &SessionKey, limit: usize, change: impl FnOnce(&mut Shelf) -> R) -> R {
+    pub(super) fn edit<R>(&mut self, key: &SessionKey, limit: usize, change: impl FnOnce(&mut ServerEntry) -> R) -> R {
         let result = match self.by_key.get_mut(key) {
-            Some(shelf) => {
-                let result = change(shelf);
+            Some(entry) => {
+                let result = change(entry);
                 self.settle(key);
                 result
             }
             None => {
-                let mut shelf = Shelf::default();
-                let result = change(&mut shelf);
-                if !shelf.is_empty() {
-                    self.put(key.clone(), shelf);
+                let mut entry = ServerEntry::default();
+                let result = change(&mut entry);
+                if !entry.is_empty() {
+                    self.put(key.clone(), entry);
                 }
                 result
             }
         };
-        while self.octets > limit {
+        while self.bytes > limit {
             let Some((_, oldest)) = self.by_use.pop_first() else { break };
             self.remove(&oldest);
         }
@@ -173,49 +173,49 @@ impl Shelves {
 
     /// After a change: charges anew, and counts as a use.
     fn settle(&mut self, key: &SessionKey) {
-        let Some(shelf) = self.by_key.get_mut(key) else { return };
-        if shelf.is_empty() {
+        let Some(entry) = self.by_key.get_mut(key) else { return };
+        if entry.is_empty() {
             self.remove(key);
             return;
         }
-        let octets = shelf.charge(key);
-        self.octets = self.octets.saturating_sub(shelf.octets).saturating_add(octets);
-        shelf.octets = octets;
+        let bytes = entry.charge(key);
+        self.bytes = self.bytes.saturating_sub(entry.bytes).saturating_add(bytes);
+        entry.bytes = bytes;
         self.uses += 1;
-        let owned = self.by_use.remove(&shelf.last_use);
-        shelf.last_use = self.uses;
+        let owned = self.by_use.remove(&entry.last_use);
+        entry.last_use = self.uses;
         self.by_use.insert(self.uses, owned.unwrap_or_else(|| key.clone()));
     }
 
-    fn put(&mut self, key: SessionKey, mut shelf: Shelf) {
+    fn put(&mut self, key: SessionKey, mut entry: ServerEntry) {
         self.uses += 1;
-        shelf.last_use = self.uses;
-        shelf.octets = shelf.charge(&key);
-        self.octets = self.octets.saturating_add(shelf.octets);
-        self.by_use.insert(shelf.last_use, key.clone());
+        entry.last_use = self.uses;
+        entry.bytes = entry.charge(&key);
+        self.bytes = self.bytes.saturating_add(entry.bytes);
+        self.by_use.insert(entry.last_use, key.clone());
         self.fingerprints.entry(key.fingerprint).or_default().keys.insert(key.clone());
-        self.by_key.insert(key, shelf);
+        self.by_key.insert(key, entry);
     }
 
-    pub(super) fn remove(&mut self, key: &SessionKey) -> Option<Shelf> {
-        let shelf = self.by_key.remove(key)?;
-        self.by_use.remove(&shelf.last_use);
-        self.octets = self.octets.saturating_sub(shelf.octets);
+    pub(super) fn remove(&mut self, key: &SessionKey) -> Option<ServerEntry> {
+        let entry = self.by_key.remove(key)?;
+        self.by_use.remove(&entry.last_use);
+        self.bytes = self.bytes.saturating_sub(entry.bytes);
         if let Some(known) = self.fingerprints.get_mut(&key.fingerprint) {
             known.keys.remove(key);
         }
         self.tidy(&key.fingerprint);
-        Some(shelf)
+        Some(entry)
     }
 }
 
 /// TLS 1.3 tickets per server; the oldest gives way.
 pub(super) const TICKETS: usize = 8;
-/// A ticket's length has two octets (RFC 8446 section 4.6.1).
+/// A ticket's length has two bytes (RFC 8446 section 4.6.1).
 const LARGEST_TICKET: usize = 65_535;
 /// What a session takes besides ticket and chain: rustls's value, its secret and the allocations around them.
-const SESSION_OCTETS: usize = 768;
+const SESSION_BYTES: usize = 768;
 /// What a server takes without sessions: its entries in the maps.
-const SHELF_OCTETS: usize = 512;
+const ENTRY_BYTES: usize = 512;
 /// 24 hours.
 const TLS12_LIFETIME: i64 = 86_400;
