@@ -36,10 +36,11 @@ def command(program: Program, log: Path, calls: str, *inject: str) -> list[str]:
 
 def run(program: Program, folder: Path, calls: str, *inject: str) -> Outcome:
     """Runs a program in a folder of its own; one that hangs is killed with all that it started."""
-    with tempfile.TemporaryDirectory(dir=folder) as own:
+    with tempfile.TemporaryDirectory(dir=folder) as own, tempfile.TemporaryDirectory(dir=folder) as logs:
         place = Path(own)
         program.prepare(place)
-        log = place / "strace.log"
+        # Elsewhere: a program that watches its folder would be woken by each line of the log, and make the next one.
+        log = Path(logs) / "strace.log"
         return _run(program, place, log, command(program, log, calls, *inject))
 
 

@@ -1,5 +1,6 @@
 """The programs into which faults are injected: how each is run, what it says, and what it leaves."""
 
+import base64
 import json
 import os
 import re
@@ -72,9 +73,15 @@ def _texts(folder: Path) -> list[str]:
     found = []
     for place, folders, files in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith("..")]
-        # In JSON, ends of lines are written out.
-        found += [(Path(place) / name).read_text(errors="replace").replace("\\n", "\n") for name in files]
+        found += [_plain((Path(place) / name).read_text(errors="replace")) for name in files]
     return found
+
+
+def _plain(text: str) -> str:
+    """JSON as a reader of PEM sees it: ends of lines are ends of lines, and a key in Base64 is a key."""
+    key = re.search(r'"inline_bytes":"([A-Za-z0-9+/=]+)"', text)
+    decoded = base64.b64decode(key[1]).decode(errors="replace") if key else ""
+    return text.replace("\\n", "\n") + decoded
 
 
 def of_export(outcome: Outcome, folder: Path) -> Result:
@@ -95,10 +102,6 @@ def of_export(outcome: Outcome, folder: Path) -> Result:
 def _check(tools: Tools, files: Path, policy: str, port: int) -> list[str]:
     target = [f"{HOST}:{port}", "--connect-to", "127.0.0.1", "--timeout", "2s", "--json"]
     return [str(tools.command), "check", "--policy", str(files / policy), *target]
-
-
-def _exported(tools: Tools, files: Path, policy: str, out: str = "out") -> list[str]:
-    return [str(tools.command), "export", "envoy", "--host", HOST, "--policy", str(files / policy), "--sds", out]
 
 
 def programs(tools: Tools, files: Path, port: int) -> list[Program]:
@@ -160,14 +163,17 @@ def _of_python(tools: Tools, files: Path, port: int, python: Path) -> list[Progr
 
 
 def _export(tools: Tools, files: Path) -> Program:
-    older = files / "older"
-    subprocess.run(_exported(tools, files, "good.yaml", str(older)), check=True, capture_output=True)
+    argv = [str(tools.command), "export", "envoy", "--host", HOST, "--policy", "policy.yaml", "--sds", "out"]
 
     def prepare(folder: Path) -> None:
-        shutil.copytree(older, folder / "out", symlinks=True)
+        for name in ("ca.pem", "one.pem", "one.key", "two.pem", "two.key"):
+            shutil.copy(files / name, folder / name)
+        # One policy is one path: its next export replaces what this one wrote.
+        shutil.copy(files / "good.yaml", folder / "policy.yaml")
+        subprocess.run(argv, cwd=folder, check=True, capture_output=True)
+        shutil.copy(files / "next.yaml", folder / "policy.yaml")
 
-    argv = _exported(tools, files, "next.yaml")
-    return Program("export over an older one", argv, "next.yaml", of_export, frozenset(FILES | WRITES), prepare)
+    return Program("export over an older one", argv, "policy.yaml", of_export, frozenset(FILES | WRITES), prepare)
 
 
 def interpreter(folder: Path) -> Path | None:

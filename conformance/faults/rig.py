@@ -14,7 +14,7 @@ import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import inject
@@ -36,9 +36,17 @@ SMALL_PROGRAMS = (
     "python connect, accepted",
     "python connect by name",
     "asyncio connect, accepted",
+    "export over an older one",
+    "python watch",
 )
-SMALL_EFFECTS = frozenset({"EMFILE", "ENOBUFS", "EADDRNOTAVAIL", "ETIMEDOUT", "EAGAIN", "ECONNREFUSED", "EIO", "=0"})
-SMALL_CALLS = frozenset({"socket", "connect", "sendto", "writev", "recvfrom", "openat", "clone3"})
+SMALL_EFFECTS = frozenset(
+    {"EMFILE", "ENOBUFS", "EADDRNOTAVAIL", "ENOSPC", "ETIMEDOUT", "EAGAIN", "ECONNREFUSED", "EIO", "=0"}
+)
+SMALL_CALLS = frozenset(
+    {"socket", "connect", "sendto", "writev", "recvfrom", "openat", "clone3"}
+    | {"write", "fsync", "mkdir", "rename", "renameat2", "symlink", "symlinkat"}
+    | {"inotify_init1", "inotify_add_watch"}
+)
 
 
 @dataclass
@@ -80,15 +88,7 @@ def attempt(program: Program, folder: Path, known: dict[str, int], jobs: int, *,
     """All faults of one program."""
     tally = Tally(program)
     if small:
-        program = Program(
-            program.name,
-            program.argv,
-            program.marker,
-            program.read,
-            program.calls & SMALL_CALLS,
-            program.prepare,
-            program.seconds,
-        )
+        program = replace(program, calls=program.calls & SMALL_CALLS)
     calls = ",".join(sorted(program.calls))
     without = inject.run(program, folder, calls)
     wanted = "refused" not in program.name

@@ -14,6 +14,7 @@ class Kind(enum.Enum):
     CODED = "coded error"
     LOADER = "before main"
     NOT_REACHED = "not reached"
+    UNSETTLED = "unsettled"
     BLAMED = "wrong code"
     CRASH = "crash"
     HANG = "hang"
@@ -27,7 +28,7 @@ class Kind(enum.Enum):
     @property
     def is_defect(self) -> bool:
         """Whether the run must not end so."""
-        return self not in {Kind.AS_WITHOUT, Kind.CODED, Kind.LOADER, Kind.NOT_REACHED}
+        return self not in {Kind.AS_WITHOUT, Kind.CODED, Kind.LOADER, Kind.NOT_REACHED, Kind.UNSETTLED}
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,9 @@ def classify(fault: Fault, outcome: Outcome, usual: Result, marker: str, numbers
         return Kind.NOT_REACHED
     if is_before_main(outcome.log, marker):
         return Kind.LOADER
+    if outcome.result.code is None and "unsettled: generation 1, ready" in outcome.stdout and repeats(outcome.log):
+        # R6: what cannot be read says nothing, as long as it lasts.
+        return Kind.UNSETTLED
     return broken(outcome) or judged(outcome.result, usual, allowed(fault, numbers), numbers)
 
 
@@ -82,6 +86,11 @@ def broken(outcome: Outcome) -> Kind | None:
     if outcome.returncode is None or not 0 <= outcome.returncode < 128:
         return Kind.CRASH
     return outcome.result.defect
+
+
+def repeats(log: str) -> bool:
+    """Whether the fault was made again and again. strace counts calls by thread, and each look at files has a thread of its own."""
+    return log.count("INJECTED") > 1
 
 
 def judged(result: Result, usual: Result, fitting: frozenset[str], numbers: dict[str, int]) -> Kind:

@@ -23,7 +23,9 @@ def run(policy: str, current: str, following: str) -> str:
                 if connector.generation == 2 and connector.state == "ready":
                     return "accepted"
                 time.sleep(0.02)
-            return f"the watch did not heal: generation {connector.generation}, {connector.state}"
+            if (reason := connector.reason) is not None:
+                return f"{reason.code}: {reason.message}"
+            return f"unsettled: generation {connector.generation}, {connector.state}"
     except uptls.UptlsError as error:
         return f"{error.code}: {error}"
 
