@@ -177,6 +177,7 @@ def go(tally: Tally) -> None:
 def docs(tally: Tally) -> None:
     command = ["cargo", "doc", "--workspace", "--no-deps", "--exclude", "uptls-python"]
     check(tally, "docs", "documentation", command, RUSTDOCFLAGS="-D warnings")
+    check(tally, "docs", "book", [tool("mdbook", "0.5.4"), "build", str(ROOT / "docs")])
 
 
 def tool(name: str, version: str) -> str:

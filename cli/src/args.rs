@@ -25,6 +25,7 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     Check(CheckArgs),
     Verify(VerifyArgs),
+    #[command(alias = "explain")]
     Describe(DescribeArgs),
     Export(ExportArgs),
     Import(ImportArgs),

@@ -154,6 +154,31 @@ fn only_a_refused_identity_changes_the_report_of_a_connection() {
 }
 
 /// R2: a document that does not parse is an invalid update.
+/// R9: policies of one fingerprint share what verifies, and each report names the files of its own policy.
+#[test]
+fn the_report_of_a_refusal_names_the_files_of_its_own_policy() {
+    let world = World::new("own names");
+    let server = Server::start(&world.server(Versions::Both));
+    let folder = tempfile::tempdir().unwrap();
+    let connectors = ["one", "two"].map(|name| {
+        let place = folder.path().join(format!("{name}.pem"));
+        std::fs::write(&place, world.pki.root.pem()).unwrap();
+        let trust = TrustDraft { bundles: vec![MaterialDraft::file(place.clone())], ..TrustDraft::default() };
+        let spec = PolicySpec { trust, server_name: Some("other.example".to_owned()), ..PolicySpec::default() };
+        Connector::new(&world.runtime, &policy(spec)).unwrap()
+    });
+    let [one, two] = &connectors;
+    assert_eq!(one.prepared().unwrap().fingerprint(), two.prepared().unwrap().fingerprint());
+    for (connector, own, other) in [(one, "one.pem #1", "two.pem"), (two, "two.pem #1", "one.pem")] {
+        let report = connector.check(server.addr(), &host(), &patient());
+        assert_eq!(report.code, Some(Code::NameMismatch), "{report:?}");
+        let chain = report.steps.iter().find(|step| step.step == StepName::Chain).unwrap();
+        assert!(chain.detail["trusted"].ends_with(own), "{chain:?}");
+        assert!(report.chain.last().unwrap().source.ends_with(own), "{report:?}");
+        assert!(!format!("{report:?}").contains(other), "{report:?}");
+    }
+}
+
 #[test]
 fn an_update_can_be_refused_before_there_is_a_policy() {
     let world = World::new("refuse");

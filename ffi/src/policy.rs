@@ -186,7 +186,7 @@ pub unsafe extern "C" fn uptls_policy_describe(
     json: *mut *mut c_char,
     err: *mut *mut Error,
 ) -> Status {
-    let explain = || {
+    let describe = || {
         // SAFETY: by the contract of the header it is NULL or can be written to.
         let out = unsafe { Out::cleared(json, "json") }?;
         // SAFETY: by the contract of the header it is NULL or live.
@@ -197,7 +197,7 @@ pub unsafe extern "C" fn uptls_policy_describe(
         Ok(())
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
-    unsafe { boundary::call(err, explain) }
+    unsafe { boundary::call(err, describe) }
 }
 
 /// `sha256:...`

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyDeprecationWarning, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::sync::PyOnceLock;
@@ -219,12 +219,19 @@ impl PyPolicy {
     }
 
     /// What it trusts, sends and accepts, offline.
-    fn explain(&self, py: Python<'_>) -> PyResult<PyDescription> {
+    fn describe(&self, py: Python<'_>) -> PyResult<PyDescription> {
         detached(py, || {
             let mut description = self.prepared.describe();
             description.warnings.extend_from_slice(&self.source.warnings);
             PyDescription::new(description)
         })
+    }
+
+    /// The former name of `describe`.
+    fn explain(&self, py: Python<'_>) -> PyResult<PyDescription> {
+        let category = py.get_type::<PyDeprecationWarning>();
+        PyErr::warn(py, &category, c"use UpstreamTlsPolicy.describe", 1)?;
+        self.describe(py)
     }
 
     /// The connector of this policy alone, which never changes: for `buffer`, `check` and `connect` in one step.

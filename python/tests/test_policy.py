@@ -417,8 +417,8 @@ def test_the_names_of_a_certificate() -> None:
 def test_module_level_calls_are_the_methods(accepted: Any) -> None:
     policy = accepted.policy()
     assert uptls.verify(policy, accepted.chain, accepted.host).to_json() == accepted.report_json
-    assert uptls.explain(policy).to_json() == policy.describe().to_json()
-    assert uptls.explain(policy).to_dict()["policy"]["fingerprint"] == policy.fingerprint
+    assert uptls.describe(policy).to_json() == policy.describe().to_json()
+    assert uptls.describe(policy).to_dict()["policy"]["fingerprint"] == policy.fingerprint
 
 
 MANIFESTS = """
@@ -484,3 +484,10 @@ def test_manifests_give_a_backend_its_policy(tmp_path: Path) -> None:
             ut.UpstreamTlsPolicy.from_manifests(tmp_path, "shop/pay", **keywords)
     with pytest.raises(TypeError):
         ut.UpstreamTlsPolicy.from_manifests(b"folder", "shop/pay")
+
+
+def test_the_former_name_of_describe_warns(accepted: Any) -> None:
+    policy = accepted.policy()
+    with pytest.warns(DeprecationWarning, match="describe"):
+        former = policy.explain()  # type: ignore[deprecated,unused-ignore]
+    assert former.to_json() == policy.describe().to_json()

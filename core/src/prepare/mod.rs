@@ -89,6 +89,12 @@ impl Prepared {
         report
     }
 
+    /// The former name of [`Prepared::report`].
+    #[deprecated(since = "0.1.0", note = "use `report`")]
+    pub fn explain(&self, chain: &[CertificateDer<'_>], backend_host: Option<&BackendHost>) -> Report {
+        self.report(chain, backend_host)
+    }
+
     /// Judges PEM text (leaf first; other blocks and text between them are passed over, so that the output of `openssl
     /// s_client -showcerts` can be given as it is) or one certificate in DER, for a backend host as text. Every face of
     /// offline verification is this call. A text that cannot be read is no fault of the peer: the report then has the

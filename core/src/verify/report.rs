@@ -10,6 +10,7 @@ use super::steps::{CHAIN_STEPS, Context};
 use super::{PEER, VerifiedPeer, Verifier};
 use crate::certificate::{CertificateView, facts_or_digest, shown};
 use crate::danger::PeerDanger;
+use crate::digest::sha256;
 use crate::error::{Judgement, Rejection, RejectionKind};
 use crate::name::BackendHost;
 use crate::policy::SanMatcher;
@@ -79,9 +80,29 @@ impl Verifier {
         report.server_name.clone_from(&rejection.server_name);
         report.expected.clone_from(&rejection.expected);
         report.presented.clone_from(&rejection.presented);
-        self.judge(&mut report, rejection.chain.iter().map(Vec::as_slice), &rejection.judgement);
+        let judgement = self.in_own_names(rejection.judgement.clone());
+        self.judge(&mut report, rejection.chain.iter().map(Vec::as_slice), &judgement);
         report.refuse(rejection);
         report
+    }
+
+    /// Policies of one fingerprint share a verifier (R9), and what it found names the files of the policy that was loaded first.
+    /// The report of a policy names its own.
+    fn in_own_names(&self, mut judgement: Judgement) -> Judgement {
+        let Some(anchor) = &mut judgement.anchor else { return judgement };
+        let mut entries = self.trust.bundle_entries();
+        let Some(own) = entries.find(|entry| entry.der().is_some_and(|der| digest(&sha256(der)) == anchor.sha256))
+        else {
+            return judgement;
+        };
+        let source = own.source(&self.policy);
+        for text in judgement.steps.iter_mut().filter_map(|step| step.detail.get_mut(TRUSTED)) {
+            if let Some(subject) = text.strip_suffix(&anchor.source) {
+                *text = format!("{subject}{source}");
+            }
+        }
+        anchor.source = source;
+        judgement
     }
 
     /// Sets the steps and the chain.
@@ -186,7 +207,7 @@ impl Verifier {
             PathEnd::Pinned => "itself, by a pin".to_owned(),
             PathEnd::Platform => "the platform's verifier".to_owned(),
         };
-        let step = step.with("trusted", trusted).with("intermediates", path.intermediates.len().to_string());
+        let step = step.with(TRUSTED, trusted).with("intermediates", path.intermediates.len().to_string());
         step.with("until", rfc3339(path.trusted_until))
     }
 }
@@ -228,3 +249,6 @@ fn evaluate(context: &mut Context<'_>, name: StepName) -> (Step, Option<Rejectio
 fn failed_step(name: StepName, kind: &RejectionKind) -> Step {
     Step::failed(name, kind.code()).with("reason", kind.to_string())
 }
+
+/// The detail of a step that says where its path ends.
+const TRUSTED: &str = "trusted";

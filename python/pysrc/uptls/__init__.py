@@ -19,7 +19,7 @@ from uptls import _methods as _methods
 from uptls._calls import (
     check,
     connect,
-    explain,
+    describe,
     verify,
 )
 from uptls._errors import (

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack, final
 
 from typing_extensions import Buffer as Bytes
+from typing_extensions import deprecated
 
 from uptls._errors import PolicyError, UptlsError
 from uptls._stream import TlsStream
@@ -419,6 +420,8 @@ class UpstreamTlsPolicy:
     def connector(self) -> Connector: ...
     def verify(self, chain_pem: _Pem, host: str | None = None) -> Report: ...
     def describe(self) -> Description: ...
+    @deprecated("use UpstreamTlsPolicy.describe")
+    def explain(self) -> Description: ...
     def buffer(self, host: str, *, alpn: Sequence[str] | None = None, timeout: float | None = None) -> Buffer: ...
     def check(
         self, host: str, port: int, *, connect_to: _ConnectTo | None = None, timeout: float | None = None
