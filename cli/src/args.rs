@@ -115,7 +115,7 @@ pub(crate) struct DescribeArgs {
     pub(crate) json: bool,
 }
 
-/// The policy for somebody else's TLS stack.
+/// Write the policy for another TLS stack.
 ///
 /// What that stack would ignore, or weaken, is refused by name; where its engine decides differently about certificates, a
 /// warning says so.
@@ -172,7 +172,7 @@ pub(crate) struct ExportEnvoyArgs {
 /// Manifests in, policies out: for each backend its policy, where each field comes from, and what was overridden and why.
 ///
 /// Of Kubernetes objects (BackendTLSPolicy, vendors' objects for the same backends, and what they refer to) in files or in
-/// folders. Of an Envoy configuration among them: which clusters verify what they seem to. Connects to nobody.
+/// folders. Of an Envoy configuration among them: which clusters verify what they seem to. It makes no connection.
 ///
 /// The exit code is 0 if every policy is ready and every cluster verified, else 2.
 #[derive(Args, Debug)]
@@ -207,10 +207,10 @@ pub(crate) struct ImportArgs {
     pub(crate) json: bool,
 }
 
-/// Show certificates. Verifies nothing.
+/// Show certificates from a file or a server, without verifying them.
 ///
-/// Of a file (PEM or DER), or of whoever answers at HOST:PORT. Nobody is authenticated: what is shown may come from an
-/// attacker. Use `check` for a verdict.
+/// The file holds PEM or DER. A server is not authenticated: what is shown may come from an attacker. Use `check` for a
+/// verdict.
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls inspect ca.pem
   uptls inspect payments.internal:8443
@@ -221,7 +221,7 @@ pub(crate) struct InspectArgs {
     /// Print one JSON document, uptls.inspect/v1.
     #[arg(long)]
     pub(crate) json: bool,
-    /// A file, or whom to ask.
+    /// A file or HOST:PORT.
     #[arg(value_name = "FILE|HOST:PORT")]
     pub(crate) subject: String,
 }
@@ -303,7 +303,7 @@ fn help(examples: &str) -> String {
     format!("Examples:\n  {examples}\n\n{EXIT_CODES}")
 }
 
-/// The `controllerName` of whoever is none.
+/// The `controllerName` where none is given.
 pub(crate) const CONTROLLER: &str = "uptls.example/import";
 const EXIT_CODES: &str = "\
 Exit codes:

@@ -1,4 +1,4 @@
-//! `uptls export`: the policy for somebody else's TLS stack.
+//! `uptls export`: the policy for another TLS stack.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

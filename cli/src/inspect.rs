@@ -58,7 +58,7 @@ fn of_peer(runtime: &Runtime, args: &InspectArgs) -> Result<Vec<Inspection>, Cli
     chain.iter().enumerate().map(inspect).collect()
 }
 
-/// The chain of whoever answers; only its handshake signature is verified.
+/// The chain of the peer that answers; only its handshake signature is verified.
 fn presented(runtime: &Runtime, target: &Target, args: &InspectArgs) -> Result<Vec<Vec<u8>>, Error> {
     let connector = Connector::new(runtime, &anybody()?)?;
     let options = ConnectOptions::default().with_timeout(args.dial.timeout.unwrap_or(PATIENCE));

@@ -53,7 +53,7 @@ pub struct TrustDescription {
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct SystemDescription {
-    /// Which.
+    /// Which store.
     pub source: String,
     /// How many roots can be used; the platform's verifier does not say.
     #[serde(skip_serializing_if = "Option::is_none")]

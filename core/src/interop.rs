@@ -194,7 +194,7 @@ pub struct PrivateKey {
 }
 
 /// The private key of a prepared policy's identity, read again; `None` without one. This is the one way by which a key
-/// leaves the library: it is for whoever hands it to another TLS stack in a file that nobody else may read.
+/// leaves the library: it is for a program that hands it to another TLS stack, in a file that only its owner may read.
 ///
 /// # Errors
 /// `identity_unreadable`; `identity_key_mismatch`, or what is wrong with the key, where its file has been replaced since the

@@ -346,7 +346,7 @@ typedef int32_t uptls_watch_mode;
 #define UPTLS_E_UNTRUSTED -2
 
 /**
- * The certificate is for somebody else (6xx).
+ * The certificate is for another name (6xx).
  */
 #define UPTLS_E_NAME -3
 
@@ -419,7 +419,7 @@ typedef int32_t uptls_watch_mode;
 #define UPTLS_DANGER_FORBID 0
 
 /**
- * It is accepted, and every report warns about it: whoever writes the policy then decides whether this program talks to
+ * It is accepted, and every report warns about it: the author of the policy then decides whether this program talks to
  * an impostor.
  */
 #define UPTLS_DANGER_ALLOW 1
@@ -1043,7 +1043,7 @@ uptls_status uptls_builder_add_crl_pem(uptls_builder *builder,
 
 /**
  * Sets how revocation is checked: `depth` is `chain` (every certificate; the default) or `leaf`; `unknown`, what a
- * certificate without a list is, `deny` (the default) or `allow`. NULL leaves each as it is. With `allow`, whoever can keep
+ * certificate without a list is, `deny` (the default) or `allow`. NULL leaves each as it is. With `allow`, an attacker who can keep
  * a list from being delivered can use a revoked certificate. `err` may be NULL.
  */
 uptls_status uptls_builder_set_revocation(uptls_builder *builder,
@@ -1151,7 +1151,7 @@ uptls_status uptls_connector_next_event(const uptls_connector *connector,
                                         uptls_error **err);
 
 /**
- * How many events nobody took in time, since the connector was made; 0 for NULL.
+ * How many events were lost because they were not taken in time, since the connector was made; 0 for NULL.
  */
 uint64_t uptls_connector_lost_events(const uptls_connector *connector);
 
@@ -1548,7 +1548,7 @@ uptls_status uptls_watch_remove(uptls_watch *watch,
 int uptls_watch_fd(const uptls_watch *watch);
 
 /**
- * In how many milliseconds the next dispatch is due, for whoever does not poll the descriptor. -1: there is no connector,
+ * In how many milliseconds the next dispatch is due, for a program that does not poll the descriptor. -1: there is no connector,
  * and for NULL.
  */
 int64_t uptls_watch_timeout_ms(const uptls_watch *watch);

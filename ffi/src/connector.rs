@@ -314,7 +314,7 @@ pub unsafe extern "C" fn uptls_connector_next_event(
     unsafe { boundary::call(err, take) }
 }
 
-/// How many events nobody took in time, since the connector was made; 0 for NULL.
+/// How many events were lost because they were not taken in time, since the connector was made; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_connector_lost_events(connector: *const Connector) -> u64 {
     let lost = |connector: &Connector| connector.core.lost_events();

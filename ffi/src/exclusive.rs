@@ -1,4 +1,4 @@
-//! What one thread of one process uses at a time. Whoever does otherwise is told, and nothing is harmed.
+//! What one thread of one process uses at a time. A second thread gets an error, and nothing is harmed.
 
 use std::sync::{Mutex, MutexGuard, TryLockError};
 

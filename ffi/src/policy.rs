@@ -47,7 +47,7 @@ pub type Danger = i32;
 
 /// A policy that weakens verification is refused with `danger_forbidden`. What everybody should pass.
 pub const UPTLS_DANGER_FORBID: Danger = 0;
-/// It is accepted, and every report warns about it: whoever writes the policy then decides whether this program talks to
+/// It is accepted, and every report warns about it: the author of the policy then decides whether this program talks to
 /// an impostor.
 pub const UPTLS_DANGER_ALLOW: Danger = 1;
 

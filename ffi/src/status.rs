@@ -23,7 +23,7 @@ pub const UPTLS_CLOSED: Status = 3;
 pub const UPTLS_E_CONFIG: Status = -1;
 /// The chain does not lead to a trusted certificate, or breaks a rule (4xx).
 pub const UPTLS_E_UNTRUSTED: Status = -2;
-/// The certificate is for somebody else (6xx).
+/// The certificate is for another name (6xx).
 pub const UPTLS_E_NAME: Status = -3;
 /// A certificate has expired or is not valid yet.
 pub const UPTLS_E_VALIDITY: Status = -4;

@@ -256,7 +256,7 @@ pub(crate) struct PyRevocation {
 #[pymethods]
 impl PyRevocation {
     /// `crls` are paths, or bytes of PEM. `depth`: `chain`, every certificate, or `leaf`. `unknown`: what a certificate
-    /// without a list is, `deny` or `allow`; with `allow` whoever can keep a list from being delivered can use a revoked
+    /// without a list is, `deny` or `allow`; with `allow` an attacker who can keep a list from being delivered can use a revoked
     /// certificate. Default: chain and deny.
     #[new]
     #[pyo3(signature = (crls, *, depth=None, unknown=None))]

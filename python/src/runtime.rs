@@ -11,7 +11,7 @@ use crate::material::{members, path_of};
 ///
 /// A program needs one; a policy that is given none makes its own. With `at`, an RFC 3339 time, the clock stands there:
 /// every verification of its policies happens then. `native_roots` are files, and folders of files, of PEM certificates that
-/// take the place of the platform's where a policy trusts `native`: whoever names one decides whom every such policy trusts.
+/// take the place of the platform's where a policy trusts `native`: this setting decides which CAs every such policy trusts.
 /// `session_bytes` is how much the sessions of all policies may take. Usable from any thread.
 #[pyclass(frozen, name = "Runtime", module = "uptls")]
 pub(crate) struct PyRuntime(Runtime);

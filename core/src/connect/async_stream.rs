@@ -88,7 +88,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
     /// Takes bytes from the transport; what they mean is found in `established`.
     fn poll_intake(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let received = ready!(poll_receive(|source| self.established.receive(source), &mut self.transport, cx));
-        // A writer may wait for the peer's last words, or for room that nobody will make any more.
+        // A writer may wait for the peer's alert, or for room that the peer will not make any more.
         if self.lost.is_some() || received.is_err() {
             self.wake_writer(cx);
         }
@@ -166,7 +166,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
         }
         self.closing = Closing::Begun;
         match ready!(self.poll_send(cx)) {
-            // Whoever has said goodbye need not hear ours.
+            // A peer that sent close_notify need not receive ours.
             Err(error) if !self.is_clean_eof() => return Poll::Ready(Err(error)),
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! How bytes reach rustls, whoever reads them.
+//! How bytes reach rustls.
 
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};

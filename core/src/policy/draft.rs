@@ -57,7 +57,7 @@ pub struct PolicySpec {
     pub alpn: AlpnDraft,
     /// TLS 1.2 and 1.3 cipher suites by their IANA names, in order of preference. Default: the provider's.
     pub cipher_suites: Vec<String>,
-    /// The explicit weakenings. Each lets somebody impersonate the backend who otherwise could not. Default: none.
+    /// The explicit weakenings. Each lets an attacker impersonate the backend who otherwise could not. Default: none.
     pub danger: DangerDraft,
     /// Key exchange groups by their IANA names, in order of preference. Default: X25519MLKEM768, X25519, secp256r1,
     /// secp384r1, as far as the provider has them.
@@ -319,7 +319,7 @@ pub struct RevocationDraft {
     pub crls: Vec<MaterialDraft>,
     /// `chain` (every certificate) or `leaf`. Default: chain.
     pub depth: Option<String>,
-    /// What a certificate without a list is: `deny` or `allow`. Default: deny. With `allow`, whoever can keep a list
+    /// What a certificate without a list is: `deny` or `allow`. Default: deny. With `allow`, an attacker who can keep a list
     /// from being delivered can use a revoked certificate.
     pub unknown: Option<String>,
 }

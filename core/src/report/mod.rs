@@ -175,7 +175,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Step {
-    /// Which.
+    /// Which step.
     pub step: StepName,
     /// How it ended.
     pub outcome: Outcome,

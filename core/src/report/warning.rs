@@ -11,7 +11,7 @@ use crate::text::printable;
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Warning {
-    /// Which.
+    /// Which warning.
     pub code: WarningCode,
     /// Facts: text by name.
     pub detail: BTreeMap<&'static str, String>,

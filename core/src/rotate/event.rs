@@ -18,7 +18,7 @@ pub struct Event {
     pub at: i64,
     /// The generation after it.
     pub generation: Generation,
-    /// What.
+    /// What happened.
     pub kind: EventKind,
     /// Whether a peer that an earlier connection accepted may be refused now, or our identity be another: a pool should
     /// drain what is not current (R7). An anchor, pin or name was removed, a weakening ended, revocation became stricter, or
@@ -115,7 +115,7 @@ impl fmt::Display for ExpiringCertificate {
     }
 }
 
-/// Bounded, and never waits: what nobody takes falls out at the old end.
+/// Bounded, and never waits: the oldest event is dropped when a new one does not fit.
 #[derive(Default)]
 pub(super) struct EventQueue {
     events: VecDeque<Event>,

@@ -224,19 +224,19 @@ impl Connector {
     /// The oldest event that was not taken yet; `None`: nothing happened since. Clones of a connector share its events, and
     /// each is taken once. The first generation is no event.
     ///
-    /// At most 32 events are kept. What nobody takes is lost, the oldest first, and counted
+    /// At most 32 events are kept. Events that are not taken are lost, the oldest first, and counted
     /// ([`Connector::lost_events`]); `trust_reduced` of a lost event goes over to the next one that is kept.
     pub fn next_event(&self) -> Option<Event> {
         lock(&self.0.publishing).events.pop()
     }
 
-    /// How many events nobody took in time, since the connector was made.
+    /// How many events were lost because they were not taken in time, since the connector was made.
     pub fn lost_events(&self) -> u64 {
         lock(&self.0.publishing).events.lost()
     }
 
     /// R8: an event for each bundle entry and for the identity that comes near its end by the runtime's clock, each mark
-    /// once. [`FileSource::poll`] does this, too; whoever has no files calls it now and then.
+    /// once. [`FileSource::poll`] does this, too; a program without files calls it now and then.
     pub fn check_expiry(&self) {
         let Ok(Snapshot { generation, prepared, .. }) = self.snapshot() else { return };
         let at = self.now();

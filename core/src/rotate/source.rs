@@ -14,7 +14,7 @@ use super::{Connector, Generation};
 use crate::error::Problems;
 use crate::policy::UpstreamTlsPolicy;
 
-/// Keeps a connector in step with the files that its policy names. It starts no thread and holds nothing open: whoever
+/// Keeps a connector in step with the files that its policy names. It starts no thread and holds nothing open: the program that
 /// has an event loop calls [`FileSource::poll`]; [`Watch`](super::Watch) is a thread that does.
 ///
 /// Content decides, never a time of modification (R5). A file that is gone or forbidden withdraws the policy at once (R3),
@@ -167,7 +167,7 @@ impl FileSource {
         }
     }
 
-    /// How long files go unread if nobody says that they changed. Default and limit: 10 s (R6); at least 100 ms.
+    /// How long files go unread if no change is reported. Default and limit: 10 s (R6); at least 100 ms.
     #[must_use]
     pub fn with_interval(mut self, interval: Duration) -> Self {
         self.interval = interval.clamp(MIN_INTERVAL, MAX_INTERVAL);

@@ -11,7 +11,7 @@ use crate::input::{Cause, Unreadable};
 
 /// Where the roots of `trust.system: native` are (T6). Without a file and a folder, where the platform has them.
 ///
-/// Whoever names one decides whom every such policy trusts: nothing but an administrator's setting should.
+/// This setting decides which CAs every such policy trusts: only an administrator should make it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct NativeRoots {

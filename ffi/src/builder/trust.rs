@@ -189,7 +189,7 @@ pub unsafe extern "C" fn uptls_builder_add_crl_pem(
 }
 
 /// Sets how revocation is checked: `depth` is `chain` (every certificate; the default) or `leaf`; `unknown`, what a
-/// certificate without a list is, `deny` (the default) or `allow`. NULL leaves each as it is. With `allow`, whoever can keep
+/// certificate without a list is, `deny` (the default) or `allow`. NULL leaves each as it is. With `allow`, an attacker who can keep
 /// a list from being delivered can use a revoked certificate. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_set_revocation(

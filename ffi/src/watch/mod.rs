@@ -106,7 +106,7 @@ pub unsafe extern "C" fn uptls_watch_fd(watch: *const Watch) -> c_int {
     unsafe { look(watch, -1, Sources::fd) }
 }
 
-/// In how many milliseconds the next dispatch is due, for whoever does not poll the descriptor. -1: there is no connector,
+/// In how many milliseconds the next dispatch is due, for a program that does not poll the descriptor. -1: there is no connector,
 /// and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_watch_timeout_ms(watch: *const Watch) -> i64 {

@@ -54,7 +54,7 @@ impl World {
     /// All runs, where `many` is how many connections the example of epoll makes.
     pub(crate) fn runs(&self, many: usize) -> Vec<Run> {
         let mut runs = self.offline();
-        for program in ["get", "poll", "memory"] {
+        for program in ["get", "poll", "memory", "relay"] {
             if let Some(nginx) = &self.nginx {
                 runs.extend(self.requests(program, nginx.addr()));
             }
@@ -118,7 +118,8 @@ pub(crate) fn check(programs: &BTreeMap<&str, PathBuf>, runs: &[Run], behind: &[
         let path = programs.get(program).expect("it was compiled");
         let words = behind.iter().map(Into::into).chain([path.clone().into_os_string()]);
         let mut words = words.chain(arguments.iter().map(Into::into));
-        let output = run(&mut command(words.next().expect("a program"), words), &[]);
+        let input = if *program == "relay" { REQUEST } else { b"" };
+        let output = run(&mut command(words.next().expect("a program"), words), input);
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert_eq!(output.status.code(), Some(*code), "{program} {arguments:?}: {said}");
         for text in says {
@@ -158,7 +159,11 @@ pub(crate) fn source(program: &str) -> PathBuf {
     crate_folder().join("../examples/c").join(format!("{program}.c"))
 }
 
-pub(crate) const EXAMPLES: [&str; 8] = ["epoll", "errors", "get", "memory", "poll", "refused", "verify", "watch"];
+pub(crate) const EXAMPLES: [&str; 9] =
+    ["epoll", "errors", "get", "memory", "poll", "refused", "relay", "verify", "watch"];
+
+/// What goes into the relay; the others make their request themselves.
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: pay.test\r\nConnection: close\r\n\r\n";
 
 /// The codes of the tour.
 const TOUR: [&str; 8] = [

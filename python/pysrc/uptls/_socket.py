@@ -25,7 +25,7 @@ _PLAIN = socket.socket
 class Records:
     """Where the records of a stream end.
 
-    A socket is read up to the end of a record and the next header, never further: whoever waits with ``select`` for
+    A socket is read up to the end of a record and the next header, never further: a program that waits with ``select`` for
     more would wait in vain for what lies decrypted here already.
     """
 

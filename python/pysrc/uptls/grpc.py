@@ -1,6 +1,6 @@
 """For gRPC: channels by a policy, as far as gRPC can follow one.
 
-gRPC brings a TLS of its own, and lets nobody else verify. What it has no form for (names of a type, SPIFFE, pins,
+gRPC brings its own TLS stack and accepts no other verifier. What it has no form for (names of a type, SPIFFE, pins,
 revocation lists, ...) is refused with `not_exportable`, all at once, and never left out in silence. Within what remains
 its own verifier decides, and is laxer than a policy in these points: it takes a CN where a certificate has no name at
 all, keys below 2048 bits and SHA-1 signatures, and a leaf without digitalSignature. It does not follow a rotation: a

@@ -108,7 +108,7 @@ fn foreign(common: &Object<'_>, findings: &mut Findings) {
         }
     }
     if let Some(found) = common.get("key_log") {
-        let reason = "whoever reads the key log reads the connections";
+        let reason = "anyone who can read the key log can read the connections";
         findings.add(found.spot(), Effect::Stricter, "key_log", reason, "remove it");
     }
 }

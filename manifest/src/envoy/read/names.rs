@@ -123,7 +123,7 @@ fn dns_fragment(value: &Object<'_>) -> Why {
         _ => (
             Effect::Less,
             "dns_fragment",
-            "a name that somebody else owns can have this part too",
+            "a name that another party owns can contain this part too",
             "use exact, or a suffix that begins with a dot",
         ),
     }
