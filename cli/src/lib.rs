@@ -9,6 +9,7 @@ mod check;
 mod demo;
 mod explain;
 mod export;
+mod fix;
 mod import;
 mod inspect;
 mod print;

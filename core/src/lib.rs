@@ -90,8 +90,8 @@ pub use policy::{
 };
 pub use prepare::Prepared;
 pub use report::{
-    CertificateFacts, Envelope, Outcome, PolicyFacts, ProblemFacts, Report, Step, StepName, TlsFacts, Verdict, Warning,
-    WarningCode,
+    CertificateFacts, Envelope, Fix, Outcome, PatchOperation, PolicyFacts, ProblemFacts, Report, Step, StepName,
+    TlsFacts, Verdict, Warning, WarningCode,
 };
 pub use rotate::{
     Connector, ConnectorState, Event, EventKind, ExpiringCertificate, ExpiryMark, FileSource, Generation, OnInvalid,

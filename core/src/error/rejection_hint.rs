@@ -75,6 +75,18 @@ impl Rejection {
     fn reissue(&self) -> Option<String> {
         let p = printable;
         Some(match &self.kind {
+            RejectionKind::RevocationUnknown { issuer, reason } if reason.contains("no issuer of it is known") => {
+                format!(
+                    "trust the CA of it, {}, in trust.bundles once its owner confirms the digest, so that its lists can be verified",
+                    p(issuer)
+                )
+            }
+            RejectionKind::RevocationUnknown { reason, .. } if reason.contains("may have dropped it") => {
+                "renew the certificate: a list that began after its end need not name it".to_owned()
+            }
+            RejectionKind::RevocationUnknown { issuer, reason } if !reason.contains("platform") => {
+                format!("add a current CRL of {} that is for this certificate to revocation.crls", p(issuer))
+            }
             RejectionKind::BudgetExceeded { limit } if limit.contains("name constraint") => {
                 "issue the certificate with fewer names, or from a CA with fewer name constraints".to_owned()
             }
@@ -86,6 +98,14 @@ impl Rejection {
             RejectionKind::KeyUsage { presented } => {
                 format!("re-issue it with digitalSignature in its key usage, beside {}", p(presented))
             }
+            RejectionKind::NameConstraint { unevaluated: Some(kind), .. } if kind == "directory names" => {
+                "issue the certificate from a CA without name constraints on directory names: its subject is one"
+                    .to_owned()
+            }
+            RejectionKind::NameConstraint { unevaluated: Some(kind), .. } if kind == "a CN" => format!(
+                "re-issue it with the subjectAltName {}, by a CA whose name constraints permit that",
+                listed(&self.expected)
+            ),
             RejectionKind::NameConstraint { unevaluated: Some(kind), .. } => {
                 format!("issue the certificate without {0}, or from a CA without name constraints on {0}", p(kind))
             }

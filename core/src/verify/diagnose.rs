@@ -76,8 +76,16 @@ pub(super) fn explain_error(context: &Context<'_>, error: &Error, route: Option<
         | Error::UnsupportedRevocationReasonsPartitioning => {
             RejectionKind::CrlUntrusted { reason: ListDistrust::Signature }
         }
-        // BadDer, BadDerTime, InvalidCertValidity and the like.
-        other => views.malformed(other),
+        Error::BadDer
+        | Error::BadDerTime
+        | Error::CertNotValidForName(_)
+        | Error::ExtensionValueInvalid
+        | Error::InvalidCertValidity
+        | Error::InvalidSerialNumber
+        | Error::MalformedDnsIdentifier
+        | Error::MalformedExtensions
+        | Error::TrailingData(_)
+        | _ => views.malformed(error),
     }
 }
 
