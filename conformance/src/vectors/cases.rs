@@ -66,6 +66,20 @@ impl Case {
         self
     }
 
+    /// The same case with another scene.
+    pub(super) fn with_scene(&self, scene: Scene) -> Self {
+        Self {
+            errors: self.errors,
+            expected: self.expected,
+            name: self.name,
+            property: self.property,
+            rules: self.rules.clone(),
+            says: self.says.clone(),
+            scene,
+            twin: self.twin,
+        }
+    }
+
     /// The clock, unix seconds.
     pub fn at(&self) -> i64 {
         self.scene.at
