@@ -126,7 +126,9 @@ fn import_mends_objects_in_their_files() {
         "object": "BackendTLSPolicy shop/pay-tls",
         "patch": [{"op": "move", "from": "/spec/validation/hostnme", "path": "/spec/validation/hostname"}],
     });
-    assert_eq!(ran.results()[0]["diagnostics"][0]["problem"]["fix"], wanted, "{ran:?}");
+    let results = ran.results();
+    let fixes = results[0]["diagnostics"].as_array().unwrap().iter().map(|diagnostic| &diagnostic["problem"]["fix"]);
+    assert_eq!(fixes.filter(|fix| !fix.is_null()).collect::<Vec<_>>(), [&wanted], "{ran:?}");
     assert_eq!(uptls(folder.path(), &["import", "deploy", "--fix", "--in-place"]).code, 0);
     assert_eq!(fs::read_to_string(folder.path().join("deploy/pay.yaml")).unwrap(), fixed);
     assert_eq!(fs::read_to_string(folder.path().join("deploy/service.yaml")).unwrap(), SERVICE);

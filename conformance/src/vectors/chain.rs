@@ -1,8 +1,8 @@
 //! What is sent, and whether it leads to an anchor (V1, V2, V9).
 
 use uptls::Code::{
-    CertCaAsLeaf, CertExpired, CertIssuerNotCa, CertMalformed, CertMissingIntermediate, CertNone, CertNotYetValid,
-    CertPathTooLong, CertSelfSigned, CertUnknownIssuer, ChainParse, IssuerExpired,
+    CertCaAsLeaf, CertExpired, CertIssuerNotCa, CertKeyUsage, CertMalformed, CertMissingIntermediate, CertNone,
+    CertNotYetValid, CertPathTooLong, CertSelfSigned, CertUnknownIssuer, ChainParse, IssuerExpired,
 };
 use uptls_testkit::{BasicConstraints, Key, KeyUsage, NOW, NameEncoding, Pki, San, Template, Version, chain_pem, pem};
 
@@ -44,6 +44,14 @@ fn sent(c: &mut Cases) {
     c.also(&p, "chain-with-root [V1] the root is sent as well", |s| {
         s.sends(|m| chain_pem(&[&m.leaf, m.issuer(), m.root()]));
     });
+    c.reject(&p, CertKeyUsage, "chain-root-first [V1] the trusted root is sent first, and the leaf behind it", |s| {
+        s.sends(|m| chain_pem(&[m.root(), &m.leaf, m.issuer()]));
+    })
+    .says("its own certificate first");
+    c.reject(&p, CertCaAsLeaf, "chain-intermediate-first [V1] the intermediate is sent first", |s| {
+        s.sends(|m| chain_pem(&[m.issuer(), &m.leaf]));
+    })
+    .says("its own certificate first");
     c.also(&p, "chain-with-duplicates [V1] leaf and intermediate are sent twice", |s| {
         s.sends(|m| chain_pem(&[&m.leaf, m.issuer(), m.issuer(), &m.leaf]));
     });

@@ -10,6 +10,7 @@ mod material;
 mod policy;
 mod policy_fix;
 mod policy_hint;
+mod policy_text;
 mod rejection;
 mod rejection_hint;
 mod rejection_text;

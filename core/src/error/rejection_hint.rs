@@ -1,6 +1,7 @@
 //! The one thing to change after a refusal, from what was found.
 
 use super::{AlgorithmFault, Rejection, RejectionKind};
+use crate::certificate::CertificateView;
 use crate::text::{listed, printable};
 
 impl Rejection {
@@ -38,7 +39,7 @@ impl Rejection {
                  if it is an intermediate below a trusted CA, configure the upstream to send it after its own certificate",
                 printable(issuer)
             ),
-            RejectionKind::SelfSigned { .. } => format!(
+            RejectionKind::SelfSigned { .. } if !self.sends_a_ca_first() => format!(
                 "issue one from a trusted CA; or put exactly this certificate{} into trust.bundles, \
                  if the owner of the upstream confirms that digest",
                 self.peer.as_ref().map(|leaf| format!(" ({})", leaf.sha256)).unwrap_or_default()
@@ -95,6 +96,12 @@ impl Rejection {
                  keyCertSign if it has a key usage, serverAuth if it has an extended key usage, and nothing critical that is unknown",
                 p(subject)
             ),
+            RejectionKind::CaAsLeaf { .. } | RejectionKind::KeyUsage { .. } | RejectionKind::SelfSigned { .. }
+                if self.sends_a_ca_first() =>
+            {
+                "the peer sends a CA certificate first: configure it to send its own certificate first, and those of CAs behind it"
+                    .to_owned()
+            }
             RejectionKind::KeyUsage { presented } => {
                 format!("re-issue it with digitalSignature in its key usage, beside {}", p(presented))
             }
@@ -135,6 +142,12 @@ impl Rejection {
             }
             _ => return None,
         })
+    }
+
+    /// Whether the first certificate is that of a CA, and one of another kind stands behind it.
+    fn sends_a_ca_first(&self) -> bool {
+        let mut views = self.chain.iter().filter_map(|der| CertificateView::parse(der).ok());
+        views.next().is_some_and(|first| first.is_ca()) && views.any(|other| !other.is_ca())
     }
 
     /// What to issue instead of a certificate that is never accepted.

@@ -33,10 +33,7 @@ impl fmt::Display for RejectionKind {
             Self::CrlExpired { next_update } => write!(f, "the revocation list ended at {next_update}"),
             Self::CrlUntrusted { reason } => write!(f, "the revocation list cannot be trusted: {reason}"),
             Self::Distrusted => f.write_str("the chain holds a key that is distrusted by name"),
-            Self::Expired { not_after, subject } => write!(f, "the certificate {} expired at {not_after}", p(subject)),
-            Self::IssuerExpired { not_after, subject } => {
-                write!(f, "the trusted certificate {} expired at {not_after}", p(subject))
-            }
+            Self::Expired { .. } | Self::IssuerExpired { .. } | Self::NotYetValid { .. } => self.fmt_of_times(f),
             Self::IssuerKeyChanged { issuer, trusted_sha256, .. } => {
                 write!(f, "the issuer {} is trusted with another key ({trusted_sha256})", p(issuer))
             }
@@ -69,11 +66,9 @@ impl fmt::Display for RejectionKind {
                 p(issuer)
             ),
             Self::NoCertificate => f.write_str("the peer sent no certificate"),
-            Self::NotYetValid { not_before, subject } => {
-                write!(f, "the certificate {} is not valid before {not_before}", p(subject))
-            }
             Self::PathLengthExceeded { below, limit, subject } => {
-                write!(f, "{} permits {limit} intermediates below it, and the path has {below}", p(subject))
+                let plural = if *limit == 1 { "" } else { "s" };
+                write!(f, "{} permits {limit} intermediate{plural} below it, and the path has {below}", p(subject))
             }
             Self::PathTooLong { reason } => f.write_str(&p(reason)),
             Self::PinMismatch { presented } => write!(f, "the leaf's key {presented} is not pinned"),
@@ -93,6 +88,21 @@ impl fmt::Display for RejectionKind {
 }
 
 impl RejectionKind {
+    /// What has ended, or has not begun.
+    fn fmt_of_times(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let p = printable;
+        match self {
+            Self::Expired { not_after, subject } => write!(f, "the certificate {} expired at {not_after}", p(subject)),
+            Self::IssuerExpired { not_after, subject } => {
+                write!(f, "the trusted certificate {} expired at {not_after}", p(subject))
+            }
+            Self::NotYetValid { not_before, subject } => {
+                write!(f, "the certificate {} is not valid before {not_before}", p(subject))
+            }
+            _ => f.write_str(self.code().as_str()),
+        }
+    }
+
     /// Signatures, their algorithms, and the keys that made them or did not.
     fn fmt_of_signatures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let p = printable;

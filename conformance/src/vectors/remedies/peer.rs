@@ -13,6 +13,7 @@ const fn row(code: Code, kind: &'static str, says: &'static [&'static str], act:
     Remedy { act, code, kind, says }
 }
 
+const FIRST: &str = "to send its own certificate first";
 const ISSUED: &str = "certificate issued again";
 const SENT: &str = "chain sent by the peer";
 const TRUSTED: &str = "CA certificate added to the bundle";
@@ -28,6 +29,9 @@ pub(super) const REMEDIES: &[Remedy] = &[
         every(s, |certificate| certificate.extra_extensions.clear());
         send(s);
     }),
+    row(Code::CertCaAsLeaf, SENT, &[FIRST], |s, _| send(s)),
+    row(Code::CertKeyUsage, SENT, &[FIRST], |s, _| send(s)),
+    row(Code::CertSelfSigned, SENT, &[FIRST], |s, _| send(s)),
     row(Code::CertCaAsLeaf, ISSUED, &["issue a leaf"], |s, _| {
         s.leaf.basic_constraints = Some(BasicConstraints { ca: false, path_len: None });
     }),
