@@ -71,7 +71,12 @@ fn signatures(c: &mut Cases) {
     c.also(&p, "ca-overlap [V2] the bundle holds the old and the new root of one name", |s| {
         s.file("ca.pem", |m| chain_pem(&[&Template::ca("root").self_signed(&Key::p256("old root")), m.root()]));
     });
-    let rsa = c.also(&p, "signature-rsa-sha256 [V2] root, intermediate and leaf have RSA keys and SHA-256", |s| {
+    hashes(c, &p);
+}
+
+/// Under which hash is signed (V2).
+fn hashes(c: &mut Cases, p: &Positive) {
+    let rsa = c.also(p, "signature-rsa-sha256 [V2] root, intermediate and leaf have RSA keys and SHA-256", |s| {
         s.authorities[0].key = Key::rsa2048(0);
         s.authorities[1].key = Key::rsa2048(1);
         s.leaf_key = Key::rsa3072();

@@ -20,6 +20,7 @@ use crate::report::{Import, ImportOptions};
 use crate::{native, source, yaml};
 
 /// A document with fixes applied.
+#[non_exhaustive]
 pub struct Fixed {
     /// What was applied, in this order.
     pub applied: Vec<Fix>,

@@ -128,7 +128,7 @@ pub(in crate::verify) fn cannot_issue(subject: String, reason: &NoIssuer) -> Rej
     RejectionKind::IssuerNotCa { reason: reason.to_string(), subject }
 }
 
-fn rotated(lower: &CertificateView<'_>, trusted: &CertificateView<'_>) -> RejectionKind {
+pub(super) fn rotated(lower: &CertificateView<'_>, trusted: &CertificateView<'_>) -> RejectionKind {
     RejectionKind::IssuerKeyChanged {
         issuer: lower.issuer(),
         trusted_sha256: digest(&trusted.sha256()),

@@ -1,6 +1,7 @@
 //! Which signature of a path does not hold, and what explains it: an algorithm, another key of the same name, or nothing.
 
 use super::Views;
+use super::issuer::rotated;
 use crate::certificate::{CertificateView, SignatureFailure, Signed};
 use crate::error::{AlgorithmFault, RejectionKind};
 use crate::text::hex;
@@ -16,10 +17,18 @@ impl Views<'_, '_> {
         if let Some(rotated) = self.walked.iter().rev().find_map(|lower| self.rotated_anchor(lower)) {
             return rotated;
         }
-        let anchor = self.anchor();
-        let issuers = self.walked.iter().skip(1).copied().chain(&anchor);
-        let broken = self.walked.iter().zip(issuers).find_map(|(lower, issuer)| self.broken(lower, issuer));
-        broken.unwrap_or_else(|| self.sound_signatures())
+        let mut pairs = self.walked.iter().zip(self.walked.iter().skip(1));
+        let broken = pairs.find_map(|(lower, issuer)| self.broken(lower, issuer));
+        broken.or_else(|| self.broken_by_anchor()).unwrap_or_else(|| self.sound_signatures())
+    }
+
+    /// The same of the trusted certificate: no other one of its name was sent, it is trusted with another key.
+    fn broken_by_anchor(&self) -> Option<RejectionKind> {
+        let (top, anchor) = (self.walked.last()?, self.anchor()?);
+        match self.broken(top, &anchor)? {
+            RejectionKind::OtherIntermediate { .. } => Some(rotated(top, &anchor)),
+            broken => Some(broken),
+        }
     }
 
     /// Why the key of `issuer` did not sign `lower`; `None` if it did.
