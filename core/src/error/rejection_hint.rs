@@ -122,6 +122,9 @@ impl Rejection {
                 p(subject),
                 p(issuer)
             ),
+            RejectionKind::Malformed { index, .. } => {
+                format!("have certificate {index} of the chain (the leaf is 0) re-issued without that")
+            }
             RejectionKind::NameMissing => {
                 "give the backend host, or set serverName or subjectAltNames in the policy".to_owned()
             }

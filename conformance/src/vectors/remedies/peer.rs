@@ -51,7 +51,7 @@ pub(super) const REMEDIES: &[Remedy] = &[
     row(Code::CertKeyUsage, ISSUED, &["with digitalSignature"], |s, _| {
         s.leaf.key_usage = Some(vec![KeyUsage::DigitalSignature]);
     }),
-    row(Code::CertMalformed, ISSUED, &["re-issue it", "X.509 version 3"], |s, said| {
+    row(Code::CertMalformed, ISSUED, &["re-issued without that", "X.509 version 3"], |s, said| {
         every(s, |certificate| {
             certificate.extra_extensions.clear();
             certificate.version = Version::V3;
