@@ -59,6 +59,7 @@ pub(crate) struct DemoArgs {
   uptls check --policy payments.yaml --connect-to 10.0.0.7 payments.internal:8443
   uptls check --policy payments.yaml --repeat 2 payments.internal:8443
   uptls check --policy payments.yaml --timeout 500ms --json a.internal:443 b.internal:443
+  uptls check --policy payments.yaml --fix payments.internal:8443 > fixed.yaml
   uptls check --manifests ./manifests --backend shop/pay:443 pay.shop.svc:443
   uptls check --manifests shop.yaml --backend shop/pay:443 --connect-to 127.0.0.1:8443 pay.shop.svc:443"))]
 pub(crate) struct CheckArgs {
@@ -69,8 +70,10 @@ pub(crate) struct CheckArgs {
     /// Make this many connections to each, one after the other: shows full and resumed handshakes.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) repeat: u16,
+    #[command(flatten)]
+    pub(crate) fix: FixArgs,
     /// Print one JSON document, uptls.report/v1.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "fix")]
     pub(crate) json: bool,
     /// The backend host and its port; IPv6 in brackets.
     #[arg(required = true, value_name = "HOST:PORT", value_parser = Target::parse)]
@@ -179,6 +182,7 @@ pub(crate) struct ExportEnvoyArgs {
 #[command(after_help = help("uptls import ./manifests
   uptls import ./manifests --gateway edge/public
   uptls import pay.yaml ca.yaml --strict --json
+  uptls import ./manifests --fix --in-place
   uptls import ./manifests --status=example.com/gateway
   uptls import envoy.yaml"))]
 pub(crate) struct ImportArgs {
@@ -201,9 +205,11 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_name = "CONTROLLER", num_args = 0..=1, require_equals = true, default_missing_value = CONTROLLER)]
     pub(crate) status: Option<String>,
     #[command(flatten)]
+    pub(crate) fix: FixArgs,
+    #[command(flatten)]
     pub(crate) clock: ClockArgs,
     /// Print one JSON document, uptls.import/v1.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "fix")]
     pub(crate) json: bool,
 }
 
@@ -273,6 +279,18 @@ pub(crate) struct Source {
     /// Accept a policy that weakens verification (spec.danger).
     #[arg(long)]
     pub(crate) allow_danger: bool,
+}
+
+/// Whether what hints ask for is done.
+#[derive(Args, Debug, Default)]
+pub(crate) struct FixArgs {
+    /// Print the document with the changes that the hints ask for, and the results on stderr. A change removes a weakening or
+    /// corrects a name or a value; it never weakens, and never trusts what was seen. What leaves a choice is left to you.
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// Write the document where it came from instead of printing it. Comments stay, unless a change is not one of whole lines.
+    #[arg(long, requires = "fix")]
+    pub(crate) in_place: bool,
 }
 
 /// How the socket is made.

@@ -3,13 +3,14 @@
 use uptls::{CheckOptions, CheckThen, ConnectOptions, Envelope, Report, Runtime};
 
 use crate::args::CheckArgs;
+use crate::fix;
 use crate::print::{self, CliError, report};
 use crate::source::Opened;
 use crate::target;
 
 pub(crate) fn run(args: &CheckArgs) -> Result<u8, CliError> {
     let runtime = Runtime::new(uptls::aws_lc_rs::provider());
-    let mut screen = Screen { json: args.json, reports: Vec::new() };
+    let mut screen = Screen { args, reports: Vec::new() };
     match args.source.connector(&runtime) {
         Err(problems) => screen.show(Report::unusable(&problems, runtime.now_text()), 1)?,
         Ok(opened) => every_target(&opened, args, &mut screen)?,
@@ -17,7 +18,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<u8, CliError> {
     screen.finish()
 }
 
-fn every_target(opened: &Opened, args: &CheckArgs, screen: &mut Screen) -> Result<(), CliError> {
+fn every_target(opened: &Opened, args: &CheckArgs, screen: &mut Screen<'_>) -> Result<(), CliError> {
     let mut connect = ConnectOptions::default();
     connect.timeout = args.dial.timeout;
     for target in &args.targets {
@@ -27,6 +28,10 @@ fn every_target(opened: &Opened, args: &CheckArgs, screen: &mut Screen) -> Resul
             let address = target::address(target, args.dial.connect_to.as_ref());
             let mut report = opened.connector.check(address, &target.host, &options);
             report.warnings.extend_from_slice(&opened.warnings);
+            if args.source.manifests.is_some() {
+                // It would be one of a policy document, which is not there.
+                report.fix = None;
+            }
             screen.show(report, number)?;
         }
     }
@@ -34,21 +39,24 @@ fn every_target(opened: &Opened, args: &CheckArgs, screen: &mut Screen) -> Resul
 }
 
 /// Shows each report as it comes, or all of them at the end as JSON.
-struct Screen {
-    json: bool,
+struct Screen<'a> {
+    args: &'a CheckArgs,
     reports: Vec<Report>,
 }
 
-impl Screen {
+impl Screen<'_> {
     fn show(&mut self, report: Report, number: u16) -> Result<(), CliError> {
-        if !self.json {
+        if !self.args.json {
             let text = match number {
                 1 if self.reports.is_empty() => report::whole(&report),
                 1 => format!("\n{}", report::whole(&report)),
                 number if report.accepted() => report::again(&report, number),
                 number => format!("connection {number}\n{}", report::whole(&report)),
             };
-            print::out(&text)?;
+            match self.args.fix.fix {
+                true => print::print_error(text.trim_end()),
+                false => print::out(&text)?,
+            }
         }
         self.reports.push(report);
         Ok(())
@@ -57,7 +65,9 @@ impl Screen {
     /// The highest exit code.
     fn finish(self) -> Result<u8, CliError> {
         let code = self.reports.iter().map(Report::exit_code).max().unwrap_or_default();
-        if self.json {
+        if self.args.fix.fix {
+            fix::policy(&self.args.source, &self.reports, &self.args.fix)?;
+        } else if self.args.json {
             print::json(&Envelope::reports(self.reports))?;
         } else if self.reports.len() > 1 {
             let accepted = self.reports.iter().filter(|report| report.accepted()).count();

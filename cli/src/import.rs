@@ -15,6 +15,9 @@ use crate::source;
 use crate::verify::read_named;
 
 pub(crate) fn run(args: &ImportArgs) -> Result<u8, CliError> {
+    if args.fix.fix {
+        return fix(args);
+    }
     let import = import(args)?;
     let code = if import.ready { 0 } else { USAGE };
     if args.json {
@@ -27,6 +30,16 @@ pub(crate) fn run(args: &ImportArgs) -> Result<u8, CliError> {
         print::print_error(&print::warning("with --strict nothing may be left to say"));
     }
     Ok(code)
+}
+
+/// The documents that can be mended, and what is left to say of them then.
+fn fix(args: &ImportArgs) -> Result<u8, CliError> {
+    let runtime = runtime_at(args.clock.at);
+    let manifests = kubernetes::load(&args.paths).map_err(|problems| unreadable(&problems))?;
+    let read_file = |path: &Path| read_named(path).map_err(|error| error.to_string());
+    let fixed = uptls_manifest::fix::manifests(&manifests.documents(), &runtime, &read_file, &options(args))
+        .map_err(|problems| CliError::new(USAGE, format!("{problems} ({})", problems.code())))?;
+    crate::fix::show(&fixed, &args.fix).map(|()| 0)
 }
 
 fn import(args: &ImportArgs) -> Result<Import, CliError> {
@@ -60,10 +73,10 @@ fn unreadable(problems: &Problems) -> CliError {
         match problem {
             Problem::Policy(error) => match &error.kind {
                 PolicyErrorKind::DocumentParse { reason } => format!("cannot read {document}: {reason}"),
-                PolicyErrorKind::DocumentUnreadable { .. } => error.to_string(),
-                _ => format!("cannot read {document}: {error}"),
+                PolicyErrorKind::DocumentUnreadable { .. } => problem.message(),
+                _ => format!("cannot read {document}: {}", problem.message()),
             },
-            problem => format!("cannot read {document}: {problem}"),
+            problem => format!("cannot read {document}: {}", problem.message()),
         }
     };
     CliError::new(USAGE, problems.iter().map(one).collect::<Vec<_>>().join("; "))

@@ -9,6 +9,7 @@ mod check;
 mod demo;
 mod describe;
 mod export;
+mod fix;
 mod import;
 mod inspect;
 mod print;

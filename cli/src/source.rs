@@ -99,6 +99,6 @@ pub(crate) fn mode(faithful: bool) -> Mode {
 }
 
 fn left_out(notice: &Problem) -> String {
-    let place = notice.origin().map(|origin| format!("{}:{}:{}: ", origin.document, origin.line, origin.column));
-    print::warning(&format!("{}left out: {notice} ({})", print::printable(&place.unwrap_or_default()), notice.code()))
+    let place = notice.origin().map(|origin| format!("{origin}: ")).unwrap_or_default();
+    print::warning(&format!("{place}left out: {} ({})", notice.message(), notice.code()))
 }

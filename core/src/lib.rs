@@ -76,9 +76,9 @@ pub use describe::{
     TrustDescription,
 };
 pub use error::{
-    Alert, AlertMoment, Category, Code, ConnectError, Conversion, Error, KnownPeer, LocalStep, MaterialError,
-    MaterialErrorKind, Misuse, Origin, PolicyError, PolicyErrorKind, Problem, Problems, Refusal, Rejection,
-    RejectionKind, Severity, Shortage, UnusableIdentity,
+    Alert, AlertMoment, AlgorithmFault, Category, Code, ConnectError, Conversion, Error, KnownPeer, ListDistrust,
+    LocalStep, MaterialError, MaterialErrorKind, Misuse, Origin, PolicyError, PolicyErrorKind, Problem, Problems,
+    Refusal, Rejection, RejectionKind, Severity, Shortage, UnusableIdentity,
 };
 pub use identity::{ClientIdentity, Secret, check_identity};
 pub use name::{BackendHost, DnsName, NameError, SpiffeId, SpiffePrefix, TrustDomain, UriName};
@@ -90,8 +90,8 @@ pub use policy::{
 };
 pub use prepare::Prepared;
 pub use report::{
-    CertificateFacts, Envelope, Outcome, PolicyFacts, ProblemFacts, Report, Step, StepName, TlsFacts, Verdict, Warning,
-    WarningCode,
+    CertificateFacts, Envelope, Fix, Outcome, PatchOperation, PolicyFacts, ProblemFacts, Report, Step, StepName,
+    TlsFacts, Verdict, Warning, WarningCode,
 };
 pub use rotate::{
     Connector, ConnectorState, Event, EventFacts, EventKind, ExpiringCertificate, ExpiringFacts, ExpiryMark,

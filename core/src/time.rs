@@ -37,10 +37,10 @@ impl FixedClock {
     /// Stands at an RFC 3339 time, `2026-11-23T00:00:00Z`; fractions of a second are dropped.
     ///
     /// # Errors
-    /// The parser's reason, for anything else and for times before 1970.
+    /// What is wanted, for anything else and for times before 1970.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let time: Timestamp = text.parse().map_err(|error| format!("{error}"))?;
-        u64::try_from(time.as_second()).map(Self::at).map_err(|_| "it is before 1970".to_owned())
+        let time = parse_rfc3339(text).ok_or("a time as RFC 3339 is wanted, 2026-11-23T00:00:00Z")?;
+        u64::try_from(time).map(Self::at).map_err(|_| "it is before 1970".to_owned())
     }
 }
 
@@ -62,6 +62,25 @@ pub(crate) fn rfc3339(seconds: i64) -> String {
     time.map_or_else(|| format!("{seconds} s"), |time| format!("{time}Z"))
 }
 
+/// Unix seconds of an RFC 3339 time, to the last second of the year 9999; fractions of a second are dropped.
+pub(crate) fn parse_rfc3339(text: &str) -> Option<i64> {
+    // A `Timestamp` knows offsets, and ends a day before the calendar does.
+    let earlier = || text.parse::<Timestamp>().ok().map(Timestamp::as_second);
+    let civil = || {
+        let time: DateTime = text.strip_suffix(['Z', 'z'])?.parse().ok()?;
+        let since: SignedDuration = time.duration_since(EPOCH);
+        text.contains(['T', 't', ' ']).then_some(since.as_secs())
+    };
+    earlier().or_else(civil)
+}
+
+/// Whether a seventh of a life, or less, is left at `now`: the measure of every warning before an end (R8), since lives are
+/// minutes, days or decades. What has ended is past it.
+pub(crate) fn is_near_end(begin: i64, end: i64, now: i64) -> bool {
+    let left = end.saturating_sub(now);
+    left >= 0 && left <= end.saturating_sub(begin) / 7
+}
+
 /// The end of what has no end: 9999-12-31T23:59:59Z (RFC 5280 section 4.1.2.5).
 pub(crate) const NO_END: i64 = 253_402_300_799;
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
@@ -81,6 +100,33 @@ mod tests {
             (i64::MAX, "9223372036854775807 s"),
         ] {
             assert_eq!(rfc3339(seconds), text);
+            assert!(seconds > NO_END || parse_rfc3339(text) == Some(seconds), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_read_as_they_are_written_and_nothing_else_is() {
+        assert_eq!(parse_rfc3339("2026-11-23T01:00:00.5+01:00"), Some(1_795_392_000));
+        for text in
+            ["", "2026", "2026-11-23", "2026-11-23T00:00:00", "9999-12-31", "10000-01-01T00:00:00Z", "9999-12-31Z"]
+        {
+            assert_eq!(parse_rfc3339(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_end_is_near_in_the_last_seventh_of_any_life() {
+        const HOUR: i64 = 3600;
+        for (begin, end, now, near) in [
+            (0, 7 * HOUR, 6 * HOUR - 1, false),
+            (0, 7 * HOUR, 6 * HOUR, true),
+            (0, 7 * HOUR, 7 * HOUR, true),
+            (0, 7 * HOUR, 7 * HOUR + 1, false),
+            // One hour of life is no notifier from its first second on, as thirty days before every end would be.
+            (0, HOUR, 0, false),
+            (0, NO_END, 1_795_392_000, false),
+        ] {
+            assert_eq!(is_near_end(begin, end, now), near, "{begin} {end} {now}");
         }
     }
 }

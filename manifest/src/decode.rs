@@ -11,6 +11,7 @@ use serde::de::{
     DeserializeOwned, DeserializeSeed, Error, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
 };
 use serde::de::{Deserializer, Visitor};
+use uptls::PolicyErrorKind;
 
 use crate::node::{Entry, Node, Resolved, Scalar, Value};
 use crate::position::{Notes, Place};
@@ -26,9 +27,12 @@ pub(crate) fn decode<T: DeserializeOwned>(node: Node, notes: &Notes<'_>) -> Opti
 pub(crate) fn decode_at<T: DeserializeOwned>(node: Node, notes: &Notes<'_>, path: &str, place: Place) -> Option<T> {
     match T::deserialize(Decoder { node, notes, path: path.to_owned(), place }) {
         Ok(value) => Some(value),
-        Err(Failure { at, reason }) => {
+        Err(Failure { at, is_missing, reason }) => {
             let (path, place) = at.unwrap_or_else(|| (path.to_owned(), place));
-            notes.parse_problem(&path, place, reason);
+            match is_missing {
+                true => notes.parse_problem(&path, place, reason),
+                false => notes.problem(&path, place, PolicyErrorKind::value(reason)),
+            }
             None
         }
     }
@@ -47,6 +51,8 @@ struct Decoder<'a> {
 #[derive(Debug)]
 struct Failure {
     at: Option<(String, Place)>,
+    /// Whether a field is not there, so that the document is not complete.
+    is_missing: bool,
     reason: String,
 }
 
@@ -59,7 +65,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn failure(&self, reason: String) -> Failure {
-        Failure { at: Some((self.path.clone(), self.place)), reason }
+        Failure { at: Some((self.path.clone(), self.place)), is_missing: false, reason }
     }
 
     /// The text of a scalar: in quotes, or plain and neither a boolean nor nothing. A number is taken as it is spelled.
@@ -85,7 +91,7 @@ impl<'a> Decoder<'a> {
         }
         let Self { node, notes, path, place: _ } = self;
         let mut seen: BTreeMap<String, Place> = BTreeMap::new();
-        let mut kept = Vec::new();
+        let (mut kept, mut unknown) = (Vec::new(), Vec::new());
         let entries = if let Value::Map(entries) = node.value { entries } else { Vec::new() };
         for entry in entries {
             if let Some(first) = seen.get(&entry.key) {
@@ -96,9 +102,12 @@ impl<'a> Decoder<'a> {
             seen.insert(entry.key.clone(), entry.place);
             match known.filter(|known| !known.contains(&entry.key.as_str())) {
                 None => kept.push(entry),
-                Some(_) if notes.is_full() => {}
-                Some(known) => notes.parse_problem(&path, entry.place, unknown_field(&path, &entry.key, known)),
+                Some(known) => unknown.push((entry, known)),
             }
+        }
+        for (entry, known) in unknown.into_iter().take(MAX_UNKNOWN) {
+            let is_taken = |name: &str| seen.contains_key(name);
+            notes.problem(&path, entry.place, unknown_field(&path, &entry.key, known, &is_taken));
         }
         Ok(Fields { entries: kept.into_iter(), notes, path, value: None })
     }
@@ -257,7 +266,7 @@ impl Failure {
 
 impl Error for Failure {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { at: None, reason: message.to_string() }
+        Self { at: None, is_missing: false, reason: message.to_string() }
     }
 
     fn invalid_type(given: Unexpected<'_>, wanted: &dyn Expected) -> Self {
@@ -282,7 +291,7 @@ impl Error for Failure {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::custom(format!("the field {field} is missing"))
+        Self { is_missing: true, ..Self::custom(format!("the field {field} is missing")) }
     }
 }
 
@@ -295,11 +304,10 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// That nobody knows the field `key` under `path`, and which one was probably meant.
-pub(crate) fn unknown_field(path: &str, key: &str, known: &[&str]) -> String {
-    let name = field_name(path, key);
-    let meant = if is_quotable(path, key) { closest(key, known) } else { None };
-    let meant = meant.map(|meant| format!("did you mean {meant}? ")).unwrap_or_default();
-    format!("{name} is unknown; {meant}known are {}", known.join(", "))
+pub(crate) fn unknown_field(path: &str, key: &str, known: &[&str], is_taken: &dyn Fn(&str) -> bool) -> PolicyErrorKind {
+    let name = is_quotable(path, key).then_some(key);
+    let meant = name.and_then(|name| closest(name, known));
+    PolicyErrorKind::unknown_field(name, known, meant, meant.is_some_and(is_taken))
 }
 
 /// How a field under `path` is called in a message.
@@ -321,3 +329,5 @@ pub(crate) fn is_word(text: &str) -> bool {
 /// The paths under which secrets stand.
 const SECRETS: [&str; 2] = ["spec.identity.key", "spec.identity.passphrase"];
 const MAX_WORD: usize = 40;
+/// More are not noted of one map, as `Notes` has it for a document.
+const MAX_UNKNOWN: usize = 64;

@@ -16,6 +16,8 @@
 //! [`kubernetes`] goes the same way with the objects of the Gateway API: several documents in, one policy for each backend
 //! out. [`report`] says what all documents, those of Envoy among them, come to.
 //!
+//! [`fix`] applies what a hint asks for to the text itself.
+//!
 //! Everything but [`load`], [`prepare_file`], [`kubernetes::load`] and [`envoy::Export::write`] is pure: bytes in, value or
 //! [`uptls::Problems`] out. (Preparing reads the files that a policy names; that is [`uptls::Runtime::prepare`].)
 //!
@@ -64,6 +66,7 @@ mod suggest;
 mod yaml;
 
 pub mod envoy;
+pub mod fix;
 pub mod kubernetes;
 pub mod report;
 pub mod schema;

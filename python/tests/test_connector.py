@@ -295,7 +295,7 @@ def test_a_refusal_that_repeats_is_one_line_of_the_log(
         return list(caplog.messages)
 
     (line,) = refused(server.port)
-    assert line.startswith(f"{HOST}: name_mismatch: ")
+    assert line.startswith(f"{HOST}, policy rotating: name_mismatch: ")
     assert "not logged" not in line
     assert refused(server.port) == []
     # The twins: another code, and another policy.

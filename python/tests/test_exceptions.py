@@ -10,6 +10,7 @@ import logging
 import pickle
 import socket
 import ssl
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -278,6 +279,40 @@ def test_an_exception_names_the_host_in_the_log(caplog: pytest.LogCaptureFixture
     with caplog.at_level(logging.WARNING, "uptls"), pytest.raises(uptls.HandshakeError):
         policy.buffer(HOST).receive_data(b"SSH-2.0-OpenSSH_9.9\r\n")
     (record,) = caplog.records
+    assert record.levelno == logging.WARNING
     assert record.getMessage().startswith(f"{HOST}: peer_not_tls: ")
     assert "hint: " in record.getMessage()
     assert ut.Report.from_json(record.__dict__["uptls"].to_json()).code == "peer_not_tls"
+
+
+def test_a_traceback_shows_code_hint_peer_and_policy(ca: Authority) -> None:
+    head = "apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nmetadata: {name: pay}\n"
+    text = f"{head}spec: {{trust: {{bundles: [{{file: {ca.file}}}]}}}}\n"
+    policy = uptls.UpstreamTlsPolicy.from_document(text)
+    with pytest.raises(uptls.HandshakeError) as caught:
+        policy.buffer(HOST).receive_data(b"SSH-2.0-OpenSSH_9.9\r\n")
+    error = caught.value
+    assert error.__notes__ == [f"uptls: peer_not_tls (307): {HOST}, policy pay", f"hint: {error.hint}"]
+    shown = "".join(traceback.format_exception(error))
+    assert f"uptls: peer_not_tls (307): {HOST}, policy pay\nhint: {error.hint}\n" in shown
+    # Made again they stand there once, and a text alone has none.
+    for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301
+        assert again.__notes__ == error.__notes__
+    assert not hasattr(uptls.UptlsError("a text"), "__notes__")
+
+
+def test_a_frozen_policy_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "uptls"):
+        _errors.log_refusal(_errors.misuse("verify_mode", uptls.PolicyFrozenError), 0)
+        _errors.log_refusal(_errors.misuse("another call"), 0)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING, logging.INFO]
+
+
+def test_a_hint_that_is_a_change_of_the_document_is_a_patch() -> None:
+    text = "apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nspec: {trust: {system: mozilla}, servername: a.test}\n"
+    with pytest.raises(uptls.PolicyError, match="unknown") as caught:
+        uptls.UpstreamTlsPolicy.from_document(text)
+    assert caught.value.fix == {"patch": [{"op": "move", "from": "/spec/servername", "path": "/spec/serverName"}]}
+    with pytest.raises(uptls.PolicyError) as caught:
+        uptls.UpstreamTlsPolicy.from_document(text.replace("mozilla}, servername: a.test", "mozila}"))
+    assert caught.value.fix is None

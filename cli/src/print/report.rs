@@ -14,6 +14,9 @@ pub(crate) fn whole(report: &Report) -> String {
     }
     text.push_str(&super::warnings(&report.warnings));
     text.push_str(&hint(report));
+    if report.fix.is_some() {
+        text.push_str(&format!("{}\n", paint(FAINT, "      uptls check --fix does it")));
+    }
     text
 }
 

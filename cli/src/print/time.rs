@@ -8,6 +8,9 @@ use super::{BAD, ODD};
 
 /// When a certificate ends as seen from `now`, and how that is painted: `ends in 19 days`, `ended 3 days ago`.
 pub(super) fn validity(certificate: &CertificateFacts, now: &str) -> (String, Style) {
+    if certificate.not_after == NEVER {
+        return ("never ends".to_owned(), Style::new());
+    }
     let (Some(begin), Some(end), Some(now)) =
         (seconds(&certificate.not_before), seconds(&certificate.not_after), seconds(now))
     else {
@@ -18,7 +21,8 @@ pub(super) fn validity(certificate: &CertificateFacts, now: &str) -> (String, St
     }
     match end - now {
         left @ ..0 => (format!("ended {} ago", distance(-left)), BAD),
-        left @ 0..SOON => (format!("ends in {}", distance(left)), ODD),
+        // As the warnings have it (R8).
+        left if left <= (end - begin) / 7 => (format!("ends in {}", distance(left)), ODD),
         left => (format!("ends in {}", distance(left)), Style::new()),
     }
 }
@@ -41,8 +45,8 @@ fn distance(seconds: i64) -> String {
     format!("{} {name}", seconds / length)
 }
 
-/// 30 days, as for the warnings.
-const SOON: i64 = 30 * 86_400;
+/// The end of what has no end (RFC 5280 section 4.1.2.5).
+const NEVER: &str = "9999-12-31T23:59:59Z";
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@
 mod check;
 mod demo;
 mod export;
+mod fix;
 mod guide;
 mod hybrid;
 mod import;

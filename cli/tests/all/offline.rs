@@ -43,7 +43,7 @@ ok    payments.internal: accepted by the policy payments
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.stdout.contains("rejected by the policy payments: cert_expired (405)"), "{ran:?}");
     assert!(ran.stdout.contains("ended 10 days ago"), "{ran:?}");
-    assert!(ran.stdout.contains("\nhint: renew it on the upstream"), "{ran:?}");
+    assert!(ran.stdout.contains("\nhint: renew CN=leaf on the upstream"), "{ran:?}");
 }
 
 #[test]

@@ -258,7 +258,7 @@ fn expiry(c: &mut Cases) {
         let key = base64(&Key::p256("another").spki_sha256());
         s.set("trust", format!("{{bundles: [{{file: ca.pem}}], pinnedKeys: ['{key}']}}"));
     });
-    c.also(&p, "expiry-soon [T4] the entry that issued ends in 29 days", |s| {
+    c.also(&p, "expiry-soon [T4 R8] less than a seventh of the life of the entry that issued is left", |s| {
         s.root().not_after = NOW + 29 * DAY;
         s.warnings = vec!["trust_entry_expiring", "trust_entry_expired"];
     });

@@ -66,6 +66,20 @@ impl Case {
         self
     }
 
+    /// The same case with another scenario.
+    pub(super) fn with_scene(&self, scenario: Scenario) -> Self {
+        Self {
+            errors: self.errors,
+            expected: self.expected,
+            name: self.name,
+            property: self.property,
+            rules: self.rules.clone(),
+            says: self.says.clone(),
+            scenario,
+            twin: self.twin,
+        }
+    }
+
     /// The clock, unix seconds.
     pub fn at(&self) -> i64 {
         self.scenario.at

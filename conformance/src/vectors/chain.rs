@@ -1,10 +1,10 @@
 //! What is sent, and whether it leads to an anchor (V1, V2, V9).
 
 use uptls::Code::{
-    CertCaAsLeaf, CertExpired, CertIssuerNotCa, CertMalformed, CertMissingIntermediate, CertNone, CertNotYetValid,
-    CertPathTooLong, CertSelfSigned, CertUnknownIssuer, ChainParse, IssuerExpired,
+    CertCaAsLeaf, CertExpired, CertIssuerNotCa, CertKeyUsage, CertMalformed, CertMissingIntermediate, CertNone,
+    CertNotYetValid, CertPathTooLong, CertSelfSigned, CertUnknownIssuer, ChainParse, IssuerExpired,
 };
-use uptls_testkit::{BasicConstraints, Key, KeyUsage, NOW, Pki, San, Template, Version, chain_pem, pem};
+use uptls_testkit::{BasicConstraints, Key, KeyUsage, NOW, NameEncoding, Pki, San, Template, Version, chain_pem, pem};
 
 use super::cases::Cases;
 use super::scenario::{Authority, Scenario};
@@ -12,6 +12,7 @@ use super::scenario::{Authority, Scenario};
 pub(super) fn cases(c: &mut Cases) {
     sent(c);
     missing(c);
+    encodings(c);
     form(c);
     repeated(c);
     validity(c);
@@ -43,6 +44,14 @@ fn sent(c: &mut Cases) {
     c.also(&p, "chain-with-root [V1] the root is sent as well", |s| {
         s.sends(|m| chain_pem(&[&m.leaf, m.issuer(), m.root()]));
     });
+    c.reject(&p, CertKeyUsage, "chain-root-first [V1] the trusted root is sent first, and the leaf behind it", |s| {
+        s.sends(|m| chain_pem(&[m.root(), &m.leaf, m.issuer()]));
+    })
+    .says("its own certificate first");
+    c.reject(&p, CertCaAsLeaf, "chain-intermediate-first [V1] the intermediate is sent first", |s| {
+        s.sends(|m| chain_pem(&[m.issuer(), &m.leaf]));
+    })
+    .says("its own certificate first");
     c.also(&p, "chain-with-duplicates [V1] leaf and intermediate are sent twice", |s| {
         s.sends(|m| chain_pem(&[&m.leaf, m.issuer(), m.issuer(), &m.leaf]));
     });
@@ -139,6 +148,51 @@ fn missing(c: &mut Cases) {
         },
     )
     .says("was not sent");
+}
+
+/// V2: names are compared byte by byte.
+fn encodings(c: &mut Cases) {
+    let p = c.usual.clone();
+    let printable =
+        |common_name: &str| Template { name_encoding: NameEncoding::Printable, ..Template::ca(common_name) };
+    c.reject(
+        &p,
+        CertUnknownIssuer,
+        "issuer-name-in-another-encoding [V2 V9] the intermediate names the root in another string type",
+        |s| {
+            s.sends(move |m| {
+                let root = printable("root").self_signed(m.root().key());
+                chain_pem(&[&m.leaf, &Template::ca("intermediate").issued_by(&root, m.issuer().key())])
+            });
+        },
+    )
+    .says("in another encoding");
+    c.reject(
+        &p,
+        CertUnknownIssuer,
+        "intermediate-name-in-another-encoding [V2 V9] the leaf names the intermediate that is sent in another string type",
+        |s| {
+            s.sends(move |m| {
+                let intermediate = printable("intermediate").issued_by(m.root(), m.issuer().key());
+                let leaf = Template::leaf("leaf").with_sans(&[San::dns("backend.test")]);
+                chain_pem(&[&leaf.issued_by(&intermediate, m.leaf.key()), m.issuer()])
+            });
+        },
+    )
+    .says("in another encoding");
+    c.reject(
+        &p,
+        CertUnknownIssuer,
+        "issuer-name-in-another-encoding-and-key [V9] the root of that name has another key",
+        |s| {
+            s.file("ca.pem", |_| Template::ca("root").self_signed(&Key::p256("old root")).pem());
+            s.sends(move |m| {
+                let root = printable("root").self_signed(m.root().key());
+                chain_pem(&[&m.leaf, &Template::ca("intermediate").issued_by(&root, m.issuer().key())])
+            });
+        },
+    )
+    .says("nobody trusted is called CN=root");
 }
 
 /// V1: everything that is sent parses.
@@ -247,7 +301,7 @@ fn issuers(c: &mut Cases) {
     c.reject(&p, CertIssuerNotCa, "issuer-ca-false [V2] the intermediate says CA:FALSE", |s| {
         s.intermediate().basic_constraints = Some(BasicConstraints { ca: false, path_len: None });
     })
-    .says("CN=intermediate");
+    .says("CN=intermediate may not issue certificates: its basicConstraints do not say CA");
     c.reject(
         &p,
         CertIssuerNotCa,
@@ -264,7 +318,7 @@ fn issuers(c: &mut Cases) {
             s.intermediate().key_usage = Some(vec![KeyUsage::DigitalSignature, KeyUsage::CrlSign]);
         },
     )
-    .says("CN=intermediate");
+    .says("its keyUsage lacks keyCertSign");
     c.reject(&p, CertIssuerNotCa, "issuer-v1 [V2] the intermediate is an X.509 version 1 certificate", |s| {
         s.intermediate().version = Version::V1;
     })
@@ -296,7 +350,8 @@ fn path_length(c: &mut Cases) {
     );
     c.reject(&p, CertPathTooLong, "path-length-exceeded [V2] the intermediate permits no CA below it", |s| {
         limit(s.intermediate(), 0)
-    });
+    })
+    .says("CN=intermediate permits 0 intermediates below it, and the path has 1");
     let anchor =
         c.also(&p, "path-length-of-anchor-kept [T3] the anchor permits two CAs below it, and there are two", |s| {
             limit(s.root(), 2)

@@ -54,7 +54,7 @@ fn known(c: &mut Cases) {
         ),
         ("document-system-unknown [T6] the system's roots are unknown", "trust", "{system: windows}"),
     ] {
-        c.unusable(&p, DocumentParse, title, |s| s.set(field, value));
+        c.unusable(&p, PolicyInvalid, title, |s| s.set(field, value));
     }
 }
 

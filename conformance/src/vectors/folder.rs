@@ -74,7 +74,7 @@ fn rfc3339(at: u64) -> String {
     Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build().now_text()
 }
 
-const DOCUMENT: &str = "policy.yaml";
+pub(super) const DOCUMENT: &str = "policy.yaml";
 const INDEX_HEAD: &str = "\
 # Vectors
 

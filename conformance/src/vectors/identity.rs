@@ -165,13 +165,13 @@ fn belonging(c: &mut Cases, p: &Positive) {
 /// I4: validity.
 fn validity(c: &mut Cases) {
     let p = c.accept(
-        "identity-valid [I4] the certificate ends in thirty days",
+        "identity-valid [I4 R8] more than a seventh of the certificate's life is left",
         scenario().with(|s| {
-            changed(s, Key::p256("client"), |t| t.not_after = NOW + 30 * DAY);
+            changed(s, Key::p256("client"), |t| t.not_after = NOW + 5 * DAY + 1);
         }),
     );
-    c.also(&p, "identity-ends-soon [R8] it ends in less", |s| {
-        changed(s, Key::p256("client"), |t| t.not_after = NOW + 30 * DAY - 1);
+    c.also(&p, "identity-ends-soon [R8] a seventh of it is left: five of thirty-five days", |s| {
+        changed(s, Key::p256("client"), |t| t.not_after = NOW + 5 * DAY);
         s.warnings.push("identity_expiring");
     });
     c.also(&p, "identity-last-second [I4] it ends now", |s| {

@@ -221,7 +221,7 @@ fn other_constraints(c: &mut Cases) {
             s.sans(&[San::dns("backend.test"), San::uri("spiffe://prod/api")]);
         },
     )
-    .says("URI name constraint");
+    .says("the name constraints of CN=intermediate on URIs are not evaluated");
     c.reject(
         &uri,
         CertNameConstraint,
@@ -230,7 +230,7 @@ fn other_constraints(c: &mut Cases) {
             s.intermediate().name_constraints = permitted(San::DirectoryName("Example".to_owned()));
         },
     )
-    .says("directory name constraint");
+    .says("the name constraints of CN=intermediate on directory names are not evaluated");
     c.reject(
         &uri,
         CertNameConstraint,
@@ -240,7 +240,37 @@ fn other_constraints(c: &mut Cases) {
             s.sans(&[San::dns("backend.test"), San::Email("a@other.test".to_owned())]);
         },
     )
-    .says("email:a@other.test is not among the permitted names email:test");
+    .says("mail addresses are not evaluated");
+    unevaluated(c, &uri);
+}
+
+/// What no constraint can be compared with.
+fn unevaluated(c: &mut Cases, uri: &Positive) {
+    c.reject(uri, CertNameConstraint, "constraint-email-inside [V2] the email name is within that constraint", |s| {
+        s.intermediate().name_constraints = permitted(San::Email("test".to_owned()));
+        s.sans(&[San::dns("backend.test"), San::Email("a@test".to_owned())]);
+    })
+    .says("CN=leaf has email:a@test");
+    c.reject(
+        uri,
+        CertMalformed,
+        "constraint-unreadable [V2] the intermediate has name constraints that are none",
+        |s| {
+            s.intermediate().name_constraints = None;
+            *s.intermediate() = s.intermediate().clone().with_extension("2.5.29.30", true, &[0x30, 2, 4, 0]);
+        },
+    )
+    .says("certificate 1 of the chain is malformed: its name constraints cannot be read");
+    c.reject(
+        uri,
+        CertMalformed,
+        "constraint-and-wildcard-of-all [V2] the intermediate has a DNS constraint and the leaf the name *.test",
+        |s| {
+            s.intermediate().name_constraints = permitted_dns("test");
+            s.sans(&[San::dns("backend.test"), San::dns("*.test")]);
+        },
+    )
+    .says("dns:*.test");
 }
 
 /// Keys that are distrusted by name.

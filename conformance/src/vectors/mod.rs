@@ -14,6 +14,7 @@ mod itself;
 mod limits;
 mod names;
 mod odd_keys;
+mod remedies;
 mod revocation;
 mod scenario;
 mod settings;
@@ -25,6 +26,7 @@ mod types;
 
 pub use cases::{Case, Expected};
 pub use folder::{CaseFile, index, mint};
+pub use remedies::{Followed, followed};
 
 /// Every case, in the order of the declarations.
 pub fn all() -> Vec<Case> {

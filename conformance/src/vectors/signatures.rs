@@ -1,6 +1,8 @@
 //! Signatures and the keys that make them (V2, V9).
 
-use uptls::Code::{CertAlgorithmUnsupported, CertBadSignature, CertIssuerKeyChanged, CertKeyTooWeak};
+use uptls::Code::{
+    CertAlgorithmUnsupported, CertBadSignature, CertIssuerKeyChanged, CertKeyTooWeak, CertMissingIntermediate,
+};
 use uptls_testkit::{DAY, Key, NOW, SignatureHash, Template, YEAR, chain_pem};
 
 use super::cases::{Cases, Positive};
@@ -25,15 +27,27 @@ fn signatures(c: &mut Cases) {
         |s| {
             s.sends(|m| chain_pem(&[&m.leaf, &m.issuer().with_tampered_signature()]));
         },
-    );
+    )
+    .says("the signature of CN=intermediate");
     c.reject(
         &p,
-        CertBadSignature,
-        "signature-by-other-intermediate [V2] an intermediate of the same name and another key is sent",
+        CertMissingIntermediate,
+        "signature-by-other-intermediate [V2 V9] an intermediate of the same name and another key is sent",
         |s| {
             s.sends(|m| chain_pem(&[&m.leaf, &Template::ca("intermediate").issued_by(m.root(), &Key::p256("other"))]));
         },
-    );
+    )
+    .says("has the key id");
+    c.reject(
+        &p,
+        CertBadSignature,
+        "signature-by-other-intermediate-unsaid [V2 V9] neither says by which key the leaf was signed",
+        |s| {
+            s.leaf.authority_key_id = false;
+            s.sends(|m| chain_pem(&[&m.leaf, &Template::ca("intermediate").issued_by(m.root(), &Key::p256("other"))]));
+        },
+    )
+    .says("the signature of CN=leaf does not verify by the key of CN=intermediate");
     c.reject(
         &p,
         CertIssuerKeyChanged,
@@ -57,7 +71,12 @@ fn signatures(c: &mut Cases) {
     c.also(&p, "ca-overlap [V2] the bundle holds the old and the new root of one name", |s| {
         s.file("ca.pem", |m| chain_pem(&[&Template::ca("root").self_signed(&Key::p256("old root")), m.root()]));
     });
-    let rsa = c.also(&p, "signature-rsa-sha256 [V2] root, intermediate and leaf have RSA keys and SHA-256", |s| {
+    hashes(c, &p);
+}
+
+/// Under which hash is signed (V2).
+fn hashes(c: &mut Cases, p: &Positive) {
+    let rsa = c.also(p, "signature-rsa-sha256 [V2] root, intermediate and leaf have RSA keys and SHA-256", |s| {
         s.authorities[0].key = Key::rsa2048(0);
         s.authorities[1].key = Key::rsa2048(1);
         s.leaf_key = Key::rsa3072();

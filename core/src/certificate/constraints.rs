@@ -4,6 +4,7 @@ use core::fmt;
 use std::net::IpAddr;
 
 use x509_parser::extensions::GeneralName;
+use x509_parser::oid_registry::asn1_rs::{Any, Class, FromDer, Tag};
 
 use super::{CertificateView, PresentedName, ascii};
 use crate::text::listed;
@@ -11,7 +12,6 @@ use crate::text::listed;
 /// A subtree, as far as it is read.
 enum Subtree {
     Dns(String),
-    Email(String),
     Ip { base: IpAddr, mask: IpAddr },
 }
 
@@ -41,11 +41,89 @@ impl CertificateView<'_> {
     }
 }
 
+impl CertificateView<'_> {
+    /// A kind of name on which these constraints cannot be evaluated, so that webpki refuses whatever has one, and the
+    /// sentence that says so of `lower`. Every certificate has a directory name: its subject.
+    pub(crate) fn unevaluated(&self, lower: &CertificateView<'_>) -> Option<(&'static str, String)> {
+        let constraints = self.inner.name_constraints().ok()??.value;
+        let lists = [&constraints.permitted_subtrees, &constraints.excluded_subtrees];
+        let mut bases =
+            lists.into_iter().flatten().flatten().filter_map(|subtree| Some((kind(&subtree.base)?, subtree)));
+        let names = lower.presented_general_names();
+        let (kind, name) =
+            bases.find_map(|(wanted, _)| match names.iter().find(|name| kind(name) == Some(wanted)) {
+                Some(name) => Some((wanted, PresentedName::new(name).to_string())),
+                None => (wanted == DIRECTORY).then(|| (wanted, format!("the subject {}", lower.subject()))),
+            })?;
+        let reason = format!(
+            "the name constraints of {} on {kind} are not evaluated, and therefore refuse every certificate with one: {} has {name}",
+            self.subject(),
+            lower.subject()
+        );
+        Some((kind, reason))
+    }
+}
+
+/// Whether a value is a NameConstraints as webpki reads it: x509-parser passes over what it does not know.
+pub(super) fn are_readable(value: &[u8]) -> bool {
+    let Some(lists) = children(value) else { return false };
+    let is_list = |list: &Any<'_>| list.class() == Class::ContextSpecific && matches!(list.tag().0, 0 | 1);
+    let has_base = |subtree: &Any<'_>| {
+        let base = subtree_base(subtree);
+        base.is_some_and(|base| match (base.class(), base.tag().0) {
+            (Class::ContextSpecific, 7) => matches!(base.data.len(), 8 | 32),
+            (Class::ContextSpecific, 0..=8) => true,
+            _ => false,
+        })
+    };
+    !lists.is_empty()
+        && lists
+            .iter()
+            .all(|list| is_list(list) && all(list.data).is_some_and(|subtrees| subtrees.iter().all(has_base)))
+}
+
+fn subtree_base<'a>(subtree: &Any<'a>) -> Option<Any<'a>> {
+    if subtree.tag() != Tag::Sequence { None } else { all(subtree.data)?.into_iter().next() }
+}
+
+/// The elements of a SEQUENCE.
+fn children(value: &[u8]) -> Option<Vec<Any<'_>>> {
+    match Any::from_der(value).ok()? {
+        ([], sequence) if sequence.tag() == Tag::Sequence => all(sequence.data),
+        _ => None,
+    }
+}
+
+fn all(mut rest: &[u8]) -> Option<Vec<Any<'_>>> {
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        let (behind, element) = Any::from_der(rest).ok()?;
+        found.push(element);
+        rest = behind;
+    }
+    Some(found)
+}
+
+/// What a kind of name is called on which constraints are not evaluated.
+fn kind(name: &GeneralName<'_>) -> Option<&'static str> {
+    match name {
+        GeneralName::DNSName(_) | GeneralName::IPAddress(_) | GeneralName::Invalid(..) => None,
+        GeneralName::DirectoryName(_) => Some(DIRECTORY),
+        GeneralName::EDIPartyName(_) => Some("EDI party names"),
+        GeneralName::OtherName(..) => Some("other names (otherName)"),
+        GeneralName::RFC822Name(_) => Some("mail addresses"),
+        GeneralName::RegisteredID(_) => Some("registered identifiers"),
+        GeneralName::URI(_) => Some("URIs"),
+        GeneralName::X400Address(_) => Some("X.400 addresses"),
+    }
+}
+
+const DIRECTORY: &str = "directory names";
+
 impl Subtree {
     fn new(base: &GeneralName<'_>) -> Option<Self> {
         match base {
             GeneralName::DNSName(name) => Some(Self::Dns((*name).to_ascii_lowercase())),
-            GeneralName::RFC822Name(name) => Some(Self::Email((*name).to_ascii_lowercase())),
             GeneralName::IPAddress(bytes) => {
                 let (base, mask) = bytes.split_at(bytes.len() / 2);
                 Some(Self::Ip { base: address(base)?, mask: address(mask)? })
@@ -56,7 +134,7 @@ impl Subtree {
 
     fn is_for(&self, name: &PresentedName) -> bool {
         match (self, name) {
-            (Self::Dns(_), PresentedName::Dns(_)) | (Self::Email(_), PresentedName::Email(_)) => true,
+            (Self::Dns(_), PresentedName::Dns(_)) => true,
             (Self::Ip { base, .. }, PresentedName::Ip(ip)) => base.is_ipv4() == ip.is_ipv4(),
             _ => false,
         }
@@ -76,11 +154,6 @@ impl Subtree {
     fn covers(&self, name: &PresentedName) -> bool {
         match (self, name) {
             (Self::Dns(base), PresentedName::Dns(name)) => is_within(&name.to_ascii_lowercase(), base),
-            (Self::Email(base), PresentedName::Email(name)) => {
-                let name = name.to_ascii_lowercase();
-                let host = name.rsplit_once('@').map_or("", |(_, host)| host);
-                name == *base || host == base || (base.starts_with('.') && host.ends_with(base.as_str()))
-            }
             (Self::Ip { base, mask }, PresentedName::Ip(ip)) => match (base, mask, ip) {
                 (IpAddr::V4(base), IpAddr::V4(mask), IpAddr::V4(ip)) => base & mask == ip & mask,
                 (IpAddr::V6(base), IpAddr::V6(mask), IpAddr::V6(ip)) => base & mask == ip & mask,
@@ -108,7 +181,6 @@ impl fmt::Display for Subtree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dns(base) => write!(f, "dns:{}", ascii(base)),
-            Self::Email(base) => write!(f, "email:{}", ascii(base)),
             Self::Ip { base, mask } => write!(f, "ip:{base}/{}", Mask(*mask)),
         }
     }

@@ -8,7 +8,7 @@ mod points;
 mod presented;
 mod signed;
 
-pub(crate) use distinguished_name::canonical_name;
+pub(crate) use distinguished_name::{canonical_name, same_name};
 pub(crate) use key::KeyStrength;
 pub(crate) use name::{name_text, raw_name_text};
 pub(crate) use points::PointNames;
@@ -222,6 +222,14 @@ impl<'a> CertificateView<'a> {
         })
     }
 
+    fn presented_general_names(&self) -> &[GeneralName<'_>] {
+        let san = self.inner.extensions().iter().find_map(|e| match e.parsed_extension() {
+            ParsedExtension::SubjectAlternativeName(san) => Some(san.general_names.as_slice()),
+            _ => None,
+        });
+        san.unwrap_or_default()
+    }
+
     pub(crate) fn subject_key_id(&self) -> Option<&[u8]> {
         self.inner.extensions().iter().find_map(|e| match e.parsed_extension() {
             ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0),
@@ -284,18 +292,20 @@ impl<'a> CertificateView<'a> {
         1 + san.unwrap_or_default()
     }
 
-    pub(crate) fn has_uri_name_constraint(&self) -> bool {
-        self.name_constraints(|name| matches!(name, GeneralName::URI(_)))
+    /// Whether it has name constraints that cannot be read.
+    pub(crate) fn has_unreadable_name_constraints(&self) -> bool {
+        let extension = self.inner.extensions().iter().find(|e| e.oid == NAME_CONSTRAINTS_OID);
+        let is_readable = |value: &[u8]| constraints::are_readable(value) && self.inner.name_constraints().is_ok();
+        extension.is_some_and(|extension| !is_readable(extension.value))
     }
 
-    pub(crate) fn has_directory_name_constraint(&self) -> bool {
-        self.name_constraints(|name| matches!(name, GeneralName::DirectoryName(_)))
-    }
-
-    fn name_constraints(&self, wanted: impl Fn(&GeneralName<'_>) -> bool) -> bool {
-        let Ok(Some(constraints)) = self.inner.name_constraints() else { return false };
-        let lists = [&constraints.value.permitted_subtrees, &constraints.value.excluded_subtrees];
-        lists.into_iter().flatten().flatten().any(|subtree| wanted(&subtree.base))
+    /// A wildcard directly below the root, as `*.com`: webpki compares no such name with a constraint.
+    pub(crate) fn wildcard_above_one_label(&self) -> Option<String> {
+        let is_one = |text: &str| text.strip_prefix("*.").is_some_and(|parent| !parent.contains('.'));
+        self.presented_names()?.into_iter().find_map(|name| match name {
+            PresentedName::Dns(text) if is_one(&text) => Some(printable(&text)),
+            _ => None,
+        })
     }
 
     /// SHA-256 of the SubjectPublicKeyInfo.
@@ -314,6 +324,28 @@ impl<'a> CertificateView<'a> {
 
     pub(crate) fn key(&self) -> KeyFacts<'_> {
         KeyFacts::new(self.inner.public_key())
+    }
+
+    /// What its key is, with the algorithm for which the key alone may be used (RFC 4055 section 1.2).
+    pub(crate) fn key_kind(&self) -> String {
+        match algorithm_name(&self.inner.public_key().algorithm.algorithm.to_id_string()) {
+            name if name == "RSASSA-PSS" => "RSA for RSASSA-PSS alone".to_owned(),
+            _ => self.key().text(),
+        }
+    }
+
+    /// Whether its signature is by one of `algorithms`, whatever the key.
+    pub(crate) fn has_accepted_signature_algorithm(&self, algorithms: &[&dyn SignatureVerificationAlgorithm]) -> bool {
+        Signed::parse(self.der).is_some_and(|signed| signed.is_by_one_of(algorithms))
+    }
+
+    /// Whether its signature algorithm is accepted with other parameters alone: ECDSA has none, and RSASSA-PSS those of
+    /// RFC 8446 section 4.2.3.
+    pub(crate) fn has_odd_signature_parameters(&self) -> bool {
+        let algorithm = &self.inner.signature_algorithm;
+        let name = algorithm_name(&algorithm.algorithm.to_id_string());
+        let is_ecdsa = ["ecdsa-with-SHA256", "ecdsa-with-SHA384", "ecdsa-with-SHA512"].contains(&name.as_str());
+        name == "RSASSA-PSS" || (is_ecdsa && algorithm.parameters.is_some())
     }
 
     pub(crate) fn signature_algorithm(&self) -> String {

@@ -37,6 +37,11 @@ impl<'a> Signed<'a> {
         }
     }
 
+    /// Whether one of `algorithms` makes such signatures.
+    pub(crate) fn is_by_one_of(&self, algorithms: &[&dyn SignatureVerificationAlgorithm]) -> bool {
+        algorithms.iter().any(|known| known.signature_alg_id().as_ref() == self.algorithm)
+    }
+
     /// Whether the key `spki` (DER) made the signature, by one of `algorithms`.
     pub(crate) fn verify(
         &self,

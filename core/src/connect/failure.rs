@@ -9,7 +9,9 @@ use rustls::{
 
 use super::evidence::Negotiated;
 use super::internal;
-use crate::error::{AlertMoment, ConnectError, Error, KnownPeer, Rejection, RejectionKind, UnusableIdentity};
+use crate::error::{
+    AlertMoment, AlgorithmFault, ConnectError, Error, KnownPeer, Rejection, RejectionKind, UnusableIdentity,
+};
 use crate::handshake::{Asked, IdentityUse};
 use crate::name::BackendHost;
 use crate::policy::{TlsVersion, group_name, suite_name};
@@ -244,7 +246,8 @@ fn handshake_signature(error: &CertificateError) -> RejectionKind {
         CertificateError::UnsupportedSignatureAlgorithm
         | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            RejectionKind::AlgorithmUnsupported { algorithm: "the signature of the handshake".to_owned() }
+            let (algorithm, subject) = ("of its signature".to_owned(), "the handshake".to_owned());
+            RejectionKind::AlgorithmUnsupported { algorithm, fault: AlgorithmFault::Unknown, subject }
         }
         CertificateError::ApplicationVerificationFailure
         | CertificateError::BadEncoding
@@ -265,7 +268,7 @@ fn handshake_signature(error: &CertificateError) -> RejectionKind {
         | CertificateError::UnhandledCriticalExtension
         | CertificateError::UnknownIssuer
         | CertificateError::UnknownRevocationStatus
-        | _ => RejectionKind::BadSignature { subject: "the handshake".to_owned() },
+        | _ => RejectionKind::BadSignature { issuer: None, subject: "the handshake".to_owned() },
     }
 }
 

@@ -4,8 +4,9 @@ use super::evidence::Evidence;
 use crate::error::{Code, ConnectError, Error, LocalStep, Rejection};
 use crate::handshake::IdentityUse;
 use crate::name::BackendHost;
+use crate::policy::ServerNameRule;
 use crate::prepare::Prepared;
-use crate::report::{Outcome, Report, Step, StepName, Verdict, Warning, WarningCode};
+use crate::report::{Fix, Outcome, PatchOperation, Report, Step, StepName, Verdict, Warning, WarningCode};
 use crate::rotate::Connector;
 
 impl Connector {
@@ -114,6 +115,7 @@ pub(super) fn failed(prepared: &Prepared, host: &BackendHost, error: &Error) -> 
     };
     report.tls = error.tls().cloned();
     judge(&mut report, error);
+    report.fix = fix(prepared, host, error);
     let step = match error {
         Error::Connect { error, .. } => step_of(error),
         _ => StepName::Hello,
@@ -123,6 +125,18 @@ pub(super) fn failed(prepared: &Prepared, host: &BackendHost, error: &Error) -> 
     }
     report.set_step(Step::failed(step, error.code()).with("reason", error.to_string()));
     report
+}
+
+/// The backend host as server name, where the policy sends none and the peer wants one. The policy lists what the certificate
+/// must hold (N3), so that the server name authenticates nothing (N4).
+fn fix(prepared: &Prepared, host: &BackendHost, error: &Error) -> Option<Fix> {
+    let wants_a_name = match error {
+        Error::Connect { error, .. } => error.is_for_want_of_a_server_name(),
+        _ => false,
+    };
+    let sends_none = *prepared.policy().server_name() == ServerNameRule::None && matches!(host, BackendHost::Dns(_));
+    let operation = || PatchOperation::replace("spec.serverName", "auto".into());
+    (wants_a_name && sends_none).then(|| Fix::new(vec![operation()]))
 }
 
 fn step_of(error: &ConnectError) -> StepName {

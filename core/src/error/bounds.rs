@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Rejection, RejectionKind};
+use super::{AlgorithmFault, Rejection, RejectionKind};
 use crate::digest::sha256;
 use crate::text::{SHOWN, digest, printable};
 
@@ -19,18 +19,18 @@ impl RejectionKind {
     /// Every text in it. A variant that is not named here does not compile.
     fn texts_mut(&mut self) -> Vec<&mut String> {
         match self {
-            Self::Distrusted | Self::NameMismatch | Self::NoCertificate => Vec::new(),
-            Self::AlgorithmUnsupported { algorithm: text }
-            | Self::BadSignature { subject: text }
-            | Self::BudgetExceeded { limit: text }
+            Self::CrlUntrusted { reason: _ }
+            | Self::Distrusted
+            | Self::NameMismatch
+            | Self::NameMissing
+            | Self::NoCertificate => Vec::new(),
+            Self::BudgetExceeded { limit: text }
             | Self::CaAsLeaf { subject: text }
             | Self::CrlExpired { next_update: text }
-            | Self::CrlUntrusted { reason: text }
-            | Self::IssuerNotCa { subject: text }
             | Self::KeyUsage { presented: text }
             | Self::Malformed { index: _, reason: text }
             | Self::MissingIntermediate { issuer: text }
-            | Self::NameConstraint { reason: text }
+            | Self::PathLengthExceeded { below: _, limit: _, subject: text }
             | Self::PathTooLong { reason: text }
             | Self::PinMismatch { presented: text }
             | Self::Revoked { serial: text }
@@ -42,12 +42,26 @@ impl RejectionKind {
             Self::CriticalExtension { extension: a, subject: b }
             | Self::Expired { not_after: a, subject: b }
             | Self::IssuerExpired { not_after: a, subject: b }
+            | Self::IssuerNotCa { reason: a, subject: b }
             | Self::KeyTooWeak { key: a, subject: b }
             | Self::KeyUnsupported { key: a, subject: b }
             | Self::NotYetValid { not_before: a, subject: b }
             | Self::Purpose { presented: a, subject: b }
             | Self::RevocationUnknown { issuer: a, reason: b }
             | Self::SanTypeMismatch { presented: a, wanted: b } => vec![a, b],
+            Self::AlgorithmUnsupported { algorithm, fault, subject } => {
+                let of_fault = match fault {
+                    AlgorithmFault::OfKey { issuer, key } => vec![issuer, key],
+                    AlgorithmFault::Parameters | AlgorithmFault::Unknown => Vec::new(),
+                };
+                [algorithm, subject].into_iter().chain(of_fault).collect()
+            }
+            Self::BadSignature { issuer, subject } => [subject].into_iter().chain(issuer).collect(),
+            Self::NameConstraint { reason, unevaluated } => [reason].into_iter().chain(unevaluated).collect(),
+            Self::NameEncoding { issuer, sha256, subject } => vec![issuer, sha256, subject],
+            Self::OtherIntermediate { issuer, presented_key_id, subject, wanted_key_id } => {
+                vec![issuer, presented_key_id, subject, wanted_key_id]
+            }
             Self::IssuerKeyChanged { issuer, trusted_sha256, wanted_key_id } => {
                 let texts = [issuer, trusted_sha256].into_iter();
                 texts.chain(wanted_key_id).collect()

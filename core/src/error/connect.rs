@@ -235,6 +235,15 @@ impl ConnectError {
         }
     }
 
+    /// Whether the peer refused a connection without a server name, as far as that can be told.
+    pub(crate) fn is_for_want_of_a_server_name(&self) -> bool {
+        matches!(
+            self,
+            Self::RemoteAlert { moment: AlertMoment::FirstAnswer { server_name: None }, .. }
+                | Self::ServerNameRejected { server_name: None }
+        )
+    }
+
     /// The one thing to change.
     pub fn hint(&self) -> String {
         match self {
@@ -254,8 +263,7 @@ impl ConnectError {
                  that they do not serve",
                 suites.first().map(String::as_str).unwrap_or_default()
             ),
-            Self::RemoteAlert { moment: AlertMoment::FirstAnswer { server_name: None }, .. }
-            | Self::ServerNameRejected { server_name: None } => {
+            _ if self.is_for_want_of_a_server_name() => {
                 "no server name was sent, and many peers need one: set serverName in the policy".to_owned()
             }
             Self::LocalResources { lacks, .. } => lacks.remedy().to_owned(),

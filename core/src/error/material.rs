@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::policy::fmt_place;
 use super::{Code, Conversion, Origin};
 use crate::input::{Cause, Unreadable};
 use crate::text::printable;
@@ -188,8 +189,17 @@ impl MaterialError {
     }
 }
 
+/// As rustc has it: `policy.yaml:5:12: spec.trust.bundles[0]: ca.pem: ...`.
 impl fmt::Display for MaterialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt_place(self.origin.as_ref(), f)?;
+        self.fmt_message(f)
+    }
+}
+
+impl MaterialError {
+    /// The same without the place.
+    pub(super) fn fmt_message(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path, printable(&self.source))?;
         if let (Some(block), Some(line)) = (self.block, self.line) {
             write!(f, ", block {block} (line {line})")?;

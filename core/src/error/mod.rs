@@ -4,17 +4,23 @@ mod alert;
 mod bounds;
 mod connect;
 mod conversion;
+mod fault;
 mod local;
 mod material;
 mod policy;
+mod policy_fix;
+mod policy_hint;
+mod policy_text;
 mod rejection;
 mod rejection_hint;
+mod rejection_text;
 mod table;
 
 pub use alert::{AlertMoment, UnusableIdentity};
 pub(crate) use bounds::ChainDigests;
 pub use connect::{ConnectError, KnownPeer, Misuse};
 pub use conversion::Conversion;
+pub use fault::{AlgorithmFault, ListDistrust};
 pub use local::{LocalStep, Refusal, Shortage};
 pub use material::{MaterialError, MaterialErrorKind};
 pub use policy::{Origin, PolicyError, PolicyErrorKind};
@@ -26,7 +32,7 @@ use core::fmt;
 use std::sync::Arc;
 
 use crate::input::Cause;
-use crate::report::TlsFacts;
+use crate::report::{Fix, TlsFacts};
 use crate::text::printable;
 
 /// Everything that can go wrong with a connector, by who must act.
@@ -154,6 +160,28 @@ impl Problem {
         match self {
             Self::Material(error) => error.hint(),
             Self::Policy(error) => error.hint(),
+        }
+    }
+
+    /// What is wrong, without the place: for whoever shows [`Problem::origin`] beside it. `Display` begins with the place.
+    pub fn message(&self) -> String {
+        struct Message<'a>(&'a Problem);
+        impl fmt::Display for Message<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self.0 {
+                    Problem::Material(error) => error.fmt_message(f),
+                    Problem::Policy(error) => error.fmt_message(f),
+                }
+            }
+        }
+        Message(self).to_string()
+    }
+
+    /// The hint as a change of the document, where it is one.
+    pub fn fix(&self) -> Option<Fix> {
+        match self {
+            Self::Material(_) => None,
+            Self::Policy(error) => error.fix(),
         }
     }
 

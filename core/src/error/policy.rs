@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::Code;
 use crate::name::NameError;
-use crate::text::{listed, printable};
+use crate::report::Fix;
+use crate::text::printable;
 
 /// One field that cannot stand as it is written.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +16,8 @@ pub struct PolicyError {
     pub kind: PolicyErrorKind,
     /// Where it was written, if that is known.
     pub origin: Option<Origin>,
+    /// What else has to be changed with it, where only who found it knows.
+    pub(super) fix: Option<Fix>,
     /// The path of the field: `spec.subjectAltNames[2].dns`; empty for the document as a whole.
     pub path: String,
 }
@@ -29,6 +32,29 @@ pub struct Origin {
     pub document: String,
     /// The 1-based line.
     pub line: u64,
+}
+
+/// `policy.yaml:4:11`; a part that is not known is left out.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&printable(&self.document))?;
+        match (self.line, self.column) {
+            (0, _) => Ok(()),
+            (line, 0) => write!(f, ":{line}"),
+            (line, column) => write!(f, ":{line}:{column}"),
+        }
+    }
+}
+
+/// The place, and what separates it from a message; nothing where no document is known.
+pub(super) fn fmt_place(origin: Option<&Origin>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match origin {
+        Some(Origin { column, document, line }) if document.is_empty() && *line > 0 => {
+            write!(f, "line {line}, column {column}: ")
+        }
+        Some(origin) if !origin.document.is_empty() => write!(f, "{origin}: "),
+        _ => Ok(()),
+    }
 }
 
 impl Origin {
@@ -180,12 +206,30 @@ pub enum PolicyErrorKind {
     },
     /// The policy names no trust (T1).
     TrustMissing,
+    /// A field that is not known.
+    #[non_exhaustive]
+    UnknownField {
+        /// How it is called, if that may be said.
+        field: Option<String>,
+        /// The fields that are known there.
+        known: Vec<String>,
+        /// The known one that was probably meant.
+        meant: Option<String>,
+        /// Whether the known one is written as well, so that a new name would not mend it.
+        taken: bool,
+    },
     /// A value that is understood but not supported.
     UnsupportedOption {
         /// What was given.
         given: String,
         /// The values that are supported.
         supported: Vec<String>,
+    },
+    /// A value of another type than the field holds, or none of its values.
+    #[non_exhaustive]
+    Value {
+        /// What stands there, as far as it may be said, and what is wanted.
+        reason: String,
     },
     /// The policy was withdrawn (R3).
     Withdrawn,
@@ -201,12 +245,31 @@ impl PolicyErrorKind {
     pub fn secret_incomplete(object: impl Into<String>, missing: &'static str, keys: Vec<String>) -> Self {
         Self::SecretIncomplete { keys, missing, object: object.into() }
     }
+
+    /// A field called `field` (`None`: its name may not be said) where `known` are, and which of those is `meant`; `taken` if
+    /// that one is written as well.
+    pub fn unknown_field(field: Option<&str>, known: &[&str], meant: Option<&str>, taken: bool) -> Self {
+        let known = known.iter().map(|name| (*name).to_owned()).collect();
+        Self::UnknownField { field: field.map(str::to_owned), known, meant: meant.map(str::to_owned), taken }
+    }
+
+    /// A value that the field cannot hold.
+    pub fn value(reason: impl Into<String>) -> Self {
+        Self::Value { reason: reason.into() }
+    }
 }
 
 impl PolicyError {
     /// An error at `path`.
     pub fn new(path: impl Into<String>, kind: PolicyErrorKind) -> Self {
-        Self { kind, origin: None, path: path.into() }
+        Self { fix: None, kind, origin: None, path: path.into() }
+    }
+
+    /// The same with the change that mends it.
+    #[must_use]
+    pub(crate) fn mended_by(mut self, fix: Fix) -> Self {
+        self.fix = Some(fix);
+        self
     }
 
     /// The stable code.
@@ -215,10 +278,11 @@ impl PolicyError {
             PolicyErrorKind::BundleWithoutTrustDomain { .. }
             | PolicyErrorKind::Invalid { .. }
             | PolicyErrorKind::NothingVouches { .. }
-            | PolicyErrorKind::Silenced { .. } => Code::PolicyInvalid,
+            | PolicyErrorKind::Silenced { .. }
+            | PolicyErrorKind::Value { .. } => Code::PolicyInvalid,
             PolicyErrorKind::Conflicted { .. } => Code::Conflicted,
             PolicyErrorKind::DangerForbidden => Code::DangerForbidden,
-            PolicyErrorKind::DocumentParse { .. } => Code::DocumentParse,
+            PolicyErrorKind::DocumentParse { .. } | PolicyErrorKind::UnknownField { .. } => Code::DocumentParse,
             PolicyErrorKind::DocumentUnreadable { .. } => Code::DocumentUnreadable,
             PolicyErrorKind::DocumentTooLarge { .. } => Code::DocumentTooLarge,
             PolicyErrorKind::IdentityIncomplete { .. } | PolicyErrorKind::SecretIncomplete { .. } => {
@@ -237,133 +301,16 @@ impl PolicyError {
             PolicyErrorKind::Withdrawn => Code::PolicyWithdrawn,
         }
     }
-
-    /// The one thing to change.
-    pub fn hint(&self) -> String {
-        match &self.kind {
-            PolicyErrorKind::BundleWithoutTrustDomain { form, .. } => format!(
-                "name the trust domain of its CAs, {}, and so for every bundle; or want SPIFFE IDs of one trust domain alone",
-                printable(form)
-            ),
-            PolicyErrorKind::NothingVouches { domain, .. } => format!(
-                "trust the CAs of that trust domain by a bundle of their own: {{file: ca.pem, trustDomain: {}}}",
-                printable(domain)
-            ),
-            PolicyErrorKind::DocumentUnreadable { reason, .. } if reason.ends_with("not a regular file") => {
-                "write it to a file, and name that".to_owned()
-            }
-            PolicyErrorKind::DocumentUnreadable { .. } => "correct the path, or let this process read it".to_owned(),
-            PolicyErrorKind::Invalid { wanted, .. } => format!("set {} to {wanted}", self.field()),
-            PolicyErrorKind::NotExportable { change, .. } => (*change).to_owned(),
-            PolicyErrorKind::IdentityIncomplete { missing } => {
-                format!("add spec.identity.{missing}, or remove spec.identity")
-            }
-            PolicyErrorKind::ReferenceContent { key, object, .. } => {
-                format!("put CA certificates in PEM under {key} of {}, or refer to another object", printable(object))
-            }
-            PolicyErrorKind::SecretIncomplete { missing, object, .. } => {
-                format!("add {missing} to {}, or refer to a Secret of the type kubernetes.io/tls", printable(object))
-            }
-            PolicyErrorKind::UnsupportedOption { given, supported } => {
-                format!("replace {} by one of {}", printable(given), listed(supported))
-            }
-            PolicyErrorKind::NameInvalid { given, reason: NameError::SpiffeWithoutPath } => format!(
-                "add the path of the workload, or write {{spiffeTrustDomain: {}}} for any of the domain",
-                printable(given.strip_prefix("spiffe://").unwrap_or(given))
-            ),
-            PolicyErrorKind::NameInvalid { given, reason: NameError::IpLiteral } => {
-                format!("write it as {{ip: {}}} under subjectAltNames", printable(given))
-            }
-            PolicyErrorKind::Silenced { silenced } => {
-                let instead = match self.path.ends_with("acceptAnyCertificate") {
-                    true => " (trust.pinnedKeys or trust.pinnedCertificates is for a self-signed device)",
-                    false => "",
-                };
-                format!("remove {}{instead}, or remove {}", self.field(), silenced.join(" and "))
-            }
-            PolicyErrorKind::DangerForbidden => {
-                format!("remove {}, or pass --allow-danger (API: DangerPermission::Allowed)", self.field())
-            }
-            _ => self.code().hint(),
-        }
-    }
-
-    fn field(&self) -> &str {
-        if self.path.is_empty() { "the document" } else { &self.path }
-    }
 }
 
+/// As rustc has it: `policy.yaml:4:11: spec.trust.system: ...`.
 impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
+        // What cannot be read has no lines, and its message names it.
+        if !matches!(self.kind, PolicyErrorKind::DocumentUnreadable { .. }) {
+            fmt_place(self.origin.as_ref(), f)?;
         }
-        match &self.kind {
-            PolicyErrorKind::BundleWithoutTrustDomain { domains, source, .. } => write!(
-                f,
-                "the bundle {} names no trustDomain, and the SPIFFE names are of several ({}): its CAs could vouch for all",
-                printable(source),
-                listed(domains)
-            ),
-            PolicyErrorKind::Conflicted { winner } => {
-                write!(f, "{} takes precedence for this target", printable(winner))
-            }
-            PolicyErrorKind::DangerForbidden => f.write_str("weakens verification, which the caller does not allow"),
-            PolicyErrorKind::DocumentParse { reason } => write!(f, "cannot parse the document: {}", printable(reason)),
-            PolicyErrorKind::DocumentTooLarge { limit } => write!(f, "the document exceeds {limit}"),
-            PolicyErrorKind::DocumentUnreadable { document, reason } => {
-                write!(f, "cannot read {}: {}", printable(document), printable(reason))
-            }
-            PolicyErrorKind::IdentityIncomplete { missing } => write!(f, "the client identity has no {missing}"),
-            PolicyErrorKind::Invalid { given, wanted } => write!(f, "{} is not {wanted}", printable(given)),
-            PolicyErrorKind::NameInvalid { given, reason } => {
-                write!(f, "{} cannot be a name here: {reason}", printable(given))
-            }
-            PolicyErrorKind::NameMissing => {
-                f.write_str("there is neither a server name nor a backend host nor a subjectAltName to look for")
-            }
-            PolicyErrorKind::NothingVouches { domain, system } => {
-                write!(f, "nothing that is trusted vouches for SPIFFE IDs of the trust domain {}", printable(domain))?;
-                if *system {
-                    f.write_str(
-                        "; the system's roots do for the domain that spec.trust.systemTrustDomain names, and no other",
-                    )?;
-                }
-                Ok(())
-            }
-            PolicyErrorKind::NotExportable { feature, rule, .. } => {
-                write!(f, "cannot be exported: {} ({rule})", printable(feature))
-            }
-            PolicyErrorKind::NotReady { reason } => write!(f, "the policy is not ready: {}", printable(reason)),
-            PolicyErrorKind::NameNotWritten { candidates } => {
-                f.write_str("no name is written that the certificate must hold; ")?;
-                match candidates.as_slice() {
-                    [] => f.write_str("the backend is known by addresses alone, and an address is no identity"),
-                    some => write!(f, "candidates: {}", listed(some)),
-                }
-            }
-            PolicyErrorKind::ReferenceNotPermitted { object, referrer } => {
-                write!(f, "no ReferenceGrant permits {} to refer to {}", printable(referrer), printable(object))
-            }
-            PolicyErrorKind::SecretIncomplete { keys, missing, object } if keys.is_empty() => {
-                write!(f, "{} has no {missing}", printable(object))
-            }
-            PolicyErrorKind::SecretIncomplete { keys, missing, object } => {
-                write!(f, "{} has no {missing}, only {}", printable(object), listed(keys))
-            }
-            PolicyErrorKind::ReferenceContent { object, reason, .. }
-            | PolicyErrorKind::ReferenceUnresolved { object, reason } => {
-                write!(f, "{} cannot be used: {}", printable(object), printable(reason))
-            }
-            PolicyErrorKind::Silenced { silenced } => write!(f, "it would silence {}", silenced.join(" and ")),
-            PolicyErrorKind::TrustMissing => {
-                f.write_str("neither bundles, system roots nor pins are given, so nothing is trusted")
-            }
-            PolicyErrorKind::UnsupportedOption { given, supported } => {
-                write!(f, "{} is not supported; supported: {}", printable(given), listed(supported))
-            }
-            PolicyErrorKind::Withdrawn => f.write_str("the policy was withdrawn"),
-        }
+        self.fmt_message(f)
     }
 }
 

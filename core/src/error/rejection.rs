@@ -1,10 +1,7 @@
 //! Why a peer failed the policy: what was wanted, what was presented, and the one thing to change.
 
-use core::fmt;
-
-use super::Code;
+use super::{AlgorithmFault, Code, ListDistrust};
 use crate::report::{CertificateFacts, Step, TlsFacts};
-use crate::text::{listed, printable};
 
 /// A peer that the policy refuses. Produced by [`crate::Verifier`] alone.
 ///
@@ -49,13 +46,21 @@ pub(crate) struct Judgement {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum RejectionKind {
-    /// A signature algorithm that no accepted algorithm can check.
+    /// A signature algorithm that is not accepted.
+    #[non_exhaustive]
     AlgorithmUnsupported {
         /// Its name or object identifier.
         algorithm: String,
+        /// What is wrong with it.
+        fault: AlgorithmFault,
+        /// The subject of the certificate that it signs, or `the handshake`.
+        subject: String,
     },
-    /// A signature does not verify.
+    /// A signature does not verify, and no other certificate explains it.
+    #[non_exhaustive]
     BadSignature {
+        /// The subject of the certificate whose key did not make it, if one was tried.
+        issuer: Option<String>,
         /// The subject of the certificate, or `the handshake`.
         subject: String,
     },
@@ -85,7 +90,7 @@ pub enum RejectionKind {
     /// The CRL's own signature or signer does not hold.
     CrlUntrusted {
         /// Why.
-        reason: String,
+        reason: ListDistrust,
     },
     /// Distrusted by name.
     Distrusted,
@@ -113,7 +118,10 @@ pub enum RejectionKind {
         wanted_key_id: Option<String>,
     },
     /// An issuer that may not issue.
+    #[non_exhaustive]
     IssuerNotCa {
+        /// What it lacks.
+        reason: String,
         /// Its subject.
         subject: String,
     },
@@ -150,10 +158,25 @@ pub enum RejectionKind {
         issuer: String,
     },
     /// A name constraint is violated.
+    #[non_exhaustive]
     NameConstraint {
-        /// Which kind of constraint, as far as that is known.
+        /// Which name violates which constraint of whom, as far as that is known.
         reason: String,
+        /// The kind of name, if constraints on it are not evaluated: every name of that kind is refused then.
+        unevaluated: Option<String>,
     },
+    /// The issuer is there under the same name in another encoding: names are compared byte by byte (V2).
+    #[non_exhaustive]
+    NameEncoding {
+        /// The issuer as the certificate names it.
+        issuer: String,
+        /// The digest of the issuer's certificate.
+        sha256: String,
+        /// The subject of the certificate.
+        subject: String,
+    },
+    /// The policy takes the backend host as its name, and none was given (N3).
+    NameMissing,
     /// None of the wanted names is presented.
     NameMismatch,
     /// No certificate at all.
@@ -165,7 +188,29 @@ pub enum RejectionKind {
         /// Its subject.
         subject: String,
     },
-    /// A path length is exceeded.
+    /// An intermediate of the issuer's name was sent, but of another key than the one that signed.
+    #[non_exhaustive]
+    OtherIntermediate {
+        /// The subject of both.
+        issuer: String,
+        /// The key identifier of the one that was sent.
+        presented_key_id: String,
+        /// The subject of the certificate below it.
+        subject: String,
+        /// The key identifier of the one that is wanted.
+        wanted_key_id: String,
+    },
+    /// More intermediates than one of the CAs permits below it.
+    #[non_exhaustive]
+    PathLengthExceeded {
+        /// How many there are.
+        below: usize,
+        /// How many it permits.
+        limit: u32,
+        /// Its subject.
+        subject: String,
+    },
+    /// The path is longer than this library follows.
     PathTooLong {
         /// Whose limit.
         reason: String,
@@ -289,10 +334,13 @@ impl RejectionKind {
             Self::Malformed { .. } => Code::CertMalformed,
             Self::MissingIntermediate { .. } => Code::CertMissingIntermediate,
             Self::NameConstraint { .. } => Code::CertNameConstraint,
+            Self::NameEncoding { .. } => Code::CertUnknownIssuer,
             Self::NameMismatch => Code::NameMismatch,
+            Self::NameMissing => Code::NameMissing,
             Self::NoCertificate => Code::CertNone,
             Self::NotYetValid { .. } => Code::CertNotYetValid,
-            Self::PathTooLong { .. } => Code::CertPathTooLong,
+            Self::OtherIntermediate { .. } => Code::CertMissingIntermediate,
+            Self::PathLengthExceeded { .. } | Self::PathTooLong { .. } => Code::CertPathTooLong,
             Self::PinMismatch { .. } => Code::CertPinMismatch,
             Self::Purpose { .. } => Code::CertPurpose,
             Self::RevocationUnknown { .. } => Code::RevocationUnknown,
@@ -304,113 +352,6 @@ impl RejectionKind {
             Self::SpiffeTrustDomain { .. } => Code::SpiffeTrustDomain,
             Self::UnknownIssuer { .. } | Self::UnknownSibling { .. } => Code::CertUnknownIssuer,
             Self::VersionUnsupported { .. } => Code::CertMalformed,
-        }
-    }
-}
-
-impl fmt::Display for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
-            RejectionKind::NameMismatch => {
-                write!(f, "wanted any of {}, presented {}", listed(&self.expected), listed(&self.presented))
-            }
-            kind => kind.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for RejectionKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let p = printable;
-        match self {
-            Self::AlgorithmUnsupported { algorithm } => {
-                write!(f, "the algorithm {} is not accepted", p(algorithm))
-            }
-            Self::BadSignature { subject } => write!(f, "the signature of {} does not verify", p(subject)),
-            Self::BudgetExceeded { limit } => write!(f, "the chain exceeds {}", p(limit)),
-            Self::CaAsLeaf { subject } => {
-                write!(f, "{} is a CA certificate and was presented as the peer's own", p(subject))
-            }
-            Self::CriticalExtension { extension, subject } => {
-                write!(f, "{} has the critical extension {}, for which there is no rule here", p(subject), p(extension))
-            }
-            Self::CrlExpired { next_update } => write!(f, "the revocation list ended at {next_update}"),
-            Self::CrlUntrusted { reason } => write!(f, "the revocation list cannot be trusted: {}", p(reason)),
-            Self::Distrusted => f.write_str("the chain holds a key that is distrusted by name"),
-            Self::Expired { not_after, subject } => write!(f, "the certificate {} expired at {not_after}", p(subject)),
-            Self::IssuerExpired { not_after, subject } => {
-                write!(f, "the trusted certificate {} expired at {not_after}", p(subject))
-            }
-            Self::IssuerKeyChanged { issuer, trusted_sha256, .. } => {
-                write!(f, "the issuer {} is trusted with another key ({trusted_sha256})", p(issuer))
-            }
-            Self::IssuerNotCa { subject } => write!(f, "{} may not issue certificates", p(subject)),
-            Self::KeyUsage { presented } => write!(f, "the key usage is {} and lacks digitalSignature", p(presented)),
-            Self::KeyTooWeak { key, subject } => write!(f, "the key of {} is {}", p(subject), p(key)),
-            Self::KeyUnsupported { key, subject } => {
-                write!(f, "the key of {} is {}, which is not accepted", p(subject), p(key))
-            }
-            Self::VersionUnsupported { subject } => {
-                write!(
-                    f,
-                    "the certificate {} is not of X.509 version 3, so that it holds no subjectAltName",
-                    p(subject)
-                )
-            }
-            Self::Malformed { index, reason } => {
-                write!(f, "certificate {index} of the chain is malformed: {}", p(reason))
-            }
-            Self::MissingIntermediate { issuer } => {
-                write!(f, "the peer did not send the intermediate certificate {}", p(issuer))
-            }
-            Self::NameConstraint { reason } => f.write_str(&p(reason)),
-            Self::NoCertificate => f.write_str("the peer sent no certificate"),
-            Self::NotYetValid { not_before, subject } => {
-                write!(f, "the certificate {} is not valid before {not_before}", p(subject))
-            }
-            Self::PathTooLong { reason } => f.write_str(&p(reason)),
-            Self::PinMismatch { presented } => write!(f, "the leaf's key {presented} is not pinned"),
-            Self::Purpose { presented, subject } => {
-                write!(f, "the extended key usage of {} is {} and lacks serverAuth", p(subject), p(presented))
-            }
-            Self::RevocationUnknown { issuer, reason } => {
-                write!(f, "no revocation list covers a certificate of {}: {}", p(issuer), p(reason))
-            }
-            Self::Revoked { serial } => write!(f, "the certificate with serial {} is revoked", p(serial)),
-            Self::SelfSigned { subject } => write!(f, "{} is self-signed and not trusted as itself", p(subject)),
-            Self::UnknownIssuer { issuer } => write!(f, "nobody trusted is called {}", p(issuer)),
-            Self::UnknownSibling { issuer } => write!(f, "nobody trusted is called {}, and it was not sent", p(issuer)),
-            kind => kind.fmt_of_names(f),
-        }
-    }
-}
-
-impl RejectionKind {
-    /// The names of the leaf, and who vouches for them.
-    fn fmt_of_names(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let p = printable;
-        match self {
-            Self::NameMismatch => f.write_str("none of the wanted names is presented"),
-            Self::SanMissing { common_name: Some(name) } => {
-                write!(f, "the certificate has no subjectAltName, only the CN {}, which is never read", p(name))
-            }
-            Self::SanMissing { common_name: None } => f.write_str("the certificate has no subjectAltName"),
-            Self::SanTypeMismatch { presented, wanted } => {
-                write!(f, "wanted {}, but the certificate holds it as {}", p(wanted), p(presented))
-            }
-            Self::SpiffeIdInvalid { reason } => write!(f, "the certificate is not a valid X.509-SVID: {}", p(reason)),
-            Self::SpiffeTrustDomain { anchor, matched, trust_domain, vouches_for } => {
-                let vouches_for =
-                    if vouches_for.is_empty() { "no trust domain".to_owned() } else { listed(vouches_for) };
-                write!(
-                    f,
-                    "the certificate matches {}, of the trust domain {}, and is trusted by {}, which vouches for {vouches_for}",
-                    p(matched),
-                    p(trust_domain),
-                    p(anchor)
-                )
-            }
-            _ => f.write_str(self.code().as_str()),
         }
     }
 }

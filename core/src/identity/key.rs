@@ -2,9 +2,9 @@
 
 use core::mem;
 
-use pkcs8::EncryptedPrivateKeyInfoRef;
 use pkcs8::pkcs5::EncryptionScheme;
 use pkcs8::pkcs5::pbes2::Kdf;
+use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 use zeroize::Zeroizing;
 
@@ -72,6 +72,10 @@ fn decrypt(der: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKeyDer<'stati
     let plaintext = info.encryption_algorithm.decrypt_in_place(passphrase, &mut buffer).map(<[u8]>::len);
     let length = plaintext.map_err(|_| refuse("the passphrase is wrong, or the key is damaged"))?;
     buffer.truncate(length);
+    // One wrong passphrase of 256 leaves padding that is right, and bytes that are no key.
+    if PrivateKeyInfoRef::try_from(buffer.as_slice()).is_err() {
+        return Err(refuse("the passphrase is wrong, or the key is damaged"));
+    }
     Ok(PrivatePkcs8KeyDer::from(mem::take(&mut *buffer)).into())
 }
 

@@ -19,8 +19,7 @@ use crate::digest::CanonicalDigest;
 use crate::encoding;
 use crate::error::{MaterialError, MaterialErrorKind};
 use crate::report::{CertificateFacts, Warning, WarningCode};
-use crate::time::rfc3339;
-use crate::trust::EXPIRING;
+use crate::time::{is_near_end, rfc3339};
 
 /// A client certificate chain and its private key. It never shows the key (I6).
 pub struct ClientIdentity {
@@ -158,7 +157,7 @@ impl ClientIdentity {
 
     pub(crate) fn warnings(&self, source: &str, now: i64) -> Vec<Warning> {
         let mut warnings = Vec::new();
-        if self.not_after - now < EXPIRING {
+        if is_near_end(self.not_before, self.not_after, now) {
             let detail = [("source", source.to_owned()), ("not_after", rfc3339(self.not_after))];
             warnings.push(Warning::new(WarningCode::IdentityExpiring, detail));
         }

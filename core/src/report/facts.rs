@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::Fix;
 use crate::error::{Code, Origin, Problem};
 
 /// Which policy judged.
@@ -83,6 +84,9 @@ pub struct ProblemFacts {
     pub message: String,
     /// The one thing to change.
     pub hint: String,
+    /// The hint as a change of the document or the object, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<Fix>,
     /// The field.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub path: String,
@@ -106,8 +110,9 @@ impl ProblemFacts {
             code,
             number: code.number(),
             category: code.category().as_str(),
-            message: problem.to_string(),
+            message: problem.message(),
             hint: problem.hint(),
+            fix: problem.fix(),
             path: problem.path().to_owned(),
             document: origin.map(|o: &Origin| o.document.clone()).filter(|name| !name.is_empty()),
             line: origin.map(|o| o.line),

@@ -1,9 +1,11 @@
 //! What is said of a verification: versioned, serialisable, equal byte for byte in every language.
 
 mod facts;
+mod fix;
 mod warning;
 
 pub use facts::{CertificateFacts, PolicyFacts, ProblemFacts, TlsFacts};
+pub use fix::{Fix, PatchOperation};
 pub use warning::{Warning, WarningCode};
 
 use std::collections::BTreeMap;
@@ -66,6 +68,9 @@ pub struct Report {
     /// The one thing to change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The hint as a change of the policy document, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<Fix>,
     /// Which policy judged.
     pub policy: PolicyFacts,
     /// The logical name of the backend.
@@ -113,6 +118,7 @@ impl Report {
         let hint = problems.first().map(Problem::hint).unwrap_or_default();
         let message = problems.first().map(ToString::to_string).unwrap_or_default();
         report.fail(Verdict::Error, problems.code(), message, hint);
+        report.fix = problems.first().and_then(Problem::fix);
         report
     }
 

@@ -36,7 +36,7 @@ pub enum WarningCode {
     EngineDifference,
     /// TLS 1.2 is permitted, where `groups` also names the curves of certificates, and it names none that they use (H2).
     GroupsWithoutEcdsaCurve,
-    /// Our certificate ends within 30 days.
+    /// A seventh of the life of our certificate is left, or less (R8).
     IdentityExpiring,
     /// Our certificate has an EKU without clientAuth (I2).
     IdentityPurpose,
@@ -63,7 +63,7 @@ pub enum WarningCode {
     TrustEntryDuplicate,
     /// A bundle entry has expired (T4).
     TrustEntryExpired,
-    /// A bundle entry ends within 30 days.
+    /// A seventh of the life of a bundle entry is left, or less (R8).
     TrustEntryExpiring,
     /// A bundle entry has a key that is never accepted, so that it completes no path (T3, V2).
     TrustEntryKeyNotAccepted,

@@ -7,7 +7,7 @@ use crate::encoding::{self, EncodingError};
 use crate::error::{Conversion, MaterialError, MaterialErrorKind};
 use crate::pem;
 use crate::report::{Warning, WarningCode};
-use crate::time::rfc3339;
+use crate::time::{is_near_end, rfc3339};
 
 /// The certificates of one source; never empty. It does not know the name of its source: equal content is one object,
 /// wherever it was read from (T7).
@@ -139,7 +139,7 @@ impl TrustBundle {
         for entry in &self.entries {
             let code = match entry.not_after() {
                 end if end < now => WarningCode::TrustEntryExpired,
-                end if end - now < EXPIRING => WarningCode::TrustEntryExpiring,
+                end if is_near_end(entry.not_before(), end, now) => WarningCode::TrustEntryExpiring,
                 _ => continue,
             };
             let place = format!("{source} #{}", entry.index());
@@ -168,6 +168,3 @@ fn certificates(block: &pem::Block) -> Result<Vec<Cow<'_, [u8]>>, BundleError> {
         }
     }
 }
-
-/// 30 days: when an expiry becomes a warning.
-pub(crate) const EXPIRING: i64 = 30 * 24 * 3600;

@@ -15,7 +15,7 @@ use crate::digest::{CanonicalDigest, sha256};
 use crate::encoding;
 use crate::error::{MaterialError, MaterialErrorKind};
 use crate::report::{Warning, WarningCode};
-use crate::time::rfc3339;
+use crate::time::{is_near_end, rfc3339};
 
 /// One list.
 pub(crate) struct RevocationList {
@@ -219,12 +219,12 @@ impl RevocationList {
         digest.finish()
     }
 
-    /// Its end, where that is past or near: lists live for days, so that a part of their life is the measure (R8).
+    /// Its end, where that is past or near (R8).
     pub(crate) fn warning(&self, now: i64) -> Option<Warning> {
-        let life = self.next_update.saturating_sub(self.this_update);
-        let code = match self.next_update.saturating_sub(now) {
-            ..=0 => WarningCode::RevocationListExpired,
-            left if left <= life / 7 => WarningCode::RevocationListExpiring,
+        let code = match self.next_update {
+            // A list has ended at its nextUpdate already (V3).
+            end if end <= now => WarningCode::RevocationListExpired,
+            end if is_near_end(self.this_update, end, now) => WarningCode::RevocationListExpiring,
             _ => return None,
         };
         Some(Warning::new(code, [("list", self.text()), ("next_update", rfc3339(self.next_update))]))

@@ -165,7 +165,7 @@ impl Entry {
 
 /// T3: what a certificate must be to issue, by whatever door it came. A self-signed X.509 v1 certificate cannot say what it
 /// may, and passes. webpki alone would let the key of any trusted certificate sign for any name.
-fn check_issuer(view: &CertificateView<'_>) -> Result<(), NoIssuer> {
+pub(crate) fn check_issuer(view: &CertificateView<'_>) -> Result<(), NoIssuer> {
     if view.is_v1() {
         return if view.is_self_issued() { Ok(()) } else { Err(NoIssuer::NotCa) };
     }

@@ -6,10 +6,10 @@ mod entry;
 mod platform;
 mod system;
 
+pub(crate) use bundle::TrustBundle;
 pub use bundle::check_trust_bundle;
-pub(crate) use bundle::{EXPIRING, TrustBundle};
 pub(crate) use crl::{RevocationList, Subject};
-pub(crate) use entry::Entry;
+pub(crate) use entry::{Entry, NoIssuer, check_issuer};
 pub(crate) use platform::PlatformTrust;
 pub use system::NativeRoots;
 pub(crate) use system::SystemRoots;

@@ -1,29 +1,34 @@
-//! What a failed search means (V9): the one mapping of webpki's errors, and the diagnosis behind its bare ones.
+//! What a failed search means (V9): the one mapping of webpki's errors, each read beside the path that it was about.
+
+mod form;
+mod issuer;
+mod signature;
+
+pub(super) use form::words;
+pub(super) use issuer::cannot_issue;
 
 use rustls_pki_types::CertificateDer;
 use webpki::{EndEntityCert, Error, KeyUsage};
 
-use super::path::{check_key, critical_extension, verification_time};
-use super::search::MAX_INTERMEDIATES;
+use super::path::{critical_extension, verification_time};
+use super::search::{MAX_INTERMEDIATES, Route};
 use super::steps::Context;
 use crate::certificate::CertificateView;
-use crate::error::RejectionKind;
-use crate::text::{digest, hex};
+use crate::error::{ListDistrust, RejectionKind};
 use crate::time::rfc3339;
-use crate::trust::AnchorFacts;
 
 /// Maps an error of the search, and looks behind those that say little. A fallback for errors that a newer webpki may
 /// add refuses too: there is no way from here to an acceptance.
-pub(super) fn explain_error(context: &Context<'_>, error: &Error) -> RejectionKind {
-    let views = Views::new(context);
+pub(super) fn explain_error(context: &Context<'_>, error: &Error, route: Option<&Route>) -> RejectionKind {
+    let views = Views::new(context, route);
     #[allow(deprecated, reason = "the older variants may still be constructed by webpki")]
     match error {
-        Error::UnknownIssuer | Error::UnsupportedCertVersion => views.unknown_issuer(context),
+        Error::UnknownIssuer | Error::UnsupportedCertVersion => views.unknown_issuer(),
         Error::CaUsedAsEndEntity => views.ca_as_leaf(),
         Error::InvalidSignatureForPublicKey
         | Error::SignatureAlgorithmMismatch
         | Error::UnsupportedSignatureAlgorithmForPublicKey
-        | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => views.signature(context),
+        | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => views.signature(),
         Error::UnsupportedSignatureAlgorithm | Error::UnsupportedSignatureAlgorithmContext(_) => views.algorithm(),
         Error::CertExpired { not_after, .. } => {
             let end = i64::try_from(not_after.as_secs()).unwrap_or(i64::MAX);
@@ -36,14 +41,12 @@ pub(super) fn explain_error(context: &Context<'_>, error: &Error) -> RejectionKi
             RejectionKind::NotYetValid { not_before: rfc3339(start), subject }
         }
         Error::RequiredEkuNotFound | Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => views.purpose(),
-        Error::EndEntityUsedAsCa => RejectionKind::IssuerNotCa { subject: views.issuer_where(|view| !view.is_ca()) },
+        Error::EndEntityUsedAsCa => views.not_a_ca(),
         Error::NameConstraintViolation
         | Error::MalformedNameConstraint
         | Error::InvalidNetworkMaskConstraint
-        | Error::UnsupportedNameType => views.name_constraint(context),
-        Error::PathLenConstraintViolated => {
-            RejectionKind::PathTooLong { reason: "a CA of the path permits fewer intermediates".to_owned() }
-        }
+        | Error::UnsupportedNameType => views.name_constraint(),
+        Error::PathLenConstraintViolated => views.path_length(),
         Error::MaximumPathDepthExceeded => {
             RejectionKind::PathTooLong { reason: "the path has more than 6 intermediates".to_owned() }
         }
@@ -54,15 +57,6 @@ pub(super) fn explain_error(context: &Context<'_>, error: &Error) -> RejectionKi
         }
         Error::CertDistrusted => RejectionKind::Distrusted,
         Error::UnsupportedCriticalExtension => views.critical_extension(),
-        Error::BadDer
-        | Error::BadDerTime
-        | Error::CertNotValidForName(_)
-        | Error::ExtensionValueInvalid
-        | Error::InvalidCertValidity
-        | Error::InvalidSerialNumber
-        | Error::MalformedDnsIdentifier
-        | Error::MalformedExtensions
-        | Error::TrailingData(_) => RejectionKind::Malformed { index: 0, reason: format!("{error}") },
         // Lists are never given to webpki (V3).
         Error::CertRevoked
         | Error::CrlExpired { .. }
@@ -79,15 +73,26 @@ pub(super) fn explain_error(context: &Context<'_>, error: &Error) -> RejectionKi
         | Error::UnsupportedDeltaCrl
         | Error::UnsupportedIndirectCrl
         | Error::UnsupportedRevocationReason
-        | Error::UnsupportedRevocationReasonsPartitioning => RejectionKind::CrlUntrusted { reason: format!("{error}") },
-        other => RejectionKind::Malformed { index: 0, reason: format!("{other}") },
+        | Error::UnsupportedRevocationReasonsPartitioning => {
+            RejectionKind::CrlUntrusted { reason: ListDistrust::Signature }
+        }
+        Error::BadDer
+        | Error::BadDerTime
+        | Error::CertNotValidForName(_)
+        | Error::ExtensionValueInvalid
+        | Error::InvalidCertValidity
+        | Error::InvalidSerialNumber
+        | Error::MalformedDnsIdentifier
+        | Error::MalformedExtensions
+        | Error::TrailingData(_)
+        | _ => views.malformed(error),
     }
 }
 
 /// No anchor is in sight: what webpki says of the certificates that names lead to, and else what is known of the issuer.
 pub(super) fn without_anchor(context: &Context<'_>, leaf: &EndEntityCert<'_>) -> RejectionKind {
-    let views = Views::new(context);
-    let above = views.walked().skip(1).take(MAX_INTERMEDIATES);
+    let views = Views::new(context, None);
+    let above = views.walked.iter().skip(1).take(MAX_INTERMEDIATES);
     let intermediates: Vec<CertificateDer<'_>> = above.map(|view| CertificateDer::from(view.der())).collect();
     let found = leaf.verify_for_usage(
         context.verifier.algorithms.all,
@@ -98,144 +103,70 @@ pub(super) fn without_anchor(context: &Context<'_>, leaf: &EndEntityCert<'_>) ->
         None,
         None,
     );
-    explain_error(context, &found.err().unwrap_or(Error::UnknownIssuer))
+    explain_error(context, &found.err().unwrap_or(Error::UnknownIssuer), None)
 }
 
-/// The presented certificates that can be read, leaf first, in the order in which they issue each other.
+/// The certificates that an error is about.
 struct Views<'c, 'a> {
+    /// The presented ones that can be read, leaf first.
     all: Vec<&'c CertificateView<'a>>,
-    /// Indices into `all`: from the leaf as far up as presented names lead.
-    walked: Vec<usize>,
+    context: &'c Context<'a>,
+    /// Where the path that was judged ends, if one was.
+    route: Option<&'c Route>,
+    /// From the leaf as far up as the path goes; where none was judged, as presented names lead.
+    walked: Vec<&'c CertificateView<'a>>,
 }
 
 impl<'c, 'a> Views<'c, 'a> {
-    fn new(context: &'c Context<'a>) -> Self {
+    fn new(context: &'c Context<'a>, route: Option<&'c Route>) -> Self {
         let all: Vec<_> = context.views.iter().filter_map(|view| view.as_ref().ok()).collect();
-        let mut walked: Vec<usize> = if all.is_empty() { Vec::new() } else { vec![0] };
-        while let Some(current) = walked.last().and_then(|index| all.get(*index)) {
-            let named = |index: &usize| {
-                !walked.contains(index) && all.get(*index).is_some_and(|v| v.subject_raw() == current.issuer_raw())
-            };
-            // In an order of their own, as the search has it (L4).
-            let next = (0..all.len()).filter(named).min_by_key(|index| all.get(*index).map(|view| view.der()));
-            match next {
-                Some(next) if !current.is_self_issued() => walked.push(next),
-                _ => break,
+        let walked = match route {
+            Some(route) => {
+                let places = core::iter::once(0).chain(route.path.iter().copied());
+                places.filter_map(|place| context.view(place)).collect()
             }
-        }
-        Self { all, walked }
+            None => walk(&all),
+        };
+        Self { all, context, route, walked }
     }
 
     fn leaf(&self) -> Option<&'c CertificateView<'a>> {
         self.all.first().copied()
     }
 
-    fn walked(&self) -> impl DoubleEndedIterator<Item = &'c CertificateView<'a>> {
-        self.walked.iter().filter_map(|index| self.all.get(*index).copied())
-    }
-
-    /// Whether `wanted` holds for any of the presented and of the trusted certificates that are called as the issuers of
-    /// the path are.
-    fn any_issuer(&self, context: &Context<'_>, wanted: impl Fn(&CertificateView<'_>) -> bool) -> bool {
-        self.find_issuer(context, |view| wanted(view).then_some(())).is_some()
-    }
-
-    fn find_issuer<T>(&self, context: &Context<'_>, wanted: impl Fn(&CertificateView<'_>) -> Option<T>) -> Option<T> {
-        let is_named = |view: &CertificateView<'_>| self.walked().any(|lower| lower.issuer_raw() == view.subject_raw());
+    /// Looks at the presented and then at the trusted certificates that are called as the issuers of the path are.
+    fn find_issuer<T>(&self, wanted: impl Fn(&CertificateView<'_>) -> Option<T>) -> Option<T> {
+        let is_named =
+            |view: &CertificateView<'_>| self.walked.iter().any(|lower| lower.issuer_raw() == view.subject_raw());
         let presented = self.all.iter().filter(|view| is_named(view)).find_map(|view| wanted(view));
         presented.or_else(|| {
-            let named = self.walked().flat_map(|lower| context.verifier.trust.entries_named(lower.issuer_raw()));
+            let named =
+                self.walked.iter().flat_map(|lower| self.context.verifier.trust.entries_named(lower.issuer_raw()));
             named.filter_map(|facts| CertificateView::parse(facts.der()?).ok()).find_map(|view| wanted(&view))
         })
     }
 
-    fn top(&self) -> Option<&'c CertificateView<'a>> {
-        self.walked.last().and_then(|index| self.all.get(*index).copied())
-    }
-
-    /// V9, in its order: self-signed; an issuer that may not issue; a rotated CA; an intermediate that was not sent;
-    /// an issuer that nobody knows.
-    fn unknown_issuer(&self, context: &Context<'_>) -> RejectionKind {
-        let (Some(leaf), Some(top)) = (self.leaf(), self.top()) else {
-            return RejectionKind::UnknownIssuer { issuer: "unreadable".to_owned() };
-        };
-        if leaf.is_self_issued() {
-            return RejectionKind::SelfSigned { subject: leaf.subject() };
-        }
-        // Below a root, nobody without basicConstraints may issue; webpki does not even read versions 1 and 2.
-        if let Some(old) = self.walked().skip(1).find(|view| !view.is_v3() && !view.is_self_issued()) {
-            return RejectionKind::IssuerNotCa { subject: old.subject() };
-        }
-        for facts in context.verifier.trust.entries_named(top.issuer_raw()) {
-            let (Some(entry), Some(Ok(view))) = (facts.entry(), facts.der().map(CertificateView::parse)) else {
-                continue;
-            };
-            if entry.anchor().is_none() {
-                return RejectionKind::IssuerNotCa { subject: entry.subject().to_owned() };
+    /// Looks at what stands above the certificate at `place` of the path: its issuer, theirs, and the trusted certificate.
+    fn find_above<T>(&self, place: usize, wanted: impl Fn(&CertificateView<'_>) -> Option<T>) -> Option<T> {
+        let presented = self.walked.iter().skip(place + 1).find_map(|view| wanted(view));
+        presented.or_else(|| match self.route {
+            Some(_) => self.anchor().and_then(|anchor| wanted(&anchor)),
+            None => {
+                let named = self.context.verifier.trust.entries_named(self.walked.last()?.issuer_raw());
+                named.filter_map(|facts| CertificateView::parse(facts.der()?).ok()).find_map(|view| wanted(&view))
             }
-            return rotated(top, &view);
-        }
-        let issuer = top.issuer();
-        if top.is_self_issued() || top.issuer_is_self_issued() {
-            RejectionKind::UnknownIssuer { issuer }
-        } else if intermediate_is_missing(context, top) {
-            RejectionKind::MissingIntermediate { issuer }
-        } else if is_of_trusted_organization(context, top) {
-            RejectionKind::UnknownSibling { issuer }
-        } else {
-            RejectionKind::UnknownIssuer { issuer }
-        }
+        })
     }
 
-    /// A self-signed CA certificate is first of all self-signed; openssl's `req -x509` makes such server certificates.
-    fn ca_as_leaf(&self) -> RejectionKind {
-        match self.leaf() {
-            Some(leaf) if leaf.is_self_issued() => RejectionKind::SelfSigned { subject: leaf.subject() },
-            Some(leaf) => RejectionKind::CaAsLeaf { subject: leaf.subject() },
-            None => RejectionKind::CaAsLeaf { subject: "unreadable".to_owned() },
-        }
-    }
-
-    /// A signature that did not verify: a key that no signature is checked with, a CA that was rotated under the same
-    /// name, or a forgery.
-    fn signature(&self, context: &Context<'_>) -> RejectionKind {
-        if let Some(unfit) = self.find_issuer(context, |issuer| check_key(issuer).err()) {
-            return unfit;
-        }
-        for lower in self.walked().rev() {
-            let other_key = |facts: AnchorFacts<'_>| {
-                let view = CertificateView::parse(facts.der()?).ok()?;
-                Some(self.is_other_key(lower, &view).then(|| rotated(lower, &view)))
-            };
-            let entries: Vec<_> =
-                context.verifier.trust.entries_named(lower.issuer_raw()).filter_map(other_key).collect();
-            if !entries.is_empty() && entries.iter().all(Option::is_some) {
-                return entries.into_iter().flatten().next().unwrap_or(RejectionKind::Distrusted);
-            }
-        }
-        let subject = self.leaf().map(CertificateView::subject).unwrap_or_default();
-        RejectionKind::BadSignature { subject }
-    }
-
-    /// Whether `lower` says, or the peer's own copy of the CA shows, that another key than `trusted`'s signed it.
-    fn is_other_key(&self, lower: &CertificateView<'_>, trusted: &CertificateView<'_>) -> bool {
-        if let Some(same) = lower.names_key_of(trusted) {
-            return !same;
-        }
-        let presented = self.all.iter().find(|view| view.subject_raw() == trusted.subject_raw());
-        presented.is_some_and(|view| view.spki_sha256() != trusted.spki_sha256())
-    }
-
-    fn algorithm(&self) -> RejectionKind {
-        let names = |part: &str| self.all.iter().map(|view| view.signature_algorithm()).find(|n| n.contains(part));
-        let algorithm = names("sha1").or_else(|| names("SHA1")).or_else(|| names("md5")).or_else(|| names("dsa-"));
-        let first = self.leaf().map(CertificateView::signature_algorithm);
-        RejectionKind::AlgorithmUnsupported { algorithm: algorithm.or(first).unwrap_or_default() }
+    /// The certificate of the anchor of the path that was judged.
+    fn anchor(&self) -> Option<CertificateView<'c>> {
+        let facts = self.context.verifier.trust.anchor_facts(self.route?.anchor)?;
+        CertificateView::parse(facts.der()?).ok()
     }
 
     fn purpose(&self) -> RejectionKind {
-        let without = |view: &&CertificateView<'_>| view.extended_key_usage().is_some_and(|usage| !usage.server_auth);
-        let found = self.walked().find(without).or(self.leaf());
+        let without = |view: &&&CertificateView<'_>| view.extended_key_usage().is_some_and(|usage| !usage.server_auth);
+        let found = self.walked.iter().find(without).copied().or(self.leaf());
         RejectionKind::Purpose {
             presented: found
                 .and_then(CertificateView::extended_key_usage)
@@ -244,23 +175,43 @@ impl<'c, 'a> Views<'c, 'a> {
         }
     }
 
-    /// webpki refuses what it cannot evaluate: URI and directory name constraints.
-    fn name_constraint(&self, context: &Context<'_>) -> RejectionKind {
-        let reason = if self.any_issuer(context, |issuer| issuer.has_uri_name_constraint()) {
-            "a CA of the path has a URI name constraint, which is not evaluated and therefore refuses every certificate with a URI name"
-        } else if self.any_issuer(context, |issuer| issuer.has_directory_name_constraint()) {
-            "a CA of the path has a directory name constraint, which is not evaluated and therefore refuses"
-        } else {
-            let below: Vec<_> = self.walked().collect();
-            let violation = below.iter().find_map(|lower| self.find_issuer(context, |issuer| issuer.excludes(lower)));
-            return RejectionKind::NameConstraint { reason: violation.unwrap_or_else(|| OUTSIDE.to_owned()) };
-        };
-        RejectionKind::NameConstraint { reason: reason.to_owned() }
+    /// Which name, of whom, violates which constraint, of whom; or which constraint cannot be evaluated.
+    fn name_constraint(&self) -> RejectionKind {
+        let unreadable =
+            |issuer: &CertificateView<'_>| issuer.has_unreadable_name_constraints().then(|| issuer.subject());
+        if let Some(subject) = self.find_above(0, unreadable) {
+            let reason = format!("the name constraints of {subject} cannot be read");
+            return RejectionKind::NameConstraint { reason, unevaluated: None };
+        }
+        let lowers = || self.walked.iter().enumerate();
+        let violation = lowers().find_map(|(place, lower)| self.find_above(place, |issuer| issuer.excludes(lower)));
+        let unevaluated =
+            || lowers().find_map(|(place, lower)| self.find_above(place, |issuer| issuer.unevaluated(lower)));
+        if let (None, Some((kind, reason))) = (&violation, unevaluated()) {
+            return RejectionKind::NameConstraint { reason, unevaluated: Some(kind.to_owned()) };
+        }
+        let reason = violation.unwrap_or_else(|| OUTSIDE.to_owned());
+        RejectionKind::NameConstraint { reason, unevaluated: None }
+    }
+
+    /// Which CA permits fewer intermediates below it than there are.
+    fn path_length(&self) -> RejectionKind {
+        let exceeded = self.walked.iter().enumerate().skip(1).find_map(|(place, view)| {
+            let (limit, below) = (view.path_length()?, place - 1);
+            usize::try_from(limit).is_ok_and(|limit| below > limit).then(|| RejectionKind::PathLengthExceeded {
+                below,
+                limit,
+                subject: view.subject(),
+            })
+        });
+        exceeded.unwrap_or_else(|| RejectionKind::PathTooLong {
+            reason: "a CA of the path permits fewer intermediates".to_owned(),
+        })
     }
 
     fn critical_extension(&self) -> RejectionKind {
-        let found =
-            self.walked().chain(self.all.iter().copied()).find(|v| v.unknown_critical_extension_in_path().is_some());
+        let candidates = self.walked.iter().chain(&self.all).copied();
+        let found = candidates.clone().find(|view| view.unknown_critical_extension_in_path().is_some());
         match found.or(self.leaf()) {
             Some(owner) => critical_extension(owner),
             None => RejectionKind::Malformed { index: 0, reason: "it has a critical extension".to_owned() },
@@ -268,36 +219,25 @@ impl<'c, 'a> Views<'c, 'a> {
     }
 
     fn subject_where(&self, wanted: impl Fn(&CertificateView<'_>) -> bool) -> String {
-        self.all.iter().find(|view| wanted(view)).map(|view| view.subject()).unwrap_or_default()
+        let mut candidates = self.walked.iter().chain(&self.all);
+        candidates.find(|view| wanted(view)).map(|view| view.subject()).unwrap_or_default()
     }
+}
 
-    fn issuer_where(&self, wanted: impl Fn(&CertificateView<'_>) -> bool) -> String {
-        self.all.iter().skip(1).find(|view| wanted(view)).map(|view| view.subject()).unwrap_or_default()
+/// From the leaf as far up as presented names lead.
+fn walk<'c, 'a>(all: &[&'c CertificateView<'a>]) -> Vec<&'c CertificateView<'a>> {
+    let mut walked: Vec<&'c CertificateView<'a>> = all.first().copied().into_iter().collect();
+    while let Some(current) = walked.last().filter(|current| !current.is_self_issued()) {
+        let is_new = |view: &&&'c CertificateView<'a>| !walked.iter().any(|known| core::ptr::eq(*known, **view));
+        let named = all.iter().filter(is_new).filter(|view| view.subject_raw() == current.issuer_raw());
+        // In an order of their own, as the search has it (L4).
+        match named.min_by_key(|view| view.der()).copied() {
+            Some(next) => walked.push(next),
+            None => break,
+        }
     }
+    walked
 }
 
 /// Where no single name can be shown.
 const OUTSIDE: &str = "a name of the certificate is outside the name constraints of its CA";
-
-fn rotated(lower: &CertificateView<'_>, trusted: &CertificateView<'_>) -> RejectionKind {
-    RejectionKind::IssuerKeyChanged {
-        issuer: lower.issuer(),
-        trusted_sha256: digest(&trusted.sha256()),
-        wanted_key_id: lower.authority_key_id().map(hex),
-    }
-}
-
-/// Whether there is an intermediate to send, as far as `top` tells: it names a trusted certificate as the issuer of its own
-/// issuer, or says where that can be fetched.
-fn intermediate_is_missing(context: &Context<'_>, top: &CertificateView<'_>) -> bool {
-    let is_trusted = |name: &[u8]| context.verifier.trust.entries_named(name).next().is_some();
-    top.issuers_issuer().is_some_and(is_trusted) || top.names_its_issuers_location()
-}
-
-/// Whether an anchor is of the organization of the issuer that is not there. That is an intermediate which was not sent, or
-/// another root of the same owner, as after a change of the CA: nothing tells which.
-fn is_of_trusted_organization(context: &Context<'_>, top: &CertificateView<'_>) -> bool {
-    let Some(wanted) = top.issuer_organization() else { return false };
-    let mut entries = context.verifier.trust.bundle_entries().filter_map(|facts| facts.entry());
-    entries.any(|entry| entry.anchor().is_some() && entry.organization() == Some(wanted))
-}

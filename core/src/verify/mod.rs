@@ -54,6 +54,10 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<VerifiedPeer, Box<Rejection>> {
         let mut context = Context::new(self, chain, backend_host, now);
+        if context.is_nameless() {
+            let kind = RejectionKind::NameMissing;
+            return Err(Box::new(self.rejection_of(kind, &context, Judgement::default())));
+        }
         for (index, step) in CHAIN_STEPS.iter().enumerate() {
             if let Err(kind) = context.run(*step) {
                 return Err(Box::new(self.rejection(kind, context, index)));

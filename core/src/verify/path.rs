@@ -5,6 +5,7 @@ use core::time::Duration;
 use rustls_pki_types::UnixTime;
 use webpki::EndEntityCert;
 
+use super::diagnose::{cannot_issue, words};
 use super::search::{Found, search};
 use super::steps::Context;
 use super::{platform, revocation, spiffe};
@@ -12,7 +13,7 @@ use crate::certificate::{CertificateView, KeyStrength};
 use crate::danger::ToleratedRule;
 use crate::error::RejectionKind;
 use crate::time::{rfc3339, seconds};
-use crate::trust::AnchorTerms;
+use crate::trust::{AnchorTerms, NoIssuer};
 
 /// A path that passed.
 #[derive(Clone, Debug)]
@@ -83,7 +84,7 @@ pub(super) fn leaf_error(leaf: &CertificateView<'_>, error: &webpki::Error) -> R
     match error {
         webpki::Error::UnsupportedCriticalExtension => critical_extension(leaf),
         webpki::Error::UnsupportedCertVersion => RejectionKind::VersionUnsupported { subject: leaf.subject() },
-        other => RejectionKind::Malformed { index: 0, reason: format!("{other}") },
+        other => RejectionKind::Malformed { index: 0, reason: words(other) },
     }
 }
 
@@ -213,8 +214,11 @@ pub(super) fn check_issuer(context: &Context<'_>, view: &CertificateView<'_>) ->
         return Err(RejectionKind::NotYetValid { not_before: rfc3339(view.not_before()), subject: view.subject() });
     }
     check_key(view)?;
-    if !view.is_ca() || view.key_usage().is_some_and(|usage| !usage.cert_sign) {
-        return Err(RejectionKind::IssuerNotCa { subject: view.subject() });
+    if !view.is_ca() {
+        return Err(cannot_issue(view.subject(), &NoIssuer::NotCa));
+    }
+    if view.key_usage().is_some_and(|usage| !usage.cert_sign) {
+        return Err(cannot_issue(view.subject(), &NoIssuer::NoKeyCertSign));
     }
     match view.extended_key_usage() {
         Some(usage) if !usage.server_auth => {
@@ -239,7 +243,7 @@ fn check_common_name(context: &Context<'_>, found: &Found<'_, '_>) -> Result<(),
         return Ok(());
     }
     let reason = "a CA of the path has name constraints, which are not evaluated for a CN and therefore refuse it";
-    Err(RejectionKind::NameConstraint { reason: reason.to_owned() })
+    Err(RejectionKind::NameConstraint { reason: reason.to_owned(), unevaluated: Some("a CN".to_owned()) })
 }
 
 pub(super) fn check_key(owner: &CertificateView<'_>) -> Result<(), RejectionKind> {
@@ -270,8 +274,7 @@ fn check_anchor(context: &Context<'_>, found: &Found<'_, '_>) -> Result<Option<A
     if let Some(limit) = path_length
         && usize::try_from(limit).is_ok_and(|limit| counted > limit)
     {
-        let reason = format!("{} permits {limit} intermediates and the path has {counted}", subject());
-        return Err(RejectionKind::PathTooLong { reason });
+        return Err(RejectionKind::PathLengthExceeded { below: counted, limit, subject: subject() });
     }
     Ok(Some(terms))
 }

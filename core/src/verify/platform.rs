@@ -6,7 +6,7 @@ use rustls_pki_types::ServerName;
 use super::path::{Path, PathEnd, check_key, critical_extension};
 use super::steps::Context;
 use crate::certificate::{CertificateView, PresentedName};
-use crate::error::RejectionKind;
+use crate::error::{AlgorithmFault, RejectionKind};
 use crate::name::{BackendHost, DnsName};
 use crate::policy::SanMatcher;
 use crate::text::hex;
@@ -81,14 +81,15 @@ fn explain_error(leaf: &CertificateView<'_>, error: &Error) -> RejectionKind {
             issuer: leaf.issuer(),
             reason: "the platform's verifier knows none".to_owned(),
         },
-        CertificateError::BadSignature => RejectionKind::BadSignature { subject },
+        CertificateError::BadSignature => RejectionKind::BadSignature { issuer: None, subject },
         CertificateError::BadEncoding => {
             RejectionKind::Malformed { index: 0, reason: "the platform cannot read it".to_owned() }
         }
         CertificateError::UnhandledCriticalExtension => critical_extension(leaf),
         CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            RejectionKind::AlgorithmUnsupported { algorithm: leaf.signature_algorithm() }
+            let (algorithm, fault) = (leaf.signature_algorithm(), AlgorithmFault::Unknown);
+            RejectionKind::AlgorithmUnsupported { algorithm, fault, subject }
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             RejectionKind::NameMismatch

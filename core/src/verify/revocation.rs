@@ -11,7 +11,7 @@ use super::path::Path;
 use super::search::Found;
 use super::steps::Context;
 use crate::certificate::{CertificateView, SignatureFailure, canonical_name};
-use crate::error::RejectionKind;
+use crate::error::{ListDistrust, RejectionKind};
 use crate::policy::{RevocationDepth, RevocationSpec, UnknownRevocation};
 use crate::text::hex;
 use crate::time::{rfc3339, seconds};
@@ -92,7 +92,7 @@ struct Answers<'c> {
     set_aside: Option<&'static str>,
     /// The latest end of lists that covered it (unix seconds).
     stale: Option<i64>,
-    untrusted: Option<&'static str>,
+    untrusted: Option<ListDistrust>,
 }
 
 fn check_one(
@@ -110,14 +110,12 @@ fn check_one(
         }
         match list.check_signature(context.verifier.algorithms.all, &issuer.spki) {
             Ok(()) if issuer.signs_lists => answers.add(list, certificate, &subject, now)?,
-            Ok(()) => answers.untrusted = Some("its issuer may not sign revocation lists"),
+            Ok(()) => answers.untrusted = Some(ListDistrust::Signer),
             Err(_) if list.is_by_another_key(issuer.key_id) => {
                 answers.set_aside = Some("its list is signed by another key of that name");
             }
-            Err(SignatureFailure::Invalid) => answers.untrusted = Some("its signature does not verify"),
-            Err(SignatureFailure::Algorithm) => {
-                answers.untrusted = Some("its signature algorithm is not accepted");
-            }
+            Err(SignatureFailure::Invalid) => answers.untrusted = Some(ListDistrust::Signature),
+            Err(SignatureFailure::Algorithm) => answers.untrusted = Some(ListDistrust::Algorithm),
         }
     }
     answers.decide(spec, certificate)
@@ -153,7 +151,7 @@ impl<'c> Answers<'c> {
             return Err(RejectionKind::CrlExpired { next_update: rfc3339(end) });
         }
         if let Some(reason) = self.untrusted {
-            return Err(RejectionKind::CrlUntrusted { reason: reason.to_owned() });
+            return Err(RejectionKind::CrlUntrusted { reason });
         }
         match spec.unknown {
             UnknownRevocation::Allow => Ok(Term::UNBOUNDED),

@@ -72,11 +72,19 @@ struct Search<'c, 'a> {
 /// Why there is no path so far.
 #[derive(Default)]
 struct Refusals {
-    exhausted: bool,
+    /// The limit that was met.
+    exhausted: Option<&'static str>,
     /// Of a path that webpki accepts.
     own: Option<RejectionKind>,
     too_deep: bool,
-    webpki: Option<webpki::Error>,
+    webpki: Option<(webpki::Error, Route)>,
+}
+
+/// A path that was judged: candidates from the leaf's issuer up, and the index of its anchor in the trust store.
+#[derive(Clone)]
+pub(super) struct Route {
+    pub(super) anchor: usize,
+    pub(super) path: Vec<usize>,
 }
 
 /// Which certificates are followed.
@@ -92,7 +100,7 @@ impl<'a> Search<'_, 'a> {
     /// The first path that is accepted above `path`, a list of candidates from the leaf's issuer up.
     fn descend(&mut self, path: &mut Vec<usize>, way: Way) -> Option<Path> {
         if self.work.step().is_err() {
-            self.refusals.exhausted = true;
+            self.refusals.exhausted = Some(WORK);
             return None;
         }
         let below = path.last().copied().unwrap_or_default();
@@ -198,7 +206,7 @@ impl<'a> Search<'_, 'a> {
         }
         let Some(view) = self.context.view(below) else { return false };
         if self.work.spend(signer, cost) == Err(Exhausted) {
-            self.refusals.exhausted = true;
+            self.refusals.exhausted = Some(WORK);
             return false;
         }
         let holds = view.is_signed_by(self.context.verifier.algorithms.all, spki);
@@ -213,10 +221,9 @@ impl<'a> Search<'_, 'a> {
         let views: Vec<&CertificateView<'a>> = path.iter().filter_map(|index| context.view(*index)).collect();
         let is_first = self.refusals.webpki.is_none() && self.refusals.own.is_none();
         let cost = views.iter().map(|view| work::cost(view)).sum::<u32>();
-        if self.has_crowd(&views, anchor)
-            || (!is_first && self.work.spend(Signer::Presented, cost + 1) == Err(Exhausted))
-        {
-            self.refusals.exhausted = true;
+        let is_spent = || !is_first && self.work.spend(Signer::Presented, cost + 1) == Err(Exhausted);
+        if let Some(limit) = self.crowd(&views, anchor).or_else(|| is_spent().then_some(WORK)) {
+            self.refusals.exhausted = Some(limit);
             return None;
         }
         let anchor_of_path = context.verifier.trust.anchors().get(anchor)?;
@@ -228,11 +235,11 @@ impl<'a> Search<'_, 'a> {
                 None
             }
             (Err(error), _) => {
-                self.refusals.webpki.get_or_insert(if exceeds_path_length(&views) {
-                    webpki::Error::PathLenConstraintViolated
-                } else {
-                    error
-                });
+                let error = match exceeds_path_length(&views) {
+                    true => webpki::Error::PathLenConstraintViolated,
+                    false => error,
+                };
+                self.refusals.webpki.get_or_insert((error, Route { anchor, path: path.to_vec() }));
                 None
             }
             (Ok(()), None) => None,
@@ -275,9 +282,9 @@ impl<'a> Search<'_, 'a> {
         (found.map(drop), judged.take())
     }
 
-    /// Whether webpki may not be asked about a path: it would try more certificates of one name than [`MAX_NAMESAKES`] in
+    /// Why webpki may not be asked about a path: it would try more certificates of one name than [`MAX_NAMESAKES`] in
     /// every order, and compare each name with each constraint above it.
-    fn has_crowd(&self, path: &[&CertificateView<'a>], anchor: usize) -> bool {
+    fn crowd(&self, path: &[&CertificateView<'a>], anchor: usize) -> Option<&'static str> {
         let namesakes = |view: &&CertificateView<'a>| {
             path.iter().filter(|other| other.subject_raw() == view.subject_raw()).count() > MAX_NAMESAKES
         };
@@ -290,12 +297,16 @@ impl<'a> Search<'_, 'a> {
             names = names.saturating_add(view.presented_name_count());
         }
         comparisons = comparisons.saturating_add(names.saturating_mul(of_anchor));
-        comparisons > MAX_NAME_COMPARISONS || path.iter().any(namesakes)
+        match comparisons > MAX_NAME_COMPARISONS {
+            true => Some(COMPARISONS),
+            false => path.iter().any(namesakes).then_some(NAMESAKES),
+        }
     }
 
     /// Why there is no path: what a path was refused for, or else what the likeliest one would be.
     fn reason(&mut self) -> Result<Path, RejectionKind> {
-        let is_open = !self.refusals.exhausted && self.refusals.own.is_none() && self.refusals.webpki.is_none();
+        let is_open =
+            self.refusals.exhausted.is_none() && self.refusals.own.is_none() && self.refusals.webpki.is_none();
         if is_open && self.names_lead_to_an_anchor() {
             self.refusals.too_deep = false;
             if let Some(path) = self.descend(&mut Vec::new(), Way::ByName) {
@@ -306,14 +317,14 @@ impl<'a> Search<'_, 'a> {
         if let Some(kind) = own {
             return Err(kind);
         }
-        if let Some(error) = webpki {
-            return Err(diagnose::explain_error(self.context, &error));
+        if let Some((error, route)) = webpki {
+            return Err(diagnose::explain_error(self.context, &error, Some(&route)));
         }
-        if exhausted {
-            return Err(RejectionKind::BudgetExceeded { limit: "the work that a verification may take".to_owned() });
+        if let Some(limit) = exhausted {
+            return Err(RejectionKind::BudgetExceeded { limit: limit.to_owned() });
         }
         if too_deep {
-            return Err(diagnose::explain_error(self.context, &webpki::Error::MaximumPathDepthExceeded));
+            return Err(diagnose::explain_error(self.context, &webpki::Error::MaximumPathDepthExceeded, None));
         }
         Err(diagnose::without_anchor(self.context, self.leaf))
     }
@@ -322,7 +333,7 @@ impl<'a> Search<'_, 'a> {
 impl Refusals {
     /// Whether nothing that is still to come could change the reason.
     fn is_final(&self, way: Way) -> bool {
-        self.exhausted || (way == Way::ByName && (self.own.is_some() || self.webpki.is_some()))
+        self.exhausted.is_some() || (way == Way::ByName && (self.own.is_some() || self.webpki.is_some()))
     }
 }
 
@@ -354,6 +365,9 @@ fn name_content(der: &[u8]) -> &[u8] {
     der.get(header..).unwrap_or_default()
 }
 
+const COMPARISONS: &str = "20000 comparisons of a name with a name constraint";
+const NAMESAKES: &str = "4 certificates of one name in a row";
+const WORK: &str = "the work that a verification may take";
 /// webpki's own limit.
 pub(super) const MAX_INTERMEDIATES: usize = 6;
 /// Renewed and cross-signed certificates of one CA in a row.

@@ -122,6 +122,11 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Whether there is no name to look for (N3): the policy takes the backend host, and none is given.
+    pub(super) fn is_nameless(&self) -> bool {
+        self.applies(StepName::Name) && self.reference_names.is_empty()
+    }
+
     /// V1 and V2. Under D2 a leaf must be there and parse; its signature is checked by the handshake (V7).
     fn chain(&mut self) -> Result<(), RejectionKind> {
         path::check_form(self)?;

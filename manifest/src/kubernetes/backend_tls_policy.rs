@@ -137,7 +137,8 @@ pub(super) fn stray_reason(kind: &str, name: &ObjectName) -> String {
 fn unknown_fields(spec: &Node, notes: &Notes<'_>) {
     let Value::Map(entries) = &spec.value else { return };
     for entry in entries.iter().filter(|entry| !FIELDS.contains(&entry.key.as_str())) {
-        notes.parse_problem("spec", entry.place, unknown_field("spec", &entry.key, &FIELDS));
+        let is_taken = |name: &str| spec.field(name).is_some();
+        notes.problem("spec", entry.place, unknown_field("spec", &entry.key, &FIELDS, &is_taken));
     }
 }
 

@@ -65,6 +65,7 @@ pub use imported::{
     Accepted, Diagnostic, Effect, Imported, ImportedPolicy, Provenance, ResolvedRefs, Target, TargetState,
 };
 pub use object::ObjectName;
+pub(crate) use object::object_name;
 pub use resolve::{
     BackendKind, BackendRef, Dependency, EffectivePolicy, Mode, ON_INVALID, Overridden, Presence, Resolution, Scope,
     connector, resolve,

@@ -87,6 +87,12 @@ pub(super) fn name(node: &Node, notes: &Notes<'_>) -> Option<ObjectName> {
     Some(ObjectName { namespace, name })
 }
 
+/// What an object is called in diagnostics: `XBackend shop/pay`; `None` if that cannot be told.
+pub(crate) fn object_name(node: &Node) -> Option<String> {
+    let kind = node.field("kind")?.value.text()?;
+    Some(format!("{kind} {}", name(node, &Notes::new(""))?))
+}
+
 /// The field `key` of `node`, which stands at `path`: its place is noted, and a second one of the name is a problem.
 pub(super) fn field<'n>(node: &'n Node, path: &str, key: &str, notes: &Notes<'_>) -> Option<&'n Entry> {
     let Value::Map(entries) = &node.value else { return None };

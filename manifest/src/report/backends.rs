@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
-use uptls::{PolicyDraft, PolicyFacts, Prepared, ProblemFacts, Problems, Runtime, UpstreamTlsPolicy};
+use uptls::{
+    Code, Fix, PatchOperation, PolicyDraft, PolicyFacts, Prepared, Problem, ProblemFacts, Problems, Runtime,
+    UpstreamTlsPolicy,
+};
 
 use super::{Backend, Diagnostic, Field, Import, ImportOptions, Overridden, Place, Policy, status, value};
 use crate::kubernetes::{self, BackendKind, EffectivePolicy, Imported, ImportedPolicy, Provenance};
@@ -46,7 +49,7 @@ fn backend(policy: &EffectivePolicy, runtime: &Runtime, permission: DangerPermis
     let prepared = policy.draft.clone().and_then(|draft| prepare(draft, runtime, permission));
     let (facts, mut warnings, errors) = match &prepared {
         Ok(prepared) => (prepared.blank_report(None).policy, prepared.warnings(), Vec::new()),
-        Err(problems) => (PolicyFacts::default(), Vec::new(), problems.iter().map(ProblemFacts::new).collect()),
+        Err(problems) => (PolicyFacts::default(), Vec::new(), problems.iter().map(|p| problem(p, policy)).collect()),
     };
     warnings.extend_from_slice(&policy.warnings);
     Backend {
@@ -60,6 +63,14 @@ fn backend(policy: &EffectivePolicy, runtime: &Runtime, permission: DangerPermis
         warnings,
         errors,
     }
+}
+
+/// What is wrong with a policy is mended in the object that says it: a weakening is removed where it is written.
+fn problem(problem: &Problem, policy: &EffectivePolicy) -> ProblemFacts {
+    let mut facts = ProblemFacts::new(problem);
+    let said_by = policy.provenance.get(problem.path()).filter(|_| problem.code() == Code::DangerForbidden);
+    facts.fix = said_by.map(|from| Fix::new(vec![PatchOperation::remove(&from.field)]).of_object(&from.object));
+    facts
 }
 
 /// As `--backend` takes it.
@@ -106,11 +117,10 @@ fn place(from: &Provenance) -> Place {
 }
 
 fn diagnostic(diagnostic: &kubernetes::Diagnostic) -> Diagnostic {
-    Diagnostic {
-        effect: diagnostic.effect.as_str(),
-        object: diagnostic.object.clone().unwrap_or_default(),
-        problem: ProblemFacts::new(&diagnostic.problem),
-    }
+    let mut problem = ProblemFacts::new(&diagnostic.problem);
+    // Whose document it is must be known, and a problem of the whole document is mended nowhere.
+    problem.fix = problem.fix.and_then(|fix| Some(fix.of_object(diagnostic.object.as_deref()?)));
+    Diagnostic { effect: diagnostic.effect.as_str(), object: diagnostic.object.clone().unwrap_or_default(), problem }
 }
 
 const STANDARD: &str = "BackendTLSPolicy";

@@ -37,7 +37,7 @@ mod value;
 pub use types::{Backend, Cluster, Diagnostic, Field, Finding, Import, ObjectMeta, Overridden, Place, Policy, Status};
 
 use uptls::danger::DangerPermission;
-use uptls::{Envelope, Problems, Runtime};
+use uptls::{Envelope, Fix, Problems, Runtime};
 
 use crate::envoy::{ReadFile, Standing};
 use crate::kubernetes::{self, Document, Mode, ObjectName};
@@ -90,6 +90,15 @@ impl Import {
         import.ignored.retain(|_, count| *count > 0);
         import.ready = import.is_sound() && (import.is_silent() || !options.strict);
         Ok(import)
+    }
+
+    /// The fixes of what is wrong with documents, each with the name of its document.
+    pub fn fixes(&self) -> impl Iterator<Item = (&str, &Fix)> {
+        let of_documents = self.diagnostics.iter().map(|diagnostic| &diagnostic.problem);
+        let of_backends = self.backends.iter().flat_map(|backend| &backend.errors);
+        of_documents
+            .chain(of_backends)
+            .filter_map(|problem| Some((problem.document.as_deref()?, problem.fix.as_ref()?)))
     }
 
     /// Whether there is neither a policy nor a cluster, and nothing to say about documents: something else was meant.

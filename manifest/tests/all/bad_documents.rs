@@ -116,7 +116,7 @@ fn fields_that_nobody_reads_are_errors() {
     let text = document("  trust: {system: mozilla}\n  subjectAltName: []\n");
     assert_eq!(
         messages(text.as_bytes()),
-        ["spec: cannot parse the document: the field \"subjectAltName\" is unknown; did you mean subjectAltNames? \
+        ["spec: the field \"subjectAltName\" is unknown; did you mean subjectAltNames? \
              known are alpn, cipherSuites, danger, groups, handshakeTimeout, identity, resumption, revocation, \
              serverName, spkiPins, subjectAltNames, trust, versions"]
     );

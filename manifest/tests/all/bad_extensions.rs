@@ -84,8 +84,8 @@ type Row<'a> = (&'a str, &'a str, &'a str, (&'a str, &'a str, u64));
 #[rustfmt::skip]
 const ROWS: &[Row<'_>] = &[
     ("an unknown field", "    secretRef", "    skipHostnameCheck: true\n    secretRef", ("document_parse", "spec.tls", 8)),
-    ("a text for a map", "{name: pay-client}", "pay-client", ("document_parse", "spec.tls.secretRef", 8)),
-    ("a list for the TLS", "  tls:\n    secretRef: {name: pay-client}\n", "  tls: [a]\n", ("document_parse", "spec.tls", 7)),
+    ("a text for a map", "{name: pay-client}", "pay-client", ("policy_invalid", "spec.tls.secretRef", 8)),
+    ("a list for the TLS", "  tls:\n    secretRef: {name: pay-client}\n", "  tls: [a]\n", ("policy_invalid", "spec.tls", 7)),
     ("a Secret that there is not", "{name: pay-client}", "{name: other}", ("reference_unresolved", "spec.tls.secretRef", 8)),
     ("a Secret and files", "    secretRef", "    files: {rootCA: /ca.pem}\n    secretRef", ("policy_invalid", "spec.tls", 7)),
     ("a suite that there is not", "    secretRef", "    parameters: {cipherSuites: [BOGUS]}\n    secretRef",

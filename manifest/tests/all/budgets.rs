@@ -20,7 +20,7 @@ fn a_document_of_five_megabytes_is_refused_before_it_is_parsed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("policy.yaml");
     fs::write(&path, &big).unwrap();
-    assert_eq!(uptls_manifest::load(&path).err().unwrap().to_string(), LIMIT);
+    assert_eq!(uptls_manifest::load(&path).err().unwrap().first().unwrap().message(), LIMIT);
     let text = document("  trust: {system: mozilla}\n");
     let padded = format!("{text}#{}", "x".repeat((1 << 20) - text.len() - 1));
     assert_eq!((padded.len(), problems(padded.as_bytes())), (1 << 20, Vec::new()), "1 MiB is permitted");

@@ -32,7 +32,7 @@ pub(crate) fn problems(text: &[u8]) -> Vec<(String, String, u64, u64)> {
 
 /// The texts of all problems with `text`.
 pub(crate) fn messages(text: &[u8]) -> Vec<String> {
-    check(text).err().iter().flat_map(Problems::iter).map(ToString::to_string).collect()
+    check(text).err().iter().flat_map(Problems::iter).map(uptls::Problem::message).collect()
 }
 
 /// A runtime at the fixed time of the testkit.

@@ -24,7 +24,7 @@ fn outcome(parts: &[&str], backend: &str, gateway: Option<&str>) -> String {
 
 /// Effect and text of each diagnostic.
 fn said(parts: &[&str]) -> Vec<(Effect, String)> {
-    imported(parts).diagnostics.iter().map(|of| (of.effect, of.problem.to_string())).collect()
+    imported(parts).diagnostics.iter().map(|of| (of.effect, of.problem.message())).collect()
 }
 
 #[track_caller]
@@ -177,12 +177,12 @@ fn an_extension_whose_target_cannot_be_read_might_be_for_any_backend() {
     {
         assert_eq!(get(&good), "shop/pay-tls", "{good}");
     }
-    for stray in [
-        kgateway("[{group: '', kind: Service, nam: pay}]"),
-        kgateway("[{group: '', kind: Service, name: another}, 7]"),
-        kgateway("pay"),
+    for (stray, code) in [
+        (kgateway("[{group: '', kind: Service, nam: pay}]"), "document_parse"),
+        (kgateway("[{group: '', kind: Service, name: another}, 7]"), "document_parse"),
+        (kgateway("pay"), "policy_invalid"),
     ] {
-        assert_eq!(get(&stray), "document_parse", "{stray}");
+        assert_eq!(get(&stray), code, "{stray}");
     }
 }
 
@@ -201,10 +201,10 @@ fn an_upstream_that_cannot_be_read_fails_alone() {
         ("{serviceName: another, servicePort: 443}", "shop/up"),
         ("{serviceName: pay}", "document_parse"),
         ("{serviceName: pay, servicePort: }", "document_parse"),
-        ("{serviceName: pay, servicePort: 0}", "document_parse"),
+        ("{serviceName: pay, servicePort: 0}", "policy_invalid"),
         ("{serviceName: another}", "document_parse"),
         ("{servicePort: 443}", "document_parse"),
-        ("pay", "document_parse"),
+        ("pay", "policy_invalid"),
     ] {
         assert_eq!(get(kube, "Upstream/shop/up:443"), wanted, "{kube}");
         assert_eq!(get(kube, "shop/pay:443"), "shop/pay-tls", "{kube}");

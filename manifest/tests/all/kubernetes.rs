@@ -67,7 +67,7 @@ fn diagnostic(diagnostic: &Diagnostic) -> Value {
 
 fn problem(problem: &Problem) -> Value {
     let at = problem.origin().map(|origin| format!("{}:{}:{}", origin.document, origin.line, origin.column));
-    json!({"code": problem.code().as_str(), "message": problem.to_string(), "at": at})
+    json!({"code": problem.code().as_str(), "message": problem.message(), "at": at})
 }
 
 fn policy(policy: &ImportedPolicy) -> Value {

@@ -14,6 +14,7 @@ mod envoy_read;
 mod envoy_round_trip;
 mod envoy_schemes;
 mod files;
+mod fixes;
 mod fuzz_seeds;
 mod gateways;
 mod kubernetes;

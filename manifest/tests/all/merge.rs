@@ -122,7 +122,7 @@ fn shown(resolution: &Resolution) -> Value {
 
 fn problem(problem: &Problem) -> String {
     let at = problem.origin().map(|origin| format!(" at {}:{}", origin.document, origin.line));
-    format!("{}: {problem}{}", problem.code(), at.unwrap_or_default())
+    format!("{}: {}{}", problem.code(), problem.message(), at.unwrap_or_default())
 }
 
 fn provenance(from: &Provenance) -> String {

@@ -126,7 +126,7 @@ fn what_the_proposal_does_not_permit_is_refused() {
         assert!(problems.to_string().contains(wanted), "{text}: {problems}");
     }
     let typed = policy(&validation("Strict", &json!({"mode": true})));
-    assert_eq!(danger(&typed).err().unwrap().code().as_str(), "document_parse");
+    assert_eq!(danger(&typed).err().unwrap().code().as_str(), "policy_invalid");
 }
 
 const CA: &str = "\"caCertificateRefs\":[{\"group\":\"\",\"kind\":\"ConfigMap\",\"name\":\"ca\"}]";

@@ -94,10 +94,11 @@ fn is_plain(text: &str) -> bool {
 
 /// The digest of what was written, or what is wrong with it, lines aside.
 fn meaning(text: &str) -> Result<[u8; 32], Vec<String>> {
-    let draft = uptls_manifest::parse(text.as_bytes(), "", None).map_err(|problems| vec![problems.to_string()])?;
+    let draft = uptls_manifest::parse(text.as_bytes(), "", None)
+        .map_err(|problems| problems.iter().map(uptls::Problem::message).collect::<Vec<_>>())?;
     let name = draft.name.clone();
     let policy = UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden)
-        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        .map_err(|problems| problems.iter().map(uptls::Problem::message).collect::<Vec<_>>())?;
     assert_eq!(policy.name(), name.as_deref());
     Ok(policy.spec_digest())
 }

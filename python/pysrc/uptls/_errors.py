@@ -5,10 +5,11 @@ filled in. The table at the end is the only place that knows the class of a code
 """
 
 import errno
+import json
 import logging
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,7 +19,11 @@ _LOG = logging.getLogger("uptls")
 
 
 class UptlsError(ssl.SSLError):
-    """What went wrong: a stable code, one sentence, and the one thing to change."""
+    """What went wrong: a stable code, one sentence, and the one thing to change.
+
+    Code, hint, peer and policy are notes (PEP 678), so that every traceback shows them, those of clients that wrap the
+    exception included.
+    """
 
     code: str
     """The stable name of the reason, ``name_mismatch``."""
@@ -49,6 +54,14 @@ class UptlsError(ssl.SSLError):
         self.chain = tuple(chain)
         self.library = "UPTLS"
         self.reason = self.code.upper()
+        for note in _notes(report):
+            self.add_note(note)
+
+    @property
+    def fix(self) -> dict[str, Any] | None:
+        """The hint as a change of the policy document, JSON Patch (RFC 6902) under ``patch``; None where it is none."""
+        found: dict[str, Any] | None = json.loads(self.report_json)["results"][0].get("fix")
+        return found
 
     @property
     def expected(self) -> list[str]:
@@ -202,6 +215,23 @@ class WantWriteError(ssl.SSLWantWriteError, BlockingIOError):
         super().__init__(errno.EAGAIN, "nothing can be sent now")
 
 
+def _whom(report: "Report") -> str:
+    """The peer and the policy, as far as they are known: ``payments.internal (10.0.0.7:8443), policy payments``."""
+    peer = report.backend_host or report.server_name or "a peer"
+    address = f" ({report.address})" if report.address else ""
+    policy = f", policy {report.policy.name}" if report.policy.name else ""
+    return f"{peer}{address}{policy}"
+
+
+def _notes(report: "Report") -> "Iterator[str]":
+    """What a traceback shows below the message. A text alone tells nothing more."""
+    if report.code in (None, "internal"):
+        return
+    yield f"uptls: {report.code} ({report.number}): {_whom(report)}"
+    if report.hint:
+        yield f"hint: {report.hint}"
+
+
 def misuse(message: str, kind: type[MisuseError] = MisuseError) -> MisuseError:
     """The exception for a call that has no meaning."""
     return kind(message)
@@ -233,10 +263,11 @@ def log_refusal(error: UptlsError, unlogged: int) -> None:
 
     The connector decides which refusals are news; `unlogged` of them were not, since the line before.
     """
-    host = error.report.backend_host or "a peer"
-    level = logging.INFO if isinstance(error, MisuseError) else logging.WARNING
+    is_bug = isinstance(error, MisuseError) and not isinstance(error, PolicyFrozenError)
+    level = logging.INFO if is_bug else logging.WARNING
     more = f" ({unlogged} refusals before it were not logged)" if unlogged else ""
-    _LOG.log(level, "%s: %s: %s; hint: %s%s", host, error.code, error, error.hint, more, extra={"uptls": error.report})
+    whom = _whom(error.report)
+    _LOG.log(level, "%s: %s: %s; hint: %s%s", whom, error.code, error, error.hint, more, extra={"uptls": error.report})
 
 
 def log_event(event: "Event") -> None:

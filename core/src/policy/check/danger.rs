@@ -1,11 +1,10 @@
 //! Checks of the explicit weakenings (D1..D5).
 
-use jiff::Timestamp;
-
 use super::Checker;
 use crate::danger::{Danger, DangerPermission, PeerDanger, ToleratedRule, Toleration};
 use crate::error::PolicyErrorKind;
 use crate::policy::{DangerDraft, TolerationDraft};
+use crate::time::parse_rfc3339;
 
 impl Checker {
     /// D1..D5.
@@ -54,9 +53,9 @@ impl Checker {
         };
         let until = match until {
             None => None,
-            Some(text) => match text.parse::<Timestamp>() {
-                Ok(time) => Some(time.as_second()),
-                Err(_) => {
+            Some(text) => match parse_rfc3339(&text) {
+                Some(time) => Some(time),
+                None => {
                     self.invalid(format!("{path}.until"), text, "a time as RFC 3339, 2027-01-01T00:00:00Z");
                     return None;
                 }

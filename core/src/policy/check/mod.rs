@@ -62,8 +62,8 @@ impl Checker {
         let danger = self.danger(danger, permission);
         let problems = self.problems.len();
         let trust = self.trust(trust, &danger);
-        let server_name = self.server_name(server_name.as_deref());
         let named_sans = !subject_alt_names.is_empty();
+        let server_name = self.server_name(server_name.as_deref(), named_sans);
         let subject_alt_names = self.subject_alt_names(subject_alt_names);
         // What is wrong with trust or names themselves is said first, and names alone under D1 and D2.
         if self.problems.len() == problems && danger.peer == PeerDanger::None {
@@ -169,15 +169,19 @@ impl Checker {
         }
     }
 
-    /// N2.
-    fn server_name(&mut self, text: Option<&str>) -> ServerNameRule {
+    /// N2. `listed`: whether subjectAltNames are written.
+    fn server_name(&mut self, text: Option<&str>, listed: bool) -> ServerNameRule {
         match text {
             None | Some("auto") => ServerNameRule::Auto,
             Some("none") => ServerNameRule::None,
             Some(text) => match DnsName::parse(text) {
                 Ok(name) => ServerNameRule::Dns(name),
                 Err(reason) => {
-                    self.bad_name("spec.serverName", text, reason);
+                    let is_address = reason == NameError::IpLiteral;
+                    let kind = PolicyErrorKind::NameInvalid { given: text.to_owned(), reason };
+                    let error = PolicyError::new("spec.serverName", kind);
+                    let error = if is_address { error.mended_by_address(text, listed) } else { error };
+                    self.problems.push(error.into());
                     ServerNameRule::Auto
                 }
             },

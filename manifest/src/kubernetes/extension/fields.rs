@@ -29,7 +29,8 @@ impl<'a> Fields<'a> {
     pub(super) fn permit(&self, known: &[&str]) {
         let Value::Map(entries) = &self.node.value else { return };
         for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
-            self.notes.parse_problem(&self.path, entry.place, unknown_field(&self.path, &entry.key, known));
+            let is_taken = |name: &str| self.node.field(name).is_some();
+            self.notes.problem(&self.path, entry.place, unknown_field(&self.path, &entry.key, known, &is_taken));
         }
     }
 
@@ -96,7 +97,7 @@ impl<'a> Fields<'a> {
                 Some(text) => value.push(Written { field, origin: self.notes.at(node.place), value: text }),
                 None => {
                     let reason = format!("{} stands where a text is wanted", node.describe());
-                    self.notes.parse_problem(&field, node.place, reason);
+                    self.notes.problem(&field, node.place, PolicyErrorKind::value(reason));
                 }
             }
         }
@@ -123,7 +124,7 @@ impl<'a> Fields<'a> {
             (None, None) => self.unwanted(key, entry, "a port of 1 to 65535"),
             (None, Some(number)) => {
                 let reason = format!("{number} is no port: one of 1 to 65535 is wanted");
-                self.notes.parse_problem(&self.at(key), entry.place, reason);
+                self.notes.problem(&self.at(key), entry.place, PolicyErrorKind::value(reason));
             }
             (Some(_), _) => {}
         }
@@ -151,7 +152,7 @@ impl<'a> Fields<'a> {
 
     fn unwanted(&self, key: &str, entry: &Entry, wanted: &str) {
         let reason = format!("{} stands where {wanted} is wanted", entry.value.describe());
-        self.notes.parse_problem(&self.at(key), entry.place, reason);
+        self.notes.problem(&self.at(key), entry.place, PolicyErrorKind::value(reason));
     }
 }
 

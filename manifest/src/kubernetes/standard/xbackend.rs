@@ -198,7 +198,7 @@ mod tests {
     }
 
     fn messages(backend: &XBackend) -> Vec<(String, String)> {
-        backend.problems.iter().map(|problem| (problem.path().to_owned(), problem.to_string())).collect()
+        backend.problems.iter().map(|problem| (problem.path().to_owned(), problem.message())).collect()
     }
 
     #[test]

@@ -88,7 +88,7 @@ fn gateways(
 fn conditions(policy: &ImportedPolicy, scope: &Scope) -> Vec<Said> {
     let diagnostics = draft::diagnostics(policy);
     let of = |effects: &'static [Effect]| {
-        joined(diagnostics.iter().filter(|d| effects.contains(&d.effect)).map(|d| d.problem.to_string()))
+        joined(diagnostics.iter().filter(|d| effects.contains(&d.effect)).map(|d| d.problem.message()))
     };
     let is_refused = |problems: &Problems| problems.iter().any(|problem| problem.code() == Code::DangerForbidden);
     let checked = policy.draft.clone().and_then(|draft| UpstreamTlsPolicy::check(draft, scope.permission));

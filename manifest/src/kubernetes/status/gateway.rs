@@ -44,7 +44,7 @@ fn resolved_refs(imported: &Imported, scope: &Scope, gateway: &Gateway, dependen
         None => Said::new(RESOLVED_REFS, true, RESOLVED_REFS, "the client certificate is resolved"),
         Some(problem) => {
             let reason = if problem.code() == Code::ReferenceNotPermitted { NOT_PERMITTED } else { INVALID };
-            Said::new(RESOLVED_REFS, false, reason, problem.to_string())
+            Said::new(RESOLVED_REFS, false, reason, problem.message())
         }
     };
     Some(said)

@@ -1,0 +1,102 @@
+//! Hints about Kubernetes objects, followed: an object is created, granted or removed.
+
+use uptls::Code;
+use uptls_manifest::kubernetes::{BackendRef, Document, ObjectName, Scope, import};
+
+/// One code with what was done; the objects before and after are compared here.
+pub(crate) fn prove() -> Vec<(Code, &'static str)> {
+    let gateway = GATEWAY.replace("{name: client}", "{name: client, namespace: vault}");
+    let secret = SECRET.replace("namespace: infra", "namespace: vault");
+    let referring = [SERVICE, POLICY, &gateway, ROUTE, &secret];
+    let younger = POLICY.replace("name: pay-tls", "name: zz-tls");
+    let missing = [SERVICE, POLICY, GATEWAY, ROUTE];
+    vec![
+        proven(
+            Code::ReferenceNotPermitted,
+            "ReferenceGrant added",
+            "add a ReferenceGrant",
+            &referring,
+            &[&referring[..], &[GRANT]].concat(),
+        ),
+        proven(
+            Code::Conflicted,
+            "one of two policies removed",
+            "remove one of the two",
+            &[SERVICE, POLICY, &younger],
+            &[SERVICE, POLICY],
+        ),
+        proven(
+            Code::ReferenceUnresolved,
+            "object created",
+            "create the object",
+            &missing,
+            &[&missing[..], &[SECRET]].concat(),
+        ),
+    ]
+}
+
+fn proven(code: Code, kind: &'static str, says: &str, before: &[&str], after: &[&str]) -> (Code, &'static str) {
+    let found = problems(before);
+    let hint = found.iter().find(|(found, _)| *found == code).map(|(_, hint)| hint.as_str());
+    assert!(hint.is_some_and(|hint| hint.contains(says)), "{code}: {found:?}");
+    let left = problems(after);
+    assert!(left.iter().all(|(found, _)| *found != code), "{code} is said still: {left:?}");
+    (code, kind)
+}
+
+/// The code and the hint of all that is said of objects and of the backend.
+fn problems(parts: &[&str]) -> Vec<(Code, String)> {
+    let text = parts.join("\n---\n");
+    let imported = import([Document::new("objects.yaml", text.as_bytes())]);
+    let resolution = imported.resolve(&Scope::default());
+    let mut found: Vec<_> = resolution.diagnostics.iter().map(|of| (of.problem.code(), of.problem.hint())).collect();
+    let backend = BackendRef::new("shop", "pay", Some(443));
+    let gateway = ObjectName::new("infra", "outer");
+    let gateway = parts.iter().any(|part| part.contains("kind: Gateway\n")).then_some(&gateway);
+    let refused = match resolution.policy_of(&backend, gateway).map(|policy| &policy.draft) {
+        Ok(Ok(_)) => None,
+        Ok(Err(problems)) => Some(problems.clone()),
+        Err(problems) => Some(problems),
+    };
+    found.extend(refused.iter().flat_map(uptls::Problems::iter).map(|problem| (problem.code(), problem.hint())));
+    found
+}
+
+const GATEWAY: &str = "\
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: outer, namespace: infra}
+spec: {tls: {backend: {clientCertificateRef: {name: client}}}}";
+const GRANT: &str = "\
+apiVersion: gateway.networking.k8s.io/v1
+kind: ReferenceGrant
+metadata: {name: g, namespace: vault}
+spec:
+  from: [{group: gateway.networking.k8s.io, kind: Gateway, namespace: infra}]
+  to: [{group: '', kind: Secret}]";
+const POLICY: &str = "\
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: pay-tls, namespace: shop}
+spec:
+  targetRefs: [{group: '', kind: Service, name: pay}]
+  validation: {wellKnownCACertificates: System, hostname: pay.example}";
+const ROUTE: &str = "\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: pay, namespace: shop}
+spec:
+  parentRefs: [{name: outer, namespace: infra}]
+  rules: [{backendRefs: [{name: pay, port: 443}]}]";
+const SECRET: &str = "\
+apiVersion: v1
+kind: Secret
+metadata: {name: client, namespace: infra}
+stringData:
+  tls.crt: \"-----BEGIN CERTIFICATE-----\\nYg==\\n-----END CERTIFICATE-----\\n\"
+  tls.key: not-a-key-but-secret";
+const SERVICE: &str = "\
+apiVersion: v1
+kind: Service
+metadata: {name: pay, namespace: shop}
+spec: {ports: [{name: https, port: 443}]}";
