@@ -1,5 +1,5 @@
 # Thin: each target calls the real tool.
-.PHONY: demo test check laws faults conformance bench header bless fuzz fuzz-check wheel install go docs clean
+.PHONY: demo test check laws faults hostile conformance bench header bless fuzz fuzz-check wheel install go docs clean
 
 # The main job, on freshly made certificates and upstreams.
 demo:
@@ -28,6 +28,10 @@ laws:
 # run that crashed, hung, accepted, or blamed somebody else. The gate runs a small part.
 faults:
 	python3 .ci/gate.py faults
+
+# Another TLS stack, tlslite-ng, as attacker of all faces: prints a row for each attack, with the code, time and memory.
+hostile:
+	python3 .ci/gate.py hostile
 
 # Rewrites what is generated and committed: vectors, header, schemas, documentation.
 bless:

@@ -25,6 +25,7 @@ REQUIRED = os.environ.get("UPTLS_REQUIRE_SUITES") == "1"
 CARGO_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.MULTILINE)
 PYTEST_RESULT = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 FAULT_RESULT = re.compile(r"^faults: (\d+) injected, (\d+) defects$", re.MULTILINE)
+HOSTILE_RESULT = re.compile(r"^hostile: (\d+) met, (\d+) defects$", re.MULTILINE)
 VISIBLE_SKIP = re.compile(r"^.*\bskipped: .*$", re.MULTILINE)
 
 
@@ -296,7 +297,15 @@ def python(tally: Tally) -> None:
     check(tally, "python", "the README's program", [alone, "-I", str(ROOT / "examples/python/refused.py")])
     pytests(tally, "tests of python", interpreter, "tests")
     crowd(tally, wheel)
-    places = [".", "../.ci", "../fuzz", "../examples/python", "../bench/python", "../conformance/faults"]
+    places = [
+        ".",
+        "../.ci",
+        "../fuzz",
+        "../examples/python",
+        "../bench/python",
+        "../conformance/faults",
+        "../conformance/hostile",
+    ]
     check(
         tally,
         "python",
@@ -332,6 +341,26 @@ def faults(tally: Tally, *, small: bool) -> None:
     tally.add("faults", injected - min(injected, defects), defects, len(VISIBLE_SKIP.findall(output)))
     if not ok and not defects:
         tally.step("faults", "faults", ok=False)
+
+
+def hostile(tally: Tally) -> None:
+    """Another TLS stack as attacker of all faces. Python's wheel is that of its own face."""
+    packages = ["-p", "uptls-examples", "-p", "uptls-ffi"]
+    if not check(tally, "hostile", "build for hostile servers", ["cargo", "build", *packages]):
+        return
+    rig = [str(VENV / "bin" / "python"), str(ROOT / "conformance/hostile/attack.py")]
+    ok, output = run("hostile servers", rig)
+    counts = HOSTILE_RESULT.search(output)
+    met, defects = (int(count) for count in counts.groups()) if counts else (0, 0)
+    tally.add("hostile", met - min(met, defects), defects)
+    if not ok and not defects:
+        tally.step("hostile", "hostile servers", ok=False)
+
+
+def all_hostile(tally: Tally) -> None:
+    """The same with a wheel of now."""
+    python_wheel(tally)
+    hostile(tally)
 
 
 def all_faults(tally: Tally) -> None:
@@ -383,7 +412,7 @@ def bench() -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    commands = ("bench", "check", "conformance", "faults", "fuzz", "go", "interleavings", "test", "wheel")
+    commands = ("bench", "check", "conformance", "faults", "fuzz", "go", "hostile", "interleavings", "test", "wheel")
     parser.add_argument("what", choices=commands)
     arguments = parser.parse_args()
     tally = Tally()
@@ -394,7 +423,13 @@ def main() -> int:
     if arguments.what == "fuzz":
         fuzz(tally)
         return tally.report()
-    alone = {"conformance": envoy, "faults": all_faults, "go": go, "interleavings": interleavings}
+    alone = {
+        "conformance": envoy,
+        "faults": all_faults,
+        "go": go,
+        "hostile": all_hostile,
+        "interleavings": interleavings,
+    }
     if arguments.what in alone:
         alone[arguments.what](tally)
         return tally.report()
@@ -414,6 +449,7 @@ def main() -> int:
     docs(tally)
     python(tally)
     faults(tally, small=True)
+    hostile(tally)
     fuzz(tally)
     deny(tally)
     return tally.report()
