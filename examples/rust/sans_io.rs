@@ -62,7 +62,9 @@ fn shake_hands(mut handshake: Handshake, socket: &mut TcpStream) -> Result<Estab
         let fed = match socket.read(&mut incoming) {
             Ok(0) => handshake.feed_eof().map(|()| 0),
             Ok(count) => handshake.feed(incoming.get(..count).unwrap_or_default()),
-            Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => Err(handshake.expire()),
+            Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => {
+                Err(handshake.expire())
+            }
             Err(error) => Err(handshake.feed_error(&error)),
         };
         if let Err(error) = fed {
