@@ -97,12 +97,6 @@ def _garbage() -> list[Attack]:
             ),
             Attack("a record of no known kind", MISBEHAVED, version, after=saying(99, b"x", 1)),
             Attack(
-                "a fatal alert before the ServerHello",
-                "no_common_cipher",
-                version,
-                edit=before(HELLO, _then(b"\x15\x03\x03\x00\x02\x02\x28")),
-            ),
-            Attack(
                 "close_notify before the ServerHello",
                 "peer_closed",
                 version,
@@ -118,6 +112,29 @@ def _garbage() -> list[Attack]:
             ),
         ]
     return made
+
+
+ALERTS = {
+    40: "no_common_cipher",
+    71: "no_common_cipher",
+    70: "no_common_version",
+    80: "remote_alert",
+    112: "server_name_rejected",
+    116: "identity_required",
+    120: "alpn_mismatch",
+}
+"""What a server says instead of its ServerHello, and what that means: H5, H3, I5."""
+
+
+def _alerts() -> list[Attack]:
+    return [
+        Attack(
+            f"the fatal alert {number} instead of a ServerHello",
+            code,
+            edit=before(HELLO, _then(b"\x15\x03\x03\x00\x02\x02" + bytes([number]))),
+        )
+        for number, code in ALERTS.items()
+    ]
 
 
 def _order() -> list[Attack]:
@@ -174,4 +191,4 @@ _REQUEST = b"\x0d\x00\x00\x0b\x00\x00\x08\x00\x0d\x00\x04\x00\x02\x04\x03"
 
 def breaches() -> list[Attack]:
     """All of them."""
-    return _garbage() + _order()
+    return _garbage() + _alerts() + _order()
