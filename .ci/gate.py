@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 VENV = TARGET / "venv"
 CROWD = TARGET / "venv-crowd"
+ATHERIS = TARGET / "venv-fuzz"
 TOOLS = TARGET / "tools"
 FUZZING = ROOT / ".ci" / "fuzzing.py"
 HOSTS = ("uptls-host-both", "uptls-host-ring")
@@ -376,6 +377,27 @@ def fuzz(tally: Tally) -> None:
         return
     for target in fuzzing.TARGETS:
         check(tally, "fuzz", f"fuzz {target}", [sys.executable, str(FUZZING), "run", target])
+    facade(tally)
+
+
+def facade(tally: Tally) -> None:
+    """The Python facade under atheris, with the wheel that was built last."""
+    wheel = next((TARGET / "wheels-dev").glob("*.whl"), None) or python_wheel(tally)
+    if wheel is None:
+        return
+    interpreter = str(python_environment(ATHERIS, "requirements-fuzz.txt"))
+    install = [interpreter, "-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", str(wheel)]
+    if not check(tally, "fuzz", "install the wheel beside atheris", install):
+        return
+    found = TARGET / "fuzz-corpus" / "python_facade"
+    found.mkdir(parents=True, exist_ok=True)
+    finds = TARGET / "fuzz-finds"
+    finds.mkdir(parents=True, exist_ok=True)
+    limits = ["-runs=10000", "-max_len=4096", "-len_control=0", "-keep_seed=1", f"-timeout={fuzzing.UNIT_SECONDS}"]
+    places = [str(found), str(ROOT / "fuzz/corpora/python_facade")]
+    words = [f"-dict={ROOT / 'fuzz/dictionaries/native_document.dict'}", f"-artifact_prefix={finds}/python_facade-"]
+    script = str(ROOT / "fuzz/python/facade.py")
+    check(tally, "fuzz", "fuzz python_facade", [interpreter, script, *places, *limits, *words])
 
 
 def wheel() -> int:
