@@ -1,5 +1,5 @@
 # Thin: each target calls the real tool.
-.PHONY: demo test check laws faults conformance bench header bless fuzz fuzz-check wheel install go docs clean
+.PHONY: demo test check laws faults hostile conformance bench header bless fuzz fuzz-check mutants wheel install go docs clean
 
 # The main job, on freshly made certificates and upstreams.
 demo:
@@ -28,6 +28,10 @@ laws:
 # run that crashed, hung, accepted, or blamed somebody else. The gate runs a small part.
 faults:
 	python3 .ci/gate.py faults
+
+# Another TLS stack, tlslite-ng, as attacker of all faces: prints a row for each attack, with the code, time and memory.
+hostile:
+	python3 .ci/gate.py hostile
 
 # Rewrites what is generated and committed: vectors, header, schemas, documentation.
 bless:
@@ -66,6 +70,13 @@ fuzz:
 # Whether the fuzz targets find the planted bugs: applies each in a copy of the tree, and prints a table with times.
 fuzz-check:
 	python3 .ci/fuzzing.py check
+
+# Changes one thing in the code that decides, and demands that a test fails; survivors must be in .ci/mutants.txt. All of it takes
+# a day: make mutants SHARD=3/60 is a part with mutants of all files, and SUITES="verify trust" are some of the folders.
+SHARD ?=
+SUITES ?=
+mutants:
+	python3 .ci/mutants.py $(if $(SHARD),--shard $(SHARD)) $(SUITES)
 
 # A release wheel in target/wheels.
 wheel:

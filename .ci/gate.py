@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 VENV = TARGET / "venv"
 CROWD = TARGET / "venv-crowd"
+ATHERIS = TARGET / "venv-fuzz"
 TOOLS = TARGET / "tools"
 FUZZING = ROOT / ".ci" / "fuzzing.py"
 HOSTS = ("uptls-host-both", "uptls-host-ring")
@@ -25,6 +26,7 @@ REQUIRED = os.environ.get("UPTLS_REQUIRE_SUITES") == "1"
 CARGO_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.MULTILINE)
 PYTEST_RESULT = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 FAULT_RESULT = re.compile(r"^faults: (\d+) injected, (\d+) defects$", re.MULTILINE)
+HOSTILE_RESULT = re.compile(r"^hostile: (\d+) met, (\d+) defects$", re.MULTILINE)
 VISIBLE_SKIP = re.compile(r"^.*\bskipped: .*$", re.MULTILINE)
 
 
@@ -297,7 +299,15 @@ def python(tally: Tally) -> None:
     check(tally, "python", "the README's program", [alone, "-I", str(ROOT / "examples/python/refused.py")])
     pytests(tally, "tests of python", interpreter, "tests")
     crowd(tally, wheel)
-    places = [".", "../.ci", "../fuzz", "../examples/python", "../bench/python", "../conformance/faults"]
+    places = [
+        ".",
+        "../.ci",
+        "../fuzz",
+        "../examples/python",
+        "../bench/python",
+        "../conformance/faults",
+        "../conformance/hostile",
+    ]
     check(
         tally,
         "python",
@@ -335,6 +345,26 @@ def faults(tally: Tally, *, small: bool) -> None:
         tally.step("faults", "faults", ok=False)
 
 
+def hostile(tally: Tally) -> None:
+    """Another TLS stack as attacker of all faces. Python's wheel is that of its own face."""
+    packages = ["-p", "uptls-examples", "-p", "uptls-ffi"]
+    if not check(tally, "hostile", "build for hostile servers", ["cargo", "build", *packages]):
+        return
+    rig = [str(VENV / "bin" / "python"), str(ROOT / "conformance/hostile/attack.py")]
+    ok, output = run("hostile servers", rig)
+    counts = HOSTILE_RESULT.search(output)
+    met, defects = (int(count) for count in counts.groups()) if counts else (0, 0)
+    tally.add("hostile", met - min(met, defects), defects)
+    if not ok and not defects:
+        tally.step("hostile", "hostile servers", ok=False)
+
+
+def all_hostile(tally: Tally) -> None:
+    """The same with a wheel of now."""
+    python_wheel(tally)
+    hostile(tally)
+
+
 def all_faults(tally: Tally) -> None:
     """All that the rig can do, with a wheel of now."""
     python_wheel(tally)
@@ -348,6 +378,27 @@ def fuzz(tally: Tally) -> None:
         return
     for target in fuzzing.TARGETS:
         check(tally, "fuzz", f"fuzz {target}", [sys.executable, str(FUZZING), "run", target])
+    facade(tally)
+
+
+def facade(tally: Tally) -> None:
+    """The Python facade under atheris, with the wheel that was built last."""
+    wheel = next((TARGET / "wheels-dev").glob("*.whl"), None) or python_wheel(tally)
+    if wheel is None:
+        return
+    interpreter = str(python_environment(ATHERIS, "requirements-fuzz.txt"))
+    install = [interpreter, "-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", str(wheel)]
+    if not check(tally, "fuzz", "install the wheel beside atheris", install):
+        return
+    found = TARGET / "fuzz-corpus" / "python_facade"
+    found.mkdir(parents=True, exist_ok=True)
+    finds = TARGET / "fuzz-finds"
+    finds.mkdir(parents=True, exist_ok=True)
+    limits = ["-runs=10000", "-max_len=4096", "-len_control=0", "-keep_seed=1", f"-timeout={fuzzing.UNIT_SECONDS}"]
+    places = [str(found), str(ROOT / "fuzz/corpora/python_facade")]
+    words = [f"-dict={ROOT / 'fuzz/dictionaries/native_document.dict'}", f"-artifact_prefix={finds}/python_facade-"]
+    script = str(ROOT / "fuzz/python/facade.py")
+    check(tally, "fuzz", "fuzz python_facade", [interpreter, script, *places, *limits, *words])
 
 
 def wheel() -> int:
@@ -384,7 +435,7 @@ def bench() -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    commands = ("bench", "check", "conformance", "faults", "fuzz", "go", "interleavings", "test", "wheel")
+    commands = ("bench", "check", "conformance", "faults", "fuzz", "go", "hostile", "interleavings", "test", "wheel")
     parser.add_argument("what", choices=commands)
     arguments = parser.parse_args()
     tally = Tally()
@@ -395,7 +446,13 @@ def main() -> int:
     if arguments.what == "fuzz":
         fuzz(tally)
         return tally.report()
-    alone = {"conformance": envoy, "faults": all_faults, "go": go, "interleavings": interleavings}
+    alone = {
+        "conformance": envoy,
+        "faults": all_faults,
+        "go": go,
+        "hostile": all_hostile,
+        "interleavings": interleavings,
+    }
     if arguments.what in alone:
         alone[arguments.what](tally)
         return tally.report()
@@ -415,6 +472,7 @@ def main() -> int:
     docs(tally)
     python(tally)
     faults(tally, small=True)
+    hostile(tally)
     fuzz(tally)
     deny(tally)
     return tally.report()

@@ -19,8 +19,8 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            // A refusal says what was wanted and what was presented; its code is stable.
-            if let Some(error) = error.downcast_ref::<uptls::Error>() {
+            // A refusal says what was wanted and what was presented; its code is stable. It may come from a read, wrapped.
+            if let Some(error) = uptls::Error::find_in(&*error) {
                 eprintln!("{}: {error}\nhint: {}", error.code(), error.hint());
                 return ExitCode::from(error.code().exit_code());
             }

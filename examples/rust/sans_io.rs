@@ -4,10 +4,11 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
 use std::error::Error;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use uptls::danger::DangerPermission;
 use uptls::sans_io::{Established, Handshake, Incoming};
@@ -20,8 +21,12 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
+            if let Some(error) = uptls::Error::find_in(&*error) {
+                eprintln!("{}: {error}\nhint: {}", error.code(), error.hint());
+                return ExitCode::from(error.code().exit_code());
+            }
             eprintln!("{error}");
-            ExitCode::FAILURE
+            ExitCode::from(2)
         }
     }
 }
@@ -48,12 +53,19 @@ fn shake_hands(mut handshake: Handshake, socket: &mut TcpStream) -> Result<Estab
         handshake.drain_to(&mut outgoing);
         socket.write_all(&outgoing)?;
         if handshake.is_done() {
+            socket.set_read_timeout(None)?;
             return handshake.finish().map_err(|_| "the handshake is done".into());
         }
-        let count = socket.read(&mut incoming)?;
-        let fed = match count {
-            0 => handshake.feed_eof().map(|()| 0),
-            count => handshake.feed(incoming.get(..count).unwrap_or_default()),
+        // The loop owns the clock: it waits until the deadline, and says when that has passed.
+        let left = handshake.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        socket.set_read_timeout(left.map(|left| left.max(Duration::from_millis(1))))?;
+        let fed = match socket.read(&mut incoming) {
+            Ok(0) => handshake.feed_eof().map(|()| 0),
+            Ok(count) => handshake.feed(incoming.get(..count).unwrap_or_default()),
+            Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => {
+                Err(handshake.expire())
+            }
+            Err(error) => Err(handshake.feed_error(&error)),
         };
         if let Err(error) = fed {
             // The peer gets its alert.
