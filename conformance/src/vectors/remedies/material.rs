@@ -11,6 +11,7 @@ const fn row(code: Code, kind: &'static str, says: &'static [&'static str], act:
 }
 
 const FIELD: &str = "field of the policy corrected";
+/// The commands that hints name are run by `core/tests/material_encodings.rs`.
 const FILE: &str = "file replaced or made readable";
 
 pub(super) const REMEDIES: &[Remedy] = &[
