@@ -300,11 +300,11 @@ def test_a_refusal_that_repeats_is_one_line_of_the_log(
     assert refused(server.port) == []
     # The twins: another code, and another policy.
     (line,) = refused(1)
-    assert line.startswith(f"{HOST}: tcp_refused: ")
+    assert line.startswith(f"{HOST}, policy rotating: tcp_refused: ")
     assert line.endswith(" (39 refusals before it were not logged)")
     connector.update(rotating.replace(ca=uptls.TrustBundle.from_file(other.file)))
     (line,) = [line for line in refused(server.port) if "cert_" in line]
-    assert line.startswith(f"{HOST}: cert_unknown_issuer: ")
+    assert line.startswith(f"{HOST}, policy rotating: cert_unknown_issuer: ")
     # The hook is told of all.
     assert told.count("refused") == 80
 

@@ -158,7 +158,8 @@ fn odd(c: &mut Cases, p: &Positive) {
         |s| {
             s.leaf.spki_override = Some(odd_keys::rsa_of(&[0xa5; 256]));
         },
-    );
+    )
+    .says("no positive number");
     c.reject(p, CertAlgorithmUnsupported, "key-leaf-rsa-16384 [V2] the leaf has an RSA key of 16384 bits", |s| {
         s.leaf.spki_override = Some(odd_keys::rsa(16384));
     })

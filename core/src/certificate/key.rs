@@ -59,6 +59,7 @@ impl<'a> KeyFacts<'a> {
         match &self.kind {
             KeyKind::Curve(name) => (*name).to_owned(),
             KeyKind::Other(oid) => algorithm_name(&oid.to_id_string()),
+            KeyKind::Rsa { bits: 0 } => "RSA with a modulus that is no positive number".to_owned(),
             KeyKind::Rsa { bits } => format!("RSA of {bits} bits"),
         }
     }

@@ -16,6 +16,7 @@ const fn row(
 }
 
 const FIELD: &str = "field of the policy corrected";
+/// The commands that hints name are run by `core/tests/material_encodings.rs`.
 const FILE: &str = "file replaced or made readable";
 
 pub(super) const REMEDIES: &[Remedy] = &[
