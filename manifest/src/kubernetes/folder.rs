@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use uptls::Problems;
 use zeroize::Zeroizing;
 
-use super::{Content, Document};
+use super::document::{Content, Document};
 use crate::position::{Fault, Notes, Place};
 use crate::source;
 

@@ -21,6 +21,7 @@ mod kubernetes;
 mod memory;
 mod merge;
 mod modes;
+mod module_graph;
 mod origins;
 mod properties;
 mod protocols;

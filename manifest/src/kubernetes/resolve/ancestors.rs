@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::backend::BackendKind;
 use super::depends::Dependencies;
 use super::link::{Referrer, is_granted};
-use super::merge::{GATEWAY, GATEWAY_GROUP};
 use super::scope::Scope;
-use crate::kubernetes::documents::Objects;
-use crate::kubernetes::imported::Provenance;
-use crate::kubernetes::object::ObjectName;
-use crate::kubernetes::standard::{ParentRef, Spoken};
+use crate::kubernetes::model::backend::BackendKind;
+use crate::kubernetes::model::object::{ObjectName, ObjectRef};
+use crate::kubernetes::model::provenance::Provenance;
+use crate::kubernetes::read::gateway::{GATEWAY, GATEWAY_GROUP};
+use crate::kubernetes::read::objects::{Declared, Objects};
+use crate::kubernetes::read::route::{ParentRef, Spoken};
 
 /// The Gateways of each backend, with the port that they use; `None`: all ports.
 pub(in crate::kubernetes) struct Ancestors {
@@ -91,7 +91,7 @@ fn may_be(a: Option<u16>, b: Option<u16>) -> bool {
 /// A route that refers to another namespace without a grant does not use the backend.
 fn of_routes(objects: &Objects, dependencies: &Dependencies) -> BTreeMap<ObjectName, Vec<RouteUse>> {
     let mut uses: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for route in objects.routes.values().map(|declared| &declared.value) {
+    for route in objects.routes.values().filter_map(Declared::once) {
         let is_gateway =
             |parent: &&ParentRef| (parent.group.as_str(), parent.kind.as_str()) == (GATEWAY_GROUP, GATEWAY);
         let gateways: BTreeSet<_> = route.parents.iter().filter(is_gateway).map(|parent| parent.name.clone()).collect();
@@ -101,8 +101,8 @@ fn of_routes(objects: &Objects, dependencies: &Dependencies) -> BTreeMap<ObjectN
             if !is_granted(objects, dependencies, referrer, (&backend.group, &backend.kind), &backend.name) {
                 continue;
             }
-            dependencies.note(route.kind, &route.meta.name, Some(()));
-            let object = format!("{} {}", route.kind, route.meta.name);
+            dependencies.note(ObjectRef::of(route.kind, &route.meta.name), Some(()));
+            let object = ObjectRef::of(route.kind, &route.meta.name);
             let from = Provenance { field: backend.field.clone(), object, origin: backend.origin.clone() };
             let (gateways, port, spoken) = (gateways.clone(), backend.port, backend.spoken);
             uses.entry(backend.name.clone()).or_default().push(RouteUse { from, gateways, kind, port, spoken });

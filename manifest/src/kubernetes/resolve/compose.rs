@@ -6,77 +6,56 @@ use std::net::IpAddr;
 use uptls::{Origin, PolicyErrorKind, Problems};
 
 use super::ancestors::Ancestors;
-use super::backend::BackendKind;
 use super::depends::Dependencies;
-use super::effective::{EffectivePolicy, Elsewhere, Resolution};
-use super::find::{unknown_service, unread};
+use super::effective::EffectivePolicy;
+use super::imported::{Imported, ImportedPolicy};
 use super::index::{Index, Slot};
-use super::merge::{Merge, OwnIdentity, object, place};
+use super::link::Referrer;
+use super::merge::{Merge, OwnIdentity};
+use super::room::Full;
 use super::scope::{Mode, Scope};
-use crate::kubernetes::backend_tls_policy::KIND;
-use crate::kubernetes::documents::Objects;
-use crate::kubernetes::extension::{Extension, Written};
-use crate::kubernetes::imported::{Diagnostic, Effect, Imported, ImportedPolicy, Provenance, TargetState};
-use crate::kubernetes::object::{ObjectName, quotable};
-use crate::kubernetes::service::Service;
-use crate::kubernetes::status::{self, Full};
-use crate::kubernetes::{draft, resolve::link::Referrer};
+use super::unread::{unknown_service, unread};
+use super::{draft, room};
+use crate::kubernetes::model::backend::BackendKind;
+use crate::kubernetes::model::diagnostic::{Diagnostic, Effect};
+use crate::kubernetes::model::object::{ObjectName, ObjectRef};
+use crate::kubernetes::model::provenance::Provenance;
+use crate::kubernetes::read::backend_tls_policy::KIND;
+use crate::kubernetes::read::extension::Extension;
+use crate::kubernetes::read::gateway::GATEWAY;
+use crate::kubernetes::read::objects::Objects;
+use crate::kubernetes::read::service::Service;
+use crate::kubernetes::read::validation::Validation;
 
-impl Imported {
-    /// Every policy for `scope`, merged from all objects (M5..M9), and what to write back. It is pure.
-    ///
-    /// ```
-    /// use uptls_manifest::kubernetes::{BackendRef, Document, Scope, import};
-    ///
-    /// let standard = br#"{apiVersion: gateway.networking.k8s.io/v1, kind: BackendTLSPolicy, metadata: {name: pay},
-    ///   spec: {targetRefs: [{group: "", kind: Service, name: pay}],
-    ///     validation: {wellKnownCACertificates: System, hostname: pay.example}}}"#;
-    /// let extension = br#"{apiVersion: gateway.kgateway.dev/v1alpha1, kind: BackendConfigPolicy, metadata: {name: more},
-    ///   spec: {targetRefs: [{group: "", kind: Service, name: pay}],
-    ///     tls: {insecureSkipVerify: true, parameters: {minVersion: "1.3"}}}}"#;
-    /// let imported = import([Document::new("a.yaml", standard), Document::new("b.yaml", extension)]);
-    /// let resolution = imported.resolve(&Scope::default());
-    /// let policy = resolution.policy_of(&BackendRef::new("default", "pay", None), None)?;
-    /// assert_eq!(policy.provenance["spec.versions.min"].object, "BackendConfigPolicy default/more");
-    /// // What would weaken the standard is overridden, and said.
-    /// assert_eq!(policy.overridden[0].lost.field, "spec.tls.insecureSkipVerify");
-    /// # Ok::<(), uptls::Problems>(())
-    /// ```
-    pub fn resolve(&self, scope: &Scope) -> Resolution {
-        let dependencies = Dependencies::default();
-        let objects = &*self.objects;
-        let ancestors = Ancestors::new(objects, &dependencies, scope);
-        let index = Index::new(objects, &self.policies);
-        let status::Statuses { full, patches: mut statuses } = status::patches(self, scope, &ancestors);
-        let unread = self.diagnostics.iter().filter(|diagnostic| diagnostic.effect == Effect::Unread).collect();
-        let resolver =
-            Resolver { ancestors: &ancestors, dependencies: &dependencies, full, index, objects, scope, unread };
-        let mut policies = Vec::new();
-        for slot in resolver.index.slots() {
-            let gateways = ancestors.of(slot.kind, &slot.name, slot.port);
-            if gateways.is_empty() {
-                policies.extend(resolver.effective(&slot, None));
-            }
-            policies.extend(gateways.iter().filter_map(|gateway| resolver.effective(&slot, Some(gateway))));
+/// What comes of all objects for a scope.
+pub(in crate::kubernetes) struct Resolved {
+    pub(in crate::kubernetes) ancestors: Ancestors,
+    pub(in crate::kubernetes) dependencies: Dependencies,
+    /// In the order of backends, ports and Gateways.
+    pub(in crate::kubernetes) policies: Vec<EffectivePolicy>,
+}
+
+/// Every policy for `scope`, merged from all objects (M5..M9).
+pub(in crate::kubernetes) fn compose(imported: &Imported, scope: &Scope) -> Resolved {
+    let dependencies = Dependencies::default();
+    let objects = &*imported.objects;
+    let ancestors = Ancestors::new(objects, &dependencies, scope);
+    let index = Index::new(objects, &imported.policies);
+    let full = room::full(imported, scope, &ancestors);
+    let unread = imported.diagnostics.iter().filter(|diagnostic| diagnostic.effect == Effect::Unread).collect();
+    let resolver = Resolver { ancestors: &ancestors, dependencies: &dependencies, full, index, objects, scope, unread };
+    let mut policies = Vec::new();
+    for slot in resolver.index.slots() {
+        let gateways = ancestors.of(slot.kind, &slot.name, slot.port);
+        if gateways.is_empty() {
+            policies.extend(resolver.effective(&slot, None));
         }
-        statuses.extend(status::of_policies(self, scope, &ancestors, &dependencies, &policies));
-        for policy in &self.policies {
-            dependencies.note(KIND, &policy.name, Some(()));
-        }
-        let gateways = objects.gateways.keys().cloned().collect();
-        Resolution {
-            candidates: candidates(&self.policies, &policies),
-            depends_on: dependencies.into_set(),
-            diagnostics: self.diagnostics.clone(),
-            elsewhere: Elsewhere::new(self, scope, &gateways),
-            gateways,
-            ignored: self.ignored.clone(),
-            missing_ports: missing_ports(&self.policies),
-            policies,
-            services: objects.services.iter().map(|(name, of)| (name.clone(), of.value.clone())).collect(),
-            statuses,
-        }
+        policies.extend(gateways.iter().filter_map(|gateway| resolver.effective(&slot, Some(gateway))));
     }
+    for policy in &imported.policies {
+        dependencies.note(ObjectRef::of(KIND, &policy.name), Some(()));
+    }
+    Resolved { ancestors, dependencies, policies }
 }
 
 /// Makes the policy of one slot after the other.
@@ -101,7 +80,7 @@ impl<'a> Resolver<'a> {
         };
         if let Some(name) = gateway {
             let found = self.objects.gateways.get(name).map(|declared| &declared.value);
-            if let Some(gateway) = self.dependencies.note("Gateway", name, found) {
+            if let Some(gateway) = self.dependencies.note(ObjectRef::of(GATEWAY, name), found) {
                 merge.gateway(gateway);
             }
         }
@@ -141,8 +120,8 @@ impl<'a> Resolver<'a> {
         let behind = self.index.behind(slot);
         let service = self.objects.services.get(&behind.name).filter(|_| behind.kind == BackendKind::Service);
         let port = behind.port.and_then(|number| service?.value.port(number));
-        let object = format!("{} {}", behind.kind, behind.name);
-        merge.protocols(&routes, port.map(|port| (object.as_str(), port)));
+        let object = ObjectRef::of(behind.kind.as_str(), &behind.name);
+        merge.protocols(&routes, port.map(|port| (&object, port)));
     }
 
     /// A standard policy and extensions, of which there is at least one; the name of the policy.
@@ -167,7 +146,7 @@ impl<'a> Resolver<'a> {
         if let Some((first, others)) = extensions.split_first() {
             self.note(first);
             match standard {
-                Some(_) => merge.beside_standard(first),
+                Some(policy) => merge.beside_standard(first, &ObjectRef::of(KIND, &policy.name)),
                 None => merge.alone(first, &self.candidates(slot)),
             }
             for other in others {
@@ -180,12 +159,10 @@ impl<'a> Resolver<'a> {
 
     /// M5: the standard's own fields come first, then its options.
     fn standard(&self, merge: &mut Merge<'a>, policy: &ImportedPolicy, gateway: Option<&ObjectName>) {
-        let object = format!("{KIND} {}", policy.name);
+        let object = ObjectRef::of(KIND, &policy.name);
         merge.sources.insert(object.clone());
         for provenance in policy.provenance.values() {
-            if let Some((kind, name)) = reference(&provenance.object) {
-                self.dependencies.note(kind, &name, Some(()));
-            }
+            self.dependencies.note(provenance.object.clone(), Some(()));
         }
         match &policy.draft {
             Ok(draft) => {
@@ -214,8 +191,8 @@ impl<'a> Resolver<'a> {
         let x_backend = &declared.value;
         // No vendor has another meaning of it.
         merge.mode = Mode::Strict;
-        let object = format!("{} {name}", BackendKind::XBackend);
-        self.dependencies.note(BackendKind::XBackend.as_str(), name, Some(()));
+        let object = ObjectRef::of(BackendKind::XBackend.as_str(), name);
+        self.dependencies.note(object.clone(), Some(()));
         merge.sources.insert(object.clone());
         merge.problems.extend(x_backend.problems.iter().cloned());
         let Some(tls) = x_backend.tls.as_ref().filter(|tls| tls.mode.value != NO_TLS) else {
@@ -234,7 +211,7 @@ impl<'a> Resolver<'a> {
             let offered = PROTOCOLS.iter().find(|(spelled, _)| *spelled == protocol.value);
             if let Some((_, alpn)) = offered {
                 merge.spec.alpn.protocols = vec![(*alpn).to_owned()];
-                merge.provenance.insert("spec.alpn".to_owned(), place(&object, protocol));
+                merge.provenance.insert("spec.alpn".to_owned(), protocol.place(&object));
             }
         }
         let referrer = Referrer { group: BackendKind::XBackend.group(), kind: BackendKind::XBackend.as_str(), name };
@@ -244,7 +221,7 @@ impl<'a> Resolver<'a> {
                 let kind = PolicyErrorKind::IdentityIncomplete { missing: "certificate" };
                 merge.problem(&tls.mode.field, kind, Some(tls.mode.origin.clone()));
             }
-            _ => merge.identity = OwnIdentity::Nothing(place(&object, &tls.mode)),
+            _ => merge.identity = OwnIdentity::Nothing(tls.mode.place(&object)),
         }
         Some(name.to_string())
     }
@@ -254,7 +231,7 @@ impl<'a> Resolver<'a> {
         merge: &mut Merge<'a>,
         name: &ObjectName,
         origins: &BTreeMap<String, Origin>,
-        validation: &crate::kubernetes::backend_tls_policy::Validation,
+        validation: &Validation,
     ) {
         let path = "spec.tls.validation";
         let written = draft::WrittenValidation { kind: BackendKind::XBackend.as_str(), name, origins, path };
@@ -305,60 +282,16 @@ impl<'a> Resolver<'a> {
             BackendKind::Backend => self.objects.backends.contains_key(&slot.name),
             BackendKind::Upstream | BackendKind::XBackend => true,
         };
-        self.dependencies.note(slot.kind.as_str(), &slot.name, found.then_some(()));
+        self.dependencies.note(ObjectRef::of(slot.kind.as_str(), &slot.name), found.then_some(()));
     }
 
     fn note(&self, extension: &Extension) {
-        if let Some((kind, name)) = reference(&object(extension)) {
-            self.dependencies.note(kind, &name, Some(()));
-        }
+        self.dependencies.note(extension.object(), Some(()));
     }
-}
-
-/// Kind and name of `Secret shop/pay`.
-fn reference(object: &str) -> Option<(&str, ObjectName)> {
-    let (kind, name) = object.split_once(' ')?;
-    let (namespace, name) = name.split_once('/')?;
-    Some((kind, ObjectName::new(namespace, name)))
-}
-
-/// For which backends there are policies: as targets have it, and those of objects that have no BackendTLSPolicy.
-fn candidates(standard: &[ImportedPolicy], policies: &[EffectivePolicy]) -> BTreeSet<String> {
-    let targets = standard.iter().flat_map(|policy| &policy.targets);
-    let attached = targets.filter(|target| target.state == TargetState::Attached);
-    let mut found: BTreeSet<_> = attached
-        .map(|target| match (&target.section_name, target.kind.as_str()) {
-            (Some(section), _) => format!("{} ({})", target.name, quotable(section)),
-            (None, "Service") => target.name.to_string(),
-            (None, kind) => format!("{kind}/{}", target.name),
-        })
-        .collect();
-    let of_standard = |policy: &&EffectivePolicy| policy.sources.iter().any(|source| source.starts_with(KIND));
-    let has_no_target =
-        |policy: &&EffectivePolicy| policy.backend_kind == BackendKind::Upstream || !of_standard(policy);
-    found.extend(policies.iter().filter(has_no_target).map(|policy| match policy.backend_kind {
-        BackendKind::Service => policy.backend.to_string(),
-        kind => format!("{kind}/{}", policy.backend),
-    }));
-    found
-}
-
-/// What policies are for ports that a backend has not, as a reason.
-fn missing_ports(policies: &[ImportedPolicy]) -> BTreeMap<ObjectName, String> {
-    let mut missing = BTreeMap::new();
-    for policy in policies {
-        for target in policy.targets.iter().filter(|target| target.state == TargetState::SectionNotFound) {
-            let port = quotable(target.section_name.as_deref().unwrap_or_default());
-            let reason = format!("{KIND} {} is for its port {port}, and it has none of that name", policy.name);
-            missing.entry(target.name.clone()).or_insert(reason);
-        }
-    }
-    missing
 }
 
 fn whole(extension: &Extension) -> Provenance {
-    let (object, origin) = (object(extension), extension.meta.origin.clone());
-    place(&object, &Written { field: "spec".to_owned(), origin, value: () })
+    Provenance { field: "spec".to_owned(), object: extension.object(), origin: extension.meta.origin.clone() }
 }
 
 const CLIENT_AND_SERVER: &str = "ClientAndServer";

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use uptls::{PolicyError, PolicyErrorKind, Problem, Problems};
 
-use super::backend::{BackendKind, BackendRef};
-use super::effective::{EffectivePolicy, Resolution};
-use crate::kubernetes::backend_tls_policy::KIND;
-use crate::kubernetes::imported::{Diagnostic, Effect};
-use crate::kubernetes::object::ObjectName;
-use crate::kubernetes::service::Service;
+use super::effective::EffectivePolicy;
+use super::resolution::Resolution;
+use super::unread::unread;
+use crate::kubernetes::model::backend::{BackendKind, BackendRef};
+use crate::kubernetes::model::object::ObjectName;
+use crate::kubernetes::read::backend_tls_policy::KIND;
+use crate::kubernetes::read::service::Service;
 
 impl Resolution {
     /// The policy for `backend` where `gateway` uses it, whether it can be used or not. A Gateway that no route to the
@@ -114,18 +115,6 @@ impl Resolution {
     }
 }
 
-/// What could not be read, where the policy of one of these backends might stand.
-pub(super) fn unread<'a>(
-    diagnostics: impl IntoIterator<Item = &'a Diagnostic>,
-    backends: &[(Option<BackendKind>, &ObjectName)],
-) -> Option<Problems> {
-    let concerns =
-        |diagnostic: &&Diagnostic| backends.iter().any(|(kind, name)| diagnostic.concerns.may_be(*kind, name));
-    let unread = diagnostics.into_iter().filter(|diagnostic| diagnostic.effect == Effect::Unread).filter(concerns);
-    let mut problems = unread.map(|diagnostic| diagnostic.problem.clone());
-    problems.next().map(|first| Problems::new(None, first, problems.collect()))
-}
-
 /// Those of one port of a Service, or of all of them where they agree.
 fn of_service<'a>(
     all: &[&'a EffectivePolicy],
@@ -180,12 +169,6 @@ fn of_any_gateway<'a>(all: &[&'a EffectivePolicy], backend: &BackendRef) -> Resu
         let wanted = format!("a backend with one Gateway, since policies differ by Gateway: {}", names.join(", "));
         invalid(backend, wanted)
     })
-}
-
-pub(super) fn unknown_service(name: &ObjectName) -> Problem {
-    let reason = "it is not among the manifests, and policies for it name its ports".to_owned();
-    let kind = PolicyErrorKind::ReferenceUnresolved { object: format!("Service {name}"), reason };
-    PolicyError::new(BACKEND, kind).into()
 }
 
 fn invalid(backend: &BackendRef, wanted: String) -> Problems {

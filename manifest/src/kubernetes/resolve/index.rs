@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uptls::{PolicyError, PolicyErrorKind, Problem};
 
-use super::backend::BackendKind;
-use crate::kubernetes::documents::Objects;
-use crate::kubernetes::extension::{Extension, ExtensionTarget, TargetOf};
-use crate::kubernetes::imported::{ImportedPolicy, TargetState};
-use crate::kubernetes::object::{ObjectName, quotable};
+use super::imported::{ImportedPolicy, TargetState};
+use crate::kubernetes::model::backend::BackendKind;
+use crate::kubernetes::model::object::{ObjectName, quotable};
+use crate::kubernetes::read::extension::{Extension, ExtensionTarget, TargetOf};
+use crate::kubernetes::read::objects::Objects;
 
 /// One backend and port that something may be for.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -38,7 +38,7 @@ pub(super) struct Index<'a> {
 
 impl<'a> Index<'a> {
     pub(super) fn new(objects: &'a Objects, imported: &'a [ImportedPolicy]) -> Self {
-        let behind = objects.extensions.iter().flat_map(|extension| &extension.targets).filter_map(behind).collect();
+        let behind = objects.extensions.values().flat_map(|extension| &extension.targets).filter_map(behind).collect();
         let mut index = Self { behind, extensions: BTreeMap::new(), objects, policies: BTreeMap::new() };
         for policy in imported {
             for target in policy.targets.iter().filter(|target| target.state == TargetState::Attached) {
@@ -47,7 +47,7 @@ impl<'a> Index<'a> {
                 index.policies.entry((kind, target.name.clone())).or_default().push(OfSection(policy, section));
             }
         }
-        for extension in &objects.extensions {
+        for extension in objects.extensions.values() {
             for (kind, name, port) in targets(objects, extension) {
                 index.extensions.entry((kind, name)).or_default().push(OfPort(extension, port));
             }
@@ -157,7 +157,7 @@ pub(in crate::kubernetes) fn targets(
 /// Gloo's Upstreams by the Service behind them, each with the port.
 pub(in crate::kubernetes) fn upstreams(objects: &Objects) -> BTreeMap<&ObjectName, Vec<(u16, &ObjectName)>> {
     let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    let targets = objects.extensions.iter().flat_map(|extension| &extension.targets);
+    let targets = objects.extensions.values().flat_map(|extension| &extension.targets);
     for (upstream, (service, port)) in targets.filter_map(behind) {
         found.entry(service).or_default().push((*port, upstream));
     }

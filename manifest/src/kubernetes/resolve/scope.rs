@@ -3,8 +3,8 @@
 use uptls::Runtime;
 use uptls::danger::DangerPermission;
 
-use super::backend::BackendRef;
-use crate::kubernetes::object::ObjectName;
+use crate::kubernetes::model::backend::BackendRef;
+use crate::kubernetes::model::object::ObjectName;
 
 /// For whom the objects are resolved. The default: no controller, every Gateway, strict.
 ///

@@ -1,51 +1,30 @@
 //! BackendTLSPolicy: `Accepted` and `ResolvedRefs` for each Gateway.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use uptls::{Code, Problems, UpstreamTlsPolicy};
 
 use super::conditions::{Said, joined};
-use super::patch::{Entries, StatusPatch, existing, gateway};
-use crate::kubernetes::backend_tls_policy::{API_VERSION, KIND};
-use crate::kubernetes::draft;
-use crate::kubernetes::imported::{Accepted, Effect, Imported, ImportedPolicy, ResolvedRefs, TargetState};
-use crate::kubernetes::object::ObjectName;
-use crate::kubernetes::resolve::{Ancestors, BackendKind, Scope, upstreams};
-
-/// The patches, and where there was no room for one.
-#[derive(Default)]
-pub(in crate::kubernetes) struct Statuses {
-    pub(in crate::kubernetes) full: BTreeSet<Full>,
-    pub(in crate::kubernetes) patches: Vec<StatusPatch>,
-}
-
-/// A policy that must not be implemented for a Gateway, since its status has no room for it.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(in crate::kubernetes) struct Full {
-    pub(in crate::kubernetes) gateway: ObjectName,
-    pub(in crate::kubernetes) policy: ObjectName,
-}
+use super::patch::Entries;
+use crate::kubernetes::model::diagnostic::Effect;
+use crate::kubernetes::model::status_patch::StatusPatch;
+use crate::kubernetes::read::backend_tls_policy::{API_VERSION, KIND};
+use crate::kubernetes::resolve::ancestors::Ancestors;
+use crate::kubernetes::resolve::draft;
+use crate::kubernetes::resolve::imported::{Accepted, Imported, ImportedPolicy, ResolvedRefs};
+use crate::kubernetes::resolve::index::upstreams;
+use crate::kubernetes::resolve::room::{Room, existing, gateway, gateways};
+use crate::kubernetes::resolve::scope::Scope;
 
 /// Those of all BackendTLSPolicies.
-pub(in crate::kubernetes) fn patches(imported: &Imported, scope: &Scope, ancestors: &Ancestors) -> Statuses {
-    let mut statuses = Statuses::default();
-    let Some(controller) = &scope.controller_name else { return statuses };
+pub(super) fn patches(imported: &Imported, scope: &Scope, controller: &str, ancestors: &Ancestors) -> Vec<StatusPatch> {
+    let mut patches = Vec::new();
     let upstreams = upstreams(&imported.objects);
     for policy in &imported.policies {
         let Some(declared) = imported.objects.policies.get(&policy.name) else { continue };
         let meta = &declared.value.meta;
         let old = existing(scope, KIND, meta);
-        let entries = Entries {
-            controller,
-            generation: meta.generation,
-            list: "ancestors",
-            max: MAX,
-            meta,
-            now: scope.now,
-            old: &old,
-            only: scope.gateway.as_ref(),
-            reference: "ancestorRef",
-        };
+        let room = Room::of_policy(controller, meta, &old, scope);
         let wanted: BTreeMap<_, _> = gateways(imported, policy, ancestors, &upstreams)
             .into_iter()
             .map(|name| (name.clone(), (gateway(&name), conditions(policy, scope))))
@@ -53,36 +32,10 @@ pub(in crate::kubernetes) fn patches(imported: &Imported, scope: &Scope, ancesto
         if wanted.is_empty() && old.is_null() {
             continue;
         }
-        let (status, full) = entries.merge(&wanted);
-        let full = full.into_iter().map(|gateway| Full { gateway, policy: policy.name.clone() });
-        statuses.full.extend(full);
-        statuses.patches.push(StatusPatch::new(API_VERSION, KIND, &policy.name, &old, status));
+        let status = Entries { generation: meta.generation, now: scope.now, room }.merge(&wanted);
+        patches.push(StatusPatch::new(API_VERSION, KIND, &policy.name, &old, status));
     }
-    statuses
-}
-
-/// The Gateways that use a target of the policy, by its own name or by that of an Upstream, whether it has won it or not.
-fn gateways(
-    imported: &Imported,
-    policy: &ImportedPolicy,
-    ancestors: &Ancestors,
-    upstreams: &BTreeMap<&ObjectName, Vec<(u16, &ObjectName)>>,
-) -> BTreeSet<ObjectName> {
-    let mut gateways = BTreeSet::new();
-    for target in policy.targets.iter().filter(|target| target.state != TargetState::Unsupported) {
-        let Some(kind) = BackendKind::of(&target.group, &target.kind) else { continue };
-        let service = imported.objects.services.get(&target.name).map(|declared| &declared.value);
-        let ports = service.into_iter().flat_map(|service| &service.ports);
-        let section = target.section_name.as_deref();
-        let port = section.and_then(|section| ports.clone().find(|port| port.name.as_deref() == Some(section)));
-        let number = port.map(|port| port.number);
-        gateways.extend(ancestors.of(kind, &target.name, number));
-        let to_it = upstreams.get(&target.name).into_iter().flatten().filter(|_| kind == BackendKind::Service);
-        let of_port = to_it.filter(|(port, _)| number.is_none_or(|number| number == *port));
-        gateways
-            .extend(of_port.flat_map(|(port, upstream)| ancestors.of(BackendKind::Upstream, upstream, Some(*port))));
-    }
-    gateways
+    patches
 }
 
 fn conditions(policy: &ImportedPolicy, scope: &Scope) -> Vec<Said> {
@@ -110,6 +63,3 @@ fn conditions(policy: &ImportedPolicy, scope: &Scope) -> Vec<Said> {
         Said::new("ResolvedRefs", resolved, policy.resolved_refs.as_str(), references),
     ]
 }
-
-/// How many ancestors the standard has room for.
-const MAX: usize = 16;

@@ -6,10 +6,15 @@ use uptls::{Code, Problem, Problems, UpstreamTlsPolicy};
 
 use super::conditions::{Said, joined};
 use super::gateway::unusable;
-use super::patch::{Entries, StatusPatch, existing, gateway};
-use crate::kubernetes::imported::Imported;
-use crate::kubernetes::object::ObjectName;
-use crate::kubernetes::resolve::{Ancestors, BackendKind, EffectivePolicy, Scope};
+use super::patch::Entries;
+use crate::kubernetes::model::backend::BackendKind;
+use crate::kubernetes::model::object::ObjectName;
+use crate::kubernetes::model::status_patch::StatusPatch;
+use crate::kubernetes::resolve::ancestors::Ancestors;
+use crate::kubernetes::resolve::effective::EffectivePolicy;
+use crate::kubernetes::resolve::imported::Imported;
+use crate::kubernetes::resolve::room::{Room, existing, gateway};
+use crate::kubernetes::resolve::scope::Scope;
 
 /// Those of all XBackends that a Gateway uses.
 pub(super) fn patches(
@@ -41,18 +46,16 @@ pub(super) fn patches(
         if wanted.is_empty() && old.is_null() {
             continue;
         }
-        let entries = Entries {
+        let room = Room {
             controller,
-            generation: meta.generation,
             list: "parents",
             max: MAX,
             meta,
-            now: scope.now,
             old: &old,
             only: scope.gateway.as_ref(),
             reference: "parentRef",
         };
-        let (status, _) = entries.merge(&wanted);
+        let status = Entries { generation: meta.generation, now: scope.now, room }.merge(&wanted);
         patches.push(StatusPatch::new(API_VERSION, kind.as_str(), name, &old, status));
     }
     patches

@@ -1,0 +1,18 @@
+//! From texts to objects: one file for each kind, with its type and its reader, and one dispatch over all of them.
+
+pub(super) mod backend_tls_policy;
+pub(super) mod config_map;
+mod crd;
+pub(super) mod dispatch;
+pub(super) mod extension;
+pub(super) mod gateway;
+pub(super) mod meta;
+mod object;
+pub(super) mod objects;
+pub(super) mod reference_grant;
+pub(super) mod route;
+pub(super) mod secret;
+pub(super) mod secret_ref;
+pub(super) mod service;
+pub(super) mod validation;
+pub(super) mod xbackend;
