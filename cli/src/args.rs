@@ -187,6 +187,9 @@ pub(crate) struct ImportArgs {
     /// As this Gateway sees it: its client certificate counts where a backend has none of its own.
     #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = ObjectName::parse)]
     pub(crate) gateway: Option<ObjectName>,
+    /// Also read the folders in folders, as `kubectl apply -R` does.
+    #[arg(short = 'R', long)]
+    pub(crate) recursive: bool,
     /// Fail for all that could be passed over: unknown kinds, what was left out, overridden or made stricter.
     #[arg(long)]
     pub(crate) strict: bool,

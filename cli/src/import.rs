@@ -31,7 +31,11 @@ pub(crate) fn run(args: &ImportArgs) -> Result<u8, Complaint> {
 
 fn import(args: &ImportArgs) -> Result<Import, Complaint> {
     let runtime = runtime_at(args.clock.at);
-    let manifests = kubernetes::load(&args.paths).map_err(|problems| unreadable(&problems))?;
+    let manifests = match args.recursive {
+        true => kubernetes::load_recursively(&args.paths),
+        false => kubernetes::load(&args.paths),
+    };
+    let manifests = manifests.map_err(|problems| unreadable(&problems))?;
     let read_file = |path: &Path| read_named(path).map_err(|error| error.to_string());
     let import = Import::of(&manifests.documents(), &runtime, &read_file, &options(args))
         .map_err(|problems| Complaint::new(USAGE, format!("{problems} ({})", problems.code())))?;

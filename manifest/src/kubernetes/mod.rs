@@ -54,7 +54,7 @@ mod resolve;
 mod status;
 
 pub use document::Document;
-pub use folder::{Manifests, load};
+pub use folder::{Manifests, load, load_recursively};
 pub(crate) use folder::{is_manifest, manifest_files};
 pub use import::{connector, import, resolve};
 pub use model::{BackendKind, BackendRef, Diagnostic, Effect, ObjectName, ObjectRef, Provenance, StatusPatch};

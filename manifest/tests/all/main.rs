@@ -25,6 +25,7 @@ mod module_graph;
 mod origins;
 mod properties;
 mod protocols;
+mod radius;
 mod report;
 mod rotation;
 mod scalars;

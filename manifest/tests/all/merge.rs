@@ -305,8 +305,8 @@ fn while_a_document_cannot_be_read_no_policy_is_ready() {
     assert_eq!(ready(&good), 1);
     for unread in [
         "{",
-        "{apiVersion: gateway.kgateway.dev/v9, kind: BackendConfigPolicy, metadata: {name: a}}",
-        "{apiVersion: gloo.solo.io/v9, kind: Upstream, metadata: {name: a}}",
+        "{apiVersion: gateway.kgateway.dev/v9, kind: BackendConfigPolicy, metadata: {name: a, namespace: shop}}",
+        "{apiVersion: gateway.kgateway.dev/v9, kind: BackendConfigPolicyList}",
         "{apiVersion: gateway.kgateway.dev/v1alpha1, kind: BackendConfigPolicy}",
     ] {
         assert_eq!(ready(&format!("{good}---\n{unread}\n")), 0, "{unread}");

@@ -3,31 +3,31 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 
-use uptls::{Origin, PolicyErrorKind, Problem};
+use uptls::Origin;
 
 use super::backend_tls_policy::BackendTlsPolicy;
 use super::extension::{Extension, Vendor, annotations, backend, gloo, kgateway, options};
+use super::gateway::Gateway;
 use super::meta::{Created, check_labels};
 use super::object::{stands_twice, twice};
 use super::objects::{Declared, Objects};
-use super::{backend_tls_policy, config_map, gateway, object, reference_grant, route, secret, service, xbackend};
+use super::xbackend::XBackend;
+use super::{backend_tls_policy, config_map, gateway, reference_grant, route, secret, service, xbackend};
 use crate::decode::is_word;
 use crate::kubernetes::model::backend::BackendKind;
-use crate::kubernetes::model::diagnostic::{Concerns, Diagnostic, Effect};
+use crate::kubernetes::model::diagnostic::{Diagnostic, Effect};
 use crate::kubernetes::model::object::{ObjectName, ObjectRef};
 use crate::node::{Entry, Node, Value};
 use crate::position::{Fault, Notes};
-use crate::{source, yaml};
 
 /// The kinds that are read. A kind that is added needs a row in [`KINDS`], a reader and a place in [`Objects`].
 #[derive(Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     Backend,
     BackendTlsPolicy,
     ConfigMap,
     Extension(fn(&Node, &Notes<'_>) -> Option<Extension>),
     Gateway,
-    List,
     ReferenceGrant,
     Route(&'static str),
     Secret,
@@ -36,28 +36,13 @@ enum Kind {
 }
 
 impl Objects {
-    /// Reads every object of a text.
-    pub(in crate::kubernetes) fn read(&mut self, document: &str, octets: &[u8]) {
-        match source::text(octets).and_then(yaml::documents) {
-            Ok(nodes) => nodes.into_iter().filter(|node| !node.is_null()).for_each(|node| self.object(document, &node)),
-            Err(fault) => self.fault(document, fault),
-        }
-    }
-
-    /// Notes that a text cannot be read.
-    pub(in crate::kubernetes) fn fault(&mut self, document: &str, fault: Fault) {
-        let notes = Notes::new(document);
-        notes.fault(fault);
-        self.diagnose(notes, Effect::Unread);
-    }
-
     /// Counts what is not read.
     pub(in crate::kubernetes) fn ignore(&mut self, what: &str) {
         let count = self.ignored.entry(what.to_owned()).or_default();
         *count = count.saturating_add(1);
     }
 
-    fn object(&mut self, document: &str, node: &Node) {
+    pub(super) fn object(&mut self, document: &str, node: &Node) {
         self.object_of(document, node, header(node, "apiVersion"), header(node, "kind"));
     }
 
@@ -73,89 +58,70 @@ impl Objects {
         false
     }
 
-    fn object_of(&mut self, document: &str, node: &Node, api_version: &str, kind: &str) {
+    pub(super) fn object_of(&mut self, document: &str, node: &Node, api_version: &str, kind: &str) {
         if !self.is_certain(document, node) {
             return;
         }
-        match KINDS.iter().find(|row| (row.0, row.1) == (api_version, kind)).map(|row| row.2) {
-            Some(Kind::BackendTlsPolicy) => self.policy(document, node),
-            Some(Kind::ConfigMap) => self.config_map(document, node),
-            Some(Kind::Gateway) => self.gateway(document, node),
-            Some(Kind::List) => self.list(document, node, ("", "")),
-            Some(Kind::ReferenceGrant) => self.reference_grant(document, node),
-            Some(Kind::Route(kind)) => self.route(document, node, kind),
-            Some(Kind::Secret) => self.secret(document, node),
-            Some(Kind::Service) => self.service(document, node),
-            Some(Kind::XBackend) => self.xbackend(document, node),
-            Some(Kind::Backend) => self.backend(document, node),
-            Some(Kind::Extension(read)) => self.extension(document, node, read),
-            None => self.other(document, node, api_version, kind),
+        match What::of(api_version, kind) {
+            What::Foreign => self.foreign(api_version, kind),
+            What::List(of) => self.list(document, node, of),
+            What::Read(row) => self.read_as(document, node, row.2),
+            What::Unsupported(known) => self.unsupported(document, node, api_version, known),
         }
     }
 
-    fn other(&mut self, document: &str, node: &Node, api_version: &str, kind: &str) {
-        if kind == "List" && !api_version.contains('/') {
-            return self.list(document, node, ("", ""));
+    fn read_as(&mut self, document: &str, node: &Node, kind: Kind) {
+        match kind {
+            Kind::BackendTlsPolicy => self.policy(document, node),
+            Kind::ConfigMap => self.config_map(document, node),
+            Kind::Gateway => self.gateway(document, node),
+            Kind::ReferenceGrant => self.reference_grant(document, node),
+            Kind::Route(kind) => self.route(document, node, kind),
+            Kind::Secret => self.secret(document, node),
+            Kind::Service => self.service(document, node),
+            Kind::XBackend => self.xbackend(document, node),
+            Kind::Backend => self.backend(document, node),
+            Kind::Extension(read) => self.extension(document, node, read),
         }
-        let item = kind.strip_suffix("List");
-        let is_read = |kind: &&str| KINDS.iter().any(|row| (row.0, row.1) == (api_version, *kind));
-        if let Some(kind) = item.filter(is_read) {
-            return self.list(document, node, (api_version, kind));
-        }
-        let is_version = |row: &&(&str, &str)| {
-            let is_longer = row.1 == backend_tls_policy::KIND && kind.starts_with(row.1);
-            // Whose kind it is, an object without its group does not say.
-            let is_of = api_version.is_empty() || format!("{api_version}/").starts_with(row.0);
-            is_of && (kind == row.1 || item == Some(row.1) || is_longer)
-        };
-        match NEVER_PASSED_OVER.iter().find(is_version) {
-            Some((group, known)) => self.unsupported(document, node, format!("{api_version} {kind}"), group, known),
-            None if is_word(api_version) && is_word(kind) && !kind.is_empty() => {
-                self.ignore(format!("{api_version} {kind}").trim_start());
-            }
-            None => self.ignore("(no kind)"),
+    }
+
+    /// Counts an object of a kind that is nobody's business here.
+    pub(super) fn foreign(&mut self, api_version: &str, kind: &str) {
+        match is_word(api_version) && is_word(kind) && !kind.is_empty() {
+            true => self.ignore(format!("{api_version} {kind}").trim_start()),
+            false => self.ignore("(no kind)"),
         }
     }
 
     /// The items of a list. In a list of one kind, as an API server sends it, they need not say which.
-    fn list(&mut self, document: &str, node: &Node, of: (&str, &str)) {
+    fn list(&mut self, document: &str, node: &Node, of: Of) {
         let Some(items) = node.field("items") else { return };
         if stands_twice(node, "items") {
             return self.fault(document, Fault::parse(items.place, "the field items stands twice"));
         }
         if let Value::List(nodes) = &items.value.value {
-            for node in nodes.iter().filter(|node| !node.is_null()) {
-                let or = |given, or| if str::is_empty(given) { or } else { given };
-                let (api_version, kind) = (header(node, "apiVersion"), header(node, "kind"));
-                self.object_of(document, node, or(api_version, of.0), or(kind, of.1));
-            }
+            nodes.iter().for_each(|node| self.item(document, node, of));
         } else if !items.value.is_null() {
             let reason = format!("{} stands where a list is wanted", items.value.describe());
             self.fault(document, Fault::parse(items.place, reason));
         }
     }
 
-    /// Another version of what is read: nobody knows what it means, so it may not be passed over.
-    fn unsupported(&mut self, document: &str, node: &Node, given: String, group: &str, kind: &str) {
-        let notes = Notes::new(document);
-        let given =
-            if is_word(given.split(' ').next().unwrap_or_default()) { given } else { "this version".to_owned() };
-        let rows = KINDS.iter().filter(|row| row.0.starts_with(group) && row.1 == kind);
-        let supported = rows.map(|row| format!("{} {}", row.0, row.1)).collect();
-        notes.problem("apiVersion", node.place, PolicyErrorKind::UnsupportedOption { given, supported });
-        match object::name(node, &Notes::new(document)).filter(|_| kind == BACKEND) {
-            Some(name) => self.unread(BackendKind::Backend, &name, notes.into_parts().0),
-            None => self.diagnose(notes, Effect::Unread),
+    pub(super) fn item(&mut self, document: &str, node: &Node, of: Of) {
+        if !node.is_null() {
+            let (api_version, kind) = (header(node, "apiVersion"), header(node, "kind"));
+            self.object_of(document, node, or(api_version, of.0), or(kind, of.1));
         }
     }
 
     fn policy(&mut self, document: &str, node: &Node) {
         let notes = Notes::new(document);
         let origin = notes.at(node.place);
-        let Some(policy) = backend_tls_policy::read(node, &notes) else {
-            return self.diagnose(notes, Effect::Unread);
-        };
-        let policy = policy.with_notes(notes);
+        let Some(policy) = backend_tls_policy::read(node, &notes) else { return self.diagnose(notes, Effect::Unread) };
+        self.add_policy(policy.with_notes(notes), origin);
+    }
+
+    pub(super) fn add_policy(&mut self, policy: BackendTlsPolicy, origin: Origin) {
         match self.policies.entry(policy.meta.name.clone()) {
             Slot::Vacant(slot) => {
                 self.options.extend(options_of(&policy));
@@ -195,7 +161,10 @@ impl Objects {
     fn gateway(&mut self, document: &str, node: &Node) {
         let notes = Notes::new(document);
         let Some(gateway) = gateway::read(node, &notes) else { return self.diagnose(notes, Effect::Unread) };
-        let gateway = gateway.with_notes(notes);
+        self.add_gateway(gateway.with_notes(notes));
+    }
+
+    pub(super) fn add_gateway(&mut self, gateway: Gateway) {
         let (name, origin) = (gateway.meta.name.clone(), gateway.meta.origin.clone());
         let first = declare(&mut self.gateways, name.clone(), origin.clone(), gateway);
         if let (Some(first), Some(declared)) = (first, self.gateways.get_mut(&name)) {
@@ -206,7 +175,10 @@ impl Objects {
     fn xbackend(&mut self, document: &str, node: &Node) {
         let notes = Notes::new(document);
         let Some(backend) = xbackend::read(node, &notes) else { return self.diagnose(notes, Effect::Unread) };
-        let backend = backend.with_notes(notes);
+        self.add_xbackend(backend.with_notes(notes));
+    }
+
+    pub(super) fn add_xbackend(&mut self, backend: XBackend) {
         let (name, origin) = (backend.meta.name.clone(), backend.meta.origin.clone());
         let first = declare(&mut self.xbackends, name.clone(), origin.clone(), backend);
         if let (Some(first), Some(declared)) = (first, self.xbackends.get_mut(&name)) {
@@ -227,22 +199,13 @@ impl Objects {
         }
     }
 
-    /// What is for the backend cannot be told.
-    fn unread(&mut self, kind: BackendKind, name: &ObjectName, problems: impl IntoIterator<Item = Problem>) {
-        let concerns = Concerns::Backend(kind, name.clone());
-        let said = problems
-            .into_iter()
-            .map(|problem| Diagnostic::new(Some(ObjectRef::of(kind.as_str(), name)), Effect::Unread, problem));
-        self.diagnostics.extend(said.map(|diagnostic| diagnostic.unread(concerns.clone())));
-    }
-
     fn extension(&mut self, document: &str, node: &Node, read: fn(&Node, &Notes<'_>) -> Option<Extension>) {
         let notes = Notes::new(document);
         let Some(extension) = read(node, &notes) else { return self.diagnose(notes, Effect::Unread) };
         self.add_extension(extension.with_notes(notes));
     }
 
-    fn add_extension(&mut self, extension: Extension) {
+    pub(super) fn add_extension(&mut self, extension: Extension) {
         match self.extensions.entry((extension.vendor, extension.meta.name.clone())) {
             Slot::Vacant(slot) => {
                 slot.insert(extension);
@@ -301,7 +264,7 @@ impl Objects {
         }
     }
 
-    fn diagnose(&mut self, notes: Notes<'_>, effect: Effect) {
+    pub(super) fn diagnose(&mut self, notes: Notes<'_>, effect: Effect) {
         let (problems, _) = notes.into_parts();
         self.diagnostics.extend(problems.into_iter().map(|problem| Diagnostic::new(None, effect, problem)));
     }
@@ -314,6 +277,52 @@ fn options_of(policy: &BackendTlsPolicy) -> Option<(ObjectName, Extension)> {
     let mut extension = Extension::new(Vendor::KgatewayOptions, policy.meta.clone(), policy.created);
     extension.tls = Some(tls);
     Some((policy.meta.name.clone(), extension.with_notes(notes)))
+}
+
+/// What of a list an item need not say: its version and its kind.
+pub(super) type Of = (&'static str, &'static str);
+
+/// What an object is, by its version and its kind.
+pub(super) enum What {
+    Foreign,
+    List(Of),
+    Read(&'static (&'static str, &'static str, Kind)),
+    /// Another version of what is never passed over.
+    Unsupported(&'static (&'static str, &'static str)),
+}
+
+impl What {
+    pub(super) fn of(api_version: &str, kind: &str) -> Self {
+        let read = |kind: &str| KINDS.iter().find(|row| (row.0, row.1) == (api_version, kind));
+        if let Some(row) = read(kind) {
+            return Self::Read(row);
+        }
+        if kind == LIST && !api_version.contains('/') {
+            return Self::List(("", ""));
+        }
+        let item = kind.strip_suffix(LIST);
+        if let Some(row) = item.and_then(read) {
+            return Self::List((row.0, row.1));
+        }
+        let is_version = |row: &&(&str, &str)| {
+            let is_longer = row.1 == backend_tls_policy::KIND && kind.starts_with(row.1);
+            // Whose kind it is, an object without its group does not say.
+            let is_of = api_version.is_empty() || format!("{api_version}/").starts_with(row.0);
+            is_of && (kind == row.1 || item == Some(row.1) || is_longer)
+        };
+        NEVER_PASSED_OVER.iter().find(is_version).map_or(Self::Foreign, Self::Unsupported)
+    }
+}
+
+/// Whether an object of this kind that cannot be read may decide about backends: it is a policy, or what one is for, or
+/// it may hold one.
+pub(super) fn counts(kind: &str) -> bool {
+    let is_one = |row: &(&str, &str)| kind.starts_with(row.1);
+    NEVER_PASSED_OVER.iter().any(is_one) || kind == SERVICE || kind.ends_with(LIST)
+}
+
+pub(super) fn or<'t>(given: &'t str, or: &'t str) -> &'t str {
+    if given.is_empty() { or } else { given }
 }
 
 fn header<'n>(node: &'n Node, key: &str) -> &'n str {
@@ -334,7 +343,7 @@ fn declare<K: Ord, T>(objects: &mut BTreeMap<K, Declared<T>>, name: K, origin: O
     }
 }
 
-const KINDS: [(&str, &str, Kind); 26] = [
+pub(super) const KINDS: [(&str, &str, Kind); 25] = [
     ("gateway.kgateway.dev/v1alpha1", BACKEND, Kind::Backend),
     ("gateway.kgateway.dev/v1alpha1", "BackendConfigPolicy", Kind::Extension(kgateway::read)),
     ("gloo.solo.io/v1", "Upstream", Kind::Extension(gloo::read)),
@@ -358,11 +367,12 @@ const KINDS: [(&str, &str, Kind); 26] = [
     ("gateway.networking.k8s.io/v1beta1", "TLSRoute", Kind::Route("TLSRoute")),
     (xbackend::API_VERSION, xbackend::KIND, Kind::XBackend),
     ("v1", "ConfigMap", Kind::ConfigMap),
-    ("v1", "List", Kind::List),
     ("v1", "Secret", Kind::Secret),
-    ("v1", "Service", Kind::Service),
+    ("v1", SERVICE, Kind::Service),
 ];
-const BACKEND: &str = "Backend";
+pub(super) const BACKEND: &str = "Backend";
+const LIST: &str = "List";
+pub(super) const SERVICE: &str = "Service";
 /// Groups and kinds of which no version is ignored: a policy, the identity of one, or the labels that one selects by,
 /// might stand there.
 const NEVER_PASSED_OVER: [(&str, &str); 6] = [

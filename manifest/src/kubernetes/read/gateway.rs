@@ -27,6 +27,11 @@ pub(in crate::kubernetes) struct Gateway {
 }
 
 impl Gateway {
+    /// One that cannot be read.
+    pub(super) fn unread(meta: Meta, problems: Vec<Problem>) -> Self {
+        Self { client_certificate: None, meta, problems }
+    }
+
     /// With the problems that were noted while it was read.
     pub(in crate::kubernetes) fn with_notes(mut self, notes: Notes<'_>) -> Self {
         (self.problems, _) = notes.into_parts();

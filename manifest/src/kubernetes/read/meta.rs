@@ -24,6 +24,12 @@ pub(in crate::kubernetes) struct Meta {
 }
 
 impl Meta {
+    /// Those of an object of which nothing but the name is known.
+    pub(super) fn bare(name: ObjectName, origin: Origin) -> Self {
+        let (annotations, labels) = (BTreeMap::new(), BTreeMap::new());
+        Self { annotations, generation: None, labels, name, origin, status: None }
+    }
+
     /// Those of the object `node`; `None`, and noted problems, if it has no name.
     ///
     /// Nothing else of them is a problem (M2), but for a name that stands twice, which no API server takes.

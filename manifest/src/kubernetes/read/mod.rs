@@ -14,5 +14,7 @@ pub(super) mod route;
 pub(super) mod secret;
 pub(super) mod secret_ref;
 pub(super) mod service;
+mod stream;
+mod unread;
 pub(super) mod validation;
 pub(super) mod xbackend;

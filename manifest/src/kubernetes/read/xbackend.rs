@@ -79,6 +79,20 @@ pub(in crate::kubernetes) struct XBackendTls {
 }
 
 impl XBackend {
+    /// One that cannot be read, as far as it is now.
+    pub(super) fn unread(meta: Meta, problems: Vec<Problem>) -> Self {
+        Self {
+            hostname: None,
+            meta,
+            origins: BTreeMap::new(),
+            port: None,
+            port_name: None,
+            problems,
+            protocol: None,
+            tls: None,
+        }
+    }
+
     /// With the problems and places that were noted while it was read.
     pub(in crate::kubernetes) fn with_notes(mut self, notes: Notes<'_>) -> Self {
         (self.problems, self.origins) = notes.into_parts();
@@ -89,16 +103,7 @@ impl XBackend {
 /// The backend `node`, with all problems noted; `None` if it has no name.
 pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<XBackend> {
     let meta = Meta::read(node, notes)?;
-    let mut backend = XBackend {
-        hostname: None,
-        meta,
-        origins: BTreeMap::new(),
-        port: None,
-        port_name: None,
-        problems: Vec::new(),
-        protocol: None,
-        tls: None,
-    };
+    let mut backend = XBackend::unread(meta, Vec::new());
     let Some(entry) = field(node, "", "spec", notes) else {
         notes.parse_problem("", node.place, "the field spec is missing");
         return Some(backend);
