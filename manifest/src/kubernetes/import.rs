@@ -16,9 +16,33 @@ use super::resolve::scope::Scope;
 use super::resolve::{draft, effective, precedence, said};
 use super::status;
 
+/// What is read beside what is always read.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ReadOptions {
+    /// A `ClusterTrustBundle` (certificates.k8s.io) as a CA reference. The standard has it as provisional (GEP-5075): without
+    /// this option such a reference is `InvalidKind`.
+    pub cluster_trust_bundles: bool,
+}
+
+impl ReadOptions {
+    /// Sets whether a `ClusterTrustBundle` may be a CA reference.
+    #[must_use]
+    pub fn with_cluster_trust_bundles(mut self, read: bool) -> Self {
+        self.cluster_trust_bundles = read;
+        self
+    }
+}
+
 /// Makes policies of the objects in `documents`. Whatever is wrong with them is in the result.
 pub fn import<'a>(documents: impl IntoIterator<Item = Document<'a>>) -> Imported {
-    let mut objects = Objects::default();
+    import_with(documents, ReadOptions::default())
+}
+
+/// The same with what is provisional.
+pub fn import_with<'a>(documents: impl IntoIterator<Item = Document<'a>>, options: ReadOptions) -> Imported {
+    let cluster_trust_bundles = options.cluster_trust_bundles.then(Default::default);
+    let mut objects = Objects { cluster_trust_bundles, ..Objects::default() };
     for Document { name, content } in documents {
         match content {
             Content::Folder => objects.ignore("(folder)"),

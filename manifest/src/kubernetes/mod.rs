@@ -56,7 +56,7 @@ mod status;
 pub use document::Document;
 pub use folder::{Manifests, load, load_recursively};
 pub(crate) use folder::{is_manifest, manifest_files};
-pub use import::{connector, import, resolve};
+pub use import::{ReadOptions, connector, import, import_with, resolve};
 pub use model::{BackendKind, BackendRef, Diagnostic, Effect, ObjectName, ObjectRef, Provenance, StatusPatch};
 pub use resolve::{
     Accepted, Dependency, EffectivePolicy, Imported, ImportedPolicy, Mode, ON_INVALID, Overridden, Presence,

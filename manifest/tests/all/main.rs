@@ -16,6 +16,7 @@ mod envoy_schemes;
 mod files;
 mod fuzz_seeds;
 mod gateways;
+mod kinds;
 mod kubernetes;
 #[cfg(target_os = "linux")]
 mod memory;
@@ -31,6 +32,7 @@ mod rotation;
 mod scalars;
 mod schemas;
 mod secrets;
+mod statuses;
 mod subset;
 mod unread;
 mod validator;

@@ -72,7 +72,11 @@ impl ObjectRef {
 /// `BackendTLSPolicy shop/pay-tls`
 impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}/{}", self.kind, quotable(&self.namespace), quotable(&self.name))
+        match self.namespace.as_str() {
+            // An object of the cluster.
+            "" => write!(f, "{} {}", self.kind, quotable(&self.name)),
+            namespace => write!(f, "{} {}/{}", self.kind, quotable(namespace), quotable(&self.name)),
+        }
     }
 }
 

@@ -8,11 +8,14 @@ use uptls::Origin;
 use super::backend_tls_policy::BackendTlsPolicy;
 use super::extension::{Extension, Vendor, annotations, backend, gloo, kgateway, options};
 use super::gateway::Gateway;
-use super::meta::{Created, check_labels};
+use super::meta::{Created, Meta, check_labels};
 use super::object::{stands_twice, twice};
 use super::objects::{Declared, Objects};
 use super::xbackend::XBackend;
-use super::{backend_tls_policy, config_map, gateway, reference_grant, route, secret, service, xbackend};
+use super::{
+    backend_tls_policy, cluster_trust_bundle, config_map, gateway, listener_set, reference_grant, route, secret,
+    service, xbackend,
+};
 use crate::decode::is_word;
 use crate::kubernetes::model::backend::BackendKind;
 use crate::kubernetes::model::diagnostic::{Diagnostic, Effect};
@@ -25,9 +28,12 @@ use crate::position::{Fault, Notes};
 pub(super) enum Kind {
     Backend,
     BackendTlsPolicy,
+    ClusterTrustBundle,
     ConfigMap,
     Extension(fn(&Node, &Notes<'_>) -> Option<Extension>),
     Gateway,
+    GatewayClass,
+    ListenerSet(&'static str),
     ReferenceGrant,
     Route(&'static str),
     Secret,
@@ -73,8 +79,11 @@ impl Objects {
     fn read_as(&mut self, document: &str, node: &Node, kind: Kind) {
         match kind {
             Kind::BackendTlsPolicy => self.policy(document, node),
+            Kind::ClusterTrustBundle => self.cluster_trust_bundle(document, node),
             Kind::ConfigMap => self.config_map(document, node),
             Kind::Gateway => self.gateway(document, node),
+            Kind::GatewayClass => self.gateway_class(document, node),
+            Kind::ListenerSet(kind) => self.listener_set(document, node, kind),
             Kind::ReferenceGrant => self.reference_grant(document, node),
             Kind::Route(kind) => self.route(document, node, kind),
             Kind::Secret => self.secret(document, node),
@@ -136,6 +145,17 @@ impl Objects {
                 declared.again.get_or_insert(origin);
             }
         }
+    }
+
+    fn cluster_trust_bundle(&mut self, document: &str, node: &Node) {
+        let Some(bundles) = &mut self.cluster_trust_bundles else {
+            return self.foreign(header(node, "apiVersion"), cluster_trust_bundle::KIND);
+        };
+        let notes = Notes::new(document);
+        if let Some(read) = cluster_trust_bundle::read(node, &notes) {
+            declare(bundles, read.name.clone(), read.origin.clone(), read);
+        }
+        self.diagnose(notes, Effect::Skipped);
     }
 
     fn config_map(&mut self, document: &str, node: &Node) {
@@ -241,6 +261,28 @@ impl Objects {
         }
     }
 
+    fn listener_set(&mut self, document: &str, node: &Node, kind: &'static str) {
+        let notes = Notes::new(document);
+        let read = listener_set::read(node, &notes);
+        let Some(value) = self.whole(notes, read) else { return };
+        let (name, origin) = (value.meta.name.clone(), value.meta.origin.clone());
+        let object = ObjectRef::of(kind, &name);
+        if let Some(first) = declare(&mut self.listener_sets, (kind, name), origin.clone(), value) {
+            self.diagnostics.push(Diagnostic::new(Some(object), Effect::Skipped, twice(&first, origin)));
+        }
+    }
+
+    /// It has no namespace, and counts for statuses alone: whose Gateways there are.
+    fn gateway_class(&mut self, document: &str, node: &Node) {
+        let notes = Notes::new(document);
+        let read = Meta::read(node, &notes);
+        let Some(Meta { name, origin, .. }) = self.whole(notes, read) else { return };
+        let controller = node.field("spec").and_then(|spec| spec.value.field("controllerName"));
+        if let Some(controller) = controller.and_then(|entry| entry.value.text()) {
+            declare(&mut self.gateway_classes, name.name, origin, controller.to_owned());
+        }
+    }
+
     /// The object, if nothing is wrong with it; else it is left out.
     fn whole<T>(&mut self, notes: Notes<'_>, read: Option<T>) -> Option<T> {
         let known = self.diagnostics.len();
@@ -343,7 +385,7 @@ fn declare<K: Ord, T>(objects: &mut BTreeMap<K, Declared<T>>, name: K, origin: O
     }
 }
 
-pub(super) const KINDS: [(&str, &str, Kind); 25] = [
+pub(super) const KINDS: [(&str, &str, Kind); 33] = [
     ("gateway.kgateway.dev/v1alpha1", BACKEND, Kind::Backend),
     ("gateway.kgateway.dev/v1alpha1", "BackendConfigPolicy", Kind::Extension(kgateway::read)),
     ("gloo.solo.io/v1", "Upstream", Kind::Extension(gloo::read)),
@@ -351,6 +393,10 @@ pub(super) const KINDS: [(&str, &str, Kind); 25] = [
     (backend_tls_policy::API_VERSION_ALPHA, backend_tls_policy::KIND, Kind::BackendTlsPolicy),
     ("gateway.networking.k8s.io/v1", "Gateway", Kind::Gateway),
     ("gateway.networking.k8s.io/v1beta1", "Gateway", Kind::Gateway),
+    ("gateway.networking.k8s.io/v1", "GatewayClass", Kind::GatewayClass),
+    ("gateway.networking.k8s.io/v1beta1", "GatewayClass", Kind::GatewayClass),
+    ("gateway.networking.k8s.io/v1", "ListenerSet", Kind::ListenerSet("ListenerSet")),
+    ("gateway.networking.x-k8s.io/v1alpha1", "XListenerSet", Kind::ListenerSet("XListenerSet")),
     ("gateway.networking.k8s.io/v1", "ReferenceGrant", Kind::ReferenceGrant),
     ("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", Kind::ReferenceGrant),
     ("gateway.networking.k8s.io/v1", "GRPCRoute", Kind::Route("GRPCRoute")),
@@ -361,11 +407,15 @@ pub(super) const KINDS: [(&str, &str, Kind); 25] = [
     ("gateway.networking.k8s.io/v1alpha2", "HTTPRoute", Kind::Route("HTTPRoute")),
     ("gateway.networking.k8s.io/v1alpha3", "HTTPRoute", Kind::Route("HTTPRoute")),
     ("gateway.networking.k8s.io/v1beta1", "HTTPRoute", Kind::Route("HTTPRoute")),
+    ("gateway.networking.k8s.io/v1", "TCPRoute", Kind::Route("TCPRoute")),
+    ("gateway.networking.k8s.io/v1alpha2", "TCPRoute", Kind::Route("TCPRoute")),
     ("gateway.networking.k8s.io/v1", "TLSRoute", Kind::Route("TLSRoute")),
     ("gateway.networking.k8s.io/v1alpha2", "TLSRoute", Kind::Route("TLSRoute")),
     ("gateway.networking.k8s.io/v1alpha3", "TLSRoute", Kind::Route("TLSRoute")),
     ("gateway.networking.k8s.io/v1beta1", "TLSRoute", Kind::Route("TLSRoute")),
     (xbackend::API_VERSION, xbackend::KIND, Kind::XBackend),
+    ("certificates.k8s.io/v1", cluster_trust_bundle::KIND, Kind::ClusterTrustBundle),
+    ("certificates.k8s.io/v1beta1", cluster_trust_bundle::KIND, Kind::ClusterTrustBundle),
     ("v1", "ConfigMap", Kind::ConfigMap),
     ("v1", "Secret", Kind::Secret),
     ("v1", SERVICE, Kind::Service),

@@ -1,8 +1,10 @@
 //! `gateway.networking.k8s.io Gateway` (v1, v1beta1): with which certificate it goes to its backends.
 
 use serde::Deserialize;
-use uptls::Problem;
+use uptls::{PolicyError, PolicyErrorKind, Problem};
 
+use super::listener;
+use super::listener::{From, Listener};
 use super::meta::Meta;
 use super::object::field;
 use super::secret_ref::SecretRef;
@@ -20,16 +22,31 @@ struct Backend {
 
 /// `gateway.networking.k8s.io/v1 Gateway`.
 pub(in crate::kubernetes) struct Gateway {
+    /// `spec.gatewayClassName`
+    pub(in crate::kubernetes) class: Option<String>,
     /// `spec.tls.backend.clientCertificateRef`
     pub(in crate::kubernetes) client_certificate: Option<Written<SecretRef>>,
+    /// From where a ListenerSet may attach, if that is written.
+    pub(in crate::kubernetes) listener_sets: Option<From>,
+    pub(in crate::kubernetes) listeners: Vec<Listener>,
     pub(in crate::kubernetes) meta: Meta,
+    /// What is left out without harm, and why.
+    pub(in crate::kubernetes) notices: Vec<Problem>,
     pub(in crate::kubernetes) problems: Vec<Problem>,
 }
 
 impl Gateway {
     /// One that cannot be read.
     pub(super) fn unread(meta: Meta, problems: Vec<Problem>) -> Self {
-        Self { client_certificate: None, meta, problems }
+        Self {
+            class: None,
+            client_certificate: None,
+            listener_sets: None,
+            listeners: Vec::new(),
+            meta,
+            notices: Vec::new(),
+            problems,
+        }
     }
 
     /// With the problems that were noted while it was read.
@@ -48,7 +65,14 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Gate
     if let Some(entry) = backend(node, notes) {
         client_certificate = certificate(entry, notes);
     }
-    Some(Gateway { client_certificate, meta, problems: Vec::new() })
+    let mut gateway = Gateway { client_certificate, ..Gateway::unread(meta, Vec::new()) };
+    if let Some(spec) = node.field("spec").map(|entry| &entry.value) {
+        gateway.class = spec.field("gatewayClassName").and_then(|entry| entry.value.text()).map(str::to_owned);
+        gateway.listener_sets = spec.field("allowedListeners").and_then(|entry| From::read(&entry.value));
+        gateway.listeners = listener::read(spec);
+        gateway.notices.extend(spec.field(OLD).map(|entry| old_field(notes, entry)));
+    }
+    Some(gateway)
 }
 
 fn backend<'n>(node: &'n Node, notes: &Notes<'_>) -> Option<&'n Entry> {
@@ -69,6 +93,13 @@ fn map<'n>(node: &'n Node, path: &str, key: &str, notes: &Notes<'_>) -> Option<&
     None
 }
 
+/// Versions of the standard before 1.4 had the client certificate there.
+fn old_field(notes: &Notes<'_>, entry: &Entry) -> Problem {
+    let supported = vec![format!("{BACKEND}.clientCertificateRef")];
+    let kind = PolicyErrorKind::UnsupportedOption { given: format!("the field {OLD}"), supported };
+    Problem::from(PolicyError::new(format!("spec.{OLD}"), kind)).with_origin(Some(notes.at(entry.place)))
+}
+
 fn certificate(backend: &Entry, notes: &Notes<'_>) -> Option<Written<SecretRef>> {
     let place = backend.value.field("clientCertificateRef").map_or(backend.place, |entry| entry.place);
     let fields: Backend = decode_at(backend.value.clone(), notes, BACKEND, backend.place)?;
@@ -76,6 +107,7 @@ fn certificate(backend: &Entry, notes: &Notes<'_>) -> Option<Written<SecretRef>>
 }
 
 const BACKEND: &str = "spec.tls.backend";
+const OLD: &str = "backendTLS";
 pub(in crate::kubernetes) const GATEWAY: &str = "Gateway";
 pub(in crate::kubernetes) const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
 

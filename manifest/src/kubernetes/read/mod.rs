@@ -1,11 +1,14 @@
 //! From texts to objects: one file for each kind, with its type and its reader, and one dispatch over all of them.
 
 pub(super) mod backend_tls_policy;
+pub(super) mod cluster_trust_bundle;
 pub(super) mod config_map;
 mod crd;
 pub(super) mod dispatch;
 pub(super) mod extension;
 pub(super) mod gateway;
+pub(super) mod listener;
+pub(super) mod listener_set;
 pub(super) mod meta;
 mod object;
 pub(super) mod objects;

@@ -8,7 +8,7 @@ use crate::kubernetes::model::object::ObjectName;
 use crate::node::{Node, Value};
 use crate::position::Notes;
 
-/// `HTTPRoute`, `GRPCRoute` or `TLSRoute`: which Gateways use which backends.
+/// `HTTPRoute`, `GRPCRoute`, `TLSRoute` or `TCPRoute`: which Gateways use which backends.
 pub(in crate::kubernetes) struct Route {
     pub(in crate::kubernetes) backends: Vec<RouteBackend>,
     pub(in crate::kubernetes) kind: &'static str,

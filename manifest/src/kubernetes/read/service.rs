@@ -15,6 +15,8 @@ pub(in crate::kubernetes) struct Service {
     /// `spec.type`: `ClusterIP` where none is written.
     pub(in crate::kubernetes) kind: String,
     pub(in crate::kubernetes) meta: Meta,
+    /// The names of its ports that are not for TCP.
+    pub(in crate::kubernetes) others: Vec<Option<String>>,
     pub(in crate::kubernetes) ports: Vec<Port>,
 }
 
@@ -36,6 +38,14 @@ impl Service {
     /// Whether a port has this name.
     pub(in crate::kubernetes) fn has_section(&self, name: &str) -> bool {
         self.ports.iter().any(|port| port.name.as_deref() == Some(name))
+    }
+
+    /// Whether a port of this name is not for TCP; without a name, whether none is.
+    pub(in crate::kubernetes) fn is_other(&self, name: Option<&str>) -> bool {
+        match name {
+            Some(_) => self.others.iter().any(|other| other.as_deref() == name),
+            None => self.ports.is_empty() && !self.others.is_empty(),
+        }
     }
 
     /// For a message: `443 (https), 8443`.
@@ -72,20 +82,27 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<(Obj
     };
     let written = |key: &str| text(spec?, "spec", key, notes);
     let kind = written("type").unwrap_or_else(|| "ClusterIP".to_owned());
-    let mut ports: Vec<Port> = Vec::new();
+    let (mut others, mut ports) = (Vec::new(), Vec::<Port>::new());
     for (index, node) in nodes.iter().enumerate() {
-        let Some(port) = port(index, node, notes) else { continue };
+        let (port, is_tcp) = match port(index, node, notes) {
+            Some(read) => read,
+            None => continue,
+        };
+        if !is_tcp {
+            others.push(port.name);
+            continue;
+        }
         let is_same = |other: &Port| other.number == port.number || (port.name.is_some() && other.name == port.name);
         if ports.iter().any(is_same) {
             notes.parse_problem(&format!("spec.ports[{index}]"), node.place, "a port before it has its number or name");
         }
         ports.push(port);
     }
-    Some((meta.name.clone(), Service { external_name: written("externalName"), kind, meta, ports }))
+    Some((meta.name.clone(), Service { external_name: written("externalName"), kind, meta, others, ports }))
 }
 
-/// `None`: it is not for TCP, or a noted problem says why it cannot be read.
-fn port(index: usize, node: &Node, notes: &Notes<'_>) -> Option<Port> {
+/// The port, and whether it is for TCP; `None`: a noted problem says why it cannot be read.
+fn port(index: usize, node: &Node, notes: &Notes<'_>) -> Option<(Port, bool)> {
     let path = format!("spec.ports[{index}]");
     let written = |key: &str| text(node, &path, key, notes);
     let is_tcp = written("protocol").is_none_or(|protocol| protocol == "TCP");
@@ -100,7 +117,7 @@ fn port(index: usize, node: &Node, notes: &Notes<'_>) -> Option<Port> {
     if number.is_none() {
         notes.parse_problem(&path, node.place, "it has no port of 1 to 65535");
     }
-    number.filter(|_| is_tcp).map(|number| Port { app_protocol, name, number })
+    number.map(|number| (Port { app_protocol, name, number }, is_tcp))
 }
 
 /// The field, unless nothing stands there.

@@ -73,7 +73,7 @@ struct Resolver<'a> {
 impl<'a> Resolver<'a> {
     /// The policy of `slot` where `gateway` uses it; `None`: nothing speaks of TLS to it.
     fn effective(&self, slot: &Slot, gateway: Option<&ObjectName>) -> Option<EffectivePolicy> {
-        let mut merge = Merge::new(self.objects, self.dependencies, self.scope.mode);
+        let mut merge = Merge::new(self.objects, self.dependencies, self.scope);
         let name = match slot.kind {
             BackendKind::XBackend => self.x_backend(&mut merge, &slot.name)?,
             _ => self.attached(&mut merge, slot, gateway)?,
@@ -195,6 +195,9 @@ impl<'a> Resolver<'a> {
         self.dependencies.note(object.clone(), Some(()));
         merge.sources.insert(object.clone());
         merge.problems.extend(x_backend.problems.iter().cloned());
+        if x_backend.tls.is_none() && !x_backend.problems.is_empty() {
+            return Some(name.to_string());
+        }
         let Some(tls) = x_backend.tls.as_ref().filter(|tls| tls.mode.value != NO_TLS) else {
             let (path, origin) = match &x_backend.tls {
                 Some(tls) => ("spec.tls.mode", tls.mode.origin.clone()),
@@ -204,8 +207,14 @@ impl<'a> Resolver<'a> {
             merge.problem(path, PolicyErrorKind::NotReady { reason }, Some(origin));
             return Some(name.to_string());
         };
-        if let Some(validation) = &tls.validation {
-            self.x_validation(merge, name, &x_backend.origins, validation);
+        match &tls.validation {
+            Some(validation) => self.x_validation(merge, name, &x_backend.origins, validation),
+            // The standard does not say whom to trust then.
+            None => {
+                let reason = "the field validation is missing: write whom to trust".to_owned();
+                let origin = Some(tls.mode.origin.clone());
+                merge.problem("spec.tls.validation", PolicyErrorKind::DocumentParse { reason }, origin);
+            }
         }
         if let Some(protocol) = &x_backend.protocol {
             let offered = PROTOCOLS.iter().find(|(spelled, _)| *spelled == protocol.value);

@@ -16,6 +16,7 @@ use crate::kubernetes::model::diagnostic::{Diagnostic, Effect};
 use crate::kubernetes::model::object::{ObjectName, ObjectRef, quotable};
 use crate::kubernetes::model::provenance::Provenance;
 use crate::kubernetes::read::backend_tls_policy::{BackendTlsPolicy, KIND, TargetRef};
+use crate::kubernetes::read::cluster_trust_bundle;
 use crate::kubernetes::read::objects::{Declared, Objects};
 use crate::kubernetes::read::validation::{CaRef, HOSTNAME, Validation};
 
@@ -34,23 +35,35 @@ pub(in crate::kubernetes) fn diagnostics(policy: &ImportedPolicy) -> Vec<Diagnos
     if let Err(problems) = &policy.draft {
         found.extend(problems.iter().map(|problem| said(Effect::NotReady, problem)));
     }
-    for target in &policy.targets {
-        if let Some(kind) = not_attached(target) {
-            let problem = Problem::from(PolicyError::new(&target.path, kind)).with_origin(Some(target.origin.clone()));
-            found.push(said(Effect::NotAttached, &problem));
-        }
-    }
+    let lost = policy.targets.iter().filter_map(|target| not_attached(target, &target.state));
+    found.extend(lost.map(|problem| said(Effect::NotAttached, &problem)));
     found
 }
 
-fn not_attached(target: &Target) -> Option<PolicyErrorKind> {
-    match &target.state {
+/// Why the policy is not used for a target in this state.
+pub(in crate::kubernetes) fn not_attached(target: &Target, state: &TargetState) -> Option<Problem> {
+    let error = PolicyError::new(&target.path, reason(target, state)?);
+    Some(Problem::from(error).with_origin(Some(target.origin.clone())))
+}
+
+fn reason(target: &Target, state: &TargetState) -> Option<PolicyErrorKind> {
+    let object = || format!("{} {}", target.kind, target.name);
+    match state {
         TargetState::Attached => None,
         TargetState::Conflicted { winner } => Some(PolicyErrorKind::Conflicted { winner: format!("{KIND} {winner}") }),
+        TargetState::NotFound => {
+            let reason = "it is not there, and all objects are".to_owned();
+            Some(PolicyErrorKind::ReferenceUnresolved { object: object(), reason })
+        }
+        TargetState::ProtocolNotSupported => {
+            let port = target.section_name.as_deref().map(|port| format!(" for the port {}", quotable(port)));
+            let given = format!("a protocol other than TCP{} of {}", port.unwrap_or_default(), object());
+            Some(PolicyErrorKind::UnsupportedOption { given, supported: vec!["TCP".to_owned()] })
+        }
         TargetState::SectionNotFound => {
             let port = quotable(target.section_name.as_deref().unwrap_or_default());
             let reason = format!("it has no TCP port called {port}");
-            Some(PolicyErrorKind::ReferenceUnresolved { object: format!("{} {}", target.kind, target.name), reason })
+            Some(PolicyErrorKind::ReferenceUnresolved { object: object(), reason })
         }
         TargetState::Unsupported => Some(unsupported(&target.group, &target.kind, &[SERVICE])),
     }
@@ -265,6 +278,11 @@ impl<'a> Linker<'a> {
         let found = match (group.as_str(), kind.as_str()) {
             ("", CONFIG_MAP) => link::config_map_bundle(self.objects, self.dependencies, &name),
             ("", SECRET) => link::secret_bundle(self.objects, self.dependencies, &name),
+            (cluster_trust_bundle::GROUP, cluster_trust_bundle::KIND) => {
+                let found = link::cluster_bundle(self.objects, self.dependencies, &name.name);
+                let unsupported = || (ResolvedRefs::InvalidKind, unsupported(group, kind, CA_KINDS));
+                found.ok_or_else(unsupported)?
+            }
             _ => return Err((ResolvedRefs::InvalidKind, unsupported(group, kind, CA_KINDS))),
         };
         found.map_err(|kind| (ResolvedRefs::InvalidCaCertificateRef, kind))

@@ -65,7 +65,7 @@ impl Resolution {
         let all: Vec<_> = policies.iter().filter(|p| p.backend == backend.name && p.backend_kind == kind).collect();
         let service = self.services.get(&backend.name).filter(|_| kind == BackendKind::Service);
         let of_port = match service {
-            Some(service) if !all.is_empty() => of_service(&all, backend, service)?,
+            Some(service) if !all.is_empty() && !service.ports.is_empty() => of_service(&all, backend, service)?,
             _ => of_others(&all, backend)?,
         };
         if of_port.is_empty() {

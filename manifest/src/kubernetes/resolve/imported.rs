@@ -83,6 +83,10 @@ pub enum TargetState {
         /// Which one.
         winner: ObjectName,
     },
+    /// It is not there, where the caller says that all objects are.
+    NotFound,
+    /// The port is not for TCP, or none of the Service is, and TLS is over nothing else here.
+    ProtocolNotSupported,
     /// The Service has no TCP port of this name.
     SectionNotFound,
     /// Only a Service or a kgateway Backend can be a target here.

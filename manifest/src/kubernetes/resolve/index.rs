@@ -67,6 +67,10 @@ impl<'a> Index<'a> {
                 port_name,
             };
             match service {
+                // Of an ExternalName, or a headless one: whichever port is asked for.
+                Some(service) if service.value.ports.is_empty() && service.value.others.is_empty() => {
+                    slots.insert(slot(None, None));
+                }
                 Some(service) => {
                     slots.extend(service.value.ports.iter().map(|port| slot(Some(port.number), port.name.clone())));
                 }

@@ -6,11 +6,11 @@ use super::depends::Dependencies;
 use crate::decode::is_word;
 use crate::kubernetes::model::object::{ObjectName, ObjectRef};
 use crate::kubernetes::model::provenance::Provenance;
-use crate::kubernetes::read::config_map;
 use crate::kubernetes::read::config_map::{Bundle, CA_KEY};
 use crate::kubernetes::read::objects::{Declared, Objects};
 use crate::kubernetes::read::reference_grant::End;
 use crate::kubernetes::read::secret::{SecretEntry, SecretObject};
+use crate::kubernetes::read::{cluster_trust_bundle, config_map};
 
 /// PEM text of another object, and where it stands.
 pub(in crate::kubernetes) struct PublicText {
@@ -56,6 +56,25 @@ pub(in crate::kubernetes) fn config_map_bundle(
         Ok(Err(reason)) => Err(PolicyErrorKind::reference_content(object.to_string(), CA_KEY, reason)),
         Err(reason) => Err(PolicyErrorKind::ReferenceUnresolved { object: object.to_string(), reason }),
     }
+}
+
+/// A ClusterTrustBundle, if the caller asks for them; `None`: they are not supported.
+pub(in crate::kubernetes) fn cluster_bundle(
+    objects: &Objects,
+    dependencies: &Dependencies,
+    name: &str,
+) -> Option<Result<PublicText, PolicyErrorKind>> {
+    let bundles = objects.cluster_trust_bundles.as_ref()?;
+    let object = ObjectRef::new(cluster_trust_bundle::KIND, "", name);
+    let found = match dependencies.note(object.clone(), bundles.get(name)) {
+        None => Err("it is not among the manifests".to_owned()),
+        Some(declared) => once(declared),
+    };
+    let bundle = found.and_then(|found| found.bundle.as_ref().map_err(Clone::clone));
+    Some(match bundle {
+        Ok(bundle) => Ok(public(object, bundle)),
+        Err(reason) => Err(PolicyErrorKind::ReferenceUnresolved { object: object.to_string(), reason }),
+    })
 }
 
 /// M3: the key `ca.crt` of a Secret.

@@ -1,6 +1,8 @@
 //! M5, M6: a standard policy, vendors' extensions and a Gateway's identity become one draft, field by field.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
 
 use uptls::danger::DangerPermission;
 use uptls::{
@@ -13,7 +15,7 @@ use super::draft::origin;
 use super::effective::Overridden;
 use super::link;
 use super::link::{LinkedIdentity, Referrer};
-use super::scope::Mode;
+use super::scope::{Mode, Scope};
 use crate::kubernetes::model::object::{ObjectName, ObjectRef};
 use crate::kubernetes::model::provenance::{Provenance, Written};
 use crate::kubernetes::read::extension::{Extension, ExtensionIdentity, ExtensionTls, ExtensionTrust, Vendor};
@@ -24,6 +26,8 @@ use crate::kubernetes::read::secret_ref::SecretRef;
 /// One policy in the making.
 pub(super) struct Merge<'a> {
     pub(super) dependencies: &'a Dependencies,
+    /// Where the files of the proxy lie.
+    pub(super) files_root: Option<&'a Path>,
     /// What the backend's own objects say of our identity.
     pub(super) identity: OwnIdentity,
     pub(super) mode: Mode,
@@ -50,11 +54,12 @@ pub(super) enum OwnIdentity {
 }
 
 impl<'a> Merge<'a> {
-    pub(super) fn new(objects: &'a Objects, dependencies: &'a Dependencies, mode: Mode) -> Self {
+    pub(super) fn new(objects: &'a Objects, dependencies: &'a Dependencies, scope: &'a Scope) -> Self {
         Self {
             dependencies,
+            files_root: scope.files_root.as_deref(),
             identity: OwnIdentity::default(),
-            mode,
+            mode: scope.mode,
             notices: Vec::new(),
             objects,
             overridden: Vec::new(),
@@ -71,11 +76,29 @@ impl<'a> Merge<'a> {
         let Some(tls) = self.begin(extension) else { return };
         let object = extension.object();
         self.additions(tls, &object);
+        self.narrowed(tls, &object, standard);
         self.identity(tls, &object);
         self.overridden_trust(tls, &object, standard);
         self.overridden_names(tls, &object, standard);
         if let Some(skip) = &tls.skip_verify {
             self.lose(ANY_CERTIFICATE, &self.trust_kept(standard), &skip.place(&object), WEAKER);
+        }
+    }
+
+    /// An extension may take away what the standard policy leaves open, as TLS 1.3 or the groups that no quantum computer
+    /// breaks; that is said.
+    fn narrowed(&mut self, tls: &ExtensionTls, object: &ObjectRef, standard: &ObjectRef) {
+        let max = tls
+            .max_version
+            .as_ref()
+            .filter(|max| max.value == "1.2")
+            .map(|max| ("spec.versions.max", max.place(object)));
+        let is_hybrid = |group: &String| group.contains("MLKEM");
+        let groups = tls.groups.as_ref().filter(|groups| !groups.value.iter().any(is_hybrid));
+        let groups = groups.map(|groups| ("spec.groups", groups.place(object)));
+        for (field, kept) in max.into_iter().chain(groups) {
+            let lost = self.kept(&[], standard);
+            self.warn(field, &kept, &lost, NARROWER);
         }
     }
 
@@ -146,13 +169,17 @@ impl<'a> Merge<'a> {
 
     /// Notes what is overridden, with a warning that names both objects (M5).
     pub(super) fn lose(&mut self, field: &str, kept: &Provenance, lost: &Provenance, reason: &str) {
+        self.warn(field, kept, lost, reason);
+        let (field, reason) = (field.to_owned(), reason.to_owned());
+        self.overridden.push(Overridden { field, kept: kept.clone(), lost: lost.clone(), reason });
+    }
+
+    fn warn(&mut self, field: &str, kept: &Provenance, lost: &Provenance, reason: &str) {
         let text = |provenance: &Provenance| format!("{} {}", provenance.object, provenance.field);
         self.warnings.push(Warning::new(
             WarningCode::Overridden,
             [("field", field.to_owned()), ("kept", text(kept)), ("lost", text(lost)), ("reason", reason.to_owned())],
         ));
-        let (field, reason) = (field.to_owned(), reason.to_owned());
-        self.overridden.push(Overridden { field, kept: kept.clone(), lost: lost.clone(), reason });
     }
 
     /// An extension's identity; half of one, or a Secret that is not there, fails closed (I1, M6).
@@ -160,7 +187,7 @@ impl<'a> Merge<'a> {
         let found = match &tls.identity {
             None => Ok(None),
             Some(written) => match &written.value {
-                ExtensionIdentity::Files { certificate, key } => files(certificate.as_deref(), key.as_deref()),
+                ExtensionIdentity::Files { certificate, key } => self.files(certificate.as_deref(), key.as_deref()),
                 ExtensionIdentity::Secret(name) => self.identity_in(name, tls).map(|found| found.map(Found::Linked)),
             }
             .map(|found| found.map(|found| (written, found))),
@@ -191,6 +218,34 @@ impl<'a> Merge<'a> {
             return Err(link::no_identity(secret, name));
         }
         Ok(found)
+    }
+
+    fn files(&self, certificate: Option<&str>, key: Option<&str>) -> Result<Option<Found>, PolicyErrorKind> {
+        match (certificate, key) {
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err(PolicyErrorKind::IdentityIncomplete { missing: "certificate" }),
+            (Some(_), None) => Err(PolicyErrorKind::IdentityIncomplete { missing: "key" }),
+            (Some(certificate), Some(key)) => Ok(Some(Found::Files(IdentityDraft {
+                certificate: Some(MaterialDraft::file(self.mapped(certificate)?)),
+                key: Some(SecretDraft::file(self.mapped(key)?)),
+                passphrase: None,
+            }))),
+        }
+    }
+
+    /// The file that an object names, below the root that the caller gives: it never leads out of it.
+    pub(super) fn mapped(&self, file: &str) -> Result<PathBuf, PolicyErrorKind> {
+        let path = Path::new(file);
+        let inside: Option<PathBuf> = path.components().filter(|part| *part != Component::RootDir).map(part).collect();
+        match (self.files_root, inside) {
+            (Some(root), Some(inside)) => Ok(root.join(inside)),
+            (root, _) => {
+                let given = "a file on the disk of the proxy".to_owned();
+                let below = "a path without .. in it".to_owned();
+                let supported = vec!["secretRef".to_owned(), root.map_or_else(|| ROOT.to_owned(), |_| below)];
+                Err(PolicyErrorKind::UnsupportedOption { given, supported })
+            }
+        }
     }
 
     fn set_identity(&mut self, found: Found, from: &Provenance) {
@@ -311,23 +366,18 @@ impl<'a> Merge<'a> {
     }
 }
 
+/// A part of a path that stays where it is.
+fn part(part: Component<'_>) -> Option<&OsStr> {
+    match part {
+        Component::Normal(name) => Some(name),
+        _ => None,
+    }
+}
+
 /// An identity that was found.
 enum Found {
     Files(IdentityDraft),
     Linked(LinkedIdentity),
-}
-
-fn files(certificate: Option<&str>, key: Option<&str>) -> Result<Option<Found>, PolicyErrorKind> {
-    match (certificate, key) {
-        (None, None) => Ok(None),
-        (None, Some(_)) => Err(PolicyErrorKind::IdentityIncomplete { missing: "certificate" }),
-        (Some(_), None) => Err(PolicyErrorKind::IdentityIncomplete { missing: "key" }),
-        (Some(certificate), Some(key)) => Ok(Some(Found::Files(IdentityDraft {
-            certificate: Some(MaterialDraft::file(certificate)),
-            key: Some(SecretDraft::file(key)),
-            passphrase: None,
-        }))),
-    }
 }
 
 /// The identity that a `clientCertificateRef` leads to, within its namespace or by a ReferenceGrant.
@@ -358,7 +408,9 @@ pub(in crate::kubernetes) fn client_certificate(
 const ANY_CERTIFICATE: &str = "spec.danger.acceptAnyCertificate";
 const GATEWAY_IDENTITY: &str = "the Gateway's client certificate wins, as kgateway has it";
 const MORE_NAMES: &str = "one more name that is accepted would weaken the standard policy";
+const NARROWER: &str = "the extension permits less than the standard policy leaves open";
 const OWN_IDENTITY: &str = "the backend's own word on the client certificate wins over the Gateway's";
+const ROOT: &str = "a root below which the caller has such files (--files-root)";
 const SAID_BEFORE: &str = "another object that comes first says it";
 const STANDARD_OWNS: &str = "the standard policy alone decides it";
 const WEAKER: &str = "an extension cannot weaken the standard policy";

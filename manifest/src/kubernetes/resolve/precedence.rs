@@ -30,7 +30,7 @@ pub(in crate::kubernetes) fn settle(
             }
         }
         if policy.accepted == Accepted::Accepted {
-            policy.accepted = accepted(&policy.targets);
+            policy.accepted = accepted(policy.targets.iter().map(|target| &target.state));
         }
     }
 }
@@ -46,17 +46,21 @@ fn attachable(target: &Target, services: &BTreeMap<ObjectName, Declared<Service>
     }
     let service = services.get(&target.name).map(|declared| &declared.value);
     match (service, &target.section_name) {
+        (Some(service), section) if service.is_other(section.as_deref()) => TargetState::ProtocolNotSupported,
         (Some(service), Some(section)) if !service.has_section(section) => TargetState::SectionNotFound,
         _ => TargetState::Attached,
     }
 }
 
-fn accepted(targets: &[Target]) -> Accepted {
-    let is_conflicted = |target: &Target| matches!(target.state, TargetState::Conflicted { .. });
-    if targets.iter().any(|target| target.state == TargetState::Attached) {
+/// What a sound policy is for these targets together.
+pub(in crate::kubernetes) fn accepted<'a>(states: impl IntoIterator<Item = &'a TargetState> + Clone) -> Accepted {
+    let any = |is: fn(&TargetState) -> bool| states.clone().into_iter().any(is);
+    if any(|state| *state == TargetState::Attached) {
         Accepted::Accepted
-    } else if targets.iter().any(is_conflicted) {
+    } else if any(|state| matches!(state, TargetState::Conflicted { .. })) {
         Accepted::Conflicted
+    } else if any(|state| *state == TargetState::ProtocolNotSupported) {
+        Accepted::Invalid
     } else {
         Accepted::TargetNotFound
     }

@@ -125,9 +125,14 @@ fn candidates(standard: &[ImportedPolicy], policies: &[EffectivePolicy]) -> BTre
 fn missing_ports(policies: &[ImportedPolicy]) -> BTreeMap<ObjectName, String> {
     let mut missing = BTreeMap::new();
     for policy in policies {
-        for target in policy.targets.iter().filter(|target| target.state == TargetState::SectionNotFound) {
+        for target in &policy.targets {
             let port = quotable(target.section_name.as_deref().unwrap_or_default());
-            let reason = format!("{KIND} {} is for its port {port}, and it has none of that name", policy.name);
+            let reason = match target.state {
+                TargetState::SectionNotFound => format!("is for its port {port}, and it has none of that name"),
+                TargetState::ProtocolNotSupported => "is for a port of it that is not for TCP".to_owned(),
+                _ => continue,
+            };
+            let reason = format!("{KIND} {} {reason}", policy.name);
             missing.entry(target.name.clone()).or_insert(reason);
         }
     }

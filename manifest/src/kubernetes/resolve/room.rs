@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::ancestors::Ancestors;
-use super::imported::{Imported, ImportedPolicy, TargetState};
+use super::imported::{Imported, ImportedPolicy, Target, TargetState};
 use super::index::upstreams;
 use super::scope::Scope;
 use crate::kubernetes::model::{BackendKind, ObjectName};
@@ -96,21 +96,22 @@ pub(super) fn full(imported: &Imported, scope: &Scope, ancestors: &Ancestors) ->
         let meta = &declared.value.meta;
         let old = existing(scope, KIND, meta);
         let wanted = gateways(imported, policy, ancestors, &upstreams);
-        let wanted = wanted.into_iter().map(|name| (name.clone(), gateway(&name))).collect();
+        let wanted = wanted.into_keys().map(|name| (name.clone(), gateway(&name))).collect();
         let (_, left) = Room::of_policy(controller, meta, &old, scope).place(&wanted);
         full.extend(left.into_iter().map(|gateway| Full { gateway, policy: policy.name.clone() }));
     }
     full
 }
 
-/// The Gateways that use a target of the policy, by its own name or by that of an Upstream, whether it has won it or not.
-pub(in crate::kubernetes) fn gateways(
+/// The Gateways that use a target of the policy, by its own name or by that of an Upstream, whether it has won it or not,
+/// each with those targets.
+pub(in crate::kubernetes) fn gateways<'a>(
     imported: &Imported,
-    policy: &ImportedPolicy,
+    policy: &'a ImportedPolicy,
     ancestors: &Ancestors,
     upstreams: &BTreeMap<&ObjectName, Vec<(u16, &ObjectName)>>,
-) -> BTreeSet<ObjectName> {
-    let mut gateways = BTreeSet::new();
+) -> BTreeMap<ObjectName, Vec<&'a Target>> {
+    let mut gateways: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for target in policy.targets.iter().filter(|target| target.state != TargetState::Unsupported) {
         let Some(kind) = BackendKind::of(&target.group, &target.kind) else { continue };
         let service = imported.objects.services.get(&target.name).map(|declared| &declared.value);
@@ -118,11 +119,11 @@ pub(in crate::kubernetes) fn gateways(
         let section = target.section_name.as_deref();
         let port = section.and_then(|section| ports.clone().find(|port| port.name.as_deref() == Some(section)));
         let number = port.map(|port| port.number);
-        gateways.extend(ancestors.of(kind, &target.name, number));
+        let mut found = ancestors.of(kind, &target.name, number);
         let to_it = upstreams.get(&target.name).into_iter().flatten().filter(|_| kind == BackendKind::Service);
         let of_port = to_it.filter(|(port, _)| number.is_none_or(|number| number == *port));
-        gateways
-            .extend(of_port.flat_map(|(port, upstream)| ancestors.of(BackendKind::Upstream, upstream, Some(*port))));
+        found.extend(of_port.flat_map(|(port, upstream)| ancestors.of(BackendKind::Upstream, upstream, Some(*port))));
+        found.into_iter().for_each(|gateway| gateways.entry(gateway).or_default().push(target));
     }
     gateways
 }

@@ -17,6 +17,7 @@ pub(in crate::kubernetes) fn of_objects(objects: &Objects) -> Vec<Diagnostic> {
     let mut found: Vec<_> = objects.extensions.values().flat_map(of_extension).collect();
     for (name, declared) in &objects.gateways {
         found.extend(all(&ObjectRef::of(GATEWAY, name), Effect::NotReady, &declared.value.problems));
+        found.extend(all(&ObjectRef::of(GATEWAY, name), Effect::Notice, &declared.value.notices));
     }
     for (name, declared) in &objects.xbackends {
         found.extend(all(

@@ -33,7 +33,10 @@ impl Merge<'_> {
         let from = written.place(object);
         match &written.value {
             ExtensionTrust::File(path) => {
-                self.spec.trust.bundles.push(MaterialDraft::file(path));
+                match self.mapped(path) {
+                    Ok(file) => self.spec.trust.bundles.push(MaterialDraft::file(file)),
+                    Err(kind) => self.unresolved(written, kind),
+                }
                 self.provenance.insert("spec.trust.bundles".to_owned(), from.clone());
                 self.provenance.insert("spec.trust.bundles[0]".to_owned(), from);
                 VendorTrust::Ca

@@ -23,7 +23,15 @@ pub(in crate::kubernetes) struct KgatewayBackend {
 /// The Backend `node`; `None`, and noted problems, if it has no name.
 pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<(ObjectName, KgatewayBackend)> {
     let Meta { labels, name, origin, .. } = Meta::read(node, notes)?;
+    if let Some(spec) = Fields::root(node, notes).map("spec") {
+        for key in OWN_TLS.into_iter().filter(|key| spec.entry(key).is_some()) {
+            spec.unsupported(key, &format!("the TLS of {key} itself"), &["static"]);
+        }
+    }
     let fixed = Fields::root(node, notes).map("spec").and_then(|spec| spec.map("static"));
     let hosts = fixed.map(|fixed| fixed.hosts("host")).unwrap_or_default();
     Some((name, KgatewayBackend { hosts, labels, origin }))
 }
+
+/// Kinds of a Backend that bring TLS of their own, which is no policy here.
+const OWN_TLS: [&str; 4] = ["aws", "azure", "dynamicForwardProxy", "gcp"];

@@ -1,5 +1,7 @@
 //! `gateway.kgateway.dev/v1alpha1 BackendConfigPolicy`: its `spec.tls` and what it is for.
 
+use uptls::{PolicyError, Problem};
+
 use super::fields::{Fields, unsupported, word};
 use super::{
     Extension, ExtensionIdentity, ExtensionTarget, ExtensionTls, ExtensionTrust, TargetOf, Vendor, VendorName,
@@ -12,7 +14,7 @@ use crate::kubernetes::read::crd;
 use crate::kubernetes::read::crd::{Rule, check_items, violated};
 use crate::kubernetes::read::meta::{Meta, created};
 use crate::kubernetes::read::object::{is_plain, stands_twice};
-use crate::node::Node;
+use crate::node::{Entry, Node, Value};
 use crate::position::{Notes, Place};
 
 /// The policy `node`, with all problems noted; `None` if it has no name.
@@ -23,6 +25,9 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Exte
     if spec.is_none() {
         notes.parse_problem("", node.place, "the field spec is missing");
     }
+    if let Some(spec) = &spec {
+        extension.notices = not_mapped(spec);
+    }
     let name = &extension.meta.name;
     extension.targets = spec.as_ref().map(|spec| targets(spec, name)).unwrap_or_default();
     if spec.is_none() || stands_twice(node, "spec") {
@@ -30,6 +35,24 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Exte
     }
     extension.tls = spec.and_then(|spec| spec.map("tls")).map(|tls| read_tls(&tls, name));
     Some(extension)
+}
+
+/// What changes the way to the backend is refused; of what is not about TLS it is said that it has no part in a policy.
+fn not_mapped(spec: &Fields<'_>) -> Vec<Problem> {
+    for (key, given) in ON_THE_WIRE {
+        if spec.entry(key).is_some() {
+            spec.unsupported(key, given, &["a connection to the backend itself, which begins with TLS"]);
+        }
+    }
+    let Value::Map(entries) = &spec.node.value else { return Vec::new() };
+    let known = |key: &str| SPEC.contains(&key) || ON_THE_WIRE.iter().any(|(wire, _)| *wire == key);
+    let others = entries.iter().filter(|entry| !known(&entry.key));
+    let notice = |entry: &Entry| {
+        let given = format!("the field {}", word(&entry.key));
+        let error = PolicyError::new(spec.at(word(&entry.key)), unsupported(&given, &["tls"]));
+        Problem::from(error).with_origin(Some(spec.notes.at(entry.place)))
+    };
+    others.map(notice).collect()
 }
 
 fn targets(spec: &Fields<'_>, policy: &ObjectName) -> Vec<ExtensionTarget> {
@@ -215,3 +238,7 @@ const SNI_REQUIRED: &str = "sni is required when no trust source is set; set sni
                             wellKnownCACertificates, or set insecureSkipVerify to true";
 const TEXT: Rule = Rule { max: usize::MAX, min: 1, pattern: None };
 const UNION: [&str; 4] = ["secretRef", "files", "insecureSkipVerify", "wellKnownCACertificates"];
+/// What stands between a connection and its TLS.
+const ON_THE_WIRE: [(&str, &str); 2] =
+    [("tunnel", "a tunnel through a proxy"), ("upstreamProxyProtocol", "a header of the PROXY protocol before TLS")];
+const SPEC: [&str; 3] = ["targetRefs", "targetSelectors", "tls"];
