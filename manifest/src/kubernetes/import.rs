@@ -10,7 +10,7 @@ use super::model::Diagnostic;
 use super::model::backend::BackendRef;
 use super::read::objects::Objects;
 use super::resolve::compose::compose;
-use super::resolve::imported::Imported;
+use super::resolve::imported::{Imported, ImportedPolicy};
 use super::resolve::resolution::Resolution;
 use super::resolve::scope::Scope;
 use super::resolve::{draft, effective, precedence, said};
@@ -56,14 +56,9 @@ pub fn import_with<'a>(documents: impl IntoIterator<Item = Document<'a>>, option
 impl Imported {
     /// Links the objects: each policy with what it refers to, and with its targets.
     fn of(mut objects: Objects) -> Self {
-        let mut policies = draft::policies(&objects);
-        precedence::settle(&mut policies, &objects.services);
-        let mut diagnostics = core::mem::take(&mut objects.diagnostics);
+        let diagnostics = core::mem::take(&mut objects.diagnostics);
         let ignored = core::mem::take(&mut objects.ignored);
-        // The order of the documents does not count (M10).
-        diagnostics.sort_by(|a, b| place(a).cmp(&place(b)));
-        diagnostics.extend(said::of_objects(&objects));
-        diagnostics.extend(policies.iter().flat_map(said::of_policy));
+        let (policies, diagnostics) = link(&objects, diagnostics);
         Self { diagnostics, ignored, objects: Arc::new(objects), policies }
     }
 
@@ -88,7 +83,7 @@ impl Imported {
     /// ```
     pub fn resolve(&self, scope: &Scope) -> Resolution {
         let resolved = compose(self, scope);
-        let statuses = status::of(self, scope, &resolved);
+        let statuses = status::of(self, scope, &resolved.ancestors, &resolved.dependencies, &resolved.policies);
         Resolution::new(self, scope, resolved, statuses)
     }
 }
@@ -110,6 +105,17 @@ pub fn connector(
     permission: DangerPermission,
 ) -> Connector {
     effective::connector(runtime, resolve(imported, backend), permission)
+}
+
+/// The standard policies with their drafts and targets, and all that is to be said beside what reading found.
+pub(super) fn link(objects: &Objects, mut diagnostics: Vec<Diagnostic>) -> (Vec<ImportedPolicy>, Vec<Diagnostic>) {
+    let mut policies = draft::policies(objects);
+    precedence::settle(&mut policies, &objects.services);
+    // The order of the documents does not count (M10).
+    diagnostics.sort_by(|a, b| place(a).cmp(&place(b)));
+    diagnostics.extend(said::of_objects(objects));
+    diagnostics.extend(policies.iter().flat_map(said::of_policy));
+    (policies, diagnostics)
 }
 
 /// The order in which documents are spoken of.

@@ -52,6 +52,7 @@ mod model;
 mod read;
 mod resolve;
 mod status;
+mod store;
 
 pub use document::Document;
 pub use folder::{Manifests, load, load_recursively};
@@ -62,3 +63,4 @@ pub use resolve::{
     Accepted, Dependency, EffectivePolicy, Imported, ImportedPolicy, Mode, ON_INVALID, Overridden, Presence,
     Resolution, ResolvedRefs, Scope, Target, TargetState,
 };
+pub use store::Store;

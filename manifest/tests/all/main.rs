@@ -33,6 +33,7 @@ mod scalars;
 mod schemas;
 mod secrets;
 mod statuses;
+mod store;
 mod subset;
 mod unread;
 mod validator;

@@ -33,6 +33,10 @@ impl BackendKind {
         KINDS.iter().find(|row| (row.0, row.1) == (group, kind)).map(|row| row.2)
     }
 
+    pub(in crate::kubernetes) fn all() -> [Self; 4] {
+        KINDS.map(|row| row.2)
+    }
+
     fn parse(text: &str) -> Option<Self> {
         KINDS.iter().find(|row| row.1 == text).map(|row| row.2)
     }

@@ -24,7 +24,7 @@ pub(super) fn read(node: &Node, notes: &Notes<'_>) -> Option<ClusterTrustBundle>
     let bundle = match entry.map(|entry| (entry, entry.value.text())) {
         _ if notes.has_problem("") || notes.has_problem("spec") => Err("a field of it stands twice".to_owned()),
         Some((entry, Some(pem))) if pem.contains(BEGIN) => {
-            Ok(Bundle { field: FIELD.to_owned(), origin: notes.at(entry.place), pem: pem.to_owned() })
+            Ok(Bundle::new(FIELD.to_owned(), notes.at(entry.place), pem.to_owned()))
         }
         _ => Err(format!("the field {FIELD} holds no CERTIFICATE block")),
     };

@@ -1,8 +1,10 @@
 //! `v1 ConfigMap`: where CA certificates stand.
 
+use std::sync::OnceLock;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use uptls::Origin;
+use uptls::{Origin, check_trust_bundle};
 
 use super::object;
 use super::object::field;
@@ -22,6 +24,19 @@ pub(in crate::kubernetes) struct Bundle {
     pub(in crate::kubernetes) field: String,
     pub(in crate::kubernetes) origin: Origin,
     pub(in crate::kubernetes) pem: String,
+    /// Whether it can be loaded, once somebody has asked: many policies refer to one bundle.
+    sound: OnceLock<bool>,
+}
+
+impl Bundle {
+    pub(in crate::kubernetes) fn new(field: String, origin: Origin, pem: String) -> Self {
+        Self { field, origin, pem, sound: OnceLock::new() }
+    }
+
+    /// Whether all of its blocks can be loaded (T2).
+    pub(in crate::kubernetes) fn is_sound(&self) -> bool {
+        *self.sound.get_or_init(|| check_trust_bundle("", "", self.pem.as_bytes()).is_ok())
+    }
 }
 
 /// The ConfigMap `node`; `None`, and noted problems, if it has no name.
@@ -75,7 +90,7 @@ pub(in crate::kubernetes) fn bundle(pem: String, map: &str, origin: Origin) -> R
     if !pem.contains(BEGIN) {
         return Err(format!("the key {CA_KEY} holds no CERTIFICATE block"));
     }
-    Ok(Bundle { field: format!("{map}.{CA_KEY}"), origin, pem })
+    Ok(Bundle::new(format!("{map}.{CA_KEY}"), origin, pem))
 }
 
 /// Never "the first key": which ones there are is only said.

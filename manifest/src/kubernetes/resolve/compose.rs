@@ -37,20 +37,13 @@ pub(in crate::kubernetes) struct Resolved {
 
 /// Every policy for `scope`, merged from all objects (M5..M9).
 pub(in crate::kubernetes) fn compose(imported: &Imported, scope: &Scope) -> Resolved {
-    let dependencies = Dependencies::default();
-    let objects = &*imported.objects;
-    let ancestors = Ancestors::new(objects, &dependencies, scope);
-    let index = Index::new(objects, &imported.policies);
-    let full = room::full(imported, scope, &ancestors);
-    let unread = imported.diagnostics.iter().filter(|diagnostic| diagnostic.effect == Effect::Unread).collect();
-    let resolver = Resolver { ancestors: &ancestors, dependencies: &dependencies, full, index, objects, scope, unread };
-    let mut policies = Vec::new();
-    for slot in resolver.index.slots() {
-        let gateways = ancestors.of(slot.kind, &slot.name, slot.port);
-        if gateways.is_empty() {
-            policies.extend(resolver.effective(&slot, None));
-        }
-        policies.extend(gateways.iter().filter_map(|gateway| resolver.effective(&slot, Some(gateway))));
+    let links = Links::new(imported, scope);
+    let resolver = Resolver::new(imported, scope, &links);
+    let slots = links.index.slots(&imported.objects);
+    let policies: Vec<_> = slots.iter().flat_map(|slot| resolver.slot(slot)).collect();
+    let Links { ancestors, dependencies, .. } = links;
+    for policy in &policies {
+        dependencies.extend(&policy.depends_on);
     }
     for policy in &imported.policies {
         dependencies.note(ObjectRef::of(KIND, &policy.name), Some(()));
@@ -58,29 +51,59 @@ pub(in crate::kubernetes) fn compose(imported: &Imported, scope: &Scope) -> Reso
     Resolved { ancestors, dependencies, policies }
 }
 
-/// Makes the policy of one slot after the other.
-struct Resolver<'a> {
-    ancestors: &'a Ancestors,
-    dependencies: &'a Dependencies,
+/// Which objects are for which backends: what changes with them, and not with the content of a Secret.
+pub(in crate::kubernetes) struct Links {
+    pub(in crate::kubernetes) ancestors: Ancestors,
+    dependencies: Dependencies,
     /// The policies whose status has no room for a Gateway.
     full: BTreeSet<Full>,
-    index: Index<'a>,
+    pub(in crate::kubernetes) index: Index,
+}
+
+impl Links {
+    pub(in crate::kubernetes) fn new(imported: &Imported, scope: &Scope) -> Self {
+        let dependencies = Dependencies::default();
+        let ancestors = Ancestors::new(&imported.objects, &dependencies, scope);
+        let full = room::full(imported, scope, &ancestors);
+        Self { ancestors, dependencies, full, index: Index::new(&imported.objects, &imported.policies) }
+    }
+}
+
+/// Makes the policy of one slot after the other.
+pub(in crate::kubernetes) struct Resolver<'a> {
+    imported: &'a Imported,
+    links: &'a Links,
     objects: &'a Objects,
     scope: &'a Scope,
     unread: Vec<&'a Diagnostic>,
 }
 
 impl<'a> Resolver<'a> {
+    pub(in crate::kubernetes) fn new(imported: &'a Imported, scope: &'a Scope, links: &'a Links) -> Self {
+        let unread = imported.diagnostics.iter().filter(|diagnostic| diagnostic.effect == Effect::Unread).collect();
+        Self { imported, links, objects: &imported.objects, scope, unread }
+    }
+
+    /// Those of one slot: for each Gateway that uses it, or for none.
+    pub(in crate::kubernetes) fn slot(&self, slot: &Slot) -> Vec<EffectivePolicy> {
+        let gateways = self.links.ancestors.of(slot.kind, &slot.name, slot.port);
+        if gateways.is_empty() {
+            return self.effective(slot, None).into_iter().collect();
+        }
+        gateways.iter().filter_map(|gateway| self.effective(slot, Some(gateway))).collect()
+    }
+
     /// The policy of `slot` where `gateway` uses it; `None`: nothing speaks of TLS to it.
     fn effective(&self, slot: &Slot, gateway: Option<&ObjectName>) -> Option<EffectivePolicy> {
-        let mut merge = Merge::new(self.objects, self.dependencies, self.scope);
+        let dependencies = Dependencies::default();
+        let mut merge = Merge::new(self.objects, &dependencies, self.scope);
         let name = match slot.kind {
             BackendKind::XBackend => self.x_backend(&mut merge, &slot.name)?,
             _ => self.attached(&mut merge, slot, gateway)?,
         };
         if let Some(name) = gateway {
             let found = self.objects.gateways.get(name).map(|declared| &declared.value);
-            if let Some(gateway) = self.dependencies.note(ObjectRef::of(GATEWAY, name), found) {
+            if let Some(gateway) = dependencies.note(ObjectRef::of(GATEWAY, name), found) {
                 merge.gateway(gateway);
             }
         }
@@ -94,6 +117,7 @@ impl<'a> Resolver<'a> {
             provenance.clear();
         }
         Some(EffectivePolicy {
+            depends_on: dependencies.into_set(),
             backend: slot.name.clone(),
             backend_kind: slot.kind,
             draft,
@@ -110,14 +134,14 @@ impl<'a> Resolver<'a> {
 
     /// What cannot be read and may concern `slot`, or the port of the Service behind it.
     fn unread_of(&self, slot: &Slot) -> Option<Problems> {
-        let behind = self.index.behind(slot);
+        let behind = self.links.index.behind(self.objects, slot);
         let backends = [(Some(slot.kind), &slot.name), (Some(behind.kind), &behind.name)];
         unread(self.unread.iter().copied(), &backends)
     }
 
-    fn protocols(&self, merge: &mut Merge<'a>, slot: &Slot, gateway: Option<&ObjectName>) {
-        let routes = self.ancestors.routes_of(slot.kind, &slot.name, slot.port, gateway);
-        let behind = self.index.behind(slot);
+    fn protocols(&self, merge: &mut Merge<'_>, slot: &Slot, gateway: Option<&ObjectName>) {
+        let routes = self.links.ancestors.routes_of(slot.kind, &slot.name, slot.port, gateway);
+        let behind = self.links.index.behind(self.objects, slot);
         let service = self.objects.services.get(&behind.name).filter(|_| behind.kind == BackendKind::Service);
         let port = behind.port.and_then(|number| service?.value.port(number));
         let object = ObjectRef::of(behind.kind.as_str(), &behind.name);
@@ -125,13 +149,13 @@ impl<'a> Resolver<'a> {
     }
 
     /// A standard policy and extensions, of which there is at least one; the name of the policy.
-    fn attached(&self, merge: &mut Merge<'a>, slot: &Slot, gateway: Option<&ObjectName>) -> Option<String> {
-        self.depend_on(slot);
-        let extensions = self.index.extensions(slot);
-        let standard = match self.index.standard(slot) {
+    fn attached(&self, merge: &mut Merge<'_>, slot: &Slot, gateway: Option<&ObjectName>) -> Option<String> {
+        self.depend_on(merge.dependencies, slot);
+        let extensions = self.links.index.extensions(self.objects, slot);
+        let standard = match self.links.index.standard(self.imported, slot) {
             Ok(standard) => standard,
             Err(_) => {
-                merge.problems.push(unknown_service(&self.index.behind(slot).name));
+                merge.problems.push(unknown_service(&self.links.index.behind(self.objects, slot).name));
                 return Some(slot.name.to_string());
             }
         };
@@ -144,13 +168,13 @@ impl<'a> Resolver<'a> {
             (None, None) => return None,
         };
         if let Some((first, others)) = extensions.split_first() {
-            self.note(first);
+            merge.dependencies.note(first.object(), Some(()));
             match standard {
                 Some(policy) => merge.beside_standard(first, &ObjectRef::of(KIND, &policy.name)),
                 None => merge.alone(first, &self.candidates(slot)),
             }
             for other in others {
-                self.note(other);
+                merge.dependencies.note(other.object(), Some(()));
                 merge.lose("spec", &whole(first), &whole(other), OLDEST);
             }
         }
@@ -158,12 +182,11 @@ impl<'a> Resolver<'a> {
     }
 
     /// M5: the standard's own fields come first, then its options.
-    fn standard(&self, merge: &mut Merge<'a>, policy: &ImportedPolicy, gateway: Option<&ObjectName>) {
+    fn standard(&self, merge: &mut Merge<'_>, policy: &ImportedPolicy, gateway: Option<&ObjectName>) {
         let object = ObjectRef::of(KIND, &policy.name);
         merge.sources.insert(object.clone());
-        for provenance in policy.provenance.values() {
-            self.dependencies.note(provenance.object.clone(), Some(()));
-        }
+        merge.dependencies.note(object.clone(), Some(()));
+        merge.dependencies.extend(&policy.depends_on);
         match &policy.draft {
             Ok(draft) => {
                 merge.spec = draft.spec.clone();
@@ -173,7 +196,7 @@ impl<'a> Resolver<'a> {
             Err(problems) => merge.problems.extend(problems.iter().cloned()),
         }
         let full = gateway.map(|gateway| Full { gateway: gateway.clone(), policy: policy.name.clone() });
-        if full.is_some_and(|full| self.full.contains(&full)) {
+        if full.is_some_and(|full| self.links.full.contains(&full)) {
             let reason = format!("the status of {object} has no room for this Gateway: it has 16 ancestors");
             merge.problem("status.ancestors", PolicyErrorKind::NotReady { reason }, None);
         }
@@ -186,13 +209,13 @@ impl<'a> Resolver<'a> {
     }
 
     /// M9: what an XBackend says of itself. Without TLS there is no policy, and nothing here ever connects to it.
-    fn x_backend(&self, merge: &mut Merge<'a>, name: &ObjectName) -> Option<String> {
+    fn x_backend(&self, merge: &mut Merge<'_>, name: &ObjectName) -> Option<String> {
         let declared = self.objects.xbackends.get(name)?;
         let x_backend = &declared.value;
         // No vendor has another meaning of it.
         merge.mode = Mode::Strict;
         let object = ObjectRef::of(BackendKind::XBackend.as_str(), name);
-        self.dependencies.note(object.clone(), Some(()));
+        merge.dependencies.note(object.clone(), Some(()));
         merge.sources.insert(object.clone());
         merge.problems.extend(x_backend.problems.iter().cloned());
         if x_backend.tls.is_none() && !x_backend.problems.is_empty() {
@@ -237,14 +260,14 @@ impl<'a> Resolver<'a> {
 
     fn x_validation(
         &self,
-        merge: &mut Merge<'a>,
+        merge: &mut Merge<'_>,
         name: &ObjectName,
         origins: &BTreeMap<String, Origin>,
         validation: &Validation,
     ) {
         let path = "spec.tls.validation";
         let written = draft::WrittenValidation { kind: BackendKind::XBackend.as_str(), name, origins, path };
-        let mut linker = draft::Linker::new(self.objects, written, self.dependencies);
+        let mut linker = draft::Linker::new(self.objects, written, merge.dependencies);
         merge.spec = linker.spec(validation);
         let draft::Linked { bundles, provenance, unresolved } = linker.finish();
         merge.provenance = provenance;
@@ -258,7 +281,7 @@ impl<'a> Resolver<'a> {
 
     /// The names that a backend is known by. An address is none (N1).
     fn candidates(&self, slot: &Slot) -> Vec<String> {
-        let behind = self.index.behind(slot);
+        let behind = self.links.index.behind(self.objects, slot);
         let ObjectName { name, namespace } = &behind.name;
         match behind.kind {
             BackendKind::Service => {
@@ -273,7 +296,12 @@ impl<'a> Resolver<'a> {
             }
             kind => {
                 let own = self.objects.backends.get(&slot.name).filter(|_| kind == BackendKind::Backend);
-                let upstreams = self.index.extensions(slot).into_iter().filter(|_| kind == BackendKind::Upstream);
+                let upstreams = self
+                    .links
+                    .index
+                    .extensions(self.objects, slot)
+                    .into_iter()
+                    .filter(|_| kind == BackendKind::Upstream);
                 let hosts = own.into_iter().flat_map(|declared| &declared.value.hosts);
                 let all = hosts.chain(upstreams.flat_map(|upstream| &upstream.hosts)).map(|host| host.host.clone());
                 all.filter(|host| host.parse::<IpAddr>().is_err()).collect()
@@ -281,21 +309,17 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn depend_on(&self, slot: &Slot) {
-        let behind = self.index.behind(slot);
+    fn depend_on(&self, dependencies: &Dependencies, slot: &Slot) {
+        let behind = self.links.index.behind(self.objects, slot);
         if behind != *slot {
-            self.depend_on(&behind);
+            self.depend_on(dependencies, &behind);
         }
         let found = match slot.kind {
             BackendKind::Service => self.objects.services.contains_key(&slot.name),
             BackendKind::Backend => self.objects.backends.contains_key(&slot.name),
             BackendKind::Upstream | BackendKind::XBackend => true,
         };
-        self.dependencies.note(ObjectRef::of(slot.kind.as_str(), &slot.name), found.then_some(()));
-    }
-
-    fn note(&self, extension: &Extension) {
-        self.dependencies.note(extension.object(), Some(()));
+        dependencies.note(ObjectRef::of(slot.kind.as_str(), &slot.name), found.then_some(()));
     }
 }
 

@@ -37,6 +37,11 @@ impl Dependencies {
         found
     }
 
+    /// Notes what something else depends on.
+    pub(in crate::kubernetes) fn extend(&self, more: &BTreeSet<Dependency>) {
+        self.0.borrow_mut().extend(more.iter().cloned());
+    }
+
     pub(in crate::kubernetes) fn into_set(self) -> BTreeSet<Dependency> {
         self.0.into_inner()
     }

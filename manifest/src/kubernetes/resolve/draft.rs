@@ -75,7 +75,8 @@ fn unsupported(group: &str, kind: &str, wanted: &[&str]) -> PolicyErrorKind {
     PolicyErrorKind::UnsupportedOption { given, supported }
 }
 
-fn policy(objects: &Objects, declared: &Declared<BackendTlsPolicy>) -> ImportedPolicy {
+/// One policy; which of its targets it has is not settled yet.
+pub(in crate::kubernetes) fn policy(objects: &Objects, declared: &Declared<BackendTlsPolicy>) -> ImportedPolicy {
     let policy = &declared.value;
     let mut problems = policy.problems.clone();
     problems.extend(objects.options.get(&policy.meta.name).iter().flat_map(|options| &options.problems).cloned());
@@ -107,7 +108,20 @@ fn policy(objects: &Objects, declared: &Declared<BackendTlsPolicy>) -> ImportedP
     let targets = policy.targets.iter().map(|target| self::target(&policy.meta.name, target)).collect();
     let (age, created, name, stray) =
         (policy.created, policy.created.seconds(), policy.meta.name.clone(), policy.stray);
-    ImportedPolicy { accepted, age, created, draft, name, notices, provenance, resolved_refs, stray, targets }
+    let depends_on = dependencies.into_set();
+    ImportedPolicy {
+        accepted,
+        age,
+        created,
+        depends_on,
+        draft,
+        name,
+        notices,
+        provenance,
+        resolved_refs,
+        stray,
+        targets,
+    }
 }
 
 /// The draft, if nothing is wrong with it. The last word has the check that every draft has to pass.
@@ -250,7 +264,10 @@ impl<'a> Linker<'a> {
     /// M3: a broken text counts as a reference that leads nowhere, and its problem says which block is broken (T2).
     fn sound(&mut self, found: Vec<(usize, PublicText)>, path: &dyn Fn(usize) -> String) -> Vec<PublicText> {
         let judge = |(index, material): (usize, PublicText)| {
-            let PublicText { pem, provenance } = &material;
+            let PublicText { is_sound, pem, provenance } = &material;
+            if *is_sound {
+                return (index, material, None);
+            }
             let error = check_trust_bundle(&path(index), &provenance.object.to_string(), pem.as_bytes()).err();
             (index, material, error)
         };

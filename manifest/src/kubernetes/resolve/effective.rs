@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use uptls::danger::DangerPermission;
 use uptls::{Connector, Generation, OnInvalid, PolicyDraft, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning};
 
+use super::depends::Dependency;
 use crate::kubernetes::model::backend::BackendKind;
 use crate::kubernetes::model::object::{ObjectName, ObjectRef};
 use crate::kubernetes::model::provenance::Provenance;
@@ -17,6 +18,8 @@ pub struct EffectivePolicy {
     pub backend_kind: BackendKind,
     /// The backend.
     pub backend: ObjectName,
+    /// Every object that it was made of or that it misses: when one of them changes, it may change.
+    pub depends_on: BTreeSet<Dependency>,
     /// The policy, or everything that is wrong with it.
     pub draft: Result<PolicyDraft, Problems>,
     /// The Gateway; `None`: no Gateway is known to use the backend.

@@ -22,7 +22,7 @@ impl Resolution {
     /// - `policy_invalid`: the Service has no such port; or the answer differs by kind, port or Gateway, and none is given.
     /// - Everything that could not be read: the policy for it might stand there.
     pub fn policy_of(&self, backend: &BackendRef, gateway: Option<&ObjectName>) -> Result<&EffectivePolicy, Problems> {
-        if let Some(unread) = unread(&self.diagnostics, &[(backend.kind, &backend.name)]) {
+        if let Some(unread) = unread(&self.unread, &[(backend.kind, &backend.name)]) {
             return Err(unread);
         }
         let only = self.elsewhere.only.as_ref();
@@ -62,8 +62,9 @@ impl Resolution {
         backend: &BackendRef,
     ) -> Result<Vec<&'a EffectivePolicy>, Problems> {
         let kind = self.kind_of(backend)?;
-        let all: Vec<_> = policies.iter().filter(|p| p.backend == backend.name && p.backend_kind == kind).collect();
-        let service = self.services.get(&backend.name).filter(|_| kind == BackendKind::Service);
+        let all: Vec<_> = of_backend(policies, kind, &backend.name).iter().collect();
+        let service =
+            self.objects.services.get(&backend.name).map(|of| &of.value).filter(|_| kind == BackendKind::Service);
         let of_port = match service {
             Some(service) if !all.is_empty() && !service.ports.is_empty() => of_service(&all, backend, service)?,
             _ => of_others(&all, backend)?,
@@ -79,9 +80,9 @@ impl Resolution {
         if let Some(kind) = backend.kind {
             return Ok(kind);
         }
-        let of_name = self.policies.iter().filter(|policy| policy.backend == backend.name);
-        let mut kinds: BTreeSet<_> = of_name.map(|policy| policy.backend_kind).collect();
-        if self.services.contains_key(&backend.name) {
+        let has_any = |kind: &BackendKind| !of_backend(&self.policies, *kind, &backend.name).is_empty();
+        let mut kinds: BTreeSet<_> = BackendKind::all().into_iter().filter(has_any).collect();
+        if self.objects.services.contains_key(&backend.name) {
             kinds.insert(BackendKind::Service);
         }
         let mut found = kinds.iter();
@@ -113,6 +114,18 @@ impl Resolution {
         }
         unresolved(backend, reason)
     }
+}
+
+/// Those of a backend: policies are in the order of backends.
+pub(in crate::kubernetes) fn of_backend<'a>(
+    policies: &'a [EffectivePolicy],
+    kind: BackendKind,
+    name: &ObjectName,
+) -> &'a [EffectivePolicy] {
+    let order = |policy: &EffectivePolicy| (policy.backend_kind, &policy.backend).cmp(&(kind, name));
+    let begin = policies.partition_point(|policy| order(policy).is_lt());
+    let end = policies.partition_point(|policy| order(policy).is_le());
+    policies.get(begin..end).unwrap_or_default()
 }
 
 /// Those of one port of a Service, or of all of them where they agree.

@@ -1,10 +1,11 @@
 //! What came of an import: every policy with its state, and all that is to be said about the documents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use uptls::{Origin, PolicyDraft, Problem, Problems};
 
+use super::depends::Dependency;
 use crate::kubernetes::model::diagnostic::Diagnostic;
 use crate::kubernetes::model::object::ObjectName;
 use crate::kubernetes::model::provenance::Provenance;
@@ -35,6 +36,8 @@ pub struct ImportedPolicy {
     pub(in crate::kubernetes) age: Created,
     /// When it was created, unix seconds; `None` too where what is written is no time.
     pub created: Option<u64>,
+    /// Every object that it refers to, whether it is there or not.
+    pub depends_on: BTreeSet<Dependency>,
     /// The policy, or everything that is wrong with it.
     pub draft: Result<PolicyDraft, Problems>,
     /// Which object.
@@ -142,5 +145,12 @@ impl ResolvedRefs {
             Self::InvalidKind => "InvalidKind",
             Self::ResolvedRefs => "ResolvedRefs",
         }
+    }
+}
+
+impl Imported {
+    /// The standard policy of this name.
+    pub(in crate::kubernetes) fn policy(&self, name: &ObjectName) -> Option<&ImportedPolicy> {
+        self.policies.binary_search_by(|policy| policy.name.cmp(name)).ok().and_then(|found| self.policies.get(found))
     }
 }

@@ -14,6 +14,8 @@ use crate::kubernetes::read::{cluster_trust_bundle, config_map};
 
 /// PEM text of another object, and where it stands.
 pub(in crate::kubernetes) struct PublicText {
+    /// Whether all of it can be loaded.
+    pub(in crate::kubernetes) is_sound: bool,
     pub(in crate::kubernetes) pem: String,
     pub(in crate::kubernetes) provenance: Provenance,
 }
@@ -201,7 +203,11 @@ fn missing<'a>(mut known: impl Iterator<Item = &'a ObjectName>, name: &ObjectNam
 }
 
 fn public(object: ObjectRef, bundle: &Bundle) -> PublicText {
-    PublicText { pem: bundle.pem.clone(), provenance: provenance(object, &bundle.field, &bundle.origin) }
+    PublicText {
+        is_sound: bundle.is_sound(),
+        pem: bundle.pem.clone(),
+        provenance: provenance(object, &bundle.field, &bundle.origin),
+    }
 }
 
 fn provenance(object: ObjectRef, field: &str, origin: &Origin) -> Provenance {

@@ -5,7 +5,7 @@ pub(super) mod compose;
 pub(super) mod depends;
 pub(super) mod draft;
 pub(super) mod effective;
-mod find;
+pub(super) mod find;
 pub(super) mod imported;
 pub(super) mod index;
 pub(super) mod link;

@@ -9,9 +9,9 @@ use super::effective::EffectivePolicy;
 use super::imported::{Imported, ImportedPolicy, TargetState};
 use super::scope::Scope;
 use crate::kubernetes::model::object::quotable;
-use crate::kubernetes::model::{BackendKind, Diagnostic, ObjectName, StatusPatch};
+use crate::kubernetes::model::{BackendKind, Diagnostic, Effect, ObjectName, StatusPatch};
 use crate::kubernetes::read::backend_tls_policy::KIND;
-use crate::kubernetes::read::service::Service;
+use crate::kubernetes::read::objects::Objects;
 
 /// All policies of a set of objects for a [`super::Scope`], and what a controller needs beside them.
 #[derive(Clone)]
@@ -35,7 +35,9 @@ pub struct Resolution {
     pub(super) elsewhere: Elsewhere,
     /// Why a Service has no policy although one names it.
     pub(super) missing_ports: BTreeMap<ObjectName, String>,
-    pub(super) services: BTreeMap<ObjectName, Service>,
+    pub(super) objects: Arc<Objects>,
+    /// Of the diagnostics those that close backends.
+    pub(super) unread: Vec<Diagnostic>,
 }
 
 impl Resolution {
@@ -58,8 +60,9 @@ impl Resolution {
             ignored: imported.ignored.clone(),
             missing_ports: missing_ports(&imported.policies),
             policies,
-            services: objects.services.iter().map(|(name, of)| (name.clone(), of.value.clone())).collect(),
+            objects: Arc::clone(objects),
             statuses,
+            unread: imported.diagnostics.iter().filter(|of| of.effect == Effect::Unread).cloned().collect(),
         }
     }
 }

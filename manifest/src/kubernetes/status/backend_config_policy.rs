@@ -12,6 +12,7 @@ use crate::kubernetes::model::object::ObjectName;
 use crate::kubernetes::model::status_patch::StatusPatch;
 use crate::kubernetes::read::extension::{Extension, Vendor};
 use crate::kubernetes::resolve::effective::EffectivePolicy;
+use crate::kubernetes::resolve::find::of_backend;
 use crate::kubernetes::resolve::imported::Imported;
 use crate::kubernetes::resolve::index::targets;
 use crate::kubernetes::resolve::room::{Room, existing};
@@ -50,7 +51,7 @@ pub(super) fn patches(
 
 fn said(extension: &Extension, kind: BackendKind, name: &ObjectName, policies: &[EffectivePolicy]) -> Vec<Said> {
     let us = extension.object();
-    let of: Vec<_> = policies.iter().filter(|p| p.backend_kind == kind && p.backend == *name).collect();
+    let of = of_backend(policies, kind, name);
     let lost = || of.iter().flat_map(|policy| &policy.overridden).filter(|overridden| overridden.lost.object == us);
     let is_reference = |problem: &&Problem| {
         matches!(problem.code(), Code::ReferenceUnresolved | Code::IdentityIncomplete | Code::TrustBundleParse)

@@ -10,14 +10,21 @@ mod patch;
 mod x_backend;
 
 use super::model::StatusPatch;
-use super::resolve::compose::Resolved;
+use super::resolve::ancestors::Ancestors;
+use super::resolve::depends::Dependencies;
+use super::resolve::effective::EffectivePolicy;
 use super::resolve::imported::Imported;
 use super::resolve::scope::Scope;
 
 /// Those of all objects, in the order of kinds and names; none without a controller.
-pub(super) fn of(imported: &Imported, scope: &Scope, resolved: &Resolved) -> Vec<StatusPatch> {
+pub(super) fn of(
+    imported: &Imported,
+    scope: &Scope,
+    ancestors: &Ancestors,
+    dependencies: &Dependencies,
+    policies: &[EffectivePolicy],
+) -> Vec<StatusPatch> {
     let Some(controller) = &scope.controller_name else { return Vec::new() };
-    let Resolved { ancestors, dependencies, policies } = resolved;
     let mut patches = backend_tls_policy::patches(imported, scope, controller, ancestors);
     patches.extend(backend_config_policy::patches(imported, scope, controller, policies));
     patches.extend(gateway::patches(imported, scope, dependencies));

@@ -12,6 +12,7 @@ use crate::kubernetes::model::object::ObjectName;
 use crate::kubernetes::model::status_patch::StatusPatch;
 use crate::kubernetes::resolve::ancestors::Ancestors;
 use crate::kubernetes::resolve::effective::EffectivePolicy;
+use crate::kubernetes::resolve::find::of_backend;
 use crate::kubernetes::resolve::imported::Imported;
 use crate::kubernetes::resolve::room::{Room, existing, gateway};
 use crate::kubernetes::resolve::scope::Scope;
@@ -30,9 +31,7 @@ pub(super) fn patches(
         let meta = &declared.value.meta;
         let old = existing(scope, kind.as_str(), meta);
         let conditions = |of: &ObjectName| {
-            let found = policies.iter().find(|policy| {
-                policy.backend_kind == kind && policy.backend == *name && policy.gateway.as_ref() == Some(of)
-            });
+            let found = of_backend(policies, kind, name).iter().find(|policy| policy.gateway.as_ref() == Some(of));
             let plain = declared.value.problems.is_empty()
                 && declared.value.tls.as_ref().is_none_or(|tls| tls.mode.value == "None");
             // A backend without TLS is in order; only that nothing here connects to it.

@@ -87,6 +87,10 @@ pub(in crate::kubernetes) enum Vendor {
 }
 
 impl Vendor {
+    pub(in crate::kubernetes) fn all() -> [Self; 4] {
+        [Self::GlooAnnotations, Self::GlooUpstream, Self::KgatewayBackendConfigPolicy, Self::KgatewayOptions]
+    }
+
     /// The group of the object that it stands in.
     pub(in crate::kubernetes) fn group(self) -> &'static str {
         match self {
