@@ -66,6 +66,13 @@ fn what_stands_before_tls_is_refused_and_the_rest_is_said() {
     assert_eq!(with("tunnel: {server: {name: a}}"), "unsupported_option spec.tunnel");
     assert_eq!(with("upstreamProxyProtocol: {version: V2}"), "unsupported_option spec.upstreamProxyProtocol");
     assert_eq!(with("connectTimeout: 5s"), "");
+    // Where nothing speaks of TLS, there is no policy to refuse.
+    let alone = read(&[SERVICE, &extension("upstreamProxyProtocol: {version: V2}")]);
+    assert_eq!(notices(&alone), ["spec.upstreamProxyProtocol"]);
+    assert!(alone.resolve(&Scope::default()).policies.is_empty());
+    let own =
+        extension("upstreamProxyProtocol: {version: V2}\n  tls: {sni: pay.shop, wellKnownCACertificates: System}");
+    assert_eq!(problem(&[SERVICE, &own], "shop/pay:443"), "unsupported_option spec.upstreamProxyProtocol");
     assert_eq!(notices(&read(&[SERVICE, POLICY, &extension("connectTimeout: 5s")])), ["spec.connectTimeout"]);
     assert_eq!(notices(&read(&[SERVICE, POLICY, &extension("tls: {sni: a.b}")])), Vec::<&str>::new());
     let backend = |spec: &str| {

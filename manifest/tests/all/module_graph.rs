@@ -56,7 +56,7 @@ impl Sources {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            let child = [module, &[name.clone()]].concat();
+            let child = [module, core::slice::from_ref(&name)].concat();
             match name.as_str() {
                 "tests" => {}
                 _ if path.is_dir() => self.read(&path, &child),

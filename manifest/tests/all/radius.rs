@@ -62,7 +62,7 @@ fn the_limit_is_for_a_document_and_not_for_a_file() {
     let wrong = POLICY.replace("hostname: pay.shop", "hostname: PAY");
     let imported = beside(&format!("{}---\n{wrong}", many.join("---\n")));
     let lines = many.join("---\n").lines().count() + 1;
-    assert_eq!(imported.diagnostics[0].problem.origin().map(|origin| origin.line), Some(lines as u64 + 6));
+    assert_eq!(imported.diagnostics[0].problem.origin().map(|origin| origin.line), u64::try_from(lines + 6).ok());
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn of_what_is_too_large_the_head_counts() {
         ("a: b\n", [true, true], Effect::Notice),
     ] {
         let small = beside(&padded(object, 10));
-        assert!(!effects(&small).iter().any(|of| *of == Effect::Notice), "{object}");
+        assert!(!effects(&small).contains(&Effect::Notice), "{object}");
         let imported = beside(&padded(object, MIB));
         assert_eq!(ready(&imported), wanted, "{object}");
         assert!(effects(&imported).contains(&effect), "{object}: {:?}", effects(&imported));

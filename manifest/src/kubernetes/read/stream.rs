@@ -127,8 +127,8 @@ fn json_values(text: &str) -> Vec<(&str, &str)> {
 /// begin of a line, what is indented says nothing about the object, unless it is called a policy.
 fn kinds(text: &str) -> Option<BTreeSet<&str>> {
     let all: Vec<(bool, Option<&str>)> = text.match_indices("kind").filter_map(|(at, _)| kind_at(text, at)).collect();
-    let content = text.lines().map(|line| line.strip_prefix("---").unwrap_or(line).trim_start());
-    let first = content.filter(|line| !line.is_empty() && !line.starts_with('#')).next().unwrap_or_default();
+    let mut content = text.lines().map(|line| line.strip_prefix("---").unwrap_or(line).trim_start());
+    let first = content.find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
     let is_json = first.starts_with('{') && !first.starts_with("{{");
     if all.is_empty() && (is_json || text.contains("apiVersion")) {
         return None;

@@ -151,7 +151,6 @@ impl<'a> Resolver<'a> {
     /// A standard policy and extensions, of which there is at least one; the name of the policy.
     fn attached(&self, merge: &mut Merge<'_>, slot: &Slot, gateway: Option<&ObjectName>) -> Option<String> {
         self.depend_on(merge.dependencies, slot);
-        let extensions = self.links.index.extensions(self.objects, slot);
         let standard = match self.links.index.standard(self.imported, slot) {
             Ok(standard) => standard,
             Err(_) => {
@@ -159,7 +158,12 @@ impl<'a> Resolver<'a> {
                 return Some(slot.name.to_string());
             }
         };
-        let name = match (standard, extensions.first()) {
+        let mut extensions = self.links.index.extensions(self.objects, slot);
+        // What stands before TLS matters where there is some.
+        let is_tls = standard.is_some() || extensions.iter().any(|extension| extension.speaks());
+        extensions.retain(|extension| is_tls && (extension.speaks() || !extension.wire.is_empty()));
+        merge.problems.extend(extensions.iter().flat_map(|extension| &extension.wire).cloned());
+        let name = match (standard, extensions.iter().find(|extension| extension.speaks())) {
             (Some(policy), _) => {
                 self.standard(merge, policy, gateway);
                 policy.name.to_string()
@@ -167,7 +171,8 @@ impl<'a> Resolver<'a> {
             (None, Some(extension)) => extension.meta.name.to_string(),
             (None, None) => return None,
         };
-        if let Some((first, others)) = extensions.split_first() {
+        let speaking: Vec<_> = extensions.into_iter().filter(|extension| extension.speaks()).collect();
+        if let Some((first, others)) = speaking.split_first() {
             merge.dependencies.note(first.object(), Some(()));
             match standard {
                 Some(policy) => merge.beside_standard(first, &ObjectRef::of(KIND, &policy.name)),

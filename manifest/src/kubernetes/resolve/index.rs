@@ -138,7 +138,7 @@ impl Index {
         let all = self.extensions.get(&(slot.kind, slot.name.clone())).map(Vec::as_slice).unwrap_or_default();
         let fits = |OfPort(_, port): &&OfPort| port.is_none() || *port == slot.port;
         let found = |OfPort(key, port): &OfPort| Some((objects.extensions.get(key)?, *port));
-        let speaks = |extension: &Extension| extension.tls.is_some() || !extension.problems.is_empty();
+        let speaks = |extension: &Extension| extension.speaks() || !extension.wire.is_empty();
         let mut found: Vec<_> = all.iter().filter(fits).filter_map(found).filter(|(of, _)| speaks(of)).collect();
         found.sort_by_key(|(extension, port)| {
             (port.is_none(), extension.created, extension.meta.name.clone(), extension.vendor)

@@ -188,7 +188,9 @@ impl<'a> Merge<'a> {
             None => Ok(None),
             Some(written) => match &written.value {
                 ExtensionIdentity::Files { certificate, key } => self.files(certificate.as_deref(), key.as_deref()),
-                ExtensionIdentity::Secret(name) => self.identity_in(name, tls).map(|found| found.map(Found::Linked)),
+                ExtensionIdentity::Secret(name) => {
+                    self.identity_in(name, tls).map(|found| found.map(Box::new).map(Found::Linked))
+                }
             }
             .map(|found| found.map(|found| (written, found))),
         };
@@ -251,7 +253,7 @@ impl<'a> Merge<'a> {
     fn set_identity(&mut self, found: Found, from: &Provenance) {
         let (draft, certificate, key) = match found {
             Found::Files(draft) => (draft, from.clone(), from.clone()),
-            Found::Linked(LinkedIdentity { certificate, draft, key }) => (draft, certificate, key),
+            Found::Linked(linked) => (linked.draft, linked.certificate, linked.key),
         };
         self.spec.identity = Some(draft);
         self.provenance.insert("spec.identity".to_owned(), from.clone());
@@ -263,7 +265,7 @@ impl<'a> Merge<'a> {
     pub(super) fn standard_identity(&mut self, referrer: Referrer<'_>, written: &Written<SecretRef>) {
         let from = written.place(&referrer.object());
         match client_certificate(self.objects, self.dependencies, referrer, &written.value) {
-            Ok(found) => self.set_identity(Found::Linked(found), &from),
+            Ok(found) => self.set_identity(Found::Linked(Box::new(found)), &from),
             Err(kind) => self.problem(&written.field, kind, Some(written.origin.clone())),
         }
         self.identity = OwnIdentity::Some(from);
@@ -377,7 +379,7 @@ fn part(part: Component<'_>) -> Option<&OsStr> {
 /// An identity that was found.
 enum Found {
     Files(IdentityDraft),
-    Linked(LinkedIdentity),
+    Linked(Box<LinkedIdentity>),
 }
 
 /// The identity that a `clientCertificateRef` leads to, within its namespace or by a ReferenceGrant.

@@ -35,6 +35,8 @@ fn of_extension(extension: &Extension) -> Vec<Diagnostic> {
     let problems = all(&object, Effect::NotReady, &extension.problems);
     let mut found = for_namespace(problems, stray, &extension.meta.name.namespace);
     found.extend(all(&object, Effect::Notice, &extension.notices));
+    let wire = if extension.tls.is_some() { Effect::NotReady } else { Effect::Notice };
+    found.extend(all(&object, wire, &extension.wire));
     found.extend(all(&object, Effect::NotAttached, &unsupported_targets(extension)));
     found
 }

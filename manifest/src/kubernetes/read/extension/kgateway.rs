@@ -27,6 +27,7 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Exte
     }
     if let Some(spec) = &spec {
         extension.notices = not_mapped(spec);
+        extension.wire = before_tls(spec);
     }
     let name = &extension.meta.name;
     extension.targets = spec.as_ref().map(|spec| targets(spec, name)).unwrap_or_default();
@@ -37,13 +38,18 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Exte
     Some(extension)
 }
 
-/// What changes the way to the backend is refused; of what is not about TLS it is said that it has no part in a policy.
+/// What changes the way to the backend.
+fn before_tls(spec: &Fields<'_>) -> Vec<Problem> {
+    let problem = |(key, given): (&str, &str)| {
+        let entry = spec.entry(key)?;
+        let error = PolicyError::new(spec.at(key), unsupported(given, &[DIRECT]));
+        Some(Problem::from(error).with_origin(Some(spec.notes.at(entry.place))))
+    };
+    ON_THE_WIRE.into_iter().filter_map(problem).collect()
+}
+
+/// Of what is not about TLS it is said that it has no part in a policy.
 fn not_mapped(spec: &Fields<'_>) -> Vec<Problem> {
-    for (key, given) in ON_THE_WIRE {
-        if spec.entry(key).is_some() {
-            spec.unsupported(key, given, &["a connection to the backend itself, which begins with TLS"]);
-        }
-    }
     let Value::Map(entries) = &spec.node.value else { return Vec::new() };
     let known = |key: &str| SPEC.contains(&key) || ON_THE_WIRE.iter().any(|(wire, _)| *wire == key);
     let others = entries.iter().filter(|entry| !known(&entry.key));
@@ -238,6 +244,7 @@ const SNI_REQUIRED: &str = "sni is required when no trust source is set; set sni
                             wellKnownCACertificates, or set insecureSkipVerify to true";
 const TEXT: Rule = Rule { max: usize::MAX, min: 1, pattern: None };
 const UNION: [&str; 4] = ["secretRef", "files", "insecureSkipVerify", "wellKnownCACertificates"];
+const DIRECT: &str = "a connection to the backend itself, which begins with TLS";
 /// What stands between a connection and its TLS.
 const ON_THE_WIRE: [(&str, &str); 2] =
     [("tunnel", "a tunnel through a proxy"), ("upstreamProxyProtocol", "a header of the PROXY protocol before TLS")];

@@ -35,6 +35,8 @@ pub(in crate::kubernetes) struct Extension {
     pub(in crate::kubernetes) targets: Vec<ExtensionTarget>,
     pub(in crate::kubernetes) tls: Option<ExtensionTls>,
     pub(in crate::kubernetes) vendor: Vendor,
+    /// What it puts between a connection and its TLS: with a policy for TLS it is refused.
+    pub(in crate::kubernetes) wire: Vec<Problem>,
 }
 
 impl Extension {
@@ -50,7 +52,13 @@ impl Extension {
             targets: Vec::new(),
             tls: None,
             vendor,
+            wire: Vec::new(),
         }
+    }
+
+    /// Whether it says anything about TLS, or cannot be read.
+    pub(in crate::kubernetes) fn speaks(&self) -> bool {
+        self.tls.is_some() || !self.problems.is_empty()
     }
 
     /// As errors and provenance call it.
