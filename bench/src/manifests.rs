@@ -123,7 +123,7 @@ fn namespace(index: usize) -> String {
 /// What the process has used.
 #[derive(Clone, Copy)]
 struct Usage {
-    /// In hundredths of a second, user and system.
+    /// In seconds, as the scheduler of Linux counts them.
     cpu: f64,
     /// In KiB.
     memory: f64,
