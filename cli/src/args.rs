@@ -192,9 +192,19 @@ pub(crate) struct ImportArgs {
     /// As this Gateway sees it: its client certificate counts where a backend has none of its own.
     #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = ObjectName::parse)]
     pub(crate) gateway: Option<ObjectName>,
+    /// Also read the folders in folders, as `kubectl apply -R` does.
+    #[arg(short = 'R', long)]
+    pub(crate) recursive: bool,
     /// Fail for all that could be passed over: unknown kinds, what was left out, overridden or made stricter.
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Take a ClusterTrustBundle as a CA reference, which the Gateway API has as provisional (GEP-5075).
+    #[arg(long)]
+    pub(crate) cluster_trust_bundles: bool,
+    /// Where the files of the proxy lie that vendors' objects name: /etc/ca.pem is etc/ca.pem below it. Without it they are
+    /// refused, since their authors mean another disk than this one.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) files_root: Option<PathBuf>,
     /// Read vendors' objects as their vendors do, where that verifies less; needs --allow-danger to be ready.
     #[arg(long)]
     pub(crate) faithful: bool,
@@ -273,6 +283,16 @@ pub(crate) struct Source {
     /// The Gateway that connects, where several use the backend. Default namespace: default.
     #[arg(long, value_name = "[NAMESPACE/]NAME", requires = "manifests", conflicts_with = "policy", value_parser = ObjectName::parse)]
     pub(crate) gateway: Option<ObjectName>,
+    /// Also read the folders in folders, as `kubectl apply -R` does.
+    #[arg(short = 'R', long, requires = "manifests", conflicts_with = "policy")]
+    pub(crate) recursive: bool,
+    /// Take a ClusterTrustBundle as a CA reference, which the Gateway API has as provisional (GEP-5075).
+    #[arg(long, requires = "manifests", conflicts_with = "policy")]
+    pub(crate) cluster_trust_bundles: bool,
+    /// Where the files of the proxy lie that vendors' objects name: /etc/ca.pem is etc/ca.pem below it. Without it they are
+    /// refused, since their authors mean another disk than this one.
+    #[arg(long, value_name = "DIR", requires = "manifests", conflicts_with = "policy")]
+    pub(crate) files_root: Option<PathBuf>,
     /// Read vendors' objects as their vendors do, where that verifies less; needs --allow-danger.
     #[arg(long, requires = "manifests", conflicts_with = "policy")]
     pub(crate) faithful: bool,

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use uptls::danger::DangerPermission;
 use uptls::{PolicyErrorKind, Problem, Problems};
-use uptls_manifest::kubernetes;
 use uptls_manifest::report::{Import, ImportOptions};
 
 use crate::USAGE;
@@ -44,7 +43,7 @@ fn fix(args: &ImportArgs) -> Result<u8, CliError> {
 
 fn import(args: &ImportArgs) -> Result<Import, CliError> {
     let runtime = runtime_at(args.clock.at);
-    let manifests = kubernetes::load(&args.paths).map_err(|problems| unreadable(&problems))?;
+    let manifests = source::load(&args.paths, args.recursive).map_err(|problems| unreadable(&problems))?;
     let read_file = |path: &Path| read_named(path).map_err(|error| error.to_string());
     let import = Import::of(&manifests.documents(), &runtime, &read_file, &options(args))
         .map_err(|problems| CliError::new(USAGE, format!("{problems} ({})", problems.code())))?;
@@ -59,6 +58,10 @@ fn import(args: &ImportArgs) -> Result<Import, CliError> {
 fn options(args: &ImportArgs) -> ImportOptions {
     let mut options = ImportOptions::default();
     options.controller_name.clone_from(&args.status);
+    // What a controller writes is about a cluster, and a cluster has all of its objects.
+    options.complete = args.status.is_some();
+    options.cluster_trust_bundles = args.cluster_trust_bundles;
+    options.files_root.clone_from(&args.files_root);
     options.gateway.clone_from(&args.gateway);
     options.mode = source::mode(args.faithful);
     options.permission = if args.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden };

@@ -1,11 +1,12 @@
 //! The policy that is meant: of a document of its own, or the one that Kubernetes objects give a backend.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
 use uptls::{Connector, OnInvalid, PolicyDraft, Prepared, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning};
 use uptls_manifest::envoy::{Owner, OwnerError};
-use uptls_manifest::kubernetes::{self, BackendRef, Imported, Mode, Scope};
+use uptls_manifest::kubernetes::{self, BackendRef, Imported, Manifests, Mode, ReadOptions, Scope};
 
 use crate::args::Source;
 use crate::print;
@@ -72,8 +73,9 @@ impl Source {
     fn written(&self) -> Result<Written, Problems> {
         match (&self.policy, &self.manifests, &self.backend) {
             (_, Some(manifests), Some(backend)) => {
-                let manifests = kubernetes::load(&[manifests])?;
-                self.of_backend(&kubernetes::import(manifests.documents()), backend)
+                let manifests = load(&[manifests], self.recursive)?;
+                let options = ReadOptions::default().with_cluster_trust_bundles(self.cluster_trust_bundles);
+                self.of_backend(&kubernetes::import_with(manifests.documents(), options), backend)
             }
             (Some(policy), ..) => Ok(Written { draft: uptls_manifest::load(policy)?, warnings: Vec::new() }),
             // The parser of the command line sees to it that there is one.
@@ -85,11 +87,20 @@ impl Source {
     fn of_backend(&self, imported: &Imported, backend: &BackendRef) -> Result<Written, Problems> {
         let mut scope = Scope::default().with_mode(mode(self.faithful));
         scope.gateway.clone_from(&self.gateway);
+        scope.files_root.clone_from(&self.files_root);
         let resolution = imported.resolve(&scope);
         let policy = resolution.policy_of(backend, self.gateway.as_ref())?;
         let draft = policy.draft.clone()?;
         policy.notices.iter().for_each(|notice| print::print_error(&left_out(notice)));
         Ok(Written { draft, warnings: policy.warnings.clone() })
+    }
+}
+
+/// The manifests at some paths.
+pub(crate) fn load<P: AsRef<Path>>(paths: &[P], recursively: bool) -> Result<Manifests, Problems> {
+    match recursively {
+        true => kubernetes::load_recursively(paths),
+        false => kubernetes::load(paths),
     }
 }
 

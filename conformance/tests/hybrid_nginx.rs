@@ -152,14 +152,15 @@ fn a_client_certificate_comes_from_the_extension_and_the_trust_from_the_standard
     // And every part says where it comes from.
     let resolution = with("client");
     let policy = pay(&resolution);
-    let from = |field: &str| policy.provenance[field].object.as_str();
-    assert_eq!((from("spec.serverName"), from("spec.trust.bundles")), (STANDARD, STANDARD));
+    let from = |field: &str| policy.provenance[field].object.to_string();
+    assert_eq!([from("spec.serverName"), from("spec.trust.bundles")], [STANDARD, STANDARD]);
     assert!(
         from("spec.identity.certificate").starts_with("Secret shop/client"),
         "{}",
         from("spec.identity.certificate")
     );
-    assert!(policy.sources.contains(EXTENSION) && policy.sources.contains(STANDARD), "{:?}", policy.sources);
+    let sources: Vec<_> = policy.sources.iter().map(ToString::to_string).collect();
+    assert_eq!(sources, [EXTENSION, STANDARD]);
     assert!(overridden(policy).is_empty());
 }
 

@@ -2,7 +2,6 @@
 
 use uptls::PolicyErrorKind;
 
-use crate::native;
 use crate::node::{Node, Value};
 use crate::position::Notes;
 
@@ -49,4 +48,7 @@ fn header<const N: usize>(
     found
 }
 
-const KINDS: [(&str, &str, Kind); 1] = [(native::API_VERSION, native::KIND, Kind::Policy)];
+const KINDS: [(&str, &str, Kind); 1] = [(API_VERSION, KIND, Kind::Policy)];
+/// Those of the native document.
+pub(crate) const API_VERSION: &str = "uptls/v1";
+pub(crate) const KIND: &str = "UpstreamTlsPolicy";

@@ -27,7 +27,8 @@
 //!   its variable is empty, and to read it as "not given" would be to fall back to a default that nobody chose.
 //! - Only `true` and `false` are booleans, and neither is a text. `no` is the text `no`. Numbers may stand where text
 //!   is wanted, spelled as they are: `min: 1.2` is `"1.2"`.
-//! - Unknown and duplicate fields, tags, directives and merge keys are errors. Aliases work, within the budgets.
+//! - Unknown and duplicate fields, tags, directives and merge keys are errors. Aliases work, within the budgets. (In
+//!   Kubernetes objects merge keys work as well, since kubectl reads them.)
 //! - No value of the document is quoted in an error of the reader, and no name from under a private key: an error
 //!   may be logged.
 //!
@@ -58,6 +59,7 @@
 mod calls;
 mod decode;
 mod document;
+mod head;
 mod native;
 mod node;
 mod position;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use uptls::{PolicyDraft, PolicyErrorKind, PolicySpec, Problems};
 
 use crate::decode::decode;
-use crate::document::{self, Kind};
+use crate::document::{self, API_VERSION, KIND, Kind};
 use crate::node::Node;
 use crate::position::{Fault, Notes, Place};
 use crate::{source, yaml};
@@ -118,7 +118,5 @@ impl Metadata {
     }
 }
 
-pub(crate) const API_VERSION: &str = "uptls/v1";
-pub(crate) const KIND: &str = "UpstreamTlsPolicy";
 /// As long as a name in Kubernetes.
 const MAX_NAME: usize = 253;

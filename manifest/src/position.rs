@@ -35,6 +35,11 @@ impl Fault {
         Self { kind: PolicyErrorKind::DocumentUnreadable { document, reason }, place: Place::START }
     }
 
+    /// Whether it is a limit that was exceeded.
+    pub(crate) fn is_too_large(&self) -> bool {
+        matches!(self.kind, PolicyErrorKind::DocumentTooLarge { .. })
+    }
+
     pub(crate) fn too_large(place: Place, limit: impl Into<String>) -> Self {
         Self { kind: PolicyErrorKind::DocumentTooLarge { limit: limit.into() }, place }
     }

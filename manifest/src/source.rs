@@ -10,7 +10,16 @@ use crate::position::{Fault, Place};
 /// The bytes of the file at `path`, and no more of them than a document may have and one. The buffer is zeroized,
 /// since a document may hold a key.
 pub(crate) fn load_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    let limit = u64::try_from(MAX_DOCUMENT).unwrap_or(u64::MAX).saturating_add(1);
+    load(path, MAX_DOCUMENT)
+}
+
+/// The same of a file of manifests, which may hold any number of documents.
+pub(crate) fn load_manifests(path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    load(path, MAX_MANIFESTS)
+}
+
+fn load(path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     read_start(path, limit).map_err(|failure| Fault::unreadable(path, failure.reason))
 }
 
@@ -18,6 +27,14 @@ pub(crate) fn load_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
 pub(crate) fn text(bytes: &[u8]) -> Result<&str, Fault> {
     if bytes.len() > MAX_DOCUMENT {
         return Err(Fault::too_large(Place::START, "the limit of 1 MiB"));
+    }
+    utf8(bytes)
+}
+
+/// The text of manifests. What one of their documents may have, is judged document by document.
+pub(crate) fn manifests(bytes: &[u8]) -> Result<&str, Fault> {
+    if bytes.len() > MAX_MANIFESTS {
+        return Err(Fault::too_large(Place::START, "the limit of 64 MiB of manifests"));
     }
     utf8(bytes)
 }
@@ -44,5 +61,8 @@ fn end_of(text: &str) -> Place {
     Place { column: count(last.chars().count()), line: count(text.matches('\n').count()) }
 }
 
-const MAX_DOCUMENT: usize = 1 << 20;
+/// One document: an API server takes no object that is larger.
+pub(crate) const MAX_DOCUMENT: usize = 1 << 20;
+/// All of the manifests together.
+pub(crate) const MAX_MANIFESTS: usize = 64 << 20;
 const MAX_SECRET: usize = 4 << 20;

@@ -1,7 +1,7 @@
 //! YAML and JSON to nodes, by one parser and within budgets (M10). JSON is read as the YAML that it is.
 
 use core::mem;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_saphyr::granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Tag, options};
 
@@ -9,27 +9,46 @@ use zeroize::Zeroizing;
 
 use crate::node::{Entry, Node, Scalar, Style, Value};
 use crate::position::{Fault, Place};
+use crate::source;
 
 /// Every document of a text, in order, those without content included. The text is at most as long as `source` lets
 /// through; all budgets are for the text as a whole.
 pub(crate) fn documents(text: &str) -> Result<Vec<Node>, Fault> {
+    let mut reader = Reader::default();
+    events(text, 0, |event, place| reader.event(event, place))?;
+    Ok(reader.documents)
+}
+
+/// The same for manifests, as kubectl reads them: a merge key (`<<`) stands for the fields of another map. The text begins
+/// behind `lines` lines of a file.
+pub(crate) fn manifests(text: &str, lines: u64) -> Result<Vec<Node>, Fault> {
+    let mut reader = Reader { merges: true, ..Reader::default() };
+    events(text, lines, |event, place| reader.event(event, place))?;
+    Ok(reader.documents)
+}
+
+/// Gives `take` each event of the text, which begins behind `lines` lines, with its place.
+pub(crate) fn events<'t>(
+    text: &'t str,
+    lines: u64,
+    mut take: impl FnMut(Event<'t>, Place) -> Result<(), Fault>,
+) -> Result<(), Fault> {
     let options = options! {
         block_nesting_limit: MAX_DEPTH,
         disallow_directives: true,
         emit_comments: false,
         flow_nesting_limit: MAX_DEPTH,
     };
-    let mut reader = Reader::default();
     for item in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = item.map_err(|error| scan_fault(&error))?;
-        reader.event(event, place(&span.start))?;
+        let (event, span) = item.map_err(|error| scan_fault(&error, lines))?;
+        take(event, place(&span.start, lines))?;
     }
-    Ok(reader.documents)
+    Ok(())
 }
 
 /// What the scanner says. Its texts are constants: the only thing of the document that they quote is one character.
-fn scan_fault(error: &ScanError) -> Fault {
-    let place = place(error.marker());
+fn scan_fault(error: &ScanError, lines: u64) -> Fault {
+    let place = place(error.marker(), lines);
     match error.kind() {
         ErrorKind::RecursionLimitExceeded => too_deep(place),
         ErrorKind::DirectiveDisallowed => {
@@ -43,19 +62,31 @@ fn too_deep(place: Place) -> Fault {
     Fault::too_large(place, format!("the limit of {MAX_DEPTH} levels of nesting"))
 }
 
-fn place(marker: &Marker) -> Place {
+fn place(marker: &Marker, lines: u64) -> Place {
     let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    Place { column: number(marker.col()).saturating_add(1), line: number(marker.line()) }
+    Place { column: number(marker.col()).saturating_add(1), line: number(marker.line()).saturating_add(lines) }
 }
 
 /// Builds nodes of events.
-#[derive(Default)]
-struct Reader {
+pub(crate) struct Reader {
     anchors: HashMap<usize, Node>,
     documents: Vec<Node>,
+    /// What of `size` is kept for aliases.
+    kept: Size,
+    /// Whether a plain `<<` is a merge key; else it is refused.
+    merges: bool,
     /// What has been built so far; what aliases stand for and what is kept for them counts each time.
     size: Size,
     stack: Vec<Frame>,
+    /// How much text there may be.
+    text: usize,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        let (anchors, documents, stack) = (HashMap::new(), Vec::new(), Vec::new());
+        Self { anchors, documents, kept: Size::default(), merges: false, size: Size::default(), stack, text: MAX_BYTES }
+    }
 }
 
 /// A list or map that has not ended yet.
@@ -67,11 +98,18 @@ struct Frame {
 
 enum Open {
     List(Vec<Node>),
-    /// The entries, and the name of the one whose value comes next.
-    Map(Vec<Entry>, Option<(String, Place)>),
+    /// The entries, what is merged into them, and the name of the one whose value comes next.
+    Map(Vec<Entry>, Vec<Node>, Option<(Name, Place)>),
 }
 
-#[derive(Default)]
+/// The name of a field.
+enum Name {
+    Field(String),
+    /// `<<`
+    Merge,
+}
+
+#[derive(Clone, Copy, Default)]
 struct Size {
     depth: usize,
     nodes: usize,
@@ -79,7 +117,12 @@ struct Size {
 }
 
 impl Reader {
-    fn event(&mut self, event: Event<'_>, place: Place) -> Result<(), Fault> {
+    /// One that gives up each entry of the list `items`, and has the budgets for each of them.
+    pub(crate) fn of_items() -> Self {
+        Self { merges: true, text: source::MAX_DOCUMENT, ..Self::default() }
+    }
+
+    pub(crate) fn event(&mut self, event: Event<'_>, place: Place) -> Result<(), Fault> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 refuse_tag(tag.as_deref(), place)?;
@@ -90,7 +133,7 @@ impl Reader {
             }
             Event::SequenceStart(_, anchor, tag) => self.open(anchor, tag.as_deref(), place, Open::List(Vec::new())),
             Event::MappingStart(_, anchor, tag) => {
-                self.open(anchor, tag.as_deref(), place, Open::Map(Vec::new(), None))
+                self.open(anchor, tag.as_deref(), place, Open::Map(Vec::new(), Vec::new(), None))
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(anchor) => self.alias(anchor, place),
@@ -113,7 +156,7 @@ impl Reader {
         let Some(Frame { anchor, open, place }) = self.stack.pop() else { return Ok(()) };
         let value = match open {
             Open::List(nodes) => Value::List(nodes),
-            Open::Map(entries, _) => Value::Map(entries),
+            Open::Map(entries, merged, _) => Value::Map(merge(entries, merged)),
         };
         self.add(Node { place, value }, anchor)
     }
@@ -121,15 +164,18 @@ impl Reader {
     /// Puts a finished node where it belongs.
     fn add(&mut self, node: Node, anchor: usize) -> Result<(), Fault> {
         if anchor > 0 {
-            self.charge(&measure(&node), node.place)?;
+            let size = measure(&node);
+            self.charge(&size, node.place)?;
+            self.kept = Size { depth: 0, ..self.kept.plus(&size) };
             self.anchors.insert(anchor, node.clone());
         }
         match self.stack.last_mut().map(|frame| &mut frame.open) {
             None => self.documents.push(node),
             Some(Open::List(nodes)) => nodes.push(node),
-            Some(Open::Map(entries, name)) => match name.take() {
-                Some((key, place)) => entries.push(Entry { key, place, value: node }),
-                None => *name = Some(field_name(node)?),
+            Some(Open::Map(entries, merged, name)) => match name.take() {
+                Some((Name::Field(key), place)) => entries.push(Entry { key, place, value: node }),
+                Some((Name::Merge, place)) => merged.extend(mergeable(node, place)?),
+                None => *name = Some(field_name(node, self.merges)?),
             },
         }
         Ok(())
@@ -145,14 +191,34 @@ impl Reader {
         self.add(Node { place, value }, 0)
     }
 
+    /// Whether an entry of the list `items` may begin here.
+    pub(crate) fn is_at_items(&self) -> bool {
+        let [Frame { open: Open::Map(_, _, Some((Name::Field(name), _))), .. }, Frame { open: Open::List(_), .. }] =
+            self.stack.as_slice()
+        else {
+            return false;
+        };
+        name == ITEMS
+    }
+
+    /// The entry of `items` that has just ended, or what there is of one that is too large.
+    pub(crate) fn take_item(&mut self) -> Option<Node> {
+        self.stack.truncate(2);
+        self.size = self.kept;
+        match self.stack.last_mut().map(|frame| &mut frame.open) {
+            Some(Open::List(nodes)) => nodes.pop(),
+            _ => None,
+        }
+    }
+
     fn charge(&mut self, size: &Size, place: Place) -> Result<(), Fault> {
-        self.size.nodes = self.size.nodes.saturating_add(size.nodes);
-        self.size.bytes = self.size.bytes.saturating_add(size.bytes);
+        self.size = Size { depth: 0, ..self.size.plus(size) };
         if self.size.nodes > MAX_NODES {
             return Err(Fault::too_large(place, format!("the limit of {MAX_NODES} nodes, with aliases expanded")));
         }
-        if self.size.bytes > MAX_BYTES {
-            return Err(Fault::too_large(place, "the limit of 4 MiB of text, with aliases expanded"));
+        if self.size.bytes > self.text {
+            let limit = format!("the limit of {} MiB of text, with aliases expanded", self.text >> 20);
+            return Err(Fault::too_large(place, limit));
         }
         if self.stack.len().saturating_add(size.depth) > MAX_DEPTH {
             return Err(too_deep(place));
@@ -168,14 +234,37 @@ fn refuse_tag(tag: Option<&Tag>, place: Place) -> Result<(), Fault> {
     }
 }
 
-fn field_name(node: Node) -> Result<(String, Place), Fault> {
+fn field_name(node: Node, merges: bool) -> Result<(Name, Place), Fault> {
     match node.value {
-        Value::Text(Scalar { style: Style::Plain, text }) if *text == "<<" => {
-            Err(Fault::parse(node.place, "merge keys (<<) are not supported; write the fields out"))
-        }
-        Value::Text(mut scalar) => Ok((mem::take(&mut *scalar.text), node.place)),
+        Value::Text(Scalar { style: Style::Plain, text }) if *text == "<<" => match merges {
+            true => Ok((Name::Merge, node.place)),
+            false => Err(Fault::parse(node.place, "merge keys (<<) are not supported; write the fields out")),
+        },
+        Value::Text(mut scalar) => Ok((Name::Field(mem::take(&mut *scalar.text)), node.place)),
         Value::List(_) | Value::Map(_) => Err(Fault::parse(node.place, "the name of a field must be text")),
     }
+}
+
+/// What a merge key stands for: a map, or a list of maps of which the first counts most.
+fn mergeable(node: Node, place: Place) -> Result<Vec<Node>, Fault> {
+    let nodes = match node.value {
+        Value::List(nodes) => nodes,
+        value => vec![Node { value, ..node }],
+    };
+    match nodes.iter().all(|node| matches!(node.value, Value::Map(_))) {
+        true => Ok(nodes),
+        false => Err(Fault::parse(place, "a merge key (<<) stands for a map, or for a list of maps")),
+    }
+}
+
+/// The fields that are written, and those of `merged` that are not.
+fn merge(mut entries: Vec<Entry>, merged: Vec<Node>) -> Vec<Entry> {
+    for node in merged {
+        let Value::Map(more) = node.value else { continue };
+        let known: HashSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
+        entries.extend(more.into_iter().filter(|entry| !known.contains(&entry.key)));
+    }
+    entries
 }
 
 fn measure(node: &Node) -> Size {
@@ -192,6 +281,11 @@ fn measure(node: &Node) -> Size {
 }
 
 impl Size {
+    fn plus(self, other: &Self) -> Self {
+        let nodes = self.nodes.saturating_add(other.nodes);
+        Self { depth: self.depth.max(other.depth), nodes, bytes: self.bytes.saturating_add(other.bytes) }
+    }
+
     /// A field is its value and its name.
     fn with_name(self, name: &str) -> Self {
         Self { depth: self.depth, nodes: self.nodes.saturating_add(1), bytes: self.bytes.saturating_add(name.len()) }
@@ -205,6 +299,8 @@ fn text_len(value: &Value) -> usize {
     }
 }
 
+/// The list of a `List`.
+const ITEMS: &str = "items";
 /// No document that is wanted here needs a tenth of these.
 const MAX_DEPTH: usize = 64;
 const MAX_NODES: usize = 100_000;

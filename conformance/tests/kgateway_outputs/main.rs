@@ -146,6 +146,15 @@ const CLASSES: &[Class] = &[
         )],
     },
     Class {
+        reason: "M1: a header of the PROXY protocol before TLS: refused, since nothing here sends it",
+        witnesses: &[(
+            Read::Either,
+            "backendconfigpolicy/upstream-proxy-protocol-with-backendtlspolicy",
+            "kube_default_httpbin_8080",
+            "refused",
+        )],
+    },
+    Class {
         reason: "M2: suites and groups that there are not: refused, where kgateway's standard mode leaves that to Envoy",
         witnesses: &[(
             Read::Either,

@@ -15,7 +15,7 @@ use super::output::marked;
 use super::owner::{Form, OwnerKey};
 use super::place::{self, Target, located};
 use super::{Difference, Export, ExportOptions, ExportedFile, Placement, exportable, parameters};
-use crate::native::{API_VERSION, KIND};
+use crate::document::{API_VERSION, KIND};
 
 /// The `UpstreamTlsContext` by which Envoy asks `libuptls_envoy.so` for the verdict. Nothing is written.
 ///

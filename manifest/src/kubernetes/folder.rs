@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use uptls::Problems;
 use zeroize::Zeroizing;
 
-use super::{Content, Document};
+use super::document::{Content, Document};
 use crate::position::{Fault, Notes, Place};
 use crate::source;
 
@@ -54,12 +54,25 @@ impl Found {
 /// holds no manifest; `document_too_large` if there
 /// are more files or bytes than anybody should have.
 pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Manifests, Problems> {
-    let mut loading = Loading { found: Vec::new(), bytes: 0 };
+    load_as(paths, false)
+}
+
+/// The same with all folders in folders, as `kubectl apply -R` reads them. A link to a folder is not followed: it may lead in
+/// a circle. It is counted as ignored.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn load_recursively<P: AsRef<Path>>(paths: &[P]) -> Result<Manifests, Problems> {
+    load_as(paths, true)
+}
+
+fn load_as<P: AsRef<Path>>(paths: &[P], recursively: bool) -> Result<Manifests, Problems> {
+    let mut loading = Loading { files: 0, found: Vec::new(), bytes: 0, recursively };
     for path in paths.iter().map(AsRef::as_ref) {
         if path.is_dir() {
-            loading.folder(path)
+            loading.root(path)
         } else {
-            source::load_file(path).and_then(|text| loading.text(path, text))
+            source::load_manifests(path).and_then(|text| loading.text(path, text))
         }
         .map_err(|fault| refuse(path, fault))?;
     }
@@ -68,26 +81,48 @@ pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Manifests, Problems> {
 
 /// What has been found so far.
 struct Loading {
+    /// How many files of folders.
+    files: usize,
     found: Vec<Found>,
     bytes: usize,
+    recursively: bool,
 }
 
 impl Loading {
+    /// A folder that was asked for. Without a manifest another one was meant.
+    fn root(&mut self, path: &Path) -> Result<(), Fault> {
+        let before = self.files;
+        self.folder(path)?;
+        match self.files == before {
+            true => Err(Fault::parse(Place::START, "the folder holds no *.yaml, *.yml or *.json file")),
+            false => Ok(()),
+        }
+    }
+
     fn folder(&mut self, path: &Path) -> Result<(), Fault> {
-        let Listing { files, folders } = Listing::of(path)?;
+        let Listing { files, folders, links } = Listing::of(path)?;
+        self.files = self.files.saturating_add(files.len());
+        if self.files > MAX_FILES {
+            return Err(Fault::too_large(Place::START, format!("the limit of {MAX_FILES} files")));
+        }
         for file in &files {
-            match source::load_file(file) {
+            match source::load_manifests(file) {
                 Ok(text) => self.text(file, text)?,
                 Err(fault) => self.add(file, FoundContent::Unreadable(fault)),
             }
         }
-        folders.iter().for_each(|folder| self.add(folder, FoundContent::Folder));
+        for folder in folders {
+            match self.recursively && !links.contains(&folder) {
+                true => self.folder(&folder)?,
+                false => self.add(&folder, FoundContent::Folder),
+            }
+        }
         Ok(())
     }
 
     fn text(&mut self, path: &Path, text: Zeroizing<Vec<u8>>) -> Result<(), Fault> {
         self.bytes = self.bytes.saturating_add(text.len());
-        if self.bytes > MAX_BYTES {
+        if self.bytes > source::MAX_MANIFESTS {
             return Err(Fault::too_large(Place::START, "the limit of 64 MiB of manifests"));
         }
         self.add(path, FoundContent::Text(text));
@@ -103,29 +138,29 @@ impl Loading {
 struct Listing {
     files: Vec<PathBuf>,
     folders: Vec<PathBuf>,
+    /// Which of the folders are links.
+    links: Vec<PathBuf>,
 }
 
 impl Listing {
     fn of(path: &Path) -> Result<Self, Fault> {
         let unreadable = |error: std::io::Error| Fault::unreadable(path, error);
-        let (mut files, mut folders) = (Vec::new(), Vec::new());
+        let (mut files, mut folders, mut links) = (Vec::new(), Vec::new(), Vec::new());
         for entry in path.read_dir().map_err(unreadable)? {
             let file = entry.map_err(unreadable)?.path();
             if is_hidden(&file) {
                 continue;
             }
             if file.is_dir() {
+                links.extend(file.is_symlink().then(|| file.clone()));
                 folders.push(file);
             } else if is_manifest(&file) {
                 files.push(file);
             }
         }
         files.sort();
-        match files.len() {
-            0 => Err(Fault::parse(Place::START, "the folder holds no *.yaml, *.yml or *.json file")),
-            1..=MAX_FILES => Ok(Self { files, folders }),
-            _ => Err(Fault::too_large(Place::START, format!("the limit of {MAX_FILES} files"))),
-        }
+        folders.sort();
+        Ok(Self { files, folders, links })
     }
 }
 
@@ -153,4 +188,3 @@ fn refuse(path: &Path, fault: Fault) -> Problems {
 
 const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
 const MAX_FILES: usize = 10_000;
-const MAX_BYTES: usize = 64 << 20;

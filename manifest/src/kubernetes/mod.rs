@@ -2,20 +2,22 @@
 //!
 //! ```text
 //!  files, folders       folder       *.yaml, *.yml, *.json, in the order of their names
-//!    |  documents       the same reader, budgets and positions as for native documents; lists
+//!    |  read            one dispatch, and one file for each kind: its type and its reader
 //!    v
-//!  Objects              one reader for each kind: backend_tls_policy, standard/*, extension/*
-//!    |  draft           a standard policy and its CA references -> PolicyDraft, with the origin of every field
-//!    |  precedence      which policy has which target (M4)
+//!  Objects              what stands there, each with its line; problems stay with their object
+//!    |  resolve         draft, precedence: a standard policy, its CA references and its targets (M3, M4)
 //!    v
-//!  Imported             the objects; every standard policy with its draft, or the reasons why there is none
-//!    |  resolve         + extensions + the Gateway's identity, field by field (M5..M9)
+//!  Imported             every standard policy with its draft, or the reasons why there is none
+//!    |  resolve         + extensions + the Gateway's identity, merged field by field (M5..M9)
 //!    v
-//!  Resolution           EffectivePolicy of each (Gateway, backend, port); StatusPatch; Dependency
+//!  Resolution           EffectivePolicy of each (Gateway, backend, port); Dependency
+//!    |  status          StatusPatch of each object
 //!    |  policy_of
 //!    v
 //!  uptls::PolicyDraft or uptls::Problems
 //! ```
+//!
+//! `model` < `read` < `resolve` < `status`: each uses what is before it, and `import` ties them.
 //!
 //! Everything but [`load`] is pure, and the order of the documents does not count (M10).
 //!
@@ -43,81 +45,23 @@
 //! # Ok::<(), uptls::Problems>(())
 //! ```
 
-mod backend_tls_policy;
-mod config_map;
-mod crd;
-mod documents;
-mod draft;
-mod extension;
+mod document;
 mod folder;
-mod imported;
-mod object;
-mod precedence;
+mod import;
+mod model;
+mod read;
 mod resolve;
-mod said;
-mod service;
-mod standard;
 mod status;
+mod store;
 
-pub use folder::{Manifests, load};
+pub use document::Document;
+pub use folder::{Manifests, load, load_recursively};
 pub(crate) use folder::{is_manifest, manifest_files};
-pub use imported::{
-    Accepted, Diagnostic, Effect, Imported, ImportedPolicy, Provenance, ResolvedRefs, Target, TargetState,
-};
-pub use object::ObjectName;
-pub(crate) use object::object_name;
+pub use import::{ReadOptions, connector, import, import_with, resolve};
+pub use model::{BackendKind, BackendRef, Diagnostic, Effect, ObjectName, ObjectRef, Provenance, StatusPatch};
+pub(crate) use read::object::object_name;
 pub use resolve::{
-    BackendKind, BackendRef, Dependency, EffectivePolicy, Mode, ON_INVALID, Overridden, Presence, Resolution, Scope,
-    connector, resolve,
+    Accepted, Dependency, EffectivePolicy, Imported, ImportedPolicy, Mode, ON_INVALID, Overridden, Presence,
+    Resolution, ResolvedRefs, Scope, Target, TargetState,
 };
-pub use status::StatusPatch;
-
-use crate::kubernetes::documents::Objects;
-use crate::position::Fault;
-
-/// A text with any number of objects in it, YAML or JSON.
-#[derive(Clone, Copy)]
-pub struct Document<'a> {
-    name: &'a str,
-    content: Content<'a>,
-}
-
-/// What came of reading a document.
-#[derive(Clone, Copy)]
-enum Content<'a> {
-    /// A folder in a folder: it is counted.
-    Folder,
-    Text(&'a [u8]),
-    Unreadable(&'a Fault),
-}
-
-impl<'a> Document<'a> {
-    /// `name` is what errors call it.
-    pub fn new(name: &'a str, text: &'a [u8]) -> Self {
-        Self { name, content: Content::Text(text) }
-    }
-
-    pub(crate) fn name(&self) -> &'a str {
-        self.name
-    }
-
-    pub(crate) fn text(&self) -> Option<&'a [u8]> {
-        match self.content {
-            Content::Text(text) => Some(text),
-            Content::Folder | Content::Unreadable(_) => None,
-        }
-    }
-}
-
-/// Makes policies of the objects in `documents`. Whatever is wrong with them is in the result.
-pub fn import<'a>(documents: impl IntoIterator<Item = Document<'a>>) -> Imported {
-    let mut objects = Objects::default();
-    for Document { name, content } in documents {
-        match content {
-            Content::Folder => objects.ignore("(folder)"),
-            Content::Text(text) => objects.read(name, text),
-            Content::Unreadable(fault) => objects.fault(name, fault.clone()),
-        }
-    }
-    objects.finish()
-}
+pub use store::Store;

@@ -57,7 +57,7 @@ fn backend(policy: &EffectivePolicy, runtime: &Runtime, permission: DangerPermis
         gateway: policy.gateway.as_ref().map(ToString::to_string).unwrap_or_default(),
         ready: prepared.is_ok(),
         policy: facts,
-        objects: policy.sources.iter().cloned().collect(),
+        objects: policy.sources.iter().map(ToString::to_string).collect(),
         fields: fields(policy),
         overridden: policy.overridden.iter().map(overridden).collect(),
         warnings,
@@ -108,7 +108,7 @@ fn overridden(overridden: &kubernetes::Overridden) -> Overridden {
 
 fn place(from: &Provenance) -> Place {
     Place {
-        object: from.object.clone(),
+        object: from.object.to_string(),
         field: from.field.clone(),
         document: from.origin.document.clone(),
         line: from.origin.line,
@@ -117,10 +117,11 @@ fn place(from: &Provenance) -> Place {
 }
 
 fn diagnostic(diagnostic: &kubernetes::Diagnostic) -> Diagnostic {
+    let object = diagnostic.object.as_ref().map(ToString::to_string);
     let mut problem = ProblemFacts::new(&diagnostic.problem);
     // Whose document it is must be known, and a problem of the whole document is mended nowhere.
-    problem.fix = problem.fix.and_then(|fix| Some(fix.of_object(diagnostic.object.as_deref()?)));
-    Diagnostic { effect: diagnostic.effect.as_str(), object: diagnostic.object.clone().unwrap_or_default(), problem }
+    problem.fix = problem.fix.and_then(|fix| Some(fix.of_object(object.as_deref()?)));
+    Diagnostic { effect: diagnostic.effect.as_str(), object: object.unwrap_or_default(), problem }
 }
 
 const STANDARD: &str = "BackendTLSPolicy";

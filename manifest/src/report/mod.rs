@@ -36,18 +36,26 @@ mod value;
 
 pub use types::{Backend, Cluster, Diagnostic, Field, Finding, Import, ObjectMeta, Overridden, Place, Policy, Status};
 
+use std::path::PathBuf;
+
 use uptls::danger::DangerPermission;
 use uptls::{Envelope, Fix, Problems, Runtime};
 
 use crate::envoy::{ReadFile, Standing};
-use crate::kubernetes::{self, Document, Mode, ObjectName};
+use crate::kubernetes::{self, Document, Mode, ObjectName, ReadOptions};
 
 /// How documents are imported. The default: every Gateway, strict about vendors' forms, nothing dangerous, no status.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ImportOptions {
+    /// Whether a `ClusterTrustBundle` may be a CA reference, which is provisional.
+    pub cluster_trust_bundles: bool,
+    /// Whether the documents hold all objects of a cluster: then a Service or Gateway that is not among them does not exist.
+    pub complete: bool,
     /// Show the patches of `status` that the controller of this name would write.
     pub controller_name: Option<String>,
+    /// Below which folder the files of the proxy lie that vendors' objects name.
+    pub files_root: Option<PathBuf>,
     /// As this Gateway sees it: its client certificate counts where a backend has none of its own (M6).
     pub gateway: Option<ObjectName>,
     /// How a vendor's form is understood that verifies less than it seems to (M8).
@@ -84,7 +92,8 @@ impl Import {
             }
         }
         // There may be objects beside a cluster.
-        backends::add(&mut import, &kubernetes::import(documents.iter().copied()), runtime, options)?;
+        let read = ReadOptions::default().with_cluster_trust_bundles(options.cluster_trust_bundles);
+        backends::add(&mut import, &kubernetes::import_with(documents.iter().copied(), read), runtime, options)?;
         let read = kubernetes::import(envoy).ignored.remove(NO_KIND).unwrap_or_default();
         import.ignored.entry(NO_KIND.to_owned()).and_modify(|count| *count = count.saturating_sub(read));
         import.ignored.retain(|_, count| *count > 0);
@@ -103,7 +112,11 @@ impl Import {
 
     /// Whether there is neither a policy nor a cluster, and nothing to say about documents: something else was meant.
     pub fn is_empty(&self) -> bool {
-        self.clusters.is_empty() && self.backends.is_empty() && self.policies.is_empty() && self.diagnostics.is_empty()
+        self.clusters.is_empty()
+            && self.backends.is_empty()
+            && self.policies.is_empty()
+            && self.diagnostics.is_empty()
+            && self.status.is_empty()
     }
 
     /// The JSON text under the schema `uptls.import/v1`, in the envelope of everything that `--json` prints.

@@ -14,6 +14,9 @@ pub(super) fn scope(options: &ImportOptions, runtime: &Runtime) -> Scope {
     let mut scope = Scope::new(name(options)).with_mode(options.mode).with_now(now);
     scope = scope.with_permission(options.permission).with_runtime(runtime);
     scope.gateway.clone_from(&options.gateway);
+    scope.any_class = options.controller_name.is_none();
+    scope.complete = options.complete;
+    scope.files_root.clone_from(&options.files_root);
     scope
 }
 

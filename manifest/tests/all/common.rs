@@ -8,6 +8,11 @@ use uptls::danger::DangerPermission;
 use uptls::{FixedClock, Problems, Runtime, UpstreamTlsPolicy};
 use uptls_manifest::kubernetes::Document;
 
+/// The lines of a text, each behind this many spaces.
+pub(crate) fn indent(text: &str, by: usize) -> String {
+    text.lines().map(|line| format!("{}{line}\n", " ".repeat(by))).collect()
+}
+
 /// A document whose `spec` is `spec`, already indented; its first line is line 5.
 pub(crate) fn document(spec: &str) -> String {
     format!("apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nmetadata: {{name: payments}}\nspec:\n{spec}")

@@ -74,21 +74,28 @@ fn a_list_of_an_unknown_version_is_not_passed_over() {
 }
 
 #[test]
-fn while_another_version_is_there_every_backend_fails_closed() {
-    for (object, version, backend, ready) in [
-        (GATEWAY, "k8s.io/v1", "shop/pay:443", "shop/pay-tls"),
-        (XBACKEND, "x-k8s.io/v1alpha1", "XBackend/shop/far:443", "shop/far"),
-        (XBACKEND, "x-k8s.io/v1alpha1", "shop/pay:443", "shop/pay-tls"),
-        (CONFIG_POLICY, "kgateway.dev/v1alpha1", "shop/pay:443", "shop/pay-tls"),
+fn another_version_fails_what_it_may_concern() {
+    // The object, a backend that it concerns, and one that it does not.
+    for (object, version, concerned, other) in [
+        (XBACKEND, "x-k8s.io/v1alpha1", "XBackend/shop/far", "shop/pay:443"),
+        (CONFIG_POLICY, "kgateway.dev/v1alpha1", "shop/pay:443", "XBackend/there/far:443"),
     ] {
-        assert_eq!(outcome(&[SERVICE, POLICY, object], backend, None), ready);
+        let elsewhere = XBACKEND.replace("namespace: shop", "namespace: there");
+        assert!(outcome(&[SERVICE, POLICY, object, &elsewhere], concerned, None).starts_with("shop/"));
         let (group, _) = version.split_once('/').unwrap();
-        let other = object.replacen(version, &format!("{group}/v9"), 1);
-        let parts = [SERVICE, POLICY, &other];
-        says(&parts, Effect::Unread, &format!("{group}/v9"));
-        assert_eq!(outcome(&parts, backend, None), "unsupported_option", "{backend}");
-        assert!(imported(&parts).resolve(&Scope::default()).policies.iter().all(|policy| policy.draft.is_err()));
+        let changed = object.replacen(version, &format!("{group}/v9"), 1);
+        let parts = [SERVICE, POLICY, &changed, &elsewhere];
+        assert_eq!(outcome(&parts, concerned, None), "unsupported_option", "{concerned}");
+        assert!(outcome(&parts, other, None).contains('/'), "{other}: {}", outcome(&parts, other, None));
     }
+    // Of a Gateway those that it uses, and those that are asked for by it.
+    let gateway = GATEWAY.replacen("k8s.io/v1", "k8s.io/v9", 1);
+    let parts = [SERVICE, POLICY, &gateway, ROUTE, SECRET];
+    says(&parts, Effect::NotReady, "k8s.io/v9");
+    assert_eq!(outcome(&parts, "shop/pay:443", None), "unsupported_option");
+    let unused = [SERVICE, POLICY, &gateway];
+    assert_eq!(outcome(&unused, "shop/pay:443", Some("outer")), "unsupported_option");
+    assert_eq!(outcome(&unused, "shop/pay:443", None), "shop/pay-tls");
     // The same kind of another group is nobody's business here.
     let foreign = CONFIG_POLICY.replace("gateway.kgateway.dev/v1alpha1", "example.com/v9");
     assert_eq!(outcome(&[SERVICE, POLICY, &foreign], "shop/pay:443", None), "shop/pay-tls");

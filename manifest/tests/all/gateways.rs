@@ -22,7 +22,10 @@ fn identity(resolution: &Resolution, of: Option<&str>) -> String {
         Ok((_, Err(problems))) => format!("not ready: {}", problems.code()),
         Ok((policy, Ok(_))) => {
             let by = policy.gateway.as_ref().map_or("nobody".to_owned(), ToString::to_string);
-            let from = policy.provenance.get("spec.identity.key").map_or("none", |from| from.object.as_str());
+            let from = policy
+                .provenance
+                .get("spec.identity.key")
+                .map_or_else(|| "none".to_owned(), |from| from.object.to_string());
             format!("{from} by {by}")
         }
     }

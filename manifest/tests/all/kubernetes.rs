@@ -60,7 +60,7 @@ fn diagnostic(diagnostic: &Diagnostic) -> Value {
     let mut shown = problem(&diagnostic.problem);
     shown["effect"] = diagnostic.effect.as_str().into();
     if let Some(object) = &diagnostic.object {
-        shown["object"] = object.as_str().into();
+        shown["object"] = object.to_string().into();
     }
     shown
 }

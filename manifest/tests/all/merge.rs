@@ -67,7 +67,7 @@ fn what_is_merged_knows_where_it_came_from_and_passes_the_check() {
             let Ok(draft) = policy.draft else { continue };
             assert!(!policy.sources.is_empty() && !policy.provenance.is_empty(), "{name}");
             for (path, from) in &policy.provenance {
-                assert!(draft.origins.contains_key(path) && !from.object.is_empty(), "{name}: {path}");
+                assert!(draft.origins.contains_key(path) && !from.object.name.is_empty(), "{name}: {path}");
             }
             // Strictly read, only the standard itself gives anything up.
             let dangers = policy.provenance.iter().filter(|(path, _)| path.starts_with("spec.danger"));
@@ -103,7 +103,7 @@ fn shown(resolution: &Resolution) -> Value {
     let diagnostic = |diagnostic: &uptls_manifest::kubernetes::Diagnostic| {
         format!("{}: {}", diagnostic.effect.as_str(), problem(&diagnostic.problem))
     };
-    let depends = |of: &uptls_manifest::kubernetes::Dependency| format!("{} {} {:?}", of.kind, of.name, of.presence);
+    let depends = |of: &uptls_manifest::kubernetes::Dependency| format!("{} {:?}", of.object, of.presence);
     let patch = |patch: &uptls_manifest::kubernetes::StatusPatch| {
         json!({
             "object": format!("{} {} {}", patch.api_version, patch.kind, patch.name),
@@ -137,7 +137,7 @@ fn policy(policy: &EffectivePolicy) -> Value {
     };
     let mut shown = json!({
         "backend": format!("{}/{}{port}", policy.backend_kind, policy.backend),
-        "sources": policy.sources,
+        "sources": policy.sources.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     let mut set = |key: &str, value: Value| {
         if value != json!([]) && value != json!({}) && !value.is_null() {
@@ -305,8 +305,8 @@ fn while_a_document_cannot_be_read_no_policy_is_ready() {
     assert_eq!(ready(&good), 1);
     for unread in [
         "{",
-        "{apiVersion: gateway.kgateway.dev/v9, kind: BackendConfigPolicy, metadata: {name: a}}",
-        "{apiVersion: gloo.solo.io/v9, kind: Upstream, metadata: {name: a}}",
+        "{apiVersion: gateway.kgateway.dev/v9, kind: BackendConfigPolicy, metadata: {name: a, namespace: shop}}",
+        "{apiVersion: gateway.kgateway.dev/v9, kind: BackendConfigPolicyList}",
         "{apiVersion: gateway.kgateway.dev/v1alpha1, kind: BackendConfigPolicy}",
     ] {
         assert_eq!(ready(&format!("{good}---\n{unread}\n")), 0, "{unread}");

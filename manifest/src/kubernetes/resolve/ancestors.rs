@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::backend::BackendKind;
 use super::depends::Dependencies;
 use super::link::{Referrer, is_granted};
-use super::merge::{GATEWAY, GATEWAY_GROUP};
 use super::scope::Scope;
-use crate::kubernetes::documents::Objects;
-use crate::kubernetes::imported::Provenance;
-use crate::kubernetes::object::ObjectName;
-use crate::kubernetes::standard::{ParentRef, Spoken};
+use crate::kubernetes::model::backend::BackendKind;
+use crate::kubernetes::model::object::{ObjectName, ObjectRef};
+use crate::kubernetes::model::provenance::Provenance;
+use crate::kubernetes::read::gateway::{GATEWAY, GATEWAY_GROUP};
+use crate::kubernetes::read::listener::Listener;
+use crate::kubernetes::read::listener_set;
+use crate::kubernetes::read::objects::{Declared, Objects};
+use crate::kubernetes::read::route::{ParentRef, Route, Spoken};
 
 /// The Gateways of each backend, with the port that they use; `None`: all ports.
 pub(in crate::kubernetes) struct Ancestors {
@@ -46,7 +48,7 @@ impl Ancestors {
             }
             uses
         });
-        Self { only: scope.gateway.clone(), routes: of_routes(objects, dependencies), said }
+        Self { only: scope.gateway.clone(), routes: of_routes(objects, dependencies, scope), said }
     }
 
     /// The Gateways of a backend, whatever its port if none is given; those of a policy for its status.
@@ -89,24 +91,60 @@ fn may_be(a: Option<u16>, b: Option<u16>) -> bool {
 }
 
 /// A route that refers to another namespace without a grant does not use the backend.
-fn of_routes(objects: &Objects, dependencies: &Dependencies) -> BTreeMap<ObjectName, Vec<RouteUse>> {
+fn of_routes(objects: &Objects, dependencies: &Dependencies, scope: &Scope) -> BTreeMap<ObjectName, Vec<RouteUse>> {
     let mut uses: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for route in objects.routes.values().map(|declared| &declared.value) {
-        let is_gateway =
-            |parent: &&ParentRef| (parent.group.as_str(), parent.kind.as_str()) == (GATEWAY_GROUP, GATEWAY);
-        let gateways: BTreeSet<_> = route.parents.iter().filter(is_gateway).map(|parent| parent.name.clone()).collect();
+    for route in objects.routes.values().filter_map(Declared::once) {
+        let parents = route.parents.iter().filter_map(|parent| gateway_of(objects, dependencies, route, parent));
+        let gateways: BTreeSet<_> = parents.filter(|gateway| is_own(objects, scope, gateway)).collect();
         let referrer = Referrer { group: GATEWAY_GROUP, kind: route.kind, name: &route.meta.name };
         for backend in &route.backends {
             let Some(kind) = BackendKind::of(&backend.group, &backend.kind) else { continue };
             if !is_granted(objects, dependencies, referrer, (&backend.group, &backend.kind), &backend.name) {
                 continue;
             }
-            dependencies.note(route.kind, &route.meta.name, Some(()));
-            let object = format!("{} {}", route.kind, route.meta.name);
+            let object = ObjectRef::of(route.kind, &route.meta.name);
+            dependencies.note(object.clone(), Some(()));
             let from = Provenance { field: backend.field.clone(), object, origin: backend.origin.clone() };
             let (gateways, port, spoken) = (gateways.clone(), backend.port, backend.spoken);
             uses.entry(backend.name.clone()).or_default().push(RouteUse { from, gateways, kind, port, spoken });
         }
     }
     uses
+}
+
+/// The Gateway that a route attaches to, itself or by a ListenerSet, unless its listeners say that it does not.
+fn gateway_of(objects: &Objects, dependencies: &Dependencies, route: &Route, parent: &ParentRef) -> Option<ObjectName> {
+    if (parent.group.as_str(), parent.kind.as_str()) == (GATEWAY_GROUP, GATEWAY) {
+        let gateway = objects.gateways.get(&parent.name).map(|declared| &declared.value);
+        let listeners = gateway.map(|gateway| gateway.listeners.as_slice()).unwrap_or_default();
+        return attaches(listeners, route, parent).then(|| parent.name.clone());
+    }
+    let (_, kind) = listener_set::KINDS.into_iter().find(|known| *known == (&*parent.group, &*parent.kind))?;
+    let found = objects.listener_sets.get(&(kind, parent.name.clone())).and_then(Declared::once);
+    let set = dependencies.note(ObjectRef::of(kind, &parent.name), found)?;
+    let name = set.gateway.clone().filter(|_| attaches(&set.listeners, route, parent))?;
+    let gateway = objects.gateways.get(&name).map(|declared| &declared.value);
+    let from = gateway.and_then(|gateway| gateway.listener_sets);
+    let is_same = name.namespace == set.meta.name.namespace;
+    Some(name).filter(|_| from.is_none_or(|from| from.permits(is_same)))
+}
+
+/// Whether one of the listeners takes the route. Without any of them nobody knows, so it does.
+fn attaches(listeners: &[Listener], route: &Route, parent: &ParentRef) -> bool {
+    let is_same = route.meta.name.namespace == parent.name.namespace;
+    let takes = |listener: &Listener| {
+        listener.is_meant(parent.section_name.as_deref(), parent.port) && listener.permits(route.kind, is_same)
+    };
+    listeners.is_empty() || listeners.iter().any(takes)
+}
+
+/// Whether the Gateway is the controller's: its class does not say that it is another one's, and it is not missing among
+/// all objects.
+pub(in crate::kubernetes) fn is_own(objects: &Objects, scope: &Scope, gateway: &ObjectName) -> bool {
+    let Some(declared) = objects.gateways.get(gateway) else { return !scope.complete };
+    let class = declared.value.class.as_ref().and_then(|class| objects.gateway_classes.get(class));
+    match (class, &scope.controller_name) {
+        (Some(class), Some(controller)) => scope.any_class || class.value == *controller,
+        _ => true,
+    }
 }

@@ -6,102 +6,104 @@ use std::net::IpAddr;
 use uptls::{Origin, PolicyErrorKind, Problems};
 
 use super::ancestors::Ancestors;
-use super::backend::BackendKind;
 use super::depends::Dependencies;
-use super::effective::{EffectivePolicy, Elsewhere, Resolution};
-use super::find::{unknown_service, unread};
+use super::effective::EffectivePolicy;
+use super::imported::{Imported, ImportedPolicy};
 use super::index::{Index, Slot};
-use super::merge::{Merge, OwnIdentity, object, place};
+use super::link::Referrer;
+use super::merge::{Merge, OwnIdentity};
+use super::room::Full;
 use super::scope::{Mode, Scope};
-use crate::kubernetes::backend_tls_policy::KIND;
-use crate::kubernetes::documents::Objects;
-use crate::kubernetes::extension::{Extension, Written};
-use crate::kubernetes::imported::{Diagnostic, Effect, Imported, ImportedPolicy, Provenance, TargetState};
-use crate::kubernetes::object::{ObjectName, quotable};
-use crate::kubernetes::service::Service;
-use crate::kubernetes::status::{self, Full};
-use crate::kubernetes::{draft, resolve::link::Referrer};
+use super::unread::{unknown_service, unread};
+use super::{draft, room};
+use crate::kubernetes::model::backend::BackendKind;
+use crate::kubernetes::model::diagnostic::{Diagnostic, Effect};
+use crate::kubernetes::model::object::{ObjectName, ObjectRef};
+use crate::kubernetes::model::provenance::Provenance;
+use crate::kubernetes::read::backend_tls_policy::KIND;
+use crate::kubernetes::read::extension::Extension;
+use crate::kubernetes::read::gateway::GATEWAY;
+use crate::kubernetes::read::objects::Objects;
+use crate::kubernetes::read::service::Service;
+use crate::kubernetes::read::validation::Validation;
 
-impl Imported {
-    /// Every policy for `scope`, merged from all objects (M5..M9), and what to write back. It is pure.
-    ///
-    /// ```
-    /// use uptls_manifest::kubernetes::{BackendRef, Document, Scope, import};
-    ///
-    /// let standard = br#"{apiVersion: gateway.networking.k8s.io/v1, kind: BackendTLSPolicy, metadata: {name: pay},
-    ///   spec: {targetRefs: [{group: "", kind: Service, name: pay}],
-    ///     validation: {wellKnownCACertificates: System, hostname: pay.example}}}"#;
-    /// let extension = br#"{apiVersion: gateway.kgateway.dev/v1alpha1, kind: BackendConfigPolicy, metadata: {name: more},
-    ///   spec: {targetRefs: [{group: "", kind: Service, name: pay}],
-    ///     tls: {insecureSkipVerify: true, parameters: {minVersion: "1.3"}}}}"#;
-    /// let imported = import([Document::new("a.yaml", standard), Document::new("b.yaml", extension)]);
-    /// let resolution = imported.resolve(&Scope::default());
-    /// let policy = resolution.policy_of(&BackendRef::new("default", "pay", None), None)?;
-    /// assert_eq!(policy.provenance["spec.versions.min"].object, "BackendConfigPolicy default/more");
-    /// // What would weaken the standard is overridden, and said.
-    /// assert_eq!(policy.overridden[0].lost.field, "spec.tls.insecureSkipVerify");
-    /// # Ok::<(), uptls::Problems>(())
-    /// ```
-    pub fn resolve(&self, scope: &Scope) -> Resolution {
+/// What comes of all objects for a scope.
+pub(in crate::kubernetes) struct Resolved {
+    pub(in crate::kubernetes) ancestors: Ancestors,
+    pub(in crate::kubernetes) dependencies: Dependencies,
+    /// In the order of backends, ports and Gateways.
+    pub(in crate::kubernetes) policies: Vec<EffectivePolicy>,
+}
+
+/// Every policy for `scope`, merged from all objects (M5..M9).
+pub(in crate::kubernetes) fn compose(imported: &Imported, scope: &Scope) -> Resolved {
+    let links = Links::new(imported, scope);
+    let resolver = Resolver::new(imported, scope, &links);
+    let slots = links.index.slots(&imported.objects);
+    let policies: Vec<_> = slots.iter().flat_map(|slot| resolver.slot(slot)).collect();
+    let Links { ancestors, dependencies, .. } = links;
+    for policy in &policies {
+        dependencies.extend(&policy.depends_on);
+    }
+    for policy in &imported.policies {
+        dependencies.note(ObjectRef::of(KIND, &policy.name), Some(()));
+    }
+    Resolved { ancestors, dependencies, policies }
+}
+
+/// Which objects are for which backends: what changes with them, and not with the content of a Secret.
+pub(in crate::kubernetes) struct Links {
+    pub(in crate::kubernetes) ancestors: Ancestors,
+    dependencies: Dependencies,
+    /// The policies whose status has no room for a Gateway.
+    full: BTreeSet<Full>,
+    pub(in crate::kubernetes) index: Index,
+}
+
+impl Links {
+    pub(in crate::kubernetes) fn new(imported: &Imported, scope: &Scope) -> Self {
         let dependencies = Dependencies::default();
-        let objects = &*self.objects;
-        let ancestors = Ancestors::new(objects, &dependencies, scope);
-        let index = Index::new(objects, &self.policies);
-        let status::Statuses { full, patches: mut statuses } = status::patches(self, scope, &ancestors);
-        let unread = self.diagnostics.iter().filter(|diagnostic| diagnostic.effect == Effect::Unread).collect();
-        let resolver =
-            Resolver { ancestors: &ancestors, dependencies: &dependencies, full, index, objects, scope, unread };
-        let mut policies = Vec::new();
-        for slot in resolver.index.slots() {
-            let gateways = ancestors.of(slot.kind, &slot.name, slot.port);
-            if gateways.is_empty() {
-                policies.extend(resolver.effective(&slot, None));
-            }
-            policies.extend(gateways.iter().filter_map(|gateway| resolver.effective(&slot, Some(gateway))));
-        }
-        statuses.extend(status::of_policies(self, scope, &ancestors, &dependencies, &policies));
-        for policy in &self.policies {
-            dependencies.note(KIND, &policy.name, Some(()));
-        }
-        let gateways = objects.gateways.keys().cloned().collect();
-        Resolution {
-            candidates: candidates(&self.policies, &policies),
-            depends_on: dependencies.into_set(),
-            diagnostics: self.diagnostics.clone(),
-            elsewhere: Elsewhere::new(self, scope, &gateways),
-            gateways,
-            ignored: self.ignored.clone(),
-            missing_ports: missing_ports(&self.policies),
-            policies,
-            services: objects.services.iter().map(|(name, of)| (name.clone(), of.value.clone())).collect(),
-            statuses,
-        }
+        let ancestors = Ancestors::new(&imported.objects, &dependencies, scope);
+        let full = room::full(imported, scope, &ancestors);
+        Self { ancestors, dependencies, full, index: Index::new(&imported.objects, &imported.policies) }
     }
 }
 
 /// Makes the policy of one slot after the other.
-struct Resolver<'a> {
-    ancestors: &'a Ancestors,
-    dependencies: &'a Dependencies,
-    /// The policies whose status has no room for a Gateway.
-    full: BTreeSet<Full>,
-    index: Index<'a>,
+pub(in crate::kubernetes) struct Resolver<'a> {
+    imported: &'a Imported,
+    links: &'a Links,
     objects: &'a Objects,
     scope: &'a Scope,
     unread: Vec<&'a Diagnostic>,
 }
 
 impl<'a> Resolver<'a> {
+    pub(in crate::kubernetes) fn new(imported: &'a Imported, scope: &'a Scope, links: &'a Links) -> Self {
+        let unread = imported.diagnostics.iter().filter(|diagnostic| diagnostic.effect == Effect::Unread).collect();
+        Self { imported, links, objects: &imported.objects, scope, unread }
+    }
+
+    /// Those of one slot: for each Gateway that uses it, or for none.
+    pub(in crate::kubernetes) fn slot(&self, slot: &Slot) -> Vec<EffectivePolicy> {
+        let gateways = self.links.ancestors.of(slot.kind, &slot.name, slot.port);
+        if gateways.is_empty() {
+            return self.effective(slot, None).into_iter().collect();
+        }
+        gateways.iter().filter_map(|gateway| self.effective(slot, Some(gateway))).collect()
+    }
+
     /// The policy of `slot` where `gateway` uses it; `None`: nothing speaks of TLS to it.
     fn effective(&self, slot: &Slot, gateway: Option<&ObjectName>) -> Option<EffectivePolicy> {
-        let mut merge = Merge::new(self.objects, self.dependencies, self.scope.mode);
+        let dependencies = Dependencies::default();
+        let mut merge = Merge::new(self.objects, &dependencies, self.scope);
         let name = match slot.kind {
             BackendKind::XBackend => self.x_backend(&mut merge, &slot.name)?,
             _ => self.attached(&mut merge, slot, gateway)?,
         };
         if let Some(name) = gateway {
             let found = self.objects.gateways.get(name).map(|declared| &declared.value);
-            if let Some(gateway) = self.dependencies.note("Gateway", name, found) {
+            if let Some(gateway) = dependencies.note(ObjectRef::of(GATEWAY, name), found) {
                 merge.gateway(gateway);
             }
         }
@@ -115,6 +117,7 @@ impl<'a> Resolver<'a> {
             provenance.clear();
         }
         Some(EffectivePolicy {
+            depends_on: dependencies.into_set(),
             backend: slot.name.clone(),
             backend_kind: slot.kind,
             draft,
@@ -131,32 +134,36 @@ impl<'a> Resolver<'a> {
 
     /// What cannot be read and may concern `slot`, or the port of the Service behind it.
     fn unread_of(&self, slot: &Slot) -> Option<Problems> {
-        let behind = self.index.behind(slot);
+        let behind = self.links.index.behind(self.objects, slot);
         let backends = [(Some(slot.kind), &slot.name), (Some(behind.kind), &behind.name)];
         unread(self.unread.iter().copied(), &backends)
     }
 
-    fn protocols(&self, merge: &mut Merge<'a>, slot: &Slot, gateway: Option<&ObjectName>) {
-        let routes = self.ancestors.routes_of(slot.kind, &slot.name, slot.port, gateway);
-        let behind = self.index.behind(slot);
+    fn protocols(&self, merge: &mut Merge<'_>, slot: &Slot, gateway: Option<&ObjectName>) {
+        let routes = self.links.ancestors.routes_of(slot.kind, &slot.name, slot.port, gateway);
+        let behind = self.links.index.behind(self.objects, slot);
         let service = self.objects.services.get(&behind.name).filter(|_| behind.kind == BackendKind::Service);
         let port = behind.port.and_then(|number| service?.value.port(number));
-        let object = format!("{} {}", behind.kind, behind.name);
-        merge.protocols(&routes, port.map(|port| (object.as_str(), port)));
+        let object = ObjectRef::of(behind.kind.as_str(), &behind.name);
+        merge.protocols(&routes, port.map(|port| (&object, port)));
     }
 
     /// A standard policy and extensions, of which there is at least one; the name of the policy.
-    fn attached(&self, merge: &mut Merge<'a>, slot: &Slot, gateway: Option<&ObjectName>) -> Option<String> {
-        self.depend_on(slot);
-        let extensions = self.index.extensions(slot);
-        let standard = match self.index.standard(slot) {
+    fn attached(&self, merge: &mut Merge<'_>, slot: &Slot, gateway: Option<&ObjectName>) -> Option<String> {
+        self.depend_on(merge.dependencies, slot);
+        let standard = match self.links.index.standard(self.imported, slot) {
             Ok(standard) => standard,
             Err(_) => {
-                merge.problems.push(unknown_service(&self.index.behind(slot).name));
+                merge.problems.push(unknown_service(&self.links.index.behind(self.objects, slot).name));
                 return Some(slot.name.to_string());
             }
         };
-        let name = match (standard, extensions.first()) {
+        let mut extensions = self.links.index.extensions(self.objects, slot);
+        // What stands before TLS matters where there is some.
+        let is_tls = standard.is_some() || extensions.iter().any(|extension| extension.speaks());
+        extensions.retain(|extension| is_tls && (extension.speaks() || !extension.wire.is_empty()));
+        merge.problems.extend(extensions.iter().flat_map(|extension| &extension.wire).cloned());
+        let name = match (standard, extensions.iter().find(|extension| extension.speaks())) {
             (Some(policy), _) => {
                 self.standard(merge, policy, gateway);
                 policy.name.to_string()
@@ -164,14 +171,15 @@ impl<'a> Resolver<'a> {
             (None, Some(extension)) => extension.meta.name.to_string(),
             (None, None) => return None,
         };
-        if let Some((first, others)) = extensions.split_first() {
-            self.note(first);
+        let speaking: Vec<_> = extensions.into_iter().filter(|extension| extension.speaks()).collect();
+        if let Some((first, others)) = speaking.split_first() {
+            merge.dependencies.note(first.object(), Some(()));
             match standard {
-                Some(_) => merge.beside_standard(first),
+                Some(policy) => merge.beside_standard(first, &ObjectRef::of(KIND, &policy.name)),
                 None => merge.alone(first, &self.candidates(slot)),
             }
             for other in others {
-                self.note(other);
+                merge.dependencies.note(other.object(), Some(()));
                 merge.lose("spec", &whole(first), &whole(other), OLDEST);
             }
         }
@@ -179,14 +187,11 @@ impl<'a> Resolver<'a> {
     }
 
     /// M5: the standard's own fields come first, then its options.
-    fn standard(&self, merge: &mut Merge<'a>, policy: &ImportedPolicy, gateway: Option<&ObjectName>) {
-        let object = format!("{KIND} {}", policy.name);
+    fn standard(&self, merge: &mut Merge<'_>, policy: &ImportedPolicy, gateway: Option<&ObjectName>) {
+        let object = ObjectRef::of(KIND, &policy.name);
         merge.sources.insert(object.clone());
-        for provenance in policy.provenance.values() {
-            if let Some((kind, name)) = reference(&provenance.object) {
-                self.dependencies.note(kind, &name, Some(()));
-            }
-        }
+        merge.dependencies.note(object.clone(), Some(()));
+        merge.dependencies.extend(&policy.depends_on);
         match &policy.draft {
             Ok(draft) => {
                 merge.spec = draft.spec.clone();
@@ -196,7 +201,7 @@ impl<'a> Resolver<'a> {
             Err(problems) => merge.problems.extend(problems.iter().cloned()),
         }
         let full = gateway.map(|gateway| Full { gateway: gateway.clone(), policy: policy.name.clone() });
-        if full.is_some_and(|full| self.full.contains(&full)) {
+        if full.is_some_and(|full| self.links.full.contains(&full)) {
             let reason = format!("the status of {object} has no room for this Gateway: it has 16 ancestors");
             merge.problem("status.ancestors", PolicyErrorKind::NotReady { reason }, None);
         }
@@ -209,15 +214,18 @@ impl<'a> Resolver<'a> {
     }
 
     /// M9: what an XBackend says of itself. Without TLS there is no policy, and nothing here ever connects to it.
-    fn x_backend(&self, merge: &mut Merge<'a>, name: &ObjectName) -> Option<String> {
+    fn x_backend(&self, merge: &mut Merge<'_>, name: &ObjectName) -> Option<String> {
         let declared = self.objects.xbackends.get(name)?;
         let x_backend = &declared.value;
         // No vendor has another meaning of it.
         merge.mode = Mode::Strict;
-        let object = format!("{} {name}", BackendKind::XBackend);
-        self.dependencies.note(BackendKind::XBackend.as_str(), name, Some(()));
+        let object = ObjectRef::of(BackendKind::XBackend.as_str(), name);
+        merge.dependencies.note(object.clone(), Some(()));
         merge.sources.insert(object.clone());
         merge.problems.extend(x_backend.problems.iter().cloned());
+        if x_backend.tls.is_none() && !x_backend.problems.is_empty() {
+            return Some(name.to_string());
+        }
         let Some(tls) = x_backend.tls.as_ref().filter(|tls| tls.mode.value != NO_TLS) else {
             let (path, origin) = match &x_backend.tls {
                 Some(tls) => ("spec.tls.mode", tls.mode.origin.clone()),
@@ -227,14 +235,20 @@ impl<'a> Resolver<'a> {
             merge.problem(path, PolicyErrorKind::NotReady { reason }, Some(origin));
             return Some(name.to_string());
         };
-        if let Some(validation) = &tls.validation {
-            self.x_validation(merge, name, &x_backend.origins, validation);
+        match &tls.validation {
+            Some(validation) => self.x_validation(merge, name, &x_backend.origins, validation),
+            // The standard does not say whom to trust then.
+            None => {
+                let reason = "the field validation is missing: write whom to trust".to_owned();
+                let origin = Some(tls.mode.origin.clone());
+                merge.problem("spec.tls.validation", PolicyErrorKind::DocumentParse { reason }, origin);
+            }
         }
         if let Some(protocol) = &x_backend.protocol {
             let offered = PROTOCOLS.iter().find(|(spelled, _)| *spelled == protocol.value);
             if let Some((_, alpn)) = offered {
                 merge.spec.alpn.protocols = vec![(*alpn).to_owned()];
-                merge.provenance.insert("spec.alpn".to_owned(), place(&object, protocol));
+                merge.provenance.insert("spec.alpn".to_owned(), protocol.place(&object));
             }
         }
         let referrer = Referrer { group: BackendKind::XBackend.group(), kind: BackendKind::XBackend.as_str(), name };
@@ -244,21 +258,21 @@ impl<'a> Resolver<'a> {
                 let kind = PolicyErrorKind::IdentityIncomplete { missing: "certificate" };
                 merge.problem(&tls.mode.field, kind, Some(tls.mode.origin.clone()));
             }
-            _ => merge.identity = OwnIdentity::Nothing(place(&object, &tls.mode)),
+            _ => merge.identity = OwnIdentity::Nothing(tls.mode.place(&object)),
         }
         Some(name.to_string())
     }
 
     fn x_validation(
         &self,
-        merge: &mut Merge<'a>,
+        merge: &mut Merge<'_>,
         name: &ObjectName,
         origins: &BTreeMap<String, Origin>,
-        validation: &crate::kubernetes::backend_tls_policy::Validation,
+        validation: &Validation,
     ) {
         let path = "spec.tls.validation";
         let written = draft::WrittenValidation { kind: BackendKind::XBackend.as_str(), name, origins, path };
-        let mut linker = draft::Linker::new(self.objects, written, self.dependencies);
+        let mut linker = draft::Linker::new(self.objects, written, merge.dependencies);
         merge.spec = linker.spec(validation);
         let draft::Linked { bundles, provenance, unresolved } = linker.finish();
         merge.provenance = provenance;
@@ -272,7 +286,7 @@ impl<'a> Resolver<'a> {
 
     /// The names that a backend is known by. An address is none (N1).
     fn candidates(&self, slot: &Slot) -> Vec<String> {
-        let behind = self.index.behind(slot);
+        let behind = self.links.index.behind(self.objects, slot);
         let ObjectName { name, namespace } = &behind.name;
         match behind.kind {
             BackendKind::Service => {
@@ -287,7 +301,12 @@ impl<'a> Resolver<'a> {
             }
             kind => {
                 let own = self.objects.backends.get(&slot.name).filter(|_| kind == BackendKind::Backend);
-                let upstreams = self.index.extensions(slot).into_iter().filter(|_| kind == BackendKind::Upstream);
+                let upstreams = self
+                    .links
+                    .index
+                    .extensions(self.objects, slot)
+                    .into_iter()
+                    .filter(|_| kind == BackendKind::Upstream);
                 let hosts = own.into_iter().flat_map(|declared| &declared.value.hosts);
                 let all = hosts.chain(upstreams.flat_map(|upstream| &upstream.hosts)).map(|host| host.host.clone());
                 all.filter(|host| host.parse::<IpAddr>().is_err()).collect()
@@ -295,70 +314,22 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn depend_on(&self, slot: &Slot) {
-        let behind = self.index.behind(slot);
+    fn depend_on(&self, dependencies: &Dependencies, slot: &Slot) {
+        let behind = self.links.index.behind(self.objects, slot);
         if behind != *slot {
-            self.depend_on(&behind);
+            self.depend_on(dependencies, &behind);
         }
         let found = match slot.kind {
             BackendKind::Service => self.objects.services.contains_key(&slot.name),
             BackendKind::Backend => self.objects.backends.contains_key(&slot.name),
             BackendKind::Upstream | BackendKind::XBackend => true,
         };
-        self.dependencies.note(slot.kind.as_str(), &slot.name, found.then_some(()));
+        dependencies.note(ObjectRef::of(slot.kind.as_str(), &slot.name), found.then_some(()));
     }
-
-    fn note(&self, extension: &Extension) {
-        if let Some((kind, name)) = reference(&object(extension)) {
-            self.dependencies.note(kind, &name, Some(()));
-        }
-    }
-}
-
-/// Kind and name of `Secret shop/pay`.
-fn reference(object: &str) -> Option<(&str, ObjectName)> {
-    let (kind, name) = object.split_once(' ')?;
-    let (namespace, name) = name.split_once('/')?;
-    Some((kind, ObjectName::new(namespace, name)))
-}
-
-/// For which backends there are policies: as targets have it, and those of objects that have no BackendTLSPolicy.
-fn candidates(standard: &[ImportedPolicy], policies: &[EffectivePolicy]) -> BTreeSet<String> {
-    let targets = standard.iter().flat_map(|policy| &policy.targets);
-    let attached = targets.filter(|target| target.state == TargetState::Attached);
-    let mut found: BTreeSet<_> = attached
-        .map(|target| match (&target.section_name, target.kind.as_str()) {
-            (Some(section), _) => format!("{} ({})", target.name, quotable(section)),
-            (None, "Service") => target.name.to_string(),
-            (None, kind) => format!("{kind}/{}", target.name),
-        })
-        .collect();
-    let of_standard = |policy: &&EffectivePolicy| policy.sources.iter().any(|source| source.starts_with(KIND));
-    let has_no_target =
-        |policy: &&EffectivePolicy| policy.backend_kind == BackendKind::Upstream || !of_standard(policy);
-    found.extend(policies.iter().filter(has_no_target).map(|policy| match policy.backend_kind {
-        BackendKind::Service => policy.backend.to_string(),
-        kind => format!("{kind}/{}", policy.backend),
-    }));
-    found
-}
-
-/// What policies are for ports that a backend has not, as a reason.
-fn missing_ports(policies: &[ImportedPolicy]) -> BTreeMap<ObjectName, String> {
-    let mut missing = BTreeMap::new();
-    for policy in policies {
-        for target in policy.targets.iter().filter(|target| target.state == TargetState::SectionNotFound) {
-            let port = quotable(target.section_name.as_deref().unwrap_or_default());
-            let reason = format!("{KIND} {} is for its port {port}, and it has none of that name", policy.name);
-            missing.entry(target.name.clone()).or_insert(reason);
-        }
-    }
-    missing
 }
 
 fn whole(extension: &Extension) -> Provenance {
-    let (object, origin) = (object(extension), extension.meta.origin.clone());
-    place(&object, &Written { field: "spec".to_owned(), origin, value: () })
+    Provenance { field: "spec".to_owned(), object: extension.object(), origin: extension.meta.origin.clone() }
 }
 
 const CLIENT_AND_SERVER: &str = "ClientAndServer";

@@ -3,16 +3,14 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use crate::kubernetes::object::ObjectName;
+use crate::kubernetes::model::object::ObjectRef;
 
 /// One object that the result depends on.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct Dependency {
-    /// `Secret`
-    pub kind: String,
-    /// Which one; `*` for whichever ReferenceGrant of the namespace may come.
-    pub name: ObjectName,
+    /// Which one; `*` is the name of whichever ReferenceGrant of the namespace may come.
+    pub object: ObjectRef,
     /// Whether there is one.
     pub presence: Presence,
 }
@@ -33,10 +31,15 @@ pub(in crate::kubernetes) struct Dependencies(RefCell<BTreeSet<Dependency>>);
 
 impl Dependencies {
     /// Notes the object, and whether there is a `found`, which is given back.
-    pub(in crate::kubernetes) fn note<T>(&self, kind: &str, name: &ObjectName, found: Option<T>) -> Option<T> {
+    pub(in crate::kubernetes) fn note<T>(&self, object: ObjectRef, found: Option<T>) -> Option<T> {
         let presence = if found.is_some() { Presence::Read } else { Presence::Missed };
-        self.0.borrow_mut().insert(Dependency { kind: kind.to_owned(), name: name.clone(), presence });
+        self.0.borrow_mut().insert(Dependency { object, presence });
         found
+    }
+
+    /// Notes what something else depends on.
+    pub(in crate::kubernetes) fn extend(&self, more: &BTreeSet<Dependency>) {
+        self.0.borrow_mut().extend(more.iter().cloned());
     }
 
     pub(in crate::kubernetes) fn into_set(self) -> BTreeSet<Dependency> {

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use uptls::{PolicyError, PolicyErrorKind, Problem, Problems};
 
-use super::backend::{BackendKind, BackendRef};
-use super::effective::{EffectivePolicy, Resolution};
-use crate::kubernetes::backend_tls_policy::KIND;
-use crate::kubernetes::imported::{Diagnostic, Effect};
-use crate::kubernetes::object::ObjectName;
-use crate::kubernetes::service::Service;
+use super::effective::EffectivePolicy;
+use super::resolution::Resolution;
+use super::unread::unread;
+use crate::kubernetes::model::backend::{BackendKind, BackendRef};
+use crate::kubernetes::model::object::ObjectName;
+use crate::kubernetes::read::backend_tls_policy::KIND;
+use crate::kubernetes::read::service::Service;
 
 impl Resolution {
     /// The policy for `backend` where `gateway` uses it, whether it can be used or not. A Gateway that no route to the
@@ -21,7 +22,7 @@ impl Resolution {
     /// - `policy_invalid`: the Service has no such port; or the answer differs by kind, port or Gateway, and none is given.
     /// - Everything that could not be read: the policy for it might stand there.
     pub fn policy_of(&self, backend: &BackendRef, gateway: Option<&ObjectName>) -> Result<&EffectivePolicy, Problems> {
-        if let Some(unread) = unread(&self.diagnostics, &[(backend.kind, &backend.name)]) {
+        if let Some(unread) = unread(&self.unread, &[(backend.kind, &backend.name)]) {
             return Err(unread);
         }
         let only = self.elsewhere.only.as_ref();
@@ -61,10 +62,11 @@ impl Resolution {
         backend: &BackendRef,
     ) -> Result<Vec<&'a EffectivePolicy>, Problems> {
         let kind = self.kind_of(backend)?;
-        let all: Vec<_> = policies.iter().filter(|p| p.backend == backend.name && p.backend_kind == kind).collect();
-        let service = self.services.get(&backend.name).filter(|_| kind == BackendKind::Service);
+        let all: Vec<_> = of_backend(policies, kind, &backend.name).iter().collect();
+        let service =
+            self.objects.services.get(&backend.name).map(|of| &of.value).filter(|_| kind == BackendKind::Service);
         let of_port = match service {
-            Some(service) if !all.is_empty() => of_service(&all, backend, service)?,
+            Some(service) if !all.is_empty() && !service.ports.is_empty() => of_service(&all, backend, service)?,
             _ => of_others(&all, backend)?,
         };
         if of_port.is_empty() {
@@ -78,9 +80,9 @@ impl Resolution {
         if let Some(kind) = backend.kind {
             return Ok(kind);
         }
-        let of_name = self.policies.iter().filter(|policy| policy.backend == backend.name);
-        let mut kinds: BTreeSet<_> = of_name.map(|policy| policy.backend_kind).collect();
-        if self.services.contains_key(&backend.name) {
+        let has_any = |kind: &BackendKind| !of_backend(&self.policies, *kind, &backend.name).is_empty();
+        let mut kinds: BTreeSet<_> = BackendKind::all().into_iter().filter(has_any).collect();
+        if self.objects.services.contains_key(&backend.name) {
             kinds.insert(BackendKind::Service);
         }
         let mut found = kinds.iter();
@@ -114,16 +116,16 @@ impl Resolution {
     }
 }
 
-/// What could not be read, where the policy of one of these backends might stand.
-pub(super) fn unread<'a>(
-    diagnostics: impl IntoIterator<Item = &'a Diagnostic>,
-    backends: &[(Option<BackendKind>, &ObjectName)],
-) -> Option<Problems> {
-    let concerns =
-        |diagnostic: &&Diagnostic| backends.iter().any(|(kind, name)| diagnostic.concerns.may_be(*kind, name));
-    let unread = diagnostics.into_iter().filter(|diagnostic| diagnostic.effect == Effect::Unread).filter(concerns);
-    let mut problems = unread.map(|diagnostic| diagnostic.problem.clone());
-    problems.next().map(|first| Problems::new(None, first, problems.collect()))
+/// Those of a backend: policies are in the order of backends.
+pub(in crate::kubernetes) fn of_backend<'a>(
+    policies: &'a [EffectivePolicy],
+    kind: BackendKind,
+    name: &ObjectName,
+) -> &'a [EffectivePolicy] {
+    let order = |policy: &EffectivePolicy| (policy.backend_kind, &policy.backend).cmp(&(kind, name));
+    let begin = policies.partition_point(|policy| order(policy).is_lt());
+    let end = policies.partition_point(|policy| order(policy).is_le());
+    policies.get(begin..end).unwrap_or_default()
 }
 
 /// Those of one port of a Service, or of all of them where they agree.
@@ -180,12 +182,6 @@ fn of_any_gateway<'a>(all: &[&'a EffectivePolicy], backend: &BackendRef) -> Resu
         let wanted = format!("a backend with one Gateway, since policies differ by Gateway: {}", names.join(", "));
         invalid(backend, wanted)
     })
-}
-
-pub(super) fn unknown_service(name: &ObjectName) -> Problem {
-    let reason = "it is not among the manifests, and policies for it name its ports".to_owned();
-    let kind = PolicyErrorKind::ReferenceUnresolved { object: format!("Service {name}"), reason };
-    PolicyError::new(BACKEND, kind).into()
 }
 
 fn invalid(backend: &BackendRef, wanted: String) -> Problems {

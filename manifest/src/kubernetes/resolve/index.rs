@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uptls::{PolicyError, PolicyErrorKind, Problem};
 
-use super::backend::BackendKind;
-use crate::kubernetes::documents::Objects;
-use crate::kubernetes::extension::{Extension, ExtensionTarget, TargetOf};
-use crate::kubernetes::imported::{ImportedPolicy, TargetState};
-use crate::kubernetes::object::{ObjectName, quotable};
+use super::imported::{Imported, ImportedPolicy, TargetState};
+use crate::kubernetes::model::backend::BackendKind;
+use crate::kubernetes::model::object::{ObjectName, quotable};
+use crate::kubernetes::read::extension::{Extension, ExtensionTarget, TargetOf, Vendor};
+use crate::kubernetes::read::objects::Objects;
+use crate::kubernetes::read::xbackend::XBackend;
 
 /// One backend and port that something may be for.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct Slot {
+pub(in crate::kubernetes) struct Slot {
     pub(super) kind: BackendKind,
     pub(super) name: ObjectName,
     /// `None`: every port.
@@ -21,79 +22,93 @@ pub(super) struct Slot {
 }
 
 /// An extension, and the port that it is for.
-#[derive(Clone, Copy)]
-struct OfPort<'a>(&'a Extension, Option<u16>);
+struct OfPort((Vendor, ObjectName), Option<u16>);
 
 /// A policy, and the section that it is for.
-struct OfSection<'a>(&'a ImportedPolicy, Option<&'a str>);
+struct OfSection(ObjectName, Option<String>);
 
 /// What is for which backend.
-pub(super) struct Index<'a> {
+pub(in crate::kubernetes) struct Index {
     /// The ports of Services that Gloo's Upstreams lead to.
-    behind: BTreeMap<&'a ObjectName, &'a (ObjectName, u16)>,
-    extensions: BTreeMap<(BackendKind, ObjectName), Vec<OfPort<'a>>>,
-    objects: &'a Objects,
-    policies: BTreeMap<(BackendKind, ObjectName), Vec<OfSection<'a>>>,
+    behind: BTreeMap<ObjectName, (ObjectName, u16)>,
+    extensions: BTreeMap<(BackendKind, ObjectName), Vec<OfPort>>,
+    policies: BTreeMap<(BackendKind, ObjectName), Vec<OfSection>>,
 }
 
-impl<'a> Index<'a> {
-    pub(super) fn new(objects: &'a Objects, imported: &'a [ImportedPolicy]) -> Self {
-        let behind = objects.extensions.iter().flat_map(|extension| &extension.targets).filter_map(behind).collect();
-        let mut index = Self { behind, extensions: BTreeMap::new(), objects, policies: BTreeMap::new() };
+impl Index {
+    pub(super) fn new(objects: &Objects, imported: &[ImportedPolicy]) -> Self {
+        let targets_of = objects.extensions.values().flat_map(|extension| &extension.targets);
+        let behind = targets_of.filter_map(behind).map(|(name, behind)| (name.clone(), behind.clone())).collect();
+        let mut index = Self { behind, extensions: BTreeMap::new(), policies: BTreeMap::new() };
         for policy in imported {
             for target in policy.targets.iter().filter(|target| target.state == TargetState::Attached) {
                 let Some(kind) = BackendKind::of(&target.group, &target.kind) else { continue };
-                let section = target.section_name.as_deref();
-                index.policies.entry((kind, target.name.clone())).or_default().push(OfSection(policy, section));
+                let one = OfSection(policy.name.clone(), target.section_name.clone());
+                index.policies.entry((kind, target.name.clone())).or_default().push(one);
             }
         }
-        for extension in &objects.extensions {
+        for (key, extension) in &objects.extensions {
             for (kind, name, port) in targets(objects, extension) {
-                index.extensions.entry((kind, name)).or_default().push(OfPort(extension, port));
+                index.extensions.entry((kind, name)).or_default().push(OfPort(key.clone(), port));
             }
         }
         index
     }
 
-    /// Every backend and port that an object is for, and every XBackend.
-    pub(super) fn slots(&self) -> BTreeSet<Slot> {
+    /// The slots of one backend.
+    pub(in crate::kubernetes) fn slots_of(
+        &self,
+        objects: &Objects,
+        kind: BackendKind,
+        name: &ObjectName,
+    ) -> BTreeSet<Slot> {
         let mut slots = BTreeSet::new();
-        for (kind, name) in self.policies.keys().chain(self.extensions.keys()) {
-            let service = self.objects.services.get(name).filter(|_| *kind == BackendKind::Service);
-            let slot = |port: Option<u16>, port_name: Option<String>| Slot {
-                kind: *kind,
-                name: name.clone(),
-                port,
-                port_name,
-            };
-            match service {
-                Some(service) => {
-                    slots.extend(service.value.ports.iter().map(|port| slot(Some(port.number), port.name.clone())));
-                }
-                None => {
-                    let own = self.extensions.get(&(*kind, name.clone()));
-                    let ports: BTreeSet<_> = own.into_iter().flatten().map(|OfPort(_, port)| *port).collect();
-                    if *kind != BackendKind::Upstream || ports.is_empty() {
-                        slots.insert(slot(None, None));
-                    }
-                    slots.extend(ports.into_iter().map(|port| slot(port, None)));
-                }
-            }
+        let key = (kind, name.clone());
+        if self.policies.contains_key(&key) || self.extensions.contains_key(&key) {
+            self.add_slots(objects, &key, &mut slots);
         }
-        slots.extend(self.objects.xbackends.iter().map(|(name, declared)| Slot {
-            kind: BackendKind::XBackend,
-            name: name.clone(),
-            port: declared.value.port,
-            port_name: declared.value.port_name.clone(),
-        }));
+        if let (BackendKind::XBackend, Some(declared)) = (kind, objects.xbackends.get(name)) {
+            slots.insert(Slot::of_xbackend(name, &declared.value));
+        }
         slots
     }
 
+    /// Every backend and port that an object is for, and every XBackend.
+    pub(in crate::kubernetes) fn slots(&self, objects: &Objects) -> BTreeSet<Slot> {
+        let mut slots = BTreeSet::new();
+        self.policies.keys().chain(self.extensions.keys()).for_each(|key| self.add_slots(objects, key, &mut slots));
+        slots.extend(objects.xbackends.iter().map(|(name, declared)| Slot::of_xbackend(name, &declared.value)));
+        slots
+    }
+
+    fn add_slots(&self, objects: &Objects, key: &(BackendKind, ObjectName), slots: &mut BTreeSet<Slot>) {
+        let (kind, name) = key;
+        let slot =
+            |port: Option<u16>, port_name: Option<String>| Slot { kind: *kind, name: name.clone(), port, port_name };
+        match objects.services.get(name).filter(|_| *kind == BackendKind::Service) {
+            // Of an ExternalName, or a headless one: whichever port is asked for.
+            Some(service) if service.value.ports.is_empty() && service.value.others.is_empty() => {
+                slots.insert(slot(None, None));
+            }
+            Some(service) => {
+                slots.extend(service.value.ports.iter().map(|port| slot(Some(port.number), port.name.clone())));
+            }
+            None => {
+                let own = self.extensions.get(key);
+                let ports: BTreeSet<_> = own.into_iter().flatten().map(|OfPort(_, port)| *port).collect();
+                if *kind != BackendKind::Upstream || ports.is_empty() {
+                    slots.insert(slot(None, None));
+                }
+                slots.extend(ports.into_iter().map(|port| slot(port, None)));
+            }
+        }
+    }
+
     /// The backend that a standard policy can be for: the port of the Service behind an Upstream, or the backend itself.
-    pub(super) fn behind(&self, slot: &Slot) -> Slot {
+    pub(super) fn behind(&self, objects: &Objects, slot: &Slot) -> Slot {
         let found = self.behind.get(&slot.name).filter(|_| slot.kind == BackendKind::Upstream);
         let Some((name, number)) = found else { return slot.clone() };
-        let port = self.objects.services.get(name).and_then(|declared| declared.value.port(*number));
+        let port = objects.services.get(name).and_then(|declared| declared.value.port(*number));
         let port_name = port.and_then(|port| port.name.clone());
         Slot { kind: BackendKind::Service, name: name.clone(), port: Some(*number), port_name }
     }
@@ -102,32 +117,42 @@ impl<'a> Index<'a> {
     ///
     /// # Errors
     /// Which section has the port, only the Service says, and it is not there.
-    pub(super) fn standard(&self, slot: &Slot) -> Result<Option<&'a ImportedPolicy>, UnknownService> {
-        let slot = self.behind(slot);
+    pub(super) fn standard<'a>(
+        &self,
+        imported: &'a Imported,
+        slot: &Slot,
+    ) -> Result<Option<&'a ImportedPolicy>, UnknownService> {
+        let slot = self.behind(&imported.objects, slot);
         let Some(found) = self.policies.get(&(slot.kind, slot.name.clone())) else { return Ok(None) };
-        let known = slot.kind != BackendKind::Service || self.objects.services.contains_key(&slot.name);
+        let known = slot.kind != BackendKind::Service || imported.objects.services.contains_key(&slot.name);
         if !known && found.iter().any(|OfSection(_, section)| section.is_some()) {
             return Err(UnknownService);
         }
-        let own = found.iter().find(|OfSection(_, section)| section.is_some() && *section == slot.port_name.as_deref());
+        let own = found.iter().find(|OfSection(_, section)| section.is_some() && *section == slot.port_name);
         let any = || found.iter().find(|OfSection(_, section)| section.is_none());
-        Ok(own.or_else(any).map(|OfSection(policy, _)| *policy))
+        Ok(own.or_else(any).and_then(|OfSection(policy, _)| imported.policy(policy)))
     }
 
     /// The extensions for a backend, the one that counts first: for the port alone, then the oldest, then by name.
-    pub(super) fn extensions(&self, slot: &Slot) -> Vec<&'a Extension> {
+    pub(super) fn extensions<'a>(&self, objects: &'a Objects, slot: &Slot) -> Vec<&'a Extension> {
         let all = self.extensions.get(&(slot.kind, slot.name.clone())).map(Vec::as_slice).unwrap_or_default();
-        let fits = |OfPort(_, port): &&OfPort<'_>| port.is_none() || *port == slot.port;
-        let speaks = |OfPort(extension, _): &&OfPort<'_>| extension.tls.is_some() || !extension.problems.is_empty();
-        let mut found: Vec<_> = all.iter().filter(fits).filter(speaks).copied().collect();
-        found.sort_by_key(|OfPort(extension, port)| {
+        let fits = |OfPort(_, port): &&OfPort| port.is_none() || *port == slot.port;
+        let found = |OfPort(key, port): &OfPort| Some((objects.extensions.get(key)?, *port));
+        let speaks = |extension: &Extension| extension.speaks() || !extension.wire.is_empty();
+        let mut found: Vec<_> = all.iter().filter(fits).filter_map(found).filter(|(of, _)| speaks(of)).collect();
+        found.sort_by_key(|(extension, port)| {
             (port.is_none(), extension.created, extension.meta.name.clone(), extension.vendor)
         });
         let mut seen = BTreeSet::new();
-        found.retain(|OfPort(extension, port)| {
-            seen.insert((extension.vendor, extension.meta.name.clone(), port.is_some()))
-        });
-        found.into_iter().map(|OfPort(extension, _)| extension).collect()
+        found.retain(|(extension, port)| seen.insert((extension.vendor, extension.meta.name.clone(), port.is_some())));
+        found.into_iter().map(|(extension, _)| extension).collect()
+    }
+}
+
+impl Slot {
+    fn of_xbackend(name: &ObjectName, backend: &XBackend) -> Self {
+        let (port, port_name) = (backend.port, backend.port_name.clone());
+        Self { kind: BackendKind::XBackend, name: name.clone(), port, port_name }
     }
 }
 
@@ -157,7 +182,7 @@ pub(in crate::kubernetes) fn targets(
 /// Gloo's Upstreams by the Service behind them, each with the port.
 pub(in crate::kubernetes) fn upstreams(objects: &Objects) -> BTreeMap<&ObjectName, Vec<(u16, &ObjectName)>> {
     let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    let targets = objects.extensions.iter().flat_map(|extension| &extension.targets);
+    let targets = objects.extensions.values().flat_map(|extension| &extension.targets);
     for (upstream, (service, port)) in targets.filter_map(behind) {
         found.entry(service).or_default().push((*port, upstream));
     }

@@ -4,15 +4,18 @@ use uptls::{IdentityDraft, MaterialDraft, Origin, PolicyErrorKind, Secret, Secre
 
 use super::depends::Dependencies;
 use crate::decode::is_word;
-use crate::kubernetes::config_map::{self, Bundle, CA_KEY};
-use crate::kubernetes::documents::{Declared, Objects};
-use crate::kubernetes::imported::Provenance;
-use crate::kubernetes::object::ObjectName;
-use crate::kubernetes::standard::reference_grant::End;
-use crate::kubernetes::standard::{SecretEntry, SecretObject};
+use crate::kubernetes::model::object::{ObjectName, ObjectRef};
+use crate::kubernetes::model::provenance::Provenance;
+use crate::kubernetes::read::config_map::{Bundle, CA_KEY};
+use crate::kubernetes::read::objects::{Declared, Objects};
+use crate::kubernetes::read::reference_grant::End;
+use crate::kubernetes::read::secret::{SecretEntry, SecretObject};
+use crate::kubernetes::read::{cluster_trust_bundle, config_map};
 
 /// PEM text of another object, and where it stands.
 pub(in crate::kubernetes) struct PublicText {
+    /// Whether all of it can be loaded.
+    pub(in crate::kubernetes) is_sound: bool,
     pub(in crate::kubernetes) pem: String,
     pub(in crate::kubernetes) provenance: Provenance,
 }
@@ -28,8 +31,15 @@ pub(in crate::kubernetes) struct LinkedIdentity {
 #[derive(Clone, Copy)]
 pub(in crate::kubernetes) struct Referrer<'a> {
     pub(in crate::kubernetes) group: &'a str,
-    pub(in crate::kubernetes) kind: &'a str,
+    pub(in crate::kubernetes) kind: &'static str,
     pub(in crate::kubernetes) name: &'a ObjectName,
+}
+
+impl Referrer<'_> {
+    /// The referring object.
+    pub(in crate::kubernetes) fn object(&self) -> ObjectRef {
+        ObjectRef::of(self.kind, self.name)
+    }
 }
 
 /// M3: the key `ca.crt` of a ConfigMap.
@@ -38,16 +48,35 @@ pub(in crate::kubernetes) fn config_map_bundle(
     dependencies: &Dependencies,
     name: &ObjectName,
 ) -> Result<PublicText, PolicyErrorKind> {
-    let object = format!("{CONFIG_MAP} {name}");
-    let found = match dependencies.note(CONFIG_MAP, name, objects.config_maps.get(name)) {
+    let object = ObjectRef::of(CONFIG_MAP, name);
+    let found = match dependencies.note(object.clone(), objects.config_maps.get(name)) {
         None => Err(missing(objects.config_maps.keys(), name, "a CA reference does not leave the policy's namespace")),
         Some(declared) => once(declared),
     };
     match found.map(|config_map| &config_map.bundle) {
         Ok(Ok(bundle)) => Ok(public(object, bundle)),
-        Ok(Err(reason)) => Err(PolicyErrorKind::reference_content(object, CA_KEY, reason)),
-        Err(reason) => Err(PolicyErrorKind::ReferenceUnresolved { object, reason }),
+        Ok(Err(reason)) => Err(PolicyErrorKind::reference_content(object.to_string(), CA_KEY, reason)),
+        Err(reason) => Err(PolicyErrorKind::ReferenceUnresolved { object: object.to_string(), reason }),
     }
+}
+
+/// A ClusterTrustBundle, if the caller asks for them; `None`: they are not supported.
+pub(in crate::kubernetes) fn cluster_bundle(
+    objects: &Objects,
+    dependencies: &Dependencies,
+    name: &str,
+) -> Option<Result<PublicText, PolicyErrorKind>> {
+    let bundles = objects.cluster_trust_bundles.as_ref()?;
+    let object = ObjectRef::new(cluster_trust_bundle::KIND, "", name);
+    let found = match dependencies.note(object.clone(), bundles.get(name)) {
+        None => Err("it is not among the manifests".to_owned()),
+        Some(declared) => once(declared),
+    };
+    let bundle = found.and_then(|found| found.bundle.as_ref().map_err(Clone::clone));
+    Some(match bundle {
+        Ok(bundle) => Ok(public(object, bundle)),
+        Err(reason) => Err(PolicyErrorKind::ReferenceUnresolved { object: object.to_string(), reason }),
+    })
 }
 
 /// M3: the key `ca.crt` of a Secret.
@@ -66,7 +95,7 @@ pub(super) fn secret<'a>(
     dependencies: &Dependencies,
     name: &ObjectName,
 ) -> Result<&'a SecretObject, PolicyErrorKind> {
-    let found = match dependencies.note(SECRET, name, objects.secrets.get(name)) {
+    let found = match dependencies.note(object(name), objects.secrets.get(name)) {
         None => Err(missing(objects.secrets.keys(), name, "the reference does not lead there")),
         Some(declared) => once(declared),
     };
@@ -123,17 +152,18 @@ pub(super) fn is_granted(
     }
     let from = End { group, kind, namespace: &from.namespace };
     let to = End { group: to.0, kind: to.1, namespace: &name.namespace };
-    let grant = objects.reference_grants.values().map(|of| &of.value).find(|grant| grant.permits(from, to, &name.name));
+    let grant =
+        objects.reference_grants.values().filter_map(Declared::once).find(|grant| grant.permits(from, to, &name.name));
     match grant {
-        Some(grant) => dependencies.note(GRANT, &grant.meta.name, Some(())),
-        None => dependencies.note(GRANT, &ObjectName::new(&name.namespace, "*"), None),
+        Some(grant) => dependencies.note(ObjectRef::of(GRANT, &grant.meta.name), Some(())),
+        None => dependencies.note(ObjectRef::new(GRANT, &name.namespace, "*"), None),
     };
     grant.is_some()
 }
 
 /// A Secret that holds no CA, or a broken one.
 fn content(secret: &ObjectName, reason: String) -> PolicyErrorKind {
-    PolicyErrorKind::reference_content(object(secret), CA_KEY, reason)
+    PolicyErrorKind::reference_content(object(secret).to_string(), CA_KEY, reason)
 }
 
 /// A Secret that is no identity, since it has neither half.
@@ -145,11 +175,11 @@ fn incomplete(secret: &SecretObject, name: &ObjectName, missing: &'static str) -
     // What was pasted into the wrong place may be a piece of a key, and base64 has capitals.
     let is_name = |key: &&String| is_word(key) && !key.contains(|c: char| c.is_ascii_uppercase());
     let keys = secret.entries.keys().filter(is_name).take(SHOWN).cloned().collect();
-    PolicyErrorKind::secret_incomplete(object(name), missing, keys)
+    PolicyErrorKind::secret_incomplete(object(name).to_string(), missing, keys)
 }
 
 pub(super) fn unresolved(secret: &ObjectName, reason: String) -> PolicyErrorKind {
-    PolicyErrorKind::ReferenceUnresolved { object: object(secret), reason }
+    PolicyErrorKind::ReferenceUnresolved { object: object(secret).to_string(), reason }
 }
 
 /// What is declared twice is neither of the two.
@@ -172,16 +202,20 @@ fn missing<'a>(mut known: impl Iterator<Item = &'a ObjectName>, name: &ObjectNam
     }
 }
 
-fn public(object: String, bundle: &Bundle) -> PublicText {
-    PublicText { pem: bundle.pem.clone(), provenance: provenance(object, &bundle.field, &bundle.origin) }
+fn public(object: ObjectRef, bundle: &Bundle) -> PublicText {
+    PublicText {
+        is_sound: bundle.is_sound(),
+        pem: bundle.pem.clone(),
+        provenance: provenance(object, &bundle.field, &bundle.origin),
+    }
 }
 
-fn provenance(object: String, field: &str, origin: &Origin) -> Provenance {
+fn provenance(object: ObjectRef, field: &str, origin: &Origin) -> Provenance {
     Provenance { field: field.to_owned(), object, origin: origin.clone() }
 }
 
-fn object(secret: &ObjectName) -> String {
-    format!("{SECRET} {secret}")
+fn object(secret: &ObjectName) -> ObjectRef {
+    ObjectRef::of(SECRET, secret)
 }
 
 fn text(entry: &SecretEntry, key: &str) -> Result<String, String> {

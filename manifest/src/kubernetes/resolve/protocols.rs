@@ -1,15 +1,16 @@
 //! Which application protocols are offered where no object lists them: what routes and the port of a Service say.
 
 use super::ancestors::RouteUse;
-use super::merge::{Merge, place};
-use crate::kubernetes::imported::Provenance;
-use crate::kubernetes::service::Port;
-use crate::kubernetes::standard::Spoken;
+use super::merge::Merge;
+use crate::kubernetes::model::object::ObjectRef;
+use crate::kubernetes::model::provenance::Provenance;
+use crate::kubernetes::read::route::Spoken;
+use crate::kubernetes::read::service::Port;
 
 impl Merge<'_> {
     /// M5: gRPC is HTTP/2, which a peer speaks over TLS only if it is offered; beside it stands what else is spoken. HTTP
     /// alone offers nothing, and so is HTTP/1.1 without a word, unless the port says that it is.
-    pub(super) fn protocols(&mut self, routes: &[&RouteUse], port: Option<(&str, &Port)>) {
+    pub(super) fn protocols(&mut self, routes: &[&RouteUse], port: Option<(&ObjectRef, &Port)>) {
         // Whoever lists protocols has the say, also for a single one.
         if !self.spec.alpn.protocols.is_empty() {
             return;
@@ -33,11 +34,11 @@ impl Merge<'_> {
 
 /// The port, if its `appProtocol` is HTTP or WebSocket over TLS. What is spoken without TLS (`kubernetes.io/h2c`, `http`)
 /// says nothing of what is spoken with it.
-fn http_over_tls(object: &str, port: &Port) -> Option<Provenance> {
+fn http_over_tls(object: &ObjectRef, port: &Port) -> Option<Provenance> {
     let written = port.app_protocol.as_ref()?;
     // A name of IANA's register has no case.
     let is_one = written.value.eq_ignore_ascii_case(HTTPS) || written.value == WEB_SOCKET;
-    is_one.then(|| place(object, written))
+    is_one.then(|| written.place(object))
 }
 
 const HTTPS: &str = "https";

@@ -1,24 +1,33 @@
 //! What a resolution is for: whose controller, which Gateway, how true to a vendor, and when.
 
+use std::path::PathBuf;
+
 use uptls::Runtime;
 use uptls::danger::DangerPermission;
 
-use super::backend::BackendRef;
-use crate::kubernetes::object::ObjectName;
+use crate::kubernetes::model::backend::BackendRef;
+use crate::kubernetes::model::object::ObjectName;
 
 /// For whom the objects are resolved. The default: no controller, every Gateway, strict.
 ///
-/// Which Gateways are the controller's own, only it knows: it leaves out those of others, and the routes to them.
+/// Which Gateways are the controller's own, their GatewayClasses say, as far as those are among the objects.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Scope {
     /// Which Gateway uses which backend; `None`: what HTTPRoute, GRPCRoute and TLSRoute say. What a route speaks with a
     /// backend, it says in either case.
     pub ancestors: Option<Vec<(BackendRef, ObjectName)>>,
+    /// Whether these are all objects of a cluster. Then a Service that is not among them is `TargetNotFound`, and a Gateway
+    /// that is not is nobody's ancestor; else either may well exist.
+    pub complete: bool,
     /// The `controllerName` of our entries in a status; without it there are no status patches.
     pub controller_name: Option<String>,
     /// The `status` of objects, by kind and name, in place of what stands in the objects themselves.
     pub existing_status: Vec<(String, ObjectName, serde_json::Value)>,
+    /// Below which folder the files of the proxy lie that vendors' objects name (`files`, `sslFiles`); `None`: an object that
+    /// names one is not ready. Its author means the proxy's disk and not that of whoever imports it: without a root any
+    /// tenant could have any file of this machine read.
+    pub files_root: Option<PathBuf>,
     /// Only policies of this Gateway, for every backend.
     pub gateway: Option<ObjectName>,
     /// How a vendor's form is understood that verifies less than it seems to (M8).
@@ -31,6 +40,8 @@ pub struct Scope {
     /// Whose provider proves that a client certificate and its key belong together (I2), for the status of who refers to
     /// them. Without one a status says only that they are there; a connector fails closed either way.
     pub runtime: Option<Runtime>,
+    /// Whether Gateways of any class count as the controller's own, since the controller is none.
+    pub(crate) any_class: bool,
 }
 
 /// How a vendor's form is understood that verifies less than it seems to (M8).
@@ -49,6 +60,13 @@ impl Scope {
     /// For the controller of this name.
     pub fn new(controller_name: impl Into<String>) -> Self {
         Self { controller_name: Some(controller_name.into()), ..Self::default() }
+    }
+
+    /// Says that these are all objects of a cluster.
+    #[must_use]
+    pub fn with_complete(mut self, complete: bool) -> Self {
+        self.complete = complete;
+        self
     }
 
     /// Says which Gateways use which backends, in place of the routes.
@@ -74,6 +92,13 @@ impl Scope {
     #[must_use]
     pub fn with_gateway(mut self, gateway: ObjectName) -> Self {
         self.gateway = Some(gateway);
+        self
+    }
+
+    /// Maps the files of the proxy that vendors' objects name: `/etc/ca.pem` is `etc/ca.pem` below this folder.
+    #[must_use]
+    pub fn with_files_root(mut self, root: impl Into<PathBuf>) -> Self {
+        self.files_root = Some(root.into());
         self
     }
 

@@ -7,16 +7,17 @@ use uptls::{
 };
 
 use super::link;
-use super::merge::{Merge, object, place};
+use super::merge::Merge;
 use super::scope::Mode;
-use crate::kubernetes::extension::{Extension, ExtensionTls, ExtensionTrust, Vendor, VendorName};
-use crate::kubernetes::imported::Provenance;
+use crate::kubernetes::model::object::ObjectRef;
+use crate::kubernetes::model::provenance::Provenance;
+use crate::kubernetes::read::extension::{Extension, ExtensionTls, ExtensionTrust, Vendor, VendorName};
 
 impl Merge<'_> {
     /// Everything that `extension` says, for a backend that goes by the names `candidates`.
     pub(super) fn alone(&mut self, extension: &Extension, candidates: &[String]) {
         let Some(tls) = self.begin(extension) else { return };
-        let object = object(extension);
+        let object = extension.object();
         self.additions(tls, &object);
         self.identity(tls, &object);
         let trust = self.vendor_trust(tls, &object);
@@ -27,12 +28,15 @@ impl Merge<'_> {
         }
     }
 
-    fn vendor_trust(&mut self, tls: &ExtensionTls, object: &str) -> VendorTrust {
+    fn vendor_trust(&mut self, tls: &ExtensionTls, object: &ObjectRef) -> VendorTrust {
         let Some(written) = &tls.trust else { return VendorTrust::Nothing };
-        let from = place(object, written);
+        let from = written.place(object);
         match &written.value {
             ExtensionTrust::File(path) => {
-                self.spec.trust.bundles.push(MaterialDraft::file(path));
+                match self.mapped(path) {
+                    Ok(file) => self.spec.trust.bundles.push(MaterialDraft::file(file)),
+                    Err(kind) => self.unresolved(written, kind),
+                }
                 self.provenance.insert("spec.trust.bundles".to_owned(), from.clone());
                 self.provenance.insert("spec.trust.bundles[0]".to_owned(), from);
                 VendorTrust::Ca
@@ -64,9 +68,9 @@ impl Merge<'_> {
     }
 
     /// The names as they are written; without any, the server name is the identity (N3).
-    fn vendor_names(&mut self, extension: &Extension, tls: &ExtensionTls, object: &str) {
+    fn vendor_names(&mut self, extension: &Extension, tls: &ExtensionTls, object: &ObjectRef) {
         // Without a name of its own, no vendor sends one.
-        let from = tls.server_name.as_ref().map_or_else(|| whole(extension), |name| place(object, name));
+        let from = tls.server_name.as_ref().map_or_else(|| whole(extension), |name| name.place(object));
         self.provenance.insert("spec.serverName".to_owned(), from);
         let sent = tls.server_name.as_ref().map_or("none", |name| name.value.as_str());
         self.spec.server_name = Some(sent.to_owned());
@@ -76,21 +80,21 @@ impl Merge<'_> {
                 VendorName::Untyped(text) => {
                     let (kind, san) = typed(text);
                     let what = format!("the name is matched as {kind} alone, where the vendor compares any type");
-                    self.strengthen(&place(object, name), &what);
+                    self.strengthen(&name.place(object), &what);
                     (kind, san)
                 }
             };
             self.spec.subject_alt_names.push(san);
-            self.provenance.insert(format!("spec.subjectAltNames[{index}]"), place(object, name));
-            self.provenance.insert(format!("spec.subjectAltNames[{index}].{kind}"), place(object, name));
+            self.provenance.insert(format!("spec.subjectAltNames[{index}]"), name.place(object));
+            self.provenance.insert(format!("spec.subjectAltNames[{index}].{kind}"), name.place(object));
         }
     }
 
     fn strictly(&mut self, extension: &Extension, trust: VendorTrust, candidates: &[String]) {
-        let (Some(tls), object) = (&extension.tls, object(extension)) else { return };
+        let (Some(tls), object) = (&extension.tls, extension.object()) else { return };
         let whole = whole(extension);
         if let Some(skip) = &tls.skip_verify {
-            self.strengthen(&place(&object, skip), "the certificate is verified all the same");
+            self.strengthen(&skip.place(&object), "the certificate is verified all the same");
         }
         if trust == VendorTrust::Nothing {
             self.system_roots(&whole, "no CA is written: the system's roots are trusted");
@@ -100,7 +104,7 @@ impl Merge<'_> {
                 None => self.name_missing(extension, candidates),
                 Some(name) if trust == VendorTrust::Ca || extension.vendor != Vendor::KgatewayBackendConfigPolicy => {
                     self.strengthen(
-                        &place(&object, name),
+                        &name.place(&object),
                         "no names are written: the server name must be in the certificate",
                     );
                 }
@@ -110,12 +114,12 @@ impl Merge<'_> {
     }
 
     fn faithfully(&mut self, extension: &Extension, trust: VendorTrust, candidates: &[String]) {
-        let (Some(tls), object) = (&extension.tls, object(extension)) else { return };
+        let (Some(tls), object) = (&extension.tls, extension.object()) else { return };
         let no_names = tls.subject_alt_names.is_empty();
         let kgateway = extension.vendor == Vendor::KgatewayBackendConfigPolicy;
         if let Some(skip) = &tls.skip_verify {
             let reason = format!("{object} sets {}", skip.field);
-            return self.accept_any_certificate(place(&object, skip), reason);
+            return self.accept_any_certificate(skip.place(&object), reason);
         }
         match trust {
             VendorTrust::Ca if no_names => {
@@ -176,7 +180,7 @@ impl Merge<'_> {
     fn strengthen(&mut self, from: &Provenance, what: &str) {
         self.warnings.push(Warning::new(
             WarningCode::Strengthened,
-            [("object", from.object.clone()), ("field", from.field.clone()), ("what", what.to_owned())],
+            [("object", from.object.to_string()), ("field", from.field.clone()), ("what", what.to_owned())],
         ));
     }
 }
@@ -209,7 +213,7 @@ fn whole(extension: &Extension) -> Provenance {
         Vendor::KgatewayOptions => "spec.options",
     };
     let origin = extension.origins.get(field).unwrap_or(&extension.meta.origin).clone();
-    Provenance { field: field.to_owned(), object: object(extension), origin }
+    Provenance { field: field.to_owned(), object: extension.object(), origin }
 }
 
 const SILENCED: &str = "the vendor verifies nothing, and what is not verified is left out";

@@ -6,11 +6,17 @@ use serde_json::json;
 use uptls::{Code, Problem, Problems};
 
 use super::conditions::{Said, joined};
-use super::patch::{Entries, StatusPatch, existing};
-use crate::kubernetes::extension::{Extension, Vendor};
-use crate::kubernetes::imported::Imported;
-use crate::kubernetes::object::ObjectName;
-use crate::kubernetes::resolve::{BackendKind, EffectivePolicy, Scope, object, targets};
+use super::patch::Entries;
+use crate::kubernetes::model::backend::BackendKind;
+use crate::kubernetes::model::object::ObjectName;
+use crate::kubernetes::model::status_patch::StatusPatch;
+use crate::kubernetes::read::extension::{Extension, Vendor};
+use crate::kubernetes::resolve::effective::EffectivePolicy;
+use crate::kubernetes::resolve::find::of_backend;
+use crate::kubernetes::resolve::imported::Imported;
+use crate::kubernetes::resolve::index::targets;
+use crate::kubernetes::resolve::room::{Room, existing};
+use crate::kubernetes::resolve::scope::Scope;
 
 /// Those of all BackendConfigPolicies.
 pub(super) fn patches(
@@ -20,7 +26,7 @@ pub(super) fn patches(
     policies: &[EffectivePolicy],
 ) -> Vec<StatusPatch> {
     let mut patches = Vec::new();
-    let all = imported.objects.extensions.iter();
+    let all = imported.objects.extensions.values();
     for extension in all.filter(|extension| extension.vendor == Vendor::KgatewayBackendConfigPolicy) {
         let meta = &extension.meta;
         let old = existing(scope, KIND, meta);
@@ -35,26 +41,17 @@ pub(super) fn patches(
         if wanted.is_empty() && old.is_null() {
             continue;
         }
-        let entries = Entries {
-            controller,
-            generation: meta.generation,
-            list: "ancestors",
-            max: MAX,
-            meta,
-            now: scope.now,
-            old: &old,
-            only: None,
-            reference: "ancestorRef",
-        };
-        let (status, _) = entries.merge(&wanted);
+        let room =
+            Room { controller, list: "ancestors", max: MAX, meta, old: &old, only: None, reference: "ancestorRef" };
+        let status = Entries { generation: meta.generation, now: scope.now, room }.merge(&wanted);
         patches.push(StatusPatch::new(API_VERSION, KIND, &meta.name, &old, status));
     }
     patches
 }
 
 fn said(extension: &Extension, kind: BackendKind, name: &ObjectName, policies: &[EffectivePolicy]) -> Vec<Said> {
-    let us = object(extension);
-    let of: Vec<_> = policies.iter().filter(|p| p.backend_kind == kind && p.backend == *name).collect();
+    let us = extension.object();
+    let of = of_backend(policies, kind, name);
     let lost = || of.iter().flat_map(|policy| &policy.overridden).filter(|overridden| overridden.lost.object == us);
     let is_reference = |problem: &&Problem| {
         matches!(problem.code(), Code::ReferenceUnresolved | Code::IdentityIncomplete | Code::TrustBundleParse)

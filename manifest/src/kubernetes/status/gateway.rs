@@ -4,15 +4,21 @@ use serde_json::{Map, Value};
 use uptls::{Code, IdentityDraft, MaterialError, Problem, check_identity};
 
 use super::conditions::{Conditions, Said, joined};
-use super::patch::{StatusPatch, existing};
-use crate::kubernetes::imported::Imported;
-use crate::kubernetes::resolve::{Dependencies, GATEWAY, GATEWAY_GROUP, Referrer, Scope, client_certificate};
-use crate::kubernetes::standard::Gateway;
+use crate::kubernetes::model::status_patch::StatusPatch;
+use crate::kubernetes::read::gateway::{GATEWAY, GATEWAY_GROUP, Gateway};
+use crate::kubernetes::resolve::ancestors::is_own;
+use crate::kubernetes::resolve::depends::Dependencies;
+use crate::kubernetes::resolve::imported::Imported;
+use crate::kubernetes::resolve::link::Referrer;
+use crate::kubernetes::resolve::merge::client_certificate;
+use crate::kubernetes::resolve::room::existing;
+use crate::kubernetes::resolve::scope::Scope;
 
 /// Those of all Gateways with a client certificate, or of the one in `scope`.
 pub(super) fn patches(imported: &Imported, scope: &Scope, dependencies: &Dependencies) -> Vec<StatusPatch> {
     let gateways = imported.objects.gateways.values().map(|declared| &declared.value);
     let ours = gateways.filter(|gateway| scope.gateway.as_ref().is_none_or(|only| *only == gateway.meta.name));
+    let ours = ours.filter(|gateway| is_own(&imported.objects, scope, &gateway.meta.name));
     let patch = |gateway: &Gateway| {
         let said = resolved_refs(imported, scope, gateway, dependencies)?;
         let old = existing(scope, GATEWAY, &gateway.meta);

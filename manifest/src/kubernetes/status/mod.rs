@@ -9,15 +9,15 @@ mod gateway;
 mod patch;
 mod x_backend;
 
-pub use patch::StatusPatch;
+use super::model::StatusPatch;
+use super::resolve::ancestors::Ancestors;
+use super::resolve::depends::Dependencies;
+use super::resolve::effective::EffectivePolicy;
+use super::resolve::imported::Imported;
+use super::resolve::scope::Scope;
 
-pub(super) use backend_tls_policy::{Full, Statuses, patches};
-
-use super::imported::Imported;
-use super::resolve::{Ancestors, Dependencies, EffectivePolicy, Scope};
-
-/// Those that follow from the finished policies.
-pub(super) fn of_policies(
+/// Those of all objects, in the order of kinds and names; none without a controller.
+pub(super) fn of(
     imported: &Imported,
     scope: &Scope,
     ancestors: &Ancestors,
@@ -25,7 +25,8 @@ pub(super) fn of_policies(
     policies: &[EffectivePolicy],
 ) -> Vec<StatusPatch> {
     let Some(controller) = &scope.controller_name else { return Vec::new() };
-    let mut patches = backend_config_policy::patches(imported, scope, controller, policies);
+    let mut patches = backend_tls_policy::patches(imported, scope, controller, ancestors);
+    patches.extend(backend_config_policy::patches(imported, scope, controller, policies));
     patches.extend(gateway::patches(imported, scope, dependencies));
     patches.extend(x_backend::patches(imported, scope, controller, ancestors, policies));
     patches

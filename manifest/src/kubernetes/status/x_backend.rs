@@ -6,10 +6,16 @@ use uptls::{Code, Problem, Problems, UpstreamTlsPolicy};
 
 use super::conditions::{Said, joined};
 use super::gateway::unusable;
-use super::patch::{Entries, StatusPatch, existing, gateway};
-use crate::kubernetes::imported::Imported;
-use crate::kubernetes::object::ObjectName;
-use crate::kubernetes::resolve::{Ancestors, BackendKind, EffectivePolicy, Scope};
+use super::patch::Entries;
+use crate::kubernetes::model::backend::BackendKind;
+use crate::kubernetes::model::object::ObjectName;
+use crate::kubernetes::model::status_patch::StatusPatch;
+use crate::kubernetes::resolve::ancestors::Ancestors;
+use crate::kubernetes::resolve::effective::EffectivePolicy;
+use crate::kubernetes::resolve::find::of_backend;
+use crate::kubernetes::resolve::imported::Imported;
+use crate::kubernetes::resolve::room::{Room, existing, gateway};
+use crate::kubernetes::resolve::scope::Scope;
 
 /// Those of all XBackends that a Gateway uses.
 pub(super) fn patches(
@@ -25,9 +31,7 @@ pub(super) fn patches(
         let meta = &declared.value.meta;
         let old = existing(scope, kind.as_str(), meta);
         let conditions = |of: &ObjectName| {
-            let found = policies.iter().find(|policy| {
-                policy.backend_kind == kind && policy.backend == *name && policy.gateway.as_ref() == Some(of)
-            });
+            let found = of_backend(policies, kind, name).iter().find(|policy| policy.gateway.as_ref() == Some(of));
             let plain = declared.value.problems.is_empty()
                 && declared.value.tls.as_ref().is_none_or(|tls| tls.mode.value == "None");
             // A backend without TLS is in order; only that nothing here connects to it.
@@ -41,18 +45,16 @@ pub(super) fn patches(
         if wanted.is_empty() && old.is_null() {
             continue;
         }
-        let entries = Entries {
+        let room = Room {
             controller,
-            generation: meta.generation,
             list: "parents",
             max: MAX,
             meta,
-            now: scope.now,
             old: &old,
             only: scope.gateway.as_ref(),
             reference: "parentRef",
         };
-        let (status, _) = entries.merge(&wanted);
+        let status = Entries { generation: meta.generation, now: scope.now, room }.merge(&wanted);
         patches.push(StatusPatch::new(API_VERSION, kind.as_str(), name, &old, status));
     }
     patches

@@ -1,0 +1,159 @@
+//! What the import of Kubernetes objects costs: `manifests [N]` backends, each a Service with a policy and a route, in 100
+//! namespaces with one CA each. CPU time of the process, and its memory.
+#![allow(clippy::print_stdout, reason = "the figures")]
+
+use std::fs;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+use uptls_manifest::kubernetes::{BackendRef, Document, ReadOptions, Scope, Store, import};
+use uptls_testkit::Pki;
+
+fn main() -> ExitCode {
+    let count = std::env::args().nth(1).map_or(Ok(50_000), |text| text.parse::<usize>());
+    let Ok(count) = count else {
+        println!("usage: manifests [BACKENDS]");
+        return ExitCode::from(2);
+    };
+    let pem = Pki::new("bench").root.pem();
+    let values = objects(count, &pem);
+    at_once(count, &values);
+    one_by_one(count, &values, &Pki::new("other").root.pem());
+    ExitCode::SUCCESS
+}
+
+/// All texts, one resolution, and the policy of each backend.
+fn at_once(count: usize, values: &[Value]) {
+    let texts: Vec<(String, String)> =
+        values.iter().enumerate().map(|(index, value)| (format!("{index}.json"), value.to_string())).collect();
+    let begin = Usage::now();
+    let imported = import(texts.iter().map(|(name, text)| Document::new(name, text.as_bytes())));
+    let read = begin.say("import of texts", 1);
+    let resolution = imported.resolve(&Scope::default());
+    let resolved = read.say("resolve", 1);
+    let mut ready = 0_usize;
+    for index in 0..count {
+        let backend = BackendRef::new(namespace(index), format!("s{index}"), Some(443));
+        ready += usize::from(resolution.policy_of(&backend, None).is_ok_and(|policy| policy.draft.is_ok()));
+    }
+    resolved.say("policy_of, each", count);
+    begin.say("all of it", 1);
+    begin.say_memory("held", count);
+    println!("{ready} of {count} policies are ready");
+}
+
+/// The same as values, then one change after the other.
+fn one_by_one(count: usize, values: &[Value], other: &str) {
+    let begin = Usage::now();
+    let mut store = Store::new(Scope::default(), ReadOptions::default());
+    for value in values {
+        drop(store.upsert(value));
+    }
+    let stored = begin.say("upsert, each", values.len());
+    let first = store.resolve_changed().len();
+    stored.say("resolve_changed, first", 1);
+    begin.say("all of it", 1);
+    begin.say_memory("held", count);
+    println!("{first} backends");
+    const TIMES: usize = 200;
+    let begin = Usage::now();
+    let mut changed = 0;
+    for index in 0..TIMES {
+        drop(store.upsert(&secret(index, other)));
+        changed += store.resolve_changed().len();
+    }
+    begin.say("one changed Secret, each", TIMES);
+    println!("{changed} backends of {TIMES} changes");
+    let begin = Usage::now();
+    drop(store.upsert(&config_map(0, other)));
+    let changed = store.resolve_changed().len();
+    begin.say("one changed CA of a namespace", 1);
+    println!("{changed} backends");
+    let begin = Usage::now();
+    drop(store.upsert(&policy(0, "other.example")));
+    let changed = store.resolve_changed().len();
+    begin.say("one changed policy", 1);
+    println!("{changed} backends");
+}
+
+fn objects(count: usize, pem: &str) -> Vec<Value> {
+    let mut objects: Vec<_> = (0..NAMESPACES.min(count)).map(|index| config_map(index, pem)).collect();
+    for index in 0..count {
+        objects.extend([
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": meta(format!("s{index}"), index),
+                "spec": {"ports": [{"name": "https", "port": 443}]}}),
+            policy(index, "pay.example"),
+            json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": meta(format!("r{index}"), index),
+                "spec": {"parentRefs": [{"name": "public", "namespace": "edge"}],
+                    "rules": [{"backendRefs": [{"name": format!("s{index}"), "port": 443}]}]}}),
+        ]);
+        // Each of these is one backend's own.
+        if index < OWN {
+            objects.push(secret(index, pem));
+        }
+    }
+    objects
+}
+
+fn policy(index: usize, hostname: &str) -> Value {
+    let own = json!([{"group": "", "kind": "Secret", "name": format!("own{index}")}]);
+    let shared = json!([{"group": "", "kind": "ConfigMap", "name": "ca"}]);
+    let references = if index < OWN { own } else { shared };
+    json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "BackendTLSPolicy", "metadata": meta(format!("p{index}"), index),
+        "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": format!("s{index}")}],
+            "validation": {"hostname": hostname, "caCertificateRefs": references}}})
+}
+
+fn config_map(index: usize, pem: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta("ca".to_owned(), index), "data": {"ca.crt": pem}})
+}
+
+fn secret(index: usize, pem: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": meta(format!("own{index}"), index), "stringData": {"ca.crt": pem}})
+}
+
+fn meta(name: String, index: usize) -> Value {
+    json!({"name": name, "namespace": namespace(index)})
+}
+
+fn namespace(index: usize) -> String {
+    format!("n{}", index % NAMESPACES)
+}
+
+/// What the process has used.
+#[derive(Clone, Copy)]
+struct Usage {
+    /// In seconds, as the scheduler of Linux counts them.
+    cpu: f64,
+    /// In KiB.
+    memory: f64,
+}
+
+impl Usage {
+    fn now() -> Self {
+        let stat = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+        let nanoseconds: f64 = stat.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or_default();
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+        let memory = line.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or_default();
+        Self { cpu: nanoseconds / 1e9, memory }
+    }
+
+    /// Says what has been used since, for each of `times`.
+    fn say(self, what: &str, times: usize) -> Self {
+        let now = Self::now();
+        println!("{what}: {:.3} ms CPU", (now.cpu - self.cpu) * 1e3 / float(times));
+        now
+    }
+
+    fn say_memory(self, what: &str, count: usize) {
+        println!("{what}: {:.1} KiB for each backend", (Self::now().memory - self.memory) / float(count));
+    }
+}
+
+fn float(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::MAX, f64::from).max(1.0)
+}
+
+const NAMESPACES: usize = 100;
+const OWN: usize = 200;

@@ -1,0 +1,80 @@
+//! One thing to be said about an object, and which backends fail by it.
+
+use uptls::Problem;
+
+use super::backend::BackendKind;
+use super::object::{ObjectName, ObjectRef};
+
+/// One thing to be said.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Diagnostic {
+    /// Which backends fail by it, if it is unread.
+    pub(in crate::kubernetes) concerns: Concerns,
+    /// What follows from it.
+    pub effect: Effect,
+    /// The object, if it has a name: `BackendTLSPolicy shop/pay-tls`.
+    pub object: Option<ObjectRef>,
+    /// What it is, and where.
+    pub problem: Problem,
+}
+
+impl Diagnostic {
+    pub(in crate::kubernetes) fn new(object: Option<ObjectRef>, effect: Effect, problem: Problem) -> Self {
+        Self { concerns: Concerns::Everything, effect, object, problem }
+    }
+
+    /// The same as unread, for these backends alone.
+    pub(in crate::kubernetes) fn unread(self, concerns: Concerns) -> Self {
+        Self { concerns, effect: Effect::Unread, ..self }
+    }
+}
+
+/// What follows from a problem.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Effect {
+    /// The policy is not used for this target.
+    NotAttached,
+    /// The policy cannot be used: connections to its targets fail.
+    NotReady,
+    /// The policy is used without the part.
+    Notice,
+    /// The object is left out: nothing can refer to it.
+    Skipped,
+    /// What is not read might be the policy of other backends: connections to all that it may be for fail. A policy whose
+    /// targets cannot be read may be for any backend of its namespace, a document for any of all.
+    Unread,
+}
+
+impl Effect {
+    /// The `snake_case` name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotAttached => "not_attached",
+            Self::NotReady => "not_ready",
+            Self::Notice => "notice",
+            Self::Skipped => "skipped",
+            Self::Unread => "unread",
+        }
+    }
+}
+
+/// For which backends there might be something in what cannot be read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(in crate::kubernetes) enum Concerns {
+    Backend(BackendKind, ObjectName),
+    Everything,
+    Namespace(String),
+}
+
+impl Concerns {
+    /// Whether it may concern the backend; without a kind, any of the name.
+    pub(in crate::kubernetes) fn may_be(&self, kind: Option<BackendKind>, backend: &ObjectName) -> bool {
+        match self {
+            Self::Backend(of, name) => name == backend && kind.is_none_or(|kind| kind == *of),
+            Self::Everything => true,
+            Self::Namespace(namespace) => *namespace == backend.namespace,
+        }
+    }
+}

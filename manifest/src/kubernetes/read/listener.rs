@@ -1,0 +1,86 @@
+//! The listeners of a Gateway or a ListenerSet, as far as they decide which routes attach. Only what is written counts: an API
+//! server writes the defaults out, and of a file that leaves them out nobody knows which Gateway is meant.
+
+use std::collections::BTreeSet;
+
+use super::meta::integer;
+use crate::node::{Node, Value};
+
+/// One of them.
+pub(in crate::kubernetes) struct Listener {
+    /// `allowedRoutes.namespaces.from`
+    from: Option<From>,
+    /// Whether TLS goes through it as it is, so that nothing here speaks TLS to the backend.
+    is_passthrough: bool,
+    /// `allowedRoutes.kinds`; empty: it is not written.
+    kinds: BTreeSet<String>,
+    name: Option<String>,
+    port: Option<u16>,
+}
+
+/// From which namespaces something may attach.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(in crate::kubernetes) enum From {
+    /// All, or those with certain labels: of namespaces nothing is read.
+    Any,
+    None,
+    Same,
+}
+
+impl From {
+    /// `namespaces.from`
+    pub(super) fn read(node: &Node) -> Option<Self> {
+        match node.field("namespaces")?.value.field("from")?.value.text()? {
+            "All" | "Selector" => Some(Self::Any),
+            "Same" => Some(Self::Same),
+            "None" => Some(Self::None),
+            _ => None,
+        }
+    }
+
+    pub(in crate::kubernetes) fn permits(self, is_same: bool) -> bool {
+        self == Self::Any || (self == Self::Same && is_same)
+    }
+}
+
+impl Listener {
+    /// Whether a `parentRef` with this section and port means it.
+    pub(in crate::kubernetes) fn is_meant(&self, section: Option<&str>, port: Option<u16>) -> bool {
+        section.is_none_or(|section| self.name.as_deref() == Some(section))
+            && port.is_none_or(|port| self.port.is_none_or(|own| own == port))
+    }
+
+    /// Whether a route of this kind attaches, from the same namespace or from another.
+    pub(in crate::kubernetes) fn permits(&self, kind: &str, is_same: bool) -> bool {
+        self.from.is_none_or(|from| from.permits(is_same))
+            && (self.kinds.is_empty() || self.kinds.contains(kind))
+            && !(self.is_passthrough && kind == "TLSRoute")
+    }
+}
+
+/// Those of a `spec`.
+pub(super) fn read(spec: &Node) -> Vec<Listener> {
+    let text = |node: &Node, key: &str| node.field(key).and_then(|entry| entry.value.text()).map(str::to_owned);
+    let listener = |node: &Node| {
+        let routes = node.field("allowedRoutes").map(|entry| &entry.value);
+        let kinds =
+            routes.and_then(|routes| routes.field("kinds")).map(|entry| nodes(&entry.value)).unwrap_or_default();
+        let mode = node.field("tls").and_then(|tls| text(&tls.value, "mode"));
+        let port = node.field("port").and_then(|entry| integer(&entry.value));
+        Listener {
+            from: routes.and_then(From::read),
+            is_passthrough: mode.as_deref() == Some("Passthrough"),
+            kinds: kinds.iter().filter_map(|node| text(node, "kind")).collect(),
+            name: text(node, "name"),
+            port: port.and_then(|port| u16::try_from(port).ok()),
+        }
+    };
+    spec.field("listeners").map(|entry| nodes(&entry.value)).unwrap_or_default().iter().map(listener).collect()
+}
+
+fn nodes(node: &Node) -> &[Node] {
+    match &node.value {
+        Value::List(nodes) => nodes,
+        Value::Map(_) | Value::Text(_) => &[],
+    }
+}

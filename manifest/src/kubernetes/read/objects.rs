@@ -1,0 +1,121 @@
+//! All objects that have been read: data alone.
+
+use std::collections::BTreeMap;
+
+use uptls::Origin;
+
+use super::backend_tls_policy::BackendTlsPolicy;
+use super::cluster_trust_bundle::ClusterTrustBundle;
+use super::config_map::ConfigMap;
+use super::extension::backend::KgatewayBackend;
+use super::extension::{Extension, Vendor};
+use super::gateway::Gateway;
+use super::listener_set;
+use super::listener_set::ListenerSet;
+use super::reference_grant::ReferenceGrant;
+use super::route::Route;
+use super::secret::SecretObject;
+use super::service::Service;
+use super::xbackend::XBackend;
+use crate::kubernetes::model::diagnostic::Diagnostic;
+use crate::kubernetes::model::object::{ObjectName, ObjectRef};
+
+/// All objects that have been read so far.
+#[derive(Default)]
+pub(in crate::kubernetes) struct Objects {
+    pub(in crate::kubernetes) backends: BTreeMap<ObjectName, Declared<KgatewayBackend>>,
+    /// By name; `None`: nobody asks for them.
+    pub(in crate::kubernetes) cluster_trust_bundles: Option<BTreeMap<String, Declared<ClusterTrustBundle>>>,
+    pub(in crate::kubernetes) config_maps: BTreeMap<ObjectName, Declared<ConfigMap>>,
+    pub(in crate::kubernetes) diagnostics: Vec<Diagnostic>,
+    pub(in crate::kubernetes) extensions: BTreeMap<(Vendor, ObjectName), Extension>,
+    /// The `spec.controllerName` of each GatewayClass.
+    pub(in crate::kubernetes) gateway_classes: BTreeMap<String, Declared<String>>,
+    pub(in crate::kubernetes) gateways: BTreeMap<ObjectName, Declared<Gateway>>,
+    /// How many objects of each other kind there are.
+    pub(in crate::kubernetes) ignored: BTreeMap<String, usize>,
+    /// By kind and name. One that is declared twice leads nowhere.
+    pub(in crate::kubernetes) listener_sets: BTreeMap<(&'static str, ObjectName), Declared<ListenerSet>>,
+    /// `kgateway.dev/*` of a BackendTLSPolicy.
+    pub(in crate::kubernetes) options: BTreeMap<ObjectName, Extension>,
+    pub(in crate::kubernetes) policies: BTreeMap<ObjectName, Declared<BackendTlsPolicy>>,
+    /// One that is declared twice, or is not understood, permits nothing.
+    pub(in crate::kubernetes) reference_grants: BTreeMap<ObjectName, Declared<ReferenceGrant>>,
+    /// By kind and name. One that is declared twice leads nowhere.
+    pub(in crate::kubernetes) routes: BTreeMap<(&'static str, ObjectName), Declared<Route>>,
+    pub(in crate::kubernetes) secrets: BTreeMap<ObjectName, Declared<SecretObject>>,
+    pub(in crate::kubernetes) services: BTreeMap<ObjectName, Declared<Service>>,
+    pub(in crate::kubernetes) xbackends: BTreeMap<ObjectName, Declared<XBackend>>,
+}
+
+/// An object, and where it was written; `again` where the same name is declared a second time.
+pub(in crate::kubernetes) struct Declared<T> {
+    pub(in crate::kubernetes) again: Option<Origin>,
+    pub(in crate::kubernetes) origin: Origin,
+    pub(in crate::kubernetes) value: T,
+}
+
+impl<T> Declared<T> {
+    /// The object, unless its name is declared twice.
+    pub(in crate::kubernetes) fn once(&self) -> Option<&T> {
+        Some(&self.value).filter(|_| self.again.is_none())
+    }
+}
+
+impl Objects {
+    /// Adds what was read of other objects.
+    pub(in crate::kubernetes) fn absorb(&mut self, other: Self) {
+        self.backends.extend(other.backends);
+        if let (Some(bundles), Some(more)) = (&mut self.cluster_trust_bundles, other.cluster_trust_bundles) {
+            bundles.extend(more);
+        }
+        self.config_maps.extend(other.config_maps);
+        self.extensions.extend(other.extensions);
+        self.gateway_classes.extend(other.gateway_classes);
+        self.gateways.extend(other.gateways);
+        self.listener_sets.extend(other.listener_sets);
+        self.options.extend(other.options);
+        self.policies.extend(other.policies);
+        self.reference_grants.extend(other.reference_grants);
+        self.routes.extend(other.routes);
+        self.secrets.extend(other.secrets);
+        self.services.extend(other.services);
+        self.xbackends.extend(other.xbackends);
+    }
+
+    /// Takes out what was read of an object; whether there was something.
+    pub(in crate::kubernetes) fn withdraw(&mut self, object: &ObjectRef) -> bool {
+        let name = object.object_name();
+        let kind = object.kind.as_ref();
+        let mut found = false;
+        for vendor in Vendor::all().into_iter().filter(|vendor| vendor.kind() == kind) {
+            found |= self.extensions.remove(&(vendor, name.clone())).is_some();
+        }
+        if let Some(kind) = ROUTES.into_iter().find(|route| *route == kind) {
+            found |= self.routes.remove(&(kind, name.clone())).is_some();
+        }
+        for (_, kind) in listener_set::KINDS.into_iter().filter(|(_, set)| *set == kind) {
+            found |= self.listener_sets.remove(&(kind, name.clone())).is_some();
+        }
+        let bundles = self.cluster_trust_bundles.as_mut();
+        found
+            | match kind {
+                "Backend" => self.backends.remove(&name).is_some(),
+                "BackendTLSPolicy" => {
+                    self.options.remove(&name);
+                    self.policies.remove(&name).is_some()
+                }
+                "ClusterTrustBundle" => bundles.is_some_and(|all| all.remove(&name.name).is_some()),
+                "ConfigMap" => self.config_maps.remove(&name).is_some(),
+                "Gateway" => self.gateways.remove(&name).is_some(),
+                "GatewayClass" => self.gateway_classes.remove(&name.name).is_some(),
+                "ReferenceGrant" => self.reference_grants.remove(&name).is_some(),
+                "Secret" => self.secrets.remove(&name).is_some(),
+                "Service" => self.services.remove(&name).is_some(),
+                "XBackend" => self.xbackends.remove(&name).is_some(),
+                _ => false,
+            }
+    }
+}
+
+const ROUTES: [&str; 4] = ["GRPCRoute", "HTTPRoute", "TCPRoute", "TLSRoute"];
