@@ -202,9 +202,7 @@ def hunt(program: Path, target: str) -> tuple[float, int, str, bool]:
     output = log.read_text(errors="replace")
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     counts = [int(count) for count in re.findall(r"^#(\d+)", output, re.MULTILINE)]
-    inputs = [
-        path for path in place.iterdir() if path.is_file() and path.name.startswith(("crash-", "oom-"))
-    ]
+    inputs = [path for path in place.iterdir() if path.is_file() and path.name.startswith(("crash-", "oom-"))]
     return seconds, max(counts, default=0), reason(output), bool(inputs)
 
 

@@ -4,103 +4,22 @@ import argparse
 import os
 import re
 import shutil
-import subprocess
 import sys
-import time
 import venv
 from collections import defaultdict
 from pathlib import Path
 
 import fuzzing
+from steps import ROOT, TARGET, VENV, VISIBLE_SKIP, Tally, cargo_tests, check, python_environment, run, tool
 
-ROOT = Path(__file__).resolve().parent.parent
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-VENV = TARGET / "venv"
 CROWD = TARGET / "venv-crowd"
 ATHERIS = TARGET / "venv-fuzz"
-TOOLS = TARGET / "tools"
 FUZZING = ROOT / ".ci" / "fuzzing.py"
 HOSTS = ("uptls-host-both", "uptls-host-ring")
-REQUIRED = os.environ.get("UPTLS_REQUIRE_SUITES") == "1"
 
-CARGO_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.MULTILINE)
 PYTEST_RESULT = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 FAULT_RESULT = re.compile(r"^faults: (\d+) injected, (\d+) defects$", re.MULTILINE)
 HOSTILE_RESULT = re.compile(r"^hostile: (\d+) met, (\d+) defects$", re.MULTILINE)
-VISIBLE_SKIP = re.compile(r"^.*\bskipped: .*$", re.MULTILINE)
-
-
-class Tally:
-    """Counts of passed, failed and skipped tests, by face."""
-
-    def __init__(self) -> None:
-        self.faces: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
-        self.broken: list[str] = []
-
-    def add(self, face: str, passed: int = 0, failed: int = 0, skipped: int = 0) -> None:
-        for index, count in enumerate((passed, failed, skipped)):
-            self.faces[face][index] += count
-
-    def step(self, face: str, name: str, ok: bool) -> None:
-        """A check that counts as one test."""
-        self.add(face, passed=int(ok), failed=int(not ok))
-        if not ok:
-            self.broken.append(name)
-
-    def report(self) -> int:
-        print()
-        for face, (passed, failed, skipped) in self.faces.items():
-            print(f"  {face:<14} {passed:>5} passed {failed:>4} failed {skipped:>4} skipped")
-        for name in self.broken:
-            print(f"  FAILED: {name}")
-        passed, failed, skipped = (sum(face[i] for face in self.faces.values()) for i in range(3))
-        print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
-        return 1 if failed or (REQUIRED and skipped) else 0
-
-
-def run(name: str, command: list[str], cwd: Path = ROOT, **env: str) -> tuple[bool, str]:
-    """Runs a command, passes its output on as it comes, and returns whether it succeeded, and the output."""
-    began = time.monotonic()
-    print(f"\n== {name}: {' '.join(map(str, command))}", flush=True)
-    process = subprocess.Popen(
-        command,
-        cwd=cwd,
-        env={**os.environ, **env},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    lines = []
-    assert process.stdout is not None
-    for line in process.stdout:
-        lines.append(line)
-        sys.stdout.write(line)
-        sys.stdout.flush()
-    ok = process.wait() == 0
-    print(
-        f"== {name}: {'ok' if ok else 'FAILED'} after {time.monotonic() - began:.0f} s",
-        flush=True,
-    )
-    return ok, "".join(lines)
-
-
-def check(tally: Tally, face: str, name: str, command: list[str], **kwargs: object) -> bool:
-    ok, _ = run(name, command, **kwargs)  # type: ignore[arg-type]
-    tally.step(face, name, ok)
-    return ok
-
-
-def cargo_tests(tally: Tally, face: str, name: str, arguments: list[str], **env: str) -> None:
-    """Tests of cargo; a test that cannot run says `skipped: why`, and is counted as such."""
-    ok, output = run(name, ["cargo", "test", *arguments], RUST_BACKTRACE="0", **env)
-    results = CARGO_RESULT.findall(output)
-    passed, failed, ignored = (sum(int(result[i]) for result in results) for i in range(3))
-    skips = VISIBLE_SKIP.findall(output)
-    tally.add(face, passed - min(passed, len(skips)), failed, ignored + len(skips))
-    if not ok and not failed:
-        tally.step(face, name, False)
 
 
 def lint(tally: Tally) -> None:
@@ -182,20 +101,6 @@ def docs(tally: Tally) -> None:
     check(tally, "docs", "book", [tool("mdbook", "0.5.4"), "build", str(ROOT / "docs")])
 
 
-def tool(name: str, version: str) -> str:
-    """A cargo tool of a fixed version, installed under target/tools unless it is there."""
-    marker = TOOLS / f".{name}-{version}"
-    if not marker.exists():
-        ok, _ = run(
-            f"install {name}",
-            ["cargo", "install", "--locked", "--root", str(TOOLS), f"{name}@{version}"],
-        )
-        if not ok:
-            raise SystemExit(f"cannot install {name}")
-        marker.touch()
-    return str(TOOLS / "bin" / name)
-
-
 def deny(tally: Tally) -> None:
     command = [
         tool("cargo-deny", "0.20.2"),
@@ -206,31 +111,6 @@ def deny(tally: Tally) -> None:
         "sources",
     ]
     check(tally, "lint", "dependencies", command)
-
-
-def python_environment(place: Path = VENV, name: str = "requirements-dev.txt") -> Path:
-    """A virtual environment with what is pinned in a file of python/: made once, and anew when the file changes."""
-    requirements = ROOT / "python" / name
-    stamp = place / "requirements.txt"
-    interpreter = place / "bin" / "python"
-    if not stamp.exists() or stamp.read_bytes() != requirements.read_bytes():
-        venv.create(place, with_pip=True, clear=True)
-        ok, _ = run(
-            "Python tools",
-            [
-                str(interpreter),
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "-r",
-                str(requirements),
-            ],
-        )
-        if not ok:
-            raise SystemExit("cannot install the Python tools")
-        stamp.write_bytes(requirements.read_bytes())
-    return interpreter
 
 
 def pytests(tally: Tally, name: str, interpreter: str, *arguments: str) -> None:
@@ -394,7 +274,14 @@ def facade(tally: Tally) -> None:
     found.mkdir(parents=True, exist_ok=True)
     finds = TARGET / "fuzz-finds"
     finds.mkdir(parents=True, exist_ok=True)
-    limits = ["-runs=10000", "-max_len=4096", "-len_control=0", "-keep_seed=1", f"-timeout={fuzzing.UNIT_SECONDS}"]
+    limits = [
+        "-runs=10000",
+        "-max_len=4096",
+        "-len_control=0",
+        "-keep_seed=1",
+        "-verbosity=0",
+        f"-timeout={fuzzing.UNIT_SECONDS}",
+    ]
     places = [str(found), str(ROOT / "fuzz/corpora/python_facade")]
     words = [f"-dict={ROOT / 'fuzz/dictionaries/native_document.dict'}", f"-artifact_prefix={finds}/python_facade-"]
     script = str(ROOT / "fuzz/python/facade.py")

@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import fuzzing
-import gate
+from steps import ROOT, TARGET, tool
 
-ROOT = Path(__file__).resolve().parent.parent
-PLACE = gate.TARGET / "mutants"
+PLACE = TARGET / "mutants"
 REVIEWED = ROOT / ".ci" / "mutants.txt"
 VERSION = "27.1.0"
 SECONDS = 300
@@ -55,11 +54,20 @@ class Suite:
 
 CORE = ("uptls/aws-lc-rs", "uptls/watch")
 VERDICTS = Stage(
-    ("uptls",), ("bundles", "spiffe", "verified_chain", "native_roots", "native_roots_issue", "path_order", "chain_limits", "peer_texts"), CORE
+    ("uptls",),
+    (
+        "bundles",
+        "chain_limits",
+        "native_roots",
+        "native_roots_issue",
+        "path_order",
+        "peer_texts",
+        "spiffe",
+        "verified_chain",
+    ),
+    CORE,
 )
-VECTORS = Stage(
-    ("uptls-conformance",), ("vectors_rust", "name_constraints", "laws"), lib=False
-)
+VECTORS = Stage(("uptls-conformance",), ("vectors_rust", "name_constraints", "laws"), lib=False)
 SESSIONS = Stage(
     ("uptls",),
     (
@@ -125,7 +133,7 @@ def mutate(suite: Suite, shard: str) -> Path:
     out.mkdir(parents=True)
     first = suite.stages[0]
     command = [
-        gate.tool("cargo-mutants", VERSION),
+        tool("cargo-mutants", VERSION),
         "mutants",
         "--no-shuffle",
         "--colors=never",
@@ -224,7 +232,7 @@ def reviewed() -> dict[str, str]:
 def known() -> set[str]:
     """All mutants that there are."""
     files = [f"--file={file}" for suite in SUITES for file in suite.files]
-    command = [gate.tool("cargo-mutants", VERSION), "mutants", "--list", "--json", *files]
+    command = [tool("cargo-mutants", VERSION), "mutants", "--list", "--json", *files]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
     return {plain(mutant["name"]) for mutant in json.loads(listed)}
 

@@ -27,6 +27,11 @@ pub fn begin() {
     COUNT.set(0);
 }
 
+/// How many blocks were allocated since the input began.
+pub fn blocks() -> u64 {
+    COUNT.get()
+}
+
 /// Counts a block. What is exponential allocates without end, long before the limit of time.
 fn count() {
     let _ = COUNT.try_with(|count| {

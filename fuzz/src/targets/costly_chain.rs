@@ -9,10 +9,14 @@ use uptls::danger::DangerPermission::Forbidden;
 use uptls::{MaterialDraft, PolicyDraft, PolicySpec, Prepared, TrustDraft, UpstreamTlsPolicy};
 use uptls_testkit::pem;
 
+use crate::heap;
 use crate::provider::{self, SIGNATURES};
 
 /// What a chain may ask for: 48 of presented issuers and 48 of anchors by the way, and those of the paths that are judged.
 const BOUND: u64 = 300;
+
+/// Many times what a search of a thousand steps allocates: the committed inputs make 7,082 blocks at most.
+const MOST_BLOCKS: u64 = 200_000;
 
 static PREPARED: LazyLock<Arc<Prepared>> = LazyLock::new(|| {
     let runtime = provider::runtime();
@@ -29,10 +33,12 @@ static PREPARED: LazyLock<Arc<Prepared>> = LazyLock::new(|| {
 pub fn run(bytes: &[u8]) {
     let ders: Vec<Vec<u8>> = bytes.chunks(FIELDS).take(128).map(certificate).collect();
     let chain: Vec<_> = ders.iter().map(|der| CertificateDer::from_slice(der)).collect();
-    let before = SIGNATURES.load(Ordering::Relaxed);
+    let before = (SIGNATURES.load(Ordering::Relaxed), heap::blocks());
     let verified = PREPARED.verify(&chain, None);
-    let asked = SIGNATURES.load(Ordering::Relaxed) - before;
+    let asked = SIGNATURES.load(Ordering::Relaxed) - before.0;
     assert!(asked <= BOUND, "{asked} signatures");
+    let blocks = heap::blocks() - before.1;
+    assert!(blocks <= MOST_BLOCKS, "{blocks} blocks");
     let report = PREPARED.report(&chain, None);
     assert_eq!(verified.err().map(|rejection| rejection.code()), report.code);
 }
