@@ -34,7 +34,7 @@ pub(crate) fn run(args: &ImportArgs) -> Result<u8, CliError> {
 /// The documents that can be mended, and what is left to say of them then.
 fn fix(args: &ImportArgs) -> Result<u8, CliError> {
     let runtime = runtime_at(args.clock.at);
-    let manifests = kubernetes::load(&args.paths).map_err(|problems| unreadable(&problems))?;
+    let manifests = source::load(&args.paths, args.recursive).map_err(|problems| unreadable(&problems))?;
     let read_file = |path: &Path| read_named(path).map_err(|error| error.to_string());
     let fixed = uptls_manifest::fix::manifests(&manifests.documents(), &runtime, &read_file, &options(args))
         .map_err(|problems| CliError::new(USAGE, format!("{problems} ({})", problems.code())))?;

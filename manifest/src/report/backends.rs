@@ -69,7 +69,8 @@ fn backend(policy: &EffectivePolicy, runtime: &Runtime, permission: DangerPermis
 fn problem(problem: &Problem, policy: &EffectivePolicy) -> ProblemFacts {
     let mut facts = ProblemFacts::new(problem);
     let said_by = policy.provenance.get(problem.path()).filter(|_| problem.code() == Code::DangerForbidden);
-    facts.fix = said_by.map(|from| Fix::new(vec![PatchOperation::remove(&from.field)]).of_object(&from.object));
+    facts.fix =
+        said_by.map(|from| Fix::new(vec![PatchOperation::remove(&from.field)]).of_object(from.object.to_string()));
     facts
 }
 
