@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use uptls::Problem;
 use uptls_manifest::kubernetes::{
     BackendKind, Document, EffectivePolicy, ObjectName, ObjectRef, ReadOptions, Scope, Store, import_with,
 };
@@ -106,11 +107,13 @@ fn shown(policy: &EffectivePolicy) -> String {
                 spec.alpn.protocols
             )
         }
-        Err(problems) => problems.iter().map(|problem| format!("{}: {problem}; ", problem.code())).collect(),
+        Err(problems) => {
+            problems.iter().map(|problem| format!("{}: {}; ", problem.code(), problem.message())).collect()
+        }
     };
     let fields: Vec<_> =
         policy.provenance.iter().map(|(path, from)| format!("{path} {} {}", from.object, from.field)).collect();
-    let notices: Vec<_> = policy.notices.iter().map(ToString::to_string).collect();
+    let notices: Vec<_> = policy.notices.iter().map(Problem::message).collect();
     format!(
         "{backend_kind} {backend} {port:?} {gateway:?}: {draft}\n{:?}\n{fields:?} {notices:?}\n{:?}\n{:?}",
         policy.sources, policy.depends_on, policy.warnings

@@ -60,14 +60,14 @@ fn said(extension: &Extension, kind: BackendKind, name: &ObjectName, policies: &
     let mut unresolved: Vec<_> = problems
         .filter(is_reference)
         .filter(|problem| problem.path().starts_with("spec.tls"))
-        .map(ToString::to_string)
+        .map(|problem| problem.message())
         .collect();
     unresolved.sort();
     unresolved.dedup();
     let winner = lost().find(|overridden| overridden.field == "spec").map(|overridden| &overridden.kept.object);
     let accepted = match (extension.problems.is_empty(), winner) {
         (false, _) => {
-            let message = joined(extension.problems.iter().map(ToString::to_string));
+            let message = joined(extension.problems.iter().map(Problem::message));
             Said::new(ACCEPTED, false, "Invalid", message)
         }
         (true, Some(winner)) => Said::new(ACCEPTED, false, "Conflicted", format!("{winner} is older and counts")),

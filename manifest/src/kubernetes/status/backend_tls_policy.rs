@@ -3,7 +3,7 @@
 use core::iter;
 use std::collections::BTreeMap;
 
-use uptls::{Code, Problems, UpstreamTlsPolicy};
+use uptls::{Code, Problem, Problems, UpstreamTlsPolicy};
 
 use super::conditions::{Said, joined};
 use super::patch::Entries;
@@ -61,7 +61,7 @@ fn conditions(imported: &Imported, policy: &ImportedPolicy, scope: &Scope, targe
     let lost = theirs.filter_map(|target| draft::not_attached(target, &state(imported, scope, target)));
     let lost: Vec<_> = lost.map(|problem| problem.message()).collect();
     let message = match (&refused, reason) {
-        (Some(refused), _) => joined(refused.iter().map(ToString::to_string)),
+        (Some(refused), _) => joined(refused.iter().map(Problem::message)),
         (None, Accepted::Accepted) => {
             let parts = lost.into_iter().map(|lost| format!("not for {lost}")).chain(ports_left_out(imported, targets));
             joined(iter::once("the policy is accepted".to_owned()).chain(parts))

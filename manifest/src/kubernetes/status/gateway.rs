@@ -36,7 +36,7 @@ pub(super) fn patches(imported: &Imported, scope: &Scope, dependencies: &Depende
 
 fn resolved_refs(imported: &Imported, scope: &Scope, gateway: &Gateway, dependencies: &Dependencies) -> Option<Said> {
     if !gateway.problems.is_empty() {
-        let message = joined(gateway.problems.iter().map(ToString::to_string));
+        let message = joined(gateway.problems.iter().map(Problem::message));
         return Some(Said::new(RESOLVED_REFS, false, INVALID, message));
     }
     let written = gateway.client_certificate.as_ref()?;

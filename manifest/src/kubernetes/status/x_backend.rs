@@ -81,7 +81,7 @@ fn said(policy: Option<&EffectivePolicy>, scope: &Scope) -> Vec<Said> {
     };
     let text = |problems: &[&Problem], otherwise: &str| match problems {
         [] => otherwise.to_owned(),
-        some => joined(some.iter().map(ToString::to_string)),
+        some => joined(some.iter().map(|problem| problem.message())),
     };
     let accepted = problems.is_empty();
     vec![
