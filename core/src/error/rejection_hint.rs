@@ -105,17 +105,7 @@ impl Rejection {
             RejectionKind::KeyUsage { presented } => {
                 format!("re-issue it with digitalSignature in its key usage, beside {}", p(presented))
             }
-            RejectionKind::NameConstraint { unevaluated: Some(kind), .. } if kind == "directory names" => {
-                "issue the certificate from a CA without name constraints on directory names: its subject is one"
-                    .to_owned()
-            }
-            RejectionKind::NameConstraint { unevaluated: Some(kind), .. } if kind == "a CN" => format!(
-                "re-issue it with the subjectAltName {}, by a CA whose name constraints permit that",
-                listed(&self.expected)
-            ),
-            RejectionKind::NameConstraint { unevaluated: Some(kind), .. } => {
-                format!("issue the certificate without {0}, or from a CA without name constraints on {0}", p(kind))
-            }
+            RejectionKind::NameConstraint { unevaluated: Some(kind), .. } => self.without_constraint(kind),
             RejectionKind::NameEncoding { issuer, subject, .. } => format!(
                 "have {} re-issued with the name of its issuer byte for byte as the issuer's certificate has it; or, if the \
                  whole CA writes {} so, have the CA's certificate re-issued in that encoding",
@@ -145,6 +135,24 @@ impl Rejection {
             }
             _ => return None,
         })
+    }
+
+    /// What to issue where a CA constrains a kind of name that is not evaluated.
+    fn without_constraint(&self, kind: &str) -> String {
+        match kind {
+            "directory names" => {
+                "issue the certificate from a CA without name constraints on directory names: its subject is one"
+                    .to_owned()
+            }
+            "a CN" => format!(
+                "re-issue it with the subjectAltName {}, by a CA whose name constraints permit that",
+                listed(&self.expected)
+            ),
+            _ => {
+                let kind = printable(kind);
+                format!("issue the certificate without {kind}, or from a CA without name constraints on {kind}")
+            }
+        }
     }
 
     /// Whether the first certificate is that of a CA, and one of another kind stands behind it.
