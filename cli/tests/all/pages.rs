@@ -220,6 +220,7 @@ fn script(page: &str) -> Option<String> {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "the shell needs the tools of this machine, and the command")]
 fn the_scripts_of_the_how_to_pages_do_what_they_say() {
     if !openssl_is_present() {
         return;
