@@ -54,10 +54,15 @@ impl World {
     /// All runs, where `many` is how many connections the example of epoll makes.
     pub(crate) fn runs(&self, many: usize) -> Vec<Run> {
         let mut runs = self.offline();
-        for program in ["get", "poll", "memory", "relay"] {
+        for program in ["get", "poll", "memory"] {
             if let Some(nginx) = &self.nginx {
                 runs.extend(self.requests(program, nginx.addr()));
             }
+        }
+        // nginx takes the end of a relay's input for the end of the connection, and then sends no close_notify.
+        runs.push(self.run("relay", "policy.yaml", self.server.addr(), 0, &["HTTP/1.1 200"]));
+        runs.push(self.run("relay", "other.yaml", self.server.addr(), 1, &["name_mismatch: ", "hint: "]));
+        for program in ["get", "poll", "memory", "relay"] {
             runs.push(self.run(program, "policy.yaml", self.truncating.addr(), 1, &[TRUNCATED, "hint: "]));
         }
         let mut epoll = |policy, code, says: &'static str| {
