@@ -136,7 +136,7 @@ def _one_by_one() -> list[Attack]:
         made += [
             Attack("byte by byte", None, version, byte=0.0),
             Attack("records of one byte", None, version, record=1),
-            Attack("an byte every 20 ms", "handshake_timeout", version, byte=0.02, late=True),
+            Attack("a byte every 20 ms", "handshake_timeout", version, byte=0.02, late=True),
         ]
     return made
 

@@ -23,7 +23,7 @@ fn sans_io() {
         let outcome = handshake.feed(&case.bytes).and_then(|_| handshake.feed(b"\x16"));
         assert_eq!(outcome.map_err(|error| error.code()), Err(case.code), "{}", case.name);
         assert!(handshake.wants_write(), "{}", case.name);
-        // An byte at a time is enough.
+        // A byte at a time is enough.
         let mut last = Vec::new();
         let mut byte = [0];
         while handshake.drain(&mut byte) == 1 {

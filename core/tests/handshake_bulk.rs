@@ -131,7 +131,7 @@ fn the_end_is_where_the_peer_said() {
     }
 }
 
-/// An byte that is wrong is found, wherever it is in a large piece, and no data after it is given.
+/// A byte that is wrong is found, wherever it is in a large piece, and no data after it is given.
 #[test]
 fn damage_in_a_large_piece_is_found() {
     for versions in BOTH {

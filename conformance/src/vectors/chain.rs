@@ -192,7 +192,7 @@ fn encodings(c: &mut Cases) {
             });
         },
     )
-    .says("nobody trusted is called CN=root");
+    .says("no trusted CA is named CN=root");
 }
 
 /// V1: everything that is sent parses.
@@ -206,7 +206,7 @@ fn form(c: &mut Cases) {
         s.sends(|m| [m.leaf.pem(), pem("CERTIFICATE", b"\x30\x03\x02\x01\x07"), m.issuer().pem()].concat());
     })
     .says("certificate 1");
-    c.reject(&p, CertMalformed, "form-trailing-octet [V1] an byte follows the leaf", |s| {
+    c.reject(&p, CertMalformed, "form-trailing-octet [V1] a byte follows the leaf", |s| {
         s.sends(|m| [pem("CERTIFICATE", &[m.leaf.der(), &[0]].concat()), m.issuer().pem()].concat());
     });
     c.unusable(&p, ChainParse, "form-truncated-pem [V1] the last block has no end", |s| {

@@ -16,7 +16,7 @@ pub enum Category {
     Connect,
     /// 2xx: our own client identity cannot be used.
     Identity,
-    /// 6xx: the certificate is for somebody else.
+    /// 6xx: the certificate is for another name.
     Name,
     /// 7xx: no common parameters.
     Negotiation,
@@ -236,7 +236,7 @@ codes! {
     310 LocalResources "local_resources" Local None, "This side lacks what a connection needs: descriptors, ports, memory, threads or a permission.", "Free or raise what the hint names, and count nothing against the peer.";
     311 ConnectionLost "connection_lost" Transient None, "The network or the peer's host stopped answering on a connection that existed.", "Check the path to the peer.";
 
-    401 CertUnknownIssuer "cert_unknown_issuer" Error Some(UnknownCa), "Nobody whom the policy trusts issued the certificate.", "Fix the upstream; or add the issuing CA to the bundle, if its owner confirms its digest.";
+    401 CertUnknownIssuer "cert_unknown_issuer" Error Some(UnknownCa), "No CA that the policy trusts issued the certificate.", "Fix the upstream; or add the issuing CA to the bundle, if its owner confirms its digest.";
     402 CertSelfSigned "cert_self_signed" Error Some(UnknownCa), "The certificate is self-signed and not trusted as itself.", "Issue one from a trusted CA; or put this certificate into the bundle, if the owner of the upstream confirms its digest.";
     403 CertMissingIntermediate "cert_missing_intermediate" Error Some(UnknownCa), "The peer did not send an intermediate certificate.", "Configure the full chain on the upstream.";
     404 CertIssuerKeyChanged "cert_issuer_key_changed" Error Some(UnknownCa), "The bundle has a CA of this name, but with another key.", "A rotation or an impostor: add the new CA certificate only if the owner of the CA confirms its digest.";

@@ -39,7 +39,7 @@ fn in_the_clear() -> Vec<Case> {
         Case {
             timeout: QUICK,
             most_in: 200,
-            ..Case::new("dribbles, an byte every 20 ms", Code::HandshakeTimeout, |w| {
+            ..Case::new("dribbles, a byte every 20 ms", Code::HandshakeTimeout, |w| {
                 Stage::hostile(w, Misbehaviour::Dribble(Duration::from_millis(20)))
             })
         },

@@ -118,13 +118,13 @@ class PeerVerificationError(UptlsError, ssl.SSLCertVerificationError):
 
 
 class UnknownIssuerError(PeerVerificationError):
-    """Nobody whom the policy trusts issued the certificate."""
+    """No CA that the policy trusts issued the certificate."""
 
     _code = "cert_unknown_issuer"
 
 
 class NameMismatchError(PeerVerificationError):
-    """The certificate is for somebody else (codes 6xx)."""
+    """The certificate is for another name (codes 6xx)."""
 
     _code = "name_mismatch"
 
