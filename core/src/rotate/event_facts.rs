@@ -77,7 +77,7 @@ impl Event {
     /// ```
     /// # let runtime = uptls::Runtime::new(uptls::aws_lc_rs::provider());
     /// # let mut draft = uptls::PolicyDraft::default();
-    /// # draft.spec.trust.system = Some(uptls::SystemTrustDraft::Mozilla);
+    /// # draft.spec.trust.system = uptls::SystemTrustDraft::Mozilla;
     /// # let policy = uptls::UpstreamTlsPolicy::check(draft, uptls::danger::DangerPermission::Forbidden)?;
     /// let connector = uptls::Connector::new(&runtime, &policy)?;
     /// connector.withdraw();
