@@ -38,13 +38,13 @@ class Connection:
 
     def to_server(self) -> None:
         """What the client has to say."""
-        if bytes := self.timed(self.outgoing.read):
-            self._server_in.write(bytes)
+        if raw := self.timed(self.outgoing.read):
+            self._server_in.write(raw)
 
     def to_client(self) -> None:
         """What the server has to say."""
-        if bytes := self._server_out.read():
-            self.timed(lambda: self.incoming.write(bytes))
+        if raw := self._server_out.read():
+            self.timed(lambda: self.incoming.write(raw))
 
     def shake_hands(self) -> "Connection":
         """To the end, tickets included."""

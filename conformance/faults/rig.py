@@ -19,9 +19,9 @@ from pathlib import Path
 
 import inject
 from calls import Fault
+from fixtures import Server, make_files
 from programs import Program, Tools, interpreter, programs, said_of
 from selftest import missed
-from fixtures import Server, make_files
 from verdicts import Kind, Outcome, Result, classify
 
 HERE = Path(__file__).resolve().parent

@@ -89,7 +89,7 @@ def broken(outcome: Outcome) -> Kind | None:
 
 
 def repeats(log: str) -> bool:
-    """Whether the fault was made again and again. strace counts calls by thread, and each look at files has a thread of its own."""
+    """Whether the fault was made again and again: strace counts by thread, and each look at files has its own."""
     return log.count("INJECTED") > 1
 
 

@@ -26,9 +26,9 @@ def _flipped(kind: int) -> Edit:
     def edit(_: Peer, message: Any) -> list[Any] | None:
         if not is_kind(message, kind):
             return None
-        bytes = bytearray(message.write())
-        bytes[-1] ^= 1
-        return [handshake(bytes)]
+        raw = bytearray(message.write())
+        raw[-1] ^= 1
+        return [handshake(raw)]
 
     return edit
 
@@ -39,31 +39,31 @@ def _other_session(*, retries: bool) -> Edit:
     def edit(_: Peer, message: Any) -> list[Any] | None:
         if not is_kind(message, HELLO) or (message.random == TLS_1_3_HRR) is not retries:
             return None
-        bytes = bytearray(message.write())
-        bytes[SESSION + 1] ^= 1
-        return [handshake(bytes)]
+        raw = bytearray(message.write())
+        raw[SESSION + 1] ^= 1
+        return [handshake(raw)]
 
     return edit
 
 
-def _then(bytes: bytes) -> Act:
+def _then(raw: bytes) -> Act:
     """Some bytes, and the end."""
 
     def act(peer: Peer) -> None:
-        peer.shout(bytes)
+        peer.shout(raw)
         peer.leave()
 
     return act
 
 
-def _with_hello_extension(bytes: bytes) -> Edit:
+def _with_hello_extension(raw: bytes) -> Edit:
     def edit(_: Peer, message: Any) -> list[Any] | None:
         if not is_kind(message, HELLO):
             return None
         hello = bytes(message.write())
         begin = extensions(hello)
         known = hello[begin + 2 :]
-        body = hello[4:begin] + (len(known) + len(bytes)).to_bytes(2) + known + bytes
+        body = hello[4:begin] + (len(known) + len(raw)).to_bytes(2) + known + raw
         return [handshake(hello[:1] + len(body).to_bytes(3) + body)]
 
     return edit

@@ -29,9 +29,9 @@ def before(kind: int, act: Act) -> Edit:
     return edit
 
 
-def shouting(bytes: bytes, times: int) -> Act:
+def shouting(raw: bytes, times: int) -> Act:
     """The same bytes so many times, in few writes."""
-    return lambda peer: peer.shout(bytes * times)
+    return lambda peer: peer.shout(raw * times)
 
 
 def saying(kind: int, data: bytes, times: int) -> Act:

@@ -14,9 +14,9 @@ HEADER = 4
 """Kind and length of a handshake message."""
 
 
-def handshake(bytes: bytes | bytearray) -> Message:
+def handshake(raw: bytes | bytearray) -> Message:
     """A handshake message as it stands."""
-    return Message(ContentType.handshake, bytearray(bytes))
+    return Message(ContentType.handshake, bytearray(raw))
 
 
 def is_kind(message: Any, kind: int) -> bool:
@@ -33,11 +33,11 @@ def changed(kind: int, place: Place, width: int, *, by: int = 0, to: int | None 
     def edit(_: Peer, message: Any) -> list[Any] | None:
         if not is_kind(message, kind):
             return None
-        bytes = bytearray(message.write())
-        offset = place if isinstance(place, int) else place(bytes(bytes))
-        truth = int.from_bytes(bytes[offset : offset + width])
-        bytes[offset : offset + width] = ((truth + by) if to is None else to).to_bytes(width)
-        return [handshake(bytes)]
+        raw = bytearray(message.write())
+        offset = place if isinstance(place, int) else place(bytes(raw))
+        truth = int.from_bytes(raw[offset : offset + width])
+        raw[offset : offset + width] = ((truth + by) if to is None else to).to_bytes(width)
+        return [handshake(raw)]
 
     return edit
 
@@ -121,10 +121,10 @@ def repeated(times: int) -> Edit:
     def edit(peer: Peer, message: Any) -> list[Any] | None:
         if not is_kind(message, CERTIFICATE):
             return None
-        bytes, start = bytes(message.write()), ENTRY[peer.attack.version]
-        entries = bytes[start:] * (times + 1)
-        body = bytes[HEADER : start - 3] + len(entries).to_bytes(3) + entries
-        return [handshake(bytes[:1] + len(body).to_bytes(3) + body)]
+        raw, start = bytes(message.write()), ENTRY[peer.attack.version]
+        entries = raw[start:] * (times + 1)
+        body = raw[HEADER : start - 3] + len(entries).to_bytes(3) + entries
+        return [handshake(raw[:1] + len(body).to_bytes(3) + body)]
 
     return edit
 
@@ -135,15 +135,15 @@ def _with_extension(kind: int, number: int, length: int) -> Edit:
     def edit(_: Peer, message: Any) -> list[Any] | None:
         if not is_kind(message, kind):
             return None
-        bytes = bytes(message.write())
+        raw = bytes(message.write())
         before = HEADER if kind == HandshakeType.encrypted_extensions else HEADER + 1
         content = bytes(length)
         if number == AUTHORITIES:
             names = (b"\x00\x0d" + NAME) * (length // 15)
             content = len(names).to_bytes(2) + names
-        extensions = bytes[before + 2 :] + number.to_bytes(2) + len(content).to_bytes(2) + content
-        body = bytes[HEADER:before] + len(extensions).to_bytes(2) + extensions
-        return [handshake(bytes[:1] + len(body).to_bytes(3) + body)]
+        extensions = raw[before + 2 :] + number.to_bytes(2) + len(content).to_bytes(2) + content
+        body = raw[HEADER:before] + len(extensions).to_bytes(2) + extensions
+        return [handshake(raw[:1] + len(body).to_bytes(3) + body)]
 
     return edit
 
@@ -200,12 +200,12 @@ def _long_finish(_: Peer, message: Any) -> list[Any] | None:
 
 
 def _of_records() -> list[Attack]:
-    def first(bytes: bytes) -> Edit:
+    def first(raw: bytes) -> Edit:
         def edit(peer: Peer, message: Any) -> list[Any] | None:
             if not is_kind(message, HELLO):
                 return None
             peer.struck = True
-            peer.shout(bytes)
+            peer.shout(raw)
             peer.leave()
             return None
 

@@ -110,10 +110,10 @@ class Peer(TLSConnection):  # type: ignore[misc]
             for _ in self._recordLayer.sendRecord(Message(kind, bytearray(data))):
                 pass
 
-    def shout(self, bytes: bytes) -> None:
+    def shout(self, raw: bytes) -> None:
         """Bytes past all keys and buffers."""
         self.flush()
-        self.raw.sendall(bytes)
+        self.raw.sendall(raw)
 
     def flush(self) -> None:
         """Sends what waits: the messages of a flight, and the records of a write."""

@@ -11,7 +11,7 @@ from breaches import breaches
 from floods import floods
 from lies import lies
 from peer import TLS12, TLS13, Attack, Identity, meet
-from stage import HOST, make_files
+from fixtures import HOST, make_files
 
 
 def honest() -> list[Attack]:

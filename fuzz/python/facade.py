@@ -58,23 +58,23 @@ def same_after_pickling(error: uptls.UptlsError) -> None:
     assert (str(again), again.code) == (str(error), error.code), "an error is not what it was after pickling"
 
 
-def parts(bytes: bytes, count: int) -> list[str | bytes]:
+def parts(raw: bytes, count: int) -> list[str | bytes]:
     """The texts between the marks; as str where they are UTF-8, so that both kinds of argument occur."""
-    found = [*bytes.split(MARK, count - 1), *[b""] * count][:count]
+    found = [*raw.split(MARK, count - 1), *[b""] * count][:count]
     return [decoded(part) for part in found]
 
 
-def decoded(bytes: bytes) -> str | bytes:
+def decoded(raw: bytes) -> str | bytes:
     """As text, if it is UTF-8."""
     try:
-        return bytes.decode()
+        return raw.decode()
     except UnicodeDecodeError:
-        return bytes
+        return raw
 
 
-def document(bytes: bytes) -> None:
+def document(raw: bytes) -> None:
     """verify_document reports what from_document raises, and a policy judges as its document does."""
-    text, chain, host = parts(bytes, 3)
+    text, chain, host = parts(raw, 3)
     host = host if isinstance(host, str) and host else None
     made = attempt(uptls.verify_document, text, chain, host, runtime=RUNTIME)
     assert made is not None, "a document is judged, whatever it is"
@@ -104,9 +104,9 @@ def same_after_json(made: uptls.Report) -> None:
     assert json.loads(made.to_json())["results"] == [made.to_dict()], "the dictionary is not the JSON"
 
 
-def fields(bytes: bytes) -> None:
+def fields(raw: bytes) -> None:
     """A policy from keywords: what is made says the same of itself when it is explained and copied."""
-    data = atheris.FuzzedDataProvider(bytes)
+    data = atheris.FuzzedDataProvider(raw)
     word = lambda: data.ConsumeUnicode(24)  # noqa: E731
     words = lambda: [word() for _ in range(data.ConsumeIntInRange(0, 3))]  # noqa: E731
     drawn = {
@@ -155,22 +155,22 @@ def san(data: Any) -> uptls.San | None:
     return name
 
 
-def certificate(bytes: bytes) -> None:
+def certificate(raw: bytes) -> None:
     """What the ssl module's getpeercert would say."""
-    attempt(_native.decode_certificate, bytes)
+    attempt(_native.decode_certificate, raw)
 
 
-def report(bytes: bytes) -> None:
+def report(raw: bytes) -> None:
     """A report of another process."""
-    made = attempt(uptls.Report.from_json, decoded(bytes))
+    made = attempt(uptls.Report.from_json, decoded(raw))
     if made is not None:
         same_after_json(made)
 
 
-def conversation(bytes: bytes) -> None:
+def conversation(raw: bytes) -> None:
     """Bytes of a peer: nobody is verified, and the error that ends it stays."""
     buffer = uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.system("mozilla"), runtime=RUNTIME).buffer("peer.test")
-    for part in bytes.split(MARK):
+    for part in raw.split(MARK):
         if buffer.error is None:
             attempt(buffer.receive_data, part)
     assert buffer.peer is None, "a peer without a certificate is proven"
@@ -183,10 +183,10 @@ def conversation(bytes: bytes) -> None:
 CALLS = {b"d": document, b"f": fields, b"c": certificate, b"r": report, b"p": conversation}
 
 
-def one_input(bytes: bytes) -> None:
+def one_input(raw: bytes) -> None:
     """One call."""
-    if call := CALLS.get(bytes[:1]):
-        call(bytes[1:])
+    if call := CALLS.get(raw[:1]):
+        call(raw[1:])
 
 
 if __name__ == "__main__":

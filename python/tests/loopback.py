@@ -115,8 +115,8 @@ Serve = Callable[[ssl.SSLSocket], None]
 
 def echo(tls: ssl.SSLSocket) -> None:
     """Gives back what comes, and ends properly when the client does."""
-    while bytes := tls.recv(65536):
-        tls.sendall(bytes)
+    while raw := tls.recv(65536):
+        tls.sendall(raw)
     with contextlib.suppress(OSError):
         tls.unwrap()
 

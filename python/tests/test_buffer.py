@@ -32,11 +32,11 @@ class Peer:
     def exchange(self, buffer: uptls.Buffer) -> None:
         """Moves what both have for each other."""
         self.incoming.write(buffer.data_to_send())
-        bytes = memoryview(self.outgoing.read())
-        while bytes:
-            taken = buffer.receive_data(bytes)
+        raw = memoryview(self.outgoing.read())
+        while raw:
+            taken = buffer.receive_data(raw)
             assert taken > 0, "there is plaintext that nobody reads"
-            bytes = bytes[taken:]
+            raw = raw[taken:]
 
     def shake(self, buffer: uptls.Buffer) -> None:
         """The handshake."""
@@ -117,8 +117,8 @@ def test_data_of_every_kind(established: uptls.Buffer, peer: Peer, kind: Any) ->
     peer.exchange(established)
     assert peer.tls.read() == b"to the peer"
     peer.tls.write(b"from the peer")
-    bytes = peer.outgoing.read()
-    assert established.receive_data(kind(bytes)) == len(bytes)
+    raw = peer.outgoing.read()
+    assert established.receive_data(kind(raw)) == len(raw)
     assert established.pending == 13
     assert established.read(4) == b"from"
     assert established.pending == 9
@@ -261,20 +261,20 @@ def test_a_connection_that_goes_away_is_no_refusal(
 
 
 def test_what_is_counted_has_a_bound(established: uptls.Buffer, peer: Peer) -> None:
-    bytes, total = b"", 100 * 16384
+    raw, total = b"", 100 * 16384
     for _ in range(100):
         peer.tls.write(b"x" * 16384)
-    bytes = peer.outgoing.read()
+    raw = peer.outgoing.read()
     taken = 0
     for _ in range(1000):
-        taken += established.receive_data(memoryview(bytes)[taken:])
+        taken += established.receive_data(memoryview(raw)[taken:])
         assert established.pending < 512 * 1024
-    assert taken < len(bytes)
+    assert taken < len(raw)
     got = 0
     while got < total:
         got += len(established.read(1 << 20) or b"")
-        taken += established.receive_data(memoryview(bytes)[taken:])
-    assert (got, taken) == (total, len(bytes))
+        taken += established.receive_data(memoryview(raw)[taken:])
+    assert (got, taken) == (total, len(raw))
 
 
 def test_what_is_not_tls(policy: uptls.UpstreamTlsPolicy) -> None:
@@ -307,15 +307,15 @@ def test_a_huge_write_is_taken_bit_by_bit(established: uptls.Buffer, peer: Peer)
 def test_data_that_nobody_reads_stops_the_peer(established: uptls.Buffer, peer: Peer) -> None:
     for _ in range(20):
         peer.tls.write(b"x" * 16384)
-    bytes = memoryview(peer.outgoing.read())
-    got, taken = 0, established.receive_data(bytes)
-    assert taken < len(bytes)
-    assert established.receive_data(bytes[taken:]) == 0
+    raw = memoryview(peer.outgoing.read())
+    got, taken = 0, established.receive_data(raw)
+    assert taken < len(raw)
+    assert established.receive_data(raw[taken:]) == 0
     while got < 20 * 16384:
         while data := established.read(1 << 30):
             got += len(data)
-        taken += established.receive_data(bytes[taken:])
-    assert taken == len(bytes)
+        taken += established.receive_data(raw[taken:])
+    assert taken == len(raw)
 
 
 def test_writing_after_the_end_is_misuse(established: uptls.Buffer, peer: Peer) -> None:

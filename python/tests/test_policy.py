@@ -364,12 +364,12 @@ def test_an_encrypted_key(ca: Authority, bundle: uptls.TrustBundle, tmp_path: Pa
     by_file = uptls.ClientIdentity.from_files(leaf.certificate, encrypted, passphrase_file=word)
     assert made(bundle, identity=by_file) == plain
     assert pickle.loads(pickle.dumps(made(bundle, identity=by_file))) == plain  # noqa: S301
-    certificate, bytes = leaf.certificate.read_bytes(), encrypted.read_bytes()
+    certificate, raw = leaf.certificate.read_bytes(), encrypted.read_bytes()
     for right in (b"secret", "secret", bytearray(b"secret")):
-        assert made(bundle, identity=uptls.ClientIdentity.from_pem(certificate, bytes, passphrase=right)) == plain
+        assert made(bundle, identity=uptls.ClientIdentity.from_pem(certificate, raw, passphrase=right)) == plain
     for wrong in (None, b"", "Secret"):
         with pytest.raises(uptls.PolicyError) as caught:
-            made(bundle, identity=uptls.ClientIdentity.from_pem(certificate, bytes, passphrase=wrong))
+            made(bundle, identity=uptls.ClientIdentity.from_pem(certificate, raw, passphrase=wrong))
         assert caught.value.code == "identity_passphrase"
         assert "ecret" not in str(caught.value)
 

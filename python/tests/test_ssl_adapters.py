@@ -100,9 +100,9 @@ class Grpc:
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test", {"Echo": handler}),))
         self.port = self._server.add_secure_port("127.0.0.1:0", credentials)
 
-    def _echo(self, bytes: bytes, _: grpc.ServicerContext) -> bytes:
+    def _echo(self, raw: bytes, _: grpc.ServicerContext) -> bytes:
         self.calls += 1
-        return bytes
+        return raw
 
     def __enter__(self) -> Self:
         self._server.start()

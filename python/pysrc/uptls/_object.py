@@ -67,16 +67,16 @@ class BioTransport:
 
     def pull(self, seconds: float | None) -> Bytes:  # noqa: ARG002
         """A record or so of what came: what does not fit would have to be copied."""
-        bytes = self._incoming.read(RECORD)
-        if not bytes and not self._incoming.eof:
+        raw = self._incoming.read(RECORD)
+        if not raw and not self._incoming.eof:
             raise want(ssl.SSLWantReadError)
-        return bytes
+        return raw
 
     def push(self, buffer: "Buffer", *, patient: bool = True) -> None:  # noqa: ARG002
         """Never blocks."""
-        if bytes := buffer.data_to_send():
+        if raw := buffer.data_to_send():
             try:
-                self._outgoing.write(bytes)
+                self._outgoing.write(raw)
             except ssl.SSLError:
                 # An owner that has ended it sends nothing more, not even our close_notify.
                 return
@@ -191,21 +191,21 @@ class Session:
         """Feeds the buffer once."""
         buffer = self.buffer
         try:
-            bytes = self._rest or self._transport.pull(None if self._verified else buffer.deadline)
+            raw = self._rest or self._transport.pull(None if self._verified else buffer.deadline)
         except OSError as error:
             if passes(error):
                 raise
             raise buffer.receive_error(error) from error
-        if bytes:
-            self._feed(bytes)
+        if raw:
+            self._feed(raw)
         else:
             buffer.receive_eof()
         if buffer.wants_write:
             self._push_what_goes()
 
-    def _feed(self, bytes: Bytes) -> None:
-        taken = self.buffer.receive_data(bytes)
-        self._rest = bytes[taken:] if taken < len(bytes) else b""
+    def _feed(self, raw: Bytes) -> None:
+        taken = self.buffer.receive_data(raw)
+        self._rest = raw[taken:] if taken < len(raw) else b""
 
     def _push(self) -> None:
         try:
@@ -219,8 +219,8 @@ class Session:
     def _hear_out(self) -> None:
         """A peer that refuses our certificate says so and closes: what it said counts, not the broken pipe (I5)."""
         with contextlib.suppress(OSError):
-            while not self._rest and (bytes := self._transport.pull(_LAST_WORDS)):
-                self._feed(bytes)
+            while not self._rest and (raw := self._transport.pull(_LAST_WORDS)):
+                self._feed(raw)
 
     def _push_what_goes(self) -> None:
         """Sends what TLS itself has to say, if it goes at once. Whoever writes next learns why it does not."""

@@ -25,8 +25,8 @@ _PLAIN = socket.socket
 class Records:
     """Where the records of a stream end.
 
-    A socket is read up to the end of a record and the next header, never further: a program that waits with ``select`` for
-    more would wait in vain for what lies decrypted here already.
+    A socket is read up to the end of a record and the next header, never further: a program that waits with ``select``
+    for more would wait in vain for what lies decrypted here already.
     """
 
     def __init__(self) -> None:
@@ -37,13 +37,13 @@ class Records:
         """How much to read."""
         return self._body + _HEADER - len(self._header)
 
-    def came(self, bytes: bytes) -> None:
+    def came(self, raw: bytes) -> None:
         """Follows what was read."""
-        if len(bytes) <= self._body:
-            self._body -= len(bytes)
+        if len(raw) <= self._body:
+            self._body -= len(raw)
             return
         # No more than was wanted: the rest is one header at most.
-        self._header += bytes[self._body :]
+        self._header += raw[self._body :]
         self._body = 0
         if len(self._header) == _HEADER:
             self._body = int.from_bytes(self._header[3:])
@@ -84,21 +84,21 @@ class SocketTransport:
 
     def _pull(self, owner: "PolicySSLSocket") -> Bytes:
         try:
-            bytes = self._held + self._receive(owner)
-            if len(bytes) == _HEADER:
+            raw = self._held + self._receive(owner)
+            if len(raw) == _HEADER:
                 # A header alone is of no use yet. It is kept, for what follows may take too long.
-                self._held = bytes
-                bytes += self._receive(owner)
+                self._held = raw
+                raw += self._receive(owner)
         except BlockingIOError:
             raise want(ssl.SSLWantReadError) from None
         self._held = b""
-        return bytes
+        return raw
 
     def _receive(self, owner: "PolicySSLSocket") -> bytes:
         wanted = self._records.wanted()
-        bytes: bytes = owner.outer.recv(wanted) if owner.outer else _PLAIN.recv(owner, wanted)
-        self._records.came(bytes)
-        return bytes
+        raw: bytes = owner.outer.recv(wanted) if owner.outer else _PLAIN.recv(owner, wanted)
+        self._records.came(raw)
+        return raw
 
     def push(self, buffer: "Buffer", *, patient: bool = True) -> None:
         """Bytes go out in the order in which they came out of the buffer. Without patience only what goes at once."""
@@ -108,19 +108,19 @@ class SocketTransport:
             # Whoever is sending sends these too.
             return
         try:
-            while self._unsent or (bytes := buffer.data_to_send()):
-                self._unsent = self._unsent or memoryview(bytes)
+            while self._unsent or (raw := buffer.data_to_send()):
+                self._unsent = self._unsent or memoryview(raw)
                 self._unsent = self._unsent[self._send(self._unsent, patient=patient) :]
         except BlockingIOError:
             raise want(ssl.SSLWantWriteError) from None
         finally:
             self._sending.release()
 
-    def _send(self, bytes: Bytes, *, patient: bool) -> int:
+    def _send(self, raw: Bytes, *, patient: bool) -> int:
         owner = self._socket()
         if owner.outer:
-            return int(owner.outer.send(bytes))
-        return _PLAIN.send(owner, bytes, 0 if patient else _AT_ONCE)
+            return int(owner.outer.send(raw))
+        return _PLAIN.send(owner, raw, 0 if patient else _AT_ONCE)
 
     def unwrapped(self) -> "PolicySSLSocket":
         """The socket itself, as in the standard library."""

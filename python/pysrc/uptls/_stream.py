@@ -147,9 +147,9 @@ class TlsStream:
             raise ValueError("negative buffersize in recv")
         deadline = self._deadline()
         with self._held(self._reading, deadline, WantReadError):
-            while (bytes := self._buffer.read(bufsize)) is None:
+            while (raw := self._buffer.read(bufsize)) is None:
                 self._feed(deadline)
-            return bytes
+            return raw
 
     def recv_into(self, buffer: "Bytes", nbytes: int = 0, flags: int = 0) -> int:
         """The same into `buffer`, up to `nbytes` if that is not 0; gives how many bytes."""
@@ -313,11 +313,11 @@ class TlsStream:
 
     def _feed(self, deadline: float | None) -> None:
         """Bytes of the peer. What they raise comes out of reading, after the data before it."""
-        bytes = self._incoming or self._received(deadline)
+        raw = self._incoming or self._received(deadline)
         self._incoming = b""
         with contextlib.suppress(UptlsError):
-            if bytes:
-                self._incoming = bytes[self._buffer.receive_data(bytes) :]
+            if raw:
+                self._incoming = raw[self._buffer.receive_data(raw) :]
             else:
                 self._buffer.receive_eof()
         if self._buffer.wants_write:
@@ -356,8 +356,8 @@ class TlsStream:
         try:
             end = time.monotonic() + _LAST_WORDS
             with contextlib.suppress(OSError):
-                while bytes := self._sock.recv(_PIECE) if _ready(self._sock, "read", end) else b"":
-                    if self._buffer.receive_data(bytes) < len(bytes):
+                while raw := self._sock.recv(_PIECE) if _ready(self._sock, "read", end) else b"":
+                    if self._buffer.receive_data(raw) < len(raw):
                         break
         finally:
             self._reading.release()

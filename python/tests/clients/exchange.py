@@ -17,10 +17,10 @@ async def exchange(send: Send, receive: Receive, paths: Iterable[str]) -> list[b
 
 
 async def _body(receive: Receive) -> bytes:
-    bytes = b""
-    while b"\r\n\r\n" not in bytes:
-        bytes += await _more(receive)
-    head, _, body = bytes.partition(b"\r\n\r\n")
+    raw = b""
+    while b"\r\n\r\n" not in raw:
+        raw += await _more(receive)
+    head, _, body = raw.partition(b"\r\n\r\n")
     lengths = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
     if lengths:
         while len(body) < int(lengths[0].split(b":")[1]):
@@ -32,18 +32,18 @@ async def _body(receive: Receive) -> bytes:
 
 
 async def _more(receive: Receive) -> bytes:
-    bytes = await receive()
-    if not bytes:
+    raw = await receive()
+    if not raw:
         message = "the end came early"
         raise EOFError(message)
-    return bytes
+    return raw
 
 
 def exchange_now(send: Callable[[bytes], object], receive: Callable[[], bytes], paths: Iterable[str]) -> list[bytes]:
     """The same where nothing is awaited."""
 
-    async def later_send(bytes: bytes) -> None:
-        send(bytes)
+    async def later_send(raw: bytes) -> None:
+        send(raw)
 
     async def later_receive() -> bytes:
         return receive()

@@ -49,12 +49,12 @@ class Pumped:
         self.socket.close()
 
     def flush(self) -> None:
-        if bytes := self.outgoing.read():
-            self.socket.sendall(bytes)
+        if raw := self.outgoing.read():
+            self.socket.sendall(raw)
 
     def feed(self) -> None:
-        if bytes := self.socket.recv(65536):
-            self.incoming.write(bytes)
+        if raw := self.socket.recv(65536):
+            self.incoming.write(raw)
         else:
             self.incoming.write_eof()
 

@@ -149,8 +149,8 @@ async def uptls_streams(target: Target) -> list[bytes]:
 
 
 async def _streams(target: Target, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> list[bytes]:
-    async def send(bytes: bytes) -> None:
-        writer.write(bytes)
+    async def send(raw: bytes) -> None:
+        writer.write(raw)
         await writer.drain()
 
     try:

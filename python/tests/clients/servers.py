@@ -78,10 +78,10 @@ class Plain(Server):
         heard = bytearray()
         self.heard.append(heard)
         with client, contextlib.suppress(OSError):
-            while bytes := client.recv(65536):
+            while raw := client.recv(65536):
                 if not heard:
                     client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(SMALL) + SMALL)
-                heard += bytes
+                heard += raw
 
 
 def http(tls: ssl.SSLSocket, seen: Seen) -> bool:
@@ -132,9 +132,9 @@ def http2(tls: ssl.SSLSocket, seen: Seen) -> bool:
     waiting: dict[int, bytes] = {}
     ended: set[int] = set()
     truncated = False
-    while bytes := tls.recv(65536):
-        seen.bytes += len(bytes)
-        for event in connection.receive_data(bytes):
+    while raw := tls.recv(65536):
+        seen.bytes += len(raw)
+        for event in connection.receive_data(raw):
             if isinstance(event, RequestReceived):
                 seen.requests += 1
                 path = dict(event.headers)[b":path"].decode()
@@ -168,9 +168,9 @@ def _send(connection: H2Connection, waiting: dict[int, bytes], stream: int) -> N
 def websocket(tls: ssl.SSLSocket, seen: Seen) -> bool:
     """Answers each text with what HTTP gives for that path."""
     protocol = ServerProtocol()
-    while bytes := tls.recv(65536):
-        seen.bytes += len(bytes)
-        protocol.receive_data(bytes)
+    while raw := tls.recv(65536):
+        seen.bytes += len(raw)
+        protocol.receive_data(raw)
         for event in protocol.events_received():
             if isinstance(event, Request):
                 protocol.send_response(protocol.accept(event))
@@ -193,14 +193,14 @@ def forward(tls: ssl.SSLSocket, port: int) -> None:
 
         def back() -> None:
             with contextlib.suppress(OSError):
-                while bytes := onward.recv(65536):
-                    tls.sendall(bytes)
+                while raw := onward.recv(65536):
+                    tls.sendall(raw)
 
         thread = threading.Thread(target=back)
         thread.start()
         with contextlib.suppress(OSError):
-            while bytes := tls.recv(65536):
-                onward.sendall(bytes)
+            while raw := tls.recv(65536):
+                onward.sendall(raw)
         with contextlib.suppress(OSError):
             onward.shutdown(socket.SHUT_RDWR)
         thread.join()
