@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from breaches import breaches
+from fixtures import HOST, make_files
 from floods import floods
 from lies import lies
 from peer import TLS12, TLS13, Attack, Identity, meet
-from fixtures import HOST, make_files
 
 
 def honest() -> list[Attack]:
