@@ -174,7 +174,7 @@ def test_what_is_no_text_is_not_told_in_part(old: bytes, new: bytes) -> None:
     assert "getpeercert(True)" in str(caught.value)
 
 
-@pytest.mark.parametrize("bytes", [b"", b"0", b"\x30\x03\x02\x01\x07", der(CASES["nothing special"]) + b"\0"])
+@pytest.mark.parametrize("raw", [b"", b"0", b"\x30\x03\x02\x01\x07", der(CASES["nothing special"]) + b"\0"])
 def test_what_is_no_certificate_is_refused(raw: bytes) -> None:
     with pytest.raises(uptls.PeerVerificationError):
         decode_certificate(raw)
