@@ -81,7 +81,9 @@ impl fmt::Display for RejectionKind {
             Self::Revoked { serial } => write!(f, "the certificate with serial {} is revoked", p(serial)),
             Self::SelfSigned { subject } => write!(f, "{} is self-signed and not trusted as itself", p(subject)),
             Self::UnknownIssuer { issuer } => write!(f, "no trusted CA is named {}", p(issuer)),
-            Self::UnknownSibling { issuer } => write!(f, "no trusted CA is named {}, and its certificate was not sent", p(issuer)),
+            Self::UnknownSibling { issuer } => {
+                write!(f, "no trusted CA is named {}, and its certificate was not sent", p(issuer))
+            }
             kind => kind.fmt_of_names(f),
         }
     }
