@@ -6,38 +6,29 @@ use uptls_testkit::{CLIENT_AUTH, CrlTemplate, Key, San, Template, YEAR, crl_pem}
 use super::{Remedy, Said, send};
 use crate::vectors::scenario::Scenario;
 
-const fn row(
-    code: Code,
-    kind: &'static str,
-    says: &'static [&'static str],
-    act: fn(&mut Scenario, &Said<'_>),
-) -> Remedy {
-    Remedy { act, code, kind, says }
-}
-
 const FIELD: &str = "field of the policy corrected";
 /// The commands that hints name are run by `core/tests/material_encodings.rs`.
 const FILE: &str = "file replaced or made readable";
 
 pub(super) const REMEDIES: &[Remedy] = &[
-    row(Code::ChainParse, "input corrected", &["give the certificates in PEM"], |s, _| send(s)),
-    row(Code::CrlParse, FILE, &["replace it with a complete X.509 CRL"], lists),
-    row(Code::CrlUnreadable, FILE, &["make the file readable"], lists),
-    row(Code::DocumentParse, FIELD, &["correct the line", "remove the field", "write "], |s, _| {
+    Remedy::new(Code::ChainParse, "input corrected", &["give the certificates in PEM"], |s, _| send(s)),
+    Remedy::new(Code::CrlParse, FILE, &["replace it with a complete X.509 CRL"], lists),
+    Remedy::new(Code::CrlUnreadable, FILE, &["make the file readable"], lists),
+    Remedy::new(Code::DocumentParse, FIELD, &["correct the line", "remove the field", "write "], |s, _| {
         s.rewrite = None;
         known_fields(s);
     }),
-    row(Code::DocumentTooLarge, FIELD, &["split it"], |s, _| {
+    Remedy::new(Code::DocumentTooLarge, FIELD, &["split it"], |s, _| {
         s.rewrite = None;
         s.unset("groups");
     }),
-    row(Code::IdentityChainOrder, FILE, &["put the leaf first"], identity),
-    row(Code::IdentityEncrypted, FILE, &["convert it", "openssl pkcs8 -topk8"], identity),
-    row(Code::IdentityExpired, FILE, &["renew the client certificate"], identity),
-    row(Code::IdentityIncomplete, FIELD, &["add spec.identity."], identity),
-    row(Code::IdentityKeyMismatch, FILE, &["use the key"], identity),
-    row(Code::IdentityKeyTooWeak, FILE, &["use RSA of 2048"], identity),
-    row(Code::IdentityNotYetValid, "clock set", &["check the clock"], |s, said| {
+    Remedy::new(Code::IdentityChainOrder, FILE, &["put the leaf first"], identity),
+    Remedy::new(Code::IdentityEncrypted, FILE, &["convert it", "openssl pkcs8 -topk8"], identity),
+    Remedy::new(Code::IdentityExpired, FILE, &["renew the client certificate"], identity),
+    Remedy::new(Code::IdentityIncomplete, FIELD, &["add spec.identity."], identity),
+    Remedy::new(Code::IdentityKeyMismatch, FILE, &["use the key"], identity),
+    Remedy::new(Code::IdentityKeyTooWeak, FILE, &["use RSA of 2048"], identity),
+    Remedy::new(Code::IdentityNotYetValid, "clock set", &["check the clock"], |s, said| {
         // The message names when it begins.
         let message = said.report.message.as_deref().unwrap_or_default();
         let begins = message.split("valid from ").nth(1).and_then(|rest| rest.split(';').next());
@@ -45,28 +36,30 @@ pub(super) const REMEDIES: &[Remedy] = &[
         let now = clock.map(|clock| uptls::Clock::now(&clock).as_secs());
         s.at = now.and_then(|now| i64::try_from(now).ok()).unwrap_or(s.at);
     }),
-    row(Code::IdentityParse, FILE, &["give PEM", "convert it"], identity),
-    row(Code::IdentityPassphrase, FILE, &["right passphrase", "passphrase"], identity),
-    row(Code::IdentityUnreadable, FILE, &["make the file readable"], identity),
-    row(Code::NameInvalid, FIELD, &["form", "path of the workload", "subjectAltNames"], corrected),
-    row(Code::NameMissing, FIELD, &["set serverName"], |s, _| s.set("serverName", "backend.test")),
-    row(
+    Remedy::new(Code::IdentityParse, FILE, &["give PEM", "convert it"], identity),
+    Remedy::new(Code::IdentityPassphrase, FILE, &["right passphrase", "passphrase"], identity),
+    Remedy::new(Code::IdentityUnreadable, FILE, &["make the file readable"], identity),
+    Remedy::new(Code::NameInvalid, FIELD, &["form", "path of the workload", "subjectAltNames"], corrected),
+    Remedy::new(Code::NameMissing, FIELD, &["set serverName"], |s, _| s.set("serverName", "backend.test")),
+    Remedy::new(
         Code::PolicyInvalid,
         FIELD,
         &["set ", "remove ", "correct ", "name the trust domain", "by a bundle"],
         corrected,
     ),
-    row(Code::TrustBundleEmpty, FILE, &["put at least one CERTIFICATE block"], bundle),
-    row(Code::TrustBundleExpired, FILE, &["replace the bundle"], |s, _| {
+    Remedy::new(Code::TrustBundleEmpty, FILE, &["put at least one CERTIFICATE block"], bundle),
+    Remedy::new(Code::TrustBundleExpired, FILE, &["replace the bundle"], |s, _| {
         let now = s.at;
         s.authorities.iter_mut().for_each(|authority| authority.template.not_after = now + YEAR);
         s.leaf.not_after = now + YEAR;
         bundles(s);
     }),
-    row(Code::TrustBundleParse, FILE, &["repair or remove the block", "convert it"], bundle),
-    row(Code::TrustMissing, FIELD, &["add trust.bundles"], |s, _| s.set("trust", "{bundles: [{file: ca.pem}]}")),
-    row(Code::TrustUnreadable, FILE, &["make the file readable"], bundle),
-    row(Code::UnsupportedOption, FIELD, &["replace "], corrected),
+    Remedy::new(Code::TrustBundleParse, FILE, &["repair or remove the block", "convert it"], bundle),
+    Remedy::new(Code::TrustMissing, FIELD, &["add trust.bundles"], |s, _| {
+        s.set("trust", "{bundles: [{file: ca.pem}]}")
+    }),
+    Remedy::new(Code::TrustUnreadable, FILE, &["make the file readable"], bundle),
+    Remedy::new(Code::UnsupportedOption, FIELD, &["replace "], corrected),
 ];
 
 fn bundle(s: &mut Scenario, _: &Said<'_>) {

@@ -33,6 +33,18 @@ pub(super) struct Remedy {
     says: &'static [&'static str],
 }
 
+impl Remedy {
+    /// One row of a table.
+    const fn new(
+        code: Code,
+        kind: &'static str,
+        says: &'static [&'static str],
+        act: fn(&mut Scenario, &Said<'_>),
+    ) -> Self {
+        Self { act, code, kind, says }
+    }
+}
+
 /// What was said of a case.
 pub(super) struct Said<'a> {
     hint: &'a str,
@@ -40,7 +52,7 @@ pub(super) struct Said<'a> {
     report: &'a Report,
 }
 
-/// The case with the hint of its `report` followed; `None` if nobody has said how.
+/// The case with the hint of its `report` followed; `None` if no remedy is for it.
 pub fn followed(case: &Case, report: &Report) -> Option<Followed> {
     let files = mint(case);
     if let Some(fix) = &report.fix {

@@ -8,16 +8,6 @@ use uptls_testkit::{
 use super::{Remedy, Said, keep_files, send};
 use crate::vectors::scenario::{Authority, Minted, Scenario, make};
 
-/// One row.
-const fn row(
-    code: Code,
-    kind: &'static str,
-    says: &'static [&'static str],
-    act: fn(&mut Scenario, &Said<'_>),
-) -> Remedy {
-    Remedy { act, code, kind, says }
-}
-
 const FIRST: &str = "to send its own certificate first";
 const ISSUED: &str = "certificate issued again";
 const SENT: &str = "chain sent by the peer";
@@ -25,38 +15,38 @@ const TRUSTED: &str = "CA certificate added to the bundle";
 const LISTS: &str = "list fetched";
 
 pub(super) const REMEDIES: &[Remedy] = &[
-    row(Code::CertAlgorithmUnsupported, ISSUED, &["with another key"], new_keys),
-    row(Code::CertAlgorithmUnsupported, ISSUED, &["with SHA-256 or better"], |s, said| {
+    Remedy::new(Code::CertAlgorithmUnsupported, ISSUED, &["with another key"], new_keys),
+    Remedy::new(Code::CertAlgorithmUnsupported, ISSUED, &["with SHA-256 or better"], |s, said| {
         named(s, said, |certificate, _| certificate.signature_hash = SignatureHash::Default);
     }),
-    row(Code::CertBadSignature, ISSUED, &["re-issue the certificate"], |s, _| send(s)),
-    row(Code::CertBudgetExceeded, SENT, &["send only the certificates that are needed"], |s, _| {
+    Remedy::new(Code::CertBadSignature, ISSUED, &["re-issue the certificate"], |s, _| send(s)),
+    Remedy::new(Code::CertBudgetExceeded, SENT, &["send only the certificates that are needed"], |s, _| {
         every(s, |certificate| certificate.extra_extensions.clear());
         send(s);
     }),
-    row(Code::CertCaAsLeaf, SENT, &[FIRST], |s, _| send(s)),
-    row(Code::CertKeyUsage, SENT, &[FIRST], |s, _| send(s)),
-    row(Code::CertSelfSigned, SENT, &[FIRST], |s, _| send(s)),
-    row(Code::CertCaAsLeaf, ISSUED, &["issue a leaf"], |s, _| {
+    Remedy::new(Code::CertCaAsLeaf, SENT, &[FIRST], |s, _| send(s)),
+    Remedy::new(Code::CertKeyUsage, SENT, &[FIRST], |s, _| send(s)),
+    Remedy::new(Code::CertSelfSigned, SENT, &[FIRST], |s, _| send(s)),
+    Remedy::new(Code::CertCaAsLeaf, ISSUED, &["issue a leaf"], |s, _| {
         s.leaf.basic_constraints = Some(BasicConstraints { ca: false, path_len: None });
     }),
-    row(Code::CertCriticalExtension, ISSUED, &["re-issued without it"], |s, said| {
+    Remedy::new(Code::CertCriticalExtension, ISSUED, &["re-issued without it"], |s, said| {
         named(s, said, |certificate, _| certificate.extra_extensions.retain(|extension| !extension.critical));
     }),
-    row(Code::CertDistrusted, ISSUED, &["from another CA"], |s, _| {
+    Remedy::new(Code::CertDistrusted, ISSUED, &["from another CA"], |s, _| {
         every(s, |certificate| certificate.spki_override = None);
     }),
-    row(Code::CertExpired, ISSUED, &["on the upstream"], |s, said| {
+    Remedy::new(Code::CertExpired, ISSUED, &["on the upstream"], |s, said| {
         let now = s.at;
         named(s, said, |certificate, _| certificate.not_after = now + YEAR);
     }),
-    row(Code::CertIssuerKeyChanged, TRUSTED, &["add a new CA certificate beside"], |s, _| trust_authorities(s)),
-    row(Code::CertIssuerNotCa, ISSUED, &["issue the certificate from another CA"], |s, _| another_ca(s)),
-    row(Code::CertKeyTooWeak, ISSUED, &["with another key"], new_keys),
-    row(Code::CertKeyUsage, ISSUED, &["with digitalSignature"], |s, _| {
+    Remedy::new(Code::CertIssuerKeyChanged, TRUSTED, &["add a new CA certificate beside"], |s, _| trust_authorities(s)),
+    Remedy::new(Code::CertIssuerNotCa, ISSUED, &["issue the certificate from another CA"], |s, _| another_ca(s)),
+    Remedy::new(Code::CertKeyTooWeak, ISSUED, &["with another key"], new_keys),
+    Remedy::new(Code::CertKeyUsage, ISSUED, &["with digitalSignature"], |s, _| {
         s.leaf.key_usage = Some(vec![KeyUsage::DigitalSignature]);
     }),
-    row(Code::CertMalformed, ISSUED, &["re-issued without that", "X.509 version 3"], |s, said| {
+    Remedy::new(Code::CertMalformed, ISSUED, &["re-issued without that", "X.509 version 3"], |s, said| {
         every(s, |certificate| {
             certificate.extra_extensions.clear();
             certificate.version = Version::V3;
@@ -64,73 +54,78 @@ pub(super) const REMEDIES: &[Remedy] = &[
         });
         wanted_names(s, said);
     }),
-    row(Code::CertMissingIntermediate, SENT, &["to send the certificate of"], |s, _| send(s)),
-    row(
+    Remedy::new(Code::CertMissingIntermediate, SENT, &["to send the certificate of"], |s, _| send(s)),
+    Remedy::new(
         Code::CertNameConstraint,
         ISSUED,
         &["from a CA that may issue for this name", "from a CA without name constraints"],
         |s, _| every(s, |certificate| certificate.name_constraints = None),
     ),
-    row(Code::CertNameConstraint, ISSUED, &["with the subjectAltName"], |s, said| {
+    Remedy::new(Code::CertNameConstraint, ISSUED, &["with the subjectAltName"], |s, said| {
         every(s, |certificate| certificate.name_constraints = None);
         wanted_names(s, said);
     }),
-    row(Code::CertNone, SENT, &["configure a certificate"], |s, _| send(s)),
-    row(Code::CertNotYetValid, "clock set", &["check the clock"], |s, _| {
+    Remedy::new(Code::CertNone, SENT, &["configure a certificate"], |s, _| send(s)),
+    Remedy::new(Code::CertNotYetValid, "clock set", &["check the clock"], |s, _| {
         let begins = s.authorities.iter().map(|a| a.template.not_before).chain([s.leaf.not_before]);
         s.at = begins.max().unwrap_or_default();
     }),
-    row(Code::CertPathTooLong, ISSUED, &["from a CA that is nearer to"], |s, _| {
+    Remedy::new(Code::CertPathTooLong, ISSUED, &["from a CA that is nearer to"], |s, _| {
         s.flat();
         send(s);
     }),
-    row(Code::CertPinMismatch, "pin added to the policy", &["add the new pin"], |s, said| {
+    Remedy::new(Code::CertPinMismatch, "pin added to the policy", &["add the new pin"], |s, said| {
         s.set("spkiPins", format!("['{}']", pin(&said.minted.leaf)));
     }),
-    row(Code::CertPurpose, ISSUED, &["with serverAuth"], |s, said| {
+    Remedy::new(Code::CertPurpose, ISSUED, &["with serverAuth"], |s, said| {
         named(s, said, |certificate, _| certificate.extended_key_usage = Some(vec![SERVER_AUTH]));
     }),
-    row(Code::CertRevoked, ISSUED, &["replace it on the upstream"], |s, said| {
+    Remedy::new(Code::CertRevoked, ISSUED, &["replace it on the upstream"], |s, said| {
         keep_files(s, said);
         s.leaf.serial = Some(vec![0x55; 16]);
         if let Some(issuer) = s.authorities.get_mut(1) {
             issuer.template.serial = Some(vec![0x56; 16]);
         }
     }),
-    row(Code::CertSelfSigned, ISSUED, &["issue one from a trusted CA"], |s, _| {
+    Remedy::new(Code::CertSelfSigned, ISSUED, &["issue one from a trusted CA"], |s, _| {
         s.file("ca.pem", |m| m.root().pem());
         send(s);
     }),
-    row(Code::CertUnknownIssuer, ISSUED, &["byte for byte"], |s, _| send(s)),
-    row(Code::CertUnknownIssuer, TRUSTED, &["add its CA certificate", "add its certificate"], |s, _| {
+    Remedy::new(Code::CertUnknownIssuer, ISSUED, &["byte for byte"], |s, _| send(s)),
+    Remedy::new(Code::CertUnknownIssuer, TRUSTED, &["add its CA certificate", "add its certificate"], |s, _| {
         trust_authorities(s)
     }),
-    row(Code::CrlExpired, LISTS, &["fetch the current CRL"], |s, _| fresh_lists(s)),
-    row(Code::CrlUntrusted, LISTS, &["fetch the CRL", "with SHA-256 or better"], |s, _| fresh_lists(s)),
-    row(Code::CrlUntrusted, ISSUED, &["with cRLSign"], |s, _| {
+    Remedy::new(Code::CrlExpired, LISTS, &["fetch the current CRL"], |s, _| fresh_lists(s)),
+    Remedy::new(Code::CrlUntrusted, LISTS, &["fetch the CRL", "with SHA-256 or better"], |s, _| fresh_lists(s)),
+    Remedy::new(Code::CrlUntrusted, ISSUED, &["with cRLSign"], |s, _| {
         every_authority(s, |authority| authority.key_usage = Some(vec![KeyUsage::KeyCertSign, KeyUsage::CrlSign]));
         s.file("ca.pem", |m| m.root().pem());
     }),
-    row(Code::RevocationUnknown, ISSUED, &["renew the certificate"], |s, _| s.leaf.not_after = s.at + YEAR),
-    row(Code::RevocationUnknown, LISTS, &["add a current CRL of"], |s, _| fresh_lists(s)),
-    row(Code::RevocationUnknown, TRUSTED, &["trust the CA of it"], |s, _| {
+    Remedy::new(Code::RevocationUnknown, ISSUED, &["renew the certificate"], |s, _| s.leaf.not_after = s.at + YEAR),
+    Remedy::new(Code::RevocationUnknown, LISTS, &["add a current CRL of"], |s, _| fresh_lists(s)),
+    Remedy::new(Code::RevocationUnknown, TRUSTED, &["trust the CA of it"], |s, _| {
         trust_authorities(s);
         fresh_lists(s);
     }),
-    row(Code::IssuerExpired, TRUSTED, &["replace CN="], |s, _| {
+    Remedy::new(Code::IssuerExpired, TRUSTED, &["replace CN="], |s, _| {
         let now = s.at;
         every_authority(s, |authority| authority.not_after = now + YEAR);
         s.leaf.not_after = now + YEAR;
     }),
-    row(Code::NameMismatch, ISSUED, &["re-issue it with"], wanted_names),
-    row(Code::SanMissing, ISSUED, &["with the subjectAltName", "with a subjectAltName"], wanted_names),
-    row(Code::SanTypeMismatch, ISSUED, &["re-issue it with"], wanted_names),
-    row(Code::SpiffeIdInvalid, ISSUED, &["a SPIFFE ID with a path"], |s, said| {
+    Remedy::new(Code::NameMismatch, ISSUED, &["re-issue it with"], wanted_names),
+    Remedy::new(Code::SanMissing, ISSUED, &["with the subjectAltName", "with a subjectAltName"], wanted_names),
+    Remedy::new(Code::SanTypeMismatch, ISSUED, &["re-issue it with"], wanted_names),
+    Remedy::new(Code::SpiffeIdInvalid, ISSUED, &["a SPIFFE ID with a path"], |s, said| {
         s.leaf.basic_constraints = Some(BasicConstraints { ca: false, path_len: None });
         s.leaf.key_usage = Some(vec![KeyUsage::DigitalSignature]);
         wanted_names(s, said);
     }),
-    row(Code::SpiffeTrustDomain, "CA of the trust domain", &["belongs into a bundle with trustDomain"], vouching_ca),
+    Remedy::new(
+        Code::SpiffeTrustDomain,
+        "CA of the trust domain",
+        &["belongs into a bundle with trustDomain"],
+        vouching_ca,
+    ),
 ];
 
 /// The certificates that the hint names, as `CN=name`.
