@@ -1,7 +1,7 @@
 //! `uptls.Event`: what happened to a connector.
 
 use pyo3::prelude::*;
-use uptls::{Event, EventKind, Report};
+use uptls::{Event, Report};
 
 use crate::report::PyReport;
 
@@ -28,11 +28,7 @@ pub(crate) struct PyEvent {
 impl PyEvent {
     pub(crate) fn new(event: &Event) -> Self {
         let facts = event.facts();
-        let reason = match &event.kind {
-            EventKind::Degraded { reason, .. } | EventKind::NotReady { reason, .. } => Some(reason),
-            EventKind::Withdrawn { reason, .. } => reason.as_ref(),
-            _ => None,
-        };
+        let reason = event.kind.reason();
         Self {
             kind: facts.kind,
             generation: facts.generation,

@@ -50,12 +50,9 @@ pub struct ExpiringFacts {
 impl Event {
     /// The event as a document.
     pub fn facts(&self) -> EventFacts {
-        let (reason, since) = match &self.kind {
-            EventKind::Degraded { reason, since } | EventKind::NotReady { reason, since } => {
-                (Some(reason), Some(*since))
-            }
-            EventKind::Withdrawn { reason } => (reason.as_ref(), None),
-            EventKind::Expiring(_) | EventKind::Recovered | EventKind::Updated => (None, None),
+        let since = match &self.kind {
+            EventKind::Degraded { since, .. } | EventKind::NotReady { since, .. } => Some(*since),
+            _ => None,
         };
         EventFacts {
             at: rfc3339(self.at),
@@ -68,7 +65,7 @@ impl Event {
                 EventKind::Expiring(certificate) => Some(ExpiringFacts::new(certificate)),
                 _ => None,
             },
-            errors: reason.into_iter().flat_map(Problems::iter).map(ProblemFacts::new).collect(),
+            errors: self.kind.reason().into_iter().flat_map(Problems::iter).map(ProblemFacts::new).collect(),
         }
     }
 
@@ -91,18 +88,31 @@ impl Event {
 
     /// One sentence for a log: what happened, and why.
     pub fn message(&self) -> String {
+        if let Some(reason) = self.kind.reason() {
+            return reason.to_string();
+        }
         match &self.kind {
-            EventKind::Degraded { reason, .. } | EventKind::NotReady { reason, .. } => reason.to_string(),
             EventKind::Expiring(certificate) => certificate.to_string(),
             EventKind::Recovered => "the last update is used again".to_owned(),
             EventKind::Updated => format!("generation {} was published", self.generation),
-            EventKind::Withdrawn { reason: Some(reason) } => reason.to_string(),
-            EventKind::Withdrawn { reason: None } => "the caller withdrew the policy".to_owned(),
+            // These have a reason, unless the caller withdrew.
+            EventKind::Degraded { .. } | EventKind::NotReady { .. } | EventKind::Withdrawn { .. } => {
+                "the caller withdrew the policy".to_owned()
+            }
         }
     }
 }
 
 impl EventKind {
+    /// What is wrong with the update, or with the material that is gone; `None` if nothing is, or if the caller withdrew.
+    pub fn reason(&self) -> Option<&Problems> {
+        match self {
+            Self::Degraded { reason, .. } | Self::NotReady { reason, .. } => Some(reason),
+            Self::Withdrawn { reason } => reason.as_ref(),
+            Self::Expiring(_) | Self::Recovered | Self::Updated => None,
+        }
+    }
+
     /// The stable name: `degraded`, `expired`, `expiring`, `not_ready`, `recovered`, `updated` or `withdrawn`.
     pub fn as_str(&self) -> &'static str {
         match self {
