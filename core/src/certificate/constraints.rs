@@ -47,11 +47,10 @@ impl CertificateView<'_> {
     pub(crate) fn unevaluated(&self, lower: &CertificateView<'_>) -> Option<(&'static str, String)> {
         let constraints = self.inner.name_constraints().ok()??.value;
         let lists = [&constraints.permitted_subtrees, &constraints.excluded_subtrees];
-        let mut bases =
-            lists.into_iter().flatten().flatten().filter_map(|subtree| Some((kind(&subtree.base)?, subtree)));
+        let mut constrained = lists.into_iter().flatten().flatten().filter_map(|subtree| kind(&subtree.base));
         let names = lower.presented_general_names();
         let (kind, name) =
-            bases.find_map(|(wanted, _)| match names.iter().find(|name| kind(name) == Some(wanted)) {
+            constrained.find_map(|wanted| match names.iter().find(|name| kind(name) == Some(wanted)) {
                 Some(name) => Some((wanted, PresentedName::new(name).to_string())),
                 None => (wanted == DIRECTORY).then(|| (wanted, format!("the subject {}", lower.subject()))),
             })?;

@@ -10,14 +10,13 @@ use super::steps::{CHAIN_STEPS, Context};
 use super::{PEER, VerifiedPeer, Verifier};
 use crate::certificate::{CertificateView, facts_or_digest, shown};
 use crate::danger::PeerDanger;
-use crate::digest::sha256;
 use crate::error::{Judgement, Rejection, RejectionKind};
 use crate::name::BackendHost;
 use crate::policy::SanMatcher;
 use crate::report::{CertificateFacts, Outcome, PolicyFacts, Report, Step, StepName, Verdict, Warning, WarningCode};
 use crate::text::{SHOWN, digest, printable};
 use crate::time::{rfc3339, seconds};
-use crate::trust::{RevocationList, SystemRoots};
+use crate::trust::{AnchorFacts, RevocationList, SystemRoots};
 
 impl Verifier {
     /// Judges as [`Verifier::verify`] does and says everything: same verdict, same first code.
@@ -91,10 +90,9 @@ impl Verifier {
     fn in_own_names(&self, mut judgement: Judgement) -> Judgement {
         let Some(anchor) = &mut judgement.anchor else { return judgement };
         let mut entries = self.trust.bundle_entries();
-        let Some(own) = entries.find(|entry| entry.der().is_some_and(|der| digest(&sha256(der)) == anchor.sha256))
-        else {
-            return judgement;
-        };
+        let is_it =
+            |facts: &AnchorFacts<'_>| facts.entry().is_some_and(|entry| digest(&entry.sha256()) == anchor.sha256);
+        let Some(own) = entries.find(is_it) else { return judgement };
         let source = own.source(&self.policy);
         for text in judgement.steps.iter_mut().filter_map(|step| step.detail.get_mut(TRUSTED)) {
             if let Some(subject) = text.strip_suffix(&anchor.source) {
