@@ -110,3 +110,41 @@ impl core::fmt::Display for WarningCode {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names of JSON and those of `as_str` are written apart; the schema counts the variants.
+    #[test]
+    fn a_code_is_called_in_json_as_by_its_name() {
+        let all = [
+            WarningCode::DangerActive,
+            WarningCode::EngineDifference,
+            WarningCode::GroupsWithoutEcdsaCurve,
+            WarningCode::IdentityExpiring,
+            WarningCode::IdentityPurpose,
+            WarningCode::IdentityUnused,
+            WarningCode::IdentityV1,
+            WarningCode::NameWildcardLiteral,
+            WarningCode::Overridden,
+            WarningCode::RevocationListExpired,
+            WarningCode::RevocationListExpiring,
+            WarningCode::SpiffeIdUnvouched,
+            WarningCode::Strengthened,
+            WarningCode::SystemRootsReplaced,
+            WarningCode::TrustEntryDuplicate,
+            WarningCode::TrustEntryExpired,
+            WarningCode::TrustEntryExpiring,
+            WarningCode::TrustEntryKeyNotAccepted,
+            WarningCode::TrustEntryIsLeaf,
+            WarningCode::TrustEntryUnusable,
+            WarningCode::TrustEntryV1,
+        ];
+        for code in all {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+        }
+        let schema = schemars::schema_for!(WarningCode).to_value();
+        assert_eq!(schema["oneOf"].as_array().unwrap().len(), all.len(), "{schema}");
+    }
+}
