@@ -131,12 +131,9 @@ impl Store {
     /// to publish equal content begins no generation (R5).
     pub fn resolve_changed(&mut self) -> Vec<BackendRef> {
         let changed = core::mem::take(&mut self.changed);
-        let referring = changed.keys().filter_map(|object| self.referrers.get(object)).flatten().cloned();
-        let referring: BTreeSet<ObjectName> = referring.chain(self.misled(&changed)).collect();
-        let is_stray = |name: &ObjectName| self.imported.policy(name).is_none_or(|policy| policy.stray);
         let keys = match self.links.take() {
-            Some(links) if !referring.iter().any(is_stray) => self.resolve_content(links, &changed, &referring),
-            _ => self.resolve_all(),
+            Some(links) => self.resolve_content(links, &changed),
+            None => self.resolve_all(),
         };
         keys.into_iter().map(|(kind, name)| BackendRef::new(name.namespace, name.name, None).with_kind(kind)).collect()
     }
@@ -190,7 +187,7 @@ impl Store {
     }
 
     fn objects(&mut self) -> &mut Objects {
-        // Nobody else has them: a Resolution is made of an import alone.
+        // No other owner has them: a Resolution is made of an import alone.
         Arc::get_mut(&mut self.imported.objects).unwrap_or_else(|| unreachable!("the objects of a store are its own"))
     }
 
@@ -219,19 +216,25 @@ impl Store {
         keys
     }
 
-    /// The same where the content of objects alone has changed: targets, routes and slots are as they were.
+    /// The same where the content of objects alone has changed: targets, routes and slots are as they were. What came or went
+    /// also concerns the policies whose errors say that an object of this name is elsewhere, or is not.
     fn resolve_content(
         &mut self,
         links: Links,
         changed: &BTreeMap<ObjectRef, bool>,
-        referring: &BTreeSet<ObjectName>,
     ) -> BTreeSet<(BackendKind, ObjectName)> {
-        let policies = referring.iter().map(|name| ObjectRef::of(backend_tls_policy::KIND, name));
-        let mut objects: BTreeSet<ObjectRef> = changed.keys().cloned().chain(policies).collect();
-        objects.extend(changed.iter().filter(|(_, came)| **came).flat_map(|(object, _)| self.namesakes(object)));
+        let came = changed.iter().filter(|(_, came)| **came).map(|(object, _)| object);
+        let mut objects: BTreeSet<ObjectRef> =
+            changed.keys().cloned().chain(came.flat_map(|object| self.namesakes(object))).collect();
+        let referring: BTreeSet<ObjectName> =
+            objects.iter().filter_map(|object| self.referrers.get(object)).flatten().cloned().collect();
+        if referring.iter().any(|name| self.imported.policy(name).is_none_or(|policy| policy.stray)) {
+            return self.resolve_all();
+        }
+        objects.extend(referring.iter().map(|name| ObjectRef::of(backend_tls_policy::KIND, name)));
         let keys: BTreeSet<_> =
             objects.iter().filter_map(|object| self.dependents.get(object)).flatten().cloned().collect();
-        for name in referring {
+        for name in &referring {
             self.link_again(name);
         }
         let resolver = Resolver::new(&self.imported, &self.scope, &links);
@@ -262,13 +265,6 @@ impl Store {
             }
             *old = made;
         }
-    }
-
-    /// The standard policies whose errors say that an object of this name is elsewhere, or is not.
-    fn misled(&self, changed: &BTreeMap<ObjectRef, bool>) -> Vec<ObjectName> {
-        let came = changed.iter().filter(|(_, came)| **came).map(|(object, _)| object);
-        let others = came.flat_map(|object| self.namesakes(object));
-        others.filter_map(|object| self.referrers.get(&object)).flatten().cloned().collect()
     }
 
     /// Objects of the same kind and name in other namespaces, to which something refers.
