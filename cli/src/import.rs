@@ -35,18 +35,16 @@ pub(crate) fn run(args: &ImportArgs) -> Result<u8, CliError> {
 fn fix(args: &ImportArgs) -> Result<u8, CliError> {
     let runtime = runtime_at(args.clock.at);
     let manifests = source::load(&args.paths, args.recursive).map_err(|problems| unreadable(&problems))?;
-    let read_file = |path: &Path| read_named(path).map_err(|error| error.to_string());
-    let fixed = uptls_manifest::fix::manifests(&manifests.documents(), &runtime, &read_file, &options(args))
-        .map_err(|problems| CliError::new(USAGE, format!("{problems} ({})", problems.code())))?;
+    let fixed = uptls_manifest::fix::manifests(&manifests.documents(), &runtime, &read_file, &options(args));
+    let fixed = fixed.map_err(|problems| refused(&problems))?;
     crate::fix::show(&fixed, &args.fix).map(|()| 0)
 }
 
 fn import(args: &ImportArgs) -> Result<Import, CliError> {
     let runtime = runtime_at(args.clock.at);
     let manifests = source::load(&args.paths, args.recursive).map_err(|problems| unreadable(&problems))?;
-    let read_file = |path: &Path| read_named(path).map_err(|error| error.to_string());
-    let import = Import::of(&manifests.documents(), &runtime, &read_file, &options(args))
-        .map_err(|problems| CliError::new(USAGE, format!("{problems} ({})", problems.code())))?;
+    let import = Import::of(&manifests.documents(), &runtime, &read_file, &options(args));
+    let import = import.map_err(|problems| refused(&problems))?;
     if import.is_empty() {
         let names: Vec<_> = args.paths.iter().map(|path| printable(&path.display().to_string())).collect();
         let wanted = "a BackendTLSPolicy, a vendor's object for a backend, or an Envoy configuration is wanted";
@@ -67,6 +65,14 @@ fn options(args: &ImportArgs) -> ImportOptions {
     options.permission = if args.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden };
     options.strict = args.strict;
     options
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+    read_named(path).map_err(|error| error.to_string())
+}
+
+fn refused(problems: &Problems) -> CliError {
+    CliError::new(USAGE, format!("{problems} ({})", problems.code()))
 }
 
 /// What is not there, or too much.
