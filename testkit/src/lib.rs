@@ -29,6 +29,7 @@ mod extensions;
 pub mod hostile;
 pub mod key;
 mod listen;
+pub mod manifests;
 #[cfg(target_os = "linux")]
 pub mod memory;
 pub mod nginx;

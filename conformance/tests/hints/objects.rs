@@ -2,6 +2,7 @@
 
 use uptls::Code;
 use uptls_manifest::kubernetes::{BackendRef, Document, ObjectName, Scope, import};
+use uptls_testkit::manifests::{GATEWAY, GRANT, POLICY, ROUTE, SECRET, SERVICE};
 
 /// One code with what was done; the objects before and after are compared here.
 pub(crate) fn prove() -> Vec<(Code, &'static str)> {
@@ -61,42 +62,3 @@ fn problems(parts: &[&str]) -> Vec<(Code, String)> {
     found.extend(refused.iter().flat_map(uptls::Problems::iter).map(|problem| (problem.code(), problem.hint())));
     found
 }
-
-const GATEWAY: &str = "\
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: outer, namespace: infra}
-spec: {tls: {backend: {clientCertificateRef: {name: client}}}}";
-const GRANT: &str = "\
-apiVersion: gateway.networking.k8s.io/v1
-kind: ReferenceGrant
-metadata: {name: g, namespace: vault}
-spec:
-  from: [{group: gateway.networking.k8s.io, kind: Gateway, namespace: infra}]
-  to: [{group: '', kind: Secret}]";
-const POLICY: &str = "\
-apiVersion: gateway.networking.k8s.io/v1
-kind: BackendTLSPolicy
-metadata: {name: pay-tls, namespace: shop}
-spec:
-  targetRefs: [{group: '', kind: Service, name: pay}]
-  validation: {wellKnownCACertificates: System, hostname: pay.example}";
-const ROUTE: &str = "\
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: pay, namespace: shop}
-spec:
-  parentRefs: [{name: outer, namespace: infra}]
-  rules: [{backendRefs: [{name: pay, port: 443}]}]";
-const SECRET: &str = "\
-apiVersion: v1
-kind: Secret
-metadata: {name: client, namespace: infra}
-stringData:
-  tls.crt: \"-----BEGIN CERTIFICATE-----\\nYg==\\n-----END CERTIFICATE-----\\n\"
-  tls.key: not-a-key-but-secret";
-const SERVICE: &str = "\
-apiVersion: v1
-kind: Service
-metadata: {name: pay, namespace: shop}
-spec: {ports: [{name: https, port: 443}]}";

@@ -1,6 +1,7 @@
-//! Which objects count: lists of a kind, versions that nobody knows, names that are declared twice, and what is left out.
+//! Which objects count: lists of a kind, unknown versions, names that are declared twice, and what is left out.
 
 use uptls_manifest::kubernetes::{BackendRef, Document, Effect, Imported, ObjectName, Scope, import};
+use uptls_testkit::manifests::{GATEWAY, GRANT, POLICY, ROUTE, SECRET, SERVICE};
 
 /// The objects of `parts`.
 fn imported(parts: &[&str]) -> Imported {
@@ -224,44 +225,6 @@ apiVersion: gateway.kgateway.dev/v1alpha1
 kind: BackendConfigPolicy
 metadata: {name: extra, namespace: shop}
 spec: {targetRefs: [{group: '', kind: Service, name: pay}], tls: {sni: pay.example}}";
-const GATEWAY: &str = "\
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: outer, namespace: infra}
-spec: {tls: {backend: {clientCertificateRef: {name: client}}}}";
-const GRANT: &str = "\
-apiVersion: gateway.networking.k8s.io/v1
-kind: ReferenceGrant
-metadata: {name: g, namespace: vault}
-spec:
-  from: [{group: gateway.networking.k8s.io, kind: Gateway, namespace: infra}]
-  to: [{group: '', kind: Secret}]";
-const POLICY: &str = "\
-apiVersion: gateway.networking.k8s.io/v1
-kind: BackendTLSPolicy
-metadata: {name: pay-tls, namespace: shop}
-spec:
-  targetRefs: [{group: '', kind: Service, name: pay}]
-  validation: {wellKnownCACertificates: System, hostname: pay.example}";
-const ROUTE: &str = "\
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: pay, namespace: shop}
-spec:
-  parentRefs: [{name: outer, namespace: infra}]
-  rules: [{backendRefs: [{name: pay, port: 443}]}]";
-const SECRET: &str = "\
-apiVersion: v1
-kind: Secret
-metadata: {name: client, namespace: infra}
-stringData:
-  tls.crt: \"-----BEGIN CERTIFICATE-----\\nYg==\\n-----END CERTIFICATE-----\\n\"
-  tls.key: not-a-key-but-secret";
-const SERVICE: &str = "\
-apiVersion: v1
-kind: Service
-metadata: {name: pay, namespace: shop}
-spec: {ports: [{name: https, port: 443}]}";
 const XBACKEND: &str = "\
 apiVersion: gateway.networking.x-k8s.io/v1alpha1
 kind: XBackend
