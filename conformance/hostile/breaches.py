@@ -80,7 +80,7 @@ def _garbage() -> list[Attack]:
         made += [
             Attack("no record after Finished", MISBEHAVED, version, after=_then(b"\xff" * 512)),
             Attack(
-                "a record that nobody encrypted", MISBEHAVED, version, after=_then(b"\x17\x03\x03\x00\x40" + bytes(64))
+                "a record in plaintext", MISBEHAVED, version, after=_then(b"\x17\x03\x03\x00\x40" + bytes(64))
             ),
             Attack("data in the clear", MISBEHAVED, version, after=_then(b"\x17\x03\x03\x00\x04HTTP")),
             Attack(
@@ -148,13 +148,13 @@ def _order() -> list[Attack]:
             Attack("a wrong Finished", MISBEHAVED, version, edit=_flipped(finished)),
             Attack("a second ServerHello", MISBEHAVED, version, edit=_twice(HELLO)),
             Attack(
-                "an extension that nobody asked for",
+                "an unrequested extension",
                 MISBEHAVED,
                 version,
                 edit=_with_hello_extension(b"\xfa\xfa\x00\x00"),
             ),
             Attack("a compressed ServerHello", MISBEHAVED, version, edit=changed(HELLO, compression, 1, to=1)),
-            Attack("a suite that nobody offered", MISBEHAVED, version, edit=changed(HELLO, suite, 2, to=0xFAFA)),
+            Attack("a suite that was not offered", MISBEHAVED, version, edit=changed(HELLO, suite, 2, to=0xFAFA)),
             Attack(
                 "a certificate is asked for twice",
                 MISBEHAVED,

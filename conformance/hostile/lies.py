@@ -169,7 +169,7 @@ def _too_large() -> list[Attack]:
         *both,
         Attack("names of CAs, 60 KiB of them", None, edit=_with_extension(request, AUTHORITIES, 61_000), asks=True),
         Attack(
-            "an extension of 60000 bytes that nobody asked for",
+            "an unrequested extension of 60000 bytes",
             MISBEHAVED,
             edit=_with_extension(encrypted, 0xFAFA, 60_000),
         ),

@@ -1,4 +1,4 @@
-//! V1, L13: a chain over the limits is refused before it is read; what it holds is parsed by nobody.
+//! V1, L13: a chain over the limits is refused before it is read; its content is never parsed.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
 mod handshake_support;

@@ -168,7 +168,7 @@ def report(raw: bytes) -> None:
 
 
 def conversation(raw: bytes) -> None:
-    """Bytes of a peer: nobody is verified, and the error that ends it stays."""
+    """Bytes of a peer: no peer is verified, and the error that ends it stays."""
     buffer = uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.system("mozilla"), runtime=RUNTIME).buffer("peer.test")
     for part in raw.split(MARK):
         if buffer.error is None:
@@ -177,7 +177,7 @@ def conversation(raw: bytes) -> None:
     assert not buffer.handshake_done, "done without a peer"
     attempt(buffer.receive_eof)
     assert buffer.error is not None, "it has ended, and no error says so"
-    assert attempt(buffer.read, 1) is None, "data of nobody"
+    assert attempt(buffer.read, 1) is None, "data of no verified peer"
 
 
 CALLS = {b"d": document, b"f": fields, b"c": certificate, b"r": report, b"p": conversation}

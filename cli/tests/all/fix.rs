@@ -29,7 +29,7 @@ spec:
   danger: {}
 ";
 
-/// A port at which nobody listens.
+/// A port without a listener.
 fn nowhere() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
@@ -54,7 +54,7 @@ fn check_prints_the_fixed_document_and_writes_it_where_that_is_asked_for() {
     let ran = uptls(folder.path(), &["check", "--policy", "wrong.yaml", "--fix", "--in-place", &nowhere]);
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
     assert_eq!(fs::read_to_string(folder.path().join("wrong.yaml")).unwrap(), RIGHT);
-    // The policy can be used now, and that nobody listens is no matter of the document.
+    // The policy can be used now; that the port has no listener is no matter of the document.
     let ran = uptls(folder.path(), &["check", "--policy", "wrong.yaml", "--fix", &nowhere]);
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
     assert!(ran.stderr.contains("there is nothing that --fix may change"), "{ran:?}");

@@ -272,7 +272,7 @@ impl Peer {
         let listener = TcpListener::bind(address).unwrap();
         let peer = Self { address: listener.local_addr().unwrap(), behaviour: Arc::new(Mutex::new(behaviour)) };
         let behaviour = peer.behaviour.clone();
-        // It ends with the test: whoever accepts cannot be interrupted.
+        // It ends with the test: a thread that accepts cannot be interrupted.
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let current = behaviour.lock().unwrap_or_else(PoisonError::into_inner).clone();

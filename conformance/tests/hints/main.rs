@@ -52,7 +52,7 @@ fn every_hint_is_followed() {
         let report = committed.judge();
         let code = report.code.expect("it is refused");
         let Some(done) = followed(case, &report) else {
-            failures.push(format!("{} {code}: nobody follows: {}", case.name, report.hint.unwrap_or_default()));
+            failures.push(format!("{} {code}: no test follows: {}", case.name, report.hint.unwrap_or_default()));
             continue;
         };
         let again: Vec<Report> = done.attempts.iter().map(judge).collect();

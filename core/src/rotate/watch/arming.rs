@@ -68,7 +68,7 @@ impl Armed {
         while let Ok(Request { directories, done, slot }) = wanted.recv() {
             self.arm(slot, directories);
             lock(&self.asked).remove(&slot);
-            // Nobody waits any more if it took too long.
+            // The reader has gone on if it took too long.
             let _ = done.send(());
         }
     }

@@ -8,7 +8,7 @@ use crate::trust::{AnchorFacts, NoIssuer, check_issuer};
 
 impl Views<'_, '_> {
     /// V9, in its order: self-signed; an issuer that may not issue; a rotated CA; a name in another encoding; an intermediate
-    /// that was not sent; an issuer that nobody knows.
+    /// that was not sent; an issuer that is unknown.
     pub(super) fn unknown_issuer(&self) -> RejectionKind {
         let (Some(leaf), Some(top)) = (self.leaf(), self.walked.last()) else {
             return RejectionKind::UnknownIssuer { issuer: "unreadable".to_owned() };
@@ -16,7 +16,7 @@ impl Views<'_, '_> {
         if leaf.is_self_issued() {
             return RejectionKind::SelfSigned { subject: leaf.subject() };
         }
-        // Below a root, nobody without basicConstraints may issue; webpki does not even read versions 1 and 2.
+        // Below a root, a certificate without basicConstraints may not issue; webpki does not even read versions 1 and 2.
         if let Some(old) = self.walked.iter().skip(1).find(|view| !view.is_v3() && !view.is_self_issued()) {
             return cannot_issue(old.subject(), &NoIssuer::NotCa);
         }

@@ -1,5 +1,5 @@
 //! The listeners of a Gateway or a ListenerSet, as far as they decide which routes attach. Only what is written counts: an API
-//! server writes the defaults out, and of a file that leaves them out nobody knows which Gateway is meant.
+//! server writes the defaults out, and a file that leaves them out does not say which Gateway it means.
 
 use std::collections::BTreeSet;
 

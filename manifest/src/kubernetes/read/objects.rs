@@ -24,7 +24,7 @@ use crate::kubernetes::model::object::{ObjectName, ObjectRef};
 #[derive(Default)]
 pub(in crate::kubernetes) struct Objects {
     pub(in crate::kubernetes) backends: BTreeMap<ObjectName, Declared<KgatewayBackend>>,
-    /// By name; `None`: nobody asks for them.
+    /// By name; `None`: they are not asked for.
     pub(in crate::kubernetes) cluster_trust_bundles: Option<BTreeMap<String, Declared<ClusterTrustBundle>>>,
     pub(in crate::kubernetes) config_maps: BTreeMap<ObjectName, Declared<ConfigMap>>,
     pub(in crate::kubernetes) diagnostics: Vec<Diagnostic>,

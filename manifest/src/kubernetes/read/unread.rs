@@ -42,7 +42,7 @@ impl Objects {
         }
     }
 
-    /// Another version of what is read: nobody knows what it means, so it may not be passed over.
+    /// Another version of a kind that is read: its meaning is unknown, so it may not be passed over.
     pub(super) fn unsupported(&mut self, document: &str, node: &Node, version: &str, known: &(&str, &'static str)) {
         let (group, kind) = *known;
         let notes = Notes::new(document);

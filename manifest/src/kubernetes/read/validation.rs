@@ -170,7 +170,7 @@ impl Validation {
         }
     }
 
-    /// A mode that nobody knows gives nothing up: it is a problem.
+    /// An unknown mode gives nothing up: it is a problem.
     fn given_up(&self) -> GivenUp {
         let found = self.mode.as_ref().and_then(|mode| MODES.iter().find(|row| row.0 == mode));
         found.map_or(GivenUp::Nothing, |row| row.1)

@@ -67,7 +67,7 @@ impl Resolution {
     }
 }
 
-/// The policies of Gateways that nobody says to use a backend, made when somebody asks for one.
+/// The policies of Gateways that no route leads to a backend, made when one is asked for.
 #[derive(Clone)]
 pub(super) struct Elsewhere {
     asked: Option<Arc<Asked>>,
