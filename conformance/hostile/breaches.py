@@ -79,9 +79,7 @@ def _garbage() -> list[Attack]:
     for version in (TLS12, TLS13):
         made += [
             Attack("no record after Finished", MISBEHAVED, version, after=_then(b"\xff" * 512)),
-            Attack(
-                "a record in plaintext", MISBEHAVED, version, after=_then(b"\x17\x03\x03\x00\x40" + bytes(64))
-            ),
+            Attack("a record in plaintext", MISBEHAVED, version, after=_then(b"\x17\x03\x03\x00\x40" + bytes(64))),
             Attack("data in the clear", MISBEHAVED, version, after=_then(b"\x17\x03\x03\x00\x04HTTP")),
             Attack(
                 "data before Finished",
