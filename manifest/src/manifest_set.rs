@@ -123,8 +123,10 @@ impl ManifestSet {
 
     /// The status of each object, as it may be applied; empty without [`ImportOptions::controller_name`].
     pub fn statuses(&self) -> Vec<Status> {
-        let wanted = self.options.controller_name.is_some();
-        wanted.then(|| status::of(&self.resolution.statuses)).unwrap_or_default()
+        match self.options.controller_name {
+            Some(_) => status::of(&self.resolution.statuses),
+            None => Vec::new(),
+        }
     }
 
     /// All of it as `uptls import` says it, `uptls.import/v1`: each backend with the place of each field, and what is wrong. Every
