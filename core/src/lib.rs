@@ -94,8 +94,8 @@ pub use report::{
     TlsFacts, Verdict, Warning, WarningCode,
 };
 pub use rotate::{
-    Connector, ConnectorState, Event, EventFacts, EventKind, ExpiringCertificate, ExpiringFacts, ExpiryMark,
-    FileSource, Generation, OnInvalid, PollOutcome, Polled, Registry, Watch, WatchState,
+    Connector, ConnectorState, DrainPlan, Event, EventFacts, EventKind, ExpiringCertificate, ExpiringFacts, ExpiryMark,
+    FileSource, Generation, OnInvalid, PollOutcome, Polled, Registry, Synced, Watch, WatchState,
 };
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use session::HeldSessions;
