@@ -18,20 +18,15 @@ use crate::sync::{Mutex, lock, thread_waker};
 /// why, or leaves the last good generation ([`OnInvalid`]); it never touches another.
 ///
 /// ```
-/// use uptls::danger::DangerPermission;
-/// use uptls::{OnInvalid, PolicyDraft, PolicySpec, Registry, Runtime, TrustDraft, UpstreamTlsPolicy};
+/// use uptls::{OnInvalid, Registry, Runtime, SystemTrust, UpstreamTlsPolicy};
 ///
-/// let policy = |server_name: &str| {
-///     let trust = TrustDraft { system: Some("mozilla".to_owned()), ..TrustDraft::default() };
-///     let spec = PolicySpec { trust, server_name: Some(server_name.to_owned()), ..PolicySpec::default() };
-///     UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)
-/// };
+/// let trusting = UpstreamTlsPolicy::builder().system_roots(SystemTrust::Mozilla);
 /// let registry = Registry::new(&Runtime::new(uptls::aws_lc_rs::provider()), OnInvalid::FailClosed);
-/// registry.sync([("pay".to_owned(), policy("pay.example")), ("ledger".to_owned(), policy("ledger.example"))]);
+/// registry.sync([("pay".to_owned(), trusting.clone().build()), ("ledger".to_owned(), trusting.build())]);
 /// assert_eq!(registry.len(), 2);
 ///
-/// // The next state of the world: `ledger` is gone, and `pay` has a name that is none.
-/// let synced = registry.sync([("pay".to_owned(), policy("not a name"))]);
+/// // The next state of the world: `ledger` is gone, and `pay` trusts nothing.
+/// let synced = registry.sync([("pay".to_owned(), UpstreamTlsPolicy::builder().build())]);
 /// assert_eq!(synced.withdrawn, ["ledger"]);
 /// assert!(synced.results[0].1.is_err());
 /// let mut told = std::iter::from_fn(|| registry.next_event());
