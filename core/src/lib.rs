@@ -101,7 +101,7 @@ pub use report::{
 };
 pub use rotate::{
     Connector, ConnectorState, DrainPlan, Event, EventFacts, EventKind, ExpiringCertificate, ExpiringFacts, ExpiryMark,
-    FileSource, Generation, OnInvalid, PollOutcome, Polled, Registry, Synced, Watch, WatchState,
+    FileSource, Generation, OnInvalid, PollOutcome, Polled, Registry, Synced, Watch, WatchState, WatchedSource,
 };
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use session::HeldSessions;

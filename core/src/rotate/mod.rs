@@ -22,7 +22,7 @@ pub use expiry::ExpiryMark;
 pub use registry::{Registry, Synced};
 pub use source::{FileSource, PollOutcome, Polled};
 pub use state::{ConnectorState, Generation, OnInvalid};
-pub use watch::{Watch, WatchState};
+pub use watch::{Watch, WatchState, WatchedSource};
 
 use core::fmt;
 use std::sync::{Arc, OnceLock};
