@@ -38,7 +38,7 @@ pub fn parse(text: &[u8], name: &str, base: Option<&Path>) -> Result<PolicyDraft
     let mut draft = PolicyDraft::new(document.spec);
     draft.base = base.map(Path::to_path_buf);
     draft.name = policy;
-    draft.origins = origins;
+    draft.origins = origins.into();
     Ok(draft)
 }
 

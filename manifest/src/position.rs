@@ -1,8 +1,9 @@
 //! Where things stand in a document: path -> line and column, and the problems that were found there.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use uptls::{Origin, PolicyError, PolicyErrorKind, Problem, Problems};
 
@@ -51,13 +52,15 @@ impl Fault {
 /// spelled as `uptls` spells them in its own problems: `spec.subjectAltNames[2].dns`.
 pub(crate) struct Notes<'a> {
     document: &'a str,
+    /// The same, for every place in it.
+    name: OnceCell<Arc<str>>,
     origins: RefCell<BTreeMap<String, Origin>>,
     problems: RefCell<Vec<Problem>>,
 }
 
 impl<'a> Notes<'a> {
     pub(crate) fn new(document: &'a str) -> Self {
-        Self { document, origins: RefCell::default(), problems: RefCell::default() }
+        Self { document, name: OnceCell::new(), origins: RefCell::default(), problems: RefCell::default() }
     }
 
     /// Notes that the field at `path` stands at `place`.
@@ -138,7 +141,8 @@ impl<'a> Notes<'a> {
 
     /// `place` in this document.
     pub(crate) fn at(&self, place: Place) -> Origin {
-        Origin::new(self.document, place.line, place.column)
+        let name = self.name.get_or_init(|| self.document.into());
+        Origin::new(Arc::clone(name), place.line, place.column)
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn apply(draft: &mut PolicyDraft, keywords: &Bound<'_, PyDict>) -> Py
             field => set(&mut draft.spec, field, value.as_ref())?,
         }
         // What is said of the field is no longer what the document said there.
-        draft.origins.clear();
+        draft.origins = Default::default();
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod alert;
 mod bounds;
+mod by_path;
 mod connect;
 mod conversion;
 mod fault;
@@ -18,6 +19,7 @@ mod table;
 
 pub use alert::{AlertMoment, UnusableIdentity};
 pub(crate) use bounds::ChainDigests;
+pub use by_path::ByPath;
 pub use connect::{ConnectError, KnownPeer, Misuse};
 pub use conversion::Conversion;
 pub use fault::{AlgorithmFault, ListDistrust};

@@ -19,13 +19,12 @@ pub use san::{SanMatcher, WildcardName};
 
 use core::fmt;
 use core::time::Duration;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::danger::{Danger, DangerPermission, PeerDanger};
 use crate::digest::{CanonicalDigest, sha256};
-use crate::error::{Origin, Problems};
+use crate::error::{ByPath, Origin, Problems};
 use crate::identity::{Secret, on_clean_stack};
 use crate::name::{DnsName, TrustDomain};
 use crate::report::Warning;
@@ -45,7 +44,7 @@ pub(crate) struct Fields {
     pub(crate) handshake_timeout: Duration,
     pub(crate) identity: Option<IdentitySpec>,
     pub(crate) name: Option<String>,
-    pub(crate) origins: BTreeMap<String, Origin>,
+    pub(crate) origins: ByPath<Origin>,
     pub(crate) resumption: Resumption,
     pub(crate) revocation: Option<RevocationSpec>,
     pub(crate) server_name: ServerNameRule,
@@ -150,7 +149,7 @@ impl UpstreamTlsPolicy {
 
     /// Where `path`, or the nearest field around it, was written.
     pub(crate) fn origin(&self, path: &str) -> Option<Origin> {
-        Origin::nearest(&self.0.origins, path)
+        self.0.origins.nearest(path).cloned()
     }
 
     /// The digest of the policy as it was written: names of files, not their content.

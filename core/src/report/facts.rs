@@ -114,7 +114,7 @@ impl ProblemFacts {
             hint: problem.hint(),
             fix: problem.fix(),
             path: problem.path().to_owned(),
-            document: origin.map(|o: &Origin| o.document.clone()).filter(|name| !name.is_empty()),
+            document: origin.map(|o: &Origin| o.document.to_string()).filter(|name| !name.is_empty()),
             line: origin.map(|o| o.line),
             column: origin.map(|o| o.column),
         }

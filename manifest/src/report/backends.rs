@@ -116,7 +116,7 @@ fn place(from: &Provenance) -> Place {
     Place {
         object: from.object.to_string(),
         field: from.field.clone(),
-        document: from.origin.document.clone(),
+        document: from.origin.document.to_string(),
         line: from.origin.line,
         column: from.origin.column,
     }

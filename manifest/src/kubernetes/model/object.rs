@@ -40,6 +40,25 @@ impl fmt::Display for ObjectName {
     }
 }
 
+/// The same in the order of names, and only then of namespaces: objects that share a name stand together.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(in crate::kubernetes) struct ByName {
+    pub(in crate::kubernetes) name: String,
+    pub(in crate::kubernetes) namespace: String,
+}
+
+impl ByName {
+    pub(in crate::kubernetes) fn of(name: &ObjectName) -> Self {
+        let ObjectName { namespace, name } = name.clone();
+        Self { name, namespace }
+    }
+
+    /// Before all objects of this name.
+    pub(in crate::kubernetes) fn first(name: &str) -> Self {
+        Self { name: name.to_owned(), namespace: String::new() }
+    }
+}
+
 /// Which object: what errors, provenance and dependencies call it. It is shown, and never parsed back.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]

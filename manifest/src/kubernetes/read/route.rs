@@ -68,6 +68,9 @@ pub(in crate::kubernetes) fn read(node: &Node, kind: &'static str, notes: &Notes
             reader.rule(rule, &path, &mut backends);
         }
     }
+    // There may be tens of thousands of routes, and most have one of each.
+    backends.shrink_to_fit();
+    parents.shrink_to_fit();
     Some(Route { backends, kind, meta, parents })
 }
 

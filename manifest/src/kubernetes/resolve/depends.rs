@@ -38,11 +38,12 @@ impl Dependencies {
     }
 
     /// Notes what something else depends on.
-    pub(in crate::kubernetes) fn extend(&self, more: &BTreeSet<Dependency>) {
+    pub(in crate::kubernetes) fn extend(&self, more: &[Dependency]) {
         self.0.borrow_mut().extend(more.iter().cloned());
     }
 
-    pub(in crate::kubernetes) fn into_set(self) -> BTreeSet<Dependency> {
-        self.0.into_inner()
+    /// All of them, in their order.
+    pub(in crate::kubernetes) fn into_slice(self) -> Box<[Dependency]> {
+        self.0.into_inner().into_iter().collect()
     }
 }

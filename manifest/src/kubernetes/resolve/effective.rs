@@ -1,9 +1,9 @@
 //! What comes out: the one policy of a Gateway, backend and port, and where each part of it comes from.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use uptls::danger::DangerPermission;
-use uptls::{Connector, Generation, OnInvalid, PolicyDraft, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning};
+use uptls::{
+    ByPath, Connector, Generation, OnInvalid, PolicyDraft, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning,
+};
 
 use super::depends::Dependency;
 use crate::kubernetes::model::backend::{BackendKind, BackendRef};
@@ -19,7 +19,7 @@ pub struct EffectivePolicy {
     /// The backend.
     pub backend: ObjectName,
     /// Every object that it was made of or that it misses: when one of them changes, it may change.
-    pub depends_on: BTreeSet<Dependency>,
+    pub depends_on: Box<[Dependency]>,
     /// The policy, or everything that is wrong with it.
     pub draft: Result<PolicyDraft, Problems>,
     /// The Gateway; `None`: no Gateway is known to use the backend.
@@ -33,9 +33,9 @@ pub struct EffectivePolicy {
     /// The name of the port, if it has one.
     pub port_name: Option<String>,
     /// Where each field of the draft comes from, by its path (M7).
-    pub provenance: BTreeMap<String, Provenance>,
-    /// The objects that made it.
-    pub sources: BTreeSet<ObjectRef>,
+    pub provenance: ByPath<Provenance>,
+    /// The objects that made it, in their order.
+    pub sources: Box<[ObjectRef]>,
     /// `overridden` and `strengthened`, each with the objects concerned.
     pub warnings: Vec<Warning>,
 }

@@ -1,12 +1,13 @@
 //! What a resolution is for: whose controller, which Gateway, how true to a vendor, and when.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use uptls::Runtime;
 use uptls::danger::DangerPermission;
 
 use crate::kubernetes::model::backend::BackendRef;
-use crate::kubernetes::model::object::ObjectName;
+use crate::kubernetes::model::object::{ObjectName, ObjectRef};
 
 /// For whom the objects are resolved. The default: no controller, every Gateway, strict.
 ///
@@ -22,8 +23,8 @@ pub struct Scope {
     pub complete: bool,
     /// The `controllerName` of our entries in a status; without it there are no status patches.
     pub controller_name: Option<String>,
-    /// The `status` of objects, by kind and name, in place of what stands in the objects themselves.
-    pub existing_status: Vec<(String, ObjectName, serde_json::Value)>,
+    /// The `status` of objects, in place of what stands in the objects themselves.
+    pub existing_status: BTreeMap<ObjectRef, serde_json::Value>,
     /// Below which folder the files of the proxy lie that vendors' objects name (`files`, `sslFiles`); `None`: an object that
     /// names one is not ready. Its author means the proxy's disk and not that of whoever imports it: without a root any
     /// tenant could have any file of this machine read.
@@ -84,7 +85,7 @@ impl Scope {
         name: ObjectName,
         status: serde_json::Value,
     ) -> Self {
-        self.existing_status.push((kind.into(), name, status));
+        self.existing_status.insert(ObjectRef::of(kind.into(), &name), status);
         self
     }
 
