@@ -13,7 +13,7 @@ use rotate_support::{State, Stepper, Volume, named_in, tempdir};
 use uptls::danger::DangerPermission;
 use uptls::{
     Code, ConnectOptions, ConnectorState, EventKind, MaterialDraft, OnInvalid, PolicyDraft, PolicySpec, PollOutcome,
-    Registry, TrustDraft, UpstreamTlsPolicy,
+    Registry, Runtime, TrustDraft, UpstreamTlsPolicy,
 };
 use uptls_testkit::{Pki, San, ServerOptions, Versions};
 
@@ -160,6 +160,44 @@ fn a_drain_is_spread_over_its_window() {
     assert!(delays.iter().zip(plan(2)).filter(|(one, other)| **one == *other).count() < 10);
     assert_eq!(uptls::DrainPlan::new(600, window, 1).delay(600), window);
     assert_eq!(uptls::DrainPlan::new(0, window, 1).delays().count(), 0);
+}
+
+/// A bundle that a batch names many times is read once, and the next batch reads it again.
+#[test]
+fn a_batch_reads_a_bundle_once() {
+    use std::sync::Arc;
+    let (folder, reads) = (tempdir(), Arc::new(AtomicUsize::new(0)));
+    let (file, counted) = (folder.path().join("ca.pem"), Arc::clone(&reads));
+    let runtime = Runtime::builder(uptls::aws_lc_rs::provider())
+        .before_reading(move |_| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        })
+        .build();
+    let registry = Registry::new(&runtime, OnInvalid::FailClosed);
+    let of_file = |index: usize| {
+        let name = uptls::DnsName::parse(&format!("s{index}.example")).unwrap();
+        let server_name = uptls::ServerNameRule::Dns(name);
+        (index.to_string(), UpstreamTlsPolicy::builder().add_ca_file(&file).server_name(server_name).build())
+    };
+    let apply = || registry.apply((0..50).map(of_file)).into_iter().map(|(_, result)| result).collect::<Vec<_>>();
+    for (seed, generation) in [("one", 1), ("two", 2)] {
+        std::fs::write(&file, Pki::new(seed).root.pem()).unwrap();
+        assert!(apply().iter().all(|result| result.as_ref().unwrap().number() == generation), "{seed}");
+        assert_eq!(reads.swap(0, Ordering::SeqCst), 1, "{seed}");
+    }
+    // Its twin: what cannot be used is read for each policy, whose error has its own place.
+    std::fs::write(&file, "no certificate").unwrap();
+    assert!(apply().iter().all(|result| result.as_ref().unwrap_err().code() == Code::TrustBundleEmpty));
+    assert_eq!(reads.swap(0, Ordering::SeqCst), 50);
+    // A text is known by its `Arc`, and an equal one is the same bundle all the same.
+    let text: Arc<str> = Pki::new("text").root.pem().into();
+    let policies: Vec<_> = [Arc::clone(&text), Arc::clone(&text), text.to_string().into()]
+        .into_iter()
+        .map(|text| UpstreamTlsPolicy::builder().add_ca_pem(text).build().unwrap())
+        .collect();
+    let prepared: Vec<_> = runtime.prepare_all(&policies).into_iter().map(Result::unwrap).collect();
+    assert!(prepared.iter().all(|one| one.fingerprint() == prepared[0].fingerprint()));
 }
 
 /// R3: whoever still holds the connector of a policy that was removed makes no connection.

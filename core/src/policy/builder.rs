@@ -3,6 +3,7 @@
 use core::ops::RangeInclusive;
 use core::time::Duration;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -75,7 +76,7 @@ impl PolicyBuilder {
     }
 
     /// Trusts the CA certificates in a PEM text.
-    pub fn add_ca_pem(self, text: impl Into<String>) -> Self {
+    pub fn add_ca_pem(self, text: impl Into<Arc<str>>) -> Self {
         self.add_ca(MaterialDraft::pem(text))
     }
 
@@ -155,7 +156,7 @@ impl PolicyBuilder {
     }
 
     /// Our own certificate chain in a PEM text, and its key.
-    pub fn identity_pem(self, certificate: impl Into<String>, key: Secret) -> Self {
+    pub fn identity_pem(self, certificate: impl Into<Arc<str>>, key: Secret) -> Self {
         self.identity(IdentityDraft {
             certificate: Some(MaterialDraft::pem(certificate)),
             key: Some(SecretDraft::pem(key)),

@@ -29,7 +29,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Misuse, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::policy::UpstreamTlsPolicy;
-use crate::prepare::Prepared;
+use crate::prepare::{Batch, Prepared};
 use crate::runtime::Runtime;
 use crate::session::Publication;
 use crate::sync::{ArcSwap, Mutex, MutexGuard, lock};
@@ -157,6 +157,13 @@ impl Connector {
     pub fn update(&self, policy: &UpstreamTlsPolicy) -> Result<Generation, Problems> {
         let update = self.begin_update();
         let prepared = self.0.runtime.prepare(policy);
+        update.document(policy, prepared)
+    }
+
+    /// The same, with the bundles of a batch.
+    fn update_in(&self, policy: &UpstreamTlsPolicy, batch: &Batch) -> Result<Generation, Problems> {
+        let update = self.begin_update();
+        let prepared = self.0.runtime.prepare_in(policy, batch);
         update.document(policy, prepared)
     }
 

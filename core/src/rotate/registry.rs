@@ -11,6 +11,7 @@ use super::news::News;
 use super::{Connector, ConnectorState, Event, Generation, OnInvalid};
 use crate::error::Problems;
 use crate::policy::UpstreamTlsPolicy;
+use crate::prepare::Batch;
 use crate::runtime::Runtime;
 use crate::sync::{Mutex, lock, thread_waker};
 
@@ -66,6 +67,7 @@ impl Registry {
     /// Updates the connector of each name, and makes it where there is none: as many results, in the order of `batch`. Names
     /// that are not in `batch` stay as they are. A policy that could not even be checked is given as its problems. Files are
     /// read here, one after the other: none but regular ones is waited for, and storage that does not answer holds the batch.
+    /// A bundle that several policies name, the same file or the same `Arc` of a text, is read and judged once.
     pub fn apply(
         &self,
         batch: impl IntoIterator<Item = (String, Result<UpstreamTlsPolicy, Problems>)>,
@@ -98,27 +100,34 @@ impl Registry {
         &self,
         batch: impl IntoIterator<Item = (String, Result<UpstreamTlsPolicy, Problems>)>,
     ) -> Vec<(String, Result<Generation, Problems>)> {
+        let bundles = Batch::default();
         let apply = |(name, policy): (String, Result<UpstreamTlsPolicy, Problems>)| {
-            let result = self.apply_one(&name, policy);
+            let result = self.apply_one(&name, policy, &bundles);
             (name, result)
         };
         batch.into_iter().map(apply).collect()
     }
 
-    fn apply_one(&self, name: &str, policy: Result<UpstreamTlsPolicy, Problems>) -> Result<Generation, Problems> {
+    fn apply_one(
+        &self,
+        name: &str,
+        policy: Result<UpstreamTlsPolicy, Problems>,
+        bundles: &Batch,
+    ) -> Result<Generation, Problems> {
         if let Some(connector) = self.connector(name) {
             return match policy {
-                Ok(policy) => connector.update(&policy),
+                Ok(policy) => connector.update_in(&policy, bundles),
                 Err(problems) => {
                     connector.refuse(problems.clone());
                     Err(problems)
                 }
             };
         }
-        let (connector, result) = match policy
-            .and_then(|policy| Connector::with_on_invalid(&self.runtime, &policy, self.on_invalid))
-        {
-            Ok(connector) => (connector.clone(), Ok(connector.generation())),
+        let (connector, result) = match policy.and_then(|policy| self.runtime.prepare_in(&policy, bundles)) {
+            Ok(prepared) => {
+                let connector = Connector::of_prepared(prepared, self.on_invalid);
+                (connector.clone(), Ok(connector.generation()))
+            }
             Err(problems) => (Connector::not_ready(&self.runtime, problems.clone(), self.on_invalid), Err(problems)),
         };
         let name = Arc::from(name);
