@@ -93,7 +93,7 @@ pub struct ProblemFacts {
     /// The document.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
-    /// The 1-based line.
+    /// The 1-based line, if the policy was read from text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
     /// The 1-based column.
@@ -115,8 +115,8 @@ impl ProblemFacts {
             fix: problem.fix(),
             path: problem.path().to_owned(),
             document: origin.map(|o: &Origin| o.document.clone()).filter(|name| !name.is_empty()),
-            line: origin.map(|o| o.line),
-            column: origin.map(|o| o.column),
+            line: origin.map(|o| o.line).filter(|line| *line > 0),
+            column: origin.map(|o| o.column).filter(|column| *column > 0),
         }
     }
 }
