@@ -7,6 +7,7 @@ mod conversion;
 mod fault;
 mod local;
 mod material;
+mod oversized;
 mod policy;
 mod policy_fix;
 mod policy_hint;
@@ -23,6 +24,7 @@ pub use conversion::Conversion;
 pub use fault::{AlgorithmFault, ListDistrust};
 pub use local::{LocalStep, Refusal, Shortage};
 pub use material::{MaterialError, MaterialErrorKind};
+pub use oversized::Oversized;
 pub use policy::{Origin, PolicyError, PolicyErrorKind};
 pub(crate) use rejection::Judgement;
 pub use rejection::{Rejection, RejectionKind};
@@ -163,7 +165,7 @@ impl Problem {
         }
     }
 
-    /// What is wrong, without the place: for whoever shows [`Problem::origin`] beside it. `Display` begins with the place.
+    /// What is wrong, without the place: for a caller that shows [`Problem::origin`] beside it. `Display` begins with the place.
     pub fn message(&self) -> String {
         struct Message<'a>(&'a Problem);
         impl fmt::Display for Message<'_> {

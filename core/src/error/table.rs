@@ -281,7 +281,7 @@ codes! {
     804 ServerNameRejected "server_name_rejected" Error None, "The peer does not serve the name that was sent.", "Correct serverName.";
 
     901 PeerMisbehaved "peer_misbehaved" Error None, "The peer violated the TLS protocol.", "Look for a middlebox, or upgrade the peer.";
-    902 MessageTooLarge "message_too_large" Error None, "The peer sent a message over the limit.", "Send a smaller certificate chain.";
+    902 MessageTooLarge "message_too_large" Error None, "The peer sent a record or a handshake message over the limit.", "Have the peer send its leaf and intermediates alone; if it does so already, look for a middlebox.";
     903 Cancelled "cancelled" Transient None, "The caller gave up.", "Nothing to do.";
     904 Internal "internal" Bug None, "Something happened that should not.", "Please report it.";
     905 Panic "panic" Bug None, "A panic was caught at the border.", "Please report it.";
