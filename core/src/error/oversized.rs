@@ -1,4 +1,4 @@
-//! Which limit a peer's bytes exceed, and what to change about each.
+//! Which limit a peer's bytes exceed (H10), and what to change about each.
 
 use core::fmt;
 
