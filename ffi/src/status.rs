@@ -39,13 +39,13 @@ pub const UPTLS_E_TRUNCATED: Status = -8;
 pub const UPTLS_E_IO: Status = -9;
 /// A deadline passed.
 pub const UPTLS_E_TIMEOUT: Status = -10;
-/// The library was called wrongly: NULL, text that is not UTF-8, a value that does not exist, the wrong order, two
+/// The program called the library wrongly: NULL, text that is not UTF-8, a value that does not exist, the wrong order, two
 /// threads in one connection.
 pub const UPTLS_E_USAGE: Status = -11;
 /// A panic was caught at the border: a bug of this library. A builder, connection, stream or watch in which it happened
 /// answers every later call with this status. All objects of the call can still be freed, and no other is touched.
 pub const UPTLS_E_PANIC: Status = -13;
-/// Something happened that should not: a bug of this library.
+/// The library met a state that should be impossible: a bug of this library.
 pub const UPTLS_E_INTERNAL: Status = -14;
 /// The caller gave up.
 pub const UPTLS_E_CANCELLED: Status = -15;
