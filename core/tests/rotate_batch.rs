@@ -81,7 +81,7 @@ fn a_policy_that_could_not_be_checked_is_an_entry_like_any() {
     assert_eq!(registry.connector("bad").unwrap().state(), ConnectorState::Ready, "what is not in the batch stays");
 }
 
-/// R3: whoever still holds the connector of a policy that was removed makes no connection.
+/// R3: the connector of a removed policy makes no connection, even if a caller still holds it.
 #[test]
 fn a_removed_policy_is_withdrawn() {
     let world = World::new("removed");

@@ -160,7 +160,7 @@ pub enum RejectionKind {
     /// A name constraint is violated.
     #[non_exhaustive]
     NameConstraint {
-        /// Which name violates which constraint of whom, as far as that is known.
+        /// The name, the constraint that it violates and the CA of the constraint, if they are known.
         reason: String,
         /// The kind of name, if constraints on it are not evaluated: every name of that kind is refused then.
         unevaluated: Option<String>,
@@ -278,13 +278,13 @@ pub enum RejectionKind {
         /// Its subject.
         subject: String,
     },
-    /// Nobody knows the issuer.
+    /// The issuer is unknown.
     UnknownIssuer {
         /// The issuer.
         issuer: String,
     },
-    /// Nobody knows the issuer, whose certificate was not sent. A trusted CA is of the same organization: it is another root,
-    /// or an intermediate.
+    /// The issuer is unknown, and its certificate was not sent. A trusted CA is of the same organization: it is another
+    /// root, or an intermediate.
     UnknownSibling {
         /// The issuer.
         issuer: String,

@@ -340,7 +340,7 @@ pub struct DangerDraft {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReasonDraft {
-    /// For whoever reads the report.
+    /// For the readers of the report.
     pub reason: String,
 }
 
@@ -348,7 +348,7 @@ pub struct ReasonDraft {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TolerationDraft {
-    /// For whoever reads the report.
+    /// For the readers of the report.
     pub reason: String,
     /// `key_usage`, `expired_anchor`, `expired_leaf` or `common_name`.
     pub rule: String,

@@ -182,5 +182,5 @@ pub(super) fn between(before: &Published, after: &Published, at: i64, gone: Opti
     events
 }
 
-/// A connector is one of many; whoever pulls once a minute misses nothing.
+/// A connector is one of many; a program that pulls once a minute misses nothing.
 const MAX_EVENTS: usize = 32;

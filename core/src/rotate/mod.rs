@@ -197,8 +197,9 @@ impl Connector {
         self.replace(publishing, next, None);
     }
 
-    /// The one atomic store, its events, and the end of sessions that nobody publishes any more (R1, R7, L8). `gone` says
-    /// what is, of a withdrawal. The log is told when the lock is free: a subscriber may be slow, or ask this connector.
+    /// The one atomic store, its events, and the end of sessions that no connector publishes any more (R1, R7, L8).
+    /// `gone` says what is, of a withdrawal. The log is told when the lock is free: a subscriber may be slow, or ask
+    /// this connector.
     fn replace(
         &self,
         mut publishing: MutexGuard<'_, Publishing>,

@@ -166,7 +166,7 @@ impl Drop for Watch {
         if self.process.is_current() {
             let _ = thread.map(JoinHandle::join);
         } else {
-            // There is no thread to be joined, ever, and none to be told that nobody will.
+            // No thread will ever be joined, and none needs to know.
             mem::forget(thread);
         }
     }
