@@ -20,7 +20,7 @@ pub enum DangerPermission {
     Allowed,
 }
 
-/// What a policy weakens; [`Danger::default`] weakens nothing.
+/// The weakenings of a policy; [`Danger::default`] weakens nothing.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Danger {

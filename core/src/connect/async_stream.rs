@@ -54,7 +54,7 @@ impl<T> AsyncStream<T> {
         Self { closing: Closing::No, needs_read: false, established, lost: None, reader: None, transport, writer: None }
     }
 
-    /// What was proven and negotiated.
+    /// The proof and the negotiated parameters.
     pub fn evidence(&self) -> &Evidence {
         self.established.evidence()
     }

@@ -129,7 +129,7 @@ pub struct VerifiedStream<T> {
 }
 
 impl<T> VerifiedStream<T> {
-    /// What was proven and negotiated.
+    /// The proof and the negotiated parameters.
     pub fn evidence(&self) -> &Evidence {
         self.established.evidence()
     }
@@ -151,7 +151,7 @@ impl<T> VerifiedStream<T> {
 }
 
 impl<T: Transport> VerifiedStream<T> {
-    /// Sends close_notify, which ends our data properly, and flushes. Reading goes on.
+    /// Sends close_notify, which ends our data properly, and flushes. Reading continues.
     ///
     /// # Errors
     /// Those of `Write`.

@@ -12,12 +12,13 @@ use crate::text::listed;
 /// Which connections may stand in for each other (R7): those of one fingerprint, one server name, the same offer of application
 /// protocols in the same order, and the same answer to whether the peer must select one (H3).
 ///
-/// Equal keys mean equal verdicts: a policy or its material that changes has another fingerprint. The address is not part of
-/// it, so a pool keeps its connections by address and key.
+/// Equal keys mean equal verdicts: a changed policy or material has another fingerprint. The address is not part of it,
+/// so a pool keeps its connections by address and key.
 ///
-/// [`BoundConnector::pool_key`](crate::BoundConnector::pool_key) is the key that is wanted now, and
-/// [`Evidence::pool_key`](crate::Evidence::pool_key) the key that a connection was judged by. A pool that files a connection under
-/// anything but its evidence's key, or takes one whose key is not the wanted one, may use what the current policy refuses (L8).
+/// [`BoundConnector::pool_key`](crate::BoundConnector::pool_key) is the current key, and
+/// [`Evidence::pool_key`](crate::Evidence::pool_key) the key that judged a connection. A pool that files a connection
+/// under another key than its evidence's, or reuses one with another key than the current one, may use a connection
+/// that the current policy refuses (L8).
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub struct PoolKey {
     offer: Arc<Offer>,

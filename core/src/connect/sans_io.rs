@@ -71,7 +71,7 @@ impl Connector {
     }
 }
 
-/// A connection whose peer is not verified yet. It carries no data.
+/// A connection with a peer that is not verified yet. It carries no data.
 pub struct Handshake {
     bond: Option<Bond>,
     deadline: Deadline,
@@ -110,8 +110,8 @@ impl Handshake {
         self.driver.feed_eof()
     }
 
-    /// Tells that the transport failed: a reset, a broken pipe; nothing that passes, such as `WouldBlock`. Gives what that
-    /// means, or the error that ended it before. The handshake is over, also if it was done already.
+    /// Reports that the transport failed: a reset, a broken pipe; not a passing error such as `WouldBlock`. Returns the
+    /// error for it, or the error that ended the handshake before. The handshake is over, even if it was complete.
     ///
     /// The number of the system decides (`io::Error::from_raw_os_error`): `local_resources` for a shortage of this side.
     /// While nothing was received the socket may still have been connecting, and it is `tcp_refused` or `tcp_timeout` as
@@ -260,9 +260,9 @@ impl Established {
         let _ = self.driver.feed_eof();
     }
 
-    /// Tells that the transport failed: a reset, a broken pipe; nothing that passes, such as `WouldBlock`. After the data
-    /// that came before it, reading ends with `peer_reset`, or with the error that ended the connection before; an end that
-    /// the peer declared with close_notify stays one (H8). Gives the error for writers.
+    /// Reports that the transport failed: a reset, a broken pipe; not a passing error such as `WouldBlock`. After the
+    /// data that came before it, reading ends with `peer_reset`, or with the error that ended the connection before; an
+    /// end that the peer declared with close_notify stays one (H8). Gives the error for writers.
     ///
     /// The number of the system decides: `local_resources` for a shortage of this side, `connection_lost` where the network
     /// or the kernel gave up.
@@ -324,7 +324,7 @@ impl Established {
         self.driver.write(data)
     }
 
-    /// Ends our data properly; drain afterwards. Reading goes on.
+    /// Ends our data properly; drain afterwards. Reading continues.
     pub fn close_notify(&mut self) {
         self.driver.close_notify();
     }
@@ -339,7 +339,7 @@ impl Established {
         self.driver.wants_write()
     }
 
-    /// What was proven and negotiated.
+    /// The proof and the negotiated parameters.
     pub fn evidence(&self) -> &Evidence {
         &self.evidence
     }
@@ -402,7 +402,7 @@ impl fmt::Debug for Established {
     }
 }
 
-/// What [`Established::read`] gives.
+/// The result of [`Established::read`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Incoming {

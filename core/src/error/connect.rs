@@ -286,11 +286,11 @@ impl ConnectError {
     }
 }
 
-/// What is known of a peer to which the connection failed after its ServerHello, though not for its certificate.
+/// The facts of a peer after a connection failed later than its ServerHello, for another reason than its certificate.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct KnownPeer {
-    /// Its certificates as they were verified: DER, leaf first. Empty if it did not come so far.
+    /// Its verified certificates: DER, leaf first. Empty if the connection failed before them.
     pub chain: Vec<Vec<u8>>,
     peer: Proven,
     /// What was negotiated so far; the group and the application protocol may be missing.

@@ -101,8 +101,8 @@ impl Error {
         }
     }
 
-    /// The error of this library behind an error of somebody else's, through any number of wrappings: what hyper, tonic or
-    /// an `io::Error` give back.
+    /// The error of this library inside an error of another library, through any number of wrappings: of hyper, tonic
+    /// or an `io::Error`.
     ///
     /// ```
     /// let error = uptls::Error::from(uptls::Misuse::new("an example"));
@@ -179,7 +179,7 @@ impl Problem {
         Message(self).to_string()
     }
 
-    /// The hint as a change of the document, where it is one.
+    /// The hint as a change of the document, if it is one.
     pub fn fix(&self) -> Option<Fix> {
         match self {
             Self::Material(_) => None,

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-/// What a peer sent too much of. An honest peer comes nowhere near these limits; without them a peer that is not yet
-/// verified could make this side hold as much as it likes.
+/// The limit that a peer exceeded. An honest peer comes nowhere near these limits. Without them an unverified peer
+/// could make this side hold any amount of memory.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Oversized {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::error::Origin;
 use crate::identity::Secret;
 
-/// What was written, not yet checked: [`crate::UpstreamTlsPolicy::check`] makes a policy of it.
+/// A policy as its author wrote it, not yet checked: [`crate::UpstreamTlsPolicy::check`] makes a policy of it.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PolicyDraft {

@@ -29,7 +29,7 @@ use crate::name::{DnsName, TrustDomain};
 use crate::report::Warning;
 use crate::text;
 
-/// What an upstream must be, and what we are to it: checked, canonical and immutable.
+/// The requirements on an upstream, and our identity for it: checked, canonical and immutable.
 ///
 /// It names material (files or text) but has not read it: [`crate::Runtime::prepare`] does that. A clone is cheap.
 #[derive(Clone)]

@@ -95,10 +95,10 @@ impl Prepared {
         self.report(chain, backend_host)
     }
 
-    /// Judges PEM text (leaf first; other blocks and text between them are passed over, so that the output of `openssl
-    /// s_client -showcerts` can be given as it is) or one certificate in DER, for a backend host as text. Every face of
-    /// offline verification is this call. A text that cannot be read is no fault of the peer: the report then has the
-    /// verdict `error` and the code `chain_parse`. An empty text is a peer without a certificate (`cert_none`).
+    /// Verifies PEM text or one certificate in DER, for a backend host as text. PEM has the leaf first. Other blocks
+    /// and text between them are ignored, so you can pass the output of `openssl s_client -showcerts` as it is. Every
+    /// face of offline verification is this call. A text that cannot be read is no fault of the peer: the report then
+    /// has the verdict `error` and the code `chain_parse`. An empty text is a peer without a certificate (`cert_none`).
     pub fn report_pem(&self, chain: &[u8], backend_host: Option<&str>) -> Report {
         let host = match backend_host.map(|text| (text, BackendHost::parse(text))) {
             None => None,
@@ -140,7 +140,7 @@ impl Prepared {
         report
     }
 
-    /// What is known to be odd, or to end soon.
+    /// The warnings about the policy: what is odd, and what ends soon.
     pub fn warnings(&self) -> Vec<Warning> {
         let now = self.runtime.now();
         let mut warnings = self.verifier.warnings(seconds(now));

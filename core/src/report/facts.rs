@@ -24,7 +24,7 @@ pub struct PolicyFacts {
     pub generation: Option<u64>,
 }
 
-/// What is said of one certificate. Texts are escaped and bounded.
+/// The facts of one certificate. Texts are escaped and bounded.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct CertificateFacts {
@@ -84,7 +84,7 @@ pub struct ProblemFacts {
     pub message: String,
     /// The one thing to change.
     pub hint: String,
-    /// The hint as a change of the document or the object, where it is one.
+    /// The hint as a change of the document or the object, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<Fix>,
     /// The field.

@@ -68,7 +68,7 @@ pub struct Report {
     /// The one thing to change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// The hint as a change of the policy document, where it is one.
+    /// The hint as a change of the policy document, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<Fix>,
     /// Which policy judged.
@@ -97,7 +97,7 @@ pub struct Report {
     pub tls: Option<TlsFacts>,
     /// Everything that is wrong with a policy that cannot be used.
     pub errors: Vec<ProblemFacts>,
-    /// What is not a verdict, but should be known.
+    /// The warnings: no verdict, but worth knowing.
     pub warnings: Vec<Warning>,
 }
 
@@ -185,7 +185,7 @@ pub struct Step {
     pub step: StepName,
     /// How it ended.
     pub outcome: Outcome,
-    /// The code, where it failed.
+    /// The code, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub code: Option<Code>,
@@ -262,7 +262,7 @@ impl StepName {
 pub enum Outcome {
     /// It failed.
     Fail,
-    /// It needs what an earlier step could not give.
+    /// It needs the result of an earlier step that failed.
     NotEvaluable,
     /// It passed.
     Pass,

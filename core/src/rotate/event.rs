@@ -20,9 +20,10 @@ pub struct Event {
     pub generation: Generation,
     /// What happened.
     pub kind: EventKind,
-    /// Whether a peer that an earlier connection accepted may be refused now, or our identity be another: a pool should
-    /// drain what is not current (R7). An anchor, pin or name was removed, a weakening ended, revocation became stricter, or
-    /// the policy was withdrawn. `true` can be too careful: a CA that was renewed under the same key counts as another.
+    /// Whether the new policy may refuse a peer that an earlier connection accepted, or our identity has changed: a
+    /// pool should drain connections that are not current (R7). An anchor, pin or name was removed, a weakening ended,
+    /// revocation became stricter, or the policy was withdrawn. `true` can be too careful: a CA that was renewed under
+    /// the same key counts as another.
     pub trust_reduced: bool,
 }
 

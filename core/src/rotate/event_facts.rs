@@ -19,7 +19,7 @@ pub struct EventFacts {
     pub generation: u64,
     /// [`EventKind::as_str`].
     pub kind: &'static str,
-    /// Whether a pool should drain what is not current (R7).
+    /// Whether a pool should drain connections that are not current (R7).
     pub trust_reduced: bool,
     /// One sentence for a log.
     pub message: String,
@@ -104,7 +104,8 @@ impl Event {
 }
 
 impl EventKind {
-    /// What is wrong with the update, or with the material that is gone; `None` if nothing is, or if the caller withdrew.
+    /// The problems of the update, or of the material that is gone; `None` if there are none, or if the caller
+    /// withdrew.
     pub fn reason(&self) -> Option<&Problems> {
         match self {
             Self::Degraded { reason, .. } | Self::NotReady { reason, .. } => Some(reason),

@@ -153,12 +153,12 @@ impl Connector {
         update.document(policy, prepared)
     }
 
-    /// As [`Connector::update`], with a policy whose material was read and judged before.
+    /// As [`Connector::update`], with a policy that is already prepared.
     ///
     /// # Errors
-    /// [`Error::Misuse`] for what another [`Runtime`] prepared: verdicts would be by its clock and its system roots, until
-    /// the next reading of a file; prepare the policy with [`Connector::runtime`]. [`Error::Policy`], `policy_withdrawn`, if
-    /// [`Connector::withdraw`] was called meanwhile.
+    /// [`Error::Misuse`] for a policy that another [`Runtime`] prepared: until the next reading of a file, that
+    /// runtime's clock and system roots would decide. Prepare the policy with [`Connector::runtime`].
+    /// [`Error::Policy`], `policy_withdrawn`, if [`Connector::withdraw`] was called meanwhile.
     pub fn publish(&self, prepared: Arc<Prepared>) -> Result<Generation, Error> {
         if !prepared.runtime().is(&self.0.runtime) {
             let what =
@@ -169,21 +169,21 @@ impl Connector {
         Ok(self.begin_update().document(&policy, Ok(prepared))?)
     }
 
-    /// Takes an update that could not even be made: a document that does not parse, a resolution that is invalid. It counts
-    /// as any invalid update (R2): the last good generation stays, or with [`OnInvalid::FailClosed`] new connections fail,
-    /// with these problems as the reason. What was withdrawn stays so. An update that succeeds ends it, and nothing else: no
-    /// [`FileSource`] does.
+    /// Reports an update that the program could not even load: a document that does not parse, a resolution that is
+    /// invalid. It counts as an invalid update (R2): the last good generation stays, or with [`OnInvalid::FailClosed`]
+    /// new connections fail, with these problems as the reason. A withdrawn policy stays withdrawn. Only a successful
+    /// update ends the refusal; no [`FileSource`] does.
     pub fn refuse(&self, problems: Problems) {
         self.begin_update().refuse(problems);
     }
 
-    /// What it was made with.
+    /// The runtime that it was made with.
     pub fn runtime(&self) -> &Runtime {
         &self.0.runtime
     }
 
-    /// Ends the policy: new connections fail at once with `policy_withdrawn` (R3), connections that exist go on (R7).
-    /// A later [`Connector::update`] or [`Connector::publish`] that succeeds publishes again; nothing else does.
+    /// Ends the policy: new connections fail at once with `policy_withdrawn` (R3), and existing ones stay open (R7).
+    /// Only a later successful [`Connector::update`] or [`Connector::publish`] publishes again.
     pub fn withdraw(&self) {
         let mut publishing = lock(&self.0.publishing);
         publishing.withdrawals += 1;
@@ -222,16 +222,16 @@ impl Connector {
         next
     }
 
-    /// The oldest event that was not taken yet; `None`: nothing happened since. Clones of a connector share its events, and
-    /// each is taken once. The first generation is no event.
+    /// The oldest event that is waiting; `None` if there is none. Clones of a connector share its events, and each
+    /// event is taken once. The first generation is no event.
     ///
-    /// At most 32 events are kept. Events that are not taken are lost, the oldest first, and counted
-    /// ([`Connector::lost_events`]); `trust_reduced` of a lost event goes over to the next one that is kept.
+    /// The connector keeps at most 32 events. It drops the oldest first, and counts them ([`Connector::lost_events`]).
+    /// The next event takes over `trust_reduced` from a lost one.
     pub fn next_event(&self) -> Option<Event> {
         lock(&self.0.publishing).events.pop()
     }
 
-    /// How many events were lost because they were not taken in time, since the connector was made.
+    /// How many events were lost since the connector was made, because the program did not take them in time.
     pub fn lost_events(&self) -> u64 {
         lock(&self.0.publishing).events.lost()
     }
@@ -265,12 +265,12 @@ impl Connector {
         self.0.current.load().generation
     }
 
-    /// Whether connections are made, and if not, why.
+    /// Whether it makes connections, and if not, why.
     pub fn state(&self) -> ConnectorState {
         self.0.current.load().state.clone()
     }
 
-    /// What new connections are made with; `None` unless the state is ready or degraded.
+    /// The policy of new connections; `None` unless the state is ready or degraded.
     pub fn prepared(&self) -> Option<Arc<Prepared>> {
         self.snapshot().ok().map(|snapshot| snapshot.prepared)
     }

@@ -8,8 +8,8 @@ use crate::policy::UpstreamTlsPolicy;
 use crate::runtime::Runtime;
 use crate::sync::{Mutex, lock};
 
-/// One connector for each name. A policy that is invalid gives its name a connector that refuses every connection and says
-/// why, or leaves the last good generation ([`OnInvalid`]); it never touches another.
+/// One connector for each name. An invalid policy gives its name a connector that refuses every connection and says
+/// why, or keeps the last good generation ([`OnInvalid`]). It never affects another name.
 pub struct Registry {
     /// Held for a whole batch, so that a name never has two connectors.
     applying: Mutex<()>,
@@ -24,9 +24,10 @@ impl Registry {
         Self { applying: Mutex::default(), connectors: Mutex::default(), on_invalid, runtime: runtime.clone() }
     }
 
-    /// Updates the connector of each name, and makes it where there is none: as many results, in the order of `batch`. Names
-    /// that are not in `batch` stay as they are. A policy that could not even be checked is given as its problems. Files are
-    /// read here, one after the other: none but regular ones is waited for, and storage that does not answer holds the batch.
+    /// Updates the connector of each name, or makes it if there is none. It gives as many results, in the order of
+    /// `batch`. Names that are not in `batch` stay as they are. Give a policy that could not even be checked as its
+    /// problems. The call reads files one after the other. It waits for regular files only, and storage that does not
+    /// answer holds the batch.
     pub fn apply(
         &self,
         batch: impl IntoIterator<Item = (String, Result<UpstreamTlsPolicy, Problems>)>,
@@ -64,7 +65,7 @@ impl Registry {
         lock(&self.connectors).get(name).cloned()
     }
 
-    /// Forgets the connector of `name`, and withdraws it from all who still hold it (R3).
+    /// Removes the connector of `name`, and withdraws its policy from all callers that still hold it (R3).
     pub fn remove(&self, name: &str) -> Option<Connector> {
         // At once; and again, should a batch under way have published it meanwhile.
         self.connector(name)?.withdraw();

@@ -9,7 +9,7 @@ use super::entry::Entry;
 use crate::digest::CanonicalDigest;
 use crate::input::{Cause, Unreadable};
 
-/// Where the roots of `trust.system: native` are (T6). Without a file and a folder, where the platform has them.
+/// Where the roots of `trust.system: native` are (T6). Without a file and a folder: the platform's files.
 ///
 /// This setting decides which CAs every such policy trusts: only an administrator should make it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
