@@ -19,7 +19,7 @@ pub(super) enum Content<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// `name` is what errors call it.
+    /// `name` is its name in errors.
     pub fn new(name: &'a str, text: &'a [u8]) -> Self {
         Self { name, content: Content::Text(text) }
     }

@@ -30,7 +30,7 @@ pub struct Scope {
     pub files_root: Option<PathBuf>,
     /// Only policies of this Gateway, for every backend.
     pub gateway: Option<ObjectName>,
-    /// How a vendor's form is understood that verifies less than it seems to (M8).
+    /// How to read a vendor's form that verifies less than it seems to (M8).
     pub mode: Mode,
     /// The time for `lastTransitionTime`, unix seconds; the default is 1970.
     pub now: u64,
@@ -44,7 +44,7 @@ pub struct Scope {
     pub(crate) any_class: bool,
 }
 
-/// How a vendor's form is understood that verifies less than it seems to (M8).
+/// How to read a vendor's form that verifies less than it seems to (M8).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Mode {
