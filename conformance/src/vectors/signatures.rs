@@ -93,9 +93,13 @@ fn hashes(c: &mut Cases, p: &Positive) {
             s.intermediate().signature_hash = SignatureHash::Sha1;
         },
     );
-    c.also(&rsa, "signature-sha1-root [V2] the root is signed with SHA-1, and no verifier checks that signature", |s| {
-        s.root().signature_hash = SignatureHash::Sha1;
-    });
+    c.also(
+        &rsa,
+        "signature-sha1-root [V2] the root is signed with SHA-1, and no verifier checks that signature",
+        |s| {
+            s.root().signature_hash = SignatureHash::Sha1;
+        },
+    );
 }
 
 /// Which keys take part.
