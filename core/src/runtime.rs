@@ -24,6 +24,25 @@ use crate::time::{Clock, SystemClock};
 use crate::trust::{NativeRoots, PlatformTrust, RevocationList, SystemRoots, TrustBundle, TrustStore};
 
 /// The state that policies share. A clone is the same runtime; there is no global one.
+///
+/// ```
+/// # #[cfg(feature = "aws-lc-rs")] {
+/// # use uptls::danger::DangerPermission;
+/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// use uptls::{FixedClock, Runtime};
+///
+/// let clock = FixedClock::parse("2026-11-23T00:00:00Z")?;
+/// let runtime = Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+/// assert_eq!(runtime.now_text(), "2026-11-23T00:00:00Z");
+/// // Equal content has one fingerprint, and one configuration in memory.
+/// let (first, again) = (runtime.prepare(&policy)?, runtime.prepare(&policy)?);
+/// assert_eq!(first.fingerprint(), again.fingerprint());
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Runtime(Arc<Owned>);
 

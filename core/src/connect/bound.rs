@@ -50,6 +50,27 @@ impl Connector {
 ///
 /// The key's fingerprint covers everything that decides (R9), so a bound connector does not hold the policy: a client
 /// that a pool forgot to drop keeps no withdrawn private key in memory (I6).
+///
+/// ```
+/// # #[cfg(feature = "aws-lc-rs")] {
+/// # use uptls::danger::DangerPermission;
+/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// # let clock = uptls::FixedClock::at(1_795_392_000);
+/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+/// use uptls::{BackendHost, ConnectOptions, Connector};
+///
+/// let connector = Connector::new(&runtime, &policy)?;
+/// let bound = connector.bind(&BackendHost::parse("payments.internal")?, &ConnectOptions::default())?;
+/// assert!(bound.is_current());
+/// connector.withdraw();
+/// assert!(!bound.is_current());
+/// assert_eq!(bound.begin().err().unwrap().code().as_str(), "policy_withdrawn");
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct BoundConnector {
     bond: Bond,

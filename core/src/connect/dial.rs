@@ -15,6 +15,17 @@ use crate::name::BackendHost;
 
 /// The address for the socket. It is never an identity (N1): the policy and the backend host decide what the
 /// certificate must hold.
+///
+/// ```
+/// use uptls::Address;
+///
+/// // A name and its port, or addresses that the caller has found: neither says who the peer must be.
+/// let by_name = Address::from(("localhost", 8443));
+/// let found = Address::from(vec!["10.0.0.7:8443".parse()?, "10.0.0.8:8443".parse()?]);
+/// assert_eq!(found.resolve_here()?.len(), 2);
+/// # let _ = by_name;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Address {

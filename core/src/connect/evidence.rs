@@ -12,6 +12,14 @@ use crate::rotate::Generation;
 use crate::verify::VerifiedPeer;
 
 /// The proof of a connection, and its negotiated parameters.
+///
+/// ```
+/// fn log(stream: &uptls::VerifiedStream<std::net::TcpStream>) {
+///     let evidence = stream.evidence();
+///     let tls = evidence.tls();
+///     println!("{} with {}, generation {}", tls.version, tls.cipher, evidence.generation.number());
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Evidence {

@@ -65,6 +65,22 @@ use crate::rotate::Connector;
 /// The settings of connections for URIs; [`UpstreamService::bind`] gives the service that makes them. A clone is cheap.
 ///
 /// The backend host is the URI's host, and the address its authority, unless they are given here.
+///
+/// ```
+/// use hyper_util::client::legacy::Client;
+/// use hyper_util::rt::TokioExecutor;
+/// use uptls::Connector;
+/// use uptls::hyper::UpstreamService;
+///
+/// fn client(connector: Connector) -> Result<(), Box<dyn std::error::Error>> {
+///     let bound = UpstreamService::new(connector).bind(&"https://payments.internal/".parse()?)?;
+///     // Keep one client for each authority and key.
+///     let key = bound.pool_key().clone();
+///     let client = Client::builder(TokioExecutor::new()).build::<_, http_body_util::Empty<&[u8]>>(bound);
+/// #   let _ = (key, client);
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct UpstreamService {
     /// `None`: the URI's authority.

@@ -43,6 +43,15 @@ impl Connector {
 }
 
 /// The options of one connection that differ from its policy. None can weaken a check.
+///
+/// ```
+/// use core::time::Duration;
+/// use uptls::ConnectOptions;
+///
+/// // gRPC: h2 and nothing else, within two seconds.
+/// let options = ConnectOptions::default().with_alpn(["h2"]).with_alpn_required().with_timeout(Duration::from_secs(2));
+/// assert!(options.alpn_required);
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ConnectOptions {

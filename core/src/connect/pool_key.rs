@@ -19,6 +19,30 @@ use crate::text::listed;
 /// [`Evidence::pool_key`](crate::Evidence::pool_key) the key that judged a connection. A pool that files a connection
 /// under another key than its evidence's, or reuses one with another key than the current one, may use a connection
 /// that the current policy refuses (L8).
+///
+/// ```
+/// # #[cfg(feature = "aws-lc-rs")] {
+/// # use uptls::danger::DangerPermission;
+/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// # let clock = uptls::FixedClock::at(1_795_392_000);
+/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+/// use std::collections::HashMap;
+/// use uptls::{BackendHost, ConnectOptions, Connector};
+///
+/// let connector = Connector::new(&runtime, &policy)?;
+/// let host = BackendHost::parse("payments.internal")?;
+/// let key = connector.bind(&host, &ConnectOptions::default())?.pool_key().clone();
+/// let mut pool = HashMap::from([(key, "a connection")]);
+/// // Equal content is the same key; another policy is another one, and finds nothing here.
+/// connector.update(&policy)?;
+/// let bound = connector.bind(&host, &ConnectOptions::default())?;
+/// assert!(pool.remove(bound.pool_key()).is_some());
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub struct PoolKey {
     offer: Arc<Offer>,

@@ -72,6 +72,30 @@ impl Connector {
 }
 
 /// A connection with a peer that is not verified yet. It carries no data.
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use std::net::TcpStream;
+/// use uptls::{BackendHost, ConnectOptions, Connector};
+///
+/// fn connect(connector: &Connector, mut socket: TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+///     let host = BackendHost::parse("payments.internal")?;
+///     let mut handshake = connector.begin(&host, &ConnectOptions::default())?;
+///     let mut bytes = [0; 4096];
+///     while !handshake.is_done() {
+///         let count = handshake.drain(&mut bytes);
+///         socket.write_all(&bytes[..count])?;
+///         if handshake.wants_read() {
+///             let count = socket.read(&mut bytes)?;
+///             handshake.feed(&bytes[..count])?;
+///         }
+///     }
+///     let mut established = handshake.finish().map_err(|_| "it is done")?;
+///     established.write(b"GET / HTTP/1.1\r\n")?;
+///     Ok(())
+/// }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub struct Handshake {
     bond: Option<Bond>,
     deadline: Deadline,
@@ -403,6 +427,24 @@ impl fmt::Debug for Established {
 }
 
 /// The result of [`Established::read`].
+///
+/// ```
+/// use std::io::Write;
+/// use uptls::sans_io::{Established, Incoming};
+///
+/// fn copy(established: &mut Established, out: &mut impl Write) -> Result<bool, Box<dyn std::error::Error>> {
+///     let mut data = [0; 4096];
+///     loop {
+///         match established.read(&mut data)? {
+///             Incoming::Data(count) => out.write_all(&data[..count])?,
+///             // Nothing yet: feed what the peer sends next.
+///             Incoming::WantRead => return Ok(false),
+///             Incoming::Closed => return Ok(true),
+///             other => return Err(format!("unknown: {other:?}").into()),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Incoming {

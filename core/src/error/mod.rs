@@ -38,6 +38,27 @@ use crate::report::{Fix, TlsFacts};
 use crate::text::printable;
 
 /// Everything that can go wrong with a connector, by who must act.
+///
+/// ```
+/// # #[cfg(feature = "aws-lc-rs")] {
+/// # use uptls::danger::DangerPermission;
+/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// # let clock = uptls::FixedClock::at(1_795_392_000);
+/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+/// use uptls::{BackendHost, ConnectOptions, Connector, Error};
+///
+/// let connector = Connector::new(&runtime, &policy)?;
+/// connector.withdraw();
+/// match connector.begin(&BackendHost::parse("payments.internal")?, &ConnectOptions::default()) {
+///     Err(Error::Policy(problems)) => assert_eq!(problems.code().as_str(), "policy_withdrawn"),
+///     _ => unreachable!("the policy was withdrawn"),
+/// }
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -223,6 +244,18 @@ impl Problem {
 }
 
 /// All that is wrong with one policy; never empty.
+///
+/// ```
+/// use uptls::danger::DangerPermission;
+/// use uptls::{PolicyDraft, PolicySpec, UpstreamTlsPolicy, VersionsDraft};
+///
+/// let versions = VersionsDraft { min: Some("1.1".to_owned()), max: None };
+/// let spec = PolicySpec { versions, ..PolicySpec::default() };
+/// let problems = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden).err().unwrap();
+/// let paths: Vec<_> = problems.iter().map(|problem| problem.path()).collect();
+/// assert!(paths.contains(&"spec.trust") && paths.contains(&"spec.versions.min"), "all at once: {paths:?}");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problems {
     policy: Option<String>,

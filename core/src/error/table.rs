@@ -141,6 +141,15 @@ impl Alert {
 macro_rules! codes {
     ($($number:literal $variant:ident $name:literal $severity:ident $alert:expr, $meaning:literal, $remedy:literal;)*) => {
         /// A stable reason: a number, a `snake_case` name and what they mean.
+        ///
+        /// ```
+        /// use uptls::{Code, Severity};
+        ///
+        /// let code = Code::from_name("tcp_refused").ok_or("a known name")?;
+        /// assert_eq!((code, code.number(), code.severity()), (Code::TcpRefused, 302, Severity::Transient));
+        /// assert!(Code::ALL.iter().all(|code| Code::from_name(code.as_str()) == Some(*code)));
+        /// # Ok::<_, Box<dyn std::error::Error>>(())
+        /// ```
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
         #[non_exhaustive]
         pub enum Code {

@@ -15,6 +15,21 @@ use crate::error::Origin;
 use crate::identity::Secret;
 
 /// A policy as its author wrote it, not yet checked: [`crate::UpstreamTlsPolicy::check`] makes a policy of it.
+///
+/// ```
+/// use uptls::danger::DangerPermission;
+/// use uptls::{MaterialDraft, PolicyDraft, PolicySpec, SanDraft, TrustDraft, UpstreamTlsPolicy};
+///
+/// let spec = PolicySpec {
+///     subject_alt_names: vec![SanDraft::dns("payments.internal"), SanDraft::spiffe("prod", "/ns/pay")],
+///     trust: TrustDraft { bundles: vec![MaterialDraft::file("ca.pem")], ..TrustDraft::default() },
+///     ..PolicySpec::default()
+/// };
+/// let draft = PolicyDraft::new(spec).with_name("payments").with_base("/etc/uptls");
+/// let policy = UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden)?;
+/// assert_eq!(policy.name(), Some("payments"));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PolicyDraft {

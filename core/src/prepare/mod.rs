@@ -32,6 +32,24 @@ use loader::Loader;
 /// A policy with its material, ready to connect and to judge.
 ///
 /// It has a fingerprint: sessions and pooled connections are never shared across two of them.
+///
+/// ```
+/// # #[cfg(feature = "aws-lc-rs")] {
+/// # use uptls::danger::DangerPermission;
+/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// # let clock = uptls::FixedClock::at(1_795_392_000);
+/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+/// // The certificate is for another name: the report says which, without a network.
+/// let prepared = runtime.prepare(&policy)?;
+/// let report = prepared.report_pem(&std::fs::read("../examples/refused/chain.pem")?, Some("payments.internal"));
+/// assert_eq!(report.code.map(|code| code.as_str()), Some("name_mismatch"));
+/// assert_eq!(report.presented[0], "dns:payments-v2.internal");
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub struct Prepared {
     /// One per fingerprint (R9): rustls resumes only with the same verifier and resolver in memory.
     client_config: Arc<ClientConfig>,

@@ -40,6 +40,24 @@ impl<T: Serialize> Envelope<T> {
     }
 
     /// The JSON text, two spaces of indentation, without a line end: what every face returns.
+    ///
+    /// ```
+    /// # #[cfg(feature = "aws-lc-rs")] {
+    /// # use uptls::danger::DangerPermission;
+    /// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+    /// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+    /// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+    /// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+    /// # let clock = uptls::FixedClock::at(1_795_392_000);
+    /// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+    /// use uptls::Envelope;
+    ///
+    /// let report = runtime.prepare(&policy)?.report_pem(b"", Some("payments.internal"));
+    /// let json = Envelope::reports(vec![report]).to_json();
+    /// assert!(json.contains(r#""schema": "uptls.report/v1""#) && json.contains(r#""code": "cert_none""#));
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_json(&self) -> String {
         // Serialising these types cannot fail: no map has a key that is not text.
         serde_json::to_string_pretty(self).unwrap_or_default()
@@ -146,6 +164,22 @@ impl Report {
     }
 
     /// Whether the peer is accepted.
+    ///
+    /// ```
+    /// # #[cfg(feature = "aws-lc-rs")] {
+    /// # use uptls::danger::DangerPermission;
+    /// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+    /// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+    /// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+    /// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+    /// # let clock = uptls::FixedClock::at(1_795_392_000);
+    /// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+    /// let report = runtime.prepare(&policy)?.report_pem(b"", Some("payments.internal"));
+    /// assert!(!report.accepted());
+    /// assert_eq!((report.exit_code(), report.hint.as_deref()), (1, Some("configure a certificate on the upstream")));
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn accepted(&self) -> bool {
         self.verdict == Verdict::Accepted
     }

@@ -72,6 +72,7 @@ impl Event {
     /// The event in JSON, in an envelope of `uptls.event/v1`.
     ///
     /// ```
+    /// # #[cfg(feature = "aws-lc-rs")] {
     /// # let runtime = uptls::Runtime::new(uptls::aws_lc_rs::provider());
     /// # let mut draft = uptls::PolicyDraft::default();
     /// # draft.spec.trust.system = uptls::SystemTrustDraft::Mozilla;
@@ -80,6 +81,7 @@ impl Event {
     /// connector.withdraw();
     /// let event = connector.next_event().map(|event| event.to_json());
     /// assert!(event.is_some_and(|json| json.contains("\"kind\": \"withdrawn\"")));
+    /// # }
     /// # Ok::<(), uptls::Problems>(())
     /// ```
     pub fn to_json(&self) -> String {

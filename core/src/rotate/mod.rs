@@ -38,6 +38,30 @@ use standing::{Awaited, Documents, Standing, Word};
 /// Makes verified connections by the current generation of one policy. A clone is cheap, and the same connector.
 ///
 /// Each connection takes one snapshot and keeps it (R1): an update never changes a connection that exists (R7).
+///
+/// ```
+/// # #[cfg(feature = "aws-lc-rs")] {
+/// # use uptls::danger::DangerPermission;
+/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// # let clock = uptls::FixedClock::at(1_795_392_000);
+/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+/// use std::net::TcpListener;
+/// use uptls::{BackendHost, ConnectOptions, Connector};
+///
+/// let connector = Connector::new(&runtime, &policy)?;
+/// assert_eq!((connector.generation().number(), connector.state().as_str()), (1, "ready"));
+///
+/// // A port that refuses: the error says so, and nothing was sent.
+/// let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+/// let host = BackendHost::parse("payments.internal")?;
+/// let error = connector.connect_blocking(address, &host, &ConnectOptions::default()).err().unwrap();
+/// assert_eq!(error.code().as_str(), "tcp_refused");
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Connector(Arc<Shared>);
 

@@ -10,6 +10,26 @@ use crate::sync::{Mutex, lock};
 
 /// One connector for each name. An invalid policy gives its name a connector that refuses every connection and says
 /// why, or keeps the last good generation ([`OnInvalid`]). It never affects another name.
+///
+/// ```
+/// # #[cfg(feature = "aws-lc-rs")] {
+/// # use uptls::danger::DangerPermission;
+/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// # let clock = uptls::FixedClock::at(1_795_392_000);
+/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+/// use uptls::{OnInvalid, Registry};
+/// # let unusable = UpstreamTlsPolicy::check(PolicyDraft::default(), DangerPermission::Forbidden);
+///
+/// let registry = Registry::new(&runtime, OnInvalid::KeepLastGood);
+/// let results = registry.apply([("good".to_owned(), Ok(policy)), ("bad".to_owned(), unusable)]);
+/// assert!(results[0].1.is_ok() && results[1].1.is_err(), "one bad entry stops no other");
+/// assert_eq!(registry.connector("bad").unwrap().state().as_str(), "not_ready");
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub struct Registry {
     /// Held for a whole batch, so that a name never has two connectors.
     applying: Mutex<()>,

@@ -45,6 +45,17 @@ use crate::envoy::{ReadFile, Standing};
 use crate::kubernetes::{self, Document, Mode, ObjectName, ReadOptions};
 
 /// How documents are imported. The default: every Gateway, strict about vendors' forms, nothing dangerous, no status.
+///
+/// ```
+/// use uptls_manifest::kubernetes::{Mode, ObjectName};
+/// use uptls_manifest::report::ImportOptions;
+///
+/// let mut options = ImportOptions::default();
+/// options.gateway = Some(ObjectName::new("edge", "public"));
+/// options.mode = Mode::Faithful;
+/// // A faithful reading may weaken: without the caller's permission such a policy is not ready.
+/// options.permission = uptls::danger::DangerPermission::Allowed;
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ImportOptions {

@@ -4,6 +4,18 @@ use serde::Serialize;
 use uptls::PolicyDraft;
 
 /// What a document holds.
+///
+/// ```
+/// use uptls_manifest::envoy::{self, Standing};
+///
+/// let cluster = br#"{name: pay, transport_socket: {name: envoy.transport_sockets.tls, typed_config: {
+///     "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, sni: pay.test}}}"#;
+/// let reading = envoy::read(cluster, "envoy.yaml", &|_| Err("no file is read".to_owned()))?;
+/// let pay = &reading.clusters[0];
+/// assert!(matches!(pay.standing, Standing::VerifiesNothing));
+/// assert_eq!(pay.reason().map(|finding| finding.name), Some("no_validation_context"));
+/// # Ok::<(), uptls::Problems>(())
+/// ```
 #[derive(Clone, Serialize)]
 #[non_exhaustive]
 pub struct Reading {
