@@ -47,7 +47,7 @@ fn signatures(c: &mut Cases) {
             s.sends(|m| chain_pem(&[&m.leaf, &Template::ca("intermediate").issued_by(m.root(), &Key::p256("other"))]));
         },
     )
-    .says("the signature of CN=leaf does not verify by the key of CN=intermediate");
+    .says("the signature of CN=leaf does not verify with the key of CN=intermediate");
     c.reject(
         &p,
         CertIssuerKeyChanged,
