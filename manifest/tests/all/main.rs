@@ -35,6 +35,7 @@ mod schemas;
 mod secrets;
 mod statuses;
 mod store;
+mod store_places;
 mod subset;
 mod unread;
 mod validator;
