@@ -33,6 +33,7 @@ mod rotation;
 mod scalars;
 mod schemas;
 mod secrets;
+mod selectors;
 mod statuses;
 mod store;
 mod subset;

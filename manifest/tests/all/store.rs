@@ -88,6 +88,8 @@ fn universe() -> Vec<Vec<Value>> {
             gateway(
                 json!({"listeners": [{"name": "a", "port": 80, "allowedRoutes": {"namespaces": {"from": "Same"}}}]}),
             ),
+            gateway(json!({"listeners": [{"name": "a", "port": 80, "allowedRoutes":
+                {"namespaces": {"from": "Selector", "selector": {"matchLabels": {"team": "pay"}}}}}]})),
         ],
         vec![
             route(json!([{"name": "pay", "port": 443}])),
@@ -105,6 +107,10 @@ fn universe() -> Vec<Vec<Value>> {
         vec![large],
         vec![json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta("d", "shop")})],
         vec![json!({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": meta("pay", "shop")})],
+        vec![
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": {"team": "pay"}}}),
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}),
+        ],
         vec![upstream(json!({"sslConfig": {"sni": "a.b"}})), upstream(json!({}))],
         vec![
             of_two(json!([service("pay"), service("orders")]), Value::Null),
@@ -175,10 +181,10 @@ fn without_lines(texts: Vec<String>) -> Vec<String> {
 
 /// Policies change more often than the others: only while those stay are they made anew alone.
 fn object() -> impl Strategy<Value = usize> {
-    prop_oneof![1 => 0_usize..OBJECTS, 2 => prop::sample::select(vec![0, 4, 5, 16])]
+    prop_oneof![1 => 0_usize..OBJECTS, 2 => prop::sample::select(vec![0, 4, 5, 17])]
 }
 
-const OBJECTS: usize = 17;
+const OBJECTS: usize = 18;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
 use uptls::{
-    MaterialDraft, Origin, PolicyDraft, PolicyError, PolicyErrorKind, PolicySpec, Problem, Problems, SanDraft,
+    ByPath, MaterialDraft, Origin, PolicyDraft, PolicyError, PolicyErrorKind, PolicySpec, Problem, Problems, SanDraft,
     SystemTrustDraft, TrustDraft, UpstreamTlsPolicy, check_trust_bundle,
 };
 
@@ -175,7 +175,7 @@ fn target(objects: &Objects, policy: &ObjectName, target: &TargetRef) -> Target 
 pub(in crate::kubernetes) struct WrittenValidation<'a> {
     pub(in crate::kubernetes) kind: &'static str,
     pub(in crate::kubernetes) name: &'a ObjectName,
-    pub(in crate::kubernetes) origins: &'a BTreeMap<String, Origin>,
+    pub(in crate::kubernetes) origins: &'a ByPath<Origin>,
     /// `spec.validation`
     pub(in crate::kubernetes) path: &'static str,
 }
@@ -287,7 +287,7 @@ impl<'a> Linker<'a> {
 
     fn unresolved(&mut self, reason: ResolvedRefs, problem: Problem, index: usize) {
         let path = format!("{}.caCertificateRefs[{index}]", self.written.path);
-        let origin = Origin::nearest(self.written.origins, &path);
+        let origin = self.written.origins.nearest(&path).cloned();
         self.unresolved.push((reason, problem.with_origin(origin)));
         self.unresolved.sort_by_key(|(_, problem)| problem.path().to_owned());
     }
@@ -311,7 +311,7 @@ impl<'a> Linker<'a> {
 
     /// Notes that our field `path` comes from the policy's field `field`.
     fn field(&mut self, path: &str, field: &str) {
-        let Some(origin) = Origin::nearest(self.written.origins, field) else { return };
+        let Some(origin) = self.written.origins.nearest(field).cloned() else { return };
         let object = ObjectRef::of(self.written.kind, self.written.name);
         self.provenance.insert(path.to_owned(), Provenance { field: field.to_owned(), object, origin });
     }
