@@ -5,45 +5,16 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 use uptls::danger::PeerDanger;
 use uptls::{
-    BackendHost, OnInvalid, PolicyError, PolicyErrorKind, Prepared, Problem, Problems, Resumption, RevocationDepth,
-    SanMatcher, ServerNameRule, UpstreamTlsPolicy, Warning, interop,
+    BackendHost, PolicyError, PolicyErrorKind, Prepared, Problem, Problems, Resumption, RevocationDepth, SanMatcher,
+    ServerNameRule, UpstreamTlsPolicy, Warning, interop,
 };
 
 use super::difference::Difference;
-use super::output::Destination;
+use super::exported::Export;
+use super::options::{ExportOptions, Placement};
 use super::owner::Form;
-use super::place::{Material, Placement, Target};
-use super::{ExportedFile, exportable, matchers, parameters};
-
-/// How a policy is exported.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct ExportOptions {
-    /// The backend host, where the policy's server name is `auto`.
-    pub backend_host: Option<BackendHost>,
-    /// The folder that relative names of the identity's files start from. Default: they are written as they are, and Envoy
-    /// looks for them from its own current folder.
-    pub current_folder: Option<PathBuf>,
-    /// What the module does once a file is broken (R2); Envoy alone has no say in it. Default: the last good one stays.
-    pub on_invalid: OnInvalid,
-    /// Where certificates, lists and keys are put.
-    pub placement: Placement,
-}
-
-/// An exported policy. [`Export::write`] writes its files.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Export {
-    /// The `UpstreamTlsContext`, with its `@type`.
-    pub context: Value,
-    /// What the context refers to and is not there before it is written. All of it belongs together.
-    pub files: Vec<ExportedFile>,
-    /// `engine_difference` for each class that this export can touch, and what is odd about the policy itself.
-    pub warnings: Vec<Warning>,
-    pub(super) destination: Destination,
-    /// What the policy was made of, which is never written.
-    pub(super) reads: Vec<PathBuf>,
-}
+use super::place::{Material, Target};
+use super::{exportable, matchers, parameters};
 
 /// The `UpstreamTlsContext` that gives the same verdict as `prepared` (X1..X3). Nothing is written.
 ///
