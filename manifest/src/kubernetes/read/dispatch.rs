@@ -144,7 +144,7 @@ impl Objects {
                 declared.value.created = Created::Unreadable;
                 declared.value.stray |= policy.stray;
                 declared.value.targets.extend(policy.targets);
-                declared.again.get_or_insert(origin);
+                declared.again.get_or_insert_with(|| Box::new(origin));
             }
         }
     }
@@ -396,7 +396,7 @@ fn declare<K: Ord, T>(objects: &mut BTreeMap<K, Declared<T>>, name: K, origin: O
             None
         }
         Slot::Occupied(mut slot) => {
-            slot.get_mut().again.get_or_insert(origin);
+            slot.get_mut().again.get_or_insert_with(|| Box::new(origin));
             Some(slot.get().origin.clone())
         }
     }

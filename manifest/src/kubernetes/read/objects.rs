@@ -56,7 +56,7 @@ pub(in crate::kubernetes) struct Objects {
 
 /// An object, and where it was written; `again` where the same name is declared a second time.
 pub(in crate::kubernetes) struct Declared<T> {
-    pub(in crate::kubernetes) again: Option<Origin>,
+    pub(in crate::kubernetes) again: Option<Box<Origin>>,
     pub(in crate::kubernetes) origin: Origin,
     /// Apart from the map, whose nodes are not full.
     pub(in crate::kubernetes) value: Box<T>,

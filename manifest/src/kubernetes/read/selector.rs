@@ -52,12 +52,10 @@ impl LabelSelector {
             (key, Some(labels)) => Some(requirement.holds(labels.get(key).map(String::as_str))),
             (_, None) => None,
         });
+        let verdicts: Vec<_> = verdicts.collect();
         // One that does not hold decides, whatever the others are.
-        verdicts.fold(Some(true), |all, one| match (all, one) {
-            (Some(false), _) | (_, Some(false)) => Some(false),
-            (None, _) | (_, None) => None,
-            _ => Some(true),
-        })
+        let decided = verdicts.contains(&Some(false)).then_some(false);
+        decided.or_else(|| (!verdicts.contains(&None)).then_some(true))
     }
 }
 

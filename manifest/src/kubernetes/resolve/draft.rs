@@ -86,7 +86,7 @@ pub(in crate::kubernetes) fn policy(objects: &Objects, declared: &Declared<Backe
         let first = &declared.origin;
         let reason = format!("it is declared twice, first in line {} of {}", first.line, first.document);
         let kind = PolicyErrorKind::DocumentParse { reason };
-        problems.push(Problem::from(PolicyError::new("", kind)).with_origin(Some(again.clone())));
+        problems.push(Problem::from(PolicyError::new("", kind)).with_origin(Some((**again).clone())));
     }
     let dependencies = Dependencies::default();
     let written =
@@ -256,7 +256,9 @@ impl<'a> Linker<'a> {
                 Err((reason, kind)) => self.unresolved(reason, PolicyError::new(path(index), kind).into(), index),
             }
         }
-        for material in self.sound(found, &path) {
+        let sound = self.sound(found, &path);
+        trust.bundles.reserve_exact(sound.len());
+        for material in sound {
             let name = format!("{} {}", material.provenance.object, material.provenance.field);
             self.provenance.insert(format!("spec.trust.bundles[{}]", self.bundles), material.provenance);
             self.bundles = self.bundles.saturating_add(1);
