@@ -49,19 +49,14 @@ pub(crate) fn events<'t>(
 
 /// The scanner builds a text of several lines in a buffer that grows by doubling, and each time leaves a copy behind (I6).
 /// Buffers of the same sizes are given the same memory, and leave zeros there.
-fn overwrite_growth(text: &Cow<'_, str>) {
-    let Cow::Owned(text) = text else { return };
+fn overwrite_growth(text: &str) {
     let (mut capacity, mut length) = (0_usize, 0_usize);
     for step in text.split_inclusive('\n').flat_map(|line| [line.len().saturating_sub(1), 1]) {
         length = length.saturating_add(step);
         if length > capacity && length <= LARGEST_KEY {
             capacity = capacity.saturating_mul(2).max(length);
-            let zeros: [Vec<u8>; FREED] = core::array::from_fn(|_| {
-                // Not by `vec!`: some allocators have another store for memory that is to be zero.
-                let mut zeros = Vec::with_capacity(capacity);
-                zeros.resize(capacity, 0);
-                zeros
-            });
+            // Not by `vec!`: some allocators have another store for memory that is to be zero.
+            let zeros: [String; FREED] = core::array::from_fn(|_| "\0".repeat(capacity));
             // Nobody reads them, and they are written all the same.
             core::hint::black_box(&zeros);
         }
@@ -149,7 +144,9 @@ impl Reader {
             Event::Scalar(text, style, anchor, tag) => {
                 refuse_tag(tag.as_deref(), place)?;
                 let style = if style == ScalarStyle::Plain { Style::Plain } else { Style::Quoted };
-                overwrite_growth(&text);
+                if let Cow::Owned(text) = &text {
+                    overwrite_growth(text);
+                }
                 let value = Value::Text(Scalar { style, text: Zeroizing::new(text.into_owned()) });
                 self.charge(&Size { depth: 0, nodes: 1, bytes: text_len(&value) }, place)?;
                 self.add(Node { place, value }, anchor)

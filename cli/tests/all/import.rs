@@ -230,7 +230,7 @@ fn the_client_certificate_of_a_gateway_is_judged_where_nothing_else_is() {
     let ran = import(&folder, &["gateway.yaml"]);
     assert_eq!(ran.stdout, "no policy for any backend\n");
     let wanted =
-        "error: gateway.yaml:4:26: not ready: spec.tls.backend.clientCertificateRef: Secret edge/client cannot be used";
+        "error: gateway.yaml:4:24: not ready: spec.tls.backend.clientCertificateRef: Secret edge/client cannot be used";
     assert!(ran.stderr.starts_with(wanted), "{ran:?}");
     let status = import(&folder, &["gateway.yaml", "--status=example.com/own"]);
     assert!(status.stdout.contains("InvalidClientCertificateRef"), "{status:?}");

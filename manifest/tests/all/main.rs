@@ -37,5 +37,6 @@ mod selectors;
 mod statuses;
 mod store;
 mod subset;
+mod universe;
 mod unread;
 mod validator;
