@@ -1,5 +1,5 @@
-//! The escape hatch: a `rustls::ClientConfig` for libraries that want one (the only public place with rustls types), and
-//! the material itself for exporters to other TLS stacks.
+//! The escape hatch: a `rustls::ClientConfig` for libraries that want one, and the material itself for exporters to other
+//! TLS stacks.
 
 use std::path::PathBuf;
 use std::sync::Arc;

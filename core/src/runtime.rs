@@ -18,7 +18,7 @@ use crate::input::{self, Unreadable};
 use crate::intern::Interned;
 use crate::material::{FileSet, MAX_FILE};
 use crate::policy::{SystemTrust, UpstreamTlsPolicy};
-use crate::prepare::{self, Prepared, Shared};
+use crate::prepare::{self, Batch, Files, Prepared, Shared};
 use crate::session::{HeldSessions, SessionStore};
 use crate::time::{Clock, SystemClock};
 use crate::trust::{NativeRoots, PlatformTrust, RevocationList, SystemRoots, TrustBundle, TrustStore};
@@ -158,15 +158,22 @@ impl Runtime {
     /// # Errors
     /// [`Problems`]: all that is wrong with the material, 1xx and 2xx.
     pub fn prepare(&self, policy: &UpstreamTlsPolicy) -> Result<Arc<Prepared>, Problems> {
-        prepare::prepare(self, policy, None)
+        prepare::prepare(self, policy, Files::AsNeeded)
     }
 
-    /// Prepares each of `policies`: as many results, in their order, and what is wrong with one says nothing of another (R4).
+    /// Prepares each of `policies`: as many results, in their order, and what is wrong with one says nothing of another (R4). A
+    /// bundle that several of them name, the same file or the same `Arc` of a text, is read and judged once.
     pub fn prepare_all<'a>(
         &self,
         policies: impl IntoIterator<Item = &'a UpstreamTlsPolicy>,
     ) -> Vec<Result<Arc<Prepared>, Problems>> {
-        policies.into_iter().map(|policy| self.prepare(policy)).collect()
+        let batch = Batch::default();
+        policies.into_iter().map(|policy| self.prepare_in(policy, &batch)).collect()
+    }
+
+    /// As [`Runtime::prepare`], with the bundles of a batch.
+    pub(crate) fn prepare_in(&self, policy: &UpstreamTlsPolicy, batch: &Batch) -> Result<Arc<Prepared>, Problems> {
+        prepare::prepare(self, policy, Files::OfBatch(batch))
     }
 
     /// The content of a file that a policy names.
@@ -179,7 +186,7 @@ impl Runtime {
 
     /// As [`Runtime::prepare`], of files that were read before.
     pub(crate) fn prepare_of(&self, policy: &UpstreamTlsPolicy, files: &FileSet) -> Result<Arc<Prepared>, Problems> {
-        prepare::prepare(self, policy, Some(files))
+        prepare::prepare(self, policy, Files::AsRead(files))
     }
 
     /// The clock's time, RFC 3339: what reports of unusable policies say.

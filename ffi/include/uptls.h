@@ -29,6 +29,8 @@
  *   uptls_policy     any thread, several at once; each thread that keeps it takes a reference
  *   uptls_connector  any thread, several at once; each thread that keeps it takes a reference
  *   uptls_evidence   any thread, several at once; each thread that keeps it takes a reference
+ *   uptls_manifest_set
+ *                    any thread, several at once; each thread that keeps it takes a reference
  *   uptls_error      any thread, several at once; freed once, when nobody uses it or its texts
  *   uptls_builder    any thread, one at a time
  *   uptls_conn       any thread, one at a time
@@ -172,6 +174,21 @@
 
 
 /**
+ * Folders in folders are read too.
+ */
+#define UPTLS_MANIFESTS_RECURSIVE 1
+
+/**
+ * These are all objects of a cluster: a Service or a Gateway that is not among them does not exist.
+ */
+#define UPTLS_MANIFESTS_COMPLETE 2
+
+/**
+ * A ClusterTrustBundle may be a CA reference. The standard has it as provisional.
+ */
+#define UPTLS_MANIFESTS_CLUSTER_TRUST_BUNDLES 4
+
+/**
  * A bit of `uptls_conn_wants`: bytes from the peer are needed.
  */
 #define UPTLS_WANTS_READ 1
@@ -217,6 +234,12 @@ typedef struct uptls_error uptls_error;
  * texts that its functions return are owned by it.
  */
 typedef struct uptls_evidence uptls_evidence;
+
+/**
+ * The objects of some manifests, read and resolved once. It never changes: load the files again for a new one, and give each
+ * connector its new policy with `uptls_manifest_set_publish`. Reference-counted.
+ */
+typedef struct uptls_manifest_set uptls_manifest_set;
 
 /**
  * A policy with its material, checked and frozen. Reference-counted.
@@ -293,6 +316,42 @@ typedef struct {
  * Whether a connector makes connections: `UPTLS_STATE_...`.
  */
 typedef int32_t uptls_state;
+
+/**
+ * How manifests are read. Set all of it to 0 first and `struct_size` to its size:
+ * `uptls_manifest_options options = {sizeof options, NULL, NULL, NULL, 0, 0, 0}`. NULL in its place: the defaults.
+ */
+typedef struct {
+  /**
+   * `sizeof(uptls_manifest_options)`, by which the library knows which fields there are.
+   */
+  size_t struct_size;
+  /**
+   * The Gateway that uses the backends, `[NAMESPACE/]NAME`; it must be among the objects. NULL: every Gateway.
+   */
+  const char *gateway;
+  /**
+   * The `controllerName` whose statuses the report has. NULL: none.
+   */
+  const char *controller_name;
+  /**
+   * The folder below which the proxy's files lie that vendors' objects name. NULL: such an object is not ready, because its
+   * author means the disk of the proxy and not that of this process.
+   */
+  const char *files_root;
+  /**
+   * `UPTLS_STRICT` or `UPTLS_FAITHFUL`.
+   */
+  uptls_manifest_mode mode;
+  /**
+   * `UPTLS_DANGER_FORBID` or `UPTLS_DANGER_ALLOW`.
+   */
+  uptls_danger permission;
+  /**
+   * Any of `UPTLS_MANIFESTS_...`.
+   */
+  uint64_t flags;
+} uptls_manifest_options;
 
 /**
  * What became of our own certificate: `UPTLS_IDENTITY_...`. For a resumed session: in the full handshake that it descends
@@ -1161,6 +1220,108 @@ uint64_t uptls_connector_lost_events(const uptls_connector *connector);
  */
 uptls_status uptls_connector_check_expiry(const uptls_connector *connector,
                                           uptls_error **err);
+
+/**
+ * Reads manifests once, for many backends: `paths` are files, or folders with `*.yaml`, `*.yml` and `*.json` files in them.
+ *
+ * `UPTLS_E_CONFIG` if a path cannot be read, or the Gateway of `options` is not among the objects. What else is wrong is the
+ * error of `uptls_manifest_set_policy` for the backends that it concerns, and stands in the report.
+ * `*out` is one reference, owned by the caller: `uptls_manifest_set_unref`. `err` may be NULL.
+ */
+uptls_status uptls_manifest_set_load(const uptls_runtime *runtime,
+                                     const char *const *paths,
+                                     size_t count,
+                                     const uptls_manifest_options *options,
+                                     uptls_manifest_set **out,
+                                     uptls_error **err);
+
+/**
+ * Reads one text with any number of manifests in it, YAML or JSON, as `uptls_manifest_set_load` does. `name` is what errors
+ * call the text. `err` may be NULL.
+ */
+uptls_status uptls_manifest_set_parse(const uptls_runtime *runtime,
+                                      const uint8_t *text,
+                                      size_t length,
+                                      const char *name,
+                                      const uptls_manifest_options *options,
+                                      uptls_manifest_set **out,
+                                      uptls_error **err);
+
+/**
+ * Takes one more reference to a set and returns it. NULL gives NULL.
+ */
+uptls_manifest_set *uptls_manifest_set_ref(const uptls_manifest_set *set);
+
+/**
+ * Gives one reference back; with the last one the set is freed. Its policies and connectors stay. NULL is fine.
+ */
+void uptls_manifest_set_unref(uptls_manifest_set *set);
+
+/**
+ * How many policies there are, usable or not: one for each backend, port and Gateway among which they differ. 0 for NULL.
+ */
+size_t uptls_manifest_set_count(const uptls_manifest_set *set);
+
+/**
+ * The backend of a policy, as `uptls_manifest_set_policy` takes it: `Service/shop/pay:443`. NULL for an `index` that is not
+ * below `uptls_manifest_set_count`, and for NULL. Owned by the set.
+ */
+const char *uptls_manifest_set_backend(const uptls_manifest_set *set,
+                                       size_t index);
+
+/**
+ * The Gateway of a policy, as `uptls_manifest_set_policy` takes it: `edge/public`. NULL if the policy is that of every Gateway,
+ * and as `uptls_manifest_set_backend` does. Owned by the set.
+ */
+const char *uptls_manifest_set_gateway(const uptls_manifest_set *set,
+                                       size_t index);
+
+/**
+ * The policy of a backend, `[[KIND/]NAMESPACE/]NAME[:PORT]`. `gateway` is the Gateway that uses it, `[NAMESPACE/]NAME`, needed
+ * where the answer differs by it; NULL: none is meant. It takes a look-up, however many backends there are.
+ *
+ * It fails closed: `UPTLS_E_CONFIG` if there is none, or it cannot be used.
+ * `*out` is one reference, owned by the caller: `uptls_policy_unref`. `err` may be NULL.
+ */
+uptls_status uptls_manifest_set_policy(const uptls_manifest_set *set,
+                                       const char *backend,
+                                       const char *gateway,
+                                       uptls_policy **out,
+                                       uptls_error **err);
+
+/**
+ * Makes a connector for a backend, as the Gateway API wants it: where `uptls_manifest_set_policy` fails with
+ * `UPTLS_E_CONFIG`, this one gives a connector whose connections all fail with the reason, until an update succeeds.
+ *
+ * `*out` is one reference, owned by the caller: `uptls_connector_unref`. `err` may be NULL.
+ */
+uptls_status uptls_manifest_set_connector(const uptls_manifest_set *set,
+                                          const char *backend,
+                                          const char *gateway,
+                                          uptls_connector **out,
+                                          uptls_error **err);
+
+/**
+ * Gives a connector of an earlier set the policy that the backend has in this one. Where there is none that can be used, each
+ * new connection of it fails with the reason, which is also the error of this call (`UPTLS_E_CONFIG`): an object that was
+ * deleted must not go on deciding who is trusted. `UPTLS_E_USAGE` if the connector is of another runtime.
+ * `*generation` is the number of what is published now; 0 first. `err` may be NULL.
+ */
+uptls_status uptls_manifest_set_publish(const uptls_manifest_set *set,
+                                        const uptls_connector *connector,
+                                        const char *backend,
+                                        const char *gateway,
+                                        uint64_t *generation,
+                                        uptls_error **err);
+
+/**
+ * What the objects come to, byte for byte what `uptls import --json` prints (schema `uptls.import/v1`): each backend, where each
+ * field of its policy is written, what is wrong, and with a `controller_name` the status of each object. Every policy is
+ * prepared for it. `*json` is owned by the caller: `uptls_string_free`. `err` may be NULL.
+ */
+uptls_status uptls_manifest_set_report(const uptls_manifest_set *set,
+                                       char **json,
+                                       uptls_error **err);
 
 /**
  * Takes one more reference and returns it. NULL gives NULL.

@@ -3,7 +3,7 @@
 use core::ffi::c_char;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use uptls::{CheckOptions, Code, ConnectorState, Envelope, Misuse, OnInvalid, Prepared, Problems};
+use uptls::{CheckOptions, Code, ConnectorState, Envelope, Generation, Misuse, OnInvalid, Prepared, Problems};
 
 use crate::boundary;
 use crate::error::{Error, Failure};
@@ -63,6 +63,22 @@ impl Connector {
 
     pub(crate) fn core(&self) -> &uptls::Connector {
         &self.core
+    }
+
+    /// Publishes a policy for new connections.
+    ///
+    /// # Errors
+    /// It was withdrawn meanwhile, or is of another runtime.
+    pub(crate) fn publish(&self, prepared: &Arc<Prepared>) -> Result<Generation, Failure> {
+        // Held meanwhile, so that what is noted as given last was published last.
+        let mut given = self.hold();
+        let published = self.core.publish(Arc::clone(prepared)).map_err(|error| match error {
+            uptls::Error::Policy(problems) => Failure::Unusable(problems, prepared.runtime().now_text()),
+            uptls::Error::Misuse(misuse) => misuse.into(),
+            other => Failure::without_policy(other.code(), other.to_string()),
+        })?;
+        *given = Some(Arc::clone(prepared));
+        Ok(published)
     }
 
     /// The last policy that was given.
@@ -137,16 +153,7 @@ pub unsafe extern "C" fn uptls_connector_update(
         let connector = unsafe { handle::borrow(connector, "connector") }?;
         // SAFETY: by the contract of the header it is NULL or live.
         let prepared = unsafe { handle::borrow(policy, "policy") }?.prepared();
-        // Held meanwhile, so that what is noted as given last was published last.
-        let mut given = connector.hold();
-        let published = connector.core.publish(Arc::clone(prepared));
-        let published = published.map_err(|error| match error {
-            uptls::Error::Policy(problems) => Failure::Unusable(problems, prepared.runtime().now_text()),
-            uptls::Error::Misuse(misuse) => misuse.into(),
-            other => Failure::without_policy(other.code(), other.to_string()),
-        })?;
-        *given = Some(Arc::clone(prepared));
-        out.set(published.number());
+        out.set(connector.publish(prepared)?.number());
         Ok(())
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.

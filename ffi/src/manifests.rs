@@ -148,19 +148,9 @@ impl Wanted {
         // SAFETY: the contract is the same.
         let gateway = unsafe { handle::optional_text(gateway, "gateway") }?;
         Ok(Self {
-            backend: BackendRef::parse(backend).map_err(|what| Misuse::new(format!("backend: {what}")))?,
-            gateway: gateway
-                .map(ObjectName::parse)
-                .transpose()
-                .map_err(|what| Misuse::new(format!("gateway: {what}")))?,
-            mode: match mode {
-                UPTLS_STRICT => Mode::Strict,
-                UPTLS_FAITHFUL => Mode::Faithful,
-                other => {
-                    let what = format!("mode must be UPTLS_STRICT or UPTLS_FAITHFUL, it is {other}");
-                    return Err(Misuse::new(what).into());
-                }
-            },
+            backend: parse_backend(backend)?,
+            gateway: parse_gateway(gateway)?,
+            mode: parse_mode(mode)?,
             permission: parse_permission(permission)?,
         })
     }
@@ -179,6 +169,26 @@ impl Wanted {
     }
 }
 
+pub(crate) fn parse_backend(text: &str) -> Result<BackendRef, Failure> {
+    BackendRef::parse(text).map_err(|what| Misuse::new(format!("backend: {what}")).into())
+}
+
+pub(crate) fn parse_gateway(text: Option<&str>) -> Result<Option<ObjectName>, Failure> {
+    let named = text.map(ObjectName::parse).transpose();
+    named.map_err(|what| Misuse::new(format!("gateway: {what}")).into())
+}
+
+pub(crate) fn parse_mode(mode: ManifestMode) -> Result<Mode, Failure> {
+    match mode {
+        UPTLS_STRICT => Ok(Mode::Strict),
+        UPTLS_FAITHFUL => Ok(Mode::Faithful),
+        other => {
+            let what = format!("mode must be UPTLS_STRICT or UPTLS_FAITHFUL, it is {other}");
+            Err(Misuse::new(what).into())
+        }
+    }
+}
+
 fn give(out: Out<Policy>, policy: Result<Policy, Problems>, runtime: &uptls::Runtime) -> Result<(), Failure> {
     let policy = policy.map_err(|problems| Failure::Unusable(problems, runtime.now_text()))?;
     out.set(handle::share(Arc::new(policy)));
@@ -187,7 +197,7 @@ fn give(out: Out<Policy>, policy: Result<Policy, Problems>, runtime: &uptls::Run
 
 /// # Safety
 /// `paths` is NULL, or has `count` texts that are NULL or NUL-terminated.
-unsafe fn texts<'a>(paths: *const *const c_char, count: usize) -> Result<Vec<&'a str>, Failure> {
+pub(crate) unsafe fn texts<'a>(paths: *const *const c_char, count: usize) -> Result<Vec<&'a str>, Failure> {
     if paths.is_null() {
         return Err(handle::null("paths"));
     }

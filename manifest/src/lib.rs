@@ -16,6 +16,8 @@
 //! [`kubernetes`] goes the same way with the objects of the Gateway API: several documents in, one policy for each backend
 //! out. [`report`] says what all documents, those of Envoy among them, come to.
 //!
+//! [`ManifestSet`] reads those objects once and answers for each backend: what C and Python hold.
+//!
 //! [`fix`] applies what a hint asks for to the text itself.
 //!
 //! Everything but [`load`], [`prepare_file`], [`kubernetes::load`] and [`envoy::Export::write`] is pure: bytes in, value or
@@ -60,6 +62,7 @@ mod calls;
 mod decode;
 mod document;
 mod head;
+mod manifest_set;
 mod native;
 mod node;
 mod position;
@@ -74,4 +77,5 @@ pub mod report;
 pub mod schema;
 
 pub use calls::{prepare, prepare_file, verify_document};
+pub use manifest_set::ManifestSet;
 pub use native::{load, parse};

@@ -192,7 +192,7 @@ impl PyConnector {
     ///
     /// Raises PolicyError if that fails, or `policy_withdrawn` if it was withdrawn meanwhile; MisuseError on the connector of a
     /// policy.
-    fn update(&self, py: Python<'_>, policy: &Bound<'_, PyPolicy>) -> PyResult<u64> {
+    pub(crate) fn update(&self, py: Python<'_>, policy: &Bound<'_, PyPolicy>) -> PyResult<u64> {
         self.check_changeable(py, "update")?;
         let given = Given::of(policy);
         let prepared = Arc::clone(&given.prepared);
@@ -223,7 +223,7 @@ impl PyConnector {
     /// `on_invalid` says. An update that succeeds ends it, and nothing else: no Watch does. What was withdrawn stays so.
     ///
     /// Raises MisuseError on the connector of a policy.
-    fn refuse(&self, py: Python<'_>, error: &Bound<'_, PyAny>) -> PyResult<()> {
+    pub(crate) fn refuse(&self, py: Python<'_>, error: &Bound<'_, PyAny>) -> PyResult<()> {
         self.check_changeable(py, "refuse")?;
         let problems = errors::problems_of(error)?;
         detached(py, || self.connector.refuse(problems))?;

@@ -130,6 +130,18 @@ facts! {
     }
 }
 
+facts! {
+    /// A backend that Kubernetes objects give a policy.
+    Backend "BackendFacts" {
+        /// As `ManifestSet.policy` takes it: `Service/shop/pay:443`.
+        backend: String,
+        /// The Gateway whose policy it is, `edge/public`; None: the policy is that of every Gateway.
+        gateway: Option<String>,
+        /// The objects that it is made of.
+        objects: Vec<String>,
+    }
+}
+
 impl From<CertificateFacts> for Certificate {
     fn from(facts: CertificateFacts) -> Self {
         let CertificateFacts { subject, issuer, not_before, not_after, sha256, sans, source, .. } = facts;

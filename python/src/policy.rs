@@ -56,7 +56,7 @@ impl PyPolicy {
         &self.source
     }
 
-    fn load(py: Python<'_>, runtime: &Runtime, source: Source) -> PyResult<Self> {
+    pub(crate) fn load(py: Python<'_>, runtime: &Runtime, source: Source) -> PyResult<Self> {
         let prepared = detached(py, || source.prepare(runtime).map_err(|problems| (problems, runtime.now_text())))?;
         let prepared = prepared.map_err(|(problems, at)| errors::unusable(py, &problems, at))?;
         Ok(Self::new(prepared, Arc::new(source)))
@@ -334,7 +334,7 @@ pub(crate) fn verify_document(
 }
 
 /// Runs what reads a document, and gives the exception for what is wrong with it.
-fn drafted<T: Send>(
+pub(crate) fn drafted<T: Send>(
     py: Python<'_>,
     runtime: &Runtime,
     read: impl FnOnce() -> Result<T, Problems> + Send,
@@ -366,7 +366,7 @@ fn call<'py>(
     Ok(Origin::Call(Some(maker), arguments.into_pyobject(py)?.unbind(), dictionary.unbind()))
 }
 
-fn permission(allow_danger: bool) -> DangerPermission {
+pub(crate) fn permission(allow_danger: bool) -> DangerPermission {
     if allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden }
 }
 

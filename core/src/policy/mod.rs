@@ -1,11 +1,13 @@
 //! A checked, frozen policy: nothing in it is a string that still has to be understood.
 
+mod builder;
 mod bundle;
 mod check;
 mod draft;
 mod negotiation;
 mod san;
 
+pub use builder::PolicyBuilder;
 pub use bundle::BundleSpec;
 pub use draft::{
     AlpnDraft, DangerDraft, IdentityDraft, MaterialDraft, PolicyDraft, PolicySpec, ReasonDraft, RevocationDraft,

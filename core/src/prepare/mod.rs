@@ -1,5 +1,6 @@
 //! Policy and material to everything that a connection needs, under one fingerprint.
 
+mod batch;
 mod loader;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::time::seconds;
 use crate::trust::{PlatformTrust, RevocationList, TrustStore};
 use crate::verify::{VerifiedPeer, Verifier};
 
+pub(crate) use batch::Batch;
 use loader::Loader;
 
 /// A policy with its material, ready to connect and to judge.
@@ -215,11 +217,21 @@ fn read_chain(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, MaterialError
     Ok(chain)
 }
 
-/// With `files`, the policy's files are as they were read there.
+/// Where the content of a policy's files comes from.
+#[derive(Clone, Copy)]
+pub(crate) enum Files<'a> {
+    /// They are read where they are needed.
+    AsNeeded,
+    /// They are as they were read there.
+    AsRead(&'a FileSet),
+    /// They are read where they are needed, but for the bundles, which are those of the batch.
+    OfBatch(&'a Batch),
+}
+
 pub(crate) fn prepare(
     runtime: &Runtime,
     policy: &UpstreamTlsPolicy,
-    files: Option<&FileSet>,
+    files: Files<'_>,
 ) -> Result<Arc<Prepared>, Problems> {
     let mut loader = Loader::new(runtime, policy, files);
     let bundles = loader.bundles();

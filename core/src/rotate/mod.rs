@@ -1,9 +1,11 @@
 //! Publishing: a connector holds the current generation of one policy, and replaces it whole.
 
+mod drain;
 mod event;
 mod event_facts;
 mod expiry;
 mod files;
+mod news;
 mod reduced;
 mod registry;
 mod source;
@@ -13,26 +15,28 @@ mod step;
 mod update;
 pub(crate) mod watch;
 
+pub use drain::DrainPlan;
 pub use event::{Event, EventKind, ExpiringCertificate};
 pub use event_facts::{EventFacts, ExpiringFacts};
 pub use expiry::ExpiryMark;
-pub use registry::Registry;
+pub use registry::{Registry, Synced};
 pub use source::{FileSource, PollOutcome, Polled};
 pub use state::{ConnectorState, Generation, OnInvalid};
-pub use watch::{Watch, WatchState};
+pub use watch::{Watch, WatchState, WatchedSource};
 
 use core::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Misuse, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::policy::UpstreamTlsPolicy;
-use crate::prepare::Prepared;
+use crate::prepare::{Batch, Prepared};
 use crate::runtime::Runtime;
 use crate::session::Publication;
 use crate::sync::{ArcSwap, Mutex, MutexGuard, lock};
 use crate::time::seconds;
 use event::EventQueue;
 use expiry::ExpiryLog;
+use news::Listener;
 use standing::{Awaited, Documents, Standing, Word};
 
 /// Makes verified connections by the current generation of one policy. A clone is cheap, and the same connector.
@@ -44,6 +48,8 @@ pub struct Connector(Arc<Shared>);
 struct Shared {
     current: ArcSwap<Published>,
     expiry: Mutex<ExpiryLog>,
+    /// Of the registry that it belongs to.
+    listener: OnceLock<Listener>,
     on_invalid: OnInvalid,
     /// Held for the few instructions of publishing.
     publishing: Mutex<Publishing>,
@@ -130,6 +136,7 @@ impl Connector {
         Self(Arc::new(Shared {
             current: ArcSwap::from_pointee(published),
             expiry: Mutex::default(),
+            listener: OnceLock::new(),
             on_invalid,
             publishing: Mutex::default(),
             runtime: runtime.clone(),
@@ -150,6 +157,13 @@ impl Connector {
     pub fn update(&self, policy: &UpstreamTlsPolicy) -> Result<Generation, Problems> {
         let update = self.begin_update();
         let prepared = self.0.runtime.prepare(policy);
+        update.document(policy, prepared)
+    }
+
+    /// The same, with the bundles of a batch.
+    fn update_in(&self, policy: &UpstreamTlsPolicy, batch: &Batch) -> Result<Generation, Problems> {
+        let update = self.begin_update();
+        let prepared = self.0.runtime.prepare_in(policy, batch);
         update.document(policy, prepared)
     }
 
@@ -218,6 +232,9 @@ impl Connector {
         }
         drop(publishing);
         events.iter().for_each(|event| event.log(next.name.as_deref()));
+        if !events.is_empty() {
+            self.tell();
+        }
         next
     }
 
@@ -249,6 +266,7 @@ impl Connector {
         let events: Vec<_> = expiring.into_iter().map(event).collect();
         lock(&self.0.publishing).events.extend(events.iter().cloned());
         events.iter().for_each(|event| event.log(prepared.policy().name()));
+        self.tell();
     }
 
     fn is_withdrawn_by_caller(&self) -> bool {

@@ -6,7 +6,7 @@ mod watcher;
 
 use core::fmt;
 use core::mem;
-use core::sync::atomic::AtomicBool;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
@@ -31,6 +31,8 @@ use watcher::{Read, Watcher};
 ///
 /// A fork takes no thread along: in a child nothing is followed ([`WatchState::Elsewhere`]) until it starts a watch of its own.
 pub struct Watch {
+    /// The number of the next source.
+    next: AtomicUsize,
     signals: Sender<Signal>,
     process: Process,
     state: Arc<Mutex<WatchState>>,
@@ -64,12 +66,20 @@ impl WatchState {
     }
 }
 
+/// One source of a [`Watch`], by which it can be removed. It means nothing to another watch.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct WatchedSource(usize);
+
 /// What wakes the thread.
 pub(crate) enum Signal {
+    /// One more source, under its number.
+    Add(usize, Box<FileSource>),
     /// These paths changed, or whatever is in them.
     Changed(Vec<PathBuf>, Writer),
     /// A reader is done.
     Read(Box<Read>),
+    /// No source has this number any more.
+    Remove(usize),
     /// Events were lost: anything may have changed.
     Rescan,
     Stop,
@@ -113,10 +123,24 @@ impl Watch {
     ) -> io::Result<Self> {
         let process = Process::current()?;
         let state = Arc::new(Mutex::new(WatchState::Polling { reason: None }));
-        let stopped = Arc::new(AtomicBool::new(false));
-        let mut watcher = Watcher::new(sources, notifier, signals.clone(), Arc::clone(&state), stopped);
+        let sources: Vec<FileSource> = sources.into_iter().collect();
+        let next = AtomicUsize::new(sources.len());
+        let mut watcher = Watcher::new(sources, notifier, signals.clone(), Arc::clone(&state));
         let thread = thread::Builder::new().name("uptls-watch".to_owned()).spawn(move || watcher.run(&woken))?;
-        Ok(Self { signals, process, state, thread: Some(thread) })
+        Ok(Self { next, signals, process, state, thread: Some(thread) })
+    }
+
+    /// Follows one more source from now on. Its files are read at once.
+    pub fn add(&self, source: FileSource) -> WatchedSource {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        self.signal(Signal::Add(id, Box::new(source)));
+        WatchedSource(id)
+    }
+
+    /// Follows a source no longer: nothing that is read of it from then on is published, and its connector stays as it is.
+    /// Remove the source of a policy that was withdrawn for good, or its files are read as long as the watch lives.
+    pub fn remove(&self, source: WatchedSource) {
+        self.signal(Signal::Remove(source.0));
     }
 
     /// Says that `path`, or something in it, changed: what a watch of the caller's own has seen.

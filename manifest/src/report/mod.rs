@@ -28,9 +28,9 @@
 //! # Ok::<(), uptls::Problems>(())
 //! ```
 
-mod backends;
+pub(crate) mod backends;
 mod clusters;
-mod status;
+pub(crate) mod status;
 mod types;
 mod value;
 
@@ -42,7 +42,7 @@ use uptls::danger::DangerPermission;
 use uptls::{Envelope, Fix, Problems, Runtime};
 
 use crate::envoy::{ReadFile, Standing};
-use crate::kubernetes::{self, Document, Mode, ObjectName, ReadOptions};
+use crate::kubernetes::{self, Document, Imported, Mode, ObjectName, ReadOptions, Resolution};
 
 /// How documents are imported. The default: every Gateway, strict about vendors' forms, nothing dangerous, no status.
 #[derive(Clone, Debug, Default)]
@@ -93,12 +93,31 @@ impl Import {
         }
         // There may be objects beside a cluster.
         let read = ReadOptions::default().with_cluster_trust_bundles(options.cluster_trust_bundles);
-        backends::add(&mut import, &kubernetes::import_with(documents.iter().copied(), read), runtime, options)?;
+        let imported = kubernetes::import_with(documents.iter().copied(), read);
+        let resolution = backends::resolve(&imported, runtime, options)?;
+        backends::add(&mut import, &imported, &resolution, runtime, options);
         let read = kubernetes::import(envoy).ignored.remove(NO_KIND).unwrap_or_default();
         import.ignored.entry(NO_KIND.to_owned()).and_modify(|count| *count = count.saturating_sub(read));
         import.ignored.retain(|_, count| *count > 0);
-        import.ready = import.is_sound() && (import.is_silent() || !options.strict);
+        import.settle(options);
         Ok(import)
+    }
+
+    /// What objects that were read and resolved before come to.
+    pub(crate) fn of_objects(
+        imported: &Imported,
+        resolution: &Resolution,
+        runtime: &Runtime,
+        options: &ImportOptions,
+    ) -> Self {
+        let mut import = Self { at: runtime.now_text(), ..Self::default() };
+        backends::add(&mut import, imported, resolution, runtime, options);
+        import.settle(options);
+        import
+    }
+
+    fn settle(&mut self, options: &ImportOptions) {
+        self.ready = self.is_sound() && (self.is_silent() || !options.strict);
     }
 
     /// The fixes of what is wrong with documents, each with the name of its document.

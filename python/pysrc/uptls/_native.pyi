@@ -371,6 +371,58 @@ class _Changes(_Fields, total=False):
     ca: TrustBundle | Iterable[TrustBundle] | None
 
 @final
+class BackendFacts:
+    """A backend that Kubernetes objects give a policy."""
+
+    @property
+    def backend(self) -> str: ...
+    @property
+    def gateway(self) -> str | None: ...
+    @property
+    def objects(self) -> list[str]: ...
+
+@final
+class ManifestSet:
+    """Kubernetes objects, read and resolved once: backends, policies, statuses and the report of ``uptls import``."""
+
+    @staticmethod
+    def load(
+        paths: _Path | Iterable[_Path],
+        *,
+        gateway: str | None = None,
+        mode: Literal["strict", "faithful"] = "strict",
+        recursive: bool = False,
+        allow_danger: bool = False,
+        complete: bool = False,
+        controller_name: str | None = None,
+        cluster_trust_bundles: bool = False,
+        files_root: _Path | None = None,
+        runtime: Runtime | None = None,
+    ) -> ManifestSet: ...
+    @staticmethod
+    def parse(
+        text: str | bytes | bytearray,
+        *,
+        name: str = "",
+        gateway: str | None = None,
+        mode: Literal["strict", "faithful"] = "strict",
+        allow_danger: bool = False,
+        complete: bool = False,
+        controller_name: str | None = None,
+        cluster_trust_bundles: bool = False,
+        files_root: _Path | None = None,
+        runtime: Runtime | None = None,
+    ) -> ManifestSet: ...
+    @property
+    def backends(self) -> list[BackendFacts]: ...
+    def policy(self, backend: str, *, gateway: str | None = None) -> UpstreamTlsPolicy: ...
+    def publish(self, connector: Connector, backend: str, *, gateway: str | None = None) -> int: ...
+    def statuses(self) -> list[dict[str, Any]]: ...
+    def to_json(self) -> str: ...
+    def to_dict(self) -> dict[str, Any]: ...
+    def __len__(self) -> int: ...
+
+@final
 class UpstreamTlsPolicy:
     """A policy with its material, checked and frozen."""
 

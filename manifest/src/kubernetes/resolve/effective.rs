@@ -6,7 +6,7 @@ use uptls::{
 };
 
 use super::depends::Dependency;
-use crate::kubernetes::model::backend::BackendKind;
+use crate::kubernetes::model::backend::{BackendKind, BackendRef};
 use crate::kubernetes::model::object::{ObjectName, ObjectRef};
 use crate::kubernetes::model::provenance::Provenance;
 
@@ -55,6 +55,11 @@ pub struct Overridden {
 }
 
 impl EffectivePolicy {
+    /// What it is for, kind included: what [`super::Resolution::policy_of`] finds it by, `Service/shop/pay:443`.
+    pub fn backend_ref(&self) -> BackendRef {
+        BackendRef { kind: Some(self.backend_kind), name: self.backend.clone(), port: self.port }
+    }
+
     /// A connector by it, that always fails with the reason if it cannot be used.
     pub fn connector(&self, runtime: &Runtime, permission: DangerPermission) -> Connector {
         connector(runtime, self.draft.clone(), permission)
