@@ -2,21 +2,14 @@
 
 use uptls::{Inspection, MaterialDraft, PolicySpec, RevocationDraft, SanDraft, TrustDraft};
 
-use super::context::HttpNames;
 use super::finding::{Effect, Findings};
+use super::host_names::HttpNames;
 use super::module;
 use super::names;
 use super::object::Object;
 use super::secrets;
+use super::sent_name::SentName;
 use super::spiffe;
-
-/// The server name that is sent.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum SentName {
-    Auto,
-    Fixed(String),
-    None,
-}
 
 /// Judges a context that is there.
 pub(super) fn judge(

@@ -1,6 +1,7 @@
 //! Which Gateways use which backends: what the caller says, or else the routes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::depends::Dependencies;
 use super::link::{Referrer, is_granted};
@@ -9,7 +10,7 @@ use crate::kubernetes::model::backend::BackendKind;
 use crate::kubernetes::model::object::{ObjectName, ObjectRef};
 use crate::kubernetes::model::provenance::Provenance;
 use crate::kubernetes::read::gateway::{GATEWAY, GATEWAY_GROUP};
-use crate::kubernetes::read::listener::Listener;
+use crate::kubernetes::read::listener::{Listener, Namespace};
 use crate::kubernetes::read::listener_set;
 use crate::kubernetes::read::objects::{Declared, Objects};
 use crate::kubernetes::read::route::{ParentRef, Route, Spoken};
@@ -32,7 +33,7 @@ struct Use {
 /// One reference of a route to a backend.
 pub(super) struct RouteUse {
     pub(super) from: Provenance,
-    gateways: BTreeSet<ObjectName>,
+    gateways: Arc<[ObjectName]>,
     kind: BackendKind,
     port: Option<u16>,
     pub(super) spoken: Spoken,
@@ -96,6 +97,7 @@ fn of_routes(objects: &Objects, dependencies: &Dependencies, scope: &Scope) -> B
     for route in objects.routes.values().filter_map(Declared::once) {
         let parents = route.parents.iter().filter_map(|parent| gateway_of(objects, dependencies, route, parent));
         let gateways: BTreeSet<_> = parents.filter(|gateway| is_own(objects, scope, gateway)).collect();
+        let gateways: Arc<[_]> = gateways.into_iter().collect();
         let referrer = Referrer { group: GATEWAY_GROUP, kind: route.kind, name: &route.meta.name };
         for backend in &route.backends {
             let Some(kind) = BackendKind::of(&backend.group, &backend.kind) else { continue };
@@ -105,8 +107,14 @@ fn of_routes(objects: &Objects, dependencies: &Dependencies, scope: &Scope) -> B
             let object = ObjectRef::of(route.kind, &route.meta.name);
             dependencies.note(object.clone(), Some(()));
             let from = Provenance { field: backend.field.clone(), object, origin: backend.origin.clone() };
-            let (gateways, port, spoken) = (gateways.clone(), backend.port, backend.spoken);
-            uses.entry(backend.name.clone()).or_default().push(RouteUse { from, gateways, kind, port, spoken });
+            let (gateways, port, spoken) = (Arc::clone(&gateways), backend.port, backend.spoken);
+            uses.entry(backend.name.clone()).or_insert_with(|| Vec::with_capacity(1)).push(RouteUse {
+                from,
+                gateways,
+                kind,
+                port,
+                spoken,
+            });
         }
     }
     uses
@@ -117,23 +125,31 @@ fn gateway_of(objects: &Objects, dependencies: &Dependencies, route: &Route, par
     if (parent.group.as_str(), parent.kind.as_str()) == (GATEWAY_GROUP, GATEWAY) {
         let gateway = objects.gateways.get(&parent.name).map(|declared| &declared.value);
         let listeners = gateway.map(|gateway| gateway.listeners.as_slice()).unwrap_or_default();
-        return attaches(listeners, route, parent).then(|| parent.name.clone());
+        return attaches(objects, listeners, route, parent).then(|| parent.name.clone());
     }
     let (_, kind) = listener_set::KINDS.into_iter().find(|known| *known == (&*parent.group, &*parent.kind))?;
     let found = objects.listener_sets.get(&(kind, parent.name.clone())).and_then(Declared::once);
     let set = dependencies.note(ObjectRef::of(kind, &parent.name), found)?;
-    let name = set.gateway.clone().filter(|_| attaches(&set.listeners, route, parent))?;
+    let name = set.gateway.clone().filter(|_| attaches(objects, &set.listeners, route, parent))?;
     let gateway = objects.gateways.get(&name).map(|declared| &declared.value);
-    let from = gateway.and_then(|gateway| gateway.listener_sets);
-    let is_same = name.namespace == set.meta.name.namespace;
-    Some(name).filter(|_| from.is_none_or(|from| from.permits(is_same)))
+    let from = gateway.and_then(|gateway| gateway.listener_sets.as_ref());
+    let namespace = namespace(objects, &set.meta.name, &name);
+    Some(name).filter(|_| from.is_none_or(|from| from.permits(namespace) != Some(false)))
 }
 
-/// Whether one of the listeners takes the route. Without any of them it is unknown, so it does.
-fn attaches(listeners: &[Listener], route: &Route, parent: &ParentRef) -> bool {
-    let is_same = route.meta.name.namespace == parent.name.namespace;
+/// The namespace of `from`, which wants to attach to `to`.
+pub(super) fn namespace<'a>(objects: &'a Objects, from: &'a ObjectName, to: &ObjectName) -> Namespace<'a> {
+    let name = from.namespace.as_str();
+    Namespace { is_same: name == to.namespace, labels: objects.labels_of(name), name }
+}
+
+/// Whether one of the listeners takes the route. Where that cannot be told, since there are no listeners or a selector asks for
+/// labels that are not known, one does: no Gateway then goes to a backend without its policy.
+fn attaches(objects: &Objects, listeners: &[Listener], route: &Route, parent: &ParentRef) -> bool {
+    let namespace = namespace(objects, &route.meta.name, &parent.name);
     let takes = |listener: &Listener| {
-        listener.is_meant(parent.section_name.as_deref(), parent.port) && listener.permits(route.kind, is_same)
+        listener.is_meant(parent.section_name.as_deref(), parent.port)
+            && listener.permits(route.kind, namespace) != Some(false)
     };
     listeners.is_empty() || listeners.iter().any(takes)
 }
@@ -144,7 +160,7 @@ pub(in crate::kubernetes) fn is_own(objects: &Objects, scope: &Scope, gateway: &
     let Some(declared) = objects.gateways.get(gateway) else { return !scope.complete };
     let class = declared.value.class.as_ref().and_then(|class| objects.gateway_classes.get(class));
     match (class, &scope.controller_name) {
-        (Some(class), Some(controller)) => scope.any_class || class.value == *controller,
+        (Some(class), Some(controller)) => scope.any_class || *class.value == *controller,
         _ => true,
     }
 }
