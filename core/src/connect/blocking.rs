@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Instant;
 
-use super::dial::Address;
+use super::address::Address;
 use super::evidence::Evidence;
 use super::failure::Answered;
 use super::fault::{self, Stage, is_temporary};

@@ -1,5 +1,6 @@
 //! From a connector to a verified connection: the options and names that all faces share.
 
+mod address;
 pub(crate) mod blocking;
 mod bound;
 mod check;
@@ -18,10 +19,10 @@ pub(crate) mod setup;
 pub(crate) mod tls_io;
 
 pub use crate::handshake::IdentityUse;
+pub use address::Address;
 pub use blocking::{Transport, VerifiedStream};
 pub use bound::BoundConnector;
 pub use check::{CheckOptions, CheckThen};
-pub use dial::Address;
 pub use evidence::Evidence;
 pub use failure_log::FailureLog;
 pub use pool_key::PoolKey;
