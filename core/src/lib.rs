@@ -69,7 +69,7 @@ pub mod watch;
 
 pub use connect::{
     Address, BoundConnector, CheckOptions, CheckThen, ConnectOptions, Evidence, FailureLog, IdentityUse, PoolKey,
-    Transport, VerifiedStream, sans_io,
+    TcpOptions, Transport, VerifiedStream, sans_io,
 };
 pub use describe::{
     AcceptsDescription, AnchorDescription, Description, Inspection, SendsDescription, SystemDescription,

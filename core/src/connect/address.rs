@@ -1,12 +1,12 @@
 //! Where the socket goes, and getting there before the deadline.
 
 use core::time::Duration;
-use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpStream};
 
-use super::dial::{Dial, Resolution};
+use super::race;
 use super::resolver;
 use super::sans_io::Deadline;
+use super::tcp_options::TcpOptions;
 use crate::error::Error;
 use crate::name::BackendHost;
 
@@ -23,7 +23,7 @@ pub enum Address {
         /// The port.
         port: u16,
     },
-    /// These, each in turn.
+    /// These, by Happy Eyeballs (RFC 8305): families alternate, the next 250 ms after the one before.
     Sockets(Vec<SocketAddr>),
 }
 
@@ -56,7 +56,8 @@ impl From<(&BackendHost, u16)> for Address {
 
 impl Address {
     /// A connected socket for [`Connector::handshake`](crate::Connector::handshake), with Nagle's algorithm off where the
-    /// system permits. A name is resolved, and each of its addresses tried, within `timeout` together (H4).
+    /// system permits. A name is resolved, and its addresses tried by Happy Eyeballs (RFC 8305), within `timeout` together
+    /// (H4): an address that does not answer costs 250 ms where there is another.
     ///
     /// A name costs a thread while the system looks it up: one for all callers of the process who want it, at most 16 for
     /// all names. An IP address as text costs none.
@@ -64,7 +65,7 @@ impl Address {
     /// # Errors
     /// `dns_failed`, `tcp_refused`, `tcp_timeout`, and `local_resources` where this side could not try.
     pub fn dial(&self, timeout: Duration) -> Result<TcpStream, Error> {
-        self.dial_until(Deadline::after(timeout))
+        self.dial_with(&TcpOptions::default(), timeout)
     }
 
     /// The addresses behind it, found in this thread, for as long as the system's resolver takes: for callers who may
@@ -79,16 +80,12 @@ impl Address {
         }
     }
 
-    pub(super) fn dial_until(&self, deadline: Deadline) -> Result<TcpStream, Error> {
-        let mut dial = Dial::until(self, deadline);
-        while dial.resolve(deadline.remaining().unwrap_or(Duration::MAX))? == Resolution::Pending {}
-        while let Some((socket, share)) = dial.next_address() {
-            match connect_patiently(&socket, share, deadline) {
-                Ok(stream) => return Ok(stream),
-                Err(error) => dial.failed(&error),
-            }
-        }
-        Err(dial.into_error())
+    /// As [`Address::dial`], from the source address and with the mark of `options`.
+    ///
+    /// # Errors
+    /// Those of [`Address::dial`]. What `options` want and the system refuses is `local_resources`.
+    pub fn dial_with(&self, options: &TcpOptions, timeout: Duration) -> Result<TcpStream, Error> {
+        race::dial(self, options, Deadline::after(timeout))
     }
 
     /// The addresses that need no resolver; else the name.
@@ -106,26 +103,6 @@ fn literal(host: &str, port: u16) -> Option<SocketAddr> {
         Ok(ip) => Some(SocketAddr::new(ip, port)),
         Err(_) => format!("[{host}]:{port}").parse::<SocketAddrV6>().ok().map(SocketAddr::V6),
     }
-}
-
-/// A signal that comes meanwhile is no failure.
-fn connect_patiently(socket: &SocketAddr, share: Option<Duration>, deadline: Deadline) -> io::Result<TcpStream> {
-    loop {
-        match connect(socket, share) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted && !deadline.has_passed() => {}
-            outcome => return outcome,
-        }
-    }
-}
-
-fn connect(socket: &SocketAddr, share: Option<Duration>) -> io::Result<TcpStream> {
-    let stream = match share {
-        None => TcpStream::connect(socket)?,
-        Some(share) => TcpStream::connect_timeout(socket, share)?,
-    };
-    // With Nagle's algorithm it is a connection all the same.
-    let _ = stream.set_nodelay(true);
-    Ok(stream)
 }
 
 #[cfg(test)]

@@ -5,17 +5,19 @@ pub(crate) mod blocking;
 mod bound;
 mod check;
 mod closing_alert;
-pub(crate) mod dial;
 mod driver;
 mod evidence;
 pub(crate) mod failure;
 mod failure_log;
 pub(crate) mod fault;
+pub(crate) mod happy_eyeballs;
 mod pool_key;
+mod race;
 mod report;
 mod resolver;
 pub mod sans_io;
 pub(crate) mod setup;
+pub(crate) mod tcp_options;
 pub(crate) mod tls_io;
 
 pub use crate::handshake::IdentityUse;
@@ -26,6 +28,7 @@ pub use check::{CheckOptions, CheckThen};
 pub use evidence::Evidence;
 pub use failure_log::FailureLog;
 pub use pool_key::PoolKey;
+pub use tcp_options::TcpOptions;
 
 use core::time::Duration;
 

@@ -2,6 +2,7 @@
 //!
 //! It starts no runtime and no task, and no thread but that which looks up a name (H4). Timers are tokio's, so that its clock and no other decides (H4).
 
+mod async_race;
 mod async_stream;
 mod polled;
 
@@ -17,11 +18,10 @@ use ::tokio::net::TcpStream;
 use ::tokio::time::{Instant, timeout, timeout_at};
 
 use crate::connect::blocking::{ALERT_DRAIN_TIMEOUT, AlertDrain};
-use crate::connect::dial::Dial;
-use crate::connect::sans_io::{Deadline, Handshake};
+use crate::connect::sans_io::Handshake;
 use crate::connect::setup::Intent;
 use crate::connect::tls_io::{Failure, ReadOutcome};
-use crate::connect::{Address, BoundConnector, ConnectOptions, internal};
+use crate::connect::{Address, BoundConnector, ConnectOptions, TcpOptions, internal};
 use crate::error::Error;
 use crate::name::BackendHost;
 use crate::rotate::Connector;
@@ -97,7 +97,7 @@ impl BoundConnector {
 
 async fn connect(intent: &Intent<'_>, address: Address) -> Result<AsyncStream<TcpStream>, Error> {
     let deadline = intent.deadline()?;
-    let transport = dial(address, deadline).await?;
+    let transport = async_race::dial(&address, &TcpOptions::default(), deadline).await?;
     negotiate(intent.begin_until(deadline)?, transport).await
 }
 
@@ -204,25 +204,6 @@ async fn receive_once<T: AsyncRead + Unpin>(
     transport: &mut T,
 ) -> Result<ReadOutcome, Failure> {
     poll_fn(|cx| poll_receive(|source| handshake.receive(&mut AlertDrain(source)), transport, cx)).await
-}
-
-/// As in the blocking face, in tokio's time.
-async fn dial(address: Address, deadline: Deadline) -> Result<TcpStream, Error> {
-    let mut dial = Dial::until(&address, deadline);
-    let resolved = within(deadline.at.map(Instant::from_std), poll_fn(|cx| dial.poll_resolve(cx))).await;
-    resolved.unwrap_or_else(|| Err(dial.late()))?;
-    while let Some((socket, share)) = dial.next_address() {
-        let until = share.and_then(|share| Instant::now().checked_add(share));
-        match within(until, TcpStream::connect(socket)).await.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(stream) => {
-                // With Nagle's algorithm it is a connection all the same.
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Err(error) => dial.failed(&error),
-        }
-    }
-    Err(dial.into_error())
 }
 
 /// `None` when the time was over first.
