@@ -61,15 +61,18 @@ use crate::error::{Error, Misuse, PolicyError, PolicyErrorKind, Problem, Problem
 use crate::name::BackendHost;
 use crate::policy::UpstreamTlsPolicy;
 use crate::rotate::Connector;
+use crate::tokio::{Dial, Tcp};
 
 /// How to connect for URIs; [`UpstreamService::bind`] gives what does. A clone is cheap.
 ///
 /// The backend host is the URI's host, and the address its authority, unless they are given here.
-#[derive(Clone)]
-pub struct UpstreamService {
+///
+/// `D` makes the transport: TCP, unless [`UpstreamService::with_dial`] says otherwise.
+pub struct UpstreamService<D = Tcp> {
     /// `None`: the URI's authority.
     addresses: Arc<Addresses>,
     connector: Connector,
+    dial: Arc<D>,
     failures: Arc<Failures>,
     host: Option<BackendHost>,
     schemes: Schemes,
@@ -102,11 +105,30 @@ impl UpstreamService {
         Self {
             addresses: Arc::new(|_| None),
             connector,
+            dial: Arc::default(),
             failures: Arc::new(|_, _| {}),
             host: None,
             schemes: Schemes::Https,
             timeout: None,
             versions: HttpVersions::AsPolicy,
+        }
+    }
+}
+
+impl<D: Dial> UpstreamService<D> {
+    /// Makes transports by `dial`: a tunnel through a proxy, a Unix socket, TCP from a source address. Nothing else changes (H10);
+    /// the dial is given the address of the URI, or that of this service.
+    #[must_use]
+    pub fn with_dial<E: Dial>(self, dial: E) -> UpstreamService<E> {
+        UpstreamService {
+            addresses: self.addresses,
+            connector: self.connector,
+            dial: Arc::new(dial),
+            failures: self.failures,
+            host: self.host,
+            schemes: self.schemes,
+            timeout: self.timeout,
+            versions: self.versions,
         }
     }
 
@@ -172,7 +194,7 @@ impl UpstreamService {
     ///
     /// # Errors
     /// Those of [`Connector::bind`]; [`Error::Misuse`] for a URI that is not connected to, and `name_invalid` for its host.
-    pub fn bind(&self, uri: &Uri) -> Result<BoundService, Error> {
+    pub fn bind(&self, uri: &Uri) -> Result<BoundService<D>, Error> {
         self.check_scheme(uri)?;
         let host = self.host_of(uri)?;
         let snapshot = self.connector.snapshot()?;
@@ -224,7 +246,23 @@ impl UpstreamService {
     }
 }
 
-impl fmt::Debug for UpstreamService {
+/// A dial need not be one.
+impl<D> Clone for UpstreamService<D> {
+    fn clone(&self) -> Self {
+        Self {
+            addresses: self.addresses.clone(),
+            connector: self.connector.clone(),
+            dial: self.dial.clone(),
+            failures: self.failures.clone(),
+            host: self.host.clone(),
+            schemes: self.schemes,
+            timeout: self.timeout,
+            versions: self.versions,
+        }
+    }
+}
+
+impl<D> fmt::Debug for UpstreamService<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UpstreamService")
             .field("connector", &self.connector)

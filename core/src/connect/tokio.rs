@@ -2,11 +2,14 @@
 //!
 //! It starts no runtime and no task, and no thread but that which looks up a name (H4). Timers are tokio's, so that its clock and no other decides (H4).
 
-mod async_race;
 mod async_stream;
+mod dial;
 mod polled;
 
 pub use async_stream::AsyncStream;
+#[cfg(unix)]
+pub use dial::Unix;
+pub use dial::{Destination, Dial, HttpConnect, ProxyHeader, Tcp};
 
 use core::future::poll_fn;
 use core::pin::Pin;
@@ -21,7 +24,7 @@ use crate::connect::blocking::{ALERT_DRAIN_TIMEOUT, AlertDrain};
 use crate::connect::sans_io::Handshake;
 use crate::connect::setup::Intent;
 use crate::connect::tls_io::{Failure, ReadOutcome};
-use crate::connect::{Address, BoundConnector, ConnectOptions, TcpOptions, internal};
+use crate::connect::{Address, BoundConnector, ConnectOptions, internal};
 use crate::error::Error;
 use crate::name::BackendHost;
 use crate::rotate::Connector;
@@ -64,7 +67,24 @@ impl Connector {
         host: &BackendHost,
         options: &ConnectOptions,
     ) -> Result<AsyncStream<TcpStream>, Error> {
-        connect(&Intent::new(self, host, options), address.into()).await
+        self.connect_over(&Tcp::default(), address, host, options).await
+    }
+
+    /// As [`Connector::connect_async`] over what `dial` makes, be it a tunnel or a Unix socket. The deadline covers that, too (H10).
+    ///
+    /// # Errors
+    /// Those of `dial` and of [`Connector::handshake_async`]; `tcp_timeout` for a dial that does not end.
+    ///
+    /// # Panics
+    /// As [`Connector::connect_async`].
+    pub async fn connect_over<D: Dial>(
+        &self,
+        dial: &D,
+        address: impl Into<Address>,
+        host: &BackendHost,
+        options: &ConnectOptions,
+    ) -> Result<AsyncStream<D::Transport>, Error> {
+        connect(&Intent::new(self, host, options), dial, address.into()).await
     }
 }
 
@@ -91,13 +111,28 @@ impl BoundConnector {
     /// # Panics
     /// As [`Connector::connect_async`].
     pub async fn connect_async(&self, address: impl Into<Address>) -> Result<AsyncStream<TcpStream>, Error> {
-        connect(&self.intent(), address.into()).await
+        self.connect_over(&Tcp::default(), address).await
+    }
+
+    /// As [`Connector::connect_over`].
+    ///
+    /// # Errors
+    /// Those of [`Connector::connect_over`], and `connector_superseded`.
+    ///
+    /// # Panics
+    /// As [`Connector::connect_async`].
+    pub async fn connect_over<D: Dial>(
+        &self,
+        dial: &D,
+        address: impl Into<Address>,
+    ) -> Result<AsyncStream<D::Transport>, Error> {
+        connect(&self.intent(), dial, address.into()).await
     }
 }
 
-async fn connect(intent: &Intent<'_>, address: Address) -> Result<AsyncStream<TcpStream>, Error> {
+async fn connect<D: Dial>(intent: &Intent<'_>, dial: &D, address: Address) -> Result<AsyncStream<D::Transport>, Error> {
     let deadline = intent.deadline()?;
-    let transport = async_race::dial(&address, &TcpOptions::default(), deadline).await?;
+    let transport = dial::transport(dial, Destination::until(address, deadline)).await?;
     negotiate(intent.begin_until(deadline)?, transport).await
 }
 

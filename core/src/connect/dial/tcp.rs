@@ -1,4 +1,4 @@
-//! Happy Eyeballs in one task: as in the blocking face, in tokio's time.
+//! TCP by Happy Eyeballs in one task: as in the blocking face, in tokio's time.
 
 use core::future::poll_fn;
 use core::pin::Pin;
@@ -9,16 +9,44 @@ use std::net::SocketAddr;
 use ::tokio::net::{TcpSocket, TcpStream};
 use ::tokio::time::Instant;
 
-use super::within;
+use super::{Destination, Dial};
+use crate::connect::TcpOptions;
 use crate::connect::happy_eyeballs::{DialStep, HappyEyeballs};
-use crate::connect::sans_io::Deadline;
-use crate::connect::{Address, TcpOptions};
 use crate::error::Error;
+use crate::tokio::within;
+
+/// TCP: a name is resolved, and its addresses are raced by Happy Eyeballs (H4). Nagle's algorithm is off.
+///
+/// What a connection has that no other dial was chosen for.
+#[derive(Clone, Debug, Default)]
+pub struct Tcp {
+    options: TcpOptions,
+}
+
+impl Tcp {
+    /// TCP from the source address and with the mark of `options`.
+    pub fn new(options: TcpOptions) -> Self {
+        Self { options }
+    }
+}
+
+impl Dial for Tcp {
+    type Transport = TcpStream;
+
+    async fn dial(&self, destination: Destination) -> io::Result<TcpStream> {
+        Ok(race(&destination, &self.options).await?)
+    }
+
+    fn remote_address(&self, transport: &TcpStream) -> Option<SocketAddr> {
+        transport.peer_addr().ok()
+    }
+}
 
 /// The first socket that is connected. The others are closed, and all of them where the future is dropped.
-pub(super) async fn dial(address: &Address, options: &TcpOptions, deadline: Deadline) -> Result<TcpStream, Error> {
-    let mut race = HappyEyeballs::until(address, deadline);
-    let resolved = within(deadline.at.map(Instant::from_std), poll_fn(|cx| race.poll_resolve(cx))).await;
+async fn race(destination: &Destination, options: &TcpOptions) -> Result<TcpStream, Error> {
+    let mut race = HappyEyeballs::until(&destination.address, destination.deadline);
+    let until = destination.deadline().map(Instant::from_std);
+    let resolved = within(until, poll_fn(|cx| race.poll_resolve(cx))).await;
     resolved.unwrap_or_else(|| Err(race.late()))?;
     let mut attempts: Vec<Attempt> = Vec::new();
     loop {
