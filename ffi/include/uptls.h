@@ -1390,8 +1390,9 @@ uptls_status uptls_conn_report(const uptls_conn *conn,
  * an IP address, and may be NULL. `options` may be NULL.
  *
  * No thread is started: a name is resolved in this one, for as long as the system's resolver takes, which the deadline does
- * not bound; an IP address as text needs no resolver. The socket blocks, and is closed with the stream. `*out` is owned by
- * the caller: `uptls_stream_free`. `err` may be NULL.
+ * not bound; an IP address as text needs no resolver. Several addresses are raced (RFC 8305), so that one that does not answer
+ * costs 250 ms. The socket blocks, and is closed with the stream. `*out` is owned by the caller: `uptls_stream_free`. `err`
+ * may be NULL.
  */
 uptls_status uptls_stream_connect(const uptls_connector *connector,
                                   const char *host,

@@ -47,8 +47,9 @@ pub const UPTLS_FD_OWN: FdOwnership = 1;
 /// an IP address, and may be NULL. `options` may be NULL.
 ///
 /// No thread is started: a name is resolved in this one, for as long as the system's resolver takes, which the deadline does
-/// not bound; an IP address as text needs no resolver. The socket blocks, and is closed with the stream. `*out` is owned by
-/// the caller: `uptls_stream_free`. `err` may be NULL.
+/// not bound; an IP address as text needs no resolver. Several addresses are raced (RFC 8305), so that one that does not answer
+/// costs 250 ms. The socket blocks, and is closed with the stream. `*out` is owned by the caller: `uptls_stream_free`. `err`
+/// may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_connect(
     connector: *const Connector,
