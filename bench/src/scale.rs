@@ -5,6 +5,7 @@
 //! Beside them, in the same run and at 4,000 each: contexts of the system's OpenSSL, and TLS clusters of a real Envoy, where
 //! they are installed.
 #![allow(clippy::print_stdout, reason = "the figures")]
+#![allow(clippy::as_conversions, clippy::expect_used, reason = "a bench ends where it cannot measure")]
 
 #[path = "openssl_contexts.rs"]
 mod openssl_contexts;

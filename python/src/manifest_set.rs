@@ -36,6 +36,7 @@ impl PyManifestSet {
 }
 
 #[pymethods]
+#[allow(clippy::fn_params_excessive_bools, clippy::too_many_arguments, reason = "they are keywords in Python")]
 impl PyManifestSet {
     /// Reads files, and the `*.yaml`, `*.yml` and `*.json` files of folders; with `recursive` of their folders too.
     ///
