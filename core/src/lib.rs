@@ -82,8 +82,8 @@ pub use describe::{
 };
 pub use error::{
     Alert, AlertMoment, AlgorithmFault, ByPath, Category, Code, ConnectError, Conversion, Error, KnownPeer,
-    ListDistrust, LocalStep, MaterialError, MaterialErrorKind, Misuse, Origin, PolicyError, PolicyErrorKind, Problem,
-    Problems, Refusal, Rejection, RejectionKind, Severity, Shortage, UnusableIdentity,
+    ListDistrust, LocalStep, MaterialError, MaterialErrorKind, Misuse, Origin, Oversized, PolicyError, PolicyErrorKind,
+    Problem, Problems, Refusal, Rejection, RejectionKind, Severity, Shortage, UnusableIdentity,
 };
 pub use identity::{ClientIdentity, Secret, check_identity};
 pub use name::{BackendHost, DnsName, NameError, SpiffeId, SpiffePrefix, TrustDomain, UriName};

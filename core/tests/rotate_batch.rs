@@ -200,7 +200,7 @@ fn a_batch_reads_a_bundle_once() {
     assert!(prepared.iter().all(|one| one.fingerprint() == prepared[0].fingerprint()));
 }
 
-/// R3: whoever still holds the connector of a policy that was removed makes no connection.
+/// R3: the connector of a removed policy makes no connection, even if a caller still holds it.
 #[test]
 fn a_removed_policy_is_withdrawn() {
     let world = World::new("removed");

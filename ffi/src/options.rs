@@ -9,8 +9,9 @@ use uptls::{ConnectOptions, Misuse};
 use crate::error::Failure;
 use crate::handle;
 
-/// What one connection does otherwise than its policy says. Nothing here can weaken a check. Set all of it to 0 first and
-/// `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL}`. NULL in its place: the defaults.
+/// The options of one connection that differ from its policy. None can weaken a check. Set all of it to 0 first and
+/// `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL}`. A NULL pointer selects the
+/// defaults.
 #[repr(C)]
 #[allow(clippy::exhaustive_structs, reason = "C writes it; it grows at its end, and struct_size tells how far")]
 pub struct ConnOptions {

@@ -26,7 +26,7 @@
 //! What is stricter here than in most readers of YAML, and why:
 //!
 //! - A field without a value (`subjectAltNames:`, `null`, `~`) is an error. It is what a template leaves behind when
-//!   its variable is empty, and to read it as "not given" would be to fall back to a default that nobody chose.
+//!   its variable is empty, and to read it as "not given" would fall back to a default that its author did not choose.
 //! - Only `true` and `false` are booleans, and neither is a text. `no` is the text `no`. Numbers may stand where text
 //!   is wanted, spelled as they are: `min: 1.2` is `"1.2"`.
 //! - Unknown and duplicate fields, tags, directives and merge keys are errors. Aliases work, within the budgets. (In

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use uptls::{Origin, PolicyError, PolicyErrorKind, Problem, Problems};
 
-/// A line and a column, both counted from 1.
+/// A line and a column, both counted from 1; 0 in an object that was given as a value ([`Place::NONE`]).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Place {
     pub(crate) column: u64,
@@ -15,6 +15,9 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// The place of every field of an object that was given as a value: it has no lines. A problem shows the path alone, and
+    /// does not send its reader to a line 1 that does not exist.
+    pub(crate) const NONE: Self = Self { column: 0, line: 0 };
     /// Where a document begins: the place of what is wrong with it as a whole.
     pub(crate) const START: Self = Self { column: 1, line: 1 };
 }
@@ -151,5 +154,5 @@ fn no_policy(policy: Option<String>) -> Problems {
     Problems::new(policy, PolicyError::new("", kind).into(), Vec::new())
 }
 
-/// How many problems of one document are reported: nobody reads more at once.
+/// How many problems of one document are reported. More would not be read.
 const MAX_PROBLEMS: usize = 64;

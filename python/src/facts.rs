@@ -33,7 +33,7 @@ macro_rules! facts {
 pub(crate) use facts;
 
 facts! {
-    /// Which policy judged.
+    /// The policy that verified.
     Policy "PolicyFacts" {
         /// Its name.
         name: Option<String>,
@@ -97,7 +97,7 @@ facts! {
 }
 
 facts! {
-    /// One thing that is wrong with a policy or its material.
+    /// One problem of a policy or its material.
     Problem "ProblemFacts" {
         /// The stable code.
         code: String,
@@ -121,7 +121,7 @@ facts! {
 }
 
 facts! {
-    /// Something that is not a verdict, but should be known.
+    /// A warning: no verdict, but worth knowing.
     Warning "WarningFacts" {
         /// Which.
         code: String,

@@ -8,7 +8,7 @@ use uptls::{Misuse, PolicyDraft, PolicySpec, SystemTrustDraft, TrustDraft};
 use crate::errors;
 use crate::material::{PyClientIdentity, PyRevocation, PySan, PyTrustBundle, members, texts, wrong};
 
-/// A copy that nobody else can change: sequences become tuples.
+/// A copy that no other code can change: sequences become tuples.
 pub(crate) fn frozen<'py>(py: Python<'py>, keywords: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyDict>> {
     let copy = PyDict::new(py);
     for (keyword, value) in keywords.into_iter().flat_map(|keywords| keywords.iter()) {

@@ -34,7 +34,7 @@ mod runtime;
 mod source;
 mod watch;
 
-/// The module `uptls._native`; everything public is exported again by the package `uptls`.
+/// The module `uptls._native`. The package `uptls` exports everything public of it.
 #[pyo3::pymodule(name = "_native", gil_used = false)]
 mod native {
     use pyo3::prelude::*;

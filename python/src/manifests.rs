@@ -1,4 +1,4 @@
-//! The policy that Kubernetes objects give a backend.
+//! The policy of a backend from Kubernetes objects.
 
 use std::path::PathBuf;
 
@@ -106,7 +106,7 @@ impl Found {
         })
     }
 
-    /// Logs what was left out of it, once until that changes (R10): the verdict is that of the rest.
+    /// Logs what the import left out of it, once until that changes (R10): the rest decides the verdict.
     pub(crate) fn tell(&self, py: Python<'_>) -> PyResult<()> {
         let log = py.import("uptls._errors")?;
         attached(|| log.call_method1("log_left_out", (&self.whose, &self.kinds, &self.notices)).map(drop))

@@ -1,4 +1,4 @@
-//! Names: looked up by a few threads of the process, each name by one, for whichever callers wait for it (H4).
+//! Look-ups of names: a few threads of the process, one for each name, for all callers that wait for it (H4).
 //!
 //! The system's resolver can neither be bounded nor interrupted. So a look-up has a thread of its own, which callers leave
 //! alone when their time is over; who asks for the same name and port meanwhile waits for the same thread.

@@ -28,11 +28,11 @@ pub struct PolicyError {
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Origin {
-    /// The 1-based column.
+    /// The 1-based column; 0 if it is not known.
     pub column: u64,
     /// The file or object, shared by all places in it.
     pub document: Arc<str>,
-    /// The 1-based line.
+    /// The 1-based line; 0 if it is not known, as in an object that was given as a value.
     pub line: u64,
 }
 

@@ -15,7 +15,22 @@ use serde::Deserialize;
 use crate::error::{ByPath, Origin};
 use crate::identity::Secret;
 
-/// What was written, not yet checked: [`crate::UpstreamTlsPolicy::check`] makes a policy of it.
+/// A policy as its author wrote it, not yet checked: [`crate::UpstreamTlsPolicy::check`] makes a policy of it.
+///
+/// ```
+/// use uptls::danger::DangerPermission;
+/// use uptls::{MaterialDraft, PolicyDraft, PolicySpec, SanDraft, TrustDraft, UpstreamTlsPolicy};
+///
+/// let spec = PolicySpec {
+///     subject_alt_names: vec![SanDraft::dns("payments.internal"), SanDraft::spiffe("prod", "/ns/pay")],
+///     trust: TrustDraft { bundles: vec![MaterialDraft::file("ca.pem")], ..TrustDraft::default() },
+///     ..PolicySpec::default()
+/// };
+/// let draft = PolicyDraft::new(spec).with_name("payments").with_base("/etc/uptls");
+/// let policy = UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden)?;
+/// assert_eq!(policy.name(), Some("payments"));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PolicyDraft {
@@ -356,7 +371,7 @@ pub struct DangerDraft {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReasonDraft {
-    /// For whoever reads the report.
+    /// For the readers of the report.
     pub reason: String,
 }
 
@@ -364,7 +379,7 @@ pub struct ReasonDraft {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TolerationDraft {
-    /// For whoever reads the report.
+    /// For the readers of the report.
     pub reason: String,
     /// `key_usage`, `expired_anchor`, `expired_leaf` or `common_name`.
     pub rule: String,

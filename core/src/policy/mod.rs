@@ -30,9 +30,24 @@ use crate::name::{DnsName, TrustDomain};
 use crate::report::Warning;
 use crate::text;
 
-/// What an upstream must be, and what we are to it: checked, canonical and immutable.
+/// The requirements on an upstream, and our identity for it: checked, canonical and immutable.
 ///
 /// It names material (files or text) but has not read it: [`crate::Runtime::prepare`] does that. A clone is cheap.
+///
+/// ```
+/// use uptls::danger::DangerPermission;
+/// use uptls::{PolicyDraft, PolicySpec, SystemTrustDraft, TrustDraft, UpstreamTlsPolicy};
+///
+/// // Without trust there is no policy, and the error names the field.
+/// let problems = UpstreamTlsPolicy::check(PolicyDraft::default(), DangerPermission::Forbidden).err().unwrap();
+/// assert_eq!((problems.code().as_str(), problems.first().unwrap().path()), ("trust_missing", "spec.trust"));
+///
+/// let trust = TrustDraft { system: SystemTrustDraft::Mozilla, ..TrustDraft::default() };
+/// let spec = PolicySpec { trust, ..PolicySpec::default() };
+/// let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// assert!(!policy.danger().is_active());
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct UpstreamTlsPolicy(Arc<Fields>);
 

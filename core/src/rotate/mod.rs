@@ -42,6 +42,30 @@ use standing::{Awaited, Documents, Standing, Word};
 /// Makes verified connections by the current generation of one policy. A clone is cheap, and the same connector.
 ///
 /// Each connection takes one snapshot and keeps it (R1): an update never changes a connection that exists (R7).
+///
+/// ```
+/// # #[cfg(feature = "aws-lc-rs")] {
+/// # use uptls::danger::DangerPermission;
+/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// # let clock = uptls::FixedClock::at(1_795_392_000);
+/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+/// use std::net::TcpListener;
+/// use uptls::{BackendHost, ConnectOptions, Connector};
+///
+/// let connector = Connector::new(&runtime, &policy)?;
+/// assert_eq!((connector.generation().number(), connector.state().as_str()), (1, "ready"));
+///
+/// // A port that refuses: the error says so, and nothing was sent.
+/// let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+/// let host = BackendHost::parse("payments.internal")?;
+/// let error = connector.connect_blocking(address, &host, &ConnectOptions::default()).err().unwrap();
+/// assert_eq!(error.code().as_str(), "tcp_refused");
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Connector(Arc<Shared>);
 
@@ -167,12 +191,12 @@ impl Connector {
         update.document(policy, prepared)
     }
 
-    /// As [`Connector::update`], with a policy whose material was read and judged before.
+    /// As [`Connector::update`], with a policy that is already prepared.
     ///
     /// # Errors
-    /// [`Error::Misuse`] for what another [`Runtime`] prepared: verdicts would be by its clock and its system roots, until
-    /// the next reading of a file; prepare the policy with [`Connector::runtime`]. [`Error::Policy`], `policy_withdrawn`, if
-    /// [`Connector::withdraw`] was called meanwhile.
+    /// [`Error::Misuse`] for a policy that another [`Runtime`] prepared: until the next reading of a file, that
+    /// runtime's clock and system roots would decide. Prepare the policy with [`Connector::runtime`].
+    /// [`Error::Policy`], `policy_withdrawn`, if [`Connector::withdraw`] was called meanwhile.
     pub fn publish(&self, prepared: Arc<Prepared>) -> Result<Generation, Error> {
         if !prepared.runtime().is(&self.0.runtime) {
             let what =
@@ -183,21 +207,21 @@ impl Connector {
         Ok(self.begin_update().document(&policy, Ok(prepared))?)
     }
 
-    /// Takes an update that could not even be made: a document that does not parse, a resolution that is invalid. It counts
-    /// as any invalid update (R2): the last good generation stays, or with [`OnInvalid::FailClosed`] new connections fail,
-    /// with these problems as the reason. What was withdrawn stays so. An update that succeeds ends it, and nothing else: no
-    /// [`FileSource`] does.
+    /// Reports an update that the program could not even load: a document that does not parse, a resolution that is
+    /// invalid. It counts as an invalid update (R2): the last good generation stays, or with [`OnInvalid::FailClosed`]
+    /// new connections fail, with these problems as the reason. A withdrawn policy stays withdrawn. Only a successful
+    /// update ends the refusal; no [`FileSource`] does.
     pub fn refuse(&self, problems: Problems) {
         self.begin_update().refuse(problems);
     }
 
-    /// What it was made with.
+    /// The runtime that it was made with.
     pub fn runtime(&self) -> &Runtime {
         &self.0.runtime
     }
 
-    /// Ends the policy: new connections fail at once with `policy_withdrawn` (R3), connections that exist go on (R7).
-    /// A later [`Connector::update`] or [`Connector::publish`] that succeeds publishes again; nothing else does.
+    /// Ends the policy: new connections fail at once with `policy_withdrawn` (R3), and existing ones stay open (R7).
+    /// Only a later successful [`Connector::update`] or [`Connector::publish`] publishes again.
     pub fn withdraw(&self) {
         let mut publishing = lock(&self.0.publishing);
         publishing.withdrawals += 1;
@@ -211,8 +235,9 @@ impl Connector {
         self.replace(publishing, next, None);
     }
 
-    /// The one atomic store, its events, and the end of sessions that nobody publishes any more (R1, R7, L8). `gone` says
-    /// what is, of a withdrawal. The log is told when the lock is free: a subscriber may be slow, or ask this connector.
+    /// The one atomic store, its events, and the end of sessions that no connector publishes any more (R1, R7, L8).
+    /// `gone` says what is, of a withdrawal. The log is told when the lock is free: a subscriber may be slow, or ask
+    /// this connector.
     fn replace(
         &self,
         mut publishing: MutexGuard<'_, Publishing>,
@@ -238,16 +263,16 @@ impl Connector {
         next
     }
 
-    /// The oldest event that was not taken yet; `None`: nothing happened since. Clones of a connector share its events, and
-    /// each is taken once. The first generation is no event.
+    /// The oldest event that is waiting; `None` if there is none. Clones of a connector share its events, and each
+    /// event is taken once. The first generation is no event.
     ///
-    /// At most 32 events are kept. Events that are not taken are lost, the oldest first, and counted
-    /// ([`Connector::lost_events`]); `trust_reduced` of a lost event goes over to the next one that is kept.
+    /// The connector keeps at most 32 events. It drops the oldest first, and counts them ([`Connector::lost_events`]).
+    /// The next event takes over `trust_reduced` from a lost one.
     pub fn next_event(&self) -> Option<Event> {
         lock(&self.0.publishing).events.pop()
     }
 
-    /// How many events were lost because they were not taken in time, since the connector was made.
+    /// How many events were lost since the connector was made, because the program did not take them in time.
     pub fn lost_events(&self) -> u64 {
         lock(&self.0.publishing).events.lost()
     }
@@ -282,12 +307,12 @@ impl Connector {
         self.0.current.load().generation
     }
 
-    /// Whether connections are made, and if not, why.
+    /// Whether it makes connections, and if not, why.
     pub fn state(&self) -> ConnectorState {
         self.0.current.load().state.clone()
     }
 
-    /// What new connections are made with; `None` unless the state is ready or degraded.
+    /// The policy of new connections; `None` unless the state is ready or degraded.
     pub fn prepared(&self) -> Option<Arc<Prepared>> {
         self.snapshot().ok().map(|snapshot| snapshot.prepared)
     }

@@ -15,8 +15,8 @@ use crate::prepare::Batch;
 use crate::runtime::Runtime;
 use crate::sync::{Mutex, lock, thread_waker};
 
-/// One connector for each name. A policy that is invalid gives its name a connector that refuses every connection and says
-/// why, or leaves the last good generation ([`OnInvalid`]); it never touches another.
+/// One connector for each name. An invalid policy gives its name a connector that refuses every connection and says
+/// why, or keeps the last good generation ([`OnInvalid`]). It never affects another name.
 ///
 /// ```
 /// use uptls::{OnInvalid, Registry, Runtime, SystemTrust, UpstreamTlsPolicy};
@@ -64,10 +64,11 @@ impl Registry {
         }
     }
 
-    /// Updates the connector of each name, and makes it where there is none: as many results, in the order of `batch`. Names
-    /// that are not in `batch` stay as they are. A policy that could not even be checked is given as its problems. Files are
-    /// read here, one after the other: none but regular ones is waited for, and storage that does not answer holds the batch.
-    /// A bundle that several policies name, the same file or the same `Arc` of a text, is read and judged once.
+    /// Updates the connector of each name, or makes it if there is none. It gives as many results, in the order of
+    /// `batch`. Names that are not in `batch` stay as they are. Give a policy that could not even be checked as its
+    /// problems. The call reads files one after the other. It waits for regular files only, and storage that does not
+    /// answer holds the batch.
+    /// A bundle that several policies name, the same file or the same `Arc` of a text, is read and parsed once.
     pub fn apply(
         &self,
         batch: impl IntoIterator<Item = (String, Result<UpstreamTlsPolicy, Problems>)>,
@@ -161,7 +162,7 @@ impl Registry {
         self.len() == 0
     }
 
-    /// Forgets the connector of `name`, and withdraws it from all who still hold it (R3).
+    /// Removes the connector of `name`, and withdraws its policy from all callers that still hold it (R3).
     pub fn remove(&self, name: &str) -> Option<Connector> {
         // At once; and again, should a batch under way have published it meanwhile.
         self.connector(name)?.withdraw();

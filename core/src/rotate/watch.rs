@@ -22,14 +22,34 @@ use watcher::{Read, Watcher};
 
 /// A thread that keeps connectors in step with their files, until this handle is dropped.
 ///
-/// [`Watch::polling`] reads the files every interval of their source. `uptls::watch::start` (feature `watch`) also reads them
-/// as soon as the system says that a directory changed; where the system cannot (no watches are left), polling remains, and
-/// what was lost is asked for again each time that files are read.
+/// [`Watch::polling`] reads the files every interval of their source. `uptls::watch::start` (feature `watch`) also
+/// reads them as soon as the system says that a directory changed; if the system cannot (no watches are left), it
+/// polls, and asks for lost watches again each time that it reads files.
 ///
-/// Files are read on threads that live no longer than that. A source whose storage does not answer delays no other, unless 16
+/// It reads files on short-lived threads. A source with storage that does not answer delays no other, unless 16 sources
 /// of one watch wait at the same time.
 ///
-/// A fork takes no thread along: in a child nothing is followed ([`WatchState::Elsewhere`]) until it starts a watch of its own.
+/// A fork takes no thread along: a child follows nothing ([`WatchState::Elsewhere`]) until it starts its own watch.
+///
+/// ```
+/// # #[cfg(feature = "aws-lc-rs")] {
+/// # use uptls::danger::DangerPermission;
+/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// # let clock = uptls::FixedClock::at(1_795_392_000);
+/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+/// use uptls::{Connector, FileSource, Watch};
+///
+/// let connector = Connector::new(&runtime, &policy)?;
+/// let watch = Watch::polling([FileSource::following(&connector)])?;
+/// // A signal handler's flag says that files changed.
+/// watch.refresh();
+/// drop(watch);
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub struct Watch {
     /// The number of the next source.
     next: AtomicUsize,
@@ -109,7 +129,7 @@ impl Watch {
     /// Starts a thread that reads the files of `sources` at once, and again every [`FileSource::with_interval`].
     ///
     /// # Errors
-    /// What the system says if there is no thread.
+    /// The system's error if it starts no thread.
     pub fn polling(sources: impl IntoIterator<Item = FileSource>) -> io::Result<Self> {
         let (signals, woken) = channel();
         Self::with_notifier(sources, Box::new(Silence), signals, woken)
@@ -143,23 +163,23 @@ impl Watch {
         self.signal(Signal::Remove(source.0));
     }
 
-    /// Says that `path`, or something in it, changed: what a watch of the caller's own has seen.
+    /// Reports that `path`, or something in it, changed: for callers with their own watcher.
     pub fn changed(&self, path: impl Into<PathBuf>) {
         self.signal(Signal::Changed(vec![path.into()], Writer::Unknown));
     }
 
-    /// Says that a writer has changed the file at `path` and not closed it, as [`FileSource::writing`]. Its directory and name
-    /// are those of [`FileSource::directories`] and a name in it.
+    /// Reports that a writer has changed the file at `path` and not closed it, as [`FileSource::writing`]. Its
+    /// directory and name are those of [`FileSource::directories`] and a name in it.
     pub fn writing(&self, path: impl Into<PathBuf>) {
         self.signal(Signal::Changed(vec![path.into()], Writer::Busy));
     }
 
-    /// Says that the writer of the file at `path` has closed it, as [`FileSource::written`].
+    /// Reports that the writer of the file at `path` has closed it, as [`FileSource::written`].
     pub fn written(&self, path: impl Into<PathBuf>) {
         self.signal(Signal::Changed(vec![path.into()], Writer::Done));
     }
 
-    /// Has every file read now: for a signal that asks to reload.
+    /// Reads every file now: for a signal that asks to reload.
     pub fn refresh(&self) {
         self.signal(Signal::Rescan);
     }
@@ -190,7 +210,7 @@ impl Drop for Watch {
         if self.process.is_current() {
             let _ = thread.map(JoinHandle::join);
         } else {
-            // There is no thread to be joined, ever, and none to be told that nobody will.
+            // No thread will ever be joined, and none needs to know.
             mem::forget(thread);
         }
     }

@@ -16,10 +16,10 @@ use super::owner::Form;
 use super::place::{Material, Target};
 use super::{exportable, matchers, parameters};
 
-/// The `UpstreamTlsContext` that gives the same verdict as `prepared` (X1..X3). Nothing is written.
+/// The `UpstreamTlsContext` that gives the same verdict as `prepared` (X1..X3). It writes nothing.
 ///
 /// # Errors
-/// `not_exportable` for each feature of the policy that Envoy lacks, naming the rule (X2); codes of the material where a
+/// `not_exportable` for each feature of the policy that Envoy lacks, naming the rule (X2); codes of the material if a
 /// file has changed since it was prepared.
 pub fn export(prepared: &Prepared, options: &ExportOptions) -> Result<Export, Problems> {
     let policy = prepared.policy();

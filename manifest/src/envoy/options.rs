@@ -7,6 +7,22 @@ use uptls::{BackendHost, OnInvalid};
 use super::owner::{Form, Owner, OwnerKey};
 
 /// How a policy is exported.
+///
+/// ```
+/// use uptls::danger::DangerPermission;
+/// use uptls::{BackendHost, Runtime};
+/// use uptls_manifest::envoy::{self, ExportOptions};
+///
+/// let runtime = Runtime::new(uptls::aws_lc_rs::provider());
+/// let policy = std::path::Path::new("../examples/refused/policy.yaml");
+/// let prepared = uptls_manifest::prepare_file(&runtime, policy, DangerPermission::Forbidden)?;
+/// let mut options = ExportOptions::default();
+/// options.backend_host = Some(BackendHost::parse("payments.internal").expect("a host"));
+/// let export = envoy::export(&prepared, &options)?;
+/// assert_eq!(export.context["sni"], "payments.internal");
+/// assert!(export.files.is_empty(), "the CA stands in the context");
+/// # Ok::<(), uptls::Problems>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ExportOptions {

@@ -17,7 +17,7 @@ use super::resolve::scope::Scope;
 use super::resolve::{draft, effective, said};
 use super::status;
 
-/// What is read beside what is always read.
+/// The optional kinds to read.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ReadOptions {
@@ -35,12 +35,12 @@ impl ReadOptions {
     }
 }
 
-/// Makes policies of the objects in `documents`. Whatever is wrong with them is in the result.
+/// Makes policies of the objects in `documents`. The result holds every problem.
 pub fn import<'a>(documents: impl IntoIterator<Item = Document<'a>>) -> Imported {
     import_with(documents, ReadOptions::default())
 }
 
-/// The same with what is provisional.
+/// The same with the provisional kinds of `options`.
 pub fn import_with<'a>(documents: impl IntoIterator<Item = Document<'a>>, options: ReadOptions) -> Imported {
     let cluster_trust_bundles = options.cluster_trust_bundles.then(Default::default);
     let mut objects = Objects { cluster_trust_bundles, ..Objects::default() };

@@ -36,6 +36,7 @@ mod secrets;
 mod selectors;
 mod statuses;
 mod store;
+mod store_places;
 mod subset;
 mod universe;
 mod unread;

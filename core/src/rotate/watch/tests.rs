@@ -141,7 +141,7 @@ fn a_watcher_that_does_not_answer_delays_no_reading() {
     gate.set(false);
 }
 
-/// A gate in front of the files of one folder: closed, whoever reads there waits.
+/// A gate in front of the files of one folder: while it is closed, every reader waits.
 #[derive(Clone, Default)]
 struct Gate(Arc<(Mutex<bool>, Condvar)>);
 

@@ -6,6 +6,14 @@ use std::borrow::Cow;
 use crate::decode::is_word;
 
 /// Which object of its kind.
+///
+/// ```
+/// use uptls_manifest::kubernetes::ObjectName;
+///
+/// assert_eq!(ObjectName::parse("edge/public")?, ObjectName::new("edge", "public"));
+/// assert_eq!(ObjectName::parse("public")?, ObjectName::new("default", "public"));
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct ObjectName {

@@ -106,7 +106,7 @@ pub(in crate::kubernetes) fn stray_reason(kind: &str, name: &ObjectName) -> Stri
     format!("what {kind} {name} is for cannot be read, so it may be for any backend of its namespace")
 }
 
-/// A newer standard may mean another check by a field that nobody knows here.
+/// A newer standard may demand another check by an unknown field.
 fn unknown_fields(spec: &Node, notes: &Notes<'_>) {
     let Value::Map(entries) = &spec.value else { return };
     for entry in entries.iter().filter(|entry| !FIELDS.contains(&entry.key.as_str())) {

@@ -1,4 +1,4 @@
-//! From texts to objects: which kinds are read, and by whom.
+//! From texts to objects: which kinds are read, and which reader reads each.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
@@ -96,7 +96,7 @@ impl Objects {
         }
     }
 
-    /// Counts an object of a kind that is nobody's business here.
+    /// Counts an object of a kind that uptls does not read.
     pub(super) fn foreign(&mut self, api_version: &str, kind: &str) {
         match is_word(api_version) && is_word(kind) && !kind.is_empty() {
             true => self.ignore(format!("{api_version} {kind}").trim_start()),

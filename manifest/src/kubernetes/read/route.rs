@@ -46,7 +46,7 @@ pub(in crate::kubernetes) struct RouteBackend {
 pub(in crate::kubernetes) enum Spoken {
     /// gRPC, and so HTTP/2.
     Grpc,
-    /// HTTP, in whichever version.
+    /// HTTP, in any version.
     Http,
     /// Whatever the client of the route speaks.
     Unknown,

@@ -25,7 +25,7 @@ pub(in crate::kubernetes) struct Ancestors {
 
 struct Use {
     gateway: ObjectName,
-    /// `None`: whichever kind has the name.
+    /// `None`: any kind with the name.
     kind: Option<BackendKind>,
     port: Option<u16>,
 }

@@ -9,7 +9,7 @@ use crate::kubernetes::model::object::ObjectRef;
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct Dependency {
-    /// Which one; `*` is the name of whichever ReferenceGrant of the namespace may come.
+    /// Which one; `*` stands for any ReferenceGrant of the namespace, present or future.
     pub object: ObjectRef,
     /// Whether there is one.
     pub presence: Presence,

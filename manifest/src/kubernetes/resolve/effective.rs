@@ -26,7 +26,7 @@ pub struct EffectivePolicy {
     pub gateway: Option<ObjectName>,
     /// What is wrong without keeping the policy from being used: references that are left out of the trust (M3).
     pub notices: Vec<Problem>,
-    /// What was written and does not count, since another object says it (M5, M6).
+    /// The fields that do not count, because another object decides (M5, M6).
     pub overridden: Vec<Overridden>,
     /// The number of the port; `None`: every port.
     pub port: Option<u16>,
@@ -46,9 +46,9 @@ pub struct EffectivePolicy {
 pub struct Overridden {
     /// Our path of it: `spec.subjectAltNames`.
     pub field: String,
-    /// What counts.
+    /// The field that counts.
     pub kept: Provenance,
-    /// What does not.
+    /// The field that does not.
     pub lost: Provenance,
     /// Why.
     pub reason: String,

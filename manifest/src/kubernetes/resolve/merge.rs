@@ -158,7 +158,7 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// The value, if nobody said it before.
+    /// The value, if no object gave it before.
     fn first<T: Clone>(&mut self, field: &str, written: Option<&Written<T>>, object: &ObjectRef) -> Option<T> {
         let written = written?;
         let lost = written.place(object);
