@@ -13,7 +13,7 @@ use crate::text::listed;
 /// protocols in the same order, and the same answer to whether the peer must select one (H3).
 ///
 /// Equal keys mean equal verdicts: a policy or its material that changes has another fingerprint. The address is not part of
-/// it, so a pool keeps its connections by address and key.
+/// it, nor the dial (H10), so a pool keeps its connections by address, dial and key.
 ///
 /// [`BoundConnector::pool_key`](crate::BoundConnector::pool_key) is the key that is wanted now, and
 /// [`Evidence::pool_key`](crate::Evidence::pool_key) the key that a connection was judged by. A pool that files a connection under
