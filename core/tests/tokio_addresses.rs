@@ -12,10 +12,12 @@ fn addresses_are_not_silent_here() {}
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::io::ErrorKind;
     use std::net::{SocketAddr, TcpListener};
     use std::time::Duration;
 
     use tokio::time::Instant;
+    use uptls::tokio::{Destination, Dial, Tcp};
     use uptls::{Code, ConnectOptions, Connector, Error};
     use uptls_testkit::{Server, SilentAddress, Versions};
 
@@ -33,8 +35,12 @@ mod linux {
         })
     }
 
+    fn listener() -> TcpListener {
+        TcpListener::bind("127.0.0.1:0").unwrap()
+    }
+
     fn closed() -> SocketAddr {
-        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+        listener().local_addr().unwrap()
     }
 
     /// By the real clock: the handshake is with a thread, for which one that stands still does not wait.
@@ -48,6 +54,22 @@ mod linux {
             let stream = connector.connect_async(vec![first, server.addr()], &host(), &options).await.unwrap();
             assert_eq!(stream.get_ref().peer_addr().unwrap(), server.addr());
         }
+    }
+
+    /// By a clock that stands still until all wait.
+    #[tokio::test(start_paused = true)]
+    async fn the_second_begins_beside_the_first_and_wins() {
+        let (silent, good, spare) = (SilentAddress::new(), listener(), listener());
+        let addresses = vec![silent.addr(), good.local_addr().unwrap(), spare.local_addr().unwrap()];
+        let (wanted, begun) = (addresses[1], Instant::now());
+        let socket = Tcp::default().dial(Destination::new(addresses, HOUR)).await.unwrap();
+        assert_eq!(socket.peer_addr().unwrap(), wanted);
+        // A timer of tokio counts whole milliseconds.
+        let elapsed = begun.elapsed().as_millis();
+        assert!((250..=251).contains(&elapsed), "{elapsed} ms");
+        // The twin: where the second wins, the third is not asked.
+        spare.set_nonblocking(true).unwrap();
+        assert_eq!(spare.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
     }
 
     #[test]

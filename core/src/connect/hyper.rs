@@ -39,6 +39,8 @@
 //!   the old key (L8): take the client of the new key, and try again. A client that is dropped finishes what is under way.
 //! - **Why.** [`Error::find_in`] finds the reason behind the errors of hyper and tonic, except those that h2 turns into text:
 //!   see [`UpstreamService::with_failures`]. Responses of hyper-util's client have [`ConnectionInfo`] among their extensions.
+//! - **Any transport.** [`UpstreamService::with_dial`] takes a [`Dial`]: a tunnel of a proxy, a Unix socket, TCP from a source
+//!   address, a closure. No key knows of it: keep the clients of each apart, like those of each authority.
 //! - **tonic** wants [`UpstreamService::http2_only`]. A `Channel` is a pool of one: make another when
 //!   [`BoundService::is_current`] says that it is due. With one of its TLS features tonic keeps `https` URIs for itself, and fails
 //!   after our handshake: write `http` into its `Endpoint`, set `Endpoint::origin` to the `https` URI, and use

@@ -12,8 +12,8 @@ use crate::text::listed;
 /// Which connections may stand in for each other (R7): those of one fingerprint, one server name, the same offer of application
 /// protocols in the same order, and the same answer to whether the peer must select one (H3).
 ///
-/// Equal keys mean equal verdicts: a changed policy or material has another fingerprint. The address is not part of it,
-/// so a pool keeps its connections by address and key.
+/// Equal keys mean equal verdicts: a changed policy or material has another fingerprint. Neither the address nor the dial
+/// (H11) is part of it, so a pool keeps its connections by address, dial and key.
 ///
 /// [`BoundConnector::pool_key`](crate::BoundConnector::pool_key) is the current key, and
 /// [`Evidence::pool_key`](crate::Evidence::pool_key) the key that judged a connection. A pool that files a connection

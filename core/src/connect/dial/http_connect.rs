@@ -14,8 +14,8 @@ use crate::identity::Secret;
 use crate::name::BackendHost;
 
 /// A tunnel through an HTTP proxy, over another dial to the proxy: [`Tcp`], unless [`HttpConnect::over`] says otherwise. TLS with
-/// the backend begins in the tunnel, so the proxy sees the server name and no more, and the policy judges the backend as
-/// without a proxy.
+/// the backend begins in the tunnel: the proxy learns host, port and what a handshake shows to everybody on the way, and no
+/// data. The policy judges the backend as without a proxy, so one that leads elsewhere is refused.
 ///
 /// A name is given to the proxy as it is, which resolves it; of several sockets the proxy is asked for each in turn. An answer of
 /// 2xx is a tunnel. Any other is `tcp_refused` with its status: no redirect is followed, and no second request is sent. An answer
