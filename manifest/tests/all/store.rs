@@ -84,7 +84,7 @@ fn object() -> impl Strategy<Value = usize> {
 const OBJECTS: usize = 18;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 160, ..ProptestConfig::default() })]
     #[test]
     fn any_sequence_of_changes_comes_to_its_end(steps in prop::collection::vec((object(), 0_usize..6, any::<bool>()), 1..40)) {
         let universe = universe();

@@ -312,3 +312,20 @@ fn a_secret_whose_data_cannot_be_read_is_not_one_without_a_ca() {
     assert_eq!(outcome(&read(&pair), "shop/pay:443").as_deref(), Ok("shop/vendors"));
     assert!(outcome(&read(&format!("data: [a]\n{pair}")), "shop/pay:443").is_err());
 }
+
+/// A thousand broken documents close every backend, and none of the backends holds a thousand errors for it.
+#[test]
+fn a_backend_holds_the_first_few_reasons_and_the_diagnostics_all() {
+    const BROKEN: usize = 1_000;
+    let mut texts = others();
+    texts.extend((0..BROKEN).map(|_| "apiVersion: [".to_owned()));
+    let imported = read("", &texts);
+    assert_eq!(imported.diagnostics.iter().filter(|of| of.effect == Effect::Unread).count(), BROKEN);
+    let resolution = imported.resolve(&Scope::default());
+    assert!(!resolution.policies.is_empty());
+    for policy in &resolution.policies {
+        let problems = policy.draft.as_ref().err().unwrap();
+        assert!((1..100).contains(&problems.iter().count()), "{}", problems.iter().count());
+    }
+    assert!(outcome(&imported, "shop/pay:443").unwrap_err().lines().count() < 100);
+}

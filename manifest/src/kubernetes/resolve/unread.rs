@@ -4,7 +4,8 @@ use uptls::{PolicyError, PolicyErrorKind, Problem, Problems};
 
 use crate::kubernetes::model::{BackendKind, Diagnostic, Effect, ObjectName};
 
-/// What could not be read, where the policy of one of these backends might stand.
+/// What could not be read, where the policy of one of these backends might stand: the first few of it, since each of many
+/// backends holds a copy. The diagnostics have all of it.
 pub(super) fn unread<'a>(
     diagnostics: impl IntoIterator<Item = &'a Diagnostic>,
     backends: &[(Option<BackendKind>, &ObjectName)],
@@ -12,7 +13,7 @@ pub(super) fn unread<'a>(
     let concerns =
         |diagnostic: &&Diagnostic| backends.iter().any(|(kind, name)| diagnostic.concerns.may_be(*kind, name));
     let unread = diagnostics.into_iter().filter(|diagnostic| diagnostic.effect == Effect::Unread).filter(concerns);
-    let mut problems = unread.map(|diagnostic| diagnostic.problem.clone());
+    let mut problems = unread.map(|diagnostic| diagnostic.problem.clone()).take(MOST);
     problems.next().map(|first| Problems::new(None, first, problems.collect()))
 }
 
@@ -21,3 +22,5 @@ pub(super) fn unknown_service(name: &ObjectName) -> Problem {
     let kind = PolicyErrorKind::ReferenceUnresolved { object: format!("Service {name}"), reason };
     PolicyError::new("backend", kind).into()
 }
+
+const MOST: usize = 16;
