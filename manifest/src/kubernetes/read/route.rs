@@ -1,4 +1,4 @@
-//! `HTTPRoute`, `GRPCRoute`, `TLSRoute` (`gateway.networking.k8s.io`): which Gateways use which backends.
+//! `HTTPRoute`, `GRPCRoute`, `TLSRoute` (`gateway.networking.k8s.io`) and the filters of listeners: which Gateways use which backends.
 
 use uptls::Origin;
 
@@ -71,6 +71,18 @@ pub(in crate::kubernetes) fn read(node: &Node, kind: &'static str, notes: &Notes
     Some(Route { backends, kind, meta, parents })
 }
 
+/// The backends that listeners ask before they route (GEP-5224), in the `spec` of an object of this namespace.
+pub(super) fn of_listeners(spec: &Node, namespace: &str, notes: &Notes<'_>) -> Vec<RouteBackend> {
+    let reader = Reader { namespace, notes, spoken: Spoken::Unknown };
+    let mut backends = Vec::new();
+    for (path, listener) in reader.list(spec, "spec", "listeners") {
+        if let Some(entry) = field(listener, &path, "filters", notes) {
+            reader.filters(&entry.value, &format!("{path}.filters"), "requests", &mut backends);
+        }
+    }
+    backends
+}
+
 /// Reads one route. Fields that are not asked for are left alone: they say nothing about who uses what.
 struct Reader<'a> {
     namespace: &'a str,
@@ -81,16 +93,16 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn rule(&self, rule: &Node, path: &str, backends: &mut Vec<RouteBackend>) {
-        self.filters(rule, path, backends);
+        self.filters(rule, path, "filters", backends);
         for (path, node) in self.list(rule, path, "backendRefs") {
             backends.extend(self.backend(node, &path, self.spoken));
-            self.filters(node, &path, backends);
+            self.filters(node, &path, "filters", backends);
         }
     }
 
     /// A backend may stand in a filter too, and is connected to all the same.
-    fn filters(&self, node: &Node, path: &str, backends: &mut Vec<RouteBackend>) {
-        for (path, filter) in self.list(node, path, "filters") {
+    fn filters(&self, node: &Node, path: &str, key: &str, backends: &mut Vec<RouteBackend>) {
+        for (path, filter) in self.list(node, path, key) {
             for kind in ["requestMirror", "externalAuth"] {
                 let Some(entry) = field(filter, &path, kind, self.notes) else { continue };
                 let path = format!("{path}.{kind}");
@@ -234,6 +246,29 @@ mod tests {
         let wanted =
             ["/Service shop/m None", "/Service shop/e Some(9)", "/Service shop/b None", "/Service shop/n None"];
         assert_eq!(backends, wanted);
+    }
+
+    #[test]
+    fn backends_of_listeners_count() {
+        let of = |spec: &str| {
+            let node = yaml::documents(spec).unwrap().remove(0);
+            let notes = Notes::new("in");
+            let found: Vec<_> = of_listeners(&node, "shop", &notes);
+            let shown: Vec<_> =
+                found.iter().map(|one| format!("{} {} {:?}", one.field, shown(one), one.spoken)).collect();
+            (shown, notes.into_parts().0.len())
+        };
+        let filters = "{requests: [{type: ExtensionRef, extensionRef: {name: x}}, \
+                       {type: ExternalAuth, externalAuth: {protocol: HTTP, backendRef: {name: auth, port: 9}}}]}";
+        let at = "spec.listeners[1].filters.requests[1].externalAuth.backendRef";
+        let (found, problems) = of(&format!("{{listeners: [{{name: a}}, {{name: b, filters: {filters}}}]}}"));
+        assert_eq!((found, problems), (vec![format!("{at} /Service shop/auth Some(9) Http")], 0));
+        for spec in
+            ["{}", "{listeners: [{}]}", "{listeners: [{filters: {}}]}", "{listeners: [{filters: {requests: []}}]}"]
+        {
+            assert_eq!(of(spec), (Vec::new(), 0), "{spec}");
+        }
+        assert_eq!(of("{listeners: [{filters: {requests: [{externalAuth: {backendRef: {}}}]}}]}"), (Vec::new(), 1));
     }
 
     #[test]
