@@ -198,7 +198,7 @@ pub(crate) struct ImportArgs {
     /// Fail for all that could be passed over: unknown kinds, what was left out, overridden or made stricter.
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Take a ClusterTrustBundle as a CA reference, which the Gateway API has as provisional (GEP-5075).
+    /// Take a ClusterTrustBundle as a CA reference, which the Gateway API has as experimental (GEP-5075).
     #[arg(long)]
     pub(crate) cluster_trust_bundles: bool,
     /// Where the files of the proxy lie that vendors' objects name: /etc/ca.pem is etc/ca.pem below it. Without it they are
@@ -286,7 +286,7 @@ pub(crate) struct Source {
     /// Also read the folders in folders, as `kubectl apply -R` does.
     #[arg(short = 'R', long, requires = "manifests", conflicts_with = "policy")]
     pub(crate) recursive: bool,
-    /// Take a ClusterTrustBundle as a CA reference, which the Gateway API has as provisional (GEP-5075).
+    /// Take a ClusterTrustBundle as a CA reference, which the Gateway API has as experimental (GEP-5075).
     #[arg(long, requires = "manifests", conflicts_with = "policy")]
     pub(crate) cluster_trust_bundles: bool,
     /// Where the files of the proxy lie that vendors' objects name: /etc/ca.pem is etc/ca.pem below it. Without it they are
