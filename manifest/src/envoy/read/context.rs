@@ -5,47 +5,22 @@ use uptls::{AlpnDraft, DnsName, PolicySpec};
 use crate::node::{Node, Value};
 
 use super::finding::{Effect, Findings};
+use super::host_names::{Endpoints, HostNames};
 use super::object::Object;
 use super::secrets::Secrets;
 use super::validation::{self, SentName};
 use super::{identity, parameters};
 
-/// What the HTTP options of a cluster do with names: both take the authority of each request.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct HttpNames {
-    /// `auto_san_validation`.
-    pub(super) checked: bool,
-    /// `auto_sni`.
-    pub(super) sent: bool,
-}
-
-impl HttpNames {
-    pub(super) fn of(cluster: &Object<'_>) -> Self {
-        let typed = cluster.dig(&["typed_extension_protocol_options", HTTP_OPTIONS, "upstream_http_protocol_options"]);
-        let Some(options) = typed.or_else(|| cluster.get("upstream_http_protocol_options")) else {
-            // Envoy sets both for the hosts of a dynamic forward proxy where nothing is written.
-            let is_default = is_dynamic_forward_proxy(cluster);
-            return Self { checked: is_default, sent: is_default };
-        };
-        Self { checked: options.is_true("auto_san_validation"), sent: options.is_true("auto_sni") }
-    }
-}
-
-fn is_dynamic_forward_proxy(cluster: &Object<'_>) -> bool {
-    let typed = cluster.dig(&["cluster_type", "typed_config"]);
-    typed.is_some_and(|config| config.text("@type").is_some_and(|name| name.contains(".dynamic_forward_proxy.")))
-}
-
 /// Judges a context; the policy is good for nothing where a finding stands in its way.
 pub(super) fn judge(
     context: &Object<'_>,
-    http: HttpNames,
+    hosts: HostNames,
     secrets: &Secrets<'_>,
     findings: &mut Findings,
 ) -> Option<PolicySpec> {
     context.strict(CONTEXT, findings);
     let mut spec = PolicySpec::default();
-    let sent = server_name(context, http, &mut spec, findings);
+    let sent = server_name(context, hosts, &mut spec, findings);
     if context.is_true("allow_renegotiation") {
         let reason = "a policy never renegotiates (H7)";
         findings.add(context.spot(), Effect::Stricter, "allow_renegotiation", reason, "remove it");
@@ -67,16 +42,30 @@ pub(super) fn judge(
     identity::judge(&common, secrets, &mut spec, findings);
     let validation = effective(&common, secrets, findings)?;
     let path = format!("{}.validation_context", common.spot().path);
-    validation::judge(&Object::new(&validation, path), context, sent, http, &mut spec, findings);
+    validation::judge(&Object::new(&validation, path), context, sent, hosts, &mut spec, findings);
     Some(spec)
 }
 
 /// What is sent (N2), and where it comes from.
-fn server_name(context: &Object<'_>, http: HttpNames, spec: &mut PolicySpec, findings: &mut Findings) -> SentName {
+fn server_name(context: &Object<'_>, hosts: HostNames, spec: &mut PolicySpec, findings: &mut Findings) -> SentName {
     let name = context.text("sni");
-    if context.is_true("auto_host_sni") || http.sent {
+    // The authority goes before the host name, and that before `sni`.
+    let automatic = if hosts.authority_is_sent {
+        Some(if name.is_some() { SentName::Several } else { SentName::Authority })
+    } else if context.is_true("auto_host_sni") {
+        match (hosts.endpoints, name) {
+            (Endpoints::Address, _) => Some(SentName::Address),
+            (Endpoints::Named, _) => Some(SentName::Auto),
+            (Endpoints::Nameless, None) => None,
+            (Endpoints::Nameless | Endpoints::Unknown, Some(_)) => Some(SentName::Several),
+            (Endpoints::Unknown, None) => Some(SentName::Unknown),
+        }
+    } else {
+        None
+    };
+    if let Some(automatic) = automatic {
         spec.server_name = Some("auto".to_owned());
-        return SentName::Auto;
+        return automatic;
     }
     let Some(name) = name else {
         spec.server_name = Some("none".to_owned());
@@ -200,4 +189,3 @@ const CONTEXT: &[&str] = &[
     "max_session_keys",
     "sni",
 ];
-const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";

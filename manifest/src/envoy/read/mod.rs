@@ -2,6 +2,7 @@
 
 mod context;
 mod finding;
+mod host_names;
 mod identity;
 mod locate;
 mod module;
