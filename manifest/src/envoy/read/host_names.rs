@@ -23,7 +23,7 @@ pub(super) enum Endpoints {
     Named,
     /// One of them has none.
     Nameless,
-    /// They do not stand here.
+    /// They do not stand here, or are no names.
     Unknown,
 }
 
@@ -79,10 +79,9 @@ fn kind(cluster: &Object<'_>) -> Kind {
 
 fn endpoints(cluster: &Object<'_>) -> Endpoints {
     let kind = kind(cluster);
-    match kind {
-        Kind::DynamicForwardProxy => return Endpoints::Named,
-        Kind::Other => return Endpoints::Unknown,
-        Kind::Dns | Kind::Static => {}
+    // The hosts of a dynamic forward proxy are called by their ports too.
+    if matches!(kind, Kind::DynamicForwardProxy | Kind::Other) {
+        return Endpoints::Unknown;
     }
     let localities = cluster.dig(&["load_assignment"]).map(|load| load.list("endpoints")).unwrap_or_default();
     let found: Vec<_> = localities.iter().flat_map(|locality| locality.list("lb_endpoints")).collect();
