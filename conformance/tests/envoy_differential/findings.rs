@@ -1,6 +1,7 @@
 //! What the reader says of a configuration, asked of the real Envoy: what is `verified` takes the right certificate alone, what
 //! `verifies_nothing` takes each, and what `verifies_less` takes a wrong one.
 
+mod archive;
 mod clusters;
 mod contexts;
 mod form;
