@@ -182,3 +182,40 @@ fn a_secret_that_stands_twice_must_say_the_same() {
     };
     assert_eq!([standing(&both(&good, &weak)), standing(&both(&weak, &good))], [Standing::Unclear; 2]);
 }
+
+/// As protobuf merges messages, what is false takes nothing back.
+#[test]
+fn a_secret_takes_no_weakening_back() {
+    let merged = |default: Value, given: Value| {
+        let sound = json!({"match_typed_subject_alt_names": [{"san_type": "URI", "matcher": {"exact": "x:y"}}]});
+        let mut default_context = json!({"trusted_ca": {"inline_string": ca()}});
+        let mut secret = sound;
+        for (to, from) in [(&mut default_context, default), (&mut secret, given)] {
+            from.as_object().unwrap().iter().for_each(|(name, value)| to[name] = value.clone());
+        }
+        let secrets = json!([{"name": "s", "validation_context": secret}]);
+        let combined = json!({
+            "default_validation_context": default_context,
+            "validation_context_sds_secret_config": {"name": "s"},
+        });
+        let tls = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+        let typed = json!({"@type": tls, "common_tls_context": {"combined_validation_context": combined}});
+        let cluster = json!({"name": "a", "transport_socket": {"name": "tls", "typed_config": typed}});
+        let document = json!({"static_resources": {"secrets": secrets, "clusters": [cluster]}});
+        read(&document.to_string())[0].standing
+    };
+    let (expired, chain) = ("allow_expired_certificate", "trust_chain_verification");
+    assert_eq!(merged(json!({}), json!({})), Standing::Verified);
+    for nothing in [json!(false), json!("false")] {
+        assert_eq!(merged(json!({expired: true}), json!({expired: nothing})), Standing::VerifiesLess);
+    }
+    assert_eq!(merged(json!({expired: false}), json!({expired: true})), Standing::VerifiesLess);
+    assert_eq!(merged(json!({expired: false}), json!({expired: false})), Standing::Verified);
+    for first in [json!("VERIFY_TRUST_CHAIN"), json!(0)] {
+        assert_eq!(merged(json!({chain: "ACCEPT_UNTRUSTED"}), json!({chain: first})), Standing::VerifiesNothing);
+    }
+    assert_eq!(
+        merged(json!({chain: "VERIFY_TRUST_CHAIN"}), json!({chain: "ACCEPT_UNTRUSTED"})),
+        Standing::VerifiesNothing
+    );
+}

@@ -1,5 +1,7 @@
 //! What a context verifies: fields of its validation, and names.
 
+use std::fs;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
@@ -12,7 +14,7 @@ use super::servers::{ANY, NEWEST, OF_CA, PLAIN, RIGHT, signer};
 use crate::certificates::World;
 
 pub(super) fn all(world: &World) -> Vec<Form> {
-    [validations(world), weakenings(world), names(world), sockets(world), spiffe(world)].concat()
+    [validations(world), weakenings(world), names(world), secrets(world), sockets(world), spiffe(world)].concat()
 }
 
 fn ca(world: &World) -> Value {
@@ -102,6 +104,41 @@ fn names(world: &World) -> Vec<Form> {
         form("a trust domain", Verified, "", Takes(&[RIGHT]), of("URI", json!({"prefix": "spiffe://prod/"}))),
         form("a path of a trust domain", Verified, "", Takes(&[RIGHT]), of("URI", json!({"prefix": "spiffe://prod/ns/a/"}))),
         form("two trust domains", VerifiesLess, "spiffe_domains_mixed", Takes(&[RIGHT, "other trust domain"]), tls(context(sound(world, two)))),
+    ]
+}
+
+/// What stands in a secret, alone and merged into what stands in the context.
+#[rustfmt::skip]
+fn secrets(world: &World) -> Vec<Form> {
+    let of_file = |name: &str, validation: Value| {
+        let kind = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
+        let path = world.folder().join(format!("{name}.json"));
+        let secret = json!({"@type": kind, "name": name, "validation_context": validation});
+        fs::write(&path, json!({"resources": [secret]}).to_string()).unwrap();
+        json!({"name": name, "sds_config": {"path_config_source": {"path": path}}})
+    };
+    let alone = |name: &str, validation: Value| {
+        tls(json!({"sni": "a.example.com", "common_tls_context": {"validation_context_sds_secret_config": of_file(name, validation)}}))
+    };
+    let merged = |name: &str, default: Value, validation: Value| {
+        let combined = json!({"default_validation_context": default, "validation_context_sds_secret_config": of_file(name, validation)});
+        tls(json!({"sni": "a.example.com", "common_tls_context": {"combined_validation_context": combined}}))
+    };
+    let names = |name: &str| json!({"match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": name}}]});
+    let expired = |value: bool| json!({"allow_expired_certificate": value});
+    let chain = |value: &str| json!({"trust_chain_verification": value});
+    let other_ca = json!({"trusted_ca": {"inline_string": world.other_root.pem()}});
+    vec![
+        form("a secret", Verified, "", Takes(&[RIGHT]), alone("sound", sound(world, json!({})))),
+        form("a secret with a CA alone", VerifiesLess, "no_names", Takes(OF_CA), alone("ca", ca(world))),
+        form("names and a secret", Verified, "", Takes(&[RIGHT]), merged("names", names("a.example.com"), ca(world))),
+        form("names in both", Verified, "", Takes(&[RIGHT]), merged("two", names("a.example.com"), sound(world, names("localhost")))),
+        form("a CA of the secret", Verified, "", Takes(&[RIGHT]), merged("replaced", and(other_ca, names("a.example.com")), ca(world))),
+        // What is false, or the first value of its type, is nothing where messages are merged.
+        form("a secret that takes nothing back", VerifiesLess, "allow_expired_certificate", Takes(&[RIGHT, "expired"]), merged("back", sound(world, expired(true)), expired(false))),
+        form("a secret that verifies the chain", VerifiesNothing, "accept_untrusted", Takes(ANY), merged("chain", sound(world, chain("ACCEPT_UNTRUSTED")), chain("VERIFY_TRUST_CHAIN"))),
+        form("a secret that weakens", VerifiesLess, "allow_expired_certificate", Takes(&[RIGHT, "expired"]), merged("weak", sound(world, expired(false)), expired(true))),
+        form("a secret that verifies nothing", VerifiesNothing, "accept_untrusted", Takes(ANY), merged("nothing", sound(world, json!({})), chain("ACCEPT_UNTRUSTED"))),
     ]
 }
 

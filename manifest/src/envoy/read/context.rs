@@ -2,7 +2,7 @@
 
 use uptls::{AlpnDraft, DnsName, PolicySpec};
 
-use crate::node::{Node, Value};
+use crate::node::{Node, Resolved, Value};
 
 use super::finding::{Effect, Findings};
 use super::host_names::{Endpoints, HostNames};
@@ -147,12 +147,13 @@ fn nothing(at: &Object<'_>, findings: &mut Findings) {
     findings.add(at.spot(), Effect::Nothing, "no_validation_context", reason, change);
 }
 
-/// As protobuf merges: lists are joined, of other fields the second counts.
+/// As protobuf merges: lists are joined, of other fields the second counts, unless it is false, zero or the first value of its type:
+/// then it takes nothing back.
 fn merge(default: Node, given: Node) -> Node {
     let place = default.place;
     let (Value::Map(mut entries), Value::Map(others)) = (default.value, given.value.clone()) else { return given };
     for other in others {
-        if other.value.is_null() {
+        if other.value.is_null() || is_first_value(&other.value) {
             continue;
         }
         let own = entries.iter_mut().find(|entry| entry.key == other.key);
@@ -165,6 +166,14 @@ fn merge(default: Node, given: Node) -> Node {
         }
     }
     Node { place, value: Value::Map(entries) }
+}
+
+fn is_first_value(node: &Node) -> bool {
+    match &node.value {
+        Value::Text(scalar) if scalar.resolve() == Resolved::Bool(false) => true,
+        Value::Text(_) => node.text().is_some_and(|text| ["", "0", "VERIFY_TRUST_CHAIN"].contains(&text)),
+        Value::List(_) | Value::Map(_) => false,
+    }
 }
 
 const COMMON: &[&str] = &[
