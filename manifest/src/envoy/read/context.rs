@@ -5,11 +5,10 @@ use uptls::{AlpnDraft, DnsName, PolicySpec};
 use crate::node::{Node, Resolved, Value};
 
 use super::finding::{Effect, Findings};
-use super::host_names::{Endpoints, HostNames};
+use super::host_names::{Endpoints, HostNames, SentName};
 use super::object::Object;
 use super::secrets::Secrets;
-use super::validation::{self, SentName};
-use super::{identity, parameters};
+use super::{identity, parameters, validation};
 
 /// Judges a context; the policy is good for nothing where a finding stands in its way.
 pub(super) fn judge(

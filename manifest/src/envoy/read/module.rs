@@ -8,8 +8,8 @@ use uptls::danger::{Danger, DangerPermission, PeerDanger};
 use uptls::{PolicyDraft, PolicySpec, SanDraft, UpstreamTlsPolicy};
 
 use super::finding::{Effect, Findings};
+use super::host_names::SentName;
 use super::object::Object;
-use super::validation::SentName;
 use crate::envoy::module::{ALLOWS_DANGER, CONFIG_TYPE, FORBIDS_DANGER, MODULE, STRING_TYPE};
 use crate::native;
 

@@ -5,29 +5,12 @@ use std::net::IpAddr;
 use uptls::{Inspection, MaterialDraft, PolicySpec, RevocationDraft, SanDraft, TrustDraft};
 
 use super::finding::{Effect, Findings};
-use super::host_names::HostNames;
+use super::host_names::{HostNames, SentName};
 use super::module;
 use super::names;
 use super::object::Object;
 use super::secrets;
 use super::spiffe;
-
-/// The server name that is sent.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum SentName {
-    /// The address of the endpoint, as if it were a name.
-    Address,
-    /// The endpoint's host name.
-    Auto,
-    /// The authority of a request of HTTP, unless it is an address; then nothing.
-    Authority,
-    Fixed(String),
-    None,
-    /// One of several, but always a name: the authority or the endpoint's host name, and `sni` where there is neither.
-    Several,
-    /// The endpoint's host name, if it has one; else nothing.
-    Unknown,
-}
 
 /// Judges a context that is there.
 pub(super) fn judge(
