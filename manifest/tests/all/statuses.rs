@@ -267,6 +267,43 @@ fn a_listener_with_a_filter_uses_its_backend() {
     }
 }
 
+/// GEP-4768: a Gateway sends its traces to a backend, and so uses it, whatever its listeners take.
+#[test]
+fn a_telemetry_policy_uses_its_backend() {
+    let telemetry = |version: &str, namespace: &str, tracing: &str| {
+        format!(
+            "apiVersion: gateway.networking.x-k8s.io/{version}\nkind: XTelemetryPolicy\nmetadata: {{name: t, namespace: {namespace}}}\n\
+             spec: {{targetRefs: [{{group: gateway.networking.k8s.io, kind: Gateway, name: public}}], tracing: {{{tracing}}}}}\n---\n"
+        )
+    };
+    let grant = |kind: &str| {
+        format!(
+            "apiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: {{name: g, namespace: shop}}\n\
+             spec: {{from: [{{group: gateway.networking.x-k8s.io, kind: {kind}, namespace: edge}}], to: [{{group: '', kind: Service}}]}}\n---\n"
+        )
+    };
+    let said = |objects: &[String]| {
+        let spec =
+            "{listeners: [{name: a, port: 80, allowedRoutes: {kinds: [{kind: TCPRoute}], namespaces: {from: None}}}]}";
+        let text = [service("pay", TCP), policy("a", 2026, &["pay"]), gateway("public", spec), objects.concat()];
+        accepted(&resolve(&text.concat(), true), "a", "public").0
+    };
+    let provider = "provider: {backendRef: {name: pay, namespace: shop, port: 443}}";
+    let one = telemetry("v1alpha1", "edge", provider);
+    let granted = grant("XTelemetryPolicy");
+    assert_eq!(said(&[one.clone(), granted.clone()]), "True Accepted");
+    assert_eq!(said(std::slice::from_ref(&one)), "nothing", "without a grant");
+    assert_eq!(said(&[one, grant("Gateway")]), "nothing", "with another's grant");
+    assert_eq!(
+        said(&[telemetry("v1alpha1", "edge", &format!("mode: Disabled, {provider}")), granted.clone()]),
+        "nothing"
+    );
+    // It is for a Gateway of its own namespace.
+    assert_eq!(said(&[telemetry("v1alpha1", "shop", provider), granted.clone()]), "nothing");
+    // Of a version that is not known nothing is read, and no backend fails.
+    assert_eq!(said(&[telemetry("v1alpha2", "edge", provider), granted, http("public", "pay")]), "nothing");
+}
+
 #[test]
 fn malformed_ca_content_is_no_ca() {
     let pem = Pki::new("statuses").root.pem();

@@ -12,7 +12,7 @@ use crate::kubernetes::read::gateway::{GATEWAY, GATEWAY_GROUP};
 use crate::kubernetes::read::listener::Listener;
 use crate::kubernetes::read::listener_set::{self, ListenerSet};
 use crate::kubernetes::read::objects::{Declared, Objects};
-use crate::kubernetes::read::route::{ParentRef, Route, RouteBackend, Spoken};
+use crate::kubernetes::read::route::{ParentRef, Route, RouteBackend, Spoken, TELEMETRY};
 
 /// The Gateways of each backend, with the port that they use; `None`: all ports.
 pub(in crate::kubernetes) struct Ancestors {
@@ -97,11 +97,8 @@ fn of_objects(objects: &Objects, dependencies: &Dependencies, scope: &Scope) -> 
     for route in objects.routes.values().filter_map(Declared::once) {
         let parents = route.parents.iter().filter_map(|parent| gateway_of(objects, dependencies, route, parent));
         let gateways = parents.filter(own).collect();
-        found.add(
-            Referrer { group: GATEWAY_GROUP, kind: route.kind, name: &route.meta.name },
-            &route.backends,
-            &gateways,
-        );
+        let group = if route.kind == TELEMETRY { EXPERIMENTAL_GROUP } else { GATEWAY_GROUP };
+        found.add(Referrer { group, kind: route.kind, name: &route.meta.name }, &route.backends, &gateways);
     }
     for (name, declared) in &objects.gateways {
         let gateways = Some(name.clone()).into_iter().filter(own).collect();
@@ -147,7 +144,8 @@ fn gateway_of(objects: &Objects, dependencies: &Dependencies, route: &Route, par
     if (parent.group.as_str(), parent.kind.as_str()) == (GATEWAY_GROUP, GATEWAY) {
         let gateway = objects.gateways.get(&parent.name).map(|declared| &declared.value);
         let listeners = gateway.map(|gateway| gateway.listeners.as_slice()).unwrap_or_default();
-        return attaches(listeners, route, parent).then(|| parent.name.clone());
+        let is_taken = route.kind == TELEMETRY || attaches(listeners, route, parent);
+        return is_taken.then(|| parent.name.clone());
     }
     let (_, kind) = listener_set::KINDS.into_iter().find(|known| *known == (&*parent.group, &*parent.kind))?;
     let found = objects.listener_sets.get(&(kind, parent.name.clone())).and_then(Declared::once);
@@ -182,3 +180,5 @@ pub(in crate::kubernetes) fn is_own(objects: &Objects, scope: &Scope, gateway: &
         _ => true,
     }
 }
+
+const EXPERIMENTAL_GROUP: &str = "gateway.networking.x-k8s.io";
