@@ -20,7 +20,7 @@ NATIVE = re.compile(r"native-static-libs: (.+)")
 
 
 def build() -> tuple[Path, str]:
-    """Builds the library; gives its folder, and what whoever links libuptls.a needs besides."""
+    """Builds the library; gives its folder, and the extra libraries that a program with libuptls.a links."""
     command = ["cargo", "rustc", "--release", "--package", "uptls-ffi", "--lib", "--color", "never"]
     return TARGET / "release", native([*command, "--", PRINT])
 

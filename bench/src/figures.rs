@@ -84,7 +84,7 @@ fn pairs(scenario: Scenario, sides: [Who; 2]) -> ([f64; 2], [f64; 2]) {
     };
     let (mut times, mut allocations) = ([vec![], vec![]], [vec![], vec![]]);
     for pair in 0..pairs {
-        // Whoever is second finds warmer caches: the order alternates.
+        // The second one finds warmer caches, so the order alternates.
         for turn in 0..2 {
             let side = (pair + turn) % 2;
             let mut meter = Meter::default();

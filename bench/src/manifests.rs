@@ -2,6 +2,8 @@
 //! namespaces with one CA each. CPU time of the process, and its memory.
 #![allow(clippy::print_stdout, reason = "the figures")]
 
+mod allocation;
+
 use std::fs;
 use std::process::ExitCode;
 
@@ -29,8 +31,10 @@ fn at_once(count: usize, values: &[Value]) {
     let begin = Usage::now();
     let imported = import(texts.iter().map(|(name, text)| Document::new(name, text.as_bytes())));
     let read = begin.say("import of texts", 1);
+    begin.say_held("the objects, and the standard policies", count);
     let resolution = imported.resolve(&Scope::default());
     let resolved = read.say("resolve", 1);
+    begin.say_held("with the effective policies", count);
     let mut ready = 0_usize;
     for index in 0..count {
         let backend = BackendRef::new(namespace(index), format!("s{index}"), Some(443));
@@ -38,7 +42,6 @@ fn at_once(count: usize, values: &[Value]) {
     }
     resolved.say("policy_of, each", count);
     begin.say("all of it", 1);
-    begin.say_memory("held", count);
     println!("{ready} of {count} policies are ready");
 }
 
@@ -53,7 +56,7 @@ fn one_by_one(count: usize, values: &[Value], other: &str) {
     let first = store.resolve_changed().len();
     stored.say("resolve_changed, first", 1);
     begin.say("all of it", 1);
-    begin.say_memory("held", count);
+    begin.say_held("held", count);
     println!("{first} backends");
     const TIMES: usize = 200;
     let begin = Usage::now();
@@ -78,6 +81,9 @@ fn one_by_one(count: usize, values: &[Value], other: &str) {
 
 fn objects(count: usize, pem: &str) -> Vec<Value> {
     let mut objects: Vec<_> = (0..NAMESPACES.min(count)).map(|index| config_map(index, pem)).collect();
+    objects.push(json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "public", "namespace": "edge"},
+        "spec": {"gatewayClassName": "own", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP",
+            "allowedRoutes": {"namespaces": {"from": "All"}}}]}}));
     for index in 0..count {
         objects.extend([
             json!({"apiVersion": "v1", "kind": "Service", "metadata": meta(format!("s{index}"), index),
@@ -125,18 +131,15 @@ fn namespace(index: usize) -> String {
 struct Usage {
     /// In seconds, as the scheduler of Linux counts them.
     cpu: f64,
-    /// In KiB.
-    memory: f64,
+    /// What it has allocated and not freed, in bytes.
+    held: u64,
 }
 
 impl Usage {
     fn now() -> Self {
         let stat = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
         let nanoseconds: f64 = stat.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or_default();
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-        let memory = line.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or_default();
-        Self { cpu: nanoseconds / 1e9, memory }
+        Self { cpu: nanoseconds / 1e9, held: allocation::held() }
     }
 
     /// Says what has been used since, for each of `times`.
@@ -146,8 +149,9 @@ impl Usage {
         now
     }
 
-    fn say_memory(self, what: &str, count: usize) {
-        println!("{what}: {:.1} KiB for each backend", (Self::now().memory - self.memory) / float(count));
+    fn say_held(self, what: &str, count: usize) {
+        let held = usize::try_from(Self::now().held.saturating_sub(self.held)).unwrap_or(usize::MAX);
+        println!("{what}: {:.2} KiB for each backend", float(held) / 1024.0 / float(count));
     }
 }
 

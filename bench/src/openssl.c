@@ -105,3 +105,22 @@ const char *bench_openssl_version(const SSL *ssl) { return SSL_get_version(ssl);
 const char *bench_openssl_group(SSL *ssl) { return SSL_group_to_name(ssl, SSL_get_negotiated_group(ssl)); }
 
 const char *bench_openssl_library(void) { return OpenSSL_version(OPENSSL_VERSION); }
+
+/* What a program keeps for one of many policies: a context that trusts the whole bundle and demands a name. NULL: it cannot be
+ * made. */
+SSL_CTX *bench_openssl_context(const char *pem, size_t length, const char *host) {
+  SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+  BIO *bio = BIO_new_mem_buf(pem, (int)length);
+  X509 *root;
+  if (context == NULL || bio == NULL) return NULL;
+  while ((root = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(context), root);
+    X509_free(root);
+  }
+  ERR_clear_error();
+  BIO_free(bio);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+  return X509_VERIFY_PARAM_set1_host(SSL_CTX_get0_param(context), host, 0) ? context : NULL;
+}
+
+void bench_openssl_context_free(SSL_CTX *context) { SSL_CTX_free(context); }

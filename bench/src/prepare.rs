@@ -16,7 +16,7 @@ pub(crate) struct Prepare {
     pub(crate) bytes_per_policy: f64,
     /// Bytes of the checked policy itself, with the text of its bundle.
     pub(crate) bytes_of_checked: f64,
-    /// A policy that nobody has prepared before, over a bundle that others hold.
+    /// A policy that was not prepared before, over a bundle that others hold.
     pub(crate) microseconds: f64,
     /// A policy that somebody holds already: an update that changes nothing.
     pub(crate) microseconds_again: f64,

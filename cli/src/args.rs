@@ -9,7 +9,7 @@ use uptls_manifest::kubernetes::{BackendRef, ObjectName};
 
 use crate::target::{ConnectTo, Target, parse_timeout};
 
-/// Would this policy accept this upstream, and if not, which one thing must change?
+/// Tell whether a policy accepts an upstream, and if not, the one thing to change.
 #[derive(Debug, Parser)]
 #[command(name = "uptls", version, after_help = help("uptls demo
   uptls check --policy payments.yaml payments.internal:8443
@@ -35,25 +35,25 @@ pub(crate) enum Command {
 
 /// Show the main job on freshly made certificates and upstreams.
 ///
-/// Starts upstreams on 127.0.0.1 with certificates made for the occasion in a temporary folder, writes policies for them,
-/// connects, and shows what is accepted, what is refused and why, and a CA replaced while the connector lives; then the same
-/// with Kubernetes manifests: what kgateway drops, what a merge of both manifests gives, and an extension that attacks. What
-/// it made is removed at the end.
+/// Makes certificates in a temporary folder, starts upstreams with them on 127.0.0.1, writes policies and connects. Shows
+/// which connections the policies accept, which they refuse and why, and replaces a CA while the connector runs. Then does
+/// the same with Kubernetes manifests: what kgateway drops, what the merge of both manifests gives, and an extension that
+/// attacks. Removes everything at the end.
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls demo
   uptls demo --keep ./uptls-demo"))]
 pub(crate) struct DemoArgs {
-    /// Keep the policies, certificates and presented chains here, to try them with `uptls verify`. The folder is empty or made
-    /// (mode 0700), in one that exists.
+    /// Keep the policies, certificates and presented chains in this folder, to try them with `uptls verify`. It must be empty,
+    /// or `demo` creates it (mode 0700) if its parent exists.
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
 }
 
-/// Would this policy accept this upstream? Connects, and shows each step.
+/// Connect to an upstream, and show each step of the verdict.
 ///
-/// Dials each HOST:PORT, makes a TLS handshake by the policy and shows every step in its order, the chain, the wanted and
-/// the presented names, and one hint. HOST is the backend host: what the certificate must hold where the policy says
-/// serverName auto.
+/// Dials each HOST:PORT, makes a TLS handshake by the policy and shows every step in order, the chain, the wanted and
+/// the presented names, and one hint. HOST is the backend host: if the policy says serverName auto, the certificate must
+/// hold it.
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls check --policy payments.yaml payments.internal:8443
   uptls check --policy payments.yaml --connect-to 10.0.0.7 payments.internal:8443
@@ -80,7 +80,7 @@ pub(crate) struct CheckArgs {
     pub(crate) targets: Vec<Target>,
 }
 
-/// The same verdict for a chain in a file, offline.
+/// Give the same verdict offline, for a chain in a file.
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls verify --policy payments.yaml --chain chain.pem
   uptls verify --policy payments.yaml --chain chain.pem --host payments.internal --at 2026-11-23T00:00:00Z
@@ -92,7 +92,7 @@ pub(crate) struct VerifyArgs {
     /// The presented chain: PEM, leaf first. `-` is standard input.
     #[arg(long, value_name = "FILE")]
     pub(crate) chain: PathBuf,
-    /// The backend host, used where the policy says serverName auto.
+    /// The backend host, for a policy with serverName auto.
     #[arg(long, value_name = "NAME-OR-IP")]
     pub(crate) host: Option<String>,
     #[command(flatten)]
@@ -102,7 +102,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) json: bool,
 }
 
-/// What a policy trusts, sends and accepts, and when it ends.
+/// Show what a policy trusts, sends and accepts, and when its certificates end.
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls describe --policy payments.yaml
   uptls describe --policy payments.yaml --json --at 2027-01-01T00:00:00Z
@@ -120,8 +120,8 @@ pub(crate) struct DescribeArgs {
 
 /// Write the policy for another TLS stack.
 ///
-/// What that stack would ignore, or weaken, is refused by name; where its engine decides differently about certificates, a
-/// warning says so.
+/// Refuses, by name, what that stack would ignore or weaken. A warning says where its engine decides differently about
+/// certificates.
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls export envoy --policy payments.yaml
   uptls export envoy --manifests ./manifests --backend shop/pay:443 --cluster pay.shop.svc:443"))]
@@ -135,10 +135,10 @@ pub(crate) enum ExportTarget {
     Envoy(ExportEnvoyArgs),
 }
 
-/// The policy as an Envoy UpstreamTlsContext, in JSON.
+/// Print the policy as an Envoy UpstreamTlsContext, in JSON.
 ///
-/// Certificates and lists stand in the context, the identity by the names of its files, unless a file or folder is given
-/// for them. A running Envoy reads nothing but SDS again.
+/// The context holds certificates and lists, and the names of the identity's files, unless you give a file or folder for
+/// them. A running Envoy reads only SDS again.
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls export envoy --policy payments.yaml
   uptls export envoy --policy payments.yaml --ca-file /etc/envoy/payments-ca.pem
@@ -152,30 +152,31 @@ pub(crate) struct ExportEnvoyArgs {
     /// Print a whole cluster that reaches this address. HOST is the backend host, unless --host names another.
     #[arg(long, value_name = "HOST:PORT", value_parser = Target::parse)]
     pub(crate) cluster: Option<Target>,
-    /// The backend host, used where the policy says serverName auto.
+    /// The backend host, for a policy with serverName auto.
     #[arg(long, value_name = "NAME-OR-IP", value_parser = parse_host)]
     pub(crate) host: Option<BackendHost>,
-    /// Write the CA certificates to this file, and refer to it. Its folder must exist. What this policy's last export wrote is
-    /// replaced, and nothing else: neither what another policy's export wrote, nor what none did.
+    /// Write the CA certificates to this file, and refer to it. Its folder must exist. The export replaces only a file that
+    /// this policy's last export wrote.
     #[arg(long, value_name = "FILE", conflicts_with = "sds")]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Load this library into Envoy: libuptls_envoy.so gives the verdict, by the policy in the context. The policy's files are
-    /// watched; --ca-file takes its texts, and of --sds only the identity's part is written.
+    /// Load this library into Envoy: libuptls_envoy.so gives the verdict, by the policy in the context. It watches the policy's
+    /// files. --ca-file then holds the bundles that are text, and --sds only the identity.
     #[arg(long)]
     pub(crate) module: bool,
-    /// Write certificates, lists and key below this folder for file-based SDS, and refer to them: Envoy then takes what the
-    /// policy's next export writes while it runs. One folder serves any number of policies; it is made (mode 0700) if the
-    /// folder above it exists. The key is readable by its owner alone.
+    /// Write certificates, lists and key below this folder for file-based SDS, and refer to them: a running Envoy then picks up
+    /// the policy's next export. One folder serves any number of policies. The export creates it (mode 0700) if its parent
+    /// exists. Only the owner can read the key.
     #[arg(long, value_name = "DIR")]
     pub(crate) sds: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) clock: ClockArgs,
 }
 
-/// Manifests in, policies out: for each backend its policy, where each field comes from, and what was overridden and why.
+/// Show the policy of each backend in Kubernetes manifests, where each field comes from, and what was overridden and why.
 ///
-/// Of Kubernetes objects (BackendTLSPolicy, vendors' objects for the same backends, and what they refer to) in files or in
-/// folders. Of an Envoy configuration among them: which clusters verify what they seem to. It makes no connection.
+/// Reads Kubernetes objects (BackendTLSPolicy, vendors' objects for the same backends, and the objects that they refer to)
+/// from files or folders. If an Envoy configuration is among them, shows which of its clusters verify what they seem to.
+/// Makes no connection.
 ///
 /// The exit code is 0 if every policy is ready and every cluster verified, else 2.
 #[derive(Args, Debug)]
@@ -189,29 +190,29 @@ pub(crate) struct ImportArgs {
     /// Files, or folders with *.yaml, *.yml and *.json files.
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// As this Gateway sees it: its client certificate counts where a backend has none of its own.
+    /// Show the policies of this Gateway, with its client certificate for each backend that has none of its own.
     #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = ObjectName::parse)]
     pub(crate) gateway: Option<ObjectName>,
-    /// Also read the folders in folders, as `kubectl apply -R` does.
+    /// Also read subfolders, as `kubectl apply -R` does.
     #[arg(short = 'R', long)]
     pub(crate) recursive: bool,
-    /// Fail for all that could be passed over: unknown kinds, what was left out, overridden or made stricter.
+    /// Also fail for what is otherwise a notice: unknown kinds, and fields that are left out, overridden or made stricter.
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Take a ClusterTrustBundle as a CA reference, which the Gateway API has as experimental (GEP-5075).
+    /// Accept a ClusterTrustBundle as a CA reference; the Gateway API calls this experimental (GEP-5075).
     #[arg(long)]
     pub(crate) cluster_trust_bundles: bool,
-    /// Where the files of the proxy lie that vendors' objects name: /etc/ca.pem is etc/ca.pem below it. Without it they are
-    /// refused, since their authors mean another disk than this one.
+    /// The folder with the proxy's files that vendors' objects name: /etc/ca.pem is etc/ca.pem below it. Without it such a
+    /// name is refused, since its author means the proxy's disk and not this one.
     #[arg(long, value_name = "DIR")]
     pub(crate) files_root: Option<PathBuf>,
-    /// Read vendors' objects as their vendors do, where that verifies less; needs --allow-danger to be ready.
+    /// Read vendors' objects as their vendors do, even if that verifies less; such a policy needs --allow-danger.
     #[arg(long)]
     pub(crate) faithful: bool,
     /// Accept policies that weaken verification.
     #[arg(long)]
     pub(crate) allow_danger: bool,
-    /// Also show what a controller would write to the status of each object; of this name, if one is given.
+    /// Also show what a controller would write to the status of each object, under this controller name.
     #[arg(long, value_name = "CONTROLLER", num_args = 0..=1, require_equals = true, default_missing_value = CONTROLLER)]
     pub(crate) status: Option<String>,
     #[command(flatten)]
@@ -225,8 +226,8 @@ pub(crate) struct ImportArgs {
 
 /// Show certificates from a file or a server, without verifying them.
 ///
-/// The file holds PEM or DER. A server is not authenticated: what is shown may come from an attacker. Use `check` for a
-/// verdict.
+/// The file holds PEM or DER. `inspect` does not authenticate a server: the certificates may come from an attacker. Use
+/// `check` for a verdict.
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls inspect ca.pem
   uptls inspect payments.internal:8443
@@ -242,25 +243,25 @@ pub(crate) struct InspectArgs {
     pub(crate) subject: String,
 }
 
-/// Print a JSON Schema: of the policy document, or of an output.
+/// Print a JSON Schema, by default that of the policy document.
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls schema > policy.schema.json
   uptls schema --report"))]
 #[group(multiple = false)]
 pub(crate) struct SchemaArgs {
-    /// Of what `check` and `verify` print.
+    /// The schema of the output of `check` and `verify`.
     #[arg(long)]
     pub(crate) report: bool,
-    /// Of what `describe` prints.
+    /// The schema of the output of `describe`.
     #[arg(long)]
     pub(crate) describe: bool,
-    /// Of the events that a program reads from a connector.
+    /// The schema of the events that a program reads from a connector.
     #[arg(long)]
     pub(crate) event: bool,
-    /// Of what `import` prints.
+    /// The schema of the output of `import`.
     #[arg(long)]
     pub(crate) import: bool,
-    /// Of what `inspect` prints.
+    /// The schema of the output of `inspect`.
     #[arg(long)]
     pub(crate) inspect: bool,
 }
@@ -273,27 +274,27 @@ pub(crate) struct Source {
     /// The policy document, YAML or JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
-    /// Kubernetes objects instead (BackendTLSPolicy, what vendors add to it, and what both refer to): a file, or the *.yaml, *.yml and *.json files of a
-    /// folder.
+    /// Kubernetes objects instead (BackendTLSPolicy, vendors' extensions, and the objects that both refer to): a file, or a
+    /// folder with *.yaml, *.yml and *.json files.
     #[arg(long, value_name = "PATH", requires = "backend")]
     pub(crate) manifests: Option<PathBuf>,
-    /// The Service whose policy is wanted, and its port where policies differ by port. Default namespace: default.
+    /// The backend to take the policy of, and its port if policies differ by port. Default namespace: default.
     #[arg(long, value_name = "[NAMESPACE/]NAME[:PORT]", requires = "manifests", conflicts_with = "policy", value_parser = BackendRef::parse)]
     pub(crate) backend: Option<BackendRef>,
-    /// The Gateway that connects, where several use the backend. Default namespace: default.
+    /// The Gateway that connects, if several use the backend. Default namespace: default.
     #[arg(long, value_name = "[NAMESPACE/]NAME", requires = "manifests", conflicts_with = "policy", value_parser = ObjectName::parse)]
     pub(crate) gateway: Option<ObjectName>,
-    /// Also read the folders in folders, as `kubectl apply -R` does.
+    /// Also read subfolders, as `kubectl apply -R` does.
     #[arg(short = 'R', long, requires = "manifests", conflicts_with = "policy")]
     pub(crate) recursive: bool,
-    /// Take a ClusterTrustBundle as a CA reference, which the Gateway API has as experimental (GEP-5075).
+    /// Accept a ClusterTrustBundle as a CA reference; the Gateway API calls this experimental (GEP-5075).
     #[arg(long, requires = "manifests", conflicts_with = "policy")]
     pub(crate) cluster_trust_bundles: bool,
-    /// Where the files of the proxy lie that vendors' objects name: /etc/ca.pem is etc/ca.pem below it. Without it they are
-    /// refused, since their authors mean another disk than this one.
+    /// The folder with the proxy's files that vendors' objects name: /etc/ca.pem is etc/ca.pem below it. Without it such a
+    /// name is refused, since its author means the proxy's disk and not this one.
     #[arg(long, value_name = "DIR", requires = "manifests", conflicts_with = "policy")]
     pub(crate) files_root: Option<PathBuf>,
-    /// Read vendors' objects as their vendors do, where that verifies less; needs --allow-danger.
+    /// Read vendors' objects as their vendors do, even if that verifies less; such a policy needs --allow-danger.
     #[arg(long, requires = "manifests", conflicts_with = "policy")]
     pub(crate) faithful: bool,
     /// Accept a policy that weakens verification (spec.danger).
@@ -305,10 +306,10 @@ pub(crate) struct Source {
 #[derive(Args, Debug, Default)]
 pub(crate) struct FixArgs {
     /// Print the document with the changes that the hints ask for, and the results on stderr. A change removes a weakening or
-    /// corrects a name or a value; it never weakens, and never trusts what was seen. What leaves a choice is left to you.
+    /// corrects a name or a value; it never weakens, and never trusts what was seen. A hint that leaves a choice changes nothing.
     #[arg(long)]
     pub(crate) fix: bool,
-    /// Write the document where it came from instead of printing it. Comments stay, unless a change is not one of whole lines.
+    /// Write the changed document to its file instead of printing it. Comments stay if the change is one of whole lines.
     #[arg(long, requires = "fix")]
     pub(crate) in_place: bool,
 }
@@ -316,10 +317,10 @@ pub(crate) struct FixArgs {
 /// How the socket is made.
 #[derive(Args, Debug, Default)]
 pub(crate) struct DialArgs {
-    /// Dial this instead of HOST:PORT; HOST stays the backend host.
+    /// Dial this address instead of HOST:PORT; HOST stays the backend host.
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = ConnectTo::parse)]
     pub(crate) connect_to: Option<ConnectTo>,
-    /// The deadline of resolving, dialling and handshake together, as 10s or 500ms. Default: that of the policy, or 10s.
+    /// The deadline for resolving, dialling and handshake together, such as 10s or 500ms. Default: the policy's, or 10s.
     #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
     pub(crate) timeout: Option<Duration>,
 }
@@ -327,7 +328,7 @@ pub(crate) struct DialArgs {
 /// Which time it is.
 #[derive(Args, Debug)]
 pub(crate) struct ClockArgs {
-    /// Judge as if it were this time.
+    /// Verify as of this time instead of now.
     #[arg(long, value_name = "RFC3339", value_parser = FixedClock::parse)]
     pub(crate) at: Option<FixedClock>,
 }
@@ -346,7 +347,7 @@ pub(crate) const CONTROLLER: &str = "uptls.example/import";
 const EXIT_CODES: &str = "\
 Exit codes:
   0  accepted, or done
-  1  the peer was refused by the policy
+  1  the policy refused the peer
   2  usage, policy or material error
   3  could not connect: DNS, TCP, timeout, not TLS
   4  the peer refused us: alert, client certificate required

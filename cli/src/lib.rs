@@ -26,8 +26,8 @@ use clap::Parser;
 use crate::args::{Cli, Command};
 use crate::print::CliError;
 
-/// Runs the command with `args`, the name of the program first, and gives its exit code: 0 accepted or done, 1 the peer
-/// was refused by the policy, 2 usage, policy or material, 3 could not connect, 4 the peer refused us, 5 internal.
+/// Runs the command with `args`, the name of the program first, and gives its exit code: 0 accepted or done, 1 the
+/// policy refused the peer, 2 usage, policy or material, 3 could not connect, 4 the peer refused us, 5 internal.
 pub fn run<I, T>(args: I) -> u8
 where
     I: IntoIterator<Item = T>,

@@ -1,4 +1,4 @@
-//! Data that nobody here wrote: read where it lies, never copied.
+//! Data of other authors: read in its place, never copied.
 
 use std::fs::File;
 use std::io::Read as _;

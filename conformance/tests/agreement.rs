@@ -30,7 +30,7 @@ fn verify_and_report_agree() {
                 let step = report.steps.iter().find(|step| step.step == StepName::Name).expect("every step is there");
                 assert_eq!(peer.matched_name(), step.detail.get("matched").map(String::as_str), "{}", case.name);
             }
-            // Without a name to look for there is nothing to explain, and nobody to accept.
+            // Without a name to look for there is nothing to explain, and no peer to accept.
             Err(_) if report.verdict == Verdict::Error => assert_eq!(report.code, Some(uptls::Code::NameMissing)),
             Err(rejection) => {
                 rejected += 1;

@@ -46,7 +46,7 @@ impl World {
         NginxOptions::new(&[&leaf, &pki.intermediate])
     }
 
-    /// One that nobody but our client may ask for anything.
+    /// One that serves our client alone.
     fn demanding(&self) -> Option<Nginx> {
         Nginx::start(&self.nginx(&self.pki, NAME).with_client_roots(&[&self.clients]))
     }

@@ -82,7 +82,7 @@ fn read(files: &BTreeMap<String, Vec<u8>>, path: &str) -> Imported {
 
 /// The policies that stand in this file.
 fn own<'a>(imported: &'a Imported, path: &str) -> Vec<&'a ImportedPolicy> {
-    let is_own = |policy: &&ImportedPolicy| policy.targets.iter().any(|target| target.origin.document == path);
+    let is_own = |policy: &&ImportedPolicy| policy.targets.iter().any(|target| *target.origin.document == *path);
     imported.policies.iter().filter(is_own).collect()
 }
 
@@ -96,7 +96,7 @@ fn lines(imported: &Imported, path: &str, tally: &mut Tally) -> Vec<String> {
     }
     for diagnostic in &imported.diagnostics {
         let problem = &diagnostic.problem;
-        let Some(origin) = problem.origin().filter(|origin| origin.document == path) else { continue };
+        let Some(origin) = problem.origin().filter(|origin| *origin.document == *path) else { continue };
         let (effect, code) = (diagnostic.effect.as_str(), problem.code());
         lines.push(format!("problem {effect} {code} line {} {}", origin.line, problem.path()).trim_end().to_owned());
     }
@@ -157,7 +157,7 @@ fn is_of(effective: &EffectivePolicy, path: &str) -> bool {
     let written = effective.provenance.values().map(|from| &from.origin);
     let wrong = effective.draft.as_ref().err().into_iter().flat_map(|problems| problems.iter());
     let wrong = wrong.filter_map(|problem| problem.origin());
-    written.chain(wrong).any(|origin| origin.document == path)
+    written.chain(wrong).any(|origin| *origin.document == *path)
 }
 
 /// `Service default/backend:443 (https) of default/gateway`

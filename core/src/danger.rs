@@ -20,7 +20,25 @@ pub enum DangerPermission {
     Allowed,
 }
 
-/// What a policy weakens; [`Danger::default`] weakens nothing.
+/// The weakenings of a policy; [`Danger::default`] weakens nothing.
+///
+/// ```
+/// use uptls::danger::DangerPermission;
+/// use uptls::{DangerDraft, PolicyDraft, PolicySpec, ReasonDraft, SystemTrustDraft, TrustDraft, UpstreamTlsPolicy};
+///
+/// let reason = ReasonDraft { reason: "the vendor's appliance has no name".to_owned() };
+/// let spec = PolicySpec {
+///     danger: DangerDraft { accept_any_name: Some(reason), ..DangerDraft::default() },
+///     trust: TrustDraft { system: SystemTrustDraft::Mozilla, ..TrustDraft::default() },
+///     ..PolicySpec::default()
+/// };
+/// let draft = PolicyDraft::new(spec);
+/// // The document alone does not weaken anything: the program must allow it, too.
+/// let refused = UpstreamTlsPolicy::check(draft.clone(), DangerPermission::Forbidden).err().unwrap();
+/// assert_eq!(refused.code().as_str(), "danger_forbidden");
+/// assert!(UpstreamTlsPolicy::check(draft, DangerPermission::Allowed)?.danger().is_active());
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Danger {

@@ -119,6 +119,22 @@ pub struct AcceptsDescription {
 
 impl Prepared {
     /// What this policy trusts, sends and accepts.
+    ///
+    /// ```
+    /// # #[cfg(feature = "aws-lc-rs")] {
+    /// # use uptls::danger::DangerPermission;
+    /// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+    /// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+    /// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+    /// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+    /// # let clock = uptls::FixedClock::at(1_795_392_000);
+    /// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+    /// let description = runtime.prepare(&policy)?.describe();
+    /// assert_eq!(description.trusts.anchors[0].certificate.subject, "CN=readme root");
+    /// assert_eq!(description.accepts.names, ["dns:payments.internal"]);
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn describe(&self) -> Description {
         Description {
             policy: self.blank_report(None).policy,
@@ -258,6 +274,13 @@ impl Inspection {
     }
 
     /// Reads every certificate of a text, or the one that is DER.
+    ///
+    /// ```
+    /// let chain = std::fs::read("../examples/refused/chain.pem")?;
+    /// let certificates = uptls::Inspection::of_text(&chain, "chain.pem")?;
+    /// assert_eq!(certificates[0].certificate.sans[0], "dns:payments-v2.internal");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// Why the text or a certificate does not parse, with block and line.

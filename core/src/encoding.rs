@@ -52,7 +52,7 @@ impl fmt::Display for EncodingError {
     }
 }
 
-/// The blocks of `bytes`, whichever encoding they have; DER is one block in line 1. Text without blocks has none.
+/// The blocks of `bytes`, in any encoding; DER is one block in line 1. Text without blocks has none.
 pub(crate) fn blocks(bytes: &[u8]) -> Result<Vec<Block>, EncodingError> {
     let bytes = bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes);
     if let Some(error) = foreign(bytes) {

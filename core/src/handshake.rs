@@ -136,7 +136,7 @@ impl fmt::Debug for IdentityResolver {
     }
 }
 
-/// What became of our identity in a handshake (I5).
+/// Whether the peer got our identity in a handshake (I5).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum IdentityUse {

@@ -11,13 +11,13 @@ use zeroize::Zeroizing;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Unreadable {
-    /// What follows from it (R2, R3, R6).
+    /// The consequence (R2, R3, R6).
     pub cause: Cause,
-    /// What the system says, or what stands there instead.
+    /// The system's error, or what the path is instead of a file.
     pub reason: String,
 }
 
-/// What a failure to read says of the file.
+/// What a failure to read means for the file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Cause {
@@ -27,7 +27,7 @@ pub enum Cause {
     Shortage,
     /// Its storage fails, for the moment or for good.
     Storage,
-    /// What stands there can never be read as a file: a folder, a FIFO, a device, something too large.
+    /// The path can never be read as a file: a folder, a FIFO, a device, or a file over its limit.
     Unfit,
 }
 
@@ -94,11 +94,11 @@ pub fn read_file(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Unreadab
     Ok(bytes)
 }
 
-/// Reads the first `most` bytes of a file, or all that there are. The buffer is zeroized: whether a file is secret is not
-/// known here.
+/// Reads the first `most` bytes of a file, or all that there are. The buffer is zeroized, because the file may be
+/// secret.
 ///
 /// # Errors
-/// [`Unreadable`]: what the system says, or what else than a regular file stands at `path`.
+/// [`Unreadable`]: the system's error, or that `path` is no regular file.
 pub fn read_start(path: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
     let (file, length) = open(path)?;
     Ok(read_up_to(file, length, most)?)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// Objects by the digest of their content; an object that nobody holds any more is forgotten.
+/// Objects by the digest of their content. The table forgets an object once no one else holds it.
 pub(crate) struct Interned<T>(Mutex<HashMap<[u8; 32], Weak<T>>>);
 
 impl<T> Default for Interned<T> {

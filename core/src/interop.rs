@@ -1,5 +1,5 @@
-//! The escape hatch: a `rustls::ClientConfig` for libraries that want one (the only public place with rustls types), and
-//! the material itself for exporters to other TLS stacks.
+//! The escape hatch: a `rustls::ClientConfig` for libraries that want one, and the material itself for exporters to other
+//! TLS stacks.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::trust::RevocationList;
 
 /// The policy as a `rustls::ClientConfig`, for libraries that take nothing else.
 ///
-/// Its verifier is this library's: the peer is judged exactly as elsewhere, and refused with the right alert (H5).
+/// It has this library's verifier, which judges the peer exactly as elsewhere and refuses it with the right alert (H5).
 ///
 /// What is lost, against [`Connector`](crate::Connector):
 ///
@@ -69,7 +69,7 @@ pub struct TrustedCertificate<'a> {
     pub not_after: i64,
     /// At the runtime's clock.
     pub phase: Phase,
-    /// What it is good for.
+    /// What it may do.
     pub trusted_as: TrustedAs,
 }
 
@@ -85,7 +85,7 @@ pub enum Phase {
     Expired,
 }
 
-/// What a trusted certificate is good for (T3, T5), and whether others would see it so.
+/// What a trusted certificate may do (T3, T5), and whether other libraries would agree.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TrustedAs {
@@ -112,8 +112,8 @@ impl TrustedAs {
 }
 
 /// The certificates that a prepared policy trusts: the usable entries of its bundles, then the platform's root files.
-/// Of the compiled-in roots only names and keys are kept, so that they are not among them; nor is what the platform's own
-/// verifier trusts.
+/// The compiled-in roots are not among them, since only their names and keys are kept; neither are the roots of the
+/// platform's own verifier.
 pub fn trusted_certificates(prepared: &Prepared) -> Vec<TrustedCertificate<'_>> {
     let trust = &prepared.verifier().trust;
     let entries = trust.bundle_entries().filter_map(|facts| Some((facts.der()?, facts.entry()?.anchor().is_some())));
@@ -166,7 +166,7 @@ pub struct IdentityFiles {
     pub passphrase: Option<PathBuf>,
 }
 
-/// Where the identity of a policy lies, if the policy has one and all of it lies in files.
+/// The files of a policy's identity, if the policy has one and all of it is in files.
 pub fn identity_files(policy: &UpstreamTlsPolicy) -> Option<IdentityFiles> {
     let IdentitySpec { certificate, key, passphrase } = policy.identity()?;
     let (Material::File { base, path }, Some(key)) = (certificate, secret_file(key)) else { return None };
@@ -193,8 +193,8 @@ pub struct PrivateKey {
     pub passphrase: Option<Zeroizing<Vec<u8>>>,
 }
 
-/// The private key of a prepared policy's identity, read again; `None` without one. This is the one way by which a key
-/// leaves the library: it is for a program that hands it to another TLS stack, in a file that only its owner may read.
+/// The private key of a prepared policy's identity, read again; `None` without one. Only this function lets a key leave
+/// the library. It is for a program that gives the key to another TLS stack, in a file that only its owner may read.
 ///
 /// # Errors
 /// `identity_unreadable`; `identity_key_mismatch`, or what is wrong with the key, where its file has been replaced since the
@@ -222,8 +222,8 @@ pub fn private_key(prepared: &Prepared) -> Result<Option<PrivateKey>, Problems> 
     Ok(Some(private))
 }
 
-/// Every file that a policy reads, by the path that is opened: bundles, revocation lists, and the identity's chain, key and
-/// passphrase. What writes files must write none of these. The system's root files are not among them.
+/// Every file that a policy reads, by the path that is opened: bundles, revocation lists, and the identity's chain, key
+/// and passphrase. A program that writes files must not overwrite these. The system's root files are not among them.
 pub fn files(policy: &UpstreamTlsPolicy) -> Vec<PathBuf> {
     let public = |material: &Material| match material {
         Material::File { base, path } => Some(resolve(base.as_deref(), path)),

@@ -67,6 +67,11 @@ pub mod tokio;
 #[path = "rotate/inotify.rs"]
 pub mod watch;
 
+/// The rustls whose types stand in this crate's interface: a provider for [`Runtime::builder`], [`interop`].
+pub use rustls;
+/// The types of certificates and times in this crate's interface: [`Clock::now`], [`Prepared::verify`].
+pub use rustls_pki_types;
+
 pub use connect::{
     Address, BoundConnector, CheckOptions, CheckThen, ConnectOptions, Evidence, FailureLog, IdentityUse, PoolKey,
     Transport, VerifiedStream, sans_io,
@@ -76,17 +81,18 @@ pub use describe::{
     TrustDescription,
 };
 pub use error::{
-    Alert, AlertMoment, AlgorithmFault, Category, Code, ConnectError, Conversion, Error, KnownPeer, ListDistrust,
-    LocalStep, MaterialError, MaterialErrorKind, Misuse, Origin, PolicyError, PolicyErrorKind, Problem, Problems,
-    Refusal, Rejection, RejectionKind, Severity, Shortage, UnusableIdentity,
+    Alert, AlertMoment, AlgorithmFault, ByPath, Category, Code, ConnectError, Conversion, Error, KnownPeer,
+    ListDistrust, LocalStep, MaterialError, MaterialErrorKind, Misuse, Origin, Oversized, PolicyError, PolicyErrorKind,
+    Problem, Problems, Refusal, Rejection, RejectionKind, Severity, Shortage, UnusableIdentity,
 };
 pub use identity::{ClientIdentity, Secret, check_identity};
 pub use name::{BackendHost, DnsName, NameError, SpiffeId, SpiffePrefix, TrustDomain, UriName};
 pub use policy::{
     Alpn, AlpnDraft, AlpnSelection, BundleSpec, DangerDraft, IdentityDraft, IdentitySpec, Material, MaterialDraft,
-    PolicyDraft, PolicySpec, ReasonDraft, Resumption, RevocationDepth, RevocationDraft, RevocationSpec, SanDraft,
-    SanMatcher, SecretDraft, ServerNameRule, SpiffeDraft, SystemTrust, SystemTrustDraft, TlsVersion, TolerationDraft,
-    TrustDraft, TrustSpec, UnknownRevocation, UpstreamTlsPolicy, Versions, VersionsDraft, WildcardName,
+    PolicyBuilder, PolicyDraft, PolicySpec, ReasonDraft, Resumption, RevocationDepth, RevocationDraft, RevocationSpec,
+    SanDraft, SanMatcher, SecretDraft, ServerNameRule, SpiffeDraft, SystemTrust, SystemTrustDraft, TlsVersion,
+    TolerationDraft, TrustDraft, TrustSpec, UnknownRevocation, UpstreamTlsPolicy, Versions, VersionsDraft,
+    WildcardName,
 };
 pub use prepare::Prepared;
 pub use report::{
@@ -94,8 +100,8 @@ pub use report::{
     TlsFacts, Verdict, Warning, WarningCode,
 };
 pub use rotate::{
-    Connector, ConnectorState, Event, EventFacts, EventKind, ExpiringCertificate, ExpiringFacts, ExpiryMark,
-    FileSource, Generation, OnInvalid, PollOutcome, Polled, Registry, Watch, WatchState,
+    Connector, ConnectorState, DrainPlan, Event, EventFacts, EventKind, ExpiringCertificate, ExpiringFacts, ExpiryMark,
+    FileSource, Generation, OnInvalid, PollOutcome, Polled, Registry, Synced, Watch, WatchState, WatchedSource,
 };
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use session::HeldSessions;

@@ -64,6 +64,15 @@ impl fmt::Display for DnsName {
 /// The logical name that the caller gives for a backend: a DNS name or an IP address (N1).
 ///
 /// It is not the address that is dialled: that one is never an identity.
+///
+/// ```
+/// use uptls::BackendHost;
+///
+/// assert_eq!(BackendHost::parse("Payments.Internal.")?.to_string(), "payments.internal");
+/// assert!(matches!(BackendHost::parse("2001:db8::1")?, BackendHost::Ip(_)));
+/// assert!(BackendHost::parse("*.payments.internal").is_err(), "a host has no wildcard");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum BackendHost {
@@ -186,6 +195,15 @@ impl fmt::Display for TrustDomain {
 }
 
 /// A SPIFFE ID, `spiffe://TRUST-DOMAIN/PATH`, as the SPIFFE ID standard section 2 defines it.
+///
+/// ```
+/// use uptls::SpiffeId;
+///
+/// let id = SpiffeId::parse("spiffe://prod/ns/pay/sa/api")?;
+/// assert_eq!((id.trust_domain().as_str(), id.path()), ("prod", "/ns/pay/sa/api"));
+/// assert!(SpiffeId::parse("spiffe://prod/ns//api").is_err(), "an empty segment");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SpiffeId {
     text: String,

@@ -18,12 +18,31 @@ use crate::input::{self, Unreadable};
 use crate::intern::Interned;
 use crate::material::{FileSet, MAX_FILE};
 use crate::policy::{SystemTrust, UpstreamTlsPolicy};
-use crate::prepare::{self, Prepared, Shared};
+use crate::prepare::{self, Batch, Files, Prepared, Shared};
 use crate::session::{HeldSessions, SessionStore};
 use crate::time::{Clock, SystemClock};
 use crate::trust::{NativeRoots, PlatformTrust, RevocationList, SystemRoots, TrustBundle, TrustStore};
 
-/// Everything that policies share. A clone is the same runtime; there is no global one.
+/// The state that policies share. A clone is the same runtime; there is no global one.
+///
+/// ```
+/// # #[cfg(feature = "aws-lc-rs")] {
+/// # use uptls::danger::DangerPermission;
+/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// use uptls::{FixedClock, Runtime};
+///
+/// let clock = FixedClock::parse("2026-11-23T00:00:00Z")?;
+/// let runtime = Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+/// assert_eq!(runtime.now_text(), "2026-11-23T00:00:00Z");
+/// // Equal content has one fingerprint, and one configuration in memory.
+/// let (first, again) = (runtime.prepare(&policy)?, runtime.prepare(&policy)?);
+/// assert_eq!(first.fingerprint(), again.fingerprint());
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Runtime(Arc<Owned>);
 
@@ -50,7 +69,7 @@ struct Owned {
 /// Asked before a file of a policy is read.
 type BeforeReading = Box<dyn Fn(&Path) -> io::Result<()> + Send + Sync>;
 
-/// What a [`Runtime`] is made of.
+/// The settings of a [`Runtime`].
 pub struct RuntimeBuilder {
     clock: Box<dyn Clock>,
     native_roots: NativeRoots,
@@ -67,9 +86,10 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Where the roots of `trust.system: native` are (T6). Default: the platform's files, as [`NativeRoots`] says; the environment
-    /// is never read. With another place every report has the warning `system_roots_replaced`. What is named and is not there,
-    /// or holds no root, is `trust_unreadable` for each policy that wants native roots.
+    /// Where the roots of `trust.system: native` are (T6). Default: the platform's files, as [`NativeRoots`] says; the
+    /// library never reads the environment. With another place every report has the warning `system_roots_replaced`. A
+    /// named file or folder that is missing or holds no root is `trust_unreadable` for each policy that wants native
+    /// roots.
     ///
     /// ```
     /// use uptls::{NativeRoots, Runtime};
@@ -88,8 +108,8 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Asks `hook` before each file of a policy is read: what it returns is what the system says of the file. For tests, which
-    /// cannot run out of descriptors on demand.
+    /// Calls `hook` before it reads each file of a policy: its result replaces the system's. For tests, which cannot
+    /// run out of descriptors on demand.
     #[doc(hidden)]
     #[must_use]
     pub fn before_reading(mut self, hook: impl Fn(&Path) -> io::Result<()> + Send + Sync + 'static) -> Self {
@@ -97,8 +117,8 @@ impl RuntimeBuilder {
         self
     }
 
-    /// How many bytes the sessions of all policies together may take. Default: 16 MiB. A session that falls out costs
-    /// a full handshake.
+    /// The most bytes for the sessions of all policies together. Default: 16 MiB. A session that falls out costs a full
+    /// handshake.
     #[must_use]
     pub fn session_bytes(mut self, limit: usize) -> Self {
         self.session_bytes = limit;
@@ -135,8 +155,8 @@ impl fmt::Debug for Runtime {
 }
 
 impl Runtime {
-    /// Begins a runtime on `provider`. The features `aws-lc-rs` and `ring` give ready ones in the
-    /// modules of their names; a process-wide default is neither installed nor read.
+    /// Begins a runtime on `provider`. The features `aws-lc-rs` and `ring` give ready ones in the modules of their
+    /// names; the library neither installs nor reads a process-wide default.
     pub fn builder(provider: Arc<CryptoProvider>) -> RuntimeBuilder {
         RuntimeBuilder {
             clock: Box::new(SystemClock),
@@ -152,21 +172,29 @@ impl Runtime {
         Self::builder(provider).build()
     }
 
-    /// Reads the policy's material, judges it, and makes everything that connections need. Equal content gives the same
-    /// fingerprint and the same verifier and resolver in memory, so that sessions go on (R9).
+    /// Reads and checks the policy's material, and makes everything that connections need. Equal content gives the same
+    /// fingerprint and the same verifier and resolver in memory, so sessions stay usable (R9).
     ///
     /// # Errors
-    /// [`Problems`]: all that is wrong with the material, 1xx and 2xx.
+    /// [`Problems`]: every problem of the material, 1xx and 2xx.
     pub fn prepare(&self, policy: &UpstreamTlsPolicy) -> Result<Arc<Prepared>, Problems> {
-        prepare::prepare(self, policy, None)
+        prepare::prepare(self, policy, Files::AsNeeded)
     }
 
-    /// Prepares each of `policies`: as many results, in their order, and what is wrong with one says nothing of another (R4).
+    /// Prepares each of `policies`. It gives as many results, in their order, and a fault in one does not affect
+    /// another (R4).
+    /// A bundle that several policies name, the same file or the same `Arc` of a text, is read and parsed once.
     pub fn prepare_all<'a>(
         &self,
         policies: impl IntoIterator<Item = &'a UpstreamTlsPolicy>,
     ) -> Vec<Result<Arc<Prepared>, Problems>> {
-        policies.into_iter().map(|policy| self.prepare(policy)).collect()
+        let batch = Batch::default();
+        policies.into_iter().map(|policy| self.prepare_in(policy, &batch)).collect()
+    }
+
+    /// As [`Runtime::prepare`], with the bundles of a batch.
+    pub(crate) fn prepare_in(&self, policy: &UpstreamTlsPolicy, batch: &Batch) -> Result<Arc<Prepared>, Problems> {
+        prepare::prepare(self, policy, Files::OfBatch(batch))
     }
 
     /// The content of a file that a policy names.
@@ -179,15 +207,15 @@ impl Runtime {
 
     /// As [`Runtime::prepare`], of files that were read before.
     pub(crate) fn prepare_of(&self, policy: &UpstreamTlsPolicy, files: &FileSet) -> Result<Arc<Prepared>, Problems> {
-        prepare::prepare(self, policy, Some(files))
+        prepare::prepare(self, policy, Files::AsRead(files))
     }
 
-    /// The clock's time, RFC 3339: what reports of unusable policies say.
+    /// The clock's time, RFC 3339, for reports of unusable policies.
     pub fn now_text(&self) -> String {
         crate::time::rfc3339(crate::time::seconds(self.now()))
     }
 
-    /// How many sessions are held for resumption, and what they take.
+    /// How many sessions the runtime holds for resumption, and how many bytes.
     ///
     /// ```
     /// # #[cfg(feature = "ring")]
@@ -288,7 +316,7 @@ impl Runtime {
         *self.0.platform.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(platform));
     }
 
-    /// Forgets the system's roots: policies that are prepared from now on read them again.
+    /// Drops the loaded system roots: the next policy that is prepared reads them again.
     pub fn refresh_system_roots(&self) {
         *self.0.native.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *self.0.platform.lock().unwrap_or_else(PoisonError::into_inner) = None;

@@ -50,7 +50,7 @@ impl fmt::Debug for SessionKey {
     }
 }
 
-/// What a [`Runtime`](crate::Runtime) holds for resumption (H6), for metrics.
+/// The sessions that a [`Runtime`](crate::Runtime) holds for resumption (H6), for metrics.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct HeldSessions {

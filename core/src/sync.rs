@@ -1,4 +1,4 @@
-//! The locks behind publishing. Built with `--cfg shuttle` they are shuttle's, so that a test decides which thread goes on
+//! The locks behind publishing, and the waker of a thread. Built with `--cfg shuttle` they are shuttle's, so that a test decides which thread goes on
 //! at each of them (`tests/rotate_interleavings.rs`).
 
 #[cfg(not(shuttle))]
@@ -11,19 +11,33 @@ pub(crate) use published::ArcSwap;
 #[cfg(shuttle)]
 pub(crate) use shuttle::sync::{Mutex, MutexGuard};
 
-use std::sync::PoisonError;
+use core::task::Waker;
+use std::sync::{Arc, PoisonError};
+use std::task::Wake;
+use std::thread::{self, Thread};
 
 /// Locks do not poison: one caught panic must not end rotation or resumption (T8).
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Unparks the thread that asks for it.
+pub(crate) fn thread_waker() -> Waker {
+    Waker::from(Arc::new(Unpark(thread::current())))
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
 /// As much of `arc_swap` as publishing needs, with a choice of the next thread at each load and store.
 #[cfg(shuttle)]
 mod published {
-    use std::sync::Arc;
-
-    use super::{Mutex, lock};
+    use super::{Arc, Mutex, lock};
 
     pub(crate) struct ArcSwap<T>(Mutex<Arc<T>>);
 

@@ -25,6 +25,14 @@ impl Clock for SystemClock {
 }
 
 /// A clock that stands still: for offline verification and tests.
+///
+/// ```
+/// use uptls::{Clock, FixedClock};
+///
+/// let clock = FixedClock::parse("2026-11-23T00:00:00Z")?;
+/// assert_eq!(clock.now().as_secs(), 1_795_392_000);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct FixedClock(UnixTime);
 

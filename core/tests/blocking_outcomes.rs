@@ -142,7 +142,7 @@ fn truncation_is_an_unexpected_end() {
     assert!(response.ends_with(RESPONSE_BODY.as_bytes()), "what came is given first");
 }
 
-/// I5: whoever writes meets a closed socket before it reads the alert.
+/// I5: a client that writes meets a closed socket before it reads the alert.
 #[test]
 fn a_refused_identity_is_found_by_readers_and_writers() {
     for versions in BOTH {

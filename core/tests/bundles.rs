@@ -55,7 +55,7 @@ fn one_unreadable_certificate_among_140_is_skipped_with_a_warning() {
     assert_eq!(prepare(&blocks[76..77]).unwrap_err().code().as_str(), "trust_bundle_parse");
 }
 
-/// V1: whoever pastes a chain decides neither about time nor memory.
+/// V1: a pasted chain costs neither much time nor much memory.
 #[test]
 fn a_chain_is_read_from_a_mebibyte_of_text_and_no_more() {
     let key = Key::p256("long text");

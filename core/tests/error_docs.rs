@@ -20,12 +20,12 @@ fn the_page_of_error_codes_is_up_to_date() {
 fn page() -> String {
     let mut page = String::from(
         "# Error codes\n\n\
-         Generated from the table in `core/src/error/table.rs`. A number and a name are for ever: they are never changed and\n\
-         never used for something else.\n\n\
-         Exit codes of the command: 1 the peer was refused by the policy, 2 the policy cannot be used, 3 no connection,\n\
+         Generated from the table in `core/src/error/table.rs`. Numbers and names are permanent: uptls never changes or reuses\n\
+         one.\n\n\
+         Exit codes of the command: 1 the policy refused the peer, 2 the policy cannot be used, 3 no connection,\n\
          4 the peer refused us, 5 internal.\n\n\
-         Severities: `error`, something must be changed first; `transient`, it may work when tried again; `local`, this side could\n\
-         not try, which says nothing of the peer: keep the endpoint, and do not try again at once; `bug`, please report it.\n",
+         Severities: `error`, change something first; `transient`, a retry may succeed; `local`, this side could\n\
+         not try, which says nothing of the peer: keep the endpoint, and do not retry at once; `bug`, please report it.\n",
     );
     let mut category = None;
     for code in Code::ALL {

@@ -34,6 +34,33 @@ fn sans_io() {
     }
 }
 
+/// What is too large is said as it is: a chain cannot be blamed for a ServerHello, nor for the length of a record.
+#[test]
+fn what_is_too_large_is_named() {
+    let world = World::new("alerts");
+    let connector = world.connector(world.spec());
+    let table = [
+        (
+            "a ServerHello of 16777215 bytes",
+            "more than 65535 bytes before its ServerHello",
+            "no ServerHello is so large",
+        ),
+        (
+            "a ServerHello of 65000 bytes in records of one",
+            "more than 65535 bytes before",
+            "no ServerHello is so large",
+        ),
+        ("a record of 65535 bytes", "a record of more than 16384 bytes", "no TLS peer sends such a record"),
+    ];
+    for (name, what, hint) in table {
+        let case = cases().into_iter().find(|case| case.name == name).expect(name);
+        let mut handshake = connector.begin(&host(), &ConnectOptions::default()).unwrap();
+        let error = handshake.feed(&case.bytes).and_then(|_| handshake.feed(b"\x16")).unwrap_err();
+        assert!(error.to_string().contains(what), "{name}: {error}");
+        assert!(error.hint().contains(hint), "{name}: {}", error.hint());
+    }
+}
+
 /// The ClientHello may still wait: it comes first.
 #[test]
 fn what_waits_is_not_lost() {

@@ -75,4 +75,6 @@ fn tickets_without_end_end_somewhere() {
     let (mut established, mut server) = pair(&world, &connector, 5000);
     let outcome = established.feed(&take(&mut server));
     assert_eq!(outcome.as_ref().map_err(Error::code), Err(Code::MessageTooLarge), "{outcome:?}");
+    let hint = outcome.unwrap_err().hint();
+    assert!(hint.contains("fewer session tickets") && !hint.contains("certificate"), "{hint}");
 }

@@ -225,6 +225,11 @@ fn a_chain_over_the_limit_is_refused() {
         let options = ServerOptions { versions, ..ServerOptions::new(&chain) };
         let error = Backend::new(options).visit(&world.connector(world.spec())).err().unwrap();
         assert_eq!(error.code(), Code::MessageTooLarge, "{versions:?}: {error}");
+        assert!(error.to_string().contains("65535"), "{versions:?}: {error}");
+        assert!(error.hint().contains("leaf and intermediates alone"), "{versions:?}: {}", error.hint());
+        // Followed.
+        let options = ServerOptions { versions, ..ServerOptions::new(&[&world.leaf, &world.pki.intermediate]) };
+        assert_eq!(Backend::new(options).visit(&world.connector(world.spec())).err(), None, "{versions:?}");
     }
 }
 

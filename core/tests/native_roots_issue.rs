@@ -1,5 +1,5 @@
-//! One rule for all doors (T3, L15): what may not issue in a bundle may not issue from the system's store; and what a root
-//! says decides at once (R9, H6), whichever of its fields has changed.
+//! One rule for all doors (T3, L15): what may not issue in a bundle may not issue from the system's store; and what a
+//! root says decides at once (R9, H6), for a change of any of its fields.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod handshake_support;

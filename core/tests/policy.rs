@@ -260,3 +260,129 @@ fn a_policy_that_no_peer_can_satisfy_is_refused() {
     assert_eq!(forbidden(listed("allow", off)), Vec::new());
     assert_eq!(forbidden(listed("deny", SystemTrustDraft::Mozilla)), Vec::new());
 }
+
+fn every_field() -> PolicyDraft {
+    let spec = PolicySpec {
+        alpn: AlpnDraft { protocols: vec!["h2".to_owned()], required: true },
+        cipher_suites: vec!["TLS_AES_128_GCM_SHA256".to_owned()],
+        groups: vec!["X25519".to_owned()],
+        handshake_timeout: Some("2.5s".to_owned()),
+        identity: Some(IdentityDraft {
+            certificate: Some(MaterialDraft::file("tls.crt")),
+            key: Some(SecretDraft::file("tls.key")),
+            passphrase: None,
+        }),
+        resumption: Some(false),
+        revocation: Some(RevocationDraft {
+            crls: vec![MaterialDraft::file("one.crl"), MaterialDraft::pem("two")],
+            depth: Some("leaf".to_owned()),
+            unknown: Some("allow".to_owned()),
+        }),
+        server_name: Some("pay.example".to_owned()),
+        spki_pins: vec![PIN.to_owned()],
+        subject_alt_names: vec![
+            SanDraft::dns("pay.example"),
+            SanDraft::dns("*.pay.example"),
+            SanDraft::ip("10.0.0.7"),
+            SanDraft::uri("https://pay.example/"),
+            SanDraft::spiffe("prod", "/ns/pay"),
+            SanDraft::spiffe_trust_domain("prod"),
+        ],
+        trust: TrustDraft {
+            bundles: vec![
+                MaterialDraft::file("ca.pem").of_trust_domain("prod"),
+                MaterialDraft::pem("more").of_trust_domain("prod"),
+            ],
+            pinned_certificates: vec!["07".repeat(32)],
+            pinned_keys: vec![PIN.to_owned()],
+            system: SystemTrustDraft::Native,
+            system_trust_domain: Some("prod".to_owned()),
+        },
+        versions: VersionsDraft { min: Some("1.3".to_owned()), max: Some("1.3".to_owned()) },
+        ..PolicySpec::default()
+    };
+    PolicyDraft::new(spec).with_name("pay").with_base("/etc/pki")
+}
+
+/// 32 bytes of 7.
+const PIN: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+
+fn built() -> Result<uptls::PolicyBuilder, uptls::NameError> {
+    use uptls::{
+        DnsName, Resumption, RevocationDepth, SanMatcher, ServerNameRule, SpiffePrefix, SystemTrust, TlsVersion,
+        TrustDomain, UnknownRevocation, UriName, WildcardName,
+    };
+    let (name, prod) = (DnsName::parse("pay.example")?, TrustDomain::parse("prod")?);
+    Ok(UpstreamTlsPolicy::builder()
+        .name("pay")
+        .base("/etc/pki")
+        .add_ca(MaterialDraft::file("ca.pem").of_trust_domain("prod"))
+        .add_ca(MaterialDraft::pem("more").of_trust_domain("prod"))
+        .system_roots(SystemTrust::Native)
+        .system_trust_domain(&prod)
+        .add_pinned_certificate([7; 32])
+        .add_pinned_key([7; 32])
+        .server_name(ServerNameRule::Dns(name.clone()))
+        .add_subject_alt_name(SanMatcher::Dns(name))
+        .add_subject_alt_name(SanMatcher::DnsWildcard(WildcardName::parse("*.pay.example")?))
+        .add_subject_alt_name(SanMatcher::Ip([10, 0, 0, 7].into()))
+        .add_subject_alt_name(SanMatcher::Uri(UriName::parse("https://pay.example/")?))
+        .add_subject_alt_name(SanMatcher::SpiffePrefix(SpiffePrefix::parse(prod.clone(), "/ns/pay")?))
+        .add_subject_alt_name(SanMatcher::SpiffeTrustDomain(prod))
+        .add_spki_pin([7; 32])
+        .identity_files("tls.crt", "tls.key")
+        .alpn(["h2"])
+        .alpn_required(true)
+        .versions(TlsVersion::V1_3..=TlsVersion::V1_3)
+        .cipher_suites(["TLS_AES_128_GCM_SHA256"])
+        .groups(["X25519"])
+        .add_crl_file("one.crl")
+        .add_crl(MaterialDraft::pem("two"))
+        .revocation(RevocationDepth::Leaf, UnknownRevocation::Allow)
+        .resumption(Resumption::Disabled)
+        .handshake_timeout(std::time::Duration::from_millis(2500)))
+}
+
+/// What is built is what the same document says; the digest covers every field.
+#[test]
+fn a_builder_says_what_a_document_says() {
+    let check = |draft| UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden).unwrap();
+    let (of_document, of_builder) = (check(every_field()), built().unwrap().build().unwrap());
+    assert_eq!(of_builder.spec_digest(), of_document.spec_digest());
+    assert_eq!(of_builder.name(), Some("pay"));
+    assert_eq!(of_builder.handshake_timeout(), of_document.handshake_timeout());
+    // The twins: each call of another value is another policy.
+    let others: [fn(uptls::PolicyBuilder) -> uptls::PolicyBuilder; 9] = [
+        |builder| builder.add_ca_file("other.pem"),
+        |builder| builder.add_ca_pem("other"),
+        |builder| builder.system_roots(uptls::SystemTrust::Mozilla),
+        |builder| builder.server_name(uptls::ServerNameRule::Auto),
+        |builder| builder.add_spki_pin([8; 32]),
+        |builder| builder.alpn(["h2", "http/1.1"]),
+        |builder| builder.revocation(uptls::RevocationDepth::Chain, uptls::UnknownRevocation::Deny),
+        |builder| builder.resumption(uptls::Resumption::Enabled),
+        |builder| builder.identity_pem("chain", Secret::new("key")),
+    ];
+    for (index, other) in others.into_iter().enumerate() {
+        let policy = other(built().unwrap()).build().unwrap();
+        assert_ne!(policy.spec_digest(), of_document.spec_digest(), "{index}");
+    }
+}
+
+/// Types cannot say everything: what values come to together is checked, with the paths of a document.
+#[test]
+fn a_builder_checks_what_types_do_not_say() {
+    let codes = |builder: uptls::PolicyBuilder| match builder.build() {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.iter().map(|p| (p.path().to_owned(), p.code().as_str())).collect(),
+    };
+    let trusting = || UpstreamTlsPolicy::builder().system_roots(uptls::SystemTrust::Mozilla);
+    assert_eq!(codes(trusting()), []);
+    assert_eq!(codes(UpstreamTlsPolicy::builder()), at("spec.trust", "trust_missing"));
+    let too_long = trusting().handshake_timeout(std::time::Duration::from_secs(3601));
+    assert_eq!(codes(too_long), at("spec.handshakeTimeout", "policy_invalid"));
+    let zero = trusting().handshake_timeout(std::time::Duration::ZERO);
+    assert_eq!(codes(zero), at("spec.handshakeTimeout", "policy_invalid"));
+    let backwards = trusting().versions(uptls::TlsVersion::V1_3..=uptls::TlsVersion::V1_2);
+    assert_eq!(codes(backwards).len(), 1);
+}

@@ -82,7 +82,7 @@ fn what_is_withdrawn_stays_so_under_refusals() {
         assert_eq!(failed.code(), Code::TrustUnreadable, "what is wrong is said all the same");
         assert_eq!(stepper.step(), PollOutcome::Withdrawn);
         assert_eq!(refusal(&stepper.connector), Some(Code::PolicyWithdrawn), "{on_invalid:?}");
-        // R5: it was drained by nobody who asks `is_current`, and so it is the same generation again.
+        // R5: no pool that asks `is_current` drained it, so it is the same generation again.
         assert_eq!(stepper.connector.update(&by_file(&path)).unwrap().number(), 1);
         assert_eq!(refusal(&stepper.connector), None);
     }

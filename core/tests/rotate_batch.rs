@@ -13,7 +13,7 @@ use rotate_support::{State, Stepper, Volume, named_in, tempdir};
 use uptls::danger::DangerPermission;
 use uptls::{
     Code, ConnectOptions, ConnectorState, EventKind, MaterialDraft, OnInvalid, PolicyDraft, PolicySpec, PollOutcome,
-    Registry, TrustDraft, UpstreamTlsPolicy,
+    Registry, Runtime, TrustDraft, UpstreamTlsPolicy,
 };
 use uptls_testkit::{Pki, San, ServerOptions, Versions};
 
@@ -81,7 +81,126 @@ fn a_policy_that_could_not_be_checked_is_an_entry_like_any() {
     assert_eq!(registry.connector("bad").unwrap().state(), ConnectorState::Ready, "what is not in the batch stays");
 }
 
-/// R3: whoever still holds the connector of a policy that was removed makes no connection.
+/// What is not in the batch is gone, and every change is one event under its name.
+#[test]
+fn a_registry_follows_all_that_there_is() {
+    let world = World::new("sync");
+    let registry = Registry::new(&world.runtime, OnInvalid::KeepLastGood);
+    let batch =
+        |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), Ok(policy(world.spec())))).collect::<Vec<_>>();
+    let kinds = || {
+        let told = std::iter::from_fn(|| registry.next_event());
+        told.map(|(name, event)| format!("{name} {}", event.kind.as_str())).collect::<Vec<_>>()
+    };
+    assert!(registry.sync(batch(&["a", "b", "c"])).withdrawn.is_empty());
+    assert!(kinds().is_empty(), "the first generation is no event");
+    let held = registry.connector("b").unwrap();
+    let mut next = batch(&["a", "c", "d"]);
+    next[1].1 = Ok(broken());
+    let synced = registry.sync(next);
+    assert_eq!(synced.withdrawn, ["b"]);
+    assert_eq!(synced.results.iter().map(|(_, result)| result.is_ok()).collect::<Vec<_>>(), [true, false, true]);
+    assert_eq!(kinds(), ["c degraded", "b withdrawn"]);
+    let states: Vec<_> =
+        registry.states().into_iter().map(|(name, state)| format!("{name} {}", state.as_str())).collect();
+    assert_eq!(states, ["a ready", "c degraded", "d ready"]);
+    assert_eq!((registry.len(), registry.is_empty()), (3, false));
+    let error = held.begin(&host(), &ConnectOptions::default()).err().unwrap();
+    assert_eq!(error.code(), Code::PolicyWithdrawn);
+    // `apply` alone ends nothing.
+    registry.apply(batch(&["d"]));
+    assert_eq!((registry.len(), kinds().len()), (3, 0));
+    assert_eq!(registry.sync([]).withdrawn, ["a", "c", "d"]);
+    assert!(registry.is_empty());
+}
+
+/// One connector that changes all the time never hides what happens to another.
+#[test]
+fn connectors_take_turns_with_their_events() {
+    let world = World::new("turns");
+    let registry = Registry::new(&world.runtime, OnInvalid::KeepLastGood);
+    let entry = |name: &str, policy| (name.to_owned(), Ok(policy));
+    registry.apply([entry("busy", policy(world.spec())), entry("quiet", policy(world.spec()))]);
+    for group in ["X25519", "secp256r1", "X25519"] {
+        registry.apply([entry("busy", policy(PolicySpec { groups: vec![group.to_owned()], ..world.spec() }))]);
+    }
+    registry.apply([entry("quiet", broken())]);
+    let names: Vec<_> = std::iter::from_fn(|| registry.next_event()).map(|(name, _)| name.to_string()).collect();
+    assert_eq!(names, ["busy", "quiet", "busy", "busy"]);
+    // What was taken from the connector itself is not told again.
+    registry.apply([entry("busy", broken())]);
+    assert_eq!(registry.connector("busy").unwrap().next_event().unwrap().kind.as_str(), "degraded");
+    assert!(registry.next_event().is_none());
+}
+
+/// A thread that waits is woken by the event, and by nothing else before its time.
+#[test]
+fn an_event_wakes_who_waits_for_it() {
+    let world = World::new("woken");
+    let registry = Registry::new(&world.runtime, OnInvalid::KeepLastGood);
+    registry.apply([("a".to_owned(), Ok(policy(world.spec())))]);
+    assert!(registry.wait_event(std::time::Duration::from_millis(1)).is_none());
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| registry.wait_event(std::time::Duration::from_secs(600)));
+        registry.connector("a").unwrap().withdraw();
+        let (name, event) = waiting.join().unwrap().unwrap();
+        assert_eq!((&*name, event.kind.as_str()), ("a", "withdrawn"));
+    });
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(registry.poll_event(&mut context).is_pending());
+}
+
+/// The connections of a plan end one after the other, in its window, and two processes do not go in step.
+#[test]
+fn a_drain_is_spread_over_its_window() {
+    let window = std::time::Duration::from_secs(60);
+    let plan = |seed| uptls::DrainPlan::new(600, window, seed).delays().collect::<Vec<_>>();
+    let delays = plan(1);
+    assert!(delays.iter().zip(0_u32..).all(|(delay, slot)| (delay.as_millis() / 100) == u128::from(slot)));
+    assert!(delays.iter().zip(plan(2)).filter(|(one, other)| **one == *other).count() < 10);
+    assert_eq!(uptls::DrainPlan::new(600, window, 1).delay(600), window);
+    assert_eq!(uptls::DrainPlan::new(0, window, 1).delays().count(), 0);
+}
+
+/// A bundle that a batch names many times is read once, and the next batch reads it again.
+#[test]
+fn a_batch_reads_a_bundle_once() {
+    use std::sync::Arc;
+    let (folder, reads) = (tempdir(), Arc::new(AtomicUsize::new(0)));
+    let (file, counted) = (folder.path().join("ca.pem"), Arc::clone(&reads));
+    let runtime = Runtime::builder(uptls::aws_lc_rs::provider())
+        .before_reading(move |_| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        })
+        .build();
+    let registry = Registry::new(&runtime, OnInvalid::FailClosed);
+    let of_file = |index: usize| {
+        let name = uptls::DnsName::parse(&format!("s{index}.example")).unwrap();
+        let server_name = uptls::ServerNameRule::Dns(name);
+        (index.to_string(), UpstreamTlsPolicy::builder().add_ca_file(&file).server_name(server_name).build())
+    };
+    let apply = || registry.apply((0..50).map(of_file)).into_iter().map(|(_, result)| result).collect::<Vec<_>>();
+    for (seed, generation) in [("one", 1), ("two", 2)] {
+        std::fs::write(&file, Pki::new(seed).root.pem()).unwrap();
+        assert!(apply().iter().all(|result| result.as_ref().unwrap().number() == generation), "{seed}");
+        assert_eq!(reads.swap(0, Ordering::SeqCst), 1, "{seed}");
+    }
+    // Its twin: what cannot be used is read for each policy, whose error has its own place.
+    std::fs::write(&file, "no certificate").unwrap();
+    assert!(apply().iter().all(|result| result.as_ref().unwrap_err().code() == Code::TrustBundleEmpty));
+    assert_eq!(reads.swap(0, Ordering::SeqCst), 50);
+    // A text is known by its `Arc`, and an equal one is the same bundle all the same.
+    let text: Arc<str> = Pki::new("text").root.pem().into();
+    let policies: Vec<_> = [Arc::clone(&text), Arc::clone(&text), text.to_string().into()]
+        .into_iter()
+        .map(|text| UpstreamTlsPolicy::builder().add_ca_pem(text).build().unwrap())
+        .collect();
+    let prepared: Vec<_> = runtime.prepare_all(&policies).into_iter().map(Result::unwrap).collect();
+    assert!(prepared.iter().all(|one| one.fingerprint() == prepared[0].fingerprint()));
+}
+
+/// R3: the connector of a removed policy makes no connection, even if a caller still holds it.
 #[test]
 fn a_removed_policy_is_withdrawn() {
     let world = World::new("removed");

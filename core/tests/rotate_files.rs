@@ -289,7 +289,7 @@ fn inline_material_has_no_directories() {
     assert_eq!(source.directories().collect::<Vec<_>>(), [std::path::Path::new(".")]);
 }
 
-/// Nothing is forbidden to root: runs one test of this binary as nobody, in a directory that nobody may use.
+/// Nothing is forbidden to root: runs one test of this binary as the user nobody, in a directory of that user.
 fn as_nobody(test: &str) {
     let folder = tempdir();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();

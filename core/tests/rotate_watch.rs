@@ -88,7 +88,7 @@ fn by_events(world: &World, [one, two]: &[State; 2]) {
     Volume::new(&volume.root, one);
     assert_eq!(next_event(&connector).kind, EventKind::Updated);
     drop(watch);
-    // Its negative twin: nobody looks any more.
+    // Its negative twin: no thread looks any more.
     let before = connector.state();
     fs::remove_dir_all(&volume.root).unwrap();
     assert_eq!((before, connector.state()), (ConnectorState::Ready, ConnectorState::Ready));

@@ -44,7 +44,7 @@ fn an_update_does_not_undo_a_withdrawal_that_came_meanwhile() {
             "another" => trusting(&Pki::new("another")),
             _ => {
                 let mut broken = trusting(&pki);
-                broken.trust.bundles[0].pem = Some("no certificate".to_owned());
+                broken.trust.bundles[0].pem = Some("no certificate".into());
                 broken
             }
         };

@@ -1,4 +1,4 @@
-//! Whichever certificate of the path ends first bounds the proof, and with it every session that descends from it (H6).
+//! The certificate of the path that ends first bounds the proof, and every session that descends from it (H6).
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
 mod handshake_support;
@@ -36,7 +36,7 @@ fn the_earliest_end_bounds_proof_and_sessions() {
             assert_eq!(visit.established.evidence().peer.trusted_until(), NOW + early, "{first} ends first");
             world.clock.advance(early - 1);
             assert!(backend.visit(&connector).unwrap().resumed(), "{first} {versions:?}");
-            // Were it resumed once more, nobody would look at the path.
+            // If it were resumed once more, nothing would check the path.
             world.clock.advance(2);
             assert_eq!(backend.visit(&connector).err().unwrap().code(), code, "{first} {versions:?}");
         }

@@ -35,7 +35,7 @@ fn sessions_stay_while_another_connector_publishes_the_same() {
         assert!(backend.visit(&two).unwrap().resumed());
         let held = world.runtime.held_sessions();
         assert!(held.count > 0);
-        // The twin: nobody publishes it any more.
+        // The twin: no connector publishes it any more.
         end(&world, &two, by_update);
         assert_eq!(world.runtime.held_sessions().count, 0, "{versions:?} {by_update}");
         let four = world.connector(world.spec());

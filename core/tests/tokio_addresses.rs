@@ -19,7 +19,7 @@ mod linux {
 
     use crate::handshake_support::{World, host};
 
-    /// An address that takes no connection and refuses none: its queue is full, and nobody accepts.
+    /// An address that takes no connection and refuses none: its queue is full, and no program accepts.
     struct Silent {
         address: SocketAddr,
         _waiting: Vec<TcpStream>,

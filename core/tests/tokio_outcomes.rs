@@ -176,7 +176,7 @@ async fn truncation_is_an_unexpected_end() {
     assert!(!stream.is_clean_eof());
 }
 
-/// I5: whoever writes meets a closed socket before it reads the alert.
+/// I5: a client that writes meets a closed socket before it reads the alert.
 #[tokio::test]
 async fn a_refused_identity_is_found_by_readers_and_writers() {
     for versions in BOTH {

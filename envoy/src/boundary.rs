@@ -12,7 +12,7 @@ pub(crate) fn call<T>(fallback: impl FnOnce(&str) -> T, body: impl FnOnce() -> T
 fn words(payload: Box<dyn Any + Send>) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text").to_owned();
-    // Its destructor may panic too, and here nobody would catch that.
+    // Its destructor may panic too, and nothing would catch that here.
     mem::forget(payload);
     text
 }

@@ -45,7 +45,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_cert_validator_config_new(
 unsafe extern "C" fn envoy_dynamic_module_on_cert_validator_config_destroy(validator: *const c_void) {
     let drop_it = || {
         if !validator.is_null() {
-            // SAFETY: `config_new` made it with `Box::into_raw`, and Envoy destroys it once, when nobody uses it.
+            // SAFETY: `config_new` made it with `Box::into_raw`, and Envoy destroys it once, when no thread uses it.
             drop(unsafe { Box::from_raw(validator.cast::<Validator>().cast_mut()) });
         }
     };

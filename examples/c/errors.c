@@ -85,7 +85,7 @@ static void peers(const uptls_policy *policy, const char *folder) {
   uptls_string_free(report);
 }
 
-/* Nobody listens on port 1. */
+/* No program listens on port 1. */
 static void network(uptls_policy *policy) {
   uptls_connect_options options = {sizeof options, 60000, NULL}; /* a minute instead of the policy's ten seconds */
   uptls_connector *connector;

@@ -1,6 +1,6 @@
 /* A verified GET in a poll loop, over a socket of the program's own: poll policy.yaml HOST ADDRESS PORT
  *
- * The socket does not block, and the library changes nothing on it. Whoever has a loop already takes three things from
+ * The socket does not block, and the library changes nothing on it. A program with its own loop takes three things from
  * here: uptls_stream_poll_events, uptls_stream_timeout_ms, and what a status asks for.
  */
 #define _POSIX_C_SOURCE 200809L

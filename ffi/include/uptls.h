@@ -9,19 +9,19 @@
  *   Status    0 is UPTLS_OK; 1 to 3 say what a connection needs or that its data ended; below 0 is failure. Every call
  *             that can fail returns one.
  *   Pointers  Every pointer is checked: NULL where it may not be is UPTLS_E_USAGE. Every `free` and `unref` takes NULL.
- *   Results   They are last but the error, need not be initialised, are set to NULL or 0 first, and to a value only on
- *             success (reports: also where the policy refuses the peer). No call takes an argument over, but
- *             uptls_stream_adopt_fd with UPTLS_FD_OWN a descriptor, on success.
- *   Errors    `err` may be NULL. Otherwise *err is set to NULL, and on failure to an error that the caller frees with
+ *   Results   They come last, before `err`. The caller need not initialise them: each call sets them to NULL or 0 first, and
+ *             to a value only on success (reports: also if the policy refuses the peer). No call takes an argument over,
+ *             except uptls_stream_adopt_fd with UPTLS_FD_OWN a descriptor, on success.
+ *   Errors    `err` may be NULL. Otherwise a call sets *err to NULL, and on failure to an error that the caller frees with
  *             uptls_error_free. There is no errno, and no last error.
  *   Texts     In: UTF-8, NUL-terminated; documents, certificates and data: pointer and length, where NULL with length 0
- *             is empty. They are copied: nothing is kept after the call. Out: UTF-8, NUL-terminated; `char *` is the
+ *             is empty. The library copies them and keeps no pointer after the call. Out: UTF-8, NUL-terminated; `char *` is the
  *             caller's (uptls_string_free), `const char *` is not.
- *   Options   A structure of options begins with `struct_size`: set it to its sizeof, and the rest to 0 or what is wanted.
- *   State     No initialisation, nothing global, no callbacks, no threads. Nothing is installed in the process: no signal
- *             handler, no errno, no SIGPIPE. What needs time is a descriptor to poll and a call to make.
- *   Panics    They are caught: UPTLS_E_PANIC, after a note on stderr. The process is never ended on purpose. A builder,
- *             conn, stream or watch in which it happened gives UPTLS_E_PANIC from then on; others are not touched.
+ *   Options   A structure of options begins with `struct_size`: set it to its sizeof, and the rest to 0 or to your values.
+ *   State     No initialisation, nothing global, no callbacks, no threads. The library installs nothing in the process: no
+ *             signal handler, no errno, no SIGPIPE. For work that takes time there is a descriptor to poll and a call to make.
+ *   Panics    The library catches them: UPTLS_E_PANIC, after a note on stderr. It never ends the process on purpose. A
+ *             builder, conn, stream or watch that panicked gives UPTLS_E_PANIC from then on; others are not touched.
  *   Linking   -luptls; for libuptls.a on Linux also -lgcc_s -lutil -lrt -lpthread -lm -ldl.
  *
  * Threads
@@ -29,22 +29,25 @@
  *   uptls_policy     any thread, several at once; each thread that keeps it takes a reference
  *   uptls_connector  any thread, several at once; each thread that keeps it takes a reference
  *   uptls_evidence   any thread, several at once; each thread that keeps it takes a reference
- *   uptls_error      any thread, several at once; freed once, when nobody uses it or its texts
+ *   uptls_manifest_set
+ *                    any thread, several at once; each thread that keeps it takes a reference
+ *   uptls_error      any thread, several at once; freed once, when no thread uses it or its texts
  *   uptls_builder    any thread, one at a time
  *   uptls_conn       any thread, one at a time
  *   uptls_stream     any thread, one at a time
  *   uptls_watch      any thread, one at a time
- *   Where it is one at a time, a second thread inside at the same moment gets UPTLS_E_USAGE; calls without a status give
- *   what they give for NULL. Freeing while another thread is inside is not detected.
+ *   One at a time: a second thread that calls at the same moment gets UPTLS_E_USAGE; calls without a status give what
+ *   they give for NULL. The library cannot detect that one thread frees an object while another uses it.
  *   Functions without a handle, and the texts that they return: any thread, several at once.
  *
  * fork
- *   Load before, attach after. Runtimes, policies, builders, connectors, evidence and errors can be made before fork and
- *   used by parent and children, each of which has its own from then on: an update in one is none in the others. Connections,
- *   streams and watches belong to the process that made them: in another their calls give UPTLS_E_USAGE, nothing is sent or
- *   read, and freeing works. A process is told from its copies by memory that no child inherits (on Linux a page with
- *   MADV_WIPEONFORK), not by its number: also in another PID namespace, and past libc's fork. What shares the memory (a thread,
- *   a child of vfork) is the same process. Fork while no other thread is inside a call.
+ *   Load before, attach after. A program can make runtimes, policies, builders, connectors, evidence and errors before a
+ *   fork, and use them in parent and children. From then on each process has its own copy: an update in one does not reach
+ *   the others. Connections, streams and watches belong to the process that made them. In another process their calls give
+ *   UPTLS_E_USAGE and send and read nothing, and freeing works. The library tells a process from its copies by memory that
+ *   no child inherits (on Linux a page with MADV_WIPEONFORK), not by its number: also in another PID namespace, and past
+ *   libc's fork. A thread or a child of vfork shares the memory and is the same process. Fork while no other thread is
+ *   inside a call.
  */
 
 #ifndef UPTLS_H
@@ -172,6 +175,21 @@
 
 
 /**
+ * Folders in folders are read too.
+ */
+#define UPTLS_MANIFESTS_RECURSIVE 1
+
+/**
+ * These are all objects of a cluster: a Service or a Gateway that is not among them does not exist.
+ */
+#define UPTLS_MANIFESTS_COMPLETE 2
+
+/**
+ * A ClusterTrustBundle may be a CA reference. The standard has it as provisional.
+ */
+#define UPTLS_MANIFESTS_CLUSTER_TRUST_BUNDLES 4
+
+/**
  * A bit of `uptls_conn_wants`: bytes from the peer are needed.
  */
 #define UPTLS_WANTS_READ 1
@@ -182,8 +200,8 @@
 #define UPTLS_WANTS_WRITE 2
 
 /**
- * The fields of a policy that is being written. `uptls_builder_build` can be called as often as wanted: the builder stays
- * as it is. What weakens verification can be written in documents alone.
+ * The fields of a policy under construction. A program may call `uptls_builder_build` any number of times: the builder
+ * stays as it is. Only documents can weaken verification.
  */
 typedef struct uptls_builder uptls_builder;
 
@@ -219,19 +237,25 @@ typedef struct uptls_error uptls_error;
 typedef struct uptls_evidence uptls_evidence;
 
 /**
+ * The objects of some manifests, read and resolved once. It never changes: load the files again for a new one, and give each
+ * connector its new policy with `uptls_manifest_set_publish`. Reference-counted.
+ */
+typedef struct uptls_manifest_set uptls_manifest_set;
+
+/**
  * A policy with its material, checked and frozen. Reference-counted.
  */
 typedef struct uptls_policy uptls_policy;
 
 /**
- * What policies share: cryptography, the clock, material that is equal. A program needs one. Policies keep what they
- * need of it: it can be freed before them.
+ * The state that policies share: cryptography, the clock, equal material. A program needs one. Policies keep what they
+ * need of it, so the program may free it before them.
  */
 typedef struct uptls_runtime uptls_runtime;
 
 /**
- * A TLS connection over a socket. Nothing is changed on the socket: whether it blocks, and for how long (SO_RCVTIMEO,
- * SO_SNDTIMEO), is as the caller set it. SIGPIPE is never raised, and EINTR never seen.
+ * A TLS connection over a socket. The library changes nothing on the socket: the caller decides whether it blocks, and
+ * for how long (SO_RCVTIMEO, SO_SNDTIMEO). The library never raises SIGPIPE, and handles EINTR.
  */
 typedef struct uptls_stream uptls_stream;
 
@@ -243,8 +267,8 @@ typedef struct uptls_stream uptls_stream;
 typedef struct uptls_watch uptls_watch;
 
 /**
- * What a call returns: `UPTLS_OK`, what a connection needs to go on (above 0), or a negative `UPTLS_E_...`:
- * `if (status < 0)` is the test for failure. The numbers are stable. They are coarse: the precise reason is
+ * The result of a call: `UPTLS_OK`, what a connection needs to continue (above 0), or a negative `UPTLS_E_...`:
+ * `if (status < 0)` is the test for failure. The numbers are stable and coarse: the precise reason is
  * `uptls_error_code`. -12 is reserved.
  */
 typedef int32_t uptls_status;
@@ -255,23 +279,24 @@ typedef int32_t uptls_status;
 typedef int32_t uptls_danger;
 
 /**
- * How a vendor's form is understood that verifies less than it seems to: `UPTLS_STRICT` or `UPTLS_FAITHFUL`.
+ * How the import reads a vendor's form that verifies less than it seems to: `UPTLS_STRICT` or `UPTLS_FAITHFUL`.
  */
 typedef int32_t uptls_manifest_mode;
 
 /**
- * Which roots of the system are trusted: `UPTLS_SYSTEM_ROOTS_...`.
+ * Which roots of the system the policy trusts: `UPTLS_SYSTEM_ROOTS_...`.
  */
 typedef int32_t uptls_system_roots;
 
 /**
- * What files that cannot be used any more do to new connections: `UPTLS_KEEP_LAST_GOOD` or `UPTLS_FAIL_CLOSED`.
+ * The effect on new connections of files that have become invalid: `UPTLS_KEEP_LAST_GOOD` or `UPTLS_FAIL_CLOSED`.
  */
 typedef int32_t uptls_on_invalid;
 
 /**
- * What one connection does otherwise than its policy says. Nothing here can weaken a check. Set all of it to 0 first and
- * `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL}`. NULL in its place: the defaults.
+ * The options of one connection that differ from its policy. None can weaken a check. Set all of it to 0 first and
+ * `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL}`. A NULL pointer selects the
+ * defaults.
  */
 typedef struct {
   /**
@@ -295,8 +320,44 @@ typedef struct {
 typedef int32_t uptls_state;
 
 /**
- * What became of our own certificate: `UPTLS_IDENTITY_...`. For a resumed session: in the full handshake that it descends
- * from.
+ * How manifests are read. Set all of it to 0 first and `struct_size` to its size:
+ * `uptls_manifest_options options = {sizeof options, NULL, NULL, NULL, 0, 0, 0}`. NULL in its place: the defaults.
+ */
+typedef struct {
+  /**
+   * `sizeof(uptls_manifest_options)`, by which the library knows which fields there are.
+   */
+  size_t struct_size;
+  /**
+   * The Gateway that uses the backends, `[NAMESPACE/]NAME`; it must be among the objects. NULL: every Gateway.
+   */
+  const char *gateway;
+  /**
+   * The `controllerName` whose statuses the report has. NULL: none.
+   */
+  const char *controller_name;
+  /**
+   * The folder below which the proxy's files lie that vendors' objects name. NULL: such an object is not ready, because its
+   * author means the disk of the proxy and not that of this process.
+   */
+  const char *files_root;
+  /**
+   * `UPTLS_STRICT` or `UPTLS_FAITHFUL`.
+   */
+  uptls_manifest_mode mode;
+  /**
+   * `UPTLS_DANGER_FORBID` or `UPTLS_DANGER_ALLOW`.
+   */
+  uptls_danger permission;
+  /**
+   * Any of `UPTLS_MANIFESTS_...`.
+   */
+  uint64_t flags;
+} uptls_manifest_options;
+
+/**
+ * Whether the peer got our own certificate: `UPTLS_IDENTITY_...`. For a resumed session: in the full handshake that it
+ * descends from.
  */
 typedef int32_t uptls_identity;
 
@@ -306,7 +367,7 @@ typedef int32_t uptls_identity;
 typedef int32_t uptls_handshake_state;
 
 /**
- * Whose a file descriptor is: `UPTLS_FD_BORROW` or `UPTLS_FD_OWN`.
+ * Who owns a file descriptor: `UPTLS_FD_BORROW` or `UPTLS_FD_OWN`.
  */
 typedef int32_t uptls_fd_ownership;
 
@@ -356,7 +417,7 @@ typedef int32_t uptls_watch_mode;
 #define UPTLS_E_VALIDITY -4
 
 /**
- * A certificate is revoked, or it cannot be known whether it is (5xx).
+ * A certificate is revoked, or no list can tell whether it is (5xx).
  */
 #define UPTLS_E_REVOKED -5
 
@@ -386,19 +447,20 @@ typedef int32_t uptls_watch_mode;
 #define UPTLS_E_TIMEOUT -10
 
 /**
- * The library was called wrongly: NULL, text that is not UTF-8, a value that does not exist, the wrong order, two
+ * The program called the library wrongly: NULL, text that is not UTF-8, a value that does not exist, the wrong order, two
  * threads in one connection.
  */
 #define UPTLS_E_USAGE -11
 
 /**
- * A panic was caught at the border: a bug of this library. A builder, connection, stream or watch in which it happened
- * answers every later call with this status. All objects of the call can still be freed, and no other is touched.
+ * The library caught a panic: a bug of this library. A builder, connection, stream or watch that panicked answers
+ * every later call with this status. The program can still free all objects of the call, and no other object is
+ * touched.
  */
 #define UPTLS_E_PANIC -13
 
 /**
- * Something happened that should not: a bug of this library.
+ * The library met a state that should be impossible: a bug of this library.
  */
 #define UPTLS_E_INTERNAL -14
 
@@ -414,23 +476,25 @@ typedef int32_t uptls_watch_mode;
 #define UPTLS_E_LOCAL -16
 
 /**
- * A policy that weakens verification is refused with `danger_forbidden`. What everybody should pass.
+ * The library refuses a policy that weakens verification, with `danger_forbidden`. Pass this by default.
  */
 #define UPTLS_DANGER_FORBID 0
 
 /**
- * It is accepted, and every report warns about it: the author of the policy then decides whether this program talks to
- * an impostor.
+ * The library accepts such a policy, and every report warns about it: the author of the policy then decides whether
+ * this program talks to an impostor.
  */
 #define UPTLS_DANGER_ALLOW 1
 
 /**
- * Everything is verified, and each difference from the vendor is a warning of the report. What everybody should pass.
+ * The library verifies everything, and each difference from the vendor is a warning of the report. Pass this by
+ * default.
  */
 #define UPTLS_STRICT 0
 
 /**
- * As the vendor does: what it does not verify is a weakening, which `UPTLS_DANGER_ALLOW` has to permit.
+ * The library reads the form as the vendor does. A check that the vendor leaves out is a weakening, which
+ * `UPTLS_DANGER_ALLOW` must permit.
  */
 #define UPTLS_FAITHFUL 1
 
@@ -450,7 +514,7 @@ typedef int32_t uptls_watch_mode;
 #define UPTLS_SYSTEM_ROOTS_PLATFORM 2
 
 /**
- * Those that are compiled in.
+ * The roots compiled into the library.
  */
 #define UPTLS_SYSTEM_ROOTS_MOZILLA 3
 
@@ -471,12 +535,12 @@ typedef int32_t uptls_watch_mode;
 #define UPTLS_STATE_NONE 0
 
 /**
- * It does, and the last update is used.
+ * It does, with the last update.
  */
 #define UPTLS_STATE_READY 1
 
 /**
- * It does by the last good generation, because a later update cannot be used.
+ * It does, with the last good generation, because a later update was invalid.
  */
 #define UPTLS_STATE_DEGRADED 2
 
@@ -496,12 +560,12 @@ typedef int32_t uptls_watch_mode;
 #define UPTLS_IDENTITY_NOT_REQUESTED 0
 
 /**
- * The peer asked and got an empty answer: there is none, or the peer accepts none of its signatures.
+ * The peer asked and got an empty answer: we have no certificate, or the peer accepts none of its signatures.
  */
 #define UPTLS_IDENTITY_REQUESTED_NOT_SENT 1
 
 /**
- * The peer asked, and it was sent.
+ * The peer asked, and we sent it.
  */
 #define UPTLS_IDENTITY_SENT 2
 
@@ -521,12 +585,12 @@ typedef int32_t uptls_watch_mode;
 #define UPTLS_HANDSHAKE_FAILED 2
 
 /**
- * The caller's, who keeps it open as long as the stream lives, and closes it.
+ * The caller. It keeps the descriptor open as long as the stream lives, and closes it.
  */
 #define UPTLS_FD_BORROW 0
 
 /**
- * `uptls_stream_free` closes it. It is still the caller's where `uptls_stream_adopt_fd` fails.
+ * The stream: `uptls_stream_free` closes the descriptor. If `uptls_stream_adopt_fd` fails, the caller still owns it.
  */
 #define UPTLS_FD_OWN 1
 
@@ -541,8 +605,8 @@ typedef int32_t uptls_watch_mode;
 #define UPTLS_WATCH_EVENTS 1
 
 /**
- * By polling alone, at least for some of its files: the system gives no events of them. They are asked for again with each
- * dispatch that reads files.
+ * By polling alone, at least for some of its files: the system gives no events for them. Each dispatch that reads
+ * files asks for events again.
  */
 #define UPTLS_WATCH_POLLING 2
 
@@ -567,8 +631,8 @@ uint32_t uptls_version_number(void);
 const char *uptls_version_string(void);
 
 /**
- * The version of the ABI, `UPTLS_ABI_VERSION` of the header: that of the soname. A program runs with every library of the
- * same one that is not older than its header.
+ * The version of the ABI, `UPTLS_ABI_VERSION` of the header: the number in the soname. A program runs with every
+ * library of the same ABI that is not older than its header.
  */
 uint32_t uptls_abi_version(void);
 
@@ -652,9 +716,9 @@ uptls_status uptls_runtime_new(uptls_runtime **out,
                                uptls_error **err);
 
 /**
- * Makes a runtime whose clock stands at `unix_seconds`: every verification of its policies happens then. For offline
- * verification and tests. `UPTLS_E_USAGE` for times before 1970. `*out` is owned by the caller: `uptls_runtime_free`.
- * `err` may be NULL.
+ * Makes a runtime with a clock that stands at `unix_seconds`: every verification of its policies uses that time. For
+ * offline verification and tests. `UPTLS_E_USAGE` for times before 1970. `*out` is owned by the caller:
+ * `uptls_runtime_free`. `err` may be NULL.
  */
 uptls_status uptls_runtime_new_at(int64_t unix_seconds,
                                   uptls_runtime **out,
@@ -670,7 +734,7 @@ uptls_status uptls_runtime_held_sessions(const uptls_runtime *runtime,
                                          uptls_error **err);
 
 /**
- * Frees a runtime; policies that were made with it go on. NULL is fine.
+ * Frees a runtime; policies that were made with it stay valid. NULL is fine.
  */
 void uptls_runtime_free(uptls_runtime *runtime);
 
@@ -679,8 +743,8 @@ void uptls_runtime_free(uptls_runtime *runtime);
  * names. `text` need not be NUL-terminated. `name` is the document's name in error messages. Relative `file:` entries
  * are relative to the folder `base`; NULL: to the working directory.
  *
- * `*out` is one reference, owned by the caller: `uptls_policy_unref`. Everything that is wrong with the policy is in
- * `uptls_error_json`. `err` may be NULL.
+ * `*out` is one reference, owned by the caller: `uptls_policy_unref`. `uptls_error_json` holds every problem of the
+ * policy. `err` may be NULL.
  */
 uptls_status uptls_policy_from_document(const uptls_runtime *runtime,
                                         const uint8_t *text,
@@ -714,14 +778,13 @@ uptls_policy *uptls_policy_ref(const uptls_policy *policy);
 void uptls_policy_unref(uptls_policy *policy);
 
 /**
- * Judges a certificate chain offline, at the clock of the policy's runtime, exactly as a live handshake would. `chain`
- * is PEM, leaf first; other blocks and text between them are passed over. `backend_host` counts where the policy's
- * server name is `auto`, and may be NULL.
+ * Verifies a certificate chain offline, at the time of the runtime's clock, exactly as a live handshake would. `chain`
+ * is PEM, leaf first; other blocks and text between them are ignored. `backend_host` counts if the policy's server
+ * name is `auto`, and may be NULL.
  *
- * Returns `UPTLS_OK` if and only if the policy accepts the chain. `*report` is the whole report (schema
- * `uptls.report/v1`), whether it is accepted or not, and NULL only for `UPTLS_E_USAGE` and `UPTLS_E_PANIC`; it is
- * byte for byte what Rust, Python and the command give. It is owned by the caller: `uptls_string_free`. `err` may be
- * NULL.
+ * Returns `UPTLS_OK` if and only if the policy accepts the chain. `*report` is the full report (schema
+ * `uptls.report/v1`), for acceptance and refusal, and NULL only for `UPTLS_E_USAGE` and `UPTLS_E_PANIC`; it is byte
+ * for byte what Rust, Python and the command give. It is owned by the caller: `uptls_string_free`. `err` may be NULL.
  */
 uptls_status uptls_policy_verify(const uptls_policy *policy,
                                  const uint8_t *chain,
@@ -736,8 +799,8 @@ uptls_status uptls_policy_verify(const uptls_policy *policy,
 const char *uptls_policy_name(const uptls_policy *policy);
 
 /**
- * The digest of all that decides a verdict or a handshake, `sha256:...`: equal for equal policies with equal material.
- * NULL for NULL. Owned by the policy.
+ * The digest of everything that decides a verdict or a handshake, `sha256:...`: equal for equal policies with equal
+ * material. NULL for NULL. Owned by the policy.
  */
 const char *uptls_policy_fingerprint(const uptls_policy *policy);
 
@@ -750,12 +813,12 @@ uptls_status uptls_policy_describe(const uptls_policy *policy,
                                    uptls_error **err);
 
 /**
- * Loads the policy of a backend from manifests: `paths` are files, or folders with `*.yaml`, `*.yml` and `*.json` files in
- * them. `backend` is `[[KIND/]NAMESPACE/]NAME[:PORT]`. `gateway` is the Gateway that uses it, `[NAMESPACE/]NAME`, needed
- * where the answer differs by it; NULL: none is meant.
+ * Loads the policy of a backend from manifests: `paths` are files, or folders with `*.yaml`, `*.yml` and `*.json`
+ * files in them. `backend` is `[[KIND/]NAMESPACE/]NAME[:PORT]`. `gateway` is the Gateway that uses it,
+ * `[NAMESPACE/]NAME`, needed if several Gateways have different policies; NULL: no Gateway in particular.
  *
- * It fails closed: `UPTLS_E_CONFIG` if a manifest cannot be read, or the policy that counts for the backend cannot be used.
- * `*out` is one reference, owned by the caller: `uptls_policy_unref`. `err` may be NULL.
+ * It fails closed: `UPTLS_E_CONFIG` if a manifest cannot be read, or the policy that applies to the backend cannot be
+ * used. `*out` is one reference, owned by the caller: `uptls_policy_unref`. `err` may be NULL.
  */
 uptls_status uptls_policy_from_manifests(const uptls_runtime *runtime,
                                          const char *const *paths,
@@ -769,7 +832,7 @@ uptls_status uptls_policy_from_manifests(const uptls_runtime *runtime,
 
 /**
  * Loads the policy of a backend from one text with any number of manifests in it, YAML or JSON, as
- * `uptls_policy_from_manifests` does. `name` is what errors call the text. `err` may be NULL.
+ * `uptls_policy_from_manifests` does. `name` is the text's name in errors. `err` may be NULL.
  */
 uptls_status uptls_policy_from_manifest_text(const uptls_runtime *runtime,
                                              const uint8_t *text,
@@ -783,9 +846,9 @@ uptls_status uptls_policy_from_manifest_text(const uptls_runtime *runtime,
                                              uptls_error **err);
 
 /**
- * Makes a connector for a backend from manifests, as the Gateway API wants it: where `uptls_policy_from_manifests` fails
- * with `UPTLS_E_CONFIG`, this one gives a connector whose connections all fail with the reason, until an update succeeds.
- * `uptls_connector_state` tells which it is. Later updates that cannot be used are fatal to it too (`UPTLS_FAIL_CLOSED`).
+ * Makes a connector for a backend from manifests, as the Gateway API demands. If `uptls_policy_from_manifests` would
+ * fail with `UPTLS_E_CONFIG`, this call gives a connector that fails every connection with the reason, until an update
+ * succeeds. `uptls_connector_state` tells which one it is. A later invalid update also stops it (`UPTLS_FAIL_CLOSED`).
  *
  * `*out` is one reference, owned by the caller: `uptls_connector_unref`. `err` may be NULL.
  */
@@ -807,7 +870,7 @@ uptls_status uptls_builder_new(uptls_builder **out,
                                uptls_error **err);
 
 /**
- * Frees a builder, and zeroises the keys in it. Policies that were built go on. NULL is fine.
+ * Frees a builder, and zeroises the keys in it. Policies that it built stay valid. NULL is fine.
  */
 void uptls_builder_free(uptls_builder *builder);
 
@@ -819,8 +882,8 @@ uptls_status uptls_builder_set_name(uptls_builder *builder, const char *name, up
 /**
  * Checks the fields, reads the files that they name, and makes a policy. The builder stays valid, and the caller's.
  *
- * `UPTLS_E_CONFIG` if the policy cannot be used; everything that is wrong with it is in `uptls_error_json`, by the path
- * that the field has in a document (`spec.trust.bundles[0]`). `*out` is one reference, owned by the caller:
+ * `UPTLS_E_CONFIG` if the policy cannot be used; `uptls_error_json` then holds every problem, with the path that the
+ * field has in a document (`spec.trust.bundles[0]`). `*out` is one reference, owned by the caller:
  * `uptls_policy_unref`. `err` may be NULL.
  */
 uptls_status uptls_builder_build(const uptls_builder *builder,
@@ -830,8 +893,8 @@ uptls_status uptls_builder_build(const uptls_builder *builder,
 
 /**
  * Sets our own certificate chain (leaf first) and its private key, for peers that ask for one: files, relative to the
- * working directory. `passphrase` is the file with the passphrase of an encrypted key, and may be NULL. They are read as
- * that of `uptls_builder_add_ca_file`. Replaces an earlier identity. `err` may be NULL.
+ * working directory. `passphrase` is the file with the passphrase of an encrypted key, and may be NULL. The library
+ * reads them as it reads the file of `uptls_builder_add_ca_file`. Replaces an earlier identity. `err` may be NULL.
  */
 uptls_status uptls_builder_set_identity_files(uptls_builder *builder,
                                               const char *certificate,
@@ -840,9 +903,9 @@ uptls_status uptls_builder_set_identity_files(uptls_builder *builder,
                                               uptls_error **err);
 
 /**
- * Sets our own certificate chain (leaf first) and its private key: PEM text. `passphrase` is that of an encrypted key; NULL
- * with length 0: it is not encrypted. Replaces an earlier identity. Our copies of key and passphrase are zeroised when the
- * last object that needs them is freed; the caller's own are the caller's. `err` may be NULL.
+ * Sets our own certificate chain (leaf first) and its private key: PEM text. `passphrase` decrypts an encrypted key;
+ * NULL with length 0: the key is not encrypted. Replaces an earlier identity. The library zeroises its copies of key
+ * and passphrase when the last object that needs them is freed; the caller clears its own. `err` may be NULL.
  */
 uptls_status uptls_builder_set_identity_pem(uptls_builder *builder,
                                             const uint8_t *certificate,
@@ -854,43 +917,46 @@ uptls_status uptls_builder_set_identity_pem(uptls_builder *builder,
                                             uptls_error **err);
 
 /**
- * Sets the name that is sent (SNI): a DNS name, `auto` (the backend host, the default) or `none`. Replaces an earlier one. `err`
- * may be NULL.
+ * Sets the server name (SNI) to send: a DNS name, `auto` (the backend host, the default) or `none`. Replaces an
+ * earlier one. `err` may be NULL.
  */
 uptls_status uptls_builder_set_server_name(uptls_builder *builder,
                                            const char *name,
                                            uptls_error **err);
 
 /**
- * Adds a DNS name of which the certificate must hold one. With any name added, the server name is no longer the identity.
- * `err` may be NULL.
+ * Adds a DNS name. The certificate must hold at least one of the added names, and the server name is then no longer
+ * the identity. `err` may be NULL.
  */
 uptls_status uptls_builder_add_san_dns(uptls_builder *builder,
                                        const char *name,
                                        uptls_error **err);
 
 /**
- * Adds an IP address of which the certificate must hold one. `err` may be NULL.
+ * Adds an IP address to the names; the certificate must hold at least one of them. `err` may be NULL.
  */
 uptls_status uptls_builder_add_san_ip(uptls_builder *builder,
                                       const char *address,
                                       uptls_error **err);
 
 /**
- * Adds a URI, compared byte for byte, of which the certificate must hold one. `err` may be NULL.
+ * Adds a URI, compared byte for byte, to the names; the certificate must hold at least one of them. `err` may be NULL.
  */
-uptls_status uptls_builder_add_san_uri(uptls_builder *builder, const char *uri, uptls_error **err);
+uptls_status uptls_builder_add_san_uri(uptls_builder *builder,
+                                       const char *uri,
+                                       uptls_error **err);
 
 /**
- * Adds any SPIFFE ID of a trust domain to what the certificate may hold. `err` may be NULL.
+ * Adds every SPIFFE ID of a trust domain to the names; the certificate must hold at least one of them. `err` may be
+ * NULL.
  */
 uptls_status uptls_builder_add_san_spiffe_trust_domain(uptls_builder *builder,
                                                        const char *domain,
                                                        uptls_error **err);
 
 /**
- * Adds the SPIFFE IDs of a trust domain whose path begins with the whole segments of `path_prefix` to what the certificate
- * may hold: `/ns/pay` also covers `/ns/pay/sa/api`, and never `/ns/payroll`. `err` may be NULL.
+ * Adds the SPIFFE IDs of a trust domain with a path that begins with the whole segments of `path_prefix`: `/ns/pay`
+ * also covers `/ns/pay/sa/api`, and never `/ns/payroll`. `err` may be NULL.
  */
 uptls_status uptls_builder_add_san_spiffe_path_prefix(uptls_builder *builder,
                                                       const char *domain,
@@ -898,7 +964,8 @@ uptls_status uptls_builder_add_san_spiffe_path_prefix(uptls_builder *builder,
                                                       uptls_error **err);
 
 /**
- * Adds a SHA-256 of a public key, base64, of which the leaf must have one; with all the rest. `err` may be NULL.
+ * Adds the SHA-256 of a public key, base64. The leaf's key must be one of the added ones, and all other checks still
+ * hold. `err` may be NULL.
  */
 uptls_status uptls_builder_add_spki_pin(uptls_builder *builder,
                                         const char *sha256,
@@ -931,23 +998,26 @@ uptls_status uptls_builder_set_max_version(uptls_builder *builder,
                                            uptls_error **err);
 
 /**
- * Adds a cipher suite by its IANA name, in order of preference. Without any: the library's. `err` may be NULL.
+ * Adds a cipher suite by its IANA name, in order of preference. Without any, the library's defaults apply. `err` may
+ * be NULL.
  */
 uptls_status uptls_builder_add_cipher_suite(uptls_builder *builder,
                                             const char *name,
                                             uptls_error **err);
 
 /**
- * Adds a key exchange group by its IANA name, in order of preference. Without any: the library's. `err` may be NULL.
+ * Adds a key exchange group by its IANA name, in order of preference. Without any, the library's defaults apply. `err`
+ * may be NULL.
  */
 uptls_status uptls_builder_add_group(uptls_builder *builder,
                                      const char *name,
                                      uptls_error **err);
 
 /**
- * Makes every handshake a full one: sessions are neither kept nor resumed. `err` may be NULL.
+ * Makes every handshake a full one: the library neither keeps nor resumes sessions. `err` may be NULL.
  */
-uptls_status uptls_builder_disable_resumption(uptls_builder *builder, uptls_error **err);
+uptls_status uptls_builder_disable_resumption(uptls_builder *builder,
+                                              uptls_error **err);
 
 /**
  * Sets the deadline of the whole connect: a number with a unit, `10s` (the default) or `500ms`. Replaces an earlier one.
@@ -958,16 +1028,17 @@ uptls_status uptls_builder_set_handshake_timeout(uptls_builder *builder,
                                                  uptls_error **err);
 
 /**
- * Adds a bundle of CA certificates, a PEM file; relative paths start from the working directory. It is read by
- * `uptls_builder_build`, and again when `uptls_watch_dispatch` finds it changed. `err` may be NULL.
+ * Adds a bundle of CA certificates, a PEM file; relative paths start from the working directory. `uptls_builder_build`
+ * reads it, and `uptls_watch_dispatch` reads it again when it changes. `err` may be NULL.
  */
 uptls_status uptls_builder_add_ca_file(uptls_builder *builder,
                                        const char *path,
                                        uptls_error **err);
 
 /**
- * Adds a bundle of CA certificates that vouch for the SPIFFE IDs of `trust_domain` alone: a PEM file, read as that of
- * `uptls_builder_add_ca_file`. Where the names added are of several trust domains, every bundle needs one. `err` may be NULL.
+ * Adds a bundle of CA certificates that vouch for the SPIFFE IDs of `trust_domain` alone: a PEM file, as in
+ * `uptls_builder_add_ca_file`. If the added names are of several trust domains, every bundle needs a trust domain.
+ * `err` may be NULL.
  */
 uptls_status uptls_builder_add_spiffe_ca_file(uptls_builder *builder,
                                               const char *path,
@@ -975,8 +1046,9 @@ uptls_status uptls_builder_add_spiffe_ca_file(uptls_builder *builder,
                                               uptls_error **err);
 
 /**
- * Adds a bundle of CA certificates that vouch for the SPIFFE IDs of `trust_domain` alone: PEM text, as that of
- * `uptls_builder_add_ca_pem`. Where the names added are of several trust domains, every bundle needs one. `err` may be NULL.
+ * Adds a bundle of CA certificates that vouch for the SPIFFE IDs of `trust_domain` alone: PEM text, as in
+ * `uptls_builder_add_ca_pem`. If the added names are of several trust domains, every bundle needs a trust domain.
+ * `err` may be NULL.
  */
 uptls_status uptls_builder_add_spiffe_ca_pem(uptls_builder *builder,
                                              const uint8_t *pem,
@@ -986,15 +1058,16 @@ uptls_status uptls_builder_add_spiffe_ca_pem(uptls_builder *builder,
                                              uptls_error **err);
 
 /**
- * Sets the one SPIFFE trust domain that the system's roots vouch for. Without it they vouch for no SPIFFE ID: any public CA
- * could else issue one. Replaces an earlier one. `err` may be NULL.
+ * Sets the one SPIFFE trust domain that the system's roots vouch for. Without it they vouch for no SPIFFE ID:
+ * otherwise any public CA could issue one. Replaces an earlier one. `err` may be NULL.
  */
 uptls_status uptls_builder_set_system_trust_domain(uptls_builder *builder,
                                                    const char *trust_domain,
                                                    uptls_error **err);
 
 /**
- * Adds a bundle of CA certificates, PEM text. `name` is what errors and reports call it; NULL: `inline`. `err` may be NULL.
+ * Adds a bundle of CA certificates, PEM text. `name` is its name in errors and reports; NULL: `inline`. `err` may be
+ * NULL.
  */
 uptls_status uptls_builder_add_ca_pem(uptls_builder *builder,
                                       const uint8_t *pem,
@@ -1003,7 +1076,7 @@ uptls_status uptls_builder_add_ca_pem(uptls_builder *builder,
                                       uptls_error **err);
 
 /**
- * Sets which roots of the system are trusted; `UPTLS_SYSTEM_ROOTS_NONE` is the default. `err` may be NULL.
+ * Sets which roots of the system the policy trusts; `UPTLS_SYSTEM_ROOTS_NONE` is the default. `err` may be NULL.
  */
 uptls_status uptls_builder_set_system_roots(uptls_builder *builder,
                                             uptls_system_roots roots,
@@ -1024,15 +1097,15 @@ uptls_status uptls_builder_add_pinned_certificate(uptls_builder *builder,
                                                   uptls_error **err);
 
 /**
- * Adds a file of revocation lists, PEM or DER, and has revocation checked. It is read as that of `uptls_builder_add_ca_file`.
- * `err` may be NULL.
+ * Adds a file of revocation lists, PEM or DER, and turns revocation on. The library reads it as it reads the file of
+ * `uptls_builder_add_ca_file`. `err` may be NULL.
  */
 uptls_status uptls_builder_add_crl_file(uptls_builder *builder,
                                         const char *path,
                                         uptls_error **err);
 
 /**
- * Adds revocation lists, PEM text, and has revocation checked. `name` is what errors and reports call it; NULL: `inline`.
+ * Adds revocation lists, PEM text, and turns revocation on. `name` is its name in errors and reports; NULL: `inline`.
  * `err` may be NULL.
  */
 uptls_status uptls_builder_add_crl_pem(uptls_builder *builder,
@@ -1042,9 +1115,9 @@ uptls_status uptls_builder_add_crl_pem(uptls_builder *builder,
                                        uptls_error **err);
 
 /**
- * Sets how revocation is checked: `depth` is `chain` (every certificate; the default) or `leaf`; `unknown`, what a
- * certificate without a list is, `deny` (the default) or `allow`. NULL leaves each as it is. With `allow`, an attacker who can keep
- * a list from being delivered can use a revoked certificate. `err` may be NULL.
+ * Sets how to check revocation: `depth` is `chain` (every certificate; the default) or `leaf`; `unknown` is the
+ * verdict on a certificate without a list, `deny` (the default) or `allow`. NULL leaves each as it is. With `allow`,
+ * an attacker who blocks the delivery of a list can use a revoked certificate. `err` may be NULL.
  */
 uptls_status uptls_builder_set_revocation(uptls_builder *builder,
                                           const char *depth,
@@ -1052,7 +1125,7 @@ uptls_status uptls_builder_set_revocation(uptls_builder *builder,
                                           uptls_error **err);
 
 /**
- * Makes a connector whose first generation is `policy`, as it was loaded: nothing is read again. The policy stays the
+ * Makes a connector with `policy` as its first generation. The call reads no file again. The policy stays the
  * caller's. `*out` is one reference, owned by the caller: `uptls_connector_unref`. `err` may be NULL.
  */
 uptls_status uptls_connector_new(const uptls_policy *policy,
@@ -1066,15 +1139,16 @@ uptls_status uptls_connector_new(const uptls_policy *policy,
 uptls_connector *uptls_connector_ref(const uptls_connector *connector);
 
 /**
- * Gives one reference back; with the last one the connector is freed. Connections that it made go on. NULL is fine.
+ * Gives one reference back; with the last one the connector is freed. Connections that it made stay open. NULL is
+ * fine.
  */
 void uptls_connector_unref(uptls_connector *connector);
 
 /**
- * Publishes `policy`, as it was loaded, for new connections. Equal content is no new generation. It ends what stopped the
- * connector: a refusal, a withdrawal, files that cannot be used. A watch follows the files of the new policy from its next
- * dispatch on: make one at once. `UPTLS_E_USAGE` for a policy of another runtime than the connector's first. Both stay the
- * caller's. `*generation` is the number of what is published now; 0 first. `err` may be NULL.
+ * Publishes `policy`, as it was loaded, for new connections. Equal content is no new generation. The update ends a
+ * refusal, a withdrawal, and a stop by invalid files. A watch follows the files of the new policy from its next
+ * dispatch on: dispatch at once. `UPTLS_E_USAGE` for a policy of another runtime than the connector's first. Both stay
+ * the caller's. `*generation` is the number of the published generation; 0 first. `err` may be NULL.
  */
 uptls_status uptls_connector_update(const uptls_connector *connector,
                                     const uptls_policy *policy,
@@ -1082,23 +1156,24 @@ uptls_status uptls_connector_update(const uptls_connector *connector,
                                     uptls_error **err);
 
 /**
- * Takes an update that could not even be made: `reason` is the error of a call that should have given the policy. It counts
- * as an update that cannot be used: the last good generation stays (`UPTLS_STATE_DEGRADED`), or with `UPTLS_FAIL_CLOSED`
- * new connections fail with the reason. What was withdrawn stays so. An update that succeeds ends it, and nothing else: no
- * watch does. `UPTLS_E_USAGE` for an error that is not about a policy. `reason` stays the caller's. `err` may be NULL.
+ * Reports an update that the program could not even load: `reason` is the error of the call that should have given the
+ * policy. It counts as an invalid update: the last good generation stays (`UPTLS_STATE_DEGRADED`), or with
+ * `UPTLS_FAIL_CLOSED` new connections fail with the reason. A withdrawn policy stays withdrawn. Only a successful
+ * update ends the refusal; no watch does. `UPTLS_E_USAGE` for an error that is not about a policy. `reason` stays the
+ * caller's. `err` may be NULL.
  */
 uptls_status uptls_connector_refuse(const uptls_connector *connector,
                                     const uptls_error *reason,
                                     uptls_error **err);
 
 /**
- * Makes one connection to `host` on `port` as an application would, closes it, and reports every step: what the command
- * `uptls check` shows. It sends no data, and blocks until the deadline of `options` at most, and for as long as resolving a
- * name takes. `host`, `connect_to` and `options` are those of `uptls_stream_connect`.
+ * Makes one connection to `host` on `port` as an application would, closes it, and reports every step, as the command
+ * `uptls check` does. It sends no data. It blocks until the deadline of `options` at most, and as long as resolving a
+ * name takes. `host`, `connect_to` and `options` are as in `uptls_stream_connect`.
  *
- * Returns `UPTLS_OK` if and only if the policy accepts the peer. `*report` is the whole report (schema `uptls.report/v1`),
- * whether it is accepted or not, and NULL only for `UPTLS_E_USAGE` and `UPTLS_E_PANIC`. It is owned by the caller:
- * `uptls_string_free`. `err` may be NULL.
+ * Returns `UPTLS_OK` if and only if the policy accepts the peer. `*report` is the full report (schema
+ * `uptls.report/v1`), for acceptance and refusal, and NULL only for `UPTLS_E_USAGE` and `UPTLS_E_PANIC`. It is owned
+ * by the caller: `uptls_string_free`. `err` may be NULL.
  */
 uptls_status uptls_connector_check(const uptls_connector *connector,
                                    const char *host,
@@ -1109,8 +1184,8 @@ uptls_status uptls_connector_check(const uptls_connector *connector,
                                    uptls_error **err);
 
 /**
- * Ends the policy: new connections fail at once with `policy_withdrawn`, connections that exist go on.
- * `uptls_connector_update` publishes again, and nothing else does. `err` may be NULL.
+ * Ends the policy: new connections fail at once with `policy_withdrawn`, and existing ones stay open. Only
+ * `uptls_connector_update` publishes again. `err` may be NULL.
  */
 uptls_status uptls_connector_withdraw(const uptls_connector *connector,
                                       uptls_error **err);
@@ -1121,46 +1196,150 @@ uptls_status uptls_connector_withdraw(const uptls_connector *connector,
 uint64_t uptls_connector_generation(const uptls_connector *connector);
 
 /**
- * Whether connections are made, and if not, why. Why exactly tells the error of a connection.
+ * Whether the connector makes connections, and if not, why. The error of a connection has the exact reason.
  */
 uptls_state uptls_connector_state(const uptls_connector *connector);
 
 /**
- * The policy that new connections are made with, with its material as it was read last. `UPTLS_E_CONFIG` unless the state
- * is ready or degraded. `*out` is one reference, owned by the caller: `uptls_policy_unref`. `err` may be NULL.
+ * The policy that new connections use, with its material as the library last read it. `UPTLS_E_CONFIG` unless the
+ * state is ready or degraded. `*out` is one reference, owned by the caller: `uptls_policy_unref`. `err` may be NULL.
  */
 uptls_status uptls_connector_policy(const uptls_connector *connector,
                                     uptls_policy **out,
                                     uptls_error **err);
 
 /**
- * Whether a connection was made with what would be used for a new one: 1, or 0. A pool drains what is not current.
+ * Whether a new connection would use the same policy and material as this one: 1, or 0. A pool drains connections that
+ * are not current.
  */
 int32_t uptls_connector_is_current(const uptls_connector *connector,
                                    const uptls_evidence *evidence);
 
 /**
- * Takes the oldest event that was not taken yet, in JSON (schema `uptls.event/v1`): `kind` is `updated`, `recovered`,
- * `degraded`, `not_ready`, `withdrawn`, `expiring` or `expired`; `trust_reduced` says that a peer that was accepted may be refused
- * now. `*json` is NULL if nothing happened since, and else owned by the caller: `uptls_string_free`. `err` may be NULL.
+ * Takes the oldest event that is waiting, in JSON (schema `uptls.event/v1`): `kind` is `updated`, `recovered`,
+ * `degraded`, `not_ready`, `withdrawn`, `expiring` or `expired`; `trust_reduced` says that the new policy may refuse a
+ * peer that the earlier one accepted. `*json` is NULL if nothing happened since, and else owned by the caller:
+ * `uptls_string_free`. `err` may be NULL.
  *
- * At most 32 events are kept; see `uptls_connector_lost_events`.
+ * The connector keeps at most 32 events; see `uptls_connector_lost_events`.
  */
 uptls_status uptls_connector_next_event(const uptls_connector *connector,
                                         char **json,
                                         uptls_error **err);
 
 /**
- * How many events were lost because they were not taken in time, since the connector was made; 0 for NULL.
+ * How many events were lost since the connector was made, because the program did not take them in time; 0 for NULL.
  */
 uint64_t uptls_connector_lost_events(const uptls_connector *connector);
 
 /**
- * Makes events of certificates that come near their end, each mark once. `uptls_watch_dispatch` does it too: this is for
- * policies without files, now and then. `err` may be NULL.
+ * Makes events for certificates that come near their end, each mark once. `uptls_watch_dispatch` does it too: call
+ * this now and then for policies without files. `err` may be NULL.
  */
 uptls_status uptls_connector_check_expiry(const uptls_connector *connector,
                                           uptls_error **err);
+
+/**
+ * Reads manifests once, for many backends: `paths` are files, or folders with `*.yaml`, `*.yml` and `*.json` files in them.
+ *
+ * `UPTLS_E_CONFIG` if a path cannot be read, or the Gateway of `options` is not among the objects. What else is wrong is the
+ * error of `uptls_manifest_set_policy` for the backends that it concerns, and stands in the report.
+ * `*out` is one reference, owned by the caller: `uptls_manifest_set_unref`. `err` may be NULL.
+ */
+uptls_status uptls_manifest_set_load(const uptls_runtime *runtime,
+                                     const char *const *paths,
+                                     size_t count,
+                                     const uptls_manifest_options *options,
+                                     uptls_manifest_set **out,
+                                     uptls_error **err);
+
+/**
+ * Reads one text with any number of manifests in it, YAML or JSON, as `uptls_manifest_set_load` does. `name` is what errors
+ * call the text. `err` may be NULL.
+ */
+uptls_status uptls_manifest_set_parse(const uptls_runtime *runtime,
+                                      const uint8_t *text,
+                                      size_t length,
+                                      const char *name,
+                                      const uptls_manifest_options *options,
+                                      uptls_manifest_set **out,
+                                      uptls_error **err);
+
+/**
+ * Takes one more reference to a set and returns it. NULL gives NULL.
+ */
+uptls_manifest_set *uptls_manifest_set_ref(const uptls_manifest_set *set);
+
+/**
+ * Gives one reference back; with the last one the set is freed. Its policies and connectors stay. NULL is fine.
+ */
+void uptls_manifest_set_unref(uptls_manifest_set *set);
+
+/**
+ * How many policies there are, usable or not: one for each backend, port and Gateway among which they differ. 0 for NULL.
+ */
+size_t uptls_manifest_set_count(const uptls_manifest_set *set);
+
+/**
+ * The backend of a policy, as `uptls_manifest_set_policy` takes it: `Service/shop/pay:443`. NULL for an `index` that is not
+ * below `uptls_manifest_set_count`, and for NULL. Owned by the set.
+ */
+const char *uptls_manifest_set_backend(const uptls_manifest_set *set,
+                                       size_t index);
+
+/**
+ * The Gateway of a policy, as `uptls_manifest_set_policy` takes it: `edge/public`. NULL if the policy is that of every Gateway,
+ * and as `uptls_manifest_set_backend` does. Owned by the set.
+ */
+const char *uptls_manifest_set_gateway(const uptls_manifest_set *set,
+                                       size_t index);
+
+/**
+ * The policy of a backend, `[[KIND/]NAMESPACE/]NAME[:PORT]`. `gateway` is the Gateway that uses it, `[NAMESPACE/]NAME`, needed
+ * where the answer differs by it; NULL: none is meant. It takes a look-up, however many backends there are.
+ *
+ * It fails closed: `UPTLS_E_CONFIG` if there is none, or it cannot be used.
+ * `*out` is one reference, owned by the caller: `uptls_policy_unref`. `err` may be NULL.
+ */
+uptls_status uptls_manifest_set_policy(const uptls_manifest_set *set,
+                                       const char *backend,
+                                       const char *gateway,
+                                       uptls_policy **out,
+                                       uptls_error **err);
+
+/**
+ * Makes a connector for a backend, as the Gateway API wants it: where `uptls_manifest_set_policy` fails with
+ * `UPTLS_E_CONFIG`, this one gives a connector whose connections all fail with the reason, until an update succeeds.
+ *
+ * `*out` is one reference, owned by the caller: `uptls_connector_unref`. `err` may be NULL.
+ */
+uptls_status uptls_manifest_set_connector(const uptls_manifest_set *set,
+                                          const char *backend,
+                                          const char *gateway,
+                                          uptls_connector **out,
+                                          uptls_error **err);
+
+/**
+ * Gives a connector of an earlier set the policy that the backend has in this one. Where there is none that can be used, each
+ * new connection of it fails with the reason, which is also the error of this call (`UPTLS_E_CONFIG`): an object that was
+ * deleted must not go on deciding who is trusted. `UPTLS_E_USAGE` if the connector is of another runtime.
+ * `*generation` is the number of what is published now; 0 first. `err` may be NULL.
+ */
+uptls_status uptls_manifest_set_publish(const uptls_manifest_set *set,
+                                        const uptls_connector *connector,
+                                        const char *backend,
+                                        const char *gateway,
+                                        uint64_t *generation,
+                                        uptls_error **err);
+
+/**
+ * What the objects come to, byte for byte what `uptls import --json` prints (schema `uptls.import/v1`): each backend, where each
+ * field of its policy is written, what is wrong, and with a `controller_name` the status of each object. Every policy is
+ * prepared for it. `*json` is owned by the caller: `uptls_string_free`. `err` may be NULL.
+ */
+uptls_status uptls_manifest_set_report(const uptls_manifest_set *set,
+                                       char **json,
+                                       uptls_error **err);
 
 /**
  * Takes one more reference and returns it. NULL gives NULL.
@@ -1198,13 +1377,13 @@ const char *uptls_evidence_alpn(const uptls_evidence *evidence);
 const char *uptls_evidence_server_name(const uptls_evidence *evidence);
 
 /**
- * The wanted name that the certificate holds, `dns:payments.internal`; NULL where names are not verified (`danger`), and
- * for NULL.
+ * The wanted name that the certificate holds, `dns:payments.internal`; NULL if the policy verifies no names
+ * (`danger`), and for NULL.
  */
 const char *uptls_evidence_matched_name(const uptls_evidence *evidence);
 
 /**
- * The fingerprint of the policy that judged, `sha256:...`. NULL for NULL.
+ * The fingerprint of the policy that verified the peer, `sha256:...`. NULL for NULL.
  */
 const char *uptls_evidence_fingerprint(const uptls_evidence *evidence);
 
@@ -1219,12 +1398,12 @@ uint64_t uptls_evidence_generation(const uptls_evidence *evidence);
 int32_t uptls_evidence_resumed(const uptls_evidence *evidence);
 
 /**
- * What became of our own certificate; `UPTLS_IDENTITY_NOT_REQUESTED` for NULL.
+ * Whether the peer got our own certificate; `UPTLS_IDENTITY_NOT_REQUESTED` for NULL.
  */
 uptls_identity uptls_evidence_identity(const uptls_evidence *evidence);
 
 /**
- * Whether the policy has an own certificate and it was not sent: 1, or 0. The peer may think that it talks to anybody.
+ * Whether the policy has a client certificate that was not sent: 1, or 0. The peer then does not know who connected.
  */
 int32_t uptls_evidence_identity_unused(const uptls_evidence *evidence);
 
@@ -1240,8 +1419,8 @@ int64_t uptls_evidence_trusted_until(const uptls_evidence *evidence);
 size_t uptls_evidence_certificate_count(const uptls_evidence *evidence);
 
 /**
- * A certificate of the peer as it was presented: DER, the leaf at index 0. `UPTLS_E_USAGE` from
- * `uptls_evidence_certificate_count` on. `*der` is owned by the evidence, and like `*length` NULL or 0 first. `err` may be
+ * A certificate as the peer presented it: DER, the leaf at index 0. `UPTLS_E_USAGE` from
+ * `uptls_evidence_certificate_count` on. The evidence owns `*der`. `*der` is NULL and `*length` 0 first. `err` may be
  * NULL.
  */
 uptls_status uptls_evidence_certificate_der(const uptls_evidence *evidence,
@@ -1251,9 +1430,8 @@ uptls_status uptls_evidence_certificate_der(const uptls_evidence *evidence,
                                             uptls_error **err);
 
 /**
- * Begins a connection to `host`, the backend host: a DNS name or an IP address, the identity of the peer where the policy
- * names none. Where the bytes really go is no business of this library. `options` may be NULL. The deadline runs from now
- * on.
+ * Begins a connection to `host`, the backend host: a DNS name or an IP address, the identity of the peer if the policy
+ * names none. This library does not care where the bytes really go. `options` may be NULL. The deadline starts now.
  *
  * `UPTLS_E_CONFIG` while the connector makes no connections. `*out` is owned by the caller: `uptls_conn_free`. `err` may be
  * NULL.
@@ -1265,13 +1443,13 @@ uptls_status uptls_conn_new(const uptls_connector *connector,
                             uptls_error **err);
 
 /**
- * Frees a connection. Nothing is sent: end data with `uptls_conn_close_notify` first. NULL is fine.
+ * Frees a connection. It sends nothing: end data with `uptls_conn_close_notify` first. NULL is fine.
  */
 void uptls_conn_free(uptls_conn *conn);
 
 /**
- * Takes bytes from the peer. `*used` is how many were taken, 0 first: fewer than `length` only while decrypted data waits;
- * read it, and feed the rest again. `err` may be NULL.
+ * Takes bytes from the peer. `*used` is how many it took, 0 first: fewer than `length` only while decrypted data
+ * waits. Read that data, and feed the rest again. `err` may be NULL.
  */
 uptls_status uptls_conn_feed(uptls_conn *conn,
                              const void *tls,
@@ -1287,19 +1465,20 @@ uptls_status uptls_conn_feed_eof(uptls_conn *conn,
                                  uptls_error **err);
 
 /**
- * Tells that the transport failed with the `errno` `os_error`: a reset, a broken pipe; nothing that passes, such as EAGAIN
- * or EINTR. Where writing failed, feed the bytes that can still be read before this (not their end): they may be the peer's
- * reason. Gives the failure that ends the connection, never `UPTLS_OK`: for EMFILE, ENOMEM and whatever else is this side's
- * own `local_resources`; while nothing was received `tcp_refused` and `tcp_timeout` as in dialling, since the socket may
- * still have been connecting; later `connection_lost`; for a reset `peer_reset`. `err` may be NULL.
+ * Tells that the transport failed with the `errno` `os_error`: a reset, a broken pipe; not a passing error such as
+ * EAGAIN or EINTR. If writing failed, first feed the bytes that can still be read (not their end): they may be the
+ * peer's reason. Gives the failure that ends the connection, never `UPTLS_OK`: `local_resources` for EMFILE, ENOMEM
+ * and every other shortage of this side; `tcp_refused` and `tcp_timeout`, as in dialling, while nothing was received,
+ * since the socket may still have been connecting; later `connection_lost`; for a reset `peer_reset`. `err` may be
+ * NULL.
  */
 uptls_status uptls_conn_feed_error(uptls_conn *conn,
                                    int32_t os_error,
                                    uptls_error **err);
 
 /**
- * Moves bytes for the peer to `tls`, at most `capacity` and at most 64 KiB at once. `*got` is how many, 0 first: none are
- * left when it is 0 although there was room. Also after an error. `err` may be NULL.
+ * Moves bytes for the peer to `tls`, at most `capacity` and at most 64 KiB at once. `*got` is how many, 0 first: if it
+ * is 0 although there was room, none are left. Works after an error, too. `err` may be NULL.
  */
 uptls_status uptls_conn_drain(uptls_conn *conn,
                               void *tls,
@@ -1321,10 +1500,11 @@ uptls_status uptls_conn_read(uptls_conn *conn,
                              uptls_error **err);
 
 /**
- * Encrypts data for the peer; drain afterwards. `*used` is how much was taken, 0 first.
+ * Encrypts data for the peer; drain afterwards. `*used` is how much it took, 0 first.
  *
- * `UPTLS_OK`: some or all was taken. `UPTLS_WANT_WRITE`: nothing, since about 64 KiB wait: drain first. During the
- * handshake also `UPTLS_WANT_READ`: feed first. `UPTLS_E_USAGE` after `uptls_conn_close_notify`. `err` may be NULL.
+ * `UPTLS_OK`: it took some or all. `UPTLS_WANT_WRITE`: it took nothing, since about 64 KiB wait: drain first. During
+ * the handshake also `UPTLS_WANT_READ`: feed first. `UPTLS_E_USAGE` after `uptls_conn_close_notify`. `err` may be
+ * NULL.
  */
 uptls_status uptls_conn_write(uptls_conn *conn,
                               const void *data,
@@ -1333,15 +1513,15 @@ uptls_status uptls_conn_write(uptls_conn *conn,
                               uptls_error **err);
 
 /**
- * Ends our data properly; drain afterwards. Reading goes on. `UPTLS_E_USAGE` before the handshake is done. `err` may be
- * NULL.
+ * Ends our data properly; drain afterwards. Reading continues. `UPTLS_E_USAGE` before the handshake is done. `err` may
+ * be NULL.
  */
 uptls_status uptls_conn_close_notify(uptls_conn *conn,
                                      uptls_error **err);
 
 /**
- * What the connection needs: bits `UPTLS_WANTS_READ` and `UPTLS_WANTS_WRITE`. 0 for NULL, and where another call would be
- * refused.
+ * What the connection needs: bits `UPTLS_WANTS_READ` and `UPTLS_WANTS_WRITE`. 0 for NULL, and if every other call
+ * would fail.
  */
 uint32_t uptls_conn_wants(const uptls_conn *conn);
 
@@ -1362,8 +1542,8 @@ uptls_handshake_state uptls_conn_handshake_state(const uptls_conn *conn);
 int64_t uptls_conn_timeout_ms(const uptls_conn *conn);
 
 /**
- * Ends a handshake whose deadline has passed, with `UPTLS_E_TIMEOUT`; drain afterwards. `UPTLS_OK`, and nothing happens,
- * where it has not, and after the handshake; the error of a handshake that failed. `err` may be NULL.
+ * Ends a handshake whose deadline has passed, with `UPTLS_E_TIMEOUT`; drain afterwards. `UPTLS_OK`, and no effect, if
+ * it has not passed, and after the handshake. After a failed handshake: its error. `err` may be NULL.
  */
 uptls_status uptls_conn_expire(uptls_conn *conn,
                                uptls_error **err);
@@ -1385,13 +1565,13 @@ uptls_status uptls_conn_report(const uptls_conn *conn,
                                uptls_error **err);
 
 /**
- * Connects to `host` on `port` over TCP and makes the handshake, blocking, within one deadline. `host` is the backend host:
- * the identity of the peer where the policy names none. `connect_to` is where the socket goes instead of `host`, a name or
- * an IP address, and may be NULL. `options` may be NULL.
+ * Connects to `host` on `port` over TCP and makes the handshake, blocking, within one deadline. `host` is the backend
+ * host: the identity of the peer if the policy names none. `connect_to` is the address for the socket instead of
+ * `host`, a name or an IP address, and may be NULL. `options` may be NULL.
  *
- * No thread is started: a name is resolved in this one, for as long as the system's resolver takes, which the deadline does
- * not bound; an IP address as text needs no resolver. The socket blocks, and is closed with the stream. `*out` is owned by
- * the caller: `uptls_stream_free`. `err` may be NULL.
+ * The call starts no thread. It resolves a name in the caller's thread, for as long as the system's resolver takes;
+ * the deadline does not bound that. An IP address as text needs no resolver. The socket blocks, and the stream closes
+ * it. `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
  */
 uptls_status uptls_stream_connect(const uptls_connector *connector,
                                   const char *host,
@@ -1402,9 +1582,9 @@ uptls_status uptls_stream_connect(const uptls_connector *connector,
                                   uptls_error **err);
 
 /**
- * Makes a stream over `fd`, a stream socket of whatever family that is connected, or does not block and is connecting: why
- * it cannot connect is then what `uptls_stream_connect` says. `uptls_stream_handshake` follows. `own` says who closes it.
- * `host` is the backend host; `options` may be NULL. The deadline runs from now on.
+ * Makes a stream over `fd`, a stream socket of any family that is connected, or does not block and is still
+ * connecting. If it fails to connect, the error is that of `uptls_stream_connect`. Call `uptls_stream_handshake` next.
+ * `own` says who closes `fd`. `host` is the backend host; `options` may be NULL. The deadline runs from now on.
  *
  * `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
  */
@@ -1417,26 +1597,27 @@ uptls_status uptls_stream_adopt_fd(const uptls_connector *connector,
                                    uptls_error **err);
 
 /**
- * Frees a stream, and closes the socket if it is the stream's. Nothing is sent: end data with `uptls_stream_shutdown`
+ * Frees a stream, and closes the socket if the stream owns it. It sends nothing: end data with `uptls_stream_shutdown`
  * first. NULL is fine.
  */
 void uptls_stream_free(uptls_stream *stream);
 
 /**
- * Goes on with the handshake. On a socket that blocks: until it is done (`UPTLS_OK`) or has failed, at the deadline at the
- * latest. On one that does not: also `UPTLS_WANT_READ` or `UPTLS_WANT_WRITE`; call again when the socket is ready, and no
- * later than `uptls_stream_timeout_ms`. `err` may be NULL.
+ * Continues the handshake. On a socket that blocks it returns when the handshake is done (`UPTLS_OK`) or has failed,
+ * at the deadline at the latest. On one that does not block it may also return `UPTLS_WANT_READ` or
+ * `UPTLS_WANT_WRITE`: call again when the socket is ready, and no later than `uptls_stream_timeout_ms`. `err` may be
+ * NULL.
  */
 uptls_status uptls_stream_handshake(uptls_stream *stream,
                                     uptls_error **err);
 
 /**
- * Reads decrypted data, after the handshake, which it makes if need be. `*got` is how many bytes, 0 first.
+ * Reads decrypted data. Makes the handshake first if it is not done. `*got` is how many bytes, 0 first.
  *
- * `UPTLS_OK`: there was data, or no room. `UPTLS_WANT_READ`, `UPTLS_WANT_WRITE`: the socket does not block, and is to be
- * polled for that. `UPTLS_CLOSED`: the peer ended its data properly. `UPTLS_E_TRUNCATED`: the end came without
- * close_notify, and what was read may be incomplete. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: the socket's own time
- * limit passed, and the stream is as it was. `err` may be NULL.
+ * `UPTLS_OK`: there was data, or no room. `UPTLS_WANT_READ`, `UPTLS_WANT_WRITE`: the socket does not block; poll it
+ * for that. `UPTLS_CLOSED`: the peer ended its data properly. `UPTLS_E_TRUNCATED`: the end came without close_notify,
+ * and what was read may be incomplete. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: the socket's own time limit
+ * passed, and the stream is as it was. `err` may be NULL.
  */
 uptls_status uptls_stream_read(uptls_stream *stream,
                                void *data,
@@ -1445,12 +1626,12 @@ uptls_status uptls_stream_read(uptls_stream *stream,
                                uptls_error **err);
 
 /**
- * Encrypts and sends data, after the handshake, which it makes if need be. `*used` is how much was taken, 0 first; a part
- * of that may wait for the next call: with length 0 nothing is added, and what waits is sent.
+ * Encrypts and sends data. Makes the handshake first if it is not done. `*used` is how much it took, 0 first. A part
+ * of that may wait for the next call: a call with length 0 adds nothing and sends what waits.
  *
- * `UPTLS_OK`: some or all was taken. `UPTLS_WANT_WRITE`, `UPTLS_WANT_READ`: nothing, the socket does not block and is to be
- * polled for that. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: nothing, the socket's own time limit passed, and the
- * stream is as it was. `err` may be NULL.
+ * `UPTLS_OK`: it took some or all. `UPTLS_WANT_WRITE`, `UPTLS_WANT_READ`: it took nothing, the socket does not block;
+ * poll it for that. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: it took nothing, the socket's own time limit
+ * passed, and the stream is as it was. `err` may be NULL.
  */
 uptls_status uptls_stream_write(uptls_stream *stream,
                                 const void *data,
@@ -1459,20 +1640,20 @@ uptls_status uptls_stream_write(uptls_stream *stream,
                                 uptls_error **err);
 
 /**
- * Sends close_notify, which ends our data properly; reading goes on. The socket stays open. `UPTLS_OK`, or
+ * Sends close_notify, which ends our data properly; reading continues. The socket stays open. `UPTLS_OK`, or
  * `UPTLS_WANT_WRITE`: poll, and call again. `UPTLS_E_USAGE` before the handshake is done. `err` may be NULL.
  */
 uptls_status uptls_stream_shutdown(uptls_stream *stream,
                                    uptls_error **err);
 
 /**
- * The socket, for poll and options; bytes that are read or written there break the connection. -1 for NULL.
+ * The socket, for poll and options. Reading or writing bytes there breaks the connection. -1 for NULL.
  */
 int uptls_stream_fd(const uptls_stream *stream);
 
 /**
- * For what the socket is to be polled: POLLIN, POLLOUT or both. First see `uptls_stream_pending`: what was received already
- * makes no socket ready. 0 for NULL.
+ * The events to poll the socket for: POLLIN, POLLOUT or both. Ask `uptls_stream_pending` first: data that was already
+ * received makes no socket ready. 0 for NULL.
  */
 short uptls_stream_poll_events(const uptls_stream *stream);
 
@@ -1493,8 +1674,8 @@ uptls_handshake_state uptls_stream_handshake_state(const uptls_stream *stream);
 int64_t uptls_stream_timeout_ms(const uptls_stream *stream);
 
 /**
- * Ends a handshake whose deadline has passed, with `UPTLS_E_TIMEOUT`. `UPTLS_OK`, and nothing happens, where it has not,
- * and after the handshake; the error of a handshake that failed. `err` may be NULL.
+ * Ends a handshake whose deadline has passed, with `UPTLS_E_TIMEOUT`. `UPTLS_OK`, and no effect, if it has not passed,
+ * and after the handshake. After a failed handshake: its error. `err` may be NULL.
  */
 uptls_status uptls_stream_expire(uptls_stream *stream,
                                  uptls_error **err);
@@ -1527,22 +1708,22 @@ uptls_status uptls_watch_new(uptls_watch **out,
 void uptls_watch_free(uptls_watch *watch);
 
 /**
- * Adds a connector; its files are read at the next dispatch, which is due at once. `UPTLS_E_USAGE` for one that is there
- * already. `err` may be NULL.
+ * Adds a connector; the next dispatch, which is due at once, reads its files. `UPTLS_E_USAGE` for one that was added
+ * before. `err` may be NULL.
  */
 uptls_status uptls_watch_add(uptls_watch *watch,
                              const uptls_connector *connector,
                              uptls_error **err);
 
 /**
- * Takes a connector out. Nothing happens if it is not there. `err` may be NULL.
+ * Removes a connector. No effect if it was not added. `err` may be NULL.
  */
 uptls_status uptls_watch_remove(uptls_watch *watch,
                                 const uptls_connector *connector,
                                 uptls_error **err);
 
 /**
- * A descriptor that can be read (POLLIN) when a dispatch is due; owned by the watch, only to be polled. -1 where the system
+ * A descriptor that can be read (POLLIN) when a dispatch is due; owned by the watch; only poll it. -1 if the system
  * has none (`uptls_watch_timeout_ms` then says when), and for NULL.
  */
 int uptls_watch_fd(const uptls_watch *watch);
@@ -1559,7 +1740,7 @@ int64_t uptls_watch_timeout_ms(const uptls_watch *watch);
 uptls_watch_mode uptls_watch_state(const uptls_watch *watch);
 
 /**
- * Why a watch polls: what the system says. `*reason` is NULL if it does not, and else owned by the caller:
+ * Why a watch polls: the system's reason. `*reason` is NULL if it does not poll, and otherwise owned by the caller:
  * `uptls_string_free`. `err` may be NULL.
  */
 uptls_status uptls_watch_reason(const uptls_watch *watch,
@@ -1567,12 +1748,13 @@ uptls_status uptls_watch_reason(const uptls_watch *watch,
                                 uptls_error **err);
 
 /**
- * Reads the files that changed or are due, and publishes or withdraws. It waits for nothing but the reading of regular
- * files (storage that does not answer holds it, and all connectors of the watch: give such files a watch and a thread of
- * their own), and can be called at any time. `*changed` is how many connectors have another generation or state now, 0 first: see
- * `uptls_connector_next_event`. A file that is gone withdraws its policy at once; content that cannot be used, or that a
- * writer has not closed, counts after a little over a second, since not every writer replaces files at once; what cannot be
- * read for want of descriptors or memory changes nothing. `err` may be NULL.
+ * Reads the files that changed or are due, and publishes or withdraws. It waits only for the reading of regular files,
+ * and a program can call it at any time. (Storage that does not answer holds the call, and all connectors of the
+ * watch: give such files their own watch and thread.) `*changed` is how many connectors have another generation or
+ * state now, 0 first: see `uptls_connector_next_event`. A file that is gone withdraws its policy at once. Invalid
+ * content, or a file that a writer has not closed, counts after a little over a second, since not every writer
+ * replaces files at once. A file that cannot be read for want of descriptors or memory changes nothing. `err` may be
+ * NULL.
  */
 uptls_status uptls_watch_dispatch(uptls_watch *watch,
                                   size_t *changed,

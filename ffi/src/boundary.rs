@@ -47,7 +47,7 @@ fn words(payload: Box<dyn Any + Send>) -> String {
         Err(payload) => match payload.downcast::<String>() {
             Ok(text) => *text,
             Err(unknown) => {
-                // Its destructor may panic too, and here nobody would catch that.
+                // Its destructor may panic too, and nothing would catch that here.
                 mem::forget(unknown);
                 "no text".to_owned()
             }

@@ -3,7 +3,7 @@
 use core::ffi::c_char;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use uptls::{CheckOptions, Code, ConnectorState, Envelope, Misuse, OnInvalid, Prepared, Problems};
+use uptls::{CheckOptions, Code, ConnectorState, Envelope, Generation, Misuse, OnInvalid, Prepared, Problems};
 
 use crate::boundary;
 use crate::error::{Error, Failure};
@@ -27,7 +27,7 @@ impl Handle for Connector {
     type Ownership = Shared;
 }
 
-/// What files that cannot be used any more do to new connections: `UPTLS_KEEP_LAST_GOOD` or `UPTLS_FAIL_CLOSED`.
+/// The effect on new connections of files that have become invalid: `UPTLS_KEEP_LAST_GOOD` or `UPTLS_FAIL_CLOSED`.
 pub type OnInvalidFiles = i32;
 
 /// The last good generation stays: a broken file does not become an outage, but a revoked CA stays trusted until the file is
@@ -41,9 +41,9 @@ pub type State = i32;
 
 /// There is no connector: NULL was given.
 pub const UPTLS_STATE_NONE: State = 0;
-/// It does, and the last update is used.
+/// It does, with the last update.
 pub const UPTLS_STATE_READY: State = 1;
-/// It does by the last good generation, because a later update cannot be used.
+/// It does, with the last good generation, because a later update was invalid.
 pub const UPTLS_STATE_DEGRADED: State = 2;
 /// It does not, because the policy or its files cannot be used.
 pub const UPTLS_STATE_NOT_READY: State = 3;
@@ -65,6 +65,22 @@ impl Connector {
         &self.core
     }
 
+    /// Publishes a policy for new connections.
+    ///
+    /// # Errors
+    /// It was withdrawn meanwhile, or is of another runtime.
+    pub(crate) fn publish(&self, prepared: &Arc<Prepared>) -> Result<Generation, Failure> {
+        // Held meanwhile, so that what is noted as given last was published last.
+        let mut given = self.hold();
+        let published = self.core.publish(Arc::clone(prepared)).map_err(|error| match error {
+            uptls::Error::Policy(problems) => Failure::Unusable(problems, prepared.runtime().now_text()),
+            uptls::Error::Misuse(misuse) => misuse.into(),
+            other => Failure::without_policy(other.code(), other.to_string()),
+        })?;
+        *given = Some(Arc::clone(prepared));
+        Ok(published)
+    }
+
     /// The last policy that was given.
     pub(crate) fn given(&self) -> Option<Arc<Prepared>> {
         self.hold().clone()
@@ -76,7 +92,7 @@ impl Connector {
     }
 }
 
-/// Makes a connector whose first generation is `policy`, as it was loaded: nothing is read again. The policy stays the
+/// Makes a connector with `policy` as its first generation. The call reads no file again. The policy stays the
 /// caller's. `*out` is one reference, owned by the caller: `uptls_connector_unref`. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_connector_new(
@@ -112,17 +128,18 @@ pub unsafe extern "C" fn uptls_connector_ref(connector: *const Connector) -> *mu
     boundary::value(core::ptr::null_mut(), || unsafe { handle::retain(connector) })
 }
 
-/// Gives one reference back; with the last one the connector is freed. Connections that it made go on. NULL is fine.
+/// Gives one reference back; with the last one the connector is freed. Connections that it made stay open. NULL is
+/// fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_connector_unref(connector: *mut Connector) {
     // SAFETY: by the contract of the header it is NULL or live, and this reference is not used again.
     boundary::value((), || unsafe { handle::unshare(connector) });
 }
 
-/// Publishes `policy`, as it was loaded, for new connections. Equal content is no new generation. It ends what stopped the
-/// connector: a refusal, a withdrawal, files that cannot be used. A watch follows the files of the new policy from its next
-/// dispatch on: make one at once. `UPTLS_E_USAGE` for a policy of another runtime than the connector's first. Both stay the
-/// caller's. `*generation` is the number of what is published now; 0 first. `err` may be NULL.
+/// Publishes `policy`, as it was loaded, for new connections. Equal content is no new generation. The update ends a
+/// refusal, a withdrawal, and a stop by invalid files. A watch follows the files of the new policy from its next
+/// dispatch on: dispatch at once. `UPTLS_E_USAGE` for a policy of another runtime than the connector's first. Both stay
+/// the caller's. `*generation` is the number of the published generation; 0 first. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_connector_update(
     connector: *const Connector,
@@ -137,26 +154,18 @@ pub unsafe extern "C" fn uptls_connector_update(
         let connector = unsafe { handle::borrow(connector, "connector") }?;
         // SAFETY: by the contract of the header it is NULL or live.
         let prepared = unsafe { handle::borrow(policy, "policy") }?.prepared();
-        // Held meanwhile, so that what is noted as given last was published last.
-        let mut given = connector.hold();
-        let published = connector.core.publish(Arc::clone(prepared));
-        let published = published.map_err(|error| match error {
-            uptls::Error::Policy(problems) => Failure::Unusable(problems, prepared.runtime().now_text()),
-            uptls::Error::Misuse(misuse) => misuse.into(),
-            other => Failure::without_policy(other.code(), other.to_string()),
-        })?;
-        *given = Some(Arc::clone(prepared));
-        out.set(published.number());
+        out.set(connector.publish(prepared)?.number());
         Ok(())
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
     unsafe { boundary::call(err, update) }
 }
 
-/// Takes an update that could not even be made: `reason` is the error of a call that should have given the policy. It counts
-/// as an update that cannot be used: the last good generation stays (`UPTLS_STATE_DEGRADED`), or with `UPTLS_FAIL_CLOSED`
-/// new connections fail with the reason. What was withdrawn stays so. An update that succeeds ends it, and nothing else: no
-/// watch does. `UPTLS_E_USAGE` for an error that is not about a policy. `reason` stays the caller's. `err` may be NULL.
+/// Reports an update that the program could not even load: `reason` is the error of the call that should have given the
+/// policy. It counts as an invalid update: the last good generation stays (`UPTLS_STATE_DEGRADED`), or with
+/// `UPTLS_FAIL_CLOSED` new connections fail with the reason. A withdrawn policy stays withdrawn. Only a successful
+/// update ends the refusal; no watch does. `UPTLS_E_USAGE` for an error that is not about a policy. `reason` stays the
+/// caller's. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_connector_refuse(
     connector: *const Connector,
@@ -180,13 +189,13 @@ pub unsafe extern "C" fn uptls_connector_refuse(
     unsafe { boundary::call(err, refuse) }
 }
 
-/// Makes one connection to `host` on `port` as an application would, closes it, and reports every step: what the command
-/// `uptls check` shows. It sends no data, and blocks until the deadline of `options` at most, and for as long as resolving a
-/// name takes. `host`, `connect_to` and `options` are those of `uptls_stream_connect`.
+/// Makes one connection to `host` on `port` as an application would, closes it, and reports every step, as the command
+/// `uptls check` does. It sends no data. It blocks until the deadline of `options` at most, and as long as resolving a
+/// name takes. `host`, `connect_to` and `options` are as in `uptls_stream_connect`.
 ///
-/// Returns `UPTLS_OK` if and only if the policy accepts the peer. `*report` is the whole report (schema `uptls.report/v1`),
-/// whether it is accepted or not, and NULL only for `UPTLS_E_USAGE` and `UPTLS_E_PANIC`. It is owned by the caller:
-/// `uptls_string_free`. `err` may be NULL.
+/// Returns `UPTLS_OK` if and only if the policy accepts the peer. `*report` is the full report (schema
+/// `uptls.report/v1`), for acceptance and refusal, and NULL only for `UPTLS_E_USAGE` and `UPTLS_E_PANIC`. It is owned
+/// by the caller: `uptls_string_free`. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_connector_check(
     connector: *const Connector,
@@ -220,8 +229,8 @@ pub unsafe extern "C" fn uptls_connector_check(
     unsafe { boundary::call(err, check) }
 }
 
-/// Ends the policy: new connections fail at once with `policy_withdrawn`, connections that exist go on.
-/// `uptls_connector_update` publishes again, and nothing else does. `err` may be NULL.
+/// Ends the policy: new connections fail at once with `policy_withdrawn`, and existing ones stay open. Only
+/// `uptls_connector_update` publishes again. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_connector_withdraw(connector: *const Connector, err: *mut *mut Error) -> Status {
     let withdraw = || {
@@ -241,7 +250,7 @@ pub unsafe extern "C" fn uptls_connector_generation(connector: *const Connector)
     boundary::value(0, || unsafe { connector.as_ref() }.map_or(0, generation))
 }
 
-/// Whether connections are made, and if not, why. Why exactly tells the error of a connection.
+/// Whether the connector makes connections, and if not, why. The error of a connection has the exact reason.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_connector_state(connector: *const Connector) -> State {
     boundary::value(UPTLS_STATE_NOT_READY, || {
@@ -257,8 +266,8 @@ pub unsafe extern "C" fn uptls_connector_state(connector: *const Connector) -> S
     })
 }
 
-/// The policy that new connections are made with, with its material as it was read last. `UPTLS_E_CONFIG` unless the state
-/// is ready or degraded. `*out` is one reference, owned by the caller: `uptls_policy_unref`. `err` may be NULL.
+/// The policy that new connections use, with its material as the library last read it. `UPTLS_E_CONFIG` unless the
+/// state is ready or degraded. `*out` is one reference, owned by the caller: `uptls_policy_unref`. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_connector_policy(
     connector: *const Connector,
@@ -278,7 +287,8 @@ pub unsafe extern "C" fn uptls_connector_policy(
     unsafe { boundary::call(err, take) }
 }
 
-/// Whether a connection was made with what would be used for a new one: 1, or 0. A pool drains what is not current.
+/// Whether a new connection would use the same policy and material as this one: 1, or 0. A pool drains connections that
+/// are not current.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_connector_is_current(connector: *const Connector, evidence: *const Evidence) -> i32 {
     boundary::value(0, || {
@@ -289,11 +299,12 @@ pub unsafe extern "C" fn uptls_connector_is_current(connector: *const Connector,
     })
 }
 
-/// Takes the oldest event that was not taken yet, in JSON (schema `uptls.event/v1`): `kind` is `updated`, `recovered`,
-/// `degraded`, `not_ready`, `withdrawn`, `expiring` or `expired`; `trust_reduced` says that a peer that was accepted may be refused
-/// now. `*json` is NULL if nothing happened since, and else owned by the caller: `uptls_string_free`. `err` may be NULL.
+/// Takes the oldest event that is waiting, in JSON (schema `uptls.event/v1`): `kind` is `updated`, `recovered`,
+/// `degraded`, `not_ready`, `withdrawn`, `expiring` or `expired`; `trust_reduced` says that the new policy may refuse a
+/// peer that the earlier one accepted. `*json` is NULL if nothing happened since, and else owned by the caller:
+/// `uptls_string_free`. `err` may be NULL.
 ///
-/// At most 32 events are kept; see `uptls_connector_lost_events`.
+/// The connector keeps at most 32 events; see `uptls_connector_lost_events`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_connector_next_event(
     connector: *const Connector,
@@ -314,7 +325,7 @@ pub unsafe extern "C" fn uptls_connector_next_event(
     unsafe { boundary::call(err, take) }
 }
 
-/// How many events were lost because they were not taken in time, since the connector was made; 0 for NULL.
+/// How many events were lost since the connector was made, because the program did not take them in time; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_connector_lost_events(connector: *const Connector) -> u64 {
     let lost = |connector: &Connector| connector.core.lost_events();
@@ -322,8 +333,8 @@ pub unsafe extern "C" fn uptls_connector_lost_events(connector: *const Connector
     boundary::value(0, || unsafe { connector.as_ref() }.map_or(0, lost))
 }
 
-/// Makes events of certificates that come near their end, each mark once. `uptls_watch_dispatch` does it too: this is for
-/// policies without files, now and then. `err` may be NULL.
+/// Makes events for certificates that come near their end, each mark once. `uptls_watch_dispatch` does it too: call
+/// this now and then for policies without files. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_connector_check_expiry(connector: *const Connector, err: *mut *mut Error) -> Status {
     let check = || {

@@ -49,15 +49,15 @@ impl Evidence {
     }
 }
 
-/// What became of our own certificate: `UPTLS_IDENTITY_...`. For a resumed session: in the full handshake that it descends
-/// from.
+/// Whether the peer got our own certificate: `UPTLS_IDENTITY_...`. For a resumed session: in the full handshake that it
+/// descends from.
 pub type Identity = i32;
 
 /// The peer did not ask for one.
 pub const UPTLS_IDENTITY_NOT_REQUESTED: Identity = 0;
-/// The peer asked and got an empty answer: there is none, or the peer accepts none of its signatures.
+/// The peer asked and got an empty answer: we have no certificate, or the peer accepts none of its signatures.
 pub const UPTLS_IDENTITY_REQUESTED_NOT_SENT: Identity = 1;
-/// The peer asked, and it was sent.
+/// The peer asked, and we sent it.
 pub const UPTLS_IDENTITY_SENT: Identity = 2;
 
 /// Takes one more reference and returns it. NULL gives NULL.
@@ -109,15 +109,15 @@ pub unsafe extern "C" fn uptls_evidence_server_name(evidence: *const Evidence) -
     unsafe { text(evidence, |evidence| evidence.server_name.as_ref()) }
 }
 
-/// The wanted name that the certificate holds, `dns:payments.internal`; NULL where names are not verified (`danger`), and
-/// for NULL.
+/// The wanted name that the certificate holds, `dns:payments.internal`; NULL if the policy verifies no names
+/// (`danger`), and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_evidence_matched_name(evidence: *const Evidence) -> *const c_char {
     // SAFETY: the contract of the header is that of `text`.
     unsafe { text(evidence, |evidence| evidence.matched_name.as_ref()) }
 }
 
-/// The fingerprint of the policy that judged, `sha256:...`. NULL for NULL.
+/// The fingerprint of the policy that verified the peer, `sha256:...`. NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_evidence_fingerprint(evidence: *const Evidence) -> *const c_char {
     // SAFETY: the contract of the header is that of `text`.
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn uptls_evidence_resumed(evidence: *const Evidence) -> i3
     unsafe { number(evidence, 0, |evidence| evidence.core.resumed.into()) }
 }
 
-/// What became of our own certificate; `UPTLS_IDENTITY_NOT_REQUESTED` for NULL.
+/// Whether the peer got our own certificate; `UPTLS_IDENTITY_NOT_REQUESTED` for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_evidence_identity(evidence: *const Evidence) -> Identity {
     let identity = |evidence: &Evidence| match evidence.core.identity {
@@ -150,7 +150,7 @@ pub unsafe extern "C" fn uptls_evidence_identity(evidence: *const Evidence) -> I
     unsafe { number(evidence, UPTLS_IDENTITY_NOT_REQUESTED, identity) }
 }
 
-/// Whether the policy has an own certificate and it was not sent: 1, or 0. The peer may think that it talks to anybody.
+/// Whether the policy has a client certificate that was not sent: 1, or 0. The peer then does not know who connected.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_evidence_identity_unused(evidence: *const Evidence) -> i32 {
     // SAFETY: the contract of the header is that of `number`.
@@ -172,8 +172,8 @@ pub unsafe extern "C" fn uptls_evidence_certificate_count(evidence: *const Evide
     unsafe { number(evidence, 0, |evidence| evidence.core.peer.chain_der().len()) }
 }
 
-/// A certificate of the peer as it was presented: DER, the leaf at index 0. `UPTLS_E_USAGE` from
-/// `uptls_evidence_certificate_count` on. `*der` is owned by the evidence, and like `*length` NULL or 0 first. `err` may be
+/// A certificate as the peer presented it: DER, the leaf at index 0. `UPTLS_E_USAGE` from
+/// `uptls_evidence_certificate_count` on. The evidence owns `*der`. `*der` is NULL and `*length` 0 first. `err` may be
 /// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_evidence_certificate_der(

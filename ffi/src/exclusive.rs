@@ -15,7 +15,7 @@ pub(crate) struct Exclusive<T> {
 }
 
 impl<T> Exclusive<T> {
-    /// For whichever process.
+    /// For any process.
     pub(crate) fn new(value: T) -> Self {
         Self { process: None, value: Mutex::new(value) }
     }

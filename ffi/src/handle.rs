@@ -73,7 +73,7 @@ pub(crate) unsafe fn unshare<T: Handle<Ownership = Shared>>(handle: *mut T) {
 /// [`Misuse`] that names the argument, for NULL.
 ///
 /// # Safety
-/// `handle` is NULL or a live handle that nobody frees during the call.
+/// `handle` is NULL or a live handle that no thread frees during the call.
 pub(crate) unsafe fn borrow<'a, T: Handle>(handle: *const T, name: &str) -> Result<&'a T, Failure> {
     // SAFETY: NULL gives None; otherwise the contract says that it is live and stays so.
     unsafe { handle.as_ref() }.ok_or_else(|| null(name))
@@ -85,7 +85,7 @@ pub(crate) unsafe fn borrow<'a, T: Handle>(handle: *const T, name: &str) -> Resu
 /// [`Misuse`] that names the argument, for NULL.
 ///
 /// # Safety
-/// `handle` is NULL or a reference from [`share`] or [`retain`] that nobody gives back during the call.
+/// `handle` is NULL or a reference from [`share`] or [`retain`] that no thread gives back during the call.
 pub(crate) unsafe fn borrow_shared<T: Handle<Ownership = Shared>>(
     handle: *const T,
     name: &str,
@@ -189,14 +189,14 @@ impl io::Write for Room<'_> {
 /// [`Misuse`] for NULL with a length, and for a length that no object can have.
 ///
 /// # Safety
-/// `start` is NULL, or `length` bytes can be written there, and nobody else uses them during the call.
+/// `start` is NULL, or `length` bytes can be written there, and no other thread uses them during the call.
 pub(crate) unsafe fn room<'a>(start: *mut u8, length: usize, name: &str) -> Result<Room<'a>, Failure> {
     check_length(start, length, name)?;
     let length = length.min(MAX_ROOM);
     if length == 0 {
         return Ok(Room(&mut []));
     }
-    // SAFETY: not NULL, so many bytes can be written by the contract, whatever they hold, and they are nobody else's.
+    // SAFETY: not NULL; by the contract so many bytes can be written, and no other code uses them.
     Ok(Room(unsafe { core::slice::from_raw_parts_mut(start.cast(), length) }))
 }
 
@@ -245,7 +245,7 @@ pub(crate) unsafe fn bytes_text<'a>(start: *const u8, length: usize, name: &str)
 /// [`Misuse`] for NULL and for anything that is not UTF-8.
 ///
 /// # Safety
-/// `start` is NULL, or a NUL-terminated string that nobody changes during the call.
+/// `start` is NULL, or a NUL-terminated string that no thread changes during the call.
 pub(crate) unsafe fn text<'a>(start: *const c_char, name: &str) -> Result<&'a str, Failure> {
     // SAFETY: the contract is the same.
     unsafe { optional_text(start, name) }?.ok_or_else(|| null(name))
@@ -277,7 +277,7 @@ pub(crate) fn null(name: &str) -> Failure {
     Misuse::new(format!("{name} must not be NULL")).into()
 }
 
-/// What is zeroed for one call; nobody has more bytes ready.
+/// The most bytes that are zeroed for one call; no peer has more ready.
 const MAX_ROOM: usize = 64 << 10;
 
 #[cfg(test)]

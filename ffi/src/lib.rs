@@ -29,6 +29,7 @@ mod exclusive;
 mod handle;
 #[cfg(debug_assertions)]
 mod hooks;
+mod manifest_set;
 mod manifests;
 mod options;
 mod policy;
@@ -86,6 +87,12 @@ pub use evidence::{
 };
 #[cfg(debug_assertions)]
 pub use hooks::{uptls_debug_panic_builder, uptls_debug_panic_conn, uptls_debug_panic_runtime};
+pub use manifest_set::{
+    ManifestOptions, Manifests, UPTLS_MANIFESTS_CLUSTER_TRUST_BUNDLES, UPTLS_MANIFESTS_COMPLETE,
+    UPTLS_MANIFESTS_RECURSIVE, uptls_manifest_set_backend, uptls_manifest_set_connector, uptls_manifest_set_count,
+    uptls_manifest_set_gateway, uptls_manifest_set_load, uptls_manifest_set_parse, uptls_manifest_set_policy,
+    uptls_manifest_set_publish, uptls_manifest_set_ref, uptls_manifest_set_report, uptls_manifest_set_unref,
+};
 pub use manifests::{
     ManifestMode, UPTLS_FAITHFUL, UPTLS_STRICT, uptls_connector_from_manifests, uptls_policy_from_manifest_text,
     uptls_policy_from_manifests,

@@ -14,20 +14,22 @@ use crate::policy::{Danger, Policy, parse_permission};
 use crate::runtime::Runtime;
 use crate::status::Status;
 
-/// How a vendor's form is understood that verifies less than it seems to: `UPTLS_STRICT` or `UPTLS_FAITHFUL`.
+/// How the import reads a vendor's form that verifies less than it seems to: `UPTLS_STRICT` or `UPTLS_FAITHFUL`.
 pub type ManifestMode = i32;
 
-/// Everything is verified, and each difference from the vendor is a warning of the report. What everybody should pass.
+/// The library verifies everything, and each difference from the vendor is a warning of the report. Pass this by
+/// default.
 pub const UPTLS_STRICT: ManifestMode = 0;
-/// As the vendor does: what it does not verify is a weakening, which `UPTLS_DANGER_ALLOW` has to permit.
+/// The library reads the form as the vendor does. A check that the vendor leaves out is a weakening, which
+/// `UPTLS_DANGER_ALLOW` must permit.
 pub const UPTLS_FAITHFUL: ManifestMode = 1;
 
-/// Loads the policy of a backend from manifests: `paths` are files, or folders with `*.yaml`, `*.yml` and `*.json` files in
-/// them. `backend` is `[[KIND/]NAMESPACE/]NAME[:PORT]`. `gateway` is the Gateway that uses it, `[NAMESPACE/]NAME`, needed
-/// where the answer differs by it; NULL: none is meant.
+/// Loads the policy of a backend from manifests: `paths` are files, or folders with `*.yaml`, `*.yml` and `*.json`
+/// files in them. `backend` is `[[KIND/]NAMESPACE/]NAME[:PORT]`. `gateway` is the Gateway that uses it,
+/// `[NAMESPACE/]NAME`, needed if several Gateways have different policies; NULL: no Gateway in particular.
 ///
-/// It fails closed: `UPTLS_E_CONFIG` if a manifest cannot be read, or the policy that counts for the backend cannot be used.
-/// `*out` is one reference, owned by the caller: `uptls_policy_unref`. `err` may be NULL.
+/// It fails closed: `UPTLS_E_CONFIG` if a manifest cannot be read, or the policy that applies to the backend cannot be
+/// used. `*out` is one reference, owned by the caller: `uptls_policy_unref`. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_policy_from_manifests(
     runtime: *const Runtime,
@@ -57,7 +59,7 @@ pub unsafe extern "C" fn uptls_policy_from_manifests(
 }
 
 /// Loads the policy of a backend from one text with any number of manifests in it, YAML or JSON, as
-/// `uptls_policy_from_manifests` does. `name` is what errors call the text. `err` may be NULL.
+/// `uptls_policy_from_manifests` does. `name` is the text's name in errors. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_policy_from_manifest_text(
     runtime: *const Runtime,
@@ -88,9 +90,9 @@ pub unsafe extern "C" fn uptls_policy_from_manifest_text(
     unsafe { boundary::call(err, load) }
 }
 
-/// Makes a connector for a backend from manifests, as the Gateway API wants it: where `uptls_policy_from_manifests` fails
-/// with `UPTLS_E_CONFIG`, this one gives a connector whose connections all fail with the reason, until an update succeeds.
-/// `uptls_connector_state` tells which it is. Later updates that cannot be used are fatal to it too (`UPTLS_FAIL_CLOSED`).
+/// Makes a connector for a backend from manifests, as the Gateway API demands. If `uptls_policy_from_manifests` would
+/// fail with `UPTLS_E_CONFIG`, this call gives a connector that fails every connection with the reason, until an update
+/// succeeds. `uptls_connector_state` tells which one it is. A later invalid update also stops it (`UPTLS_FAIL_CLOSED`).
 ///
 /// `*out` is one reference, owned by the caller: `uptls_connector_unref`. `err` may be NULL.
 #[unsafe(no_mangle)]
@@ -148,19 +150,9 @@ impl Wanted {
         // SAFETY: the contract is the same.
         let gateway = unsafe { handle::optional_text(gateway, "gateway") }?;
         Ok(Self {
-            backend: BackendRef::parse(backend).map_err(|what| Misuse::new(format!("backend: {what}")))?,
-            gateway: gateway
-                .map(ObjectName::parse)
-                .transpose()
-                .map_err(|what| Misuse::new(format!("gateway: {what}")))?,
-            mode: match mode {
-                UPTLS_STRICT => Mode::Strict,
-                UPTLS_FAITHFUL => Mode::Faithful,
-                other => {
-                    let what = format!("mode must be UPTLS_STRICT or UPTLS_FAITHFUL, it is {other}");
-                    return Err(Misuse::new(what).into());
-                }
-            },
+            backend: parse_backend(backend)?,
+            gateway: parse_gateway(gateway)?,
+            mode: parse_mode(mode)?,
             permission: parse_permission(permission)?,
         })
     }
@@ -179,6 +171,26 @@ impl Wanted {
     }
 }
 
+pub(crate) fn parse_backend(text: &str) -> Result<BackendRef, Failure> {
+    BackendRef::parse(text).map_err(|what| Misuse::new(format!("backend: {what}")).into())
+}
+
+pub(crate) fn parse_gateway(text: Option<&str>) -> Result<Option<ObjectName>, Failure> {
+    let named = text.map(ObjectName::parse).transpose();
+    named.map_err(|what| Misuse::new(format!("gateway: {what}")).into())
+}
+
+pub(crate) fn parse_mode(mode: ManifestMode) -> Result<Mode, Failure> {
+    match mode {
+        UPTLS_STRICT => Ok(Mode::Strict),
+        UPTLS_FAITHFUL => Ok(Mode::Faithful),
+        other => {
+            let what = format!("mode must be UPTLS_STRICT or UPTLS_FAITHFUL, it is {other}");
+            Err(Misuse::new(what).into())
+        }
+    }
+}
+
 fn give(out: Out<Policy>, policy: Result<Policy, Problems>, runtime: &uptls::Runtime) -> Result<(), Failure> {
     let policy = policy.map_err(|problems| Failure::Unusable(problems, runtime.now_text()))?;
     out.set(handle::share(Arc::new(policy)));
@@ -187,7 +199,7 @@ fn give(out: Out<Policy>, policy: Result<Policy, Problems>, runtime: &uptls::Run
 
 /// # Safety
 /// `paths` is NULL, or has `count` texts that are NULL or NUL-terminated.
-unsafe fn texts<'a>(paths: *const *const c_char, count: usize) -> Result<Vec<&'a str>, Failure> {
+pub(crate) unsafe fn texts<'a>(paths: *const *const c_char, count: usize) -> Result<Vec<&'a str>, Failure> {
     if paths.is_null() {
         return Err(handle::null("paths"));
     }

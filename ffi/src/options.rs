@@ -9,8 +9,9 @@ use uptls::{ConnectOptions, Misuse};
 use crate::error::Failure;
 use crate::handle;
 
-/// What one connection does otherwise than its policy says. Nothing here can weaken a check. Set all of it to 0 first and
-/// `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL}`. NULL in its place: the defaults.
+/// The options of one connection that differ from its policy. None can weaken a check. Set all of it to 0 first and
+/// `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL}`. A NULL pointer selects the
+/// defaults.
 #[repr(C)]
 #[allow(clippy::exhaustive_structs, reason = "C writes it; it grows at its end, and struct_size tells how far")]
 pub struct ConnOptions {
@@ -51,32 +52,49 @@ pub(crate) unsafe fn parse(options: *const ConnOptions) -> Result<ConnectOptions
     }
 }
 
+/// A structure that C writes and that grows at its end: its first field is `struct_size`.
+///
 /// # Safety
-/// That of [`parse`], and `options` is not NULL.
-unsafe fn known_part(options: *const ConnOptions) -> Result<ConnOptions, Failure> {
+/// The type is `repr(C)`, begins with a `usize` that is its size, has no padding, and bytes that are all 0 are a value of it.
+pub(crate) unsafe trait Growing: Sized {
+    /// Where a field that was added later begins: a program that does not know it ends there.
+    const KNOWN_SIZES: &'static [usize];
+}
+
+// SAFETY: it begins with its size, and NULL and 0 are values of every field.
+unsafe impl Growing for ConnOptions {
+    const KNOWN_SIZES: &'static [usize] = &[offset_of!(Self, timeout_ms), offset_of!(Self, alpn)];
+}
+
+/// As much of the structure as both sides know; the rest is 0.
+///
+/// # Errors
+/// [`Misuse`] for a size that is none, and for fields that this library does not know.
+///
+/// # Safety
+/// `options` is not NULL, and points to a structure of as many bytes as its `struct_size` says.
+pub(crate) unsafe fn known_part<T: Growing>(options: *const T) -> Result<T, Failure> {
+    let whole = size_of::<T>();
     // SAFETY: every structure begins with its size.
     let size = unsafe { options.cast::<usize>().read() };
-    if !KNOWN_SIZES.contains(&size) && !(WHOLE..=MAX_SIZE).contains(&size) {
-        return Err(Misuse::new(format!("struct_size of the options must be {WHOLE}, it is {size}")).into());
+    if !T::KNOWN_SIZES.contains(&size) && !(whole..=MAX_SIZE).contains(&size) {
+        return Err(Misuse::new(format!("struct_size of the options must be {whole}, it is {size}")).into());
     }
     // SAFETY: so many bytes are there by the contract, and the size was found plausible.
     let given = unsafe { core::slice::from_raw_parts(options.cast::<u8>(), size) };
-    if given.iter().skip(WHOLE).any(|byte| *byte != 0) {
+    if given.iter().skip(whole).any(|byte| *byte != 0) {
         let what =
-            format!("the options have fields that this library does not know: struct_size is {size}, not {WHOLE}");
+            format!("the options have fields that this library does not know: struct_size is {size}, not {whole}");
         return Err(Misuse::new(what).into());
     }
-    let mut known = MaybeUninit::<ConnOptions>::zeroed();
-    let length = size.min(WHOLE);
+    let mut known = MaybeUninit::<T>::zeroed();
+    let length = size.min(whole);
     // SAFETY: both have so many bytes, and they are different objects.
     unsafe { known.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(options.cast(), length) };
     // SAFETY: zero is a value of every field, and whole fields were copied.
     Ok(unsafe { known.assume_init() })
 }
 
-const WHOLE: usize = size_of::<ConnOptions>();
-/// Where a field that was added later begins: a program that does not know it ends there.
-const KNOWN_SIZES: [usize; 2] = [offset_of!(ConnOptions, timeout_ms), offset_of!(ConnOptions, alpn)];
 /// What stands there by accident is larger.
 const MAX_SIZE: usize = 4096;
 
@@ -85,6 +103,8 @@ mod tests {
     use core::ptr;
 
     use super::*;
+
+    const WHOLE: usize = size_of::<ConnOptions>();
 
     fn of(struct_size: usize, timeout_ms: i64, alpn: *const c_char) -> Result<ConnectOptions, Failure> {
         let options = [

@@ -45,18 +45,18 @@ impl Policy {
 /// Whether a policy may weaken verification (its `danger` section): `UPTLS_DANGER_FORBID` or `UPTLS_DANGER_ALLOW`.
 pub type Danger = i32;
 
-/// A policy that weakens verification is refused with `danger_forbidden`. What everybody should pass.
+/// The library refuses a policy that weakens verification, with `danger_forbidden`. Pass this by default.
 pub const UPTLS_DANGER_FORBID: Danger = 0;
-/// It is accepted, and every report warns about it: the author of the policy then decides whether this program talks to
-/// an impostor.
+/// The library accepts such a policy, and every report warns about it: the author of the policy then decides whether
+/// this program talks to an impostor.
 pub const UPTLS_DANGER_ALLOW: Danger = 1;
 
 /// Loads a policy from the text of a native document (`apiVersion: uptls/v1`), YAML or JSON, with all files that it
 /// names. `text` need not be NUL-terminated. `name` is the document's name in error messages. Relative `file:` entries
 /// are relative to the folder `base`; NULL: to the working directory.
 ///
-/// `*out` is one reference, owned by the caller: `uptls_policy_unref`. Everything that is wrong with the policy is in
-/// `uptls_error_json`. `err` may be NULL.
+/// `*out` is one reference, owned by the caller: `uptls_policy_unref`. `uptls_error_json` holds every problem of the
+/// policy. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_policy_from_document(
     runtime: *const Runtime,
@@ -126,14 +126,13 @@ pub unsafe extern "C" fn uptls_policy_unref(policy: *mut Policy) {
     boundary::value((), || unsafe { handle::unshare(policy) });
 }
 
-/// Judges a certificate chain offline, at the clock of the policy's runtime, exactly as a live handshake would. `chain`
-/// is PEM, leaf first; other blocks and text between them are passed over. `backend_host` counts where the policy's
-/// server name is `auto`, and may be NULL.
+/// Verifies a certificate chain offline, at the time of the runtime's clock, exactly as a live handshake would. `chain`
+/// is PEM, leaf first; other blocks and text between them are ignored. `backend_host` counts if the policy's server
+/// name is `auto`, and may be NULL.
 ///
-/// Returns `UPTLS_OK` if and only if the policy accepts the chain. `*report` is the whole report (schema
-/// `uptls.report/v1`), whether it is accepted or not, and NULL only for `UPTLS_E_USAGE` and `UPTLS_E_PANIC`; it is
-/// byte for byte what Rust, Python and the command give. It is owned by the caller: `uptls_string_free`. `err` may be
-/// NULL.
+/// Returns `UPTLS_OK` if and only if the policy accepts the chain. `*report` is the full report (schema
+/// `uptls.report/v1`), for acceptance and refusal, and NULL only for `UPTLS_E_USAGE` and `UPTLS_E_PANIC`; it is byte
+/// for byte what Rust, Python and the command give. It is owned by the caller: `uptls_string_free`. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_policy_verify(
     policy: *const Policy,
@@ -169,8 +168,8 @@ pub unsafe extern "C" fn uptls_policy_name(policy: *const Policy) -> *const c_ch
     boundary::value(ptr::null(), || unsafe { policy.as_ref() }.map_or(ptr::null(), name))
 }
 
-/// The digest of all that decides a verdict or a handshake, `sha256:...`: equal for equal policies with equal material.
-/// NULL for NULL. Owned by the policy.
+/// The digest of everything that decides a verdict or a handshake, `sha256:...`: equal for equal policies with equal
+/// material. NULL for NULL. Owned by the policy.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_policy_fingerprint(policy: *const Policy) -> *const c_char {
     let fingerprint = |policy: &Policy| policy.fingerprint.as_ptr();

@@ -7,8 +7,8 @@ use crate::error::Error;
 use crate::handle::{self, Handle, Number, Out, Owned};
 use crate::status::Status;
 
-/// What policies share: cryptography, the clock, material that is equal. A program needs one. Policies keep what they
-/// need of it: it can be freed before them.
+/// The state that policies share: cryptography, the clock, equal material. A program needs one. Policies keep what they
+/// need of it, so the program may free it before them.
 pub struct Runtime(uptls::Runtime);
 
 impl Handle for Runtime {
@@ -34,9 +34,9 @@ pub unsafe extern "C" fn uptls_runtime_new(out: *mut *mut Runtime, err: *mut *mu
     unsafe { boundary::call(err, make) }
 }
 
-/// Makes a runtime whose clock stands at `unix_seconds`: every verification of its policies happens then. For offline
-/// verification and tests. `UPTLS_E_USAGE` for times before 1970. `*out` is owned by the caller: `uptls_runtime_free`.
-/// `err` may be NULL.
+/// Makes a runtime with a clock that stands at `unix_seconds`: every verification of its policies uses that time. For
+/// offline verification and tests. `UPTLS_E_USAGE` for times before 1970. `*out` is owned by the caller:
+/// `uptls_runtime_free`. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_runtime_new_at(
     unix_seconds: i64,
@@ -80,7 +80,7 @@ pub unsafe extern "C" fn uptls_runtime_held_sessions(
     unsafe { boundary::call(err, tell) }
 }
 
-/// Frees a runtime; policies that were made with it go on. NULL is fine.
+/// Frees a runtime; policies that were made with it stay valid. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_runtime_free(runtime: *mut Runtime) {
     // SAFETY: by the contract of the header it is NULL or live, and not used again.

@@ -6,8 +6,8 @@ use uptls::{Category, Code};
 
 use crate::boundary;
 
-/// What a call returns: `UPTLS_OK`, what a connection needs to go on (above 0), or a negative `UPTLS_E_...`:
-/// `if (status < 0)` is the test for failure. The numbers are stable. They are coarse: the precise reason is
+/// The result of a call: `UPTLS_OK`, what a connection needs to continue (above 0), or a negative `UPTLS_E_...`:
+/// `if (status < 0)` is the test for failure. The numbers are stable and coarse: the precise reason is
 /// `uptls_error_code`. -12 is reserved.
 pub type Status = i32;
 
@@ -27,7 +27,7 @@ pub const UPTLS_E_UNTRUSTED: Status = -2;
 pub const UPTLS_E_NAME: Status = -3;
 /// A certificate has expired or is not valid yet.
 pub const UPTLS_E_VALIDITY: Status = -4;
-/// A certificate is revoked, or it cannot be known whether it is (5xx).
+/// A certificate is revoked, or no list can tell whether it is (5xx).
 pub const UPTLS_E_REVOKED: Status = -5;
 /// The peer refused us (8xx).
 pub const UPTLS_E_PEER_ALERT: Status = -6;
@@ -39,13 +39,14 @@ pub const UPTLS_E_TRUNCATED: Status = -8;
 pub const UPTLS_E_IO: Status = -9;
 /// A deadline passed.
 pub const UPTLS_E_TIMEOUT: Status = -10;
-/// The library was called wrongly: NULL, text that is not UTF-8, a value that does not exist, the wrong order, two
+/// The program called the library wrongly: NULL, text that is not UTF-8, a value that does not exist, the wrong order, two
 /// threads in one connection.
 pub const UPTLS_E_USAGE: Status = -11;
-/// A panic was caught at the border: a bug of this library. A builder, connection, stream or watch in which it happened
-/// answers every later call with this status. All objects of the call can still be freed, and no other is touched.
+/// The library caught a panic: a bug of this library. A builder, connection, stream or watch that panicked answers
+/// every later call with this status. The program can still free all objects of the call, and no other object is
+/// touched.
 pub const UPTLS_E_PANIC: Status = -13;
-/// Something happened that should not: a bug of this library.
+/// The library met a state that should be impossible: a bug of this library.
 pub const UPTLS_E_INTERNAL: Status = -14;
 /// The caller gave up.
 pub const UPTLS_E_CANCELLED: Status = -15;

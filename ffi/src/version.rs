@@ -16,8 +16,8 @@ pub extern "C" fn uptls_version_string() -> *const c_char {
     boundary::value(c"".as_ptr(), || CStr::from_bytes_until_nul(STRING.as_bytes()).map_or(c"".as_ptr(), CStr::as_ptr))
 }
 
-/// The version of the ABI, `UPTLS_ABI_VERSION` of the header: that of the soname. A program runs with every library of the
-/// same one that is not older than its header.
+/// The version of the ABI, `UPTLS_ABI_VERSION` of the header: the number in the soname. A program runs with every
+/// library of the same ABI that is not older than its header.
 #[unsafe(no_mangle)]
 pub extern "C" fn uptls_abi_version() -> u32 {
     part(env!("CARGO_PKG_VERSION_MAJOR"))

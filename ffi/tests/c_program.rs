@@ -33,6 +33,10 @@ fn programs(fixture: &Fixture) -> Programs {
         }),
         ("manifests.c", {
             let [folder, broken] = ["manifests", "broken"].map(|name| fixture.text_path(name));
+            vec![folder, broken, Fixture::now(), good.clone(), other.clone()]
+        }),
+        ("manifest_set.c", {
+            let [folder, broken] = ["manifests", "broken"].map(|name| fixture.text_path(name));
             vec![folder, broken, Fixture::now(), good, other]
         }),
         ("watch.c", {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use uptls::Code;
 
-const SOURCES: [&str; 15] = [
+const SOURCES: [&str; 16] = [
     "status.rs",
     "version.rs",
     "codes.rs",
@@ -18,6 +18,7 @@ const SOURCES: [&str; 15] = [
     "manifests.rs",
     "builder/mod.rs",
     "connector.rs",
+    "manifest_set.rs",
     "options.rs",
     "evidence.rs",
     "conn/mod.rs",

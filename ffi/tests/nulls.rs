@@ -166,6 +166,7 @@ fn value(function: &Function, parameter: &Parameter, null: &Parameter) -> String
         "void*" => "buffer".to_owned(),
         "char**" => "paths".to_owned(),
         "uptls_connect_options*" => "&options".to_owned(),
+        "uptls_manifest_options*" => "&manifest_options".to_owned(),
         "int32_t" if parameter.name == "os_error" => "104".to_owned(),
         "int" => "sockets[0]".to_owned(),
         "size_t" | "uint16_t" => "1".to_owned(),
@@ -185,12 +186,13 @@ fn place(parameter: &Parameter) -> String {
 }
 
 /// How what a call gave is given back.
-const RELEASES: [(&str, &str); 9] = [
+const RELEASES: [(&str, &str); 10] = [
     ("char", "uptls_string_free"),
     ("uptls_builder", "uptls_builder_free"),
     ("uptls_conn", "uptls_conn_free"),
     ("uptls_connector", "uptls_connector_unref"),
     ("uptls_evidence", "uptls_evidence_unref"),
+    ("uptls_manifest_set", "uptls_manifest_set_unref"),
     ("uptls_policy", "uptls_policy_unref"),
     ("uptls_runtime", "uptls_runtime_free"),
     ("uptls_stream", "uptls_stream_free"),
@@ -198,7 +200,7 @@ const RELEASES: [(&str, &str); 9] = [
 ];
 
 /// Where NULL says that something is absent.
-const OPTIONAL: [(&str, &str); 17] = [
+const OPTIONAL: [(&str, &str); 22] = [
     ("uptls_builder_add_ca_pem", "name"),
     ("uptls_builder_add_crl_pem", "name"),
     ("uptls_builder_add_spiffe_ca_pem", "name"),
@@ -209,6 +211,11 @@ const OPTIONAL: [(&str, &str); 17] = [
     ("uptls_connector_check", "connect_to"),
     ("uptls_connector_check", "options"),
     ("uptls_connector_from_manifests", "gateway"),
+    ("uptls_manifest_set_connector", "gateway"),
+    ("uptls_manifest_set_load", "options"),
+    ("uptls_manifest_set_parse", "options"),
+    ("uptls_manifest_set_policy", "gateway"),
+    ("uptls_manifest_set_publish", "gateway"),
     ("uptls_policy_from_document", "base"),
     ("uptls_policy_from_manifest_text", "gateway"),
     ("uptls_policy_from_manifests", "gateway"),
@@ -232,7 +239,9 @@ static uptls_evidence *evidence;
 static uptls_watch *watch;
 static uptls_error *error;
 static uptls_error *reason;
+static uptls_manifest_set *manifest_set;
 static uptls_connect_options options = {sizeof options, 0, NULL};
+static uptls_manifest_options manifest_options = {sizeof manifest_options, NULL, NULL, NULL, 0, 0, 0};
 static const char *paths[1] = {"/nonexistent"};
 static char buffer[1];
 static int sockets[2];
@@ -240,6 +249,7 @@ static uptls_builder *out_uptls_builder_out;
 static uptls_conn *out_uptls_conn_out;
 static uptls_connector *out_uptls_connector_out;
 static uptls_evidence *out_uptls_evidence_out;
+static uptls_manifest_set *out_uptls_manifest_set_out;
 static uptls_policy *out_uptls_policy_out;
 static uptls_runtime *out_uptls_runtime_out;
 static uptls_stream *out_uptls_stream_out;
@@ -288,7 +298,9 @@ int main(int argc, char **argv) {
   CHECK(uptls_stream_connect(connector, HOST, (uint16_t)atoi(argv[3]), "127.0.0.1", NULL, &live, NULL) == UPTLS_OK);
   CHECK(uptls_stream_evidence(live, &evidence, NULL) == UPTLS_OK);
   CHECK(uptls_runtime_new(NULL, &reason) == UPTLS_E_USAGE);
+  CHECK(uptls_manifest_set_parse(runtime, NULL, 0, "empty", NULL, &manifest_set, NULL) == UPTLS_OK);
   all();
+  uptls_manifest_set_unref(manifest_set);
   uptls_error_free(reason);
   uptls_stream_free(live);
   uptls_stream_free(stream);

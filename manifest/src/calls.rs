@@ -11,7 +11,7 @@ use crate::native::{load, parse};
 /// Reads, checks and prepares a policy document.
 ///
 /// # Errors
-/// All problems of the first stage that has any: those of [`parse`], of [`UpstreamTlsPolicy::check`] or of
+/// Every problem of the first stage that has one: those of [`parse`], of [`UpstreamTlsPolicy::check`] or of
 /// [`Runtime::prepare`]. Each names the line of its field.
 pub fn prepare(
     runtime: &Runtime,
@@ -31,8 +31,8 @@ pub fn prepare_file(runtime: &Runtime, path: &Path, permission: DangerPermission
     prepare_draft(runtime, load(path)?, permission)
 }
 
-/// Judges a certificate chain (PEM, leaf first) by a policy document, offline. Whatever is wrong with the document is
-/// in the report as well, with the verdict `error`.
+/// Verifies a certificate chain (PEM, leaf first) with a policy document, offline. The report also holds every problem
+/// of the document, with the verdict `error`.
 pub fn verify_document(
     runtime: &Runtime,
     text: &[u8],

@@ -303,7 +303,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// That nobody knows the field `key` under `path`, and which one was probably meant.
+/// The error for the unknown field `key` under `path`, with the one that was probably meant.
 pub(crate) fn unknown_field(path: &str, key: &str, known: &[&str], is_taken: &dyn Fn(&str) -> bool) -> PolicyErrorKind {
     let name = is_quotable(path, key).then_some(key);
     let meant = name.and_then(|name| closest(name, known));

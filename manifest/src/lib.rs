@@ -16,6 +16,8 @@
 //! [`kubernetes`] goes the same way with the objects of the Gateway API: several documents in, one policy for each backend
 //! out. [`report`] says what all documents, those of Envoy among them, come to.
 //!
+//! [`ManifestSet`] reads those objects once and answers for each backend: what C and Python hold.
+//!
 //! [`fix`] applies what a hint asks for to the text itself.
 //!
 //! Everything but [`load`], [`prepare_file`], [`kubernetes::load`] and [`envoy::Export::write`] is pure: bytes in, value or
@@ -24,7 +26,7 @@
 //! What is stricter here than in most readers of YAML, and why:
 //!
 //! - A field without a value (`subjectAltNames:`, `null`, `~`) is an error. It is what a template leaves behind when
-//!   its variable is empty, and to read it as "not given" would be to fall back to a default that nobody chose.
+//!   its variable is empty, and to read it as "not given" would fall back to a default that its author did not choose.
 //! - Only `true` and `false` are booleans, and neither is a text. `no` is the text `no`. Numbers may stand where text
 //!   is wanted, spelled as they are: `min: 1.2` is `"1.2"`.
 //! - Unknown and duplicate fields, tags, directives and merge keys are errors. Aliases work, within the budgets. (In
@@ -60,6 +62,7 @@ mod calls;
 mod decode;
 mod document;
 mod head;
+mod manifest_set;
 mod native;
 mod node;
 mod position;
@@ -74,4 +77,5 @@ pub mod report;
 pub mod schema;
 
 pub use calls::{prepare, prepare_file, verify_document};
+pub use manifest_set::ManifestSet;
 pub use native::{load, parse};

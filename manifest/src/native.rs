@@ -14,12 +14,12 @@ use crate::{source, yaml};
 
 /// Reads one native policy document, YAML or JSON.
 ///
-/// `name` is what errors call the document; relative `file:` paths in it start from `base`, or from the current folder.
+/// `name` is the document's name in errors; relative `file:` paths in it start from `base`, or from the current folder.
 ///
 /// # Errors
-/// Every problem that can be told, at once, with line and column: `document_parse`, `document_too_large`, and
-/// `policy_invalid` for another `apiVersion` or `kind` and for a name that is none. What the fields hold is judged by
-/// [`uptls::UpstreamTlsPolicy::check`].
+/// Every problem at once, with line and column: `document_parse`, `document_too_large`, and `policy_invalid` for
+/// another `apiVersion` or `kind` and for a name that is none. [`uptls::UpstreamTlsPolicy::check`] judges the values of
+/// the fields.
 pub fn parse(text: &[u8], name: &str, base: Option<&Path>) -> Result<PolicyDraft, Problems> {
     let notes = Notes::new(name);
     let node = match single(text) {
@@ -38,7 +38,7 @@ pub fn parse(text: &[u8], name: &str, base: Option<&Path>) -> Result<PolicyDraft
     let mut draft = PolicyDraft::new(document.spec);
     draft.base = base.map(Path::to_path_buf);
     draft.name = policy;
-    draft.origins = origins;
+    draft.origins = origins.into();
     Ok(draft)
 }
 

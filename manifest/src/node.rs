@@ -11,7 +11,7 @@ pub(crate) struct Node {
     pub(crate) value: Value,
 }
 
-/// What it holds.
+/// Its content.
 #[derive(Clone)]
 pub(crate) enum Value {
     List(Vec<Node>),

@@ -1,12 +1,13 @@
 //! Where things stand in a document: path -> line and column, and the problems that were found there.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use uptls::{Origin, PolicyError, PolicyErrorKind, Problem, Problems};
 
-/// A line and a column, both counted from 1.
+/// A line and a column, both counted from 1; 0 in an object that was given as a value ([`Place::NONE`]).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Place {
     pub(crate) column: u64,
@@ -14,6 +15,9 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// The place of every field of an object that was given as a value: it has no lines. A problem shows the path alone, and
+    /// does not send its reader to a line 1 that does not exist.
+    pub(crate) const NONE: Self = Self { column: 0, line: 0 };
     /// Where a document begins: the place of what is wrong with it as a whole.
     pub(crate) const START: Self = Self { column: 1, line: 1 };
 }
@@ -51,13 +55,15 @@ impl Fault {
 /// spelled as `uptls` spells them in its own problems: `spec.subjectAltNames[2].dns`.
 pub(crate) struct Notes<'a> {
     document: &'a str,
+    /// The same, for every place in it.
+    name: OnceCell<Arc<str>>,
     origins: RefCell<BTreeMap<String, Origin>>,
     problems: RefCell<Vec<Problem>>,
 }
 
 impl<'a> Notes<'a> {
     pub(crate) fn new(document: &'a str) -> Self {
-        Self { document, origins: RefCell::default(), problems: RefCell::default() }
+        Self { document, name: OnceCell::new(), origins: RefCell::default(), problems: RefCell::default() }
     }
 
     /// Notes of the same document, apart from these: for a part whose problems are no fault of the rest.
@@ -143,7 +149,8 @@ impl<'a> Notes<'a> {
 
     /// `place` in this document.
     pub(crate) fn at(&self, place: Place) -> Origin {
-        Origin::new(self.document, place.line, place.column)
+        let name = self.name.get_or_init(|| self.document.into());
+        Origin::new(Arc::clone(name), place.line, place.column)
     }
 }
 
@@ -152,5 +159,5 @@ fn no_policy(policy: Option<String>) -> Problems {
     Problems::new(policy, PolicyError::new("", kind).into(), Vec::new())
 }
 
-/// How many problems of one document are reported: nobody reads more at once.
+/// How many problems of one document are reported. More would not be read.
 const MAX_PROBLEMS: usize = 64;

@@ -33,7 +33,7 @@ pub fn event() -> Value {
     envelope::<EventFacts>("event", "uptls event, version 1")
 }
 
-/// What documents come to, `uptls.import/v1`.
+/// The result of an import, `uptls.import/v1`.
 pub fn import() -> Value {
     envelope::<Import>("import", "uptls import of manifests, version 1")
 }

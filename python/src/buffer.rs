@@ -17,19 +17,20 @@ use crate::guard::{brief, detached};
 use crate::peer::PyPeer;
 use crate::report::PyReport;
 
-/// One connection without a socket: feed it what the peer sent, send the peer what it gives, read and write in between.
+/// One connection without a socket: feed it the peer's bytes, send its bytes to the peer, read and write in between.
 ///
-/// Made by `Connector.buffer`. Nothing is read or written before the peer is verified. Any thread may call it: while one
-/// is inside others wait, without the GIL. After an error, send what `data_to_send` gives once more: an alert for the peer
-/// may be in it. It belongs to the process that made it: in a child of a fork, which has a copy of its keys, all of it raises
-/// MisuseError.
+/// `Connector.buffer` makes it. It neither reads nor writes data before the peer is verified. Any thread may call it:
+/// while one thread is inside, others wait, without the GIL. After an error, send the bytes of `data_to_send` once
+/// more: they may hold an alert for the peer. It belongs to the process that made it: a child of a fork has a copy of
+/// its keys, so there every method raises MisuseError.
 #[pyclass(frozen, name = "Buffer", module = "uptls")]
 pub(crate) struct PyTlsBuffer {
     connector: Py<PyConnector>,
-    /// Waited for only without the GIL, and whoever holds it never waits for the GIL: there is no order to get wrong.
+    /// A thread waits for this lock only without the GIL, and a thread that holds it never waits for the GIL: no order
+    /// of locks can be wrong.
     conversation: Mutex<Conversation>,
     host: BackendHost,
-    /// Looked at before the lock, which a thread of the parent may have held at a fork.
+    /// Read before the lock, which a thread of the parent may have held at a fork.
     process: Process,
 }
 
@@ -51,7 +52,8 @@ impl PyTlsBuffer {
         })
     }
 
-    /// The same for what takes microseconds once there is a connection: with the GIL, unless another thread is inside.
+    /// The same for calls that take microseconds once there is a connection: with the GIL, unless another thread is
+    /// inside.
     fn with_brief<T: Send>(&self, py: Python<'_>, body: impl FnOnce(&mut Conversation) -> T + Send) -> PyResult<T> {
         self.check_process(py)?;
         let free = self.conversation.try_lock().ok();
@@ -61,7 +63,7 @@ impl PyTlsBuffer {
         }
     }
 
-    /// For what can fail, over so many bytes; the failure that ends the connection is told once.
+    /// For calls that can fail, over that many bytes; the failure that ends the connection is reported once.
     fn attempt<T: Send>(
         &self,
         py: Python<'_>,
@@ -97,10 +99,10 @@ impl PyTlsBuffer {
     }
 }
 
-/// What is said of a failure beside its error.
+/// The facts of a failure beside its error.
 #[derive(Default)]
 struct Failure {
-    /// Whether nobody was told of it yet.
+    /// Whether it was not reported yet.
     new: bool,
     report: Option<Report>,
 }
@@ -113,22 +115,24 @@ impl Failure {
 
 #[pymethods]
 impl PyTlsBuffer {
-    /// Takes bytes from the peer, any bytes-like object. Gives how many were taken: fewer than given only while decrypted
-    /// data waits; read it, and give the rest again. No bytes at all say nothing: for an end there is `receive_eof`.
+    /// Takes bytes from the peer, any bytes-like object. Returns how many it took: fewer than given only while
+    /// decrypted data waits. Read that data, and give the rest again. An empty object has no effect: use `receive_eof`
+    /// for the end.
     ///
-    /// Raises why there is no connection: PeerVerificationError for a peer that the policy refuses, and so on.
+    /// Raises the reason if there is no connection: PeerVerificationError if the policy refuses the peer, and so on.
     fn receive_data(&self, py: Python<'_>, data: Data) -> PyResult<usize> {
         data.pass(py, |bytes| self.attempt(py, bytes.len(), |conversation| conversation.feed(bytes)))
     }
 
-    /// Says that the peer closed the transport. Raises UnexpectedEofError in a handshake; afterwards reading ends with it,
-    /// unless the peer had ended its data with a close_notify.
+    /// Reports that the peer closed the transport. Raises UnexpectedEofError in a handshake; afterwards reading ends
+    /// with it, unless the peer had sent a close_notify.
     fn receive_eof(&self, py: Python<'_>) -> PyResult<()> {
         self.attempt(py, 0, Conversation::feed_eof)
     }
 
-    /// Says that the transport failed: an OSError, whose errno decides what it means, or a text. Gives the exception to raise:
-    /// that, or what ended the connection before. Where sending failed, receive what still can be received first: the peer may have said why.
+    /// Reports that the transport failed: an OSError (its errno decides the meaning) or a text. Returns the exception
+    /// to raise: for this failure, or for an earlier one that ended the connection. If sending failed, first receive
+    /// the bytes that still arrive: the peer may have sent the reason.
     fn receive_error<'py>(&self, py: Python<'py>, error: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let reason = errors::io_error(error)?;
         let (error, failure) =
@@ -145,13 +149,14 @@ impl PyTlsBuffer {
 
     /// Decrypted data, at most `n` bytes. None: nothing yet, receive more. Empty: the peer ended its data properly.
     ///
-    /// Raises, after all data, UnexpectedEofError for an end without close_notify, or what ended the connection.
+    /// Raises, after all data, UnexpectedEofError for an end without close_notify, or the failure that ended the
+    /// connection.
     fn read<'py>(&self, py: Python<'py>, n: usize) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let bytes = self.attempt(py, n, |conversation| conversation.read(n))?;
         Ok(bytes.map(|bytes| PyBytes::new(py, &bytes)))
     }
 
-    /// The same into a writable buffer; gives how many bytes. None: nothing yet. 0: the peer ended its data properly.
+    /// Reads into a writable buffer; returns how many bytes. None: nothing yet. 0: the peer ended its data properly.
     fn read_into(&self, py: Python<'_>, buffer: Memory) -> PyResult<Option<usize>> {
         // Before anything is taken out.
         buffer.check_writable(py)?;
@@ -161,32 +166,32 @@ impl PyTlsBuffer {
         Ok(Some(bytes.len()))
     }
 
-    /// Encrypts data for the peer, any bytes-like object. Gives how much was taken: less than given while about 64 KiB
+    /// Encrypts data for the peer, any bytes-like object. Returns how much it took: less than given while about 64 KiB
     /// wait for `data_to_send`.
     fn write(&self, py: Python<'_>, data: Data) -> PyResult<usize> {
         data.pass(py, |bytes| self.attempt(py, bytes.len(), |conversation| conversation.write(bytes)))
     }
 
-    /// Ends our data properly; send what `data_to_send` gives afterwards. Reading goes on.
+    /// Ends our data properly; send the bytes of `data_to_send` afterwards. Reading continues.
     fn close_notify(&self, py: Python<'_>) -> PyResult<()> {
         self.attempt(py, 0, Conversation::close_notify)
     }
 
-    /// Ends the handshake with HandshakeTimeoutError and gives it; None if the handshake is done.
+    /// Ends the handshake with HandshakeTimeoutError and returns it; None if the handshake is done.
     fn expire<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let expired =
             self.with(py, |conversation| conversation.expire().map(|error| (error, Failure::of(conversation))))?;
         Ok(expired.map(|(error, failure)| self.value(py, &error, failure)))
     }
 
-    /// Seconds until the handshake must be done, 0 or more; None if there is no such limit, or no more. `receive_data`
-    /// enforces it; a timer that calls `expire` ends a silent peer too.
+    /// Seconds until the handshake must be done, 0 or more; None if there is no such limit any more. `receive_data`
+    /// enforces it; a timer that calls `expire` also ends a silent peer.
     #[getter]
     fn deadline(&self, py: Python<'_>) -> PyResult<Option<f64>> {
         self.with_brief(py, |conversation| conversation.deadline())
     }
 
-    /// Whether bytes from the peer can be of use.
+    /// Whether it can use bytes from the peer.
     #[getter]
     fn wants_read(&self, py: Python<'_>) -> PyResult<bool> {
         self.with_brief(py, |conversation| conversation.wants_read())
@@ -204,7 +209,7 @@ impl PyTlsBuffer {
         self.with_brief(py, |conversation| conversation.evidence().is_some())
     }
 
-    /// What was proven and negotiated; None before the handshake is done.
+    /// The proof and the negotiated parameters; None before the handshake is done.
     #[getter]
     fn peer(&self, py: Python<'_>) -> PyResult<Option<PyPeer>> {
         self.with(py, |conversation| conversation.evidence().cloned().map(PyPeer::new))
@@ -234,7 +239,7 @@ impl PyTlsBuffer {
         self.with(py, |conversation| conversation.report().as_ref().map(PyReport::new))
     }
 
-    /// Raises MisuseError in another process than the one that made it (L10), before a lock of Python's is waited for.
+    /// Raises MisuseError in another process than the one that made it (L10), before it waits for a lock of Python's.
     #[pyo3(name = "_check_process")]
     fn check_process(&self, py: Python<'_>) -> PyResult<()> {
         match self.process.is_current() {
@@ -249,7 +254,7 @@ impl PyTlsBuffer {
         self.with(py, |_| panic!("on purpose"))
     }
 
-    /// The connector that it was made by.
+    /// The connector that made it.
     #[getter]
     fn connector(&self, py: Python<'_>) -> Py<PyConnector> {
         self.connector.clone_ref(py)

@@ -22,13 +22,14 @@ impl PyCode {
         self.0.as_str()
     }
 
-    /// Which block of numbers it stands in.
+    /// The block of numbers that it is in.
     #[getter]
     fn category(&self) -> &'static str {
         self.0.category().as_str()
     }
 
-    /// `error`; `transient`: it may work when tried again; `local`: this side could not try, which says nothing of the peer; `bug`.
+    /// `error`; `transient`: a retry may succeed; `local`: this side could not try, which says nothing of the peer;
+    /// `bug`.
     #[getter]
     fn severity(&self) -> &'static str {
         self.0.severity().as_str()

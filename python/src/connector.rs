@@ -25,12 +25,12 @@ use crate::policy::PyPolicy;
 use crate::report::PyReport;
 use crate::source::Source;
 
-/// Makes verified connections by the current generation of one policy. Usable from any thread.
+/// Makes verified connections with the current generation of one policy. Usable from any thread.
 ///
-/// Each connection takes the generation of its moment and keeps it. `on_invalid` says what an update does that is invalid:
-/// with `keep_last_good` the last good generation stays, with `fail_closed` new connections fail. Default: `keep_last_good`, and
-/// `fail_closed` for a policy of manifests. `on_event` is called with
-/// each Event, on the thread that caused it or on that of a Watch.
+/// Each connection takes the current generation and keeps it. `on_invalid` decides what an invalid update does: with
+/// `keep_last_good` the last good generation stays, with `fail_closed` new connections fail. Default: `keep_last_good`,
+/// and `fail_closed` for a policy of manifests. `on_event` is called with each Event, on the thread that caused it or
+/// on that of a Watch.
 #[pyclass(frozen, name = "Connector", module = "uptls")]
 pub(crate) struct PyConnector {
     connector: Connector,
@@ -61,7 +61,7 @@ impl Given {
 }
 
 impl PyConnector {
-    /// The connector of a policy. It never changes, since all who hold the policy share it.
+    /// The connector of a policy. It never changes, since every holder of the policy shares it.
     pub(crate) fn of(prepared: Arc<Prepared>, source: Arc<Source>) -> Self {
         let on_invalid = source.on_invalid;
         Self { frozen: true, ..Self::new_of(Given { prepared, source }, on_invalid, None) }
@@ -80,7 +80,7 @@ impl PyConnector {
         }
     }
 
-    /// The files of the policy that it has, after an update those of the new one.
+    /// The files of its current policy.
     pub(crate) fn file_source(&self, py: Python<'_>) -> PyResult<FileSource> {
         self.check_changeable(py, "watch")?;
         Ok(FileSource::following(&self.connector))
@@ -105,14 +105,14 @@ impl PyConnector {
         }
     }
 
-    /// The same, and the log and the hook are told.
+    /// The same, and reports it to the log and the hook.
     pub(crate) fn refusal(&self, py: Python<'_>, host: &BackendHost, error: &Error) -> PyErr {
         let exception = self.exception(py, host, error);
         self.tell_refusal(py, host, error, &exception);
         exception
     }
 
-    /// Tells the hook of a connection that was refused, and the log if it is news (R10).
+    /// Reports a refused connection to the hook, and to the log if it is new (R10).
     pub(crate) fn tell_refusal(&self, py: Python<'_>, host: &BackendHost, error: &Error, exception: &PyErr) {
         let fingerprint = self.connector.prepared().map(|prepared| *prepared.fingerprint());
         let news = self.failures.failed(fingerprint.as_ref(), host, error.code(), Instant::now());
@@ -131,7 +131,7 @@ impl PyConnector {
         }
     }
 
-    /// A connection was made: the next refusal is news.
+    /// Notes a connection: the next refusal is new.
     pub(crate) fn note_connection(&self, host: &BackendHost, evidence: &Evidence) {
         self.failures.succeeded(&evidence.fingerprint, host);
     }
@@ -184,15 +184,15 @@ impl PyConnector {
         Ok(Self::new_of(Given::of(policy), on_invalid, on_event.map(Bound::unbind)))
     }
 
-    /// Publishes `policy` and gives the generation. Equal content is no new one. It ends what stopped the connector, and a
-    /// Watch goes over to its files.
+    /// Publishes `policy` and returns the generation. Equal content is no new one. It ends a stop of the connector, and
+    /// a Watch switches to the new files.
     ///
-    /// A policy of another Runtime (each has one of its own unless `runtime=` was given) is prepared anew by the connector's:
-    /// its files are read again, and its clock and system roots are the connector's.
+    /// If the policy has another Runtime (each has its own unless you gave `runtime=`), the connector's Runtime
+    /// prepares it again: it reads the files again, with the clock and the system roots of the connector.
     ///
-    /// Raises PolicyError if that fails, or `policy_withdrawn` if it was withdrawn meanwhile; MisuseError on the connector of a
-    /// policy.
-    fn update(&self, py: Python<'_>, policy: &Bound<'_, PyPolicy>) -> PyResult<u64> {
+    /// Raises PolicyError if that fails (`policy_withdrawn` if the policy was withdrawn meanwhile), and MisuseError on
+    /// the connector of a policy.
+    pub(crate) fn update(&self, py: Python<'_>, policy: &Bound<'_, PyPolicy>) -> PyResult<u64> {
         self.check_changeable(py, "update")?;
         let given = Given::of(policy);
         let prepared = Arc::clone(&given.prepared);
@@ -207,10 +207,10 @@ impl PyConnector {
         Ok(generation)
     }
 
-    /// Reads the files of the policy that was given last, publishes what they hold by now, and gives the generation.
+    /// Reads the files of the last given policy again, publishes their present content, and returns the generation.
     ///
-    /// Raises PolicyError if they cannot be used; what happens then is what `on_invalid` says. MisuseError on the connector of
-    /// a policy.
+    /// Raises PolicyError if they are invalid; `on_invalid` then decides. Raises MisuseError on the connector of a
+    /// policy.
     fn reload(&self, py: Python<'_>) -> PyResult<u64> {
         self.check_changeable(py, "reload")?;
         self.published(py, || {
@@ -219,19 +219,19 @@ impl PyConnector {
         })
     }
 
-    /// Takes an update that could not even be made, by the PolicyError that it raised: what happens then is what
-    /// `on_invalid` says. An update that succeeds ends it, and nothing else: no Watch does. What was withdrawn stays so.
+    /// Reports an update that the program could not even load, by the PolicyError that it raised: `on_invalid` then
+    /// decides. Only a successful update ends the refusal; no Watch does. A withdrawn policy stays withdrawn.
     ///
     /// Raises MisuseError on the connector of a policy.
-    fn refuse(&self, py: Python<'_>, error: &Bound<'_, PyAny>) -> PyResult<()> {
+    pub(crate) fn refuse(&self, py: Python<'_>, error: &Bound<'_, PyAny>) -> PyResult<()> {
         self.check_changeable(py, "refuse")?;
         let problems = errors::problems_of(error)?;
         detached(py, || self.connector.refuse(problems))?;
         self.pump(py)
     }
 
-    /// Ends the policy: new connections fail with `policy_withdrawn` until the next update that succeeds; those that exist go
-    /// on. Raises MisuseError on the connector of a policy.
+    /// Ends the policy: new connections fail with `policy_withdrawn` until the next successful update; existing ones
+    /// stay open. Raises MisuseError on the connector of a policy.
     fn withdraw(&self, py: Python<'_>) -> PyResult<()> {
         self.check_changeable(py, "withdraw")?;
         detached(py, || self.connector.withdraw())?;
@@ -244,14 +244,14 @@ impl PyConnector {
         self.connector.generation().number()
     }
 
-    /// `ready`; `degraded`: the last good generation is used because a later update was invalid; `not_ready` and
-    /// `withdrawn`: no connection is made.
+    /// `ready`; `degraded`: new connections use the last good generation, because a later update was invalid;
+    /// `not_ready` and `withdrawn`: every connection fails.
     #[getter]
     fn state(&self) -> &'static str {
         self.connector.state().as_str()
     }
 
-    /// Why it is `degraded` or `not_ready`, as a report; else None.
+    /// Why it is `degraded` or `not_ready`, as a report; otherwise None.
     #[getter]
     fn reason(&self, py: Python<'_>) -> PyResult<Option<PyReport>> {
         detached(py, || {
@@ -260,19 +260,19 @@ impl PyConnector {
         })
     }
 
-    /// What new connections are made with; None unless the state is `ready` or `degraded`.
+    /// The policy of new connections; None unless the state is `ready` or `degraded`.
     #[getter]
     fn policy(&self) -> Option<PyPolicy> {
         self.policy_now().map(|prepared| PyPolicy::new(prepared, Arc::clone(&lock(&self.given).source)))
     }
 
-    /// What happened since it was last asked, oldest first: at most 32 events are kept.
+    /// The events since the last call, oldest first. The connector keeps at most 32.
     fn events(&self, py: Python<'_>) -> PyResult<Vec<PyEvent>> {
         self.pump(py)?;
         Ok(lock(&self.events).drain(..).collect())
     }
 
-    /// Hands over to the log and the hook what happened meanwhile: a Watch calls it.
+    /// Delivers new events to the log and the hook: a Watch calls it.
     #[pyo3(name = "_pump")]
     fn pump(&self, py: Python<'_>) -> PyResult<()> {
         while let Some(event) = self.connector.next_event() {
@@ -292,10 +292,11 @@ impl PyConnector {
         Ok(())
     }
 
-    /// Makes one connection as an application would, closes it, and reports every step; what goes wrong is in the report.
+    /// Makes one connection as an application would, closes it, and reports every step; the report also holds every
+    /// failure.
     ///
-    /// `connect_to` is where the socket goes if that is not `host`: a host, or a pair of host and port. `timeout` bounds
-    /// all of it, in seconds. Default: the policy's.
+    /// `connect_to` is the address for the socket if that is not `host`: a host, or a pair of host and port. `timeout`
+    /// bounds the whole call, in seconds. Default: the policy's.
     #[pyo3(signature = (host, port, *, connect_to=None, timeout=None))]
     pub(crate) fn check(
         &self,
@@ -317,7 +318,7 @@ impl PyConnector {
         checked.or_else(|error| detached(py, || PyReport::new(&self.connector.report_of(&host, &error))))
     }
 
-    /// Whether a connection was made with what would be used for a new one.
+    /// Whether a new connection would use the same policy and material.
     fn is_current(&self, py: Python<'_>, peer: &Bound<'_, PyPeer>) -> PyResult<bool> {
         let peer = peer.get();
         detached(py, || self.connector.is_current(peer.evidence()))
@@ -347,7 +348,7 @@ impl PyConnector {
         }
     }
 
-    /// The way to a connected socket, within `timeout` seconds.
+    /// The steps to a connected socket, within `timeout` seconds.
     #[pyo3(name = "_dial")]
     fn dial(
         slf: &Bound<'_, Self>,
@@ -362,7 +363,7 @@ impl PyConnector {
         Ok(PyDial::new(slf.clone().unbind(), host, dial))
     }
 
-    /// The exception for what an event loop could not reach: its OSError, or the several that it puts into one.
+    /// The exception for a host that an event loop could not reach: its OSError, or several that it puts into one.
     #[pyo3(name = "_undialled")]
     fn undialled<'py>(
         &self,

@@ -220,7 +220,7 @@ impl Conversation {
         self.failure.clone()
     }
 
-    /// Whether it failed, nobody was told, and it is not only that a connection that existed went away.
+    /// Whether it failed, it was not reported, and it is more than the loss of an existing connection.
     pub(crate) fn must_tell(&mut self) -> bool {
         let exists = matches!(self.phase, Some(Phase::Established(_)));
         let went_away = |error: &Error| exists && error.code().category() == Category::Connect;

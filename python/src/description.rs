@@ -6,7 +6,7 @@ use uptls::{Description, Envelope};
 
 use crate::facts::{Certificate, Policy, Warning, facts};
 
-/// What a policy trusts, sends and accepts. It judges nothing.
+/// What a policy trusts, sends and accepts. It verifies nothing.
 #[pyclass(frozen, name = "Description", module = "uptls")]
 pub(crate) struct PyDescription {
     facts: Facts,
@@ -55,13 +55,13 @@ impl PyDescription {
         self.facts.accepts.clone()
     }
 
-    /// What should be known.
+    /// The warnings.
     #[getter]
     fn warnings(&self) -> Vec<Warning> {
         self.facts.warnings.clone()
     }
 
-    /// All of it (schema `uptls.description/v1`): byte for byte what the command gives.
+    /// All of it (schema `uptls.description/v1`): the same bytes as the command prints.
     fn to_json(&self) -> &str {
         &self.json
     }
@@ -104,7 +104,7 @@ facts! {
         pinned_certificates: Vec<String>,
         /// Base64 SHA-256 of leaf keys trusted as themselves.
         pinned_keys: Vec<String>,
-        /// Revocation lists, with how they are used.
+        /// Revocation lists, and how the policy uses them.
         revocation: Option<String>,
     }
 }

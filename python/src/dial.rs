@@ -104,7 +104,7 @@ pub(crate) fn interruptible<T: Send + 'static>(
 ) -> PyResult<Result<T, uptls::Error>> {
     let (sender, receiver) = channel();
     let work = move || {
-        // Nobody may be waiting any more.
+        // The caller may have stopped waiting.
         let _ = sender.send(catch_unwind(AssertUnwindSafe(body)));
     };
     let spawned = thread::Builder::new().name("uptls-connect".to_owned()).spawn(work);

@@ -33,7 +33,7 @@ macro_rules! facts {
 pub(crate) use facts;
 
 facts! {
-    /// Which policy judged.
+    /// The policy that verified.
     Policy "PolicyFacts" {
         /// Its name.
         name: Option<String>,
@@ -97,7 +97,7 @@ facts! {
 }
 
 facts! {
-    /// One thing that is wrong with a policy or its material.
+    /// One problem of a policy or its material.
     Problem "ProblemFacts" {
         /// The stable code.
         code: String,
@@ -121,12 +121,24 @@ facts! {
 }
 
 facts! {
-    /// Something that is not a verdict, but should be known.
+    /// A warning: no verdict, but worth knowing.
     Warning "WarningFacts" {
         /// Which.
         code: String,
         /// Facts: text by name.
         detail: BTreeMap<String, String>,
+    }
+}
+
+facts! {
+    /// A backend that Kubernetes objects give a policy.
+    Backend "BackendFacts" {
+        /// As `ManifestSet.policy` takes it: `Service/shop/pay:443`.
+        backend: String,
+        /// The Gateway whose policy it is, `edge/public`; None: the policy is that of every Gateway.
+        gateway: Option<String>,
+        /// The objects that it is made of.
+        objects: Vec<String>,
     }
 }
 

@@ -15,10 +15,10 @@ use crate::policy::PyPolicy;
 
 type Lists<'py> = (Bound<'py, PyList>, Bound<'py, PyList>, Option<Bound<'py, PyBytes>>);
 
-/// The trusted certificates and our chain, DER, and our key, PEM, for gRPC's own TLS. `channel` says that the policy's server
-/// name goes with them, as an option of the channel.
+/// The trusted certificates and our chain, DER, and our key, PEM, for gRPC's own TLS. `channel` says that an option of
+/// the channel carries the policy's server name.
 ///
-/// Raises PolicyError, `not_exportable`, for a policy that it could not follow.
+/// Raises PolicyError, `not_exportable`, for a policy that gRPC could not follow.
 #[pyfunction]
 #[pyo3(signature = (policy, *, channel))]
 pub(crate) fn grpc_material<'py>(
@@ -38,7 +38,7 @@ pub(crate) fn grpc_material<'py>(
     Ok((trusted, chain, key.map(|private| PyBytes::new(py, &private.key))))
 }
 
-/// Everything that gRPC has no form for, at once.
+/// Every field that gRPC cannot express, at once.
 fn check(prepared: &Prepared, channel: bool) -> Result<(), Problems> {
     let policy = prepared.policy();
     let mut refusals = Refusals(Vec::new());

@@ -17,7 +17,7 @@ use pyo3::prelude::*;
 
 use crate::errors;
 
-/// Runs `body` while other Python threads go on.
+/// Runs `body` while other Python threads continue.
 ///
 /// # Errors
 /// `UptlsError` with the code `panic`, for a panic.
@@ -29,8 +29,8 @@ pub(crate) fn detached<T: Send>(py: Python<'_>, body: impl FnOnce() -> T + Send)
     outcome.map_err(|words| errors::panic(py, &words))
 }
 
-/// Runs `body`, which takes microseconds and calls nothing of Python's, with the GIL: to give it away and take it back would
-/// take longer.
+/// Runs `body`, which takes microseconds and calls nothing of Python's, with the GIL: releasing and taking it back
+/// would take longer.
 ///
 /// # Errors
 /// `UptlsError` with the code `panic`, for a panic.
@@ -72,7 +72,7 @@ fn is_last_thread() -> bool {
     LAST.lock().is_ok_and(|last| *last == Some(thread::current().id()))
 }
 
-/// The interpreter ends: what is called on its way out is the affair of this thread alone.
+/// The interpreter ends: only this thread runs the calls of its shutdown.
 #[pyfunction]
 pub(crate) fn _end(py: Python<'_>) {
     if let Ok(mut last) = LAST.lock() {
@@ -98,7 +98,7 @@ pub(crate) fn _forked() {
 pub(crate) fn words(payload: Box<dyn Any + Send>) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text").to_owned();
-    // Its destructor may panic too, and here nobody would catch that.
+    // Its destructor may panic too, and nothing would catch that here.
     mem::forget(payload);
     text
 }

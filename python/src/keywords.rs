@@ -8,7 +8,7 @@ use uptls::{Misuse, PolicyDraft, PolicySpec, SystemTrustDraft, TrustDraft};
 use crate::errors;
 use crate::material::{PyClientIdentity, PyRevocation, PySan, PyTrustBundle, members, texts, wrong};
 
-/// A copy that nobody else can change: sequences become tuples.
+/// A copy that no other code can change: sequences become tuples.
 pub(crate) fn frozen<'py>(py: Python<'py>, keywords: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyDict>> {
     let copy = PyDict::new(py);
     for (keyword, value) in keywords.into_iter().flat_map(|keywords| keywords.iter()) {
@@ -40,7 +40,7 @@ pub(crate) fn apply(draft: &mut PolicyDraft, keywords: &Bound<'_, PyDict>) -> Py
             field => set(&mut draft.spec, field, value.as_ref())?,
         }
         // What is said of the field is no longer what the document said there.
-        draft.origins.clear();
+        draft.origins = Default::default();
     }
     Ok(())
 }

@@ -24,6 +24,7 @@ mod facts;
 mod grpc;
 mod guard;
 mod keywords;
+mod manifest_set;
 mod manifests;
 mod material;
 mod peer;
@@ -33,7 +34,7 @@ mod runtime;
 mod source;
 mod watch;
 
-/// The module `uptls._native`; everything public is exported again by the package `uptls`.
+/// The module `uptls._native`. The package `uptls` exports everything public of it.
 #[pyo3::pymodule(name = "_native", gil_used = false)]
 mod native {
     use pyo3::prelude::*;
@@ -58,9 +59,11 @@ mod native {
     #[pymodule_export]
     use crate::event::PyEvent;
     #[pymodule_export]
-    use crate::facts::{Certificate, Policy, Problem, Step, Tls, Warning};
+    use crate::facts::{Backend, Certificate, Policy, Problem, Step, Tls, Warning};
     #[pymodule_export]
     use crate::grpc::grpc_material;
+    #[pymodule_export]
+    use crate::manifest_set::PyManifestSet;
     #[pymodule_export]
     use crate::material::{PyClientIdentity, PyRevocation, PySan, PyTrustBundle};
     #[pymodule_export]

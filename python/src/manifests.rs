@@ -1,10 +1,10 @@
-//! The policy that Kubernetes objects give a backend.
+//! The policy of a backend from Kubernetes objects.
 
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use uptls::{Misuse, PolicyDraft, Problems, Warning};
-use uptls_manifest::kubernetes::{self, BackendRef, Mode, ObjectName, Scope};
+use uptls_manifest::kubernetes::{self, BackendRef, EffectivePolicy, Mode, ObjectName, Scope};
 
 use crate::errors;
 use crate::guard::attached;
@@ -22,26 +22,13 @@ impl Wanted {
     /// Of `[[KIND/]NAMESPACE/]NAME[:PORT]` and `[NAMESPACE/]NAME`.
     pub(crate) fn new(paths: &Bound<'_, PyAny>, backend: &str, gateway: Option<&str>, mode: &str) -> PyResult<Self> {
         let py = paths.py();
-        let paths = match path_of("paths", paths) {
-            Ok(path) => vec![path],
-            Err(_) => {
-                let members = members("paths", "a path, or a sequence of paths", paths)?;
-                members.iter().map(|path| path_of("paths", path)).collect::<PyResult<_>>()?
-            }
-        };
-        if paths.is_empty() {
-            return Err(errors::misuse(py, &Misuse::new("paths names no file and no folder")));
-        }
-        let misuse = |reason: String| errors::misuse(py, &Misuse::new(reason));
-        let backend = BackendRef::parse(backend).map_err(|reason| misuse(format!("backend: {reason}")))?;
-        let gateway =
-            gateway.map(ObjectName::parse).transpose().map_err(|reason| misuse(format!("gateway: {reason}")))?;
-        let mode = match mode {
-            "faithful" => Mode::Faithful,
-            "strict" => Mode::Strict,
-            other => return Err(misuse(format!("mode must be strict or faithful, not {other:?}"))),
-        };
-        Ok(Self { backend, gateway, mode, paths })
+        let paths = paths_of(paths)?;
+        Ok(Self {
+            backend: backend_of(py, backend)?,
+            gateway: gateway_of(py, gateway)?,
+            mode: mode_of(py, mode)?,
+            paths,
+        })
     }
 
     pub(crate) fn paths(&self) -> &[PathBuf] {
@@ -54,13 +41,44 @@ impl Wanted {
         scope.gateway.clone_from(&self.gateway);
         let resolution = imported.resolve(&scope);
         let policy = resolution.policy_of(&self.backend, self.gateway.as_ref())?;
-        Ok(Found {
-            draft: policy.draft.clone()?,
-            notices: policy.notices.iter().map(ToString::to_string).collect(),
-            kinds: policy.notices.iter().map(|notice| format!("{} {}", notice.code(), notice.path())).collect(),
-            warnings: policy.warnings.clone(),
-            whose: format!("{:?}", (&self.backend, &self.gateway, &self.paths)),
-        })
+        Found::of(policy, format!("{:?}", (&self.backend, &self.gateway, &self.paths)))
+    }
+}
+
+/// A path, or a sequence of paths.
+pub(crate) fn paths_of(paths: &Bound<'_, PyAny>) -> PyResult<Vec<PathBuf>> {
+    let found = match path_of("paths", paths) {
+        Ok(path) => vec![path],
+        Err(_) => {
+            let members = members("paths", "a path, or a sequence of paths", paths)?;
+            members.iter().map(|path| path_of("paths", path)).collect::<PyResult<_>>()?
+        }
+    };
+    match found.is_empty() {
+        true => Err(errors::misuse(paths.py(), &Misuse::new("paths names no file and no folder"))),
+        false => Ok(found),
+    }
+}
+
+/// Of `[[KIND/]NAMESPACE/]NAME[:PORT]`.
+pub(crate) fn backend_of(py: Python<'_>, text: &str) -> PyResult<BackendRef> {
+    BackendRef::parse(text).map_err(|reason| errors::misuse(py, &Misuse::new(format!("backend: {reason}"))))
+}
+
+/// Of `[NAMESPACE/]NAME`.
+pub(crate) fn gateway_of(py: Python<'_>, text: Option<&str>) -> PyResult<Option<ObjectName>> {
+    let misuse = |reason| errors::misuse(py, &Misuse::new(format!("gateway: {reason}")));
+    text.map(ObjectName::parse).transpose().map_err(misuse)
+}
+
+pub(crate) fn mode_of(py: Python<'_>, text: &str) -> PyResult<Mode> {
+    match text {
+        "faithful" => Ok(Mode::Faithful),
+        "strict" => Ok(Mode::Strict),
+        other => {
+            let reason = format!("mode must be strict or faithful, not {other:?}");
+            Err(errors::misuse(py, &Misuse::new(reason)))
+        }
     }
 }
 
@@ -77,7 +95,18 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// Logs what was left out of it, once until that changes (R10): the verdict is that of the rest.
+    /// `whose` tells it from the policies of other backends, for the log.
+    pub(crate) fn of(policy: &EffectivePolicy, whose: String) -> Result<Self, Problems> {
+        Ok(Self {
+            draft: policy.draft.clone()?,
+            notices: policy.notices.iter().map(ToString::to_string).collect(),
+            kinds: policy.notices.iter().map(|notice| format!("{} {}", notice.code(), notice.path())).collect(),
+            warnings: policy.warnings.clone(),
+            whose,
+        })
+    }
+
+    /// Logs what the import left out of it, once until that changes (R10): the rest decides the verdict.
     pub(crate) fn tell(&self, py: Python<'_>) -> PyResult<()> {
         let log = py.import("uptls._errors")?;
         attached(|| log.call_method1("log_left_out", (&self.whose, &self.kinds, &self.notices)).map(drop))

@@ -13,7 +13,7 @@ use crate::arguments::Bytes;
 use crate::errors;
 use crate::keywords::tuple_of;
 
-/// Certificates that a policy trusts. Nothing is read before a policy is made of it.
+/// Certificates that a policy trusts. Making a policy reads the files.
 #[pyclass(frozen, name = "TrustBundle", module = "uptls")]
 pub(crate) struct PyTrustBundle {
     pub(crate) draft: TrustDraft,
@@ -34,8 +34,8 @@ impl PyTrustBundle {
 
 #[pymethods]
 impl PyTrustBundle {
-    /// The CA certificates in a file, PEM; one that may not issue is trusted as itself. `trust_domain` is the SPIFFE trust
-    /// domain whose IDs they vouch for, and no other's; without it, the one of the policy's SPIFFE names.
+    /// The CA certificates in a file, PEM; one that may not issue is trusted as itself. They vouch for SPIFFE IDs of
+    /// `trust_domain` alone; without it, for those of the one trust domain of the policy's SPIFFE names.
     #[staticmethod]
     #[pyo3(signature = (path, *, trust_domain=None))]
     fn from_file(path: &Bound<'_, PyAny>, trust_domain: Option<String>) -> PyResult<Self> {
@@ -45,7 +45,7 @@ impl PyTrustBundle {
         Ok(Self::of(draft, "from_file", Some(path)))
     }
 
-    /// The same as text; `name` is what errors and reports call it.
+    /// The same as text; `name` is its name in errors and reports.
     #[staticmethod]
     #[pyo3(signature = (pem, *, name=None, trust_domain=None))]
     fn from_pem(py: Python<'_>, pem: Bytes, name: Option<String>, trust_domain: Option<String>) -> PyResult<Self> {
@@ -55,9 +55,9 @@ impl PyTrustBundle {
         Ok(Self::of(TrustDraft { bundles: vec![material], ..TrustDraft::default() }, "from_pem", None))
     }
 
-    /// The roots of the system: `native`, the platform's root files; `platform`, its own verifier; `mozilla`, those that are
-    /// compiled in. `trust_domain` is the SPIFFE trust domain whose IDs they vouch for; without it they vouch for no SPIFFE
-    /// ID: any public CA could else issue one.
+    /// The roots of the system: `native`, the platform's root files; `platform`, its own verifier; `mozilla`, the roots
+    /// compiled in. They vouch for SPIFFE IDs of `trust_domain`; without it they vouch for no SPIFFE ID: otherwise any
+    /// public CA could issue one.
     #[staticmethod]
     #[pyo3(signature = (store="native", *, trust_domain=None))]
     fn system(py: Python<'_>, store: &str, trust_domain: Option<String>) -> PyResult<Self> {
@@ -136,7 +136,7 @@ impl PyClientIdentity {
         Ok(Self { draft, paths: Some([Some(certificate), Some(key), passphrase]) })
     }
 
-    /// As text. What is passed is copied, and the copy zeroed when the policy goes; zero your own.
+    /// As text. uptls copies it, and zeroes the copy when the policy goes; zero your own.
     #[staticmethod]
     #[pyo3(signature = (certificate, key, *, passphrase=None))]
     fn from_pem(py: Python<'_>, certificate: Bytes, key: Bytes, passphrase: Option<Bytes>) -> PyResult<Self> {
@@ -169,7 +169,7 @@ impl PyClientIdentity {
     }
 }
 
-/// A name that a certificate may hold to be accepted.
+/// A name that the policy accepts in a certificate.
 #[pyclass(frozen, eq, hash, name = "San", module = "uptls")]
 #[derive(Eq, Hash, PartialEq)]
 pub(crate) struct PySan {
@@ -222,8 +222,8 @@ impl PySan {
         Self::of("uri", uri)
     }
 
-    /// Any SPIFFE ID of a trust domain whose path begins with the whole segments of `path_prefix`: `/ns/pay` also matches
-    /// `/ns/pay/sa/api`, and never `/ns/payroll`.
+    /// Any SPIFFE ID of a trust domain with a path that begins with the whole segments of `path_prefix`: `/ns/pay` also
+    /// matches `/ns/pay/sa/api`, and never `/ns/payroll`.
     #[staticmethod]
     fn spiffe(trust_domain: String, path_prefix: String) -> Self {
         Self { form: "spiffe", path: Some(path_prefix), value: trust_domain }
@@ -246,7 +246,7 @@ impl PySan {
     }
 }
 
-/// Revocation lists, and how they are used.
+/// Revocation lists, and how to use them.
 #[pyclass(frozen, name = "Revocation", module = "uptls")]
 pub(crate) struct PyRevocation {
     pub(crate) draft: RevocationDraft,
@@ -255,9 +255,9 @@ pub(crate) struct PyRevocation {
 
 #[pymethods]
 impl PyRevocation {
-    /// `crls` are paths, or bytes of PEM. `depth`: `chain`, every certificate, or `leaf`. `unknown`: what a certificate
-    /// without a list is, `deny` or `allow`; with `allow` an attacker who can keep a list from being delivered can use a revoked
-    /// certificate. Default: chain and deny.
+    /// `crls` are paths, or bytes of PEM. `depth`: `chain`, every certificate, or `leaf`. `unknown`: the verdict on a
+    /// certificate without a list, `deny` or `allow`; with `allow` an attacker who blocks the delivery of a list can
+    /// use a revoked certificate. Default: chain and deny.
     #[new]
     #[pyo3(signature = (crls, *, depth=None, unknown=None))]
     fn new(py: Python<'_>, crls: &Bound<'_, PyAny>, depth: Option<String>, unknown: Option<String>) -> PyResult<Self> {

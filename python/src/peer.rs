@@ -6,7 +6,7 @@ use uptls::{Evidence, IdentityUse};
 
 use crate::facts::Certificate;
 
-/// What was proven of a peer and negotiated with it.
+/// The proof of a peer, and the parameters negotiated with it.
 #[pyclass(frozen, name = "PeerInfo", module = "uptls")]
 pub(crate) struct PyPeer {
     certificates: Vec<Certificate>,
@@ -55,7 +55,7 @@ impl PyPeer {
         self.evidence.server_name.as_deref()
     }
 
-    /// The wanted name that the certificate holds, `type:value`; None where names are not verified.
+    /// The wanted name that the certificate holds, `type:value`; None if the policy verifies no names.
     #[getter]
     fn matched_name(&self) -> Option<&str> {
         self.evidence.peer.matched_name()
@@ -67,14 +67,15 @@ impl PyPeer {
         self.evidence.resumed
     }
 
-    /// The certificates as they were presented: DER, leaf first.
+    /// The certificates as the peer presented them: DER, leaf first.
     #[getter]
     fn chain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         PyList::new(py, self.evidence.peer.chain_der().iter().map(|der| PyBytes::new(py, der)))
     }
 
-    /// The path that the verdict rests on: DER, leaf first, the trusted certificate last. None where it is not known whole:
-    /// nothing was verified, the platform's verifier found it, or it ends at a compiled-in root, which is no certificate.
+    /// The path that the verdict rests on: DER, leaf first, the trusted certificate last. None if the whole path is not
+    /// known: nothing was verified, the platform's verifier found it, or it ends at a compiled-in root, which is no
+    /// certificate.
     #[getter]
     fn verified_chain<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
         let path = self.evidence.peer.verified_chain();
@@ -106,7 +107,7 @@ impl PyPeer {
         self.evidence.peer.trusted_until()
     }
 
-    /// What became of our certificate: `not_requested`, `requested_not_sent` or `sent`.
+    /// Whether the peer got our certificate: `not_requested`, `requested_not_sent` or `sent`.
     #[getter]
     fn identity(&self) -> &'static str {
         match self.evidence.identity {
@@ -128,13 +129,13 @@ impl PyPeer {
         self.evidence.identity_unused
     }
 
-    /// Which publication of the connector it was made by.
+    /// The generation of the connector that made it.
     #[getter]
     fn generation(&self) -> u64 {
         self.evidence.generation.number()
     }
 
-    /// The digest of all that decided, `sha256:...`.
+    /// The digest of everything that decided, `sha256:...`.
     #[getter]
     fn fingerprint(&self) -> String {
         digest(&self.evidence.fingerprint)

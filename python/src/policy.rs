@@ -28,13 +28,14 @@ use crate::source::{Origin, Source};
 
 /// A policy with its material, checked and frozen. Usable from any thread.
 ///
-/// `ca` is what is trusted. Everything else has a default: `server_name`, the name that is sent (SNI): a DNS name, `auto`
-/// for the backend host, or `none`; `subject_alt_names`, names of which the certificate must hold one, instead of the server
-/// name; `identity`, our own certificate and key; `alpn`, application protocols, of which `alpn_required` demands one;
-/// `min_version` and `max_version`, `1.2` or `1.3`; `cipher_suites` and `groups` by their IANA names; `spki_pins`, SHA-256 of
-/// leaf keys, base64; `revocation`; `resumption` of sessions; `handshake_timeout`, seconds or a str as `500ms`.
+/// `ca` is the trust. Everything else has a default: `server_name`, the name to send (SNI): a DNS name, `auto` for the
+/// backend host, or `none`; `subject_alt_names`: the certificate must hold one of these names, instead of the server
+/// name; `identity`, our own certificate and key; `alpn`, application protocols (`alpn_required` demands one of them);
+/// `min_version` and `max_version`, `1.2` or `1.3`; `cipher_suites` and `groups` by their IANA names; `spki_pins`,
+/// SHA-256 of leaf keys, base64; `revocation`; `resumption` of sessions; `handshake_timeout`, seconds or a str such as
+/// `500ms`.
 ///
-/// Raises PolicyError with everything that is wrong. Two policies are equal if their fingerprints are.
+/// Raises PolicyError with every problem. Two policies are equal if their fingerprints are.
 #[pyclass(frozen, name = "UpstreamTlsPolicy", module = "uptls")]
 pub(crate) struct PyPolicy {
     /// Its own, which never changes.
@@ -56,7 +57,7 @@ impl PyPolicy {
         &self.source
     }
 
-    fn load(py: Python<'_>, runtime: &Runtime, source: Source) -> PyResult<Self> {
+    pub(crate) fn load(py: Python<'_>, runtime: &Runtime, source: Source) -> PyResult<Self> {
         let prepared = detached(py, || source.prepare(runtime).map_err(|problems| (problems, runtime.now_text())))?;
         let prepared = prepared.map_err(|(problems, at)| errors::unusable(py, &problems, at))?;
         Ok(Self::new(prepared, Arc::new(source)))
@@ -103,7 +104,7 @@ impl PyPolicy {
 
     /// Loads a policy from the text of a native document, YAML or JSON, with all files that it names.
     ///
-    /// `name` is what errors call the document. Relative files are relative to `base`, or to the working directory.
+    /// `name` is the document's name in errors. Relative files are relative to `base`, or to the working directory.
     /// `allow_danger` permits a policy to weaken verification. Raises PolicyError.
     #[staticmethod]
     #[pyo3(signature = (text, *, name="", base=None, allow_danger=false, runtime=None))]
@@ -144,9 +145,9 @@ impl PyPolicy {
         Self::load(py, &runtime, Source::new(draft, permission(allow_danger), origin))
     }
 
-    /// The policy that Kubernetes objects give a backend. `paths` is a file or folder, or a sequence of them; `backend` is
-    /// `NAMESPACE/NAME:PORT`, `gateway`, `NAMESPACE/NAME`, the Gateway that connects. `mode`: `strict`, or `faithful` to
-    /// what the vendor's implementation makes of its own objects. A connector of it fails closed. Raises PolicyError.
+    /// The policy of a backend from Kubernetes objects. `paths` is a file or folder, or a sequence of them; `backend`
+    /// is `NAMESPACE/NAME:PORT`, `gateway`, `NAMESPACE/NAME`, the Gateway that connects. `mode`: `strict`, or
+    /// `faithful` to the vendor's own implementation. A connector of the policy fails closed. Raises PolicyError.
     #[staticmethod]
     #[pyo3(signature = (paths, backend, *, gateway=None, mode="strict", allow_danger=false, runtime=None))]
     fn from_manifests(
@@ -183,7 +184,7 @@ impl PyPolicy {
         self.prepared.policy().name()
     }
 
-    /// The digest of all that decides a verdict or a handshake, `sha256:...`.
+    /// The digest of everything that decides a verdict or a handshake, `sha256:...`.
     #[getter]
     fn fingerprint(&self) -> String {
         digest(self.prepared.fingerprint())
@@ -199,14 +200,14 @@ impl PyPolicy {
         }
     }
 
-    /// The application protocols that are offered, in order of preference.
+    /// The application protocols to offer, in order of preference.
     #[getter]
     fn alpn(&self) -> Vec<String> {
         self.prepared.policy().alpn().protocols.clone()
     }
 
-    /// Judges a certificate chain (PEM, leaf first) offline, at the clock of the policy's runtime, exactly as a live
-    /// handshake would. `host`, the backend host, counts where the policy's server name is `auto`.
+    /// Verifies a certificate chain (PEM, leaf first) offline, at the time of the runtime's clock, exactly as a live
+    /// handshake would. `host`, the backend host, counts if the policy's server name is `auto`.
     ///
     /// A refusal is a report too, not an exception.
     #[pyo3(signature = (chain_pem, host=None))]
@@ -307,9 +308,9 @@ impl PyPolicy {
     }
 }
 
-/// Judges a certificate chain (PEM, leaf first) by the text of a policy document, offline.
+/// Verifies a certificate chain (PEM, leaf first) with the text of a policy document, offline.
 ///
-/// Whatever is wrong with the document is in the report as well, with the verdict `error`. The arguments are those of
+/// The report also holds every problem of the document, with the verdict `error`. The arguments are as in
 /// UpstreamTlsPolicy.from_document and .verify.
 #[pyfunction]
 #[pyo3(signature = (text, chain_pem, host=None, *, name="", base=None, allow_danger=false, runtime=None))]
@@ -334,7 +335,7 @@ pub(crate) fn verify_document(
 }
 
 /// Runs what reads a document, and gives the exception for what is wrong with it.
-fn drafted<T: Send>(
+pub(crate) fn drafted<T: Send>(
     py: Python<'_>,
     runtime: &Runtime,
     read: impl FnOnce() -> Result<T, Problems> + Send,
@@ -366,7 +367,7 @@ fn call<'py>(
     Ok(Origin::Call(Some(maker), arguments.into_pyobject(py)?.unbind(), dictionary.unbind()))
 }
 
-fn permission(allow_danger: bool) -> DangerPermission {
+pub(crate) fn permission(allow_danger: bool) -> DangerPermission {
     if allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden }
 }
 

@@ -51,7 +51,7 @@ impl PyReport {
 
 #[pymethods]
 impl PyReport {
-    /// Reads what `to_json` gave. Raises ValueError for anything else.
+    /// Reads the text of `to_json`. Raises ValueError for anything else.
     #[staticmethod]
     fn from_json(text: String) -> PyResult<Self> {
         Self::parse(text).map_err(|_| PyValueError::new_err(format!("expected the JSON of one {SCHEMA}")))
@@ -114,7 +114,7 @@ impl PyReport {
         self.at()
     }
 
-    /// Which policy judged.
+    /// The policy that verified.
     #[getter]
     fn policy(&self) -> Policy {
         self.facts.policy.clone()
@@ -126,7 +126,7 @@ impl PyReport {
         self.facts.backend_host.as_deref()
     }
 
-    /// Where the socket went.
+    /// The address that the socket connected to.
     #[getter]
     fn address(&self) -> Option<&str> {
         self.facts.address.as_deref()
@@ -162,25 +162,25 @@ impl PyReport {
         self.facts.chain.clone()
     }
 
-    /// What was negotiated; live only.
+    /// The negotiated parameters; live only.
     #[getter]
     fn tls(&self) -> Option<Tls> {
         self.facts.tls.clone()
     }
 
-    /// Everything that is wrong with a policy that cannot be used.
+    /// Every problem of an unusable policy.
     #[getter]
     fn errors(&self) -> Vec<Problem> {
         self.facts.errors.clone()
     }
 
-    /// What is not a verdict, but should be known.
+    /// The warnings: no verdict, but worth knowing.
     #[getter]
     fn warnings(&self) -> Vec<Warning> {
         self.facts.warnings.clone()
     }
 
-    /// The whole report (schema `uptls.report/v1`): byte for byte what Rust, C and the command give.
+    /// The whole report (schema `uptls.report/v1`): the same bytes as in Rust, C and the command.
     fn to_json(&self) -> &str {
         &self.json
     }

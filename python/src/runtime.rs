@@ -7,12 +7,12 @@ use crate::errors;
 use crate::guard::detached;
 use crate::material::{members, path_of};
 
-/// What policies share: cryptography, the clock, material that is equal.
+/// The state that policies share: cryptography, the clock, equal material.
 ///
-/// A program needs one; a policy that is given none makes its own. With `at`, an RFC 3339 time, the clock stands there:
-/// every verification of its policies happens then. `native_roots` are files, and folders of files, of PEM certificates that
-/// take the place of the platform's where a policy trusts `native`: this setting decides which CAs every such policy trusts.
-/// `session_bytes` is how much the sessions of all policies may take. Usable from any thread.
+/// A program needs one; a policy without one makes its own. With `at`, an RFC 3339 time, the clock stands there: every
+/// verification of its policies uses that time. `native_roots` are files, and folders of files, of PEM certificates
+/// that replace the platform's if a policy trusts `native`: this setting decides which CAs every such policy trusts.
+/// `session_bytes` limits the memory for the sessions of all policies. Usable from any thread.
 #[pyclass(frozen, name = "Runtime", module = "uptls")]
 pub(crate) struct PyRuntime(Runtime);
 

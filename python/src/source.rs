@@ -12,7 +12,7 @@ use crate::policy::PyPolicy;
 /// A policy as it was written.
 pub(crate) struct Source {
     pub(crate) draft: PolicyDraft,
-    /// What an update does that is invalid, unless the connector is told: Gateway API objects fail closed (R2).
+    /// The effect of an invalid update, unless the connector sets it: Gateway API objects fail closed (R2).
     pub(crate) on_invalid: OnInvalid,
     pub(crate) origin: Origin,
     pub(crate) permission: DangerPermission,
@@ -20,7 +20,7 @@ pub(crate) struct Source {
     pub(crate) warnings: Vec<Warning>,
 }
 
-/// How it can be made again.
+/// How a pickle makes it again.
 pub(crate) enum Origin {
     /// By this call: a static method or the class itself, arguments, keywords.
     Call(Option<&'static str>, Py<PyTuple>, Py<PyDict>),

@@ -11,7 +11,7 @@ use crate::connector::PyConnector;
 use crate::errors;
 use crate::guard::detached;
 
-/// Keeps a connector in step with the files of its policy, until it is closed. `uptls.Watch` is what to use.
+/// Keeps a connector in step with the files of its policy, until it is closed. Use `uptls.Watch`.
 #[pyclass(frozen, name = "Watch", module = "uptls._native")]
 pub(crate) struct PyWatch {
     watch: Mutex<Option<Watch>>,
@@ -39,17 +39,17 @@ impl PyWatch {
         Ok(Self { watch: Mutex::new(Some(watch?)) })
     }
 
-    /// Ends the thread, after the step that is under way.
+    /// Ends the thread after the current step.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         detached(py, || drop(self.take()))
     }
 
-    /// Has every file read now.
+    /// Reads every file now.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
         detached(py, || self.held().as_ref().map_or((), Watch::refresh))
     }
 
-    /// Says that a path, or something in it, changed.
+    /// Reports that a path, or something in it, changed.
     fn changed(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         detached(py, || self.held().as_ref().map_or((), |watch| watch.changed(path)))
     }
@@ -60,7 +60,7 @@ impl PyWatch {
         detached(py, || self.held().as_ref().map_or("closed", |watch| watch.state().as_str()))
     }
 
-    /// Why it is `polling`, as the system says it; else None.
+    /// Why it is `polling`, with the system's reason; otherwise None.
     #[getter]
     fn reason(&self, py: Python<'_>) -> PyResult<Option<String>> {
         detached(py, || match self.held().as_ref().map(Watch::state) {

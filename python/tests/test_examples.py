@@ -1,5 +1,6 @@
 """The programs of examples/python, and those of docs/python.md: each against a good server, and against another one."""
 
+import json
 import re
 import shutil
 import socket
@@ -19,7 +20,7 @@ from loopback import Authority, Leaf, document
 
 EXAMPLES = ROOT / "examples/python"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/python.md").read_text(), re.MULTILINE | re.DOTALL)
-POLICY = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs/python.md").read_text(), re.MULTILINE | re.DOTALL)[0]
+POLICY, MANIFESTS = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs/python.md").read_text(), re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -127,6 +128,17 @@ def files(ca: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     shutil.copy(identity.certificate, tmp_path / "tls.crt")
     shutil.copy(identity.key, tmp_path / "tls.key")
     (tmp_path / "policy.yaml").write_text(POLICY)
+    material = (
+        ("ConfigMap", "ca", {"ca.crt": ca.file}),
+        ("Secret", "client", {"tls.crt": identity.certificate, "tls.key": identity.key}),
+    )
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "manifests" / "payments.yaml").write_text(MANIFESTS)
+    for kind, name, places in material:
+        content = {key: place.read_text() for key, place in places.items()}
+        manifest = {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": "shop"}}
+        manifest["data" if kind == "ConfigMap" else "stringData"] = content
+        (tmp_path / "manifests" / f"{name}.json").write_text(json.dumps(manifest))
     monkeypatch.chdir(tmp_path)
     for variable in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(variable, raising=False)
@@ -146,7 +158,7 @@ def execute(block: str, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # A connection that is dialled by the core goes to an address.
     given = f'connection("payments.internal", {port}, connect_to="127.0.0.1",'
     block = block.replace('connection("payments.internal", 443,', given)
-    block = block.replace('policy.connect("payments.internal", 443,', given.replace("connection", "policy.connect"))
+    block = block.replace('.connect("payments.internal", 443,', given.replace("connection", ".connect"))
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

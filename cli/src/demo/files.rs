@@ -37,7 +37,7 @@ impl Folder {
         self.temporary.is_some()
     }
 
-    /// Nobody else may read it: there are keys among the files, and manifests that hold them.
+    /// Only its owner may read it: the files include keys, and manifests that hold keys.
     pub(super) fn write(&self, name: &str, text: &str) -> io::Result<()> {
         let path = self.path.join(name);
         path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
@@ -76,7 +76,7 @@ pub(super) struct Fixtures {
     pub(super) misnamed: Minted,
     pub(super) expired: Minted,
     pub(super) orders: Minted,
-    /// The name of `orders`, of an authority that nobody here trusts.
+    /// The name of `orders`, of an authority that no policy here trusts.
     pub(super) orders_fake: Minted,
     pub(super) client: Minted,
 }

@@ -122,7 +122,7 @@ fn serve(config: Arc<ServerConfig>, mut stream: TcpStream) -> io::Result<()> {
         shaken = tls.complete_io(&mut stream).map(drop);
     }
     while tls.wants_write() && tls.write_tls(&mut stream)? > 0 {}
-    // Whoever only shook hands goes away without a request.
+    // A client that only shakes hands sends no request.
     if shaken.is_err() || answer(&mut tls, &mut stream).is_ok() {
         stream.shutdown(Shutdown::Write)?;
     }

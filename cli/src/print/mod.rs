@@ -45,7 +45,7 @@ impl CliError {
 pub(crate) fn out(text: &str) -> Result<(), CliError> {
     let mut stdout = anstream::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        // Whoever reads has seen enough.
+        // The reader has closed the pipe: it has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(CliError::internal(format!("cannot print: {error}"))),
         Ok(()) => Ok(()),
@@ -60,7 +60,7 @@ pub(crate) fn json<T: serde::Serialize>(envelope: &Envelope<T>) -> Result<(), Cl
 /// Prints a error.
 pub(crate) fn print_error(text: &str) {
     let mut stderr = anstream::stderr().lock();
-    // There is nobody left to tell.
+    // There is no reader left to tell.
     let _ = writeln!(stderr, "{text}");
 }
 

@@ -183,7 +183,9 @@ fn peers_that_are_no_tls_servers_are_told_apart() {
     ];
     for (misbehaviour, code, text) in cases {
         let server = HostileServer::start(misbehaviour);
-        let ran = folder.check("policy.yaml", server.addr(), &["--json", "--timeout", "300ms"]);
+        // Only silence waits for the deadline: a busy machine must not make one of every answer.
+        let timeout = if code == "handshake_timeout" { "300ms" } else { "60s" };
+        let ran = folder.check("policy.yaml", server.addr(), &["--json", "--timeout", timeout]);
         let report = &ran.results()[0];
         assert_eq!((ran.code, report["code"].as_str()), (3, Some(code)), "{ran:?}");
         assert!(report["message"].as_str().unwrap().contains(text), "{report}");

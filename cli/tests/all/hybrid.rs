@@ -158,7 +158,7 @@ fn gateways_with_certificates_of_their_own_are_told_apart() {
     assert_eq!(outcome(&ran.results()[0], "client"), "pass");
     let ran = check(&folder, &server, &["--gateway", "edge/inner", "--json"]);
     assert_eq!((ran.code, ran.results()[0]["code"].as_str()), (4, Some("identity_required")), "{ran:?}");
-    // Of a Gateway that is not there, nobody knows the certificate.
+    // The certificate of a missing Gateway is unknown.
     let ran = check(&folder, &server, &["--gateway", "edge/other", "--json"]);
     assert_eq!((ran.code, ran.results()[0]["code"].as_str()), (2, Some("reference_unresolved")), "{ran:?}");
     let ran = uptls(folder.path(), &["import", "objects", "--gateway", "edge/other"]);

@@ -15,6 +15,7 @@ mod outputs;
 #[cfg(unix)]
 mod outputs_shared;
 mod pages;
+mod style;
 mod support;
 mod usage;
 #[path = "../../../manifest/tests/all/validator.rs"]

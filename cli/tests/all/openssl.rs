@@ -1,4 +1,4 @@
-//! `uptls check` against a peer that nobody here wrote: `openssl s_server`.
+//! `uptls check` against a peer of other authors: `openssl s_server`.
 
 use crate::support::{Folder, SServer, outcome, step};
 

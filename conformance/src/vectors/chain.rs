@@ -87,7 +87,7 @@ fn sent(c: &mut Cases) {
     c.reject(
         &p,
         CertUnknownIssuer,
-        "chain-cycle-without-root [V2 V9] two intermediates issued each other, and nobody else did",
+        "chain-cycle-without-root [V2 V9] two intermediates issued each other, and no CA issued either",
         |s| {
             s.sends(|m| {
                 let other = Authority::new("other");

@@ -41,7 +41,7 @@ fn any_name(c: &mut Cases) {
         s.permission = Permission::Forbid
     })
     .says("--allow-danger");
-    c.reject(&p, CertUnknownIssuer, "any-name-unknown-issuer [D1] nobody trusted issued the leaf", |s| {
+    c.reject(&p, CertUnknownIssuer, "any-name-unknown-issuer [D1] no trusted CA issued the leaf", |s| {
         s.file("ca.pem", |_| Pki::new("stranger").root.pem());
     });
     c.reject(&p, CertKeyUsage, "any-name-key-usage [D1 V4] the leaf's key usage is keyEncipherment alone", |s| {

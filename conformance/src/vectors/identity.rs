@@ -236,7 +236,7 @@ fn passphrases(c: &mut Cases) {
     .says("openssl pkcs8 -topk8");
 }
 
-/// The same block asking for 8,388,607 iterations instead of 10,000. Nobody has to do that work to refuse it.
+/// The same block asking for 8,388,607 iterations instead of 10,000. Refusing it must not do that work.
 fn with_iterations(block: &str) -> String {
     let base64: String = block.lines().filter(|line| !line.starts_with('-')).collect();
     let der = BASE64_STANDARD.decode(base64).expect("base64");

@@ -45,7 +45,7 @@ fn partial_chain(c: &mut Cases) {
 /// T5: the leaf is byte-equal to a bundle entry.
 fn bundle_entry(c: &mut Cases) -> Positive {
     let p = c.accept(
-        "itself-entry [T5] the bundle holds the leaf, whose issuer nobody knows",
+        "itself-entry [T5] the bundle holds the leaf, and its issuer is unknown",
         Scenario::new().with(|s| {
             s.file("ca.pem", |m| m.leaf.pem());
             s.sends(|m| m.leaf.pem());
@@ -125,7 +125,7 @@ fn with_lists(c: &mut Cases, p: &Positive) {
     c.reject(
         p,
         RevocationUnknown,
-        "itself-unknown-denied [T5 V3] unknown is denied: nobody vouches for the list",
+        "itself-unknown-denied [T5 V3] unknown is denied: no known key signed the list",
         |s| {
             s.set("revocation", "{crls: [{file: ca.crl}], unknown: deny}");
         },
@@ -222,7 +222,7 @@ fn key_pins(c: &mut Cases) {
     c.reject(
         &p,
         CertUnknownIssuer,
-        "spki-pin-is-no-trust [V6 T5] the pin matches, and nobody trusted issued the leaf",
+        "spki-pin-is-no-trust [V6 T5] the pin matches, and no trusted CA issued the leaf",
         |s| {
             s.file("ca.pem", |_| uptls_testkit::Pki::new("stranger").root.pem());
         },

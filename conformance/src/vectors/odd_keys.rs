@@ -1,6 +1,6 @@
 //! Public keys for which there is no private one here: too large, too old, too small, distrusted.
 
-/// An RSA key of this many bits; its modulus has factors that nobody knows and nobody needs.
+/// An RSA key of this many bits; the factors of its modulus are unknown and not needed.
 pub(super) fn rsa(bits: usize) -> Vec<u8> {
     let mut modulus = vec![0xa5; bits.div_ceil(8)];
     modulus[0] >>= 8 * modulus.len() - bits;

@@ -47,7 +47,7 @@ fn signatures(c: &mut Cases) {
             s.sends(|m| chain_pem(&[&m.leaf, &Template::ca("intermediate").issued_by(m.root(), &Key::p256("other"))]));
         },
     )
-    .says("the signature of CN=leaf does not verify by the key of CN=intermediate");
+    .says("the signature of CN=leaf does not verify with the key of CN=intermediate");
     c.reject(
         &p,
         CertIssuerKeyChanged,
@@ -93,9 +93,13 @@ fn hashes(c: &mut Cases, p: &Positive) {
             s.intermediate().signature_hash = SignatureHash::Sha1;
         },
     );
-    c.also(&rsa, "signature-sha1-root [V2] the root is signed with SHA-1, which nobody checks", |s| {
-        s.root().signature_hash = SignatureHash::Sha1;
-    });
+    c.also(
+        &rsa,
+        "signature-sha1-root [V2] the root is signed with SHA-1, and no verifier checks that signature",
+        |s| {
+            s.root().signature_hash = SignatureHash::Sha1;
+        },
+    );
 }
 
 /// Which keys take part.

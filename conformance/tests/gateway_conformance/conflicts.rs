@@ -49,7 +49,7 @@ fn of_two_for_a_port_the_older_one_has_it_and_the_other_port_has_none() {
     assert_eq!(gateway.request("backend", 8443), Err(Code::PolicyNotReady));
 }
 
-/// They are no conflict, whichever is older: each port has its own.
+/// They do not conflict, in either order of age: each port has its own.
 #[test]
 fn one_for_a_port_is_more_specific_than_one_for_the_service() {
     let world = World::new();
@@ -63,7 +63,7 @@ fn one_for_a_port_is_more_specific_than_one_for_the_service() {
     }
 }
 
-/// It competes all the same: nobody gets the backend because the first one's name is wrong.
+/// It competes all the same: no other policy gets the backend because the first one's name is wrong.
 #[test]
 fn the_older_one_that_is_refused_by_the_backend_is_not_replaced() {
     let world = World::new();

@@ -114,7 +114,7 @@ fn a_grpc_route_offers_h2_and_holds_the_backend_to_the_policy() {
     assert_eq!(ask(policy("grpc", "mismatch.example.com"), grpc, &["h2"]), Err(Code::NameMismatch));
     assert_eq!(ask(trusting(good(), &[config_map_ref(OTHER_CA)]), grpc, &["h2"]), Err(Code::CertUnknownIssuer));
     assert_eq!(world.server.handshakes().len(), 3);
-    // Without it nobody has said that the backend speaks HTTP/2: a connection may narrow the list and not widen it.
+    // Without it no object says that the backend speaks HTTP/2: a connection may narrow the list and not widen it.
     for routes in [&[][..], &["HTTPRoute"], &["TLSRoute"]] {
         assert_eq!(ask(good(), routes, &["h2"]), Err(Code::Misuse), "{routes:?}");
     }

@@ -17,7 +17,7 @@ fn generation(mut policy: Value, generation: u64) -> Value {
 fn patch(world: &World, policy: Value, before: Option<&StatusPatch>, now: u64) -> StatusPatch {
     let mut scope = Scope::new(CONTROLLER).with_now(now);
     if let Some(before) = before {
-        scope = scope.with_existing_status(&before.kind, before.name.clone(), before.status.clone());
+        scope = scope.with_existing_status(before.kind.clone(), before.name.clone(), before.status.clone());
     }
     let gateway = world.gateway(&[gateway("ours", None), route("backend", "ours", 443), policy]);
     let mut patches = gateway.imported.resolve(&scope).statuses;

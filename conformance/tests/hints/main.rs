@@ -20,7 +20,7 @@ const ELSEWHERE: &[(Code, &str)] = &[
     (Code::ConnectorSuperseded, "core/tests/bound.rs: bound again, it works again"),
     (Code::DocumentUnreadable, "manifest/tests/all/files.rs: at the right path it is read"),
     (Code::LocalResources, "conformance/faults: with the call that failed working again, the connection is made"),
-    (Code::MessageTooLarge, "conformance vectors budget-62-kib: a chain below the limit is accepted"),
+    (Code::MessageTooLarge, "core/tests/handshake_outcomes.rs: with leaf and intermediates alone the peer is accepted"),
     (Code::NotExportable, "manifest/tests/all/envoy_export.rs: each twin of a refused export is exported"),
     (Code::PolicyNotReady, "core/tests/rotate_faces.rs: with good material the state is ready"),
     (Code::PolicyWithdrawn, "core/tests/rotate_faces.rs: published again, it connects"),

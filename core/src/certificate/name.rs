@@ -67,7 +67,8 @@ fn push_text(out: &mut Bounded, text: &str) {
     }
 }
 
-/// The text of a string; `None` for other values, for T.61 (which nobody decodes alike) beyond ASCII, and for broken encodings.
+/// The text of a string; `None` for other values, for T.61 beyond ASCII (no two decoders agree), and for broken
+/// encodings.
 fn text_of(value: &Any<'_>) -> Option<String> {
     let bytes = value.as_bytes();
     match value.tag() {

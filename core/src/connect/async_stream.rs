@@ -23,6 +23,20 @@ use crate::error::Error;
 ///
 /// `poll_shutdown` sends close_notify; a stream that is dropped without it closes the transport as it is. `write` gives
 /// data to the encryption, `flush` to the transport.
+///
+/// ```
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+/// use uptls::{BackendHost, ConnectOptions, Connector};
+///
+/// async fn get(connector: &Connector) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+///     let host = BackendHost::parse("payments.internal")?;
+///     let mut stream = connector.connect_async((&host, 443), &host, &ConnectOptions::default()).await?;
+///     stream.write_all(b"GET / HTTP/1.1\r\nHost: payments.internal\r\nConnection: close\r\n\r\n").await?;
+///     let mut answer = Vec::new();
+///     stream.read_to_end(&mut answer).await?;
+///     Ok(answer)
+/// }
+/// ```
 pub struct AsyncStream<T> {
     closing: Closing,
     /// The last read took all decrypted data.
@@ -54,7 +68,7 @@ impl<T> AsyncStream<T> {
         Self { closing: Closing::No, needs_read: false, established, lost: None, reader: None, transport, writer: None }
     }
 
-    /// What was proven and negotiated.
+    /// The proof and the negotiated parameters.
     pub fn evidence(&self) -> &Evidence {
         self.established.evidence()
     }

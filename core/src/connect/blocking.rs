@@ -123,13 +123,25 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 /// reason through any wrapping. Dropping it closes the transport without close_notify: call
 /// [`shutdown`](VerifiedStream::shutdown) first. In a child of `fork` all of that is `misuse`, and the socket, which the child
 /// shares, is left alone (L10).
+///
+/// ```
+/// use std::io::{Read, Write};
+///
+/// fn get(stream: &mut uptls::VerifiedStream<std::net::TcpStream>) -> std::io::Result<Vec<u8>> {
+///     stream.write_all(b"GET / HTTP/1.1\r\nHost: payments.internal\r\nConnection: close\r\n\r\n")?;
+///     let mut answer = Vec::new();
+///     // An end without close_notify is an error (H8), so this answer is complete.
+///     stream.read_to_end(&mut answer)?;
+///     Ok(answer)
+/// }
+/// ```
 pub struct VerifiedStream<T> {
     established: Established,
     transport: T,
 }
 
 impl<T> VerifiedStream<T> {
-    /// What was proven and negotiated.
+    /// The proof and the negotiated parameters.
     pub fn evidence(&self) -> &Evidence {
         self.established.evidence()
     }
@@ -151,7 +163,7 @@ impl<T> VerifiedStream<T> {
 }
 
 impl<T: Transport> VerifiedStream<T> {
-    /// Sends close_notify, which ends our data properly, and flushes. Reading goes on.
+    /// Sends close_notify, which ends our data properly, and flushes. Reading continues.
     ///
     /// # Errors
     /// Those of `Write`.

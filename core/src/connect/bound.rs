@@ -12,12 +12,12 @@ use crate::name::BackendHost;
 use crate::rotate::{Connector, Generation, Snapshot};
 
 impl Connector {
-    /// Binds connections to `host` to the generation that is published now: the [`PoolKey`] of the result is the key of every
-    /// connection that it makes. Nothing is dialled.
+    /// Binds connections to `host` to the published generation: the [`PoolKey`] of the result is the key of every
+    /// connection that it makes. It dials nothing.
     ///
-    /// A pool asks for this key, and makes the connection that it does not have by the same [`BoundConnector`]. To ask the
-    /// connector for a key and to connect by the connector itself would be two looks at what is published: what a newer policy
-    /// accepted would be filed under the key of an older one, and used again once that is restored.
+    /// A pool asks for this key, and makes a missing connection with the same [`BoundConnector`]. If it asked for the
+    /// key first and connected with the [`Connector`] later, an update could come in between: the pool would file a
+    /// connection that the newer policy accepted under the key of the older one, and reuse it after a rollback.
     ///
     /// ```
     /// # fn run(connector: &uptls::Connector, pool: &mut std::collections::HashMap<uptls::PoolKey, std::net::TcpStream>)
@@ -39,16 +39,38 @@ impl Connector {
     }
 }
 
-/// Makes verified connections to one backend host by one [`PoolKey`], or none ([`Connector::bind`]). A clone is cheap.
+/// Makes verified connections to one backend host under one [`PoolKey`] ([`Connector::bind`]), or fails. A clone is
+/// cheap.
 ///
-/// Every connect asks the connector what is published: before anything is dialled, before the handshake, and once more when the
-/// handshake is done, before the stream is handed out. Where that is not what the key stands for, the connect fails with
-/// `connector_superseded`, and the connection is closed: bind again, and look into the pool with the new key. Where nothing is
-/// published, it fails with `policy_not_ready` or `policy_withdrawn`. If the content that the key stands for is published again
-/// (a rollback), it connects again.
+/// Every connect asks the connector what is published: before it dials, before the handshake, and after the handshake,
+/// before it returns the stream. If that is not the content of the key, the connect fails with `connector_superseded`
+/// and closes the connection: bind again, and look into the pool with the new key. If nothing is published, it fails
+/// with `policy_not_ready` or `policy_withdrawn`. After a rollback publishes the content of the key again, it connects
+/// again.
 ///
-/// The key's fingerprint covers all that decides (R9), so the policy itself is not held: clients that a pool forgot to drop keep
-/// no withdrawn key in memory (I6).
+/// The key's fingerprint covers everything that decides (R9), so a bound connector does not hold the policy: a client
+/// that a pool forgot to drop keeps no withdrawn private key in memory (I6).
+///
+/// ```
+/// # #[cfg(feature = "aws-lc-rs")] {
+/// # use uptls::danger::DangerPermission;
+/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// # let clock = uptls::FixedClock::at(1_795_392_000);
+/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+/// use uptls::{BackendHost, ConnectOptions, Connector};
+///
+/// let connector = Connector::new(&runtime, &policy)?;
+/// let bound = connector.bind(&BackendHost::parse("payments.internal")?, &ConnectOptions::default())?;
+/// assert!(bound.is_current());
+/// connector.withdraw();
+/// assert!(!bound.is_current());
+/// assert_eq!(bound.begin().err().unwrap().code().as_str(), "policy_withdrawn");
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct BoundConnector {
     bond: Bond,
@@ -68,7 +90,7 @@ impl BoundConnector {
         Ok(Self { bond, host: host.clone(), options })
     }
 
-    /// Under which key the connections are filed: that of their evidence.
+    /// The key to file the connections under: that of their evidence.
     pub fn pool_key(&self) -> &PoolKey {
         &self.bond.key
     }
@@ -78,13 +100,14 @@ impl BoundConnector {
         &self.host
     }
 
-    /// Whether connections are made by it now: what its key stands for is published.
+    /// Whether it makes connections now: the content of its key is published.
     pub fn is_current(&self) -> bool {
         self.bond.check().is_ok()
     }
 
-    /// As [`Connector::begin`]. [`Handshake::finish`] asks for the last time what is published: it gives the handshake back with
-    /// `connector_superseded` (or what stopped the connector) as its [`error`](Handshake::error).
+    /// As [`Connector::begin`]. [`Handshake::finish`] asks what is published for the last time: it returns the
+    /// handshake with `connector_superseded` (or the reason that stopped the connector) as its
+    /// [`error`](Handshake::error).
     ///
     /// # Errors
     /// Those of [`Connector::begin`], and `connector_superseded`.

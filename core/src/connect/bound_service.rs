@@ -13,8 +13,8 @@ use crate::connect::{BoundConnector, PoolKey};
 use crate::error::{Error, Misuse};
 use crate::name::BackendHost;
 
-/// Makes verified connections for URIs, all by one [`PoolKey`] ([`UpstreamService::bind`]): what a client is built with that is
-/// kept under this key. A clone is cheap.
+/// Makes verified connections for URIs, all under one [`PoolKey`] ([`UpstreamService::bind`]). Build a client with it,
+/// and keep the client under this key. A clone is cheap.
 ///
 /// Its errors are those of [`BoundConnector::connect_async`]: `connector_superseded` once another generation is published. A
 /// URI whose host has another key is [`Error::Misuse`]; with a `serverName` in the policy all hosts have the same.
@@ -29,12 +29,12 @@ impl BoundService {
         Self { bound, service }
     }
 
-    /// Under which key to keep the client: that of all connections that it makes.
+    /// The key to keep the client under: that of all its connections.
     pub fn pool_key(&self) -> &PoolKey {
         self.bound.pool_key()
     }
 
-    /// Whether new connections are made by it; as [`BoundConnector::is_current`].
+    /// Whether it makes new connections; as [`BoundConnector::is_current`].
     pub fn is_current(&self) -> bool {
         self.bound.is_current()
     }

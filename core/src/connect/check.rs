@@ -23,7 +23,7 @@ use crate::rotate::Connector;
 pub struct CheckOptions {
     /// As for a connection that is used.
     pub connect: ConnectOptions,
-    /// What the connection waits for before it is closed. Default: nothing.
+    /// What the check waits for before it closes the connection. Default: nothing.
     pub then: CheckThen,
 }
 
@@ -39,7 +39,7 @@ pub enum CheckThen {
 }
 
 impl CheckOptions {
-    /// A check by these options of a connection.
+    /// A check with these connection options.
     #[must_use]
     pub fn new(connect: ConnectOptions) -> Self {
         Self { connect, then: CheckThen::Close }
@@ -54,10 +54,10 @@ impl CheckOptions {
 }
 
 impl Connector {
-    /// Makes one connection to `host` at `address` as an application would, closes it, and reports every step: what
-    /// `uptls check` shows. It sends no data. Whatever goes wrong is in the report.
+    /// Makes one connection to `host` at `address` as an application would, closes it, and reports every step, as
+    /// `uptls check` does. It sends no data. The report holds every failure.
     ///
-    /// It blocks until the deadline of `options` at most (H4), and up to 300 ms longer for what the peer says of our
+    /// It blocks until the deadline of `options` at most (H4), and up to 300 ms longer for the peer's answer to our
     /// certificate.
     ///
     /// ```no_run

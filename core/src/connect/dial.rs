@@ -13,8 +13,19 @@ use super::sans_io::Deadline;
 use crate::error::{ConnectError, Error, Refusal, Shortage};
 use crate::name::BackendHost;
 
-/// Where the socket goes. It is never an identity (N1): what the certificate must hold comes from the policy and the
-/// backend host.
+/// The address for the socket. It is never an identity (N1): the policy and the backend host decide what the
+/// certificate must hold.
+///
+/// ```
+/// use uptls::Address;
+///
+/// // A name and its port, or addresses that the caller has found: neither says who the peer must be.
+/// let by_name = Address::from(("localhost", 8443));
+/// let found = Address::from(vec!["10.0.0.7:8443".parse()?, "10.0.0.8:8443".parse()?]);
+/// assert_eq!(found.resolve_here()?.len(), 2);
+/// # let _ = by_name;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Address {
@@ -58,19 +69,19 @@ impl From<(&BackendHost, u16)> for Address {
 }
 
 impl Address {
-    /// A connected socket for [`Connector::handshake`](crate::Connector::handshake), with Nagle's algorithm off where the
-    /// system permits. A name is resolved, and each of its addresses tried, within `timeout` together (H4).
+    /// A connected socket for [`Connector::handshake`](crate::Connector::handshake), with Nagle's algorithm off where
+    /// the system permits. It resolves a name and tries each of its addresses, all within `timeout` (H4).
     ///
-    /// A name costs a thread while the system looks it up: one for all callers of the process who want it, at most 16 for
-    /// all names. An IP address as text costs none.
+    /// A name costs a thread while the system looks it up: one for all callers of the process that want it, at most 16
+    /// for all names. An IP address as text costs none.
     ///
     /// # Errors
-    /// `dns_failed`, `tcp_refused`, `tcp_timeout`, and `local_resources` where this side could not try.
+    /// `dns_failed`, `tcp_refused`, `tcp_timeout`, and `local_resources` if this side could not try.
     pub fn dial(&self, timeout: Duration) -> Result<TcpStream, Error> {
         self.dial_until(Deadline::after(timeout))
     }
 
-    /// The addresses behind it, found in this thread, for as long as the system's resolver takes: for callers who may
+    /// The addresses behind it, found in this thread, for as long as the system's resolver takes: for callers that may
     /// not start another. [`Address::dial`] bounds the time instead.
     ///
     /// # Errors
@@ -111,9 +122,9 @@ fn literal(host: &str, port: u16) -> Option<SocketAddr> {
     }
 }
 
-/// The way to a connected socket, for event loops and languages that have sockets of their own: which address is next, how
-/// long it may take, and what the failures come to. No socket; a thread while the system looks up a name (see
-/// [`Address::dial`]).
+/// The steps to a connected socket, for event loops and languages with their own sockets: which address is next, how
+/// long it may take, and what the failures mean. It opens no socket, and uses a thread while the system looks up a name
+/// (see [`Address::dial`]).
 ///
 /// ```
 /// use core::time::Duration;
@@ -157,7 +168,7 @@ pub enum Resolution {
 }
 
 impl Dial {
-    /// The way to `address` within `timeout`, from now on.
+    /// The steps to `address` within `timeout`, from now on.
     pub fn new(address: &Address, timeout: Duration) -> Self {
         Self::until(address, Deadline::after(timeout))
     }
@@ -170,7 +181,7 @@ impl Dial {
         Self { addresses, failure: None, deadline, given: 0, resolving, share: deadline.after }
     }
 
-    /// Waits for the addresses, `at_most` so long.
+    /// Waits for the addresses, for `at_most`.
     ///
     /// # Errors
     /// `dns_failed`, also when the time is over or 16 other names have no answer; `local_resources`.
@@ -195,8 +206,9 @@ impl Dial {
         Poll::Ready(self.found(answer))
     }
 
-    /// The next address to connect to, and how long it may take; `None` for that: without a limit. Each gets its share of
-    /// what remains, so that one that does not answer cannot use it all up. Nothing more: [`Dial::into_error`].
+    /// The next address to connect to, and how long it may take; `None` for that: without a limit. Each address gets a
+    /// share of the remaining time, so one that does not answer cannot use it all up. If there is none left, see
+    /// [`Dial::into_error`].
     pub fn next_address(&mut self) -> Option<(SocketAddr, Option<Duration>)> {
         if self.given > 0 && self.deadline.has_passed() {
             return None;
@@ -209,7 +221,7 @@ impl Dial {
         Some((socket, share))
     }
 
-    /// The address that was given out last could not be reached. `TimedOut` is for its share of the time.
+    /// Reports that the last address could not be reached. `TimedOut` means that its share of the time is over.
     pub fn failed(&mut self, error: &io::Error) {
         let address = self.given.checked_sub(1).and_then(|index| self.addresses.get(index));
         let address = address.map_or_else(|| NOWHERE.to_owned(), SocketAddr::to_string);
@@ -226,8 +238,7 @@ impl Dial {
         self.failure.map_or_else(nowhere, |(_, failure)| failure).into()
     }
 
-    /// What `failures` mean, of an attempt of an event loop to reach `target`: as for [`Dial::failed`],
-    /// each of another address.
+    /// The error for `failures` of an event loop to reach `target`: as for [`Dial::failed`], each of another address.
     pub fn failed_elsewhere(target: &str, failures: &[io::Error]) -> Error {
         let mut dial = Self::until(&Address::Sockets(Vec::new()), Deadline::after(Duration::MAX));
         for failure in failures {

@@ -11,7 +11,7 @@ use uptls_process::Process;
 
 use super::closing_alert::ClosingAlert;
 use super::evidence::Evidence;
-use super::failure::{Answered, Attempt};
+use super::failure::{Answered, Attempt, oversized_message};
 use super::fault::{Stage, meaning};
 use super::sans_io::Incoming;
 use super::setup::Setup;
@@ -165,10 +165,7 @@ impl Driver {
             }
             (Err(error), _) => Err(Failure::Transport(error)),
             // rustls reads nothing when its buffer cannot take another byte of one message.
-            (Ok(_), Err(error)) => {
-                let detail = error.to_string();
-                Err(Failure::Tls(self.fail(ConnectError::MessageTooLarge { detail }.into())))
-            }
+            (Ok(_), Err(_)) => Err(Failure::Tls(self.fail(oversized_message(&self.tls).into()))),
         }
     }
 

@@ -11,7 +11,15 @@ use crate::report::TlsFacts;
 use crate::rotate::Generation;
 use crate::verify::VerifiedPeer;
 
-/// What was proven and negotiated for a connection.
+/// The proof of a connection, and its negotiated parameters.
+///
+/// ```
+/// fn log(stream: &uptls::VerifiedStream<std::net::TcpStream>) {
+///     let evidence = stream.evidence();
+///     let tls = evidence.tls();
+///     println!("{} with {}, generation {}", tls.version, tls.cipher, evidence.generation.number());
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Evidence {
@@ -25,7 +33,7 @@ pub struct Evidence {
     pub generation: Generation,
     /// The IANA name of the key exchange group; `None` for a resumed TLS 1.2 session, which has no exchange.
     pub group: Option<String>,
-    /// What became of our identity; for a resumed session, in the full handshake that it descends from.
+    /// Whether the peer got our identity; for a resumed session, in the full handshake that it descends from.
     pub identity: IdentityUse,
     /// The policy has an identity and it was not sent (I5): the peer did not ask, or accepts none of its signatures.
     pub identity_unused: bool,

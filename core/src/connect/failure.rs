@@ -10,7 +10,7 @@ use rustls::{
 use super::evidence::Negotiated;
 use super::internal;
 use crate::error::{
-    AlertMoment, AlgorithmFault, ConnectError, Error, KnownPeer, Rejection, RejectionKind, UnusableIdentity,
+    AlertMoment, AlgorithmFault, ConnectError, Error, KnownPeer, Oversized, Rejection, RejectionKind, UnusableIdentity,
 };
 use crate::handshake::{Asked, IdentityUse};
 use crate::name::BackendHost;
@@ -52,15 +52,13 @@ impl Attempt {
         match error {
             TlsError::AlertReceived(alert) => self.alert(alert, tls).into(),
             TlsError::InvalidCertificate(error) => self.bad_handshake_signature(&error),
-            TlsError::InvalidMessage(error) => self.invalid_message(error).into(),
+            TlsError::InvalidMessage(error) => self.invalid_message(error, tls).into(),
             TlsError::NoCertificatesPresented => self.no_certificate(),
             TlsError::PeerIncompatible(error) => self.incompatible(&error).into(),
             TlsError::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol) => {
                 self.alpn_mismatch(tls).into()
             }
-            TlsError::PeerSentOversizedRecord => {
-                ConnectError::MessageTooLarge { detail: "a record over 16384 bytes".to_owned() }.into()
-            }
+            TlsError::PeerSentOversizedRecord => ConnectError::MessageTooLarge(Oversized::Record).into(),
             TlsError::DecryptError
             | TlsError::InappropriateHandshakeMessage { .. }
             | TlsError::InappropriateMessage { .. }
@@ -166,7 +164,7 @@ impl Attempt {
         provider.cipher_suites.iter().map(|suite| suite_name(suite.suite())).collect()
     }
 
-    fn invalid_message(&self, error: InvalidMessage) -> ConnectError {
+    fn invalid_message(&self, error: InvalidMessage, tls: &ClientConnection) -> ConnectError {
         if !begins_like_tls(&self.first_bytes) {
             return ConnectError::PeerNotTls {
                 first_bytes: printable_bytes(&self.first_bytes),
@@ -174,9 +172,10 @@ impl Attempt {
             };
         }
         match error {
-            InvalidMessage::CertificatePayloadTooLarge
-            | InvalidMessage::HandshakePayloadTooLarge
-            | InvalidMessage::MessageTooLarge => ConnectError::MessageTooLarge { detail: format!("{error:?}") },
+            InvalidMessage::CertificatePayloadTooLarge | InvalidMessage::HandshakePayloadTooLarge => {
+                oversized_message(tls)
+            }
+            InvalidMessage::MessageTooLarge => ConnectError::MessageTooLarge(Oversized::Record),
             _ => misbehaved(&TlsError::InvalidMessage(error)),
         }
     }
@@ -334,6 +333,15 @@ const ALERTS: &[(u8, &str)] = &[
     (120, "no_application_protocol"),
     (121, "ech_required"),
 ];
+
+/// rustls does not say which message it was; how far the handshake had come leaves few.
+pub(super) fn oversized_message(tls: &ClientConnection) -> ConnectError {
+    ConnectError::MessageTooLarge(match tls.protocol_version() {
+        None => Oversized::FirstAnswer,
+        Some(_) if tls.is_handshaking() => Oversized::Handshake,
+        Some(_) => Oversized::AfterHandshake,
+    })
+}
 
 fn misbehaved(error: &TlsError) -> ConnectError {
     ConnectError::PeerMisbehaved { detail: printable(&error.to_string()) }

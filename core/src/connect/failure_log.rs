@@ -9,15 +9,15 @@ use std::time::Instant;
 use crate::error::Code;
 use crate::name::BackendHost;
 
-/// Decides which failed connections are logged, so that a log has one line for a change and not one for each call (R10).
+/// Decides which failed connections to log, so a log has one line for a change and not one for each call (R10).
 ///
-/// A failure is logged if it is the first of its fingerprint, host and code since a connection to that host succeeded under that
-/// fingerprint, and a minute or more after the last such line. Each line can say how many failures were not logged before it. At
-/// most 256 kinds of failure are remembered; while all of them are younger than a minute, those of other hosts are counted only. So
-/// the log has at most 256 lines a minute, whatever fails.
+/// A failure is logged if it is the first of its fingerprint, host and code since a connection to that host succeeded
+/// under that fingerprint, and a minute or more after the last such line. Each line can say how many failures were not
+/// logged before it. At most 256 kinds of failure are remembered; while all of them are younger than a minute, failures
+/// of other hosts are only counted. So the log has at most 256 lines a minute.
 ///
-/// The library's own events (`tracing`, target `uptls`) are decided by one of each [`Runtime`](crate::Runtime); a program or a
-/// binding with a logger of its own has one more. Locks inside do not poison (T8).
+/// Each [`Runtime`](crate::Runtime) has one for the library's own events (`tracing`, target `uptls`); a program or a
+/// binding with its own logger has another one. Locks inside do not poison (T8).
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -55,8 +55,8 @@ struct Kind {
 }
 
 impl FailureLog {
-    /// A connection to `host` failed with `code` under `fingerprint` (`None`: there was no policy). `Some`: log it; so many
-    /// failures were not logged since the last line. `now` is monotonic.
+    /// A connection to `host` failed with `code` under `fingerprint` (`None`: there was no policy). `Some`: log it; the
+    /// number is that of the failures that were not logged since the last line. `now` is monotonic.
     pub fn failed(&self, fingerprint: Option<&[u8; 32]>, host: &BackendHost, code: Code, now: Instant) -> Option<u64> {
         let mut remembered = self.lock();
         if remembered.is_news(fingerprint, host, code, now) {

@@ -22,7 +22,8 @@ pub(crate) enum Stage<'a> {
 /// Who must act, by what the system says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Cause {
-    /// The peer's host ended it: a reset, a broken pipe. Also what a transport of the caller's says in its own words.
+    /// The peer's host ended it: a reset, a broken pipe. Also an error of the caller's transport without a number of
+    /// the system.
     Ended,
     /// This side lacks something. Nothing is known of the peer.
     Lacking(Shortage),

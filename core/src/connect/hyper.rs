@@ -62,9 +62,25 @@ use crate::name::BackendHost;
 use crate::policy::UpstreamTlsPolicy;
 use crate::rotate::Connector;
 
-/// How to connect for URIs; [`UpstreamService::bind`] gives what does. A clone is cheap.
+/// The settings of connections for URIs; [`UpstreamService::bind`] gives the service that makes them. A clone is cheap.
 ///
 /// The backend host is the URI's host, and the address its authority, unless they are given here.
+///
+/// ```
+/// use hyper_util::client::legacy::Client;
+/// use hyper_util::rt::TokioExecutor;
+/// use uptls::Connector;
+/// use uptls::hyper::UpstreamService;
+///
+/// fn client(connector: Connector) -> Result<(), Box<dyn std::error::Error>> {
+///     let bound = UpstreamService::new(connector).bind(&"https://payments.internal/".parse()?)?;
+///     // Keep one client for each authority and key.
+///     let key = bound.pool_key().clone();
+///     let client = Client::builder(TokioExecutor::new()).build::<_, http_body_util::Empty<&[u8]>>(bound);
+/// #   let _ = (key, client);
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct UpstreamService {
     /// `None`: the URI's authority.
@@ -110,21 +126,21 @@ impl UpstreamService {
         }
     }
 
-    /// Sets where all sockets go: a pod's address. It is never an identity (N1).
+    /// Sets the address of all sockets, such as a pod's. It is never an identity (N1).
     #[must_use]
     pub fn with_address(self, address: impl Into<Address>) -> Self {
         let address = address.into();
         self.with_addresses(move |_| Some(address.clone()))
     }
 
-    /// Asks `addresses` where the socket for a URI goes; `None`: to the URI's authority.
+    /// Asks `addresses` for the address of a URI's socket; `None`: the URI's authority.
     #[must_use]
     pub fn with_addresses(mut self, addresses: impl Fn(&Uri) -> Option<Address> + Send + Sync + 'static) -> Self {
         self.addresses = Arc::new(addresses);
         self
     }
 
-    /// Sets the backend host of all connections (N1), whatever the URI says.
+    /// Sets the backend host of all connections (N1), for every URI.
     #[must_use]
     pub fn with_host(mut self, host: BackendHost) -> Self {
         self.host = Some(host);
@@ -152,26 +168,27 @@ impl UpstreamService {
         self
     }
 
-    /// Makes TLS connections for `http` URIs too, to port 443 where they name none: for callers like tonic that keep
-    /// `https` for a TLS of their own.
+    /// Makes TLS connections for `http` URIs too, to port 443 if they name none: for callers like tonic that keep
+    /// `https` for their own TLS.
     #[must_use]
     pub fn also_for_http_uris(mut self) -> Self {
         self.schemes = Schemes::AlsoHttp;
         self
     }
 
-    /// Tells `failures` of each connection that is not made, or that fails later, once. h2 keeps no more than the text of an
-    /// error that comes after the handshake, and a TLS 1.3 peer refuses a client certificate only then (I5).
+    /// Calls `failures` once for each connection that fails, in the handshake or later. h2 keeps no more than the text
+    /// of an error that comes after the handshake, and a TLS 1.3 peer refuses a client certificate only then (I5).
     #[must_use]
     pub fn with_failures(mut self, failures: impl Fn(&BackendHost, &Error) + Send + Sync + 'static) -> Self {
         self.failures = Arc::new(failures);
         self
     }
 
-    /// Binds the connections for `uri` to what the connector publishes now. Nothing is dialled.
+    /// Binds the connections for `uri` to the published generation. It dials nothing.
     ///
     /// # Errors
-    /// Those of [`Connector::bind`]; [`Error::Misuse`] for a URI that is not connected to, and `name_invalid` for its host.
+    /// Those of [`Connector::bind`]; [`Error::Misuse`] for a URI that the service does not connect to, and
+    /// `name_invalid` for its host.
     pub fn bind(&self, uri: &Uri) -> Result<BoundService, Error> {
         self.check_scheme(uri)?;
         let host = self.host_of(uri)?;

@@ -34,22 +34,31 @@ use crate::rotate::Connector;
 use setup::Offer;
 
 impl Connector {
-    /// Whether a connection was made with what would be used for a new one (R7). A pool that has no keys asks this of each
-    /// connection before it uses it again, and keeps connections to other hosts and with other offers apart by itself
+    /// Whether a new connection would use the same policy and material as this one (R7). A pool without keys asks this
+    /// before it reuses a connection, and keeps connections to other hosts and with other offers apart itself
     /// ([`PoolKey`]).
     pub fn is_current(&self, evidence: &Evidence) -> bool {
         self.snapshot().is_ok_and(|snapshot| *snapshot.prepared.fingerprint() == evidence.fingerprint)
     }
 }
 
-/// What one connection does otherwise than its policy says; nothing here can weaken a check.
+/// The options of one connection that differ from its policy. None can weaken a check.
+///
+/// ```
+/// use core::time::Duration;
+/// use uptls::ConnectOptions;
+///
+/// // gRPC: h2 and nothing else, within two seconds.
+/// let options = ConnectOptions::default().with_alpn(["h2"]).with_alpn_required().with_timeout(Duration::from_secs(2));
+/// assert!(options.alpn_required);
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ConnectOptions {
     /// The application protocols to offer: some of the policy's (H3). Default: all of them.
     pub alpn: Option<Vec<String>>,
-    /// Whether a peer that selects none of the offered protocols is an `alpn_mismatch` (H3). Default: what the policy says; a
-    /// policy that requires one is not loosened by `false`.
+    /// Whether a peer that selects none of the offered protocols is an `alpn_mismatch` (H3). Default: the policy's
+    /// setting; `false` does not loosen a policy that requires one.
     pub alpn_required: bool,
     /// The deadline of the whole connect (H4). Default: the policy's `handshakeTimeout`.
     pub timeout: Option<Duration>,
@@ -63,7 +72,8 @@ impl ConnectOptions {
         self
     }
 
-    /// Fails with `alpn_mismatch` if the peer selects none of the offered protocols, whatever the policy says (H3).
+    /// Fails with `alpn_mismatch` if the peer selects none of the offered protocols, even if the policy requires none
+    /// (H3).
     #[must_use]
     pub fn with_alpn_required(mut self) -> Self {
         self.alpn_required = true;

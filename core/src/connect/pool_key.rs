@@ -12,12 +12,37 @@ use crate::text::listed;
 /// Which connections may stand in for each other (R7): those of one fingerprint, one server name, the same offer of application
 /// protocols in the same order, and the same answer to whether the peer must select one (H3).
 ///
-/// Equal keys mean equal verdicts: a policy or its material that changes has another fingerprint. The address is not part of
-/// it, so a pool keeps its connections by address and key.
+/// Equal keys mean equal verdicts: a changed policy or material has another fingerprint. The address is not part of it,
+/// so a pool keeps its connections by address and key.
 ///
-/// [`BoundConnector::pool_key`](crate::BoundConnector::pool_key) is the key that is wanted now, and
-/// [`Evidence::pool_key`](crate::Evidence::pool_key) the key that a connection was judged by. A pool that files a connection under
-/// anything but its evidence's key, or takes one whose key is not the wanted one, may use what the current policy refuses (L8).
+/// [`BoundConnector::pool_key`](crate::BoundConnector::pool_key) is the current key, and
+/// [`Evidence::pool_key`](crate::Evidence::pool_key) the key that judged a connection. A pool that files a connection
+/// under another key than its evidence's, or reuses one with another key than the current one, may use a connection
+/// that the current policy refuses (L8).
+///
+/// ```
+/// # #[cfg(feature = "aws-lc-rs")] {
+/// # use uptls::danger::DangerPermission;
+/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// # let clock = uptls::FixedClock::at(1_795_392_000);
+/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+/// use std::collections::HashMap;
+/// use uptls::{BackendHost, ConnectOptions, Connector};
+///
+/// let connector = Connector::new(&runtime, &policy)?;
+/// let host = BackendHost::parse("payments.internal")?;
+/// let key = connector.bind(&host, &ConnectOptions::default())?.pool_key().clone();
+/// let mut pool = HashMap::from([(key, "a connection")]);
+/// // Equal content is the same key; another policy is another one, and finds nothing here.
+/// connector.update(&policy)?;
+/// let bound = connector.bind(&host, &ConnectOptions::default())?;
+/// assert!(pool.remove(bound.pool_key()).is_some());
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub struct PoolKey {
     offer: Arc<Offer>,

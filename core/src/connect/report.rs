@@ -10,9 +10,9 @@ use crate::report::{Fix, Outcome, PatchOperation, Report, Step, StepName, Verdic
 use crate::rotate::Connector;
 
 impl Connector {
-    /// The report of a connection to `host` that was not made: what the command prints, C and Python attach to their errors.
-    /// What the handshake found is reported as it was found; nothing is judged again. Where another generation is published
-    /// by now, its warnings are shown; where a [`Handshake`](super::sans_io::Handshake) is at hand, its own report is exact.
+    /// The report of a failed connection to `host`: the command prints it, and C and Python attach it to their errors.
+    /// It shows what the handshake found, and verifies nothing again. If another generation is published by now, the
+    /// report has the warnings of that one; the report of a [`Handshake`](super::sans_io::Handshake) is exact.
     pub fn report_of(&self, host: &BackendHost, error: &Error) -> Report {
         let mut report = match (self.prepared(), error) {
             (Some(prepared), _) => failed(&prepared, host, error),

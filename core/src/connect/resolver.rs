@@ -1,4 +1,4 @@
-//! Names: looked up by a few threads of the process, each name by one, for whichever callers wait for it (H4).
+//! Look-ups of names: a few threads of the process, one for each name, for all callers that wait for it (H4).
 //!
 //! The system's resolver can neither be bounded nor interrupted. So a look-up has a thread of its own, which callers leave
 //! alone when their time is over; who asks for the same name and port meanwhile waits for the same thread.
@@ -9,8 +9,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Wake;
-use std::thread::{self, Thread};
+use std::thread;
 use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
@@ -18,6 +17,7 @@ use uptls_process::Process;
 
 use super::fault;
 use crate::error::{ConnectError, LocalStep, Shortage};
+use crate::sync::thread_waker;
 
 type Answer = Result<Vec<SocketAddr>, ConnectError>;
 type Name = (String, u16);
@@ -42,7 +42,7 @@ impl Resolving {
 
     /// Blocks until `until` at most; `None`: without end. Nothing where the time was over first.
     pub(super) fn wait(&mut self, until: Option<Instant>) -> Option<Answer> {
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let waker = thread_waker();
         let mut context = Context::from_waker(&waker);
         loop {
             if let Poll::Ready(answer) = Pin::new(&mut *self).poll(&mut context) {
@@ -226,14 +226,6 @@ impl Drop for Landing {
             woken.extend(progress.waiting.drain().map(|(_, waker)| waker));
         }
         woken.into_iter().for_each(Waker::wake);
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }
 

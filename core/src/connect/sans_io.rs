@@ -71,7 +71,31 @@ impl Connector {
     }
 }
 
-/// A connection whose peer is not verified yet. It carries no data.
+/// A connection with a peer that is not verified yet. It carries no data.
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use std::net::TcpStream;
+/// use uptls::{BackendHost, ConnectOptions, Connector};
+///
+/// fn connect(connector: &Connector, mut socket: TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+///     let host = BackendHost::parse("payments.internal")?;
+///     let mut handshake = connector.begin(&host, &ConnectOptions::default())?;
+///     let mut bytes = [0; 4096];
+///     while !handshake.is_done() {
+///         let count = handshake.drain(&mut bytes);
+///         socket.write_all(&bytes[..count])?;
+///         if handshake.wants_read() {
+///             let count = socket.read(&mut bytes)?;
+///             handshake.feed(&bytes[..count])?;
+///         }
+///     }
+///     let mut established = handshake.finish().map_err(|_| "it is done")?;
+///     established.write(b"GET / HTTP/1.1\r\n")?;
+///     Ok(())
+/// }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub struct Handshake {
     bond: Option<Bond>,
     deadline: Deadline,
@@ -110,8 +134,8 @@ impl Handshake {
         self.driver.feed_eof()
     }
 
-    /// Tells that the transport failed: a reset, a broken pipe; nothing that passes, such as `WouldBlock`. Gives what that
-    /// means, or the error that ended it before. The handshake is over, also if it was done already.
+    /// Reports that the transport failed: a reset, a broken pipe; not a passing error such as `WouldBlock`. Returns the
+    /// error for it, or the error that ended the handshake before. The handshake is over, even if it was complete.
     ///
     /// The number of the system decides (`io::Error::from_raw_os_error`): `local_resources` for a shortage of this side.
     /// While nothing was received the socket may still have been connecting, and it is `tcp_refused` or `tcp_timeout` as
@@ -260,9 +284,9 @@ impl Established {
         let _ = self.driver.feed_eof();
     }
 
-    /// Tells that the transport failed: a reset, a broken pipe; nothing that passes, such as `WouldBlock`. After the data
-    /// that came before it, reading ends with `peer_reset`, or with the error that ended the connection before; an end that
-    /// the peer declared with close_notify stays one (H8). Gives the error for writers.
+    /// Reports that the transport failed: a reset, a broken pipe; not a passing error such as `WouldBlock`. After the
+    /// data that came before it, reading ends with `peer_reset`, or with the error that ended the connection before; an
+    /// end that the peer declared with close_notify stays one (H8). Gives the error for writers.
     ///
     /// The number of the system decides: `local_resources` for a shortage of this side, `connection_lost` where the network
     /// or the kernel gave up.
@@ -324,7 +348,7 @@ impl Established {
         self.driver.write(data)
     }
 
-    /// Ends our data properly; drain afterwards. Reading goes on.
+    /// Ends our data properly; drain afterwards. Reading continues.
     pub fn close_notify(&mut self) {
         self.driver.close_notify();
     }
@@ -339,7 +363,7 @@ impl Established {
         self.driver.wants_write()
     }
 
-    /// What was proven and negotiated.
+    /// The proof and the negotiated parameters.
     pub fn evidence(&self) -> &Evidence {
         &self.evidence
     }
@@ -402,7 +426,25 @@ impl fmt::Debug for Established {
     }
 }
 
-/// What [`Established::read`] gives.
+/// The result of [`Established::read`].
+///
+/// ```
+/// use std::io::Write;
+/// use uptls::sans_io::{Established, Incoming};
+///
+/// fn copy(established: &mut Established, out: &mut impl Write) -> Result<bool, Box<dyn std::error::Error>> {
+///     let mut data = [0; 4096];
+///     loop {
+///         match established.read(&mut data)? {
+///             Incoming::Data(count) => out.write_all(&data[..count])?,
+///             // Nothing yet: feed what the peer sends next.
+///             Incoming::WantRead => return Ok(false),
+///             Incoming::Closed => return Ok(true),
+///             other => return Err(format!("unknown: {other:?}").into()),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Incoming {

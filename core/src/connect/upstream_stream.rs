@@ -110,7 +110,7 @@ impl Watched {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectionInfo {
-    /// What was proven and negotiated, with the [`PoolKey`](crate::PoolKey).
+    /// The proof and the negotiated parameters, with the [`PoolKey`](crate::PoolKey).
     pub evidence: Arc<Evidence>,
     /// Where the socket went.
     pub remote_address: Option<SocketAddr>,

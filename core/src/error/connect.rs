@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Code;
 use super::alert::{AlertMoment, UnusableIdentity, alpn_text, issuers};
 use super::local::{LocalStep, Refusal, Shortage};
+use super::oversized::Oversized;
 use crate::report::TlsFacts;
 use crate::rotate::Generation;
 use crate::text::{listed, printable};
@@ -82,12 +83,9 @@ pub enum ConnectError {
         /// What could not be done.
         step: LocalStep,
     },
-    /// A message over the limit.
-    #[error("the peer sent a message over the limit: {}", printable(detail))]
-    MessageTooLarge {
-        /// Which limit.
-        detail: String,
-    },
+    /// More in one record or handshake message than is held for a peer.
+    #[error("the peer sent {0}")]
+    MessageTooLarge(Oversized),
     /// No common cipher suite.
     #[error("no common cipher suite; offered: {}", listed(offered))]
     NoCommonCipher {
@@ -218,7 +216,7 @@ impl ConnectError {
             Self::IdentityRequired { .. } => Code::IdentityRequired,
             Self::Internal { .. } => Code::Internal,
             Self::LocalResources { .. } => Code::LocalResources,
-            Self::MessageTooLarge { .. } => Code::MessageTooLarge,
+            Self::MessageTooLarge(_) => Code::MessageTooLarge,
             Self::NoCommonCipher { .. } | Self::NothingInCommon { .. } => Code::NoCommonCipher,
             Self::NoCommonGroup { .. } => Code::NoCommonGroup,
             Self::NoCommonVersion { .. } => Code::NoCommonVersion,
@@ -267,6 +265,7 @@ impl ConnectError {
                 "no server name was sent, and many peers need one: set serverName in the policy".to_owned()
             }
             Self::LocalResources { lacks, .. } => lacks.remedy().to_owned(),
+            Self::MessageTooLarge(oversized) => oversized.remedy().to_owned(),
             Self::PeerNotTls { looks_like: Some("HTTP"), .. } => {
                 "this port speaks plain HTTP: use the backend's TLS port".to_owned()
             }
@@ -287,11 +286,11 @@ impl ConnectError {
     }
 }
 
-/// What is known of a peer to which the connection failed after its ServerHello, though not for its certificate.
+/// The facts of a peer after a connection failed later than its ServerHello, for another reason than its certificate.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct KnownPeer {
-    /// Its certificates as they were verified: DER, leaf first. Empty if it did not come so far.
+    /// Its verified certificates: DER, leaf first. Empty if the connection failed before them.
     pub chain: Vec<Vec<u8>>,
     peer: Proven,
     /// What was negotiated so far; the group and the application protocol may be missing.

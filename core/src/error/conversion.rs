@@ -25,7 +25,7 @@ pub enum Conversion {
 }
 
 impl Conversion {
-    /// The command for the file `source`, in the words of a POSIX shell; for what is no file it says `FILE`.
+    /// The command for the file `source`, in the words of a POSIX shell; for a source that is no file it says `FILE`.
     pub fn command(self, source: &str) -> String {
         let file = file(source);
         match self {

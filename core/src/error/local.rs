@@ -27,13 +27,13 @@ impl Refusal {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum LocalStep {
-    /// Go on with a connection that exists.
+    /// Continue an existing connection.
     GoOn,
     /// Reach this address; the backend host where the address is not known.
     Reach(String),
     /// Resolve this name.
     Resolve(String),
-    /// Start a thread of its own for the work that is named.
+    /// Start a thread for the named work.
     StartThread(&'static str),
 }
 
@@ -48,7 +48,7 @@ impl fmt::Display for LocalStep {
     }
 }
 
-/// What this side lacks, by what the system says.
+/// The shortage of this side, from the system's error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Shortage {

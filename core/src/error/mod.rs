@@ -2,11 +2,13 @@
 
 mod alert;
 mod bounds;
+mod by_path;
 mod connect;
 mod conversion;
 mod fault;
 mod local;
 mod material;
+mod oversized;
 mod policy;
 mod policy_fix;
 mod policy_hint;
@@ -18,11 +20,13 @@ mod table;
 
 pub use alert::{AlertMoment, UnusableIdentity};
 pub(crate) use bounds::ChainDigests;
+pub use by_path::ByPath;
 pub use connect::{ConnectError, KnownPeer, Misuse};
 pub use conversion::Conversion;
 pub use fault::{AlgorithmFault, ListDistrust};
 pub use local::{LocalStep, Refusal, Shortage};
 pub use material::{MaterialError, MaterialErrorKind};
+pub use oversized::Oversized;
 pub use policy::{Origin, PolicyError, PolicyErrorKind};
 pub(crate) use rejection::Judgement;
 pub use rejection::{Rejection, RejectionKind};
@@ -36,6 +40,27 @@ use crate::report::{Fix, TlsFacts};
 use crate::text::printable;
 
 /// Everything that can go wrong with a connector, by who must act.
+///
+/// ```
+/// # #[cfg(feature = "aws-lc-rs")] {
+/// # use uptls::danger::DangerPermission;
+/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// # let clock = uptls::FixedClock::at(1_795_392_000);
+/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+/// use uptls::{BackendHost, ConnectOptions, Connector, Error};
+///
+/// let connector = Connector::new(&runtime, &policy)?;
+/// connector.withdraw();
+/// match connector.begin(&BackendHost::parse("payments.internal")?, &ConnectOptions::default()) {
+///     Err(Error::Policy(problems)) => assert_eq!(problems.code().as_str(), "policy_withdrawn"),
+///     _ => unreachable!("the policy was withdrawn"),
+/// }
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -99,8 +124,8 @@ impl Error {
         }
     }
 
-    /// The error of this library behind an error of somebody else's, through any number of wrappings: what hyper, tonic or
-    /// an `io::Error` give back.
+    /// The error of this library inside an error of another library, through any number of wrappings: of hyper, tonic
+    /// or an `io::Error`.
     ///
     /// ```
     /// let error = uptls::Error::from(uptls::Misuse::new("an example"));
@@ -163,7 +188,7 @@ impl Problem {
         }
     }
 
-    /// What is wrong, without the place: for whoever shows [`Problem::origin`] beside it. `Display` begins with the place.
+    /// What is wrong, without the place: for a caller that shows [`Problem::origin`] beside it. `Display` begins with the place.
     pub fn message(&self) -> String {
         struct Message<'a>(&'a Problem);
         impl fmt::Display for Message<'_> {
@@ -177,7 +202,7 @@ impl Problem {
         Message(self).to_string()
     }
 
-    /// The hint as a change of the document, where it is one.
+    /// The hint as a change of the document, if it is one.
     pub fn fix(&self) -> Option<Fix> {
         match self {
             Self::Material(_) => None,
@@ -221,6 +246,18 @@ impl Problem {
 }
 
 /// All that is wrong with one policy; never empty.
+///
+/// ```
+/// use uptls::danger::DangerPermission;
+/// use uptls::{PolicyDraft, PolicySpec, UpstreamTlsPolicy, VersionsDraft};
+///
+/// let versions = VersionsDraft { min: Some("1.1".to_owned()), max: None };
+/// let spec = PolicySpec { versions, ..PolicySpec::default() };
+/// let problems = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden).err().unwrap();
+/// let paths: Vec<_> = problems.iter().map(|problem| problem.path()).collect();
+/// assert!(paths.contains(&"spec.trust") && paths.contains(&"spec.versions.min"), "all at once: {paths:?}");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problems {
     policy: Option<String>,

@@ -2,8 +2,10 @@
 
 use core::fmt;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Code;
+use super::by_path::around;
 use crate::name::NameError;
 use crate::report::Fix;
 use crate::text::printable;
@@ -26,11 +28,11 @@ pub struct PolicyError {
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Origin {
-    /// The 1-based column.
+    /// The 1-based column; 0 if it is not known.
     pub column: u64,
-    /// The file or object.
-    pub document: String,
-    /// The 1-based line.
+    /// The file or object, shared by all places in it.
+    pub document: Arc<str>,
+    /// The 1-based line; 0 if it is not known, as in an object that was given as a value.
     pub line: u64,
 }
 
@@ -59,7 +61,7 @@ pub(super) fn fmt_place(origin: Option<&Origin>, f: &mut fmt::Formatter<'_>) -> 
 
 impl Origin {
     /// A place in a document; `line` and `column` count from 1.
-    pub fn new(document: impl Into<String>, line: u64, column: u64) -> Self {
+    pub fn new(document: impl Into<Arc<str>>, line: u64, column: u64) -> Self {
         Self { column, document: document.into(), line }
     }
 
@@ -71,13 +73,7 @@ impl Origin {
     /// assert_eq!(uptls::Origin::nearest(&origins, "spec.trusted"), None);
     /// ```
     pub fn nearest(origins: &BTreeMap<String, Self>, path: &str) -> Option<Self> {
-        let mut path = path;
-        loop {
-            if let Some(origin) = origins.get(path) {
-                return Some(origin.clone());
-            }
-            path = path.get(..path.rfind(['.', '['])?)?;
-        }
+        around(path).find_map(|path| origins.get(path)).cloned()
     }
 }
 

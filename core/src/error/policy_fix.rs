@@ -9,8 +9,8 @@ use crate::name::NameError;
 use crate::report::{Fix, PatchOperation};
 
 impl PolicyError {
-    /// The hint as a change of the document; `None` where it leaves a choice, needs what the document does not hold, or would
-    /// weaken what is verified.
+    /// The hint as a change of the document; `None` if it leaves a choice, needs something that the document does not
+    /// hold, or would weaken verification.
     pub fn fix(&self) -> Option<Fix> {
         if self.fix.is_some() {
             return self.fix.clone();

@@ -5,7 +5,8 @@ use crate::report::{CertificateFacts, Step, TlsFacts};
 
 /// A peer that the policy refuses. Produced by [`crate::Verifier`] alone.
 ///
-/// What the peer wrote is escaped and bounded in every text of it, `Debug` included; [`Rejection::chain`] alone is as it came.
+/// Every text of it escapes and bounds the peer's text, `Debug` included; only [`Rejection::chain`] is as the peer sent
+/// it.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Rejection {
@@ -15,7 +16,7 @@ pub struct Rejection {
     pub chain: Vec<Vec<u8>>,
     /// The reference names, as `type:value`.
     pub expected: Vec<String>,
-    /// The fingerprint of what judged, if it was prepared.
+    /// The fingerprint of the prepared policy, if there is one.
     pub fingerprint: Option<String>,
     /// How every step fared, for reports; empty for what no verification found.
     pub(crate) judgement: Judgement,
@@ -41,8 +42,8 @@ pub(crate) struct Judgement {
     pub(crate) steps: Vec<Step>,
 }
 
-/// Which check failed. Times are RFC 3339, names of certificates are RFC 4514 text; no text is longer than 256 characters,
-/// and what could not be seen in it is escaped.
+/// Which check failed. Times are RFC 3339, names of certificates are RFC 4514 text; no text is longer than 256
+/// characters, and invisible characters in it are escaped.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum RejectionKind {
@@ -160,7 +161,7 @@ pub enum RejectionKind {
     /// A name constraint is violated.
     #[non_exhaustive]
     NameConstraint {
-        /// Which name violates which constraint of whom, as far as that is known.
+        /// The name, the constraint that it violates and the CA of the constraint, if they are known.
         reason: String,
         /// The kind of name, if constraints on it are not evaluated: every name of that kind is refused then.
         unevaluated: Option<String>,
@@ -278,13 +279,13 @@ pub enum RejectionKind {
         /// Its subject.
         subject: String,
     },
-    /// Nobody knows the issuer.
+    /// The issuer is unknown.
     UnknownIssuer {
         /// The issuer.
         issuer: String,
     },
-    /// Nobody knows the issuer, whose certificate was not sent. A trusted CA is of the same organization: it is another root,
-    /// or an intermediate.
+    /// The issuer is unknown, and its certificate was not sent. A trusted CA is of the same organization: it is another
+    /// root, or an intermediate.
     UnknownSibling {
         /// The issuer.
         issuer: String,

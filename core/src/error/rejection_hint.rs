@@ -14,7 +14,7 @@ impl Rejection {
                 "the certificate is for {presented}: re-issue it with {wanted}, or put the right name into the policy"
             ),
             RejectionKind::SanMissing { common_name: Some(name) } => format!(
-                "re-issue it with the subjectAltName {wanted}; its CN {} alone identifies nobody",
+                "re-issue it with the subjectAltName {wanted}; its CN {} does not count as a name",
                 printable(name)
             ),
             RejectionKind::SanTypeMismatch { presented, wanted } => {

@@ -28,7 +28,7 @@ impl fmt::Display for RejectionKind {
                 write!(f, "{} is a CA certificate and was presented as the peer's own", p(subject))
             }
             Self::CriticalExtension { extension, subject } => {
-                write!(f, "{} has the critical extension {}, for which there is no rule here", p(subject), p(extension))
+                write!(f, "{} has the critical extension {}, which uptls does not understand", p(subject), p(extension))
             }
             Self::CrlExpired { next_update } => write!(f, "the revocation list ended at {next_update}"),
             Self::CrlUntrusted { reason } => write!(f, "the revocation list cannot be trusted: {reason}"),
@@ -124,7 +124,7 @@ impl RejectionKind {
                 write!(f, "the signature algorithm of {}, {}, is not accepted", p(subject), p(algorithm))
             }
             Self::BadSignature { issuer: Some(issuer), subject } => {
-                write!(f, "the signature of {} does not verify by the key of {}", p(subject), p(issuer))
+                write!(f, "the signature of {} does not verify with the key of {}", p(subject), p(issuer))
             }
             Self::BadSignature { issuer: None, subject } => {
                 write!(f, "the signature of {} does not verify", p(subject))

@@ -141,6 +141,15 @@ impl Alert {
 macro_rules! codes {
     ($($number:literal $variant:ident $name:literal $severity:ident $alert:expr, $meaning:literal, $remedy:literal;)*) => {
         /// A stable reason: a number, a `snake_case` name and what they mean.
+        ///
+        /// ```
+        /// use uptls::{Code, Severity};
+        ///
+        /// let code = Code::from_name("tcp_refused").ok_or("a known name")?;
+        /// assert_eq!((code, code.number(), code.severity()), (Code::TcpRefused, 302, Severity::Transient));
+        /// assert!(Code::ALL.iter().all(|code| Code::from_name(code.as_str()) == Some(*code)));
+        /// # Ok::<_, Box<dyn std::error::Error>>(())
+        /// ```
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
         #[non_exhaustive]
         pub enum Code {
@@ -219,20 +228,20 @@ codes! {
     204 IdentityExpired "identity_expired" Error None, "The client certificate has expired.", "Renew it.";
     205 IdentityNotYetValid "identity_not_yet_valid" Error None, "The client certificate is not valid yet.", "Check the clock, or wait.";
     206 IdentityUnreadable "identity_unreadable" Error None, "The client certificate or key cannot be read.", "Make the file readable, or correct its path.";
-    207 IdentityKeyTooWeak "identity_key_too_weak" Error None, "The client key is of a kind or size that is not accepted.", "Use RSA of 2048 to 8192 bits, P-256, P-384 or Ed25519, or with the provider aws-lc-rs P-521, ML-DSA-44, ML-DSA-65 or ML-DSA-87.";
+    207 IdentityKeyTooWeak "identity_key_too_weak" Error None, "The client key is of a kind or size that uptls does not accept.", "Use RSA of 2048 to 8192 bits, P-256, P-384 or Ed25519, or with the provider aws-lc-rs P-521, ML-DSA-44, ML-DSA-65 or ML-DSA-87.";
     208 IdentityPassphrase "identity_passphrase" Error None, "The passphrase is missing, wrong, or its work factor is too high.", "Give the right passphrase, or re-encrypt the key.";
-    209 IdentityEncrypted "identity_encrypted" Error None, "The key is encrypted by a scheme that is not read.", "Convert it with openssl pkcs8 -topk8.";
+    209 IdentityEncrypted "identity_encrypted" Error None, "The key is encrypted by a scheme that uptls does not read.", "Convert it with openssl pkcs8 -topk8.";
     210 IdentityChainOrder "identity_chain_order" Error None, "The client certificate chain is not in order.", "Put the leaf first, then each issuer in turn.";
 
     301 DnsFailed "dns_failed" Transient None, "The backend host could not be resolved.", "Check the name, or dial an address.";
-    302 TcpRefused "tcp_refused" Transient None, "The peer refused the connection, or the network did.", "Check that the peer listens there.";
+    302 TcpRefused "tcp_refused" Transient None, "The peer or the network refused the connection.", "Check that the peer listens there.";
     303 TcpTimeout "tcp_timeout" Transient None, "No TCP connection before the deadline.", "Check the address and the path to it.";
     304 HandshakeTimeout "handshake_timeout" Transient None, "The handshake did not finish before the deadline.", "Check that a TLS server listens there, or raise handshakeTimeout.";
     305 PeerClosed "peer_closed" Transient None, "The peer closed the connection during the handshake.", "Look into the peer's log.";
     306 PeerReset "peer_reset" Transient None, "The connection was reset.", "Look into the peer's log.";
     307 PeerNotTls "peer_not_tls" Error None, "The peer does not speak TLS.", "Use the TLS port of the backend.";
     308 Truncated "truncated" Transient None, "The connection ended without a close_notify.", "Treat what was read as incomplete.";
-    309 ConnectorSuperseded "connector_superseded" Transient None, "The connector has published another generation than the one that the connection is bound to.", "Bind the connector again, look into the pool with its new key, and try again.";
+    309 ConnectorSuperseded "connector_superseded" Transient None, "The connection is bound to a generation that the connector no longer publishes.", "Bind the connector again, look into the pool with its new key, and try again.";
     310 LocalResources "local_resources" Local None, "This side lacks what a connection needs: descriptors, ports, memory, threads or a permission.", "Free or raise what the hint names, and count nothing against the peer.";
     311 ConnectionLost "connection_lost" Transient None, "The network or the peer's host stopped answering on a connection that existed.", "Check the path to the peer.";
 
@@ -255,20 +264,20 @@ codes! {
     417 CertBudgetExceeded "cert_budget_exceeded" Error Some(BadCertificate), "The chain is too large or too costly to verify.", "Send only the certificates that are needed.";
     418 CertMalformed "cert_malformed" Error Some(BadCertificate), "A certificate does not parse.", "Re-issue it.";
     419 CertDistrusted "cert_distrusted" Error Some(BadCertificate), "The chain holds a key that is distrusted by name.", "Get a certificate from another CA.";
-    420 CertCriticalExtension "cert_critical_extension" Error Some(BadCertificate), "A critical extension is not understood.", "Re-issue it without that extension.";
+    420 CertCriticalExtension "cert_critical_extension" Error Some(BadCertificate), "A certificate has a critical extension that uptls does not understand.", "Re-issue it without that extension.";
     421 CertPinMismatch "cert_pin_mismatch" Error Some(BadCertificate), "The key of the leaf is not one of the pinned ones.", "Restore the key; or add the new pin, if the owner of the upstream confirms it.";
     422 CertNone "cert_none" Error Some(HandshakeFailure), "The peer sent no certificate.", "Configure a certificate on the upstream.";
 
     501 CertRevoked "cert_revoked" Error Some(CertificateRevoked), "A certificate of the path is revoked.", "Replace it on the upstream.";
     502 RevocationUnknown "revocation_unknown" Error Some(UnknownCa), "No revocation list covers a certificate of the path.", "Add the issuer's CRL, or check the leaf only.";
     503 CrlExpired "crl_expired" Error Some(CertificateUnknown), "The revocation list is past its nextUpdate.", "Fetch the current CRL.";
-    504 CrlUntrusted "crl_untrusted" Error Some(CertificateUnknown), "The revocation list is not signed by whom it must be.", "Fetch the CRL from the issuer again.";
+    504 CrlUntrusted "crl_untrusted" Error Some(CertificateUnknown), "The issuer did not sign the revocation list, or may not sign lists.", "Fetch the CRL from the issuer again.";
 
     601 NameMismatch "name_mismatch" Error Some(BadCertificate), "The certificate holds none of the wanted names.", "Re-issue the certificate with that name, or correct the policy.";
     602 SanMissing "san_missing" Error Some(BadCertificate), "The certificate has no subjectAltName; its CN is never read.", "Re-issue it with a subjectAltName.";
     603 SanTypeMismatch "san_type_mismatch" Error Some(BadCertificate), "The wanted value stands in the certificate under another type.", "Re-issue it with the right type of name.";
     604 SpiffeIdInvalid "spiffe_id_invalid" Error Some(BadCertificate), "The certificate is not a valid X.509-SVID.", "Issue it as a leaf with one URI name, a SPIFFE ID with a path, and without keyCertSign and cRLSign.";
-    605 SpiffeTrustDomain "spiffe_trust_domain" Error Some(BadCertificate), "The certificate's SPIFFE ID is of a trust domain for which its CA does not vouch.", "Have a CA of that trust domain issue it.";
+    605 SpiffeTrustDomain "spiffe_trust_domain" Error Some(BadCertificate), "The certificate has a SPIFFE ID of a trust domain that its CA does not vouch for.", "Have a CA of that trust domain issue it.";
 
     701 NoCommonVersion "no_common_version" Error Some(ProtocolVersion), "The peer speaks none of the permitted TLS versions.", "Enable TLS 1.2 or 1.3 on the upstream, or widen versions.";
     702 NoCommonCipher "no_common_cipher" Error Some(HandshakeFailure), "There is no common cipher suite.", "Enable one of the offered suites on the upstream.";
@@ -281,11 +290,11 @@ codes! {
     804 ServerNameRejected "server_name_rejected" Error None, "The peer does not serve the name that was sent.", "Correct serverName.";
 
     901 PeerMisbehaved "peer_misbehaved" Error None, "The peer violated the TLS protocol.", "Look for a middlebox, or upgrade the peer.";
-    902 MessageTooLarge "message_too_large" Error None, "The peer sent a message over the limit.", "Send a smaller certificate chain.";
+    902 MessageTooLarge "message_too_large" Error None, "The peer sent a record or a handshake message over the limit.", "Have the peer send its leaf and intermediates alone; if it does so already, look for a middlebox.";
     903 Cancelled "cancelled" Transient None, "The caller gave up.", "Nothing to do.";
-    904 Internal "internal" Bug None, "Something happened that should not.", "Please report it.";
+    904 Internal "internal" Bug None, "The library met a state that should be impossible.", "Please report it.";
     905 Panic "panic" Bug None, "A panic was caught at the border.", "Please report it.";
-    906 Misuse "misuse" Bug None, "The library was called wrongly.", "Correct the call that the message names.";
+    906 Misuse "misuse" Bug None, "The program called the library wrongly.", "Correct the call that the message names.";
 }
 
 impl Code {

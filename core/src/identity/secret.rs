@@ -5,6 +5,14 @@ use zeroize::{Zeroize, Zeroizing};
 /// Bytes that must not be shown: a private key or a passphrase.
 ///
 /// It can be given, never read back: there is no public accessor.
+///
+/// ```
+/// use uptls::{Secret, SecretDraft};
+///
+/// // The vector moves in, and is zeroized with the last policy that uses it.
+/// let passphrase = SecretDraft::pem(Secret::new(b"correct horse".to_vec()));
+/// assert!(passphrase.file.is_none());
+/// ```
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 

@@ -5,16 +5,32 @@
 
 mod bundle;
 
-use std::collections::BTreeMap;
+use core::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::error::Origin;
+use crate::error::{ByPath, Origin};
 use crate::identity::Secret;
 
-/// What was written, not yet checked: [`crate::UpstreamTlsPolicy::check`] makes a policy of it.
+/// A policy as its author wrote it, not yet checked: [`crate::UpstreamTlsPolicy::check`] makes a policy of it.
+///
+/// ```
+/// use uptls::danger::DangerPermission;
+/// use uptls::{MaterialDraft, PolicyDraft, PolicySpec, SanDraft, TrustDraft, UpstreamTlsPolicy};
+///
+/// let spec = PolicySpec {
+///     subject_alt_names: vec![SanDraft::dns("payments.internal"), SanDraft::spiffe("prod", "/ns/pay")],
+///     trust: TrustDraft { bundles: vec![MaterialDraft::file("ca.pem")], ..TrustDraft::default() },
+///     ..PolicySpec::default()
+/// };
+/// let draft = PolicyDraft::new(spec).with_name("payments").with_base("/etc/uptls");
+/// let policy = UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden)?;
+/// assert_eq!(policy.name(), Some("payments"));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PolicyDraft {
@@ -23,7 +39,7 @@ pub struct PolicyDraft {
     /// The name of the policy, for reports.
     pub name: Option<String>,
     /// Where each field was written, by its path (`spec.trust.bundles[0]`).
-    pub origins: BTreeMap<String, Origin>,
+    pub origins: ByPath<Origin>,
     /// The fields.
     pub spec: PolicySpec,
 }
@@ -122,7 +138,7 @@ impl<'de> Deserialize<'de> for SystemTrustDraft {
         impl serde::de::Visitor<'_> for Visitor {
             type Value = SystemTrustDraft;
 
-            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("false, native, platform or mozilla")
             }
 
@@ -159,7 +175,7 @@ impl JsonSchema for SystemTrustDraft {
 }
 
 /// Public material: a file, or the PEM text itself; exactly one of the two.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct MaterialDraft {
     /// A file, relative to the document.
@@ -169,7 +185,7 @@ pub struct MaterialDraft {
     #[serde(skip)]
     pub name: Option<String>,
     /// The text itself. It counts as public and is not zeroized: a key in it stays in memory.
-    pub pem: Option<String>,
+    pub pem: Option<Arc<str>>,
     /// Of a trust bundle alone: the SPIFFE trust domain that its certificates vouch for. In a document it is a field of
     /// `trust.bundles` and of no other material; set on other material it is `policy_invalid`.
     #[serde(skip)]
@@ -182,8 +198,9 @@ impl MaterialDraft {
         Self { file: Some(path.into()), ..Self::default() }
     }
 
-    /// Material given as text.
-    pub fn pem(text: impl Into<String>) -> Self {
+    /// Material given as text. Give the same `Arc<str>` to drafts that hold the same text, as thousands of policies of one
+    /// bundle do, and there is one copy.
+    pub fn pem(text: impl Into<Arc<str>>) -> Self {
         Self { pem: Some(text.into()), ..Self::default() }
     }
 
@@ -199,6 +216,20 @@ impl MaterialDraft {
     pub fn of_trust_domain(mut self, domain: impl Into<String>) -> Self {
         self.trust_domain = Some(domain.into());
         self
+    }
+}
+
+/// Of a text its length alone: a bundle of a system has 200 KiB, and what was pasted in its place may be a key.
+impl fmt::Debug for MaterialDraft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, name, pem, trust_domain } = self;
+        let pem = pem.as_ref().map(|text| format!("{} bytes", text.len()));
+        f.debug_struct("MaterialDraft")
+            .field("file", file)
+            .field("name", name)
+            .field("pem", &pem)
+            .field("trust_domain", trust_domain)
+            .finish()
     }
 }
 
@@ -340,7 +371,7 @@ pub struct DangerDraft {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReasonDraft {
-    /// For whoever reads the report.
+    /// For the readers of the report.
     pub reason: String,
 }
 
@@ -348,7 +379,7 @@ pub struct ReasonDraft {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TolerationDraft {
-    /// For whoever reads the report.
+    /// For the readers of the report.
     pub reason: String,
     /// `key_usage`, `expired_anchor`, `expired_leaf` or `common_name`.
     pub rule: String,

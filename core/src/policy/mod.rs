@@ -1,11 +1,13 @@
 //! A checked, frozen policy: nothing in it is a string that still has to be understood.
 
+mod builder;
 mod bundle;
 mod check;
 mod draft;
 mod negotiation;
 mod san;
 
+pub use builder::PolicyBuilder;
 pub use bundle::BundleSpec;
 pub use draft::{
     AlpnDraft, DangerDraft, IdentityDraft, MaterialDraft, PolicyDraft, PolicySpec, ReasonDraft, RevocationDraft,
@@ -17,21 +19,35 @@ pub use san::{SanMatcher, WildcardName};
 
 use core::fmt;
 use core::time::Duration;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::danger::{Danger, DangerPermission, PeerDanger};
 use crate::digest::{CanonicalDigest, sha256};
-use crate::error::{Origin, Problems};
+use crate::error::{ByPath, Origin, Problems};
 use crate::identity::{Secret, on_clean_stack};
 use crate::name::{DnsName, TrustDomain};
 use crate::report::Warning;
 use crate::text;
 
-/// What an upstream must be, and what we are to it: checked, canonical and immutable.
+/// The requirements on an upstream, and our identity for it: checked, canonical and immutable.
 ///
 /// It names material (files or text) but has not read it: [`crate::Runtime::prepare`] does that. A clone is cheap.
+///
+/// ```
+/// use uptls::danger::DangerPermission;
+/// use uptls::{PolicyDraft, PolicySpec, SystemTrustDraft, TrustDraft, UpstreamTlsPolicy};
+///
+/// // Without trust there is no policy, and the error names the field.
+/// let problems = UpstreamTlsPolicy::check(PolicyDraft::default(), DangerPermission::Forbidden).err().unwrap();
+/// assert_eq!((problems.code().as_str(), problems.first().unwrap().path()), ("trust_missing", "spec.trust"));
+///
+/// let trust = TrustDraft { system: SystemTrustDraft::Mozilla, ..TrustDraft::default() };
+/// let spec = PolicySpec { trust, ..PolicySpec::default() };
+/// let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// assert!(!policy.danger().is_active());
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct UpstreamTlsPolicy(Arc<Fields>);
 
@@ -43,7 +59,7 @@ pub(crate) struct Fields {
     pub(crate) handshake_timeout: Duration,
     pub(crate) identity: Option<IdentitySpec>,
     pub(crate) name: Option<String>,
-    pub(crate) origins: BTreeMap<String, Origin>,
+    pub(crate) origins: ByPath<Origin>,
     pub(crate) resumption: Resumption,
     pub(crate) revocation: Option<RevocationSpec>,
     pub(crate) server_name: ServerNameRule,
@@ -148,7 +164,7 @@ impl UpstreamTlsPolicy {
 
     /// Where `path`, or the nearest field around it, was written.
     pub(crate) fn origin(&self, path: &str) -> Option<Origin> {
-        Origin::nearest(&self.0.origins, path)
+        self.0.origins.nearest(path).cloned()
     }
 
     /// The digest of the policy as it was written: names of files, not their content.

@@ -73,11 +73,11 @@ pub struct Alpn {
     pub selection: AlpnSelection,
 }
 
-/// What happens when the peer selects no protocol.
+/// The effect if the peer selects no protocol.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum AlpnSelection {
-    /// The connection goes on without one.
+    /// The connection continues without one.
     #[default]
     Optional,
     /// It is refused.

@@ -12,7 +12,7 @@ use crate::digest::CanonicalDigest;
 use crate::error::{MaterialError, MaterialErrorKind, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::identity::{CERTIFICATE_PATH, ClientIdentity, IdentitySource, KEY_PATH, trim_passphrase};
 use crate::input::Unreadable;
-use crate::material::{self, FileSet};
+use crate::material;
 use crate::policy::{
     BundleSpec, CIPHER_SUITES, GROUPS, IdentitySpec, Material, SecretMaterial, SystemTrust, TrustSpec,
     UpstreamTlsPolicy,
@@ -21,10 +21,11 @@ use crate::runtime::Runtime;
 use crate::time::seconds;
 use crate::trust::{Entry, RevocationList, TrustBundle};
 
+use super::Files;
+
 /// One policy on its way to be prepared.
 pub(super) struct Loader<'a> {
-    /// `None`: files are read where they are needed.
-    files: Option<&'a FileSet>,
+    files: Files<'a>,
     now: i64,
     policy: &'a UpstreamTlsPolicy,
     problems: Vec<Problem>,
@@ -32,7 +33,7 @@ pub(super) struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    pub(super) fn new(runtime: &'a Runtime, policy: &'a UpstreamTlsPolicy, files: Option<&'a FileSet>) -> Self {
+    pub(super) fn new(runtime: &'a Runtime, policy: &'a UpstreamTlsPolicy, files: Files<'a>) -> Self {
         Self { files, now: seconds(runtime.now()), policy, problems: Vec::new(), runtime }
     }
 
@@ -52,11 +53,17 @@ impl<'a> Loader<'a> {
     }
 
     fn read(&self, material: &Material) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
-        self.files.map_or_else(|| material::read(self.runtime, material), |files| files.material(material))
+        match self.files {
+            Files::AsRead(files) => files.material(material),
+            Files::AsNeeded | Files::OfBatch(_) => material::read(self.runtime, material),
+        }
     }
 
     fn read_secret(&self, material: &SecretMaterial) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
-        self.files.map_or_else(|| material::read_secret(self.runtime, material), |files| files.secret(material))
+        match self.files {
+            Files::AsRead(files) => files.secret(material),
+            Files::AsNeeded | Files::OfBatch(_) => material::read_secret(self.runtime, material),
+        }
     }
 
     pub(super) fn bundles(&mut self) -> Vec<Arc<TrustBundle>> {
@@ -74,6 +81,13 @@ impl<'a> Loader<'a> {
     }
 
     fn bundle(&mut self, path: &str, material: &Material) -> Option<Arc<TrustBundle>> {
+        match self.files {
+            Files::OfBatch(batch) => batch.bundle(material, || self.read_bundle(path, material)),
+            Files::AsNeeded | Files::AsRead(_) => self.read_bundle(path, material),
+        }
+    }
+
+    fn read_bundle(&mut self, path: &str, material: &Material) -> Option<Arc<TrustBundle>> {
         let source = material.source();
         let kind = |reason| MaterialErrorKind::TrustUnreadable { reason };
         let unreadable = |failure| MaterialError::unreadable(path, &source, failure, kind);

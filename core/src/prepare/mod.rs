@@ -1,5 +1,6 @@
 //! Policy and material to everything that a connection needs, under one fingerprint.
 
+mod batch;
 mod loader;
 
 use std::sync::Arc;
@@ -27,11 +28,30 @@ use crate::time::seconds;
 use crate::trust::{PlatformTrust, RevocationList, TrustStore};
 use crate::verify::{VerifiedPeer, Verifier};
 
+pub(crate) use batch::Batch;
 use loader::Loader;
 
 /// A policy with its material, ready to connect and to judge.
 ///
 /// It has a fingerprint: sessions and pooled connections are never shared across two of them.
+///
+/// ```
+/// # #[cfg(feature = "aws-lc-rs")] {
+/// # use uptls::danger::DangerPermission;
+/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// # let clock = uptls::FixedClock::at(1_795_392_000);
+/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+/// // The certificate is for another name: the report says which, without a network.
+/// let prepared = runtime.prepare(&policy)?;
+/// let report = prepared.report_pem(&std::fs::read("../examples/refused/chain.pem")?, Some("payments.internal"));
+/// assert_eq!(report.code.map(|code| code.as_str()), Some("name_mismatch"));
+/// assert_eq!(report.presented[0], "dns:payments-v2.internal");
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub struct Prepared {
     /// One per fingerprint (R9): rustls resumes only with the same verifier and resolver in memory.
     client_config: Arc<ClientConfig>,
@@ -95,10 +115,10 @@ impl Prepared {
         self.report(chain, backend_host)
     }
 
-    /// Judges PEM text (leaf first; other blocks and text between them are passed over, so that the output of `openssl
-    /// s_client -showcerts` can be given as it is) or one certificate in DER, for a backend host as text. Every face of
-    /// offline verification is this call. A text that cannot be read is no fault of the peer: the report then has the
-    /// verdict `error` and the code `chain_parse`. An empty text is a peer without a certificate (`cert_none`).
+    /// Verifies PEM text or one certificate in DER, for a backend host as text. PEM has the leaf first. Other blocks
+    /// and text between them are ignored, so you can pass the output of `openssl s_client -showcerts` as it is. Every
+    /// face of offline verification is this call. A text that cannot be read is no fault of the peer: the report then
+    /// has the verdict `error` and the code `chain_parse`. An empty text is a peer without a certificate (`cert_none`).
     pub fn report_pem(&self, chain: &[u8], backend_host: Option<&str>) -> Report {
         let host = match backend_host.map(|text| (text, BackendHost::parse(text))) {
             None => None,
@@ -140,7 +160,7 @@ impl Prepared {
         report
     }
 
-    /// What is known to be odd, or to end soon.
+    /// The warnings about the policy: what is odd, and what ends soon.
     pub fn warnings(&self) -> Vec<Warning> {
         let now = self.runtime.now();
         let mut warnings = self.verifier.warnings(seconds(now));
@@ -215,11 +235,21 @@ fn read_chain(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, MaterialError
     Ok(chain)
 }
 
-/// With `files`, the policy's files are as they were read there.
+/// Where the content of a policy's files comes from.
+#[derive(Clone, Copy)]
+pub(crate) enum Files<'a> {
+    /// They are read where they are needed.
+    AsNeeded,
+    /// They are as they were read there.
+    AsRead(&'a FileSet),
+    /// They are read where they are needed, but for the bundles, which are those of the batch.
+    OfBatch(&'a Batch),
+}
+
 pub(crate) fn prepare(
     runtime: &Runtime,
     policy: &UpstreamTlsPolicy,
-    files: Option<&FileSet>,
+    files: Files<'_>,
 ) -> Result<Arc<Prepared>, Problems> {
     let mut loader = Loader::new(runtime, policy, files);
     let bundles = loader.bundles();

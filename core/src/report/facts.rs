@@ -24,7 +24,7 @@ pub struct PolicyFacts {
     pub generation: Option<u64>,
 }
 
-/// What is said of one certificate. Texts are escaped and bounded.
+/// The facts of one certificate. Texts are escaped and bounded.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct CertificateFacts {
@@ -84,7 +84,7 @@ pub struct ProblemFacts {
     pub message: String,
     /// The one thing to change.
     pub hint: String,
-    /// The hint as a change of the document or the object, where it is one.
+    /// The hint as a change of the document or the object, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<Fix>,
     /// The field.
@@ -93,7 +93,7 @@ pub struct ProblemFacts {
     /// The document.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
-    /// The 1-based line.
+    /// The 1-based line, if the policy was read from text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
     /// The 1-based column.
@@ -114,9 +114,9 @@ impl ProblemFacts {
             hint: problem.hint(),
             fix: problem.fix(),
             path: problem.path().to_owned(),
-            document: origin.map(|o: &Origin| o.document.clone()).filter(|name| !name.is_empty()),
-            line: origin.map(|o| o.line),
-            column: origin.map(|o| o.column),
+            document: origin.map(|o: &Origin| o.document.to_string()).filter(|name| !name.is_empty()),
+            line: origin.map(|o| o.line).filter(|line| *line > 0),
+            column: origin.map(|o| o.column).filter(|column| *column > 0),
         }
     }
 }

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-/// The change of a document that its hint asks for. It never weakens what is verified: it removes a weakening, corrects the
-/// spelling of a field, or writes a value as its rule wants it, and never trusts what was just seen.
+/// The change of a document that its hint asks for. It never weakens verification: it removes a weakening, corrects the
+/// spelling of a field, or writes a value as its rule demands, and never trusts what was just seen.
 ///
 /// A hint that leaves a choice, or that needs a file, has no such change.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -71,7 +71,7 @@ impl PatchOperation {
         Self::Add { path: pointer(path), value }
     }
 
-    /// Removes what stands at `path`.
+    /// Removes the value at `path`.
     pub fn remove(path: &str) -> Self {
         Self::Remove { path: pointer(path) }
     }
@@ -82,7 +82,7 @@ impl PatchOperation {
         Self::Move { from: format!("{parent}/{}", escaped(from)), path: format!("{parent}/{}", escaped(to)) }
     }
 
-    /// Replaces what stands at `path`.
+    /// Replaces the value at `path`.
     pub fn replace(path: &str, value: Value) -> Self {
         Self::Replace { path: pointer(path), value }
     }

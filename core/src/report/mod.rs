@@ -40,6 +40,24 @@ impl<T: Serialize> Envelope<T> {
     }
 
     /// The JSON text, two spaces of indentation, without a line end: what every face returns.
+    ///
+    /// ```
+    /// # #[cfg(feature = "aws-lc-rs")] {
+    /// # use uptls::danger::DangerPermission;
+    /// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+    /// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+    /// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+    /// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+    /// # let clock = uptls::FixedClock::at(1_795_392_000);
+    /// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+    /// use uptls::Envelope;
+    ///
+    /// let report = runtime.prepare(&policy)?.report_pem(b"", Some("payments.internal"));
+    /// let json = Envelope::reports(vec![report]).to_json();
+    /// assert!(json.contains(r#""schema": "uptls.report/v1""#) && json.contains(r#""code": "cert_none""#));
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_json(&self) -> String {
         // Serialising these types cannot fail: no map has a key that is not text.
         serde_json::to_string_pretty(self).unwrap_or_default()
@@ -68,7 +86,7 @@ pub struct Report {
     /// The one thing to change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// The hint as a change of the policy document, where it is one.
+    /// The hint as a change of the policy document, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<Fix>,
     /// Which policy judged.
@@ -97,7 +115,7 @@ pub struct Report {
     pub tls: Option<TlsFacts>,
     /// Everything that is wrong with a policy that cannot be used.
     pub errors: Vec<ProblemFacts>,
-    /// What is not a verdict, but should be known.
+    /// The warnings: no verdict, but worth knowing.
     pub warnings: Vec<Warning>,
 }
 
@@ -146,6 +164,22 @@ impl Report {
     }
 
     /// Whether the peer is accepted.
+    ///
+    /// ```
+    /// # #[cfg(feature = "aws-lc-rs")] {
+    /// # use uptls::danger::DangerPermission;
+    /// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+    /// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+    /// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+    /// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+    /// # let clock = uptls::FixedClock::at(1_795_392_000);
+    /// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+    /// let report = runtime.prepare(&policy)?.report_pem(b"", Some("payments.internal"));
+    /// assert!(!report.accepted());
+    /// assert_eq!((report.exit_code(), report.hint.as_deref()), (1, Some("configure a certificate on the upstream")));
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn accepted(&self) -> bool {
         self.verdict == Verdict::Accepted
     }
@@ -185,7 +219,7 @@ pub struct Step {
     pub step: StepName,
     /// How it ended.
     pub outcome: Outcome,
-    /// The code, where it failed.
+    /// The code, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub code: Option<Code>,
@@ -262,7 +296,7 @@ impl StepName {
 pub enum Outcome {
     /// It failed.
     Fail,
-    /// It needs what an earlier step could not give.
+    /// It needs the result of an earlier step that failed.
     NotEvaluable,
     /// It passed.
     Pass,

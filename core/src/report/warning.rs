@@ -1,4 +1,4 @@
-//! What is not a verdict, but should be known.
+//! The warnings: no verdict, but worth knowing.
 
 use std::collections::BTreeMap;
 

@@ -11,6 +11,26 @@ use crate::text::printable;
 use crate::time::rfc3339;
 
 /// Something that happened to a connector.
+///
+/// ```
+/// # #[cfg(feature = "aws-lc-rs")] {
+/// # use uptls::danger::DangerPermission;
+/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// # let clock = uptls::FixedClock::at(1_795_392_000);
+/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+/// use uptls::Connector;
+///
+/// let connector = Connector::new(&runtime, &policy)?;
+/// connector.withdraw();
+/// let event = connector.next_event().unwrap();
+/// assert_eq!(event.kind.as_str(), "withdrawn");
+/// assert!(event.trust_reduced, "drain the pool");
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Event {
@@ -20,9 +40,10 @@ pub struct Event {
     pub generation: Generation,
     /// What happened.
     pub kind: EventKind,
-    /// Whether a peer that an earlier connection accepted may be refused now, or our identity be another: a pool should
-    /// drain what is not current (R7). An anchor, pin or name was removed, a weakening ended, revocation became stricter, or
-    /// the policy was withdrawn. `true` can be too careful: a CA that was renewed under the same key counts as another.
+    /// Whether the new policy may refuse a peer that an earlier connection accepted, or our identity has changed: a
+    /// pool should drain connections that are not current (R7). An anchor, pin or name was removed, a weakening ended,
+    /// revocation became stricter, or the policy was withdrawn. `true` can be too careful: a CA that was renewed under
+    /// the same key counts as another.
     pub trust_reduced: bool,
 }
 
@@ -182,5 +203,5 @@ pub(super) fn between(before: &Published, after: &Published, at: i64, gone: Opti
     events
 }
 
-/// A connector is one of many; whoever pulls once a minute misses nothing.
+/// A connector is one of many; a program that pulls once a minute misses nothing.
 const MAX_EVENTS: usize = 32;

@@ -19,7 +19,7 @@ pub struct EventFacts {
     pub generation: u64,
     /// [`EventKind::as_str`].
     pub kind: &'static str,
-    /// Whether a pool should drain what is not current (R7).
+    /// Whether a pool should drain connections that are not current (R7).
     pub trust_reduced: bool,
     /// One sentence for a log.
     pub message: String,
@@ -72,6 +72,7 @@ impl Event {
     /// The event in JSON, in an envelope of `uptls.event/v1`.
     ///
     /// ```
+    /// # #[cfg(feature = "aws-lc-rs")] {
     /// # let runtime = uptls::Runtime::new(uptls::aws_lc_rs::provider());
     /// # let mut draft = uptls::PolicyDraft::default();
     /// # draft.spec.trust.system = uptls::SystemTrustDraft::Mozilla;
@@ -80,6 +81,7 @@ impl Event {
     /// connector.withdraw();
     /// let event = connector.next_event().map(|event| event.to_json());
     /// assert!(event.is_some_and(|json| json.contains("\"kind\": \"withdrawn\"")));
+    /// # }
     /// # Ok::<(), uptls::Problems>(())
     /// ```
     pub fn to_json(&self) -> String {
@@ -104,7 +106,8 @@ impl Event {
 }
 
 impl EventKind {
-    /// What is wrong with the update, or with the material that is gone; `None` if nothing is, or if the caller withdrew.
+    /// The problems of the update, or of the material that is gone; `None` if there are none, or if the caller
+    /// withdrew.
     pub fn reason(&self) -> Option<&Problems> {
         match self {
             Self::Degraded { reason, .. } | Self::NotReady { reason, .. } => Some(reason),

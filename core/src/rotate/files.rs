@@ -117,7 +117,7 @@ fn named(directory: &Path) -> PathBuf {
     if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory.to_path_buf() }
 }
 
-/// A swap takes longer than a read; five in a row do not happen to whoever waits in between.
+/// A swap takes longer than a read; a reader that waits in between does not meet five in a row.
 const READS: usize = 5;
 /// What Linux follows.
 const MAX_LINKS: usize = 40;

@@ -20,7 +20,7 @@ use crate::rotate::{FileSource, Watch, WatchState};
 /// that files are read.
 ///
 /// # Errors
-/// What the system says if there is no thread.
+/// The system's error if it starts no thread.
 pub fn start(sources: impl IntoIterator<Item = FileSource>) -> io::Result<Watch> {
     let (signals, woken) = channel();
     Watch::with_notifier(sources, Box::new(Directories::new(signals.clone())), signals, woken)

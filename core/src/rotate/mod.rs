@@ -1,9 +1,11 @@
 //! Publishing: a connector holds the current generation of one policy, and replaces it whole.
 
+mod drain;
 mod event;
 mod event_facts;
 mod expiry;
 mod files;
+mod news;
 mod reduced;
 mod registry;
 mod source;
@@ -13,37 +15,65 @@ mod step;
 mod update;
 pub(crate) mod watch;
 
+pub use drain::DrainPlan;
 pub use event::{Event, EventKind, ExpiringCertificate};
 pub use event_facts::{EventFacts, ExpiringFacts};
 pub use expiry::ExpiryMark;
-pub use registry::Registry;
+pub use registry::{Registry, Synced};
 pub use source::{FileSource, PollOutcome, Polled};
 pub use state::{ConnectorState, Generation, OnInvalid};
-pub use watch::{Watch, WatchState};
+pub use watch::{Watch, WatchState, WatchedSource};
 
 use core::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Misuse, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::policy::UpstreamTlsPolicy;
-use crate::prepare::Prepared;
+use crate::prepare::{Batch, Prepared};
 use crate::runtime::Runtime;
 use crate::session::Publication;
 use crate::sync::{ArcSwap, Mutex, MutexGuard, lock};
 use crate::time::seconds;
 use event::EventQueue;
 use expiry::ExpiryLog;
+use news::Listener;
 use standing::{Awaited, Documents, Standing, Word};
 
 /// Makes verified connections by the current generation of one policy. A clone is cheap, and the same connector.
 ///
 /// Each connection takes one snapshot and keeps it (R1): an update never changes a connection that exists (R7).
+///
+/// ```
+/// # #[cfg(feature = "aws-lc-rs")] {
+/// # use uptls::danger::DangerPermission;
+/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// # let clock = uptls::FixedClock::at(1_795_392_000);
+/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+/// use std::net::TcpListener;
+/// use uptls::{BackendHost, ConnectOptions, Connector};
+///
+/// let connector = Connector::new(&runtime, &policy)?;
+/// assert_eq!((connector.generation().number(), connector.state().as_str()), (1, "ready"));
+///
+/// // A port that refuses: the error says so, and nothing was sent.
+/// let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+/// let host = BackendHost::parse("payments.internal")?;
+/// let error = connector.connect_blocking(address, &host, &ConnectOptions::default()).err().unwrap();
+/// assert_eq!(error.code().as_str(), "tcp_refused");
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Connector(Arc<Shared>);
 
 struct Shared {
     current: ArcSwap<Published>,
     expiry: Mutex<ExpiryLog>,
+    /// Of the registry that it belongs to.
+    listener: OnceLock<Listener>,
     on_invalid: OnInvalid,
     /// Held for the few instructions of publishing.
     publishing: Mutex<Publishing>,
@@ -130,6 +160,7 @@ impl Connector {
         Self(Arc::new(Shared {
             current: ArcSwap::from_pointee(published),
             expiry: Mutex::default(),
+            listener: OnceLock::new(),
             on_invalid,
             publishing: Mutex::default(),
             runtime: runtime.clone(),
@@ -153,12 +184,19 @@ impl Connector {
         update.document(policy, prepared)
     }
 
-    /// As [`Connector::update`], with a policy whose material was read and judged before.
+    /// The same, with the bundles of a batch.
+    fn update_in(&self, policy: &UpstreamTlsPolicy, batch: &Batch) -> Result<Generation, Problems> {
+        let update = self.begin_update();
+        let prepared = self.0.runtime.prepare_in(policy, batch);
+        update.document(policy, prepared)
+    }
+
+    /// As [`Connector::update`], with a policy that is already prepared.
     ///
     /// # Errors
-    /// [`Error::Misuse`] for what another [`Runtime`] prepared: verdicts would be by its clock and its system roots, until
-    /// the next reading of a file; prepare the policy with [`Connector::runtime`]. [`Error::Policy`], `policy_withdrawn`, if
-    /// [`Connector::withdraw`] was called meanwhile.
+    /// [`Error::Misuse`] for a policy that another [`Runtime`] prepared: until the next reading of a file, that
+    /// runtime's clock and system roots would decide. Prepare the policy with [`Connector::runtime`].
+    /// [`Error::Policy`], `policy_withdrawn`, if [`Connector::withdraw`] was called meanwhile.
     pub fn publish(&self, prepared: Arc<Prepared>) -> Result<Generation, Error> {
         if !prepared.runtime().is(&self.0.runtime) {
             let what =
@@ -169,21 +207,21 @@ impl Connector {
         Ok(self.begin_update().document(&policy, Ok(prepared))?)
     }
 
-    /// Takes an update that could not even be made: a document that does not parse, a resolution that is invalid. It counts
-    /// as any invalid update (R2): the last good generation stays, or with [`OnInvalid::FailClosed`] new connections fail,
-    /// with these problems as the reason. What was withdrawn stays so. An update that succeeds ends it, and nothing else: no
-    /// [`FileSource`] does.
+    /// Reports an update that the program could not even load: a document that does not parse, a resolution that is
+    /// invalid. It counts as an invalid update (R2): the last good generation stays, or with [`OnInvalid::FailClosed`]
+    /// new connections fail, with these problems as the reason. A withdrawn policy stays withdrawn. Only a successful
+    /// update ends the refusal; no [`FileSource`] does.
     pub fn refuse(&self, problems: Problems) {
         self.begin_update().refuse(problems);
     }
 
-    /// What it was made with.
+    /// The runtime that it was made with.
     pub fn runtime(&self) -> &Runtime {
         &self.0.runtime
     }
 
-    /// Ends the policy: new connections fail at once with `policy_withdrawn` (R3), connections that exist go on (R7).
-    /// A later [`Connector::update`] or [`Connector::publish`] that succeeds publishes again; nothing else does.
+    /// Ends the policy: new connections fail at once with `policy_withdrawn` (R3), and existing ones stay open (R7).
+    /// Only a later successful [`Connector::update`] or [`Connector::publish`] publishes again.
     pub fn withdraw(&self) {
         let mut publishing = lock(&self.0.publishing);
         publishing.withdrawals += 1;
@@ -197,8 +235,9 @@ impl Connector {
         self.replace(publishing, next, None);
     }
 
-    /// The one atomic store, its events, and the end of sessions that nobody publishes any more (R1, R7, L8). `gone` says
-    /// what is, of a withdrawal. The log is told when the lock is free: a subscriber may be slow, or ask this connector.
+    /// The one atomic store, its events, and the end of sessions that no connector publishes any more (R1, R7, L8).
+    /// `gone` says what is, of a withdrawal. The log is told when the lock is free: a subscriber may be slow, or ask
+    /// this connector.
     fn replace(
         &self,
         mut publishing: MutexGuard<'_, Publishing>,
@@ -218,19 +257,22 @@ impl Connector {
         }
         drop(publishing);
         events.iter().for_each(|event| event.log(next.name.as_deref()));
+        if !events.is_empty() {
+            self.tell();
+        }
         next
     }
 
-    /// The oldest event that was not taken yet; `None`: nothing happened since. Clones of a connector share its events, and
-    /// each is taken once. The first generation is no event.
+    /// The oldest event that is waiting; `None` if there is none. Clones of a connector share its events, and each
+    /// event is taken once. The first generation is no event.
     ///
-    /// At most 32 events are kept. Events that are not taken are lost, the oldest first, and counted
-    /// ([`Connector::lost_events`]); `trust_reduced` of a lost event goes over to the next one that is kept.
+    /// The connector keeps at most 32 events. It drops the oldest first, and counts them ([`Connector::lost_events`]).
+    /// The next event takes over `trust_reduced` from a lost one.
     pub fn next_event(&self) -> Option<Event> {
         lock(&self.0.publishing).events.pop()
     }
 
-    /// How many events were lost because they were not taken in time, since the connector was made.
+    /// How many events were lost since the connector was made, because the program did not take them in time.
     pub fn lost_events(&self) -> u64 {
         lock(&self.0.publishing).events.lost()
     }
@@ -249,6 +291,7 @@ impl Connector {
         let events: Vec<_> = expiring.into_iter().map(event).collect();
         lock(&self.0.publishing).events.extend(events.iter().cloned());
         events.iter().for_each(|event| event.log(prepared.policy().name()));
+        self.tell();
     }
 
     fn is_withdrawn_by_caller(&self) -> bool {
@@ -264,12 +307,12 @@ impl Connector {
         self.0.current.load().generation
     }
 
-    /// Whether connections are made, and if not, why.
+    /// Whether it makes connections, and if not, why.
     pub fn state(&self) -> ConnectorState {
         self.0.current.load().state.clone()
     }
 
-    /// What new connections are made with; `None` unless the state is ready or degraded.
+    /// The policy of new connections; `None` unless the state is ready or degraded.
     pub fn prepared(&self) -> Option<Arc<Prepared>> {
         self.snapshot().ok().map(|snapshot| snapshot.prepared)
     }

@@ -14,19 +14,19 @@ use super::{Connector, Generation};
 use crate::error::Problems;
 use crate::policy::UpstreamTlsPolicy;
 
-/// Keeps a connector in step with the files that its policy names. It starts no thread and holds nothing open: the program that
-/// has an event loop calls [`FileSource::poll`]; [`Watch`](super::Watch) is a thread that does.
+/// Keeps a connector in step with the files that its policy names. It starts no thread and holds nothing open: a
+/// program with an event loop calls [`FileSource::poll`]; [`Watch`](super::Watch) is a thread that does.
 ///
-/// Content decides, never a time of modification (R5). A file that is gone or forbidden withdraws the policy at once (R3),
-/// and its return publishes again; what does not parse or belong together, and what a writer has not closed
-/// ([`FileSource::writing`]), is tried again for a little over a second before it counts as an invalid update (R2), because
-/// not every writer replaces files at once. What cannot be read for want of descriptors or memory says nothing of a file, and
-/// changes nothing (R6).
+/// Content decides, never a time of modification (R5). A file that is gone or forbidden withdraws the policy at once
+/// (R3), and its return publishes again. If files do not parse or do not belong together, or a writer has not closed
+/// one ([`FileSource::writing`]), the source tries again for a little over a second before it calls the update invalid
+/// (R2), because not every writer replaces files at once. A shortage of descriptors or memory says nothing of a file,
+/// and changes nothing (R6).
 ///
-/// A source speaks for the files of one document and for nothing else. What it refused or withdrew ends when the files are
-/// good again; what the caller did ([`Connector::refuse`], [`Connector::withdraw`], an update that failed) stays until the
-/// caller's next update succeeds. Once the caller has updated the connector to another policy, a source of the policy before
-/// does nothing ([`PollOutcome::Superseded`]); [`FileSource::following`] goes over to the new one.
+/// A source speaks for the files of one document only. A stop by the source ends when the files are good again. A stop
+/// by the caller ([`Connector::refuse`], [`Connector::withdraw`], a failed update) lasts until the caller's next update
+/// succeeds. After the caller has updated the connector to another policy, a source of the earlier policy does nothing
+/// ([`PollOutcome::Superseded`]); [`FileSource::following`] switches to the new one.
 ///
 /// ```
 /// # fn run(runtime: &uptls::Runtime, policy: &uptls::UpstreamTlsPolicy) -> Result<(), Box<dyn std::error::Error>> {
@@ -107,16 +107,16 @@ pub struct Polled {
 }
 
 impl FileSource {
-    /// A source for `connector` of the files of `policy`: the one that the connector has, or that its last update failed by.
-    /// Nothing is read yet.
+    /// A source for `connector` of the files of `policy`: the connector's policy, or the one of its last failed update.
+    /// It reads nothing yet.
     pub fn new(connector: &Connector, policy: &UpstreamTlsPolicy) -> Self {
         let mut source = Self::without_policy(connector, false);
         source.turn_to(Some(policy.clone()));
         source
     }
 
-    /// A source of the files of whatever policy `connector` has: after an update it goes on with those of the new one. A
-    /// policy by which an update failed is not followed until an update by it succeeds.
+    /// A source of the files of the current policy of `connector`: after an update it follows those of the new one. It
+    /// does not follow the policy of a failed update until an update with it succeeds.
     pub fn following(connector: &Connector) -> Self {
         let mut source = Self::without_policy(connector, true);
         source.find_directories();
@@ -167,7 +167,8 @@ impl FileSource {
         }
     }
 
-    /// How long files go unread if no change is reported. Default and limit: 10 s (R6); at least 100 ms.
+    /// The longest time between two readings of the files if no change is reported. Default and limit: 10 s (R6); at
+    /// least 100 ms.
     #[must_use]
     pub fn with_interval(mut self, interval: Duration) -> Self {
         self.interval = interval.clamp(MIN_INTERVAL, MAX_INTERVAL);
@@ -179,16 +180,17 @@ impl FileSource {
         &self.connector
     }
 
-    /// The directories in which a change shows: those of the files and of every symlink on the way to them, as of the last
-    /// step. For callers that watch by means of their own; they watch first, and poll afterwards.
+    /// The directories in which a change shows: those of the files and of every symlink on the way to them, as of the
+    /// last step. For callers with their own watcher: watch first, and poll afterwards.
     pub fn directories(&self) -> impl Iterator<Item = &Path> {
         self.ways.directories.iter().map(PathBuf::as_path)
     }
 
-    /// Says that a writer has changed the file at `path`, as a directory of [`FileSource::directories`] and a name in it, and
-    /// has not closed it: inotify's IN_MODIFY. What the file holds then counts as torn until [`FileSource::written`], for 1.25 s
-    /// at most: half of a bundle parses, and would be published. Files of others may be named too. For callers that watch by
-    /// means of their own; without it a writer who pauses for longer than the caller waits has half of its work published.
+    /// Reports that a writer has changed the file at `path` and has not closed it: inotify's IN_MODIFY. `path` is a
+    /// directory of [`FileSource::directories`] and a name in it. The file then counts as torn until
+    /// [`FileSource::written`], for 1.25 s at most: half of a bundle parses, and would be published. The source ignores
+    /// other files. For callers with their own watcher; without it, half a file is published if a writer pauses for
+    /// longer than the caller waits.
     pub fn writing(&mut self, path: &Path) {
         let place = files::absolute(path);
         if self.ways.places.contains(&place) {
@@ -204,7 +206,7 @@ impl FileSource {
         }
     }
 
-    /// Takes [`FileSource::writing`] back for every file: events were lost, and what was not heard of may have been its end.
+    /// Takes [`FileSource::writing`] back for every file: events were lost, and the end of a write may be among them.
     pub fn forget_writers(&mut self) {
         self.writers.clear();
     }
@@ -227,8 +229,8 @@ impl FileSource {
         self.writers.retain(|place| places.contains(place));
     }
 
-    /// One step: reads the files, and publishes or withdraws if they are not what they were; notes what expires (R8).
-    /// `now` is monotonic and only says how long a writer has had. It blocks as long as reading the files does; updates by
+    /// One step: reads the files, publishes or withdraws if they have changed, and notes what expires (R8). `now` is
+    /// monotonic and only measures how long a writer has had. It blocks as long as reading the files does; updates by
     /// the caller do not wait for it.
     pub fn poll(&mut self, now: Instant) -> Polled {
         let outcome = self.step(now);

@@ -102,7 +102,7 @@ pub(super) struct Documents {
 /// The newest document, if its material could not be used.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Awaited {
-    /// Whichever comes first: the connector began without a document.
+    /// The first document that comes: the connector began without one.
     Any,
     #[default]
     Nothing,

@@ -6,7 +6,7 @@ mod watcher;
 
 use core::fmt;
 use core::mem;
-use core::sync::atomic::AtomicBool;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
@@ -22,15 +22,37 @@ use watcher::{Read, Watcher};
 
 /// A thread that keeps connectors in step with their files, until this handle is dropped.
 ///
-/// [`Watch::polling`] reads the files every interval of their source. `uptls::watch::start` (feature `watch`) also reads them
-/// as soon as the system says that a directory changed; where the system cannot (no watches are left), polling remains, and
-/// what was lost is asked for again each time that files are read.
+/// [`Watch::polling`] reads the files every interval of their source. `uptls::watch::start` (feature `watch`) also
+/// reads them as soon as the system says that a directory changed; if the system cannot (no watches are left), it
+/// polls, and asks for lost watches again each time that it reads files.
 ///
-/// Files are read on threads that live no longer than that. A source whose storage does not answer delays no other, unless 16
+/// It reads files on short-lived threads. A source with storage that does not answer delays no other, unless 16 sources
 /// of one watch wait at the same time.
 ///
-/// A fork takes no thread along: in a child nothing is followed ([`WatchState::Elsewhere`]) until it starts a watch of its own.
+/// A fork takes no thread along: a child follows nothing ([`WatchState::Elsewhere`]) until it starts its own watch.
+///
+/// ```
+/// # #[cfg(feature = "aws-lc-rs")] {
+/// # use uptls::danger::DangerPermission;
+/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
+/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
+/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+/// # let clock = uptls::FixedClock::at(1_795_392_000);
+/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+/// use uptls::{Connector, FileSource, Watch};
+///
+/// let connector = Connector::new(&runtime, &policy)?;
+/// let watch = Watch::polling([FileSource::following(&connector)])?;
+/// // A signal handler's flag says that files changed.
+/// watch.refresh();
+/// drop(watch);
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub struct Watch {
+    /// The number of the next source.
+    next: AtomicUsize,
     signals: Sender<Signal>,
     process: Process,
     state: Arc<Mutex<WatchState>>,
@@ -64,12 +86,20 @@ impl WatchState {
     }
 }
 
+/// One source of a [`Watch`], by which it can be removed. It means nothing to another watch.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct WatchedSource(usize);
+
 /// What wakes the thread.
 pub(crate) enum Signal {
+    /// One more source, under its number.
+    Add(usize, Box<FileSource>),
     /// These paths changed, or whatever is in them.
     Changed(Vec<PathBuf>, Writer),
     /// A reader is done.
     Read(Box<Read>),
+    /// No source has this number any more.
+    Remove(usize),
     /// Events were lost: anything may have changed.
     Rescan,
     Stop,
@@ -99,7 +129,7 @@ impl Watch {
     /// Starts a thread that reads the files of `sources` at once, and again every [`FileSource::with_interval`].
     ///
     /// # Errors
-    /// What the system says if there is no thread.
+    /// The system's error if it starts no thread.
     pub fn polling(sources: impl IntoIterator<Item = FileSource>) -> io::Result<Self> {
         let (signals, woken) = channel();
         Self::with_notifier(sources, Box::new(Silence), signals, woken)
@@ -113,29 +143,43 @@ impl Watch {
     ) -> io::Result<Self> {
         let process = Process::current()?;
         let state = Arc::new(Mutex::new(WatchState::Polling { reason: None }));
-        let stopped = Arc::new(AtomicBool::new(false));
-        let mut watcher = Watcher::new(sources, notifier, signals.clone(), Arc::clone(&state), stopped);
+        let sources: Vec<FileSource> = sources.into_iter().collect();
+        let next = AtomicUsize::new(sources.len());
+        let mut watcher = Watcher::new(sources, notifier, signals.clone(), Arc::clone(&state));
         let thread = thread::Builder::new().name("uptls-watch".to_owned()).spawn(move || watcher.run(&woken))?;
-        Ok(Self { signals, process, state, thread: Some(thread) })
+        Ok(Self { next, signals, process, state, thread: Some(thread) })
     }
 
-    /// Says that `path`, or something in it, changed: what a watch of the caller's own has seen.
+    /// Follows one more source from now on. Its files are read at once.
+    pub fn add(&self, source: FileSource) -> WatchedSource {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        self.signal(Signal::Add(id, Box::new(source)));
+        WatchedSource(id)
+    }
+
+    /// Follows a source no longer: nothing that is read of it from then on is published, and its connector stays as it is.
+    /// Remove the source of a policy that was withdrawn for good, or its files are read as long as the watch lives.
+    pub fn remove(&self, source: WatchedSource) {
+        self.signal(Signal::Remove(source.0));
+    }
+
+    /// Reports that `path`, or something in it, changed: for callers with their own watcher.
     pub fn changed(&self, path: impl Into<PathBuf>) {
         self.signal(Signal::Changed(vec![path.into()], Writer::Unknown));
     }
 
-    /// Says that a writer has changed the file at `path` and not closed it, as [`FileSource::writing`]. Its directory and name
-    /// are those of [`FileSource::directories`] and a name in it.
+    /// Reports that a writer has changed the file at `path` and not closed it, as [`FileSource::writing`]. Its
+    /// directory and name are those of [`FileSource::directories`] and a name in it.
     pub fn writing(&self, path: impl Into<PathBuf>) {
         self.signal(Signal::Changed(vec![path.into()], Writer::Busy));
     }
 
-    /// Says that the writer of the file at `path` has closed it, as [`FileSource::written`].
+    /// Reports that the writer of the file at `path` has closed it, as [`FileSource::written`].
     pub fn written(&self, path: impl Into<PathBuf>) {
         self.signal(Signal::Changed(vec![path.into()], Writer::Done));
     }
 
-    /// Has every file read now: for a signal that asks to reload.
+    /// Reads every file now: for a signal that asks to reload.
     pub fn refresh(&self) {
         self.signal(Signal::Rescan);
     }
@@ -166,7 +210,7 @@ impl Drop for Watch {
         if self.process.is_current() {
             let _ = thread.map(JoinHandle::join);
         } else {
-            // There is no thread to be joined, ever, and none to be told that nobody will.
+            // No thread will ever be joined, and none needs to know.
             mem::forget(thread);
         }
     }

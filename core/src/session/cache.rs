@@ -129,7 +129,7 @@ impl SessionCache {
         }
     }
 
-    /// A connector was dropped, and nobody withdrew what it published: what is stored stays, for connectors to come.
+    /// A connector was dropped without a withdrawal: stored sessions stay, for later connectors.
     pub(super) fn release(&mut self, fingerprint: &[u8; 32]) {
         let Some(known) = self.fingerprints.get_mut(fingerprint) else { return };
         known.publications = known.publications.saturating_sub(1);

@@ -57,7 +57,7 @@ impl From<EncodingError> for BundleError {
     }
 }
 
-/// Whether the content of `source`, which the field at `path` names, is a bundle (T2), whatever the clock says.
+/// Whether the content of `source`, which the field at `path` names, is a bundle (T2). The clock does not matter.
 ///
 /// # Errors
 /// `trust_bundle_parse` with block and line, or `trust_bundle_empty`.

@@ -9,7 +9,7 @@ use super::entry::Entry;
 use crate::digest::CanonicalDigest;
 use crate::input::{Cause, Unreadable};
 
-/// Where the roots of `trust.system: native` are (T6). Without a file and a folder, where the platform has them.
+/// Where the roots of `trust.system: native` are (T6). Without a file and a folder: the platform's files.
 ///
 /// This setting decides which CAs every such policy trusts: only an administrator should make it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -131,8 +131,8 @@ impl SystemRoots {
         Self::best_effort(found, 0)
     }
 
-    /// Of what was found, what may issue: a server's certificate that an administrator added to the store signs for nobody
-    /// (T3), and it is never trusted as itself (T5).
+    /// The found certificates that may issue: a server's certificate that an administrator added to the store signs for
+    /// no name (T3), and it is never trusted as itself (T5).
     fn best_effort(found: &[CertificateDer<'static>], unreadable: usize) -> Option<Self> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut not_issuing = Vec::new();

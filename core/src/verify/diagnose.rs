@@ -175,7 +175,8 @@ impl<'c, 'a> Views<'c, 'a> {
         }
     }
 
-    /// Which name, of whom, violates which constraint, of whom; or which constraint cannot be evaluated.
+    /// The name and the constraint that it violates, with their certificates; or the constraint that uptls cannot
+    /// evaluate.
     fn name_constraint(&self) -> RejectionKind {
         let unreadable =
             |issuer: &CertificateView<'_>| issuer.has_unreadable_name_constraints().then(|| issuer.subject());

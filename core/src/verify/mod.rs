@@ -165,15 +165,15 @@ impl VerifiedPeer {
         self.matched_name.as_deref()
     }
 
-    /// Since when the proof holds (unix seconds): the latest beginning among what it rests on. Before it, as after a clock
-    /// that went back, no session is resumed (H6).
+    /// Since when the proof holds (unix seconds): the latest notBefore or thisUpdate that it rests on. Before that
+    /// time, for example after the clock went back, no session resumes (H6).
     pub fn trusted_from(&self) -> i64 {
         self.trusted_from
     }
 
-    /// Until when the proof holds (unix seconds): the earliest end among the certificates of the path and the nextUpdate
-    /// of the revocation lists that were asked. What has ended and is tolerated (D4) ends with its toleration. A session is
-    /// never resumed past it (H6).
+    /// Until when the proof holds (unix seconds): the earliest end among the certificates of the path and the
+    /// nextUpdate of the revocation lists that were asked. A tolerated end (D4) counts when its toleration ends. No
+    /// session resumes after it (H6).
     pub fn trusted_until(&self) -> i64 {
         self.trusted_until
     }

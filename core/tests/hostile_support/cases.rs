@@ -156,7 +156,7 @@ fn refuses_us(world: &World) -> Stage {
     Stage { connector: world.connector(spec), ..stage }
 }
 
-/// Gives us a session, then shows a certificate of another CA to whoever offers it.
+/// Gives us a session, then shows a certificate of another CA to a client that offers it.
 fn changes_its_certificate(world: &World) -> Stage {
     let peer = Server::start(&server(world));
     let connector = world.connector(world.spec());

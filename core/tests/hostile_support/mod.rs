@@ -26,7 +26,7 @@ use uptls_testkit::{HostileServer, Misbehaviour, RESPONSE_BODY, Server, ServerOp
 
 pub const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: backend.example\r\n\r\n";
 
-/// One peer, whoever meets it.
+/// One peer, for every face.
 pub struct Case {
     pub name: &'static str,
     /// `None`: a peer that is odd, but does nothing wrong.

@@ -102,7 +102,7 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 	if c.done || c.failed != nil {
 		return c.failed
 	}
-	// A deadline in the past wakes whoever waits for the transport; the connection is not used after that.
+	// A deadline in the past wakes every goroutine that waits for the transport; none uses the connection after that.
 	abort := func() { c.transport.SetDeadline(time.Unix(1, 0)) }
 	expiry := time.AfterFunc(c.timeLeft(), abort)
 	stop := context.AfterFunc(ctx, abort)
@@ -197,7 +197,7 @@ func (c *Conn) pull(p []byte) (int, error) {
 	answer := C.uptls_conn_wants(c.handle)&C.UPTLS_WANTS_WRITE != 0
 	c.inside.Unlock()
 	c.fed += int(step.used)
-	// Alerts, and answers of the protocol. Whoever writes now sends them too.
+	// Alerts, and answers of the protocol. The next write sends them, too.
 	if answer && c.writing.TryLock() {
 		c.flushLocked()
 		c.writing.Unlock()

@@ -59,8 +59,8 @@ func (d *Dialer) Dial(ctx context.Context, network, address string) (*Conn, erro
 
 // Transport speaks HTTP/2 where the peer selects h2, and HTTP/1.1 else.
 //
-// net/http would close the door to HTTP/2 for whoever brings a DialTLSContext, so Protocols opens it again. Then it asks
-// each connection for its ConnectionState, and speaks what that says was negotiated: from Go 1.27 on, of every type of
+// net/http turns HTTP/2 off for a client with its own DialTLSContext, so Protocols turns it on again. Then it asks each
+// connection for its ConnectionState, and speaks what that says was negotiated: from Go 1.27 on, of every type of
 // connection. Plain HTTP is refused, and no environment variable can put a proxy in between.
 func (d *Dialer) Transport() *http.Transport {
 	var protocols http.Protocols

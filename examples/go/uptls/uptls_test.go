@@ -283,7 +283,7 @@ func TestABadPolicyIsAnError(t *testing.T) {
 	}
 }
 
-// What nobody holds any more is freed by the collector, in any order.
+// The collector frees unreferenced objects, in any order.
 func TestForgottenConnectionsAreFreed(t *testing.T) {
 	w := newWorld(t)
 	for range 100 {

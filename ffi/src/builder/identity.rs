@@ -10,8 +10,8 @@ use crate::handle;
 use crate::status::Status;
 
 /// Sets our own certificate chain (leaf first) and its private key, for peers that ask for one: files, relative to the
-/// working directory. `passphrase` is the file with the passphrase of an encrypted key, and may be NULL. They are read as
-/// that of `uptls_builder_add_ca_file`. Replaces an earlier identity. `err` may be NULL.
+/// working directory. `passphrase` is the file with the passphrase of an encrypted key, and may be NULL. The library
+/// reads them as it reads the file of `uptls_builder_add_ca_file`. Replaces an earlier identity. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_set_identity_files(
     builder: *mut Builder,
@@ -38,9 +38,9 @@ pub unsafe extern "C" fn uptls_builder_set_identity_files(
     unsafe { change(builder, err, set) }
 }
 
-/// Sets our own certificate chain (leaf first) and its private key: PEM text. `passphrase` is that of an encrypted key; NULL
-/// with length 0: it is not encrypted. Replaces an earlier identity. Our copies of key and passphrase are zeroised when the
-/// last object that needs them is freed; the caller's own are the caller's. `err` may be NULL.
+/// Sets our own certificate chain (leaf first) and its private key: PEM text. `passphrase` decrypts an encrypted key;
+/// NULL with length 0: the key is not encrypted. Replaces an earlier identity. The library zeroises its copies of key
+/// and passphrase when the last object that needs them is freed; the caller clears its own. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_set_identity_pem(
     builder: *mut Builder,

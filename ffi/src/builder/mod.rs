@@ -38,8 +38,8 @@ use crate::policy::Policy;
 use crate::runtime::Runtime;
 use crate::status::Status;
 
-/// The fields of a policy that is being written. `uptls_builder_build` can be called as often as wanted: the builder stays
-/// as it is. What weakens verification can be written in documents alone.
+/// The fields of a policy under construction. A program may call `uptls_builder_build` any number of times: the builder
+/// stays as it is. Only documents can weaken verification.
 pub struct Builder(Exclusive<PolicyDraft>);
 
 impl Handle for Builder {
@@ -60,7 +60,7 @@ pub unsafe extern "C" fn uptls_builder_new(out: *mut *mut Builder, err: *mut *mu
     unsafe { boundary::call(err, make) }
 }
 
-/// Frees a builder, and zeroises the keys in it. Policies that were built go on. NULL is fine.
+/// Frees a builder, and zeroises the keys in it. Policies that it built stay valid. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_free(builder: *mut Builder) {
     // SAFETY: by the contract of the header it is NULL or live, and not used again.
@@ -80,8 +80,8 @@ pub unsafe extern "C" fn uptls_builder_set_name(
 
 /// Checks the fields, reads the files that they name, and makes a policy. The builder stays valid, and the caller's.
 ///
-/// `UPTLS_E_CONFIG` if the policy cannot be used; everything that is wrong with it is in `uptls_error_json`, by the path
-/// that the field has in a document (`spec.trust.bundles[0]`). `*out` is one reference, owned by the caller:
+/// `UPTLS_E_CONFIG` if the policy cannot be used; `uptls_error_json` then holds every problem, with the path that the
+/// field has in a document (`spec.trust.bundles[0]`). `*out` is one reference, owned by the caller:
 /// `uptls_policy_unref`. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_build(

@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::handle;
 use crate::status::Status;
 
-/// Sets the name that is sent (SNI): a DNS name, `auto` (the backend host, the default) or `none`. Replaces an earlier one. `err`
-/// may be NULL.
+/// Sets the server name (SNI) to send: a DNS name, `auto` (the backend host, the default) or `none`. Replaces an
+/// earlier one. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_set_server_name(
     builder: *mut Builder,
@@ -21,8 +21,8 @@ pub unsafe extern "C" fn uptls_builder_set_server_name(
     unsafe { note(builder, name, "name", err, |draft, name| draft.spec.server_name = Some(name)) }
 }
 
-/// Adds a DNS name of which the certificate must hold one. With any name added, the server name is no longer the identity.
-/// `err` may be NULL.
+/// Adds a DNS name. The certificate must hold at least one of the added names, and the server name is then no longer
+/// the identity. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_add_san_dns(
     builder: *mut Builder,
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn uptls_builder_add_san_dns(
     unsafe { note(builder, name, "name", err, |draft, name| draft.spec.subject_alt_names.push(SanDraft::dns(name))) }
 }
 
-/// Adds an IP address of which the certificate must hold one. `err` may be NULL.
+/// Adds an IP address to the names; the certificate must hold at least one of them. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_add_san_ip(
     builder: *mut Builder,
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn uptls_builder_add_san_ip(
     }
 }
 
-/// Adds a URI, compared byte for byte, of which the certificate must hold one. `err` may be NULL.
+/// Adds a URI, compared byte for byte, to the names; the certificate must hold at least one of them. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_add_san_uri(
     builder: *mut Builder,
@@ -59,7 +59,8 @@ pub unsafe extern "C" fn uptls_builder_add_san_uri(
     unsafe { note(builder, uri, "uri", err, |draft, uri| draft.spec.subject_alt_names.push(SanDraft::uri(uri))) }
 }
 
-/// Adds any SPIFFE ID of a trust domain to what the certificate may hold. `err` may be NULL.
+/// Adds every SPIFFE ID of a trust domain to the names; the certificate must hold at least one of them. `err` may be
+/// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_add_san_spiffe_trust_domain(
     builder: *mut Builder,
@@ -74,8 +75,8 @@ pub unsafe extern "C" fn uptls_builder_add_san_spiffe_trust_domain(
     }
 }
 
-/// Adds the SPIFFE IDs of a trust domain whose path begins with the whole segments of `path_prefix` to what the certificate
-/// may hold: `/ns/pay` also covers `/ns/pay/sa/api`, and never `/ns/payroll`. `err` may be NULL.
+/// Adds the SPIFFE IDs of a trust domain with a path that begins with the whole segments of `path_prefix`: `/ns/pay`
+/// also covers `/ns/pay/sa/api`, and never `/ns/payroll`. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_add_san_spiffe_path_prefix(
     builder: *mut Builder,
@@ -95,7 +96,8 @@ pub unsafe extern "C" fn uptls_builder_add_san_spiffe_path_prefix(
     unsafe { change(builder, err, add) }
 }
 
-/// Adds a SHA-256 of a public key, base64, of which the leaf must have one; with all the rest. `err` may be NULL.
+/// Adds the SHA-256 of a public key, base64. The leaf's key must be one of the added ones, and all other checks still
+/// hold. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_add_spki_pin(
     builder: *mut Builder,

@@ -52,7 +52,8 @@ pub unsafe extern "C" fn uptls_builder_set_max_version(
     unsafe { note(builder, version, "version", err, |draft, version| draft.spec.versions.max = Some(version)) }
 }
 
-/// Adds a cipher suite by its IANA name, in order of preference. Without any: the library's. `err` may be NULL.
+/// Adds a cipher suite by its IANA name, in order of preference. Without any, the library's defaults apply. `err` may
+/// be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_add_cipher_suite(
     builder: *mut Builder,
@@ -63,7 +64,8 @@ pub unsafe extern "C" fn uptls_builder_add_cipher_suite(
     unsafe { note(builder, name, "name", err, |draft, name| draft.spec.cipher_suites.push(name)) }
 }
 
-/// Adds a key exchange group by its IANA name, in order of preference. Without any: the library's. `err` may be NULL.
+/// Adds a key exchange group by its IANA name, in order of preference. Without any, the library's defaults apply. `err`
+/// may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_add_group(
     builder: *mut Builder,
@@ -74,7 +76,7 @@ pub unsafe extern "C" fn uptls_builder_add_group(
     unsafe { note(builder, name, "name", err, |draft, name| draft.spec.groups.push(name)) }
 }
 
-/// Makes every handshake a full one: sessions are neither kept nor resumed. `err` may be NULL.
+/// Makes every handshake a full one: the library neither keeps nor resumes sessions. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_disable_resumption(builder: *mut Builder, err: *mut *mut Error) -> Status {
     let disable = |draft: &mut PolicyDraft| {

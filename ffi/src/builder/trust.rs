@@ -9,7 +9,7 @@ use crate::error::{Error, Failure};
 use crate::handle;
 use crate::status::Status;
 
-/// Which roots of the system are trusted: `UPTLS_SYSTEM_ROOTS_...`.
+/// Which roots of the system the policy trusts: `UPTLS_SYSTEM_ROOTS_...`.
 pub type SystemRoots = i32;
 
 /// None.
@@ -18,11 +18,11 @@ pub const UPTLS_SYSTEM_ROOTS_NONE: SystemRoots = 0;
 pub const UPTLS_SYSTEM_ROOTS_NATIVE: SystemRoots = 1;
 /// The platform's own verifier.
 pub const UPTLS_SYSTEM_ROOTS_PLATFORM: SystemRoots = 2;
-/// Those that are compiled in.
+/// The roots compiled into the library.
 pub const UPTLS_SYSTEM_ROOTS_MOZILLA: SystemRoots = 3;
 
-/// Adds a bundle of CA certificates, a PEM file; relative paths start from the working directory. It is read by
-/// `uptls_builder_build`, and again when `uptls_watch_dispatch` finds it changed. `err` may be NULL.
+/// Adds a bundle of CA certificates, a PEM file; relative paths start from the working directory. `uptls_builder_build`
+/// reads it, and `uptls_watch_dispatch` reads it again when it changes. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_add_ca_file(
     builder: *mut Builder,
@@ -33,8 +33,9 @@ pub unsafe extern "C" fn uptls_builder_add_ca_file(
     unsafe { note(builder, path, "path", err, |draft, path| draft.spec.trust.bundles.push(MaterialDraft::file(path))) }
 }
 
-/// Adds a bundle of CA certificates that vouch for the SPIFFE IDs of `trust_domain` alone: a PEM file, read as that of
-/// `uptls_builder_add_ca_file`. Where the names added are of several trust domains, every bundle needs one. `err` may be NULL.
+/// Adds a bundle of CA certificates that vouch for the SPIFFE IDs of `trust_domain` alone: a PEM file, as in
+/// `uptls_builder_add_ca_file`. If the added names are of several trust domains, every bundle needs a trust domain.
+/// `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_add_spiffe_ca_file(
     builder: *mut Builder,
@@ -54,8 +55,9 @@ pub unsafe extern "C" fn uptls_builder_add_spiffe_ca_file(
     unsafe { change(builder, err, add) }
 }
 
-/// Adds a bundle of CA certificates that vouch for the SPIFFE IDs of `trust_domain` alone: PEM text, as that of
-/// `uptls_builder_add_ca_pem`. Where the names added are of several trust domains, every bundle needs one. `err` may be NULL.
+/// Adds a bundle of CA certificates that vouch for the SPIFFE IDs of `trust_domain` alone: PEM text, as in
+/// `uptls_builder_add_ca_pem`. If the added names are of several trust domains, every bundle needs a trust domain.
+/// `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_add_spiffe_ca_pem(
     builder: *mut Builder,
@@ -77,8 +79,8 @@ pub unsafe extern "C" fn uptls_builder_add_spiffe_ca_pem(
     unsafe { change(builder, err, add) }
 }
 
-/// Sets the one SPIFFE trust domain that the system's roots vouch for. Without it they vouch for no SPIFFE ID: any public CA
-/// could else issue one. Replaces an earlier one. `err` may be NULL.
+/// Sets the one SPIFFE trust domain that the system's roots vouch for. Without it they vouch for no SPIFFE ID:
+/// otherwise any public CA could issue one. Replaces an earlier one. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_set_system_trust_domain(
     builder: *mut Builder,
@@ -93,7 +95,8 @@ pub unsafe extern "C" fn uptls_builder_set_system_trust_domain(
     }
 }
 
-/// Adds a bundle of CA certificates, PEM text. `name` is what errors and reports call it; NULL: `inline`. `err` may be NULL.
+/// Adds a bundle of CA certificates, PEM text. `name` is its name in errors and reports; NULL: `inline`. `err` may be
+/// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_add_ca_pem(
     builder: *mut Builder,
@@ -111,7 +114,7 @@ pub unsafe extern "C" fn uptls_builder_add_ca_pem(
     unsafe { change(builder, err, add) }
 }
 
-/// Sets which roots of the system are trusted; `UPTLS_SYSTEM_ROOTS_NONE` is the default. `err` may be NULL.
+/// Sets which roots of the system the policy trusts; `UPTLS_SYSTEM_ROOTS_NONE` is the default. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_set_system_roots(
     builder: *mut Builder,
@@ -156,8 +159,8 @@ pub unsafe extern "C" fn uptls_builder_add_pinned_certificate(
     unsafe { note(builder, sha256, "sha256", err, |draft, sha256| draft.spec.trust.pinned_certificates.push(sha256)) }
 }
 
-/// Adds a file of revocation lists, PEM or DER, and has revocation checked. It is read as that of `uptls_builder_add_ca_file`.
-/// `err` may be NULL.
+/// Adds a file of revocation lists, PEM or DER, and turns revocation on. The library reads it as it reads the file of
+/// `uptls_builder_add_ca_file`. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_add_crl_file(
     builder: *mut Builder,
@@ -168,7 +171,7 @@ pub unsafe extern "C" fn uptls_builder_add_crl_file(
     unsafe { note(builder, path, "path", err, |draft, path| revocation(draft).crls.push(MaterialDraft::file(path))) }
 }
 
-/// Adds revocation lists, PEM text, and has revocation checked. `name` is what errors and reports call it; NULL: `inline`.
+/// Adds revocation lists, PEM text, and turns revocation on. `name` is its name in errors and reports; NULL: `inline`.
 /// `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_add_crl_pem(
@@ -188,9 +191,9 @@ pub unsafe extern "C" fn uptls_builder_add_crl_pem(
     unsafe { change(builder, err, add) }
 }
 
-/// Sets how revocation is checked: `depth` is `chain` (every certificate; the default) or `leaf`; `unknown`, what a
-/// certificate without a list is, `deny` (the default) or `allow`. NULL leaves each as it is. With `allow`, an attacker who can keep
-/// a list from being delivered can use a revoked certificate. `err` may be NULL.
+/// Sets how to check revocation: `depth` is `chain` (every certificate; the default) or `leaf`; `unknown` is the
+/// verdict on a certificate without a list, `deny` (the default) or `allow`. NULL leaves each as it is. With `allow`,
+/// an attacker who blocks the delivery of a list can use a revoked certificate. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_set_revocation(
     builder: *mut Builder,

@@ -1,4 +1,4 @@
-//! One connection from its first byte to its last, whoever moves the bytes: handshake, then data.
+//! One connection from its first byte to its last, over any transport: handshake, then data.
 
 use core::mem;
 use std::io;
@@ -131,7 +131,7 @@ impl Connection {
         }
     }
 
-    /// What a handshake needs, for whoever wants to read or write already.
+    /// What a handshake needs, for a caller that wants to read or write already.
     fn unfinished(&self) -> Result<(Progress, usize), Failure> {
         match (self.failed(), self.wants_write()) {
             (Some(failure), _) => Err(failure),

@@ -53,9 +53,8 @@ pub const UPTLS_WANTS_READ: u32 = 1;
 /// A bit of `uptls_conn_wants`: bytes for the peer wait to be drained.
 pub const UPTLS_WANTS_WRITE: u32 = 2;
 
-/// Begins a connection to `host`, the backend host: a DNS name or an IP address, the identity of the peer where the policy
-/// names none. Where the bytes really go is no business of this library. `options` may be NULL. The deadline runs from now
-/// on.
+/// Begins a connection to `host`, the backend host: a DNS name or an IP address, the identity of the peer if the policy
+/// names none. This library does not care where the bytes really go. `options` may be NULL. The deadline starts now.
 ///
 /// `UPTLS_E_CONFIG` while the connector makes no connections. `*out` is owned by the caller: `uptls_conn_free`. `err` may be
 /// NULL.
@@ -84,15 +83,15 @@ pub unsafe extern "C" fn uptls_conn_new(
     unsafe { boundary::call(err, begin) }
 }
 
-/// Frees a connection. Nothing is sent: end data with `uptls_conn_close_notify` first. NULL is fine.
+/// Frees a connection. It sends nothing: end data with `uptls_conn_close_notify` first. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_conn_free(conn: *mut Conn) {
     // SAFETY: by the contract of the header it is NULL or live, and not used again.
     boundary::value((), || unsafe { handle::release(conn) });
 }
 
-/// Takes bytes from the peer. `*used` is how many were taken, 0 first: fewer than `length` only while decrypted data waits;
-/// read it, and feed the rest again. `err` may be NULL.
+/// Takes bytes from the peer. `*used` is how many it took, 0 first: fewer than `length` only while decrypted data
+/// waits. Read that data, and feed the rest again. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_conn_feed(
     conn: *mut Conn,
@@ -124,11 +123,12 @@ pub unsafe extern "C" fn uptls_conn_feed_eof(conn: *mut Conn, err: *mut *mut Err
     unsafe { boundary::call(err, feed) }
 }
 
-/// Tells that the transport failed with the `errno` `os_error`: a reset, a broken pipe; nothing that passes, such as EAGAIN
-/// or EINTR. Where writing failed, feed the bytes that can still be read before this (not their end): they may be the peer's
-/// reason. Gives the failure that ends the connection, never `UPTLS_OK`: for EMFILE, ENOMEM and whatever else is this side's
-/// own `local_resources`; while nothing was received `tcp_refused` and `tcp_timeout` as in dialling, since the socket may
-/// still have been connecting; later `connection_lost`; for a reset `peer_reset`. `err` may be NULL.
+/// Tells that the transport failed with the `errno` `os_error`: a reset, a broken pipe; not a passing error such as
+/// EAGAIN or EINTR. If writing failed, first feed the bytes that can still be read (not their end): they may be the
+/// peer's reason. Gives the failure that ends the connection, never `UPTLS_OK`: `local_resources` for EMFILE, ENOMEM
+/// and every other shortage of this side; `tcp_refused` and `tcp_timeout`, as in dialling, while nothing was received,
+/// since the socket may still have been connecting; later `connection_lost`; for a reset `peer_reset`. `err` may be
+/// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_conn_feed_error(conn: *mut Conn, os_error: i32, err: *mut *mut Error) -> Status {
     let feed = || -> Result<(), Failure> {
@@ -145,8 +145,8 @@ pub unsafe extern "C" fn uptls_conn_feed_error(conn: *mut Conn, os_error: i32, e
     unsafe { boundary::call(err, feed) }
 }
 
-/// Moves bytes for the peer to `tls`, at most `capacity` and at most 64 KiB at once. `*got` is how many, 0 first: none are
-/// left when it is 0 although there was room. Also after an error. `err` may be NULL.
+/// Moves bytes for the peer to `tls`, at most `capacity` and at most 64 KiB at once. `*got` is how many, 0 first: if it
+/// is 0 although there was room, none are left. Works after an error, too. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_conn_drain(
     conn: *mut Conn,
@@ -195,10 +195,11 @@ pub unsafe extern "C" fn uptls_conn_read(
     unsafe { boundary::call(err, read) }
 }
 
-/// Encrypts data for the peer; drain afterwards. `*used` is how much was taken, 0 first.
+/// Encrypts data for the peer; drain afterwards. `*used` is how much it took, 0 first.
 ///
-/// `UPTLS_OK`: some or all was taken. `UPTLS_WANT_WRITE`: nothing, since about 64 KiB wait: drain first. During the
-/// handshake also `UPTLS_WANT_READ`: feed first. `UPTLS_E_USAGE` after `uptls_conn_close_notify`. `err` may be NULL.
+/// `UPTLS_OK`: it took some or all. `UPTLS_WANT_WRITE`: it took nothing, since about 64 KiB wait: drain first. During
+/// the handshake also `UPTLS_WANT_READ`: feed first. `UPTLS_E_USAGE` after `uptls_conn_close_notify`. `err` may be
+/// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_conn_write(
     conn: *mut Conn,
@@ -221,8 +222,8 @@ pub unsafe extern "C" fn uptls_conn_write(
     unsafe { boundary::call(err, write) }
 }
 
-/// Ends our data properly; drain afterwards. Reading goes on. `UPTLS_E_USAGE` before the handshake is done. `err` may be
-/// NULL.
+/// Ends our data properly; drain afterwards. Reading continues. `UPTLS_E_USAGE` before the handshake is done. `err` may
+/// be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_conn_close_notify(conn: *mut Conn, err: *mut *mut Error) -> Status {
     // SAFETY: by the contract of the header it is NULL or live.
@@ -231,8 +232,8 @@ pub unsafe extern "C" fn uptls_conn_close_notify(conn: *mut Conn, err: *mut *mut
     unsafe { boundary::call(err, close) }
 }
 
-/// What the connection needs: bits `UPTLS_WANTS_READ` and `UPTLS_WANTS_WRITE`. 0 for NULL, and where another call would be
-/// refused.
+/// What the connection needs: bits `UPTLS_WANTS_READ` and `UPTLS_WANTS_WRITE`. 0 for NULL, and if every other call
+/// would fail.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_conn_wants(conn: *const Conn) -> u32 {
     let wants = |connection: &Connection| {
@@ -266,8 +267,8 @@ pub unsafe extern "C" fn uptls_conn_timeout_ms(conn: *const Conn) -> i64 {
     unsafe { look(conn, -1, |connection| milliseconds_until(connection.deadline())) }
 }
 
-/// Ends a handshake whose deadline has passed, with `UPTLS_E_TIMEOUT`; drain afterwards. `UPTLS_OK`, and nothing happens,
-/// where it has not, and after the handshake; the error of a handshake that failed. `err` may be NULL.
+/// Ends a handshake whose deadline has passed, with `UPTLS_E_TIMEOUT`; drain afterwards. `UPTLS_OK`, and no effect, if
+/// it has not passed, and after the handshake. After a failed handshake: its error. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_conn_expire(conn: *mut Conn, err: *mut *mut Error) -> Status {
     // SAFETY: by the contract of the header it is NULL or live.

@@ -26,29 +26,29 @@ use crate::target::{Target, parse_host};
 use pump::Pump;
 use socket::Socket;
 
-/// A TLS connection over a socket. Nothing is changed on the socket: whether it blocks, and for how long (SO_RCVTIMEO,
-/// SO_SNDTIMEO), is as the caller set it. SIGPIPE is never raised, and EINTR never seen.
+/// A TLS connection over a socket. The library changes nothing on the socket: the caller decides whether it blocks, and
+/// for how long (SO_RCVTIMEO, SO_SNDTIMEO). The library never raises SIGPIPE, and handles EINTR.
 pub struct Stream(Exclusive<Pump>);
 
 impl Handle for Stream {
     type Ownership = Owned;
 }
 
-/// Whose a file descriptor is: `UPTLS_FD_BORROW` or `UPTLS_FD_OWN`.
+/// Who owns a file descriptor: `UPTLS_FD_BORROW` or `UPTLS_FD_OWN`.
 pub type FdOwnership = i32;
 
-/// The caller's, who keeps it open as long as the stream lives, and closes it.
+/// The caller. It keeps the descriptor open as long as the stream lives, and closes it.
 pub const UPTLS_FD_BORROW: FdOwnership = 0;
-/// `uptls_stream_free` closes it. It is still the caller's where `uptls_stream_adopt_fd` fails.
+/// The stream: `uptls_stream_free` closes the descriptor. If `uptls_stream_adopt_fd` fails, the caller still owns it.
 pub const UPTLS_FD_OWN: FdOwnership = 1;
 
-/// Connects to `host` on `port` over TCP and makes the handshake, blocking, within one deadline. `host` is the backend host:
-/// the identity of the peer where the policy names none. `connect_to` is where the socket goes instead of `host`, a name or
-/// an IP address, and may be NULL. `options` may be NULL.
+/// Connects to `host` on `port` over TCP and makes the handshake, blocking, within one deadline. `host` is the backend
+/// host: the identity of the peer if the policy names none. `connect_to` is the address for the socket instead of
+/// `host`, a name or an IP address, and may be NULL. `options` may be NULL.
 ///
-/// No thread is started: a name is resolved in this one, for as long as the system's resolver takes, which the deadline does
-/// not bound; an IP address as text needs no resolver. The socket blocks, and is closed with the stream. `*out` is owned by
-/// the caller: `uptls_stream_free`. `err` may be NULL.
+/// The call starts no thread. It resolves a name in the caller's thread, for as long as the system's resolver takes;
+/// the deadline does not bound that. An IP address as text needs no resolver. The socket blocks, and the stream closes
+/// it. `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_connect(
     connector: *const Connector,
@@ -82,9 +82,9 @@ pub unsafe extern "C" fn uptls_stream_connect(
     unsafe { boundary::call(err, connect) }
 }
 
-/// Makes a stream over `fd`, a stream socket of whatever family that is connected, or does not block and is connecting: why
-/// it cannot connect is then what `uptls_stream_connect` says. `uptls_stream_handshake` follows. `own` says who closes it.
-/// `host` is the backend host; `options` may be NULL. The deadline runs from now on.
+/// Makes a stream over `fd`, a stream socket of any family that is connected, or does not block and is still
+/// connecting. If it fails to connect, the error is that of `uptls_stream_connect`. Call `uptls_stream_handshake` next.
+/// `own` says who closes `fd`. `host` is the backend host; `options` may be NULL. The deadline runs from now on.
 ///
 /// `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
 #[unsafe(no_mangle)]
@@ -124,7 +124,7 @@ pub unsafe extern "C" fn uptls_stream_adopt_fd(
     unsafe { boundary::call(err, adopt) }
 }
 
-/// Frees a stream, and closes the socket if it is the stream's. Nothing is sent: end data with `uptls_stream_shutdown`
+/// Frees a stream, and closes the socket if the stream owns it. It sends nothing: end data with `uptls_stream_shutdown`
 /// first. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_free(stream: *mut Stream) {
@@ -132,9 +132,10 @@ pub unsafe extern "C" fn uptls_stream_free(stream: *mut Stream) {
     boundary::value((), || unsafe { handle::release(stream) });
 }
 
-/// Goes on with the handshake. On a socket that blocks: until it is done (`UPTLS_OK`) or has failed, at the deadline at the
-/// latest. On one that does not: also `UPTLS_WANT_READ` or `UPTLS_WANT_WRITE`; call again when the socket is ready, and no
-/// later than `uptls_stream_timeout_ms`. `err` may be NULL.
+/// Continues the handshake. On a socket that blocks it returns when the handshake is done (`UPTLS_OK`) or has failed,
+/// at the deadline at the latest. On one that does not block it may also return `UPTLS_WANT_READ` or
+/// `UPTLS_WANT_WRITE`: call again when the socket is ready, and no later than `uptls_stream_timeout_ms`. `err` may be
+/// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_handshake(stream: *mut Stream, err: *mut *mut Error) -> Status {
     // SAFETY: by the contract of the header it is NULL or live.
@@ -143,12 +144,12 @@ pub unsafe extern "C" fn uptls_stream_handshake(stream: *mut Stream, err: *mut *
     unsafe { boundary::call(err, handshake) }
 }
 
-/// Reads decrypted data, after the handshake, which it makes if need be. `*got` is how many bytes, 0 first.
+/// Reads decrypted data. Makes the handshake first if it is not done. `*got` is how many bytes, 0 first.
 ///
-/// `UPTLS_OK`: there was data, or no room. `UPTLS_WANT_READ`, `UPTLS_WANT_WRITE`: the socket does not block, and is to be
-/// polled for that. `UPTLS_CLOSED`: the peer ended its data properly. `UPTLS_E_TRUNCATED`: the end came without
-/// close_notify, and what was read may be incomplete. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: the socket's own time
-/// limit passed, and the stream is as it was. `err` may be NULL.
+/// `UPTLS_OK`: there was data, or no room. `UPTLS_WANT_READ`, `UPTLS_WANT_WRITE`: the socket does not block; poll it
+/// for that. `UPTLS_CLOSED`: the peer ended its data properly. `UPTLS_E_TRUNCATED`: the end came without close_notify,
+/// and what was read may be incomplete. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: the socket's own time limit
+/// passed, and the stream is as it was. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_read(
     stream: *mut Stream,
@@ -171,12 +172,12 @@ pub unsafe extern "C" fn uptls_stream_read(
     unsafe { boundary::call(err, read) }
 }
 
-/// Encrypts and sends data, after the handshake, which it makes if need be. `*used` is how much was taken, 0 first; a part
-/// of that may wait for the next call: with length 0 nothing is added, and what waits is sent.
+/// Encrypts and sends data. Makes the handshake first if it is not done. `*used` is how much it took, 0 first. A part
+/// of that may wait for the next call: a call with length 0 adds nothing and sends what waits.
 ///
-/// `UPTLS_OK`: some or all was taken. `UPTLS_WANT_WRITE`, `UPTLS_WANT_READ`: nothing, the socket does not block and is to be
-/// polled for that. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: nothing, the socket's own time limit passed, and the
-/// stream is as it was. `err` may be NULL.
+/// `UPTLS_OK`: it took some or all. `UPTLS_WANT_WRITE`, `UPTLS_WANT_READ`: it took nothing, the socket does not block;
+/// poll it for that. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: it took nothing, the socket's own time limit
+/// passed, and the stream is as it was. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_write(
     stream: *mut Stream,
@@ -199,7 +200,7 @@ pub unsafe extern "C" fn uptls_stream_write(
     unsafe { boundary::call(err, write) }
 }
 
-/// Sends close_notify, which ends our data properly; reading goes on. The socket stays open. `UPTLS_OK`, or
+/// Sends close_notify, which ends our data properly; reading continues. The socket stays open. `UPTLS_OK`, or
 /// `UPTLS_WANT_WRITE`: poll, and call again. `UPTLS_E_USAGE` before the handshake is done. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_shutdown(stream: *mut Stream, err: *mut *mut Error) -> Status {
@@ -209,15 +210,15 @@ pub unsafe extern "C" fn uptls_stream_shutdown(stream: *mut Stream, err: *mut *m
     unsafe { boundary::call(err, shutdown) }
 }
 
-/// The socket, for poll and options; bytes that are read or written there break the connection. -1 for NULL.
+/// The socket, for poll and options. Reading or writing bytes there breaks the connection. -1 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_fd(stream: *const Stream) -> c_int {
     // SAFETY: the contract of the header is that of `look`.
     unsafe { look(stream, -1, |pump| pump.socket().fd()) }
 }
 
-/// For what the socket is to be polled: POLLIN, POLLOUT or both. First see `uptls_stream_pending`: what was received already
-/// makes no socket ready. 0 for NULL.
+/// The events to poll the socket for: POLLIN, POLLOUT or both. Ask `uptls_stream_pending` first: data that was already
+/// received makes no socket ready. 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_poll_events(stream: *const Stream) -> c_short {
     let events = |pump: &Pump| {
@@ -252,8 +253,8 @@ pub unsafe extern "C" fn uptls_stream_timeout_ms(stream: *const Stream) -> i64 {
     unsafe { look(stream, -1, |pump| milliseconds_until(pump.connection().deadline())) }
 }
 
-/// Ends a handshake whose deadline has passed, with `UPTLS_E_TIMEOUT`. `UPTLS_OK`, and nothing happens, where it has not,
-/// and after the handshake; the error of a handshake that failed. `err` may be NULL.
+/// Ends a handshake whose deadline has passed, with `UPTLS_E_TIMEOUT`. `UPTLS_OK`, and no effect, if it has not passed,
+/// and after the handshake. After a failed handshake: its error. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_expire(stream: *mut Stream, err: *mut *mut Error) -> Status {
     // SAFETY: by the contract of the header it is NULL or live.

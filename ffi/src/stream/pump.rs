@@ -154,7 +154,7 @@ impl Pump {
         self.outgoing.clear();
         let patience = Patience::Until(Instant::now().checked_add(LAST_WORDS));
         while self.connection.wants_read() && self.hear(patience).is_ok_and(|more| more) {
-            // Until the end, the error, or data that nobody has read yet.
+            // Until the end, the error, or unread data.
         }
         self.connection.feed_error(error)
     }

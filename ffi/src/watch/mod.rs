@@ -56,8 +56,8 @@ pub unsafe extern "C" fn uptls_watch_free(watch: *mut Watch) {
     boundary::value((), || unsafe { handle::release(watch) });
 }
 
-/// Adds a connector; its files are read at the next dispatch, which is due at once. `UPTLS_E_USAGE` for one that is there
-/// already. `err` may be NULL.
+/// Adds a connector; the next dispatch, which is due at once, reads its files. `UPTLS_E_USAGE` for one that was added
+/// before. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_watch_add(
     watch: *mut Watch,
@@ -79,7 +79,7 @@ pub unsafe extern "C" fn uptls_watch_add(
     unsafe { boundary::call(err, add) }
 }
 
-/// Takes a connector out. Nothing happens if it is not there. `err` may be NULL.
+/// Removes a connector. No effect if it was not added. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_watch_remove(
     watch: *mut Watch,
@@ -98,7 +98,7 @@ pub unsafe extern "C" fn uptls_watch_remove(
     unsafe { boundary::call(err, remove) }
 }
 
-/// A descriptor that can be read (POLLIN) when a dispatch is due; owned by the watch, only to be polled. -1 where the system
+/// A descriptor that can be read (POLLIN) when a dispatch is due; owned by the watch; only poll it. -1 if the system
 /// has none (`uptls_watch_timeout_ms` then says when), and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_watch_fd(watch: *const Watch) -> c_int {
@@ -121,8 +121,8 @@ pub type WatchMode = i32;
 pub const UPTLS_WATCH_NONE: WatchMode = 0;
 /// By events, and by polling every 10 s in case one is lost.
 pub const UPTLS_WATCH_EVENTS: WatchMode = 1;
-/// By polling alone, at least for some of its files: the system gives no events of them. They are asked for again with each
-/// dispatch that reads files.
+/// By polling alone, at least for some of its files: the system gives no events for them. Each dispatch that reads
+/// files asks for events again.
 pub const UPTLS_WATCH_POLLING: WatchMode = 2;
 
 /// How a watch learns of changes, as of the last dispatch. `UPTLS_WATCH_POLLING` also while another thread uses it.
@@ -136,7 +136,7 @@ pub unsafe extern "C" fn uptls_watch_state(watch: *const Watch) -> WatchMode {
     unsafe { look(watch, UPTLS_WATCH_POLLING, mode) }
 }
 
-/// Why a watch polls: what the system says. `*reason` is NULL if it does not, and else owned by the caller:
+/// Why a watch polls: the system's reason. `*reason` is NULL if it does not poll, and otherwise owned by the caller:
 /// `uptls_string_free`. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_watch_reason(
@@ -158,12 +158,13 @@ pub unsafe extern "C" fn uptls_watch_reason(
     unsafe { boundary::call(err, tell) }
 }
 
-/// Reads the files that changed or are due, and publishes or withdraws. It waits for nothing but the reading of regular
-/// files (storage that does not answer holds it, and all connectors of the watch: give such files a watch and a thread of
-/// their own), and can be called at any time. `*changed` is how many connectors have another generation or state now, 0 first: see
-/// `uptls_connector_next_event`. A file that is gone withdraws its policy at once; content that cannot be used, or that a
-/// writer has not closed, counts after a little over a second, since not every writer replaces files at once; what cannot be
-/// read for want of descriptors or memory changes nothing. `err` may be NULL.
+/// Reads the files that changed or are due, and publishes or withdraws. It waits only for the reading of regular files,
+/// and a program can call it at any time. (Storage that does not answer holds the call, and all connectors of the
+/// watch: give such files their own watch and thread.) `*changed` is how many connectors have another generation or
+/// state now, 0 first: see `uptls_connector_next_event`. A file that is gone withdraws its policy at once. Invalid
+/// content, or a file that a writer has not closed, counts after a little over a second, since not every writer
+/// replaces files at once. A file that cannot be read for want of descriptors or memory changes nothing. `err` may be
+/// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_watch_dispatch(watch: *mut Watch, changed: *mut usize, err: *mut *mut Error) -> Status {
     let dispatch = || {

@@ -6,7 +6,7 @@
 
 #include <sys/resource.h>
 
-/* A port of this machine. It refuses while nobody listens on `fd`. */
+/* A port of this machine. It refuses while no program listens on `fd`. */
 static struct sockaddr_in bound(int *fd) {
   struct sockaddr_in address;
   socklen_t length = sizeof address;
@@ -52,7 +52,7 @@ static void refuses(uptls_connector *connector) {
   close(port);
 }
 
-/* Nobody accepts, and the queue is full. */
+/* No program accepts, and the queue is full. */
 static void keeps_silent(uptls_connector *connector) {
   enum { MOST = 16 };
   uptls_connect_options options = {sizeof options, 100, NULL};

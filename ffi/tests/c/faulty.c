@@ -1,5 +1,5 @@
-/* What the sanitizers must find: an error object that nobody frees, one that is read after it was freed. Argument: none, leak
- * or address. */
+/* What the sanitizers must find: an error object that is never freed, and one that is read after it was freed.
+ * Argument: none, leak or address. */
 #include "check.h"
 
 static uptls_error *failure(void) {

@@ -1,4 +1,4 @@
-/* Lengths that are huge: of places that are really that large, and of some that nobody has. Arguments: policy, unix
+/* Lengths that are huge: of places that are really that large, and of some that do not exist. Arguments: policy, unix
  * seconds. */
 #define _DEFAULT_SOURCE
 #include <sys/mman.h>

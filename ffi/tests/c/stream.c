@@ -111,7 +111,7 @@ static void truncated(uptls_connector *connector, const char *port) {
   uptls_stream_free(stream);
 }
 
-/* Nobody answers: the deadline ends it, whatever the socket and whatever signals come. */
+/* No peer answers: the deadline ends it, for every socket and despite signals. */
 static void silent(uptls_connector *connector, const char *port) {
   uptls_connect_options options = {sizeof options, 100, NULL};
   struct itimerval often = {{0, 5000}, {0, 5000}}, never = {{0, 0}, {0, 0}};
@@ -174,7 +174,7 @@ static void limited(uptls_connector *connector, const char *port) {
   uptls_stream_free(stream);
 }
 
-/* Writing where nobody reads any more: a status, no signal. SIGPIPE keeps its default action, which ends the program. */
+/* Writing to a closed peer: a status, no signal. SIGPIPE keeps its default action, which ends the program. */
 static void gone(uptls_connector *connector, const char *port) {
   static char data[65536];
   uptls_stream *stream;

@@ -20,7 +20,7 @@ static void accepted(const uptls_policy *policy, const char *chain, size_t lengt
   CHECK(uptls_policy_verify(policy, (const uint8_t *)chain, length, NULL, &report, &error) == UPTLS_OK);
   CHECK(error == NULL && strstr(report, "\"verdict\": \"accepted\"") != NULL);
   uptls_string_free(report);
-  /* whoever wants no details still gets the verdict */
+  /* a caller that wants no details still gets the verdict */
   CHECK(uptls_policy_verify(policy, (const uint8_t *)chain, length, NULL, &report, NULL) == UPTLS_OK);
   uptls_string_free(report);
 }

@@ -264,7 +264,7 @@ static void out_of_descriptors(uptls_runtime *runtime, const char *folder, const
   uptls_connector_unref(connector);
 }
 
-/* Events that nobody takes are counted. */
+/* Events that the program does not take are counted. */
 static void lost(uptls_runtime *runtime, const char *folder) {
   uptls_policy *policy = load(runtime, folder);
   uptls_connector *connector;

@@ -189,7 +189,7 @@ fn accepted(world: &World, minted: &Minted, rules: &Rules, peer: &VerifiedPeer, 
     assert_ne!(rules.pins, Some(false), "V6");
     if !itself && let Some(places) = path(minted, peer) {
         let above = &places[..places.len() - 1];
-        // V2: webpki asks nobody for keyCertSign.
+        // V2: webpki does not check keyCertSign.
         assert!(above.iter().all(|place| world.authorities[*place].may_issue()), "{above:?} may not issue");
         let last = &world.authorities[places[places.len() - 1]];
         let counted =
@@ -212,7 +212,8 @@ pub fn text(want: &Want) -> String {
     }
 }
 
-/// V3, L1: nobody on the path is listed by its issuer, and with `deny` each is cleared by a list of its issuer in force.
+/// V3, L1: no certificate on the path is listed by its issuer, and with `deny` each is cleared by a list of its issuer
+/// in force.
 fn unrevoked(world: &World, minted: &Minted, rules: &Rules, peer: &VerifiedPeer, itself: bool) {
     let leaf = &world.leaf.facts;
     if itself {

@@ -23,6 +23,7 @@ struct Bench {
     chain: String,
     document: String,
     folder: tempfile::TempDir,
+    manifests: String,
     server: ServerOptions,
 }
 
@@ -37,10 +38,17 @@ static BENCH: LazyLock<Bench> = LazyLock::new(|| {
         "{{\"apiVersion\": \"uptls/v1\", \"kind\": \"UpstreamTlsPolicy\", \"spec\": {{\"trust\": {{\"bundles\": [{{\"pem\": {pem}}}]}}}}}}"
     );
     std::fs::write(folder.path().join("policy.json"), &document).expect("written");
+    let objects = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "BackendTLSPolicy", "metadata": {"name": "pay", "namespace": "shop"},
+            "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": "pay"}],
+                "validation": {"hostname": "a.test", "caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "ca"}]}}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ca", "namespace": "shop"}, "data": {"ca.crt": pki.root.pem()}},
+    ]});
     Bench {
         ca: CString::new(path.to_str().expect("UTF-8")).expect("no NUL"),
         chain: chain_pem(&[&leaf, &pki.intermediate]),
         document,
+        manifests: objects.to_string(),
         server: ServerOptions::new(&[&leaf, &pki.intermediate]),
         folder,
     }
@@ -128,7 +136,7 @@ impl Session<'_, '_> {
 
     /// One more reference to something, and the end of one.
     fn reference(&mut self) {
-        let which = self.u.below(3);
+        let which = self.u.below(4);
         let (kind, call, end): (
             _,
             unsafe extern "C" fn(*mut c_void) -> *mut c_void,
@@ -137,6 +145,7 @@ impl Session<'_, '_> {
             ("policy", uptls_policy_ref as _, uptls_policy_unref as _),
             ("connector", uptls_connector_ref as _, uptls_connector_unref as _),
             ("evidence", uptls_evidence_ref as _, uptls_evidence_unref as _),
+            ("manifest_set", uptls_manifest_set_ref as _, uptls_manifest_set_unref as _),
         ][which];
         let handle = self.borrow(kind);
         // SAFETY: it is live or NULL; each reference is ended once.
@@ -201,6 +210,7 @@ impl Session<'_, '_> {
             ("connector", uptls_connector_unref),
             ("evidence", uptls_evidence_unref),
             ("policy", uptls_policy_unref),
+            ("manifest_set", uptls_manifest_set_unref),
             ("builder", uptls_builder_free),
             ("runtime", uptls_runtime_free),
             ("error", uptls_error_free),
@@ -346,6 +356,25 @@ impl Session<'_, '_> {
         self.options.last().expect("just now").as_ptr().cast()
     }
 
+    /// The same for manifests: of a size and with flags that exist, or not.
+    fn manifest_options(&mut self) -> *const c_void {
+        let size = self.u.pick(&[0_u64, 48, 48, 48, 8, 47, 56, 4096]);
+        if size == 0 {
+            return core::ptr::null();
+        }
+        let mut bytes = vec![0_u64; 512];
+        bytes[0] = size;
+        for (place, name) in [(1, "gateway"), (2, "controller_name"), (3, "files_root")] {
+            if self.u.maybe() {
+                bytes[place] = self.text("", name).expose_provenance() as u64;
+            }
+        }
+        bytes[4] = self.u.pick(&[0_u64, 1, 1 << 32, 2, 2 << 32]);
+        bytes[5] = self.u.pick(&[0_u64, 1, 2, 4, 7, 8, u64::MAX]);
+        self.options.push(bytes);
+        self.options.last().expect("just now").as_ptr().cast()
+    }
+
     fn texts(&mut self) -> *const *const c_char {
         let path = self.text("", "paths");
         self.lists.push(vec![path, path]);
@@ -357,7 +386,8 @@ impl Session<'_, '_> {
     fn bytes(&mut self, name: &str) -> *const u8 {
         let bytes = match self.u.below(4) {
             0 if name == "chain" || name == "certificate" => BENCH.chain.as_bytes().to_vec(),
-            0 | 1 if name == "text" => BENCH.document.as_bytes().to_vec(),
+            0 if name == "text" => BENCH.document.as_bytes().to_vec(),
+            1 if name == "text" => BENCH.manifests.as_bytes().to_vec(),
             0 | 1 => std::fs::read(BENCH.folder.path().join("ca.pem")).expect("it is there"),
             _ => self.u.some_bytes(200),
         };

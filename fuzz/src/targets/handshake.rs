@@ -1,4 +1,5 @@
-//! Bytes as a peer, behind the sizes of three pieces in turn: no panic, an error stays the same, and nobody is verified.
+//! Bytes as a peer, behind the sizes of three pieces in turn: no panic, an error stays the same, and no peer is
+//! verified.
 
 use std::sync::LazyLock;
 

@@ -128,7 +128,7 @@ fn connect(model: &mut Model, connector: &Connector, which: usize, host: usize, 
     let options = ServerOptions { time: Some(model.now), ..BENCH.servers[server].clone() };
     let mut peer = MemoryServer::new(&options.config(memory));
     let end = NOW + ENDS[server / 2] * DAY;
-    // The third root vouches for nobody here.
+    // The third root vouches for no peer here.
     let accepts = policy != 3 && (NOW - DAY..=end).contains(&model.now);
     let mut failed = false;
     for round in 0..8 {

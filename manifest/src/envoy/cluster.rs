@@ -5,7 +5,7 @@ use uptls::{BackendHost, Prepared};
 
 use super::Export;
 
-/// The cluster that reaches `host` on `port` by the exported context. Its name is that of the policy, or the host; its
+/// The cluster that reaches `host` on `port` with the exported context. It has the name of the policy, or the host; its
 /// connect timeout is the policy's deadline of the whole connect (H4). It is an entry of `static_resources.clusters`; a
 /// resource of a discovery response has an `@type` beside.
 pub fn cluster(prepared: &Prepared, export: &Export, host: &BackendHost, port: u16) -> Value {

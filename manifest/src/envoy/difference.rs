@@ -74,7 +74,7 @@ impl Difference {
         self.row().0
     }
 
-    /// What it is about, in a few words.
+    /// Its topic, in a few words.
     pub fn about(self) -> &'static str {
         self.row().1
     }

@@ -16,17 +16,34 @@ use super::place::{Material, Placement, Target};
 use super::{ExportedFile, exportable, matchers, parameters};
 
 /// How a policy is exported.
+///
+/// ```
+/// use uptls::danger::DangerPermission;
+/// use uptls::{BackendHost, Runtime};
+/// use uptls_manifest::envoy::{self, ExportOptions};
+///
+/// let runtime = Runtime::new(uptls::aws_lc_rs::provider());
+/// let policy = std::path::Path::new("../examples/refused/policy.yaml");
+/// let prepared = uptls_manifest::prepare_file(&runtime, policy, DangerPermission::Forbidden)?;
+/// let mut options = ExportOptions::default();
+/// options.backend_host = Some(BackendHost::parse("payments.internal").expect("a host"));
+/// let export = envoy::export(&prepared, &options)?;
+/// assert_eq!(export.context["sni"], "payments.internal");
+/// assert!(export.files.is_empty(), "the CA stands in the context");
+/// # Ok::<(), uptls::Problems>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ExportOptions {
-    /// The backend host, where the policy's server name is `auto`.
+    /// The backend host, if the policy's server name is `auto`.
     pub backend_host: Option<BackendHost>,
-    /// The folder that relative names of the identity's files start from. Default: they are written as they are, and Envoy
-    /// looks for them from its own current folder.
+    /// The folder that relative names of the identity's files start from. Default: the export writes the names as they
+    /// are, and Envoy resolves them from its own current folder.
     pub current_folder: Option<PathBuf>,
-    /// What the module does once a file is broken (R2); Envoy alone has no say in it. Default: the last good one stays.
+    /// The effect of a broken file in the module (R2); without the module it has none. Default: the last good file
+    /// stays.
     pub on_invalid: OnInvalid,
-    /// Where certificates, lists and keys are put.
+    /// Where the export puts certificates, lists and keys.
     pub placement: Placement,
 }
 
@@ -36,19 +53,19 @@ pub struct ExportOptions {
 pub struct Export {
     /// The `UpstreamTlsContext`, with its `@type`.
     pub context: Value,
-    /// What the context refers to and is not there before it is written. All of it belongs together.
+    /// The files that the context refers to and that do not exist until they are written. They belong together.
     pub files: Vec<ExportedFile>,
-    /// `engine_difference` for each class that this export can touch, and what is odd about the policy itself.
+    /// `engine_difference` for each class that this export can touch, and the warnings of the policy itself.
     pub warnings: Vec<Warning>,
     pub(super) destination: Destination,
     /// What the policy was made of, which is never written.
     pub(super) reads: Vec<PathBuf>,
 }
 
-/// The `UpstreamTlsContext` that gives the same verdict as `prepared` (X1..X3). Nothing is written.
+/// The `UpstreamTlsContext` that gives the same verdict as `prepared` (X1..X3). It writes nothing.
 ///
 /// # Errors
-/// `not_exportable` for each feature of the policy that Envoy lacks, naming the rule (X2); codes of the material where a
+/// `not_exportable` for each feature of the policy that Envoy lacks, naming the rule (X2); codes of the material if a
 /// file has changed since it was prepared.
 pub fn export(prepared: &Prepared, options: &ExportOptions) -> Result<Export, Problems> {
     let policy = prepared.policy();

@@ -17,19 +17,18 @@ use super::place::{self, Target, located};
 use super::{Difference, Export, ExportOptions, ExportedFile, Placement, exportable, parameters};
 use crate::document::{API_VERSION, KIND};
 
-/// The `UpstreamTlsContext` by which Envoy asks `libuptls_envoy.so` for the verdict. Nothing is written.
+/// The `UpstreamTlsContext` that makes Envoy ask `libuptls_envoy.so` for the verdict. It writes nothing.
 ///
-/// What verifies stands in the policy document inside: bundles and lists by the absolute names of their files, which the
-/// module watches (R6), or as text where the policy has them so. Server name, versions, suites, groups, protocols and the
-/// identity are Envoy's own fields, from the same policy. [`Placement::CaFile`] takes the texts among
-/// the bundles; of [`Placement::Sds`] only the identity's part counts. Sessions are resumed only where
-/// no file can change (H6).
+/// The policy document inside it verifies. It has bundles and lists by the absolute names of their files, which the
+/// module watches (R6), or as text if the policy has them as text. Server name, versions, suites, groups, protocols and
+/// the identity are Envoy's own fields, from the same policy. [`Placement::CaFile`] holds the bundles that are text; of
+/// [`Placement::Sds`] only the identity's part counts. Sessions resume only if no file can change (H6).
 ///
-/// Without a backend host a server name of `auto` is what Envoy finds as the endpoint's host name (`auto_host_sni`).
+/// Without a backend host, a server name of `auto` is the endpoint's host name (`auto_host_sni`).
 ///
 /// # Errors
-/// `not_exportable` for what Envoy's own fields cannot do (H2, H3, I6), and for material that is neither a file whose name
-/// is UTF-8 nor text; codes of the identity where its files have changed.
+/// `not_exportable` for a setting that Envoy's own fields cannot express (H2, H3, I6), and for material that is neither
+/// a file whose name is UTF-8 nor text; codes of the identity where its files have changed.
 pub fn export_module(prepared: &Prepared, options: &ExportOptions) -> Result<Export, Problems> {
     let policy = prepared.policy();
     exportable::check_beside_module(prepared, options)?;

@@ -7,13 +7,13 @@ use uptls::printable;
 
 use crate::kubernetes::{BackendRef, Mode, ObjectName};
 
-/// The policy that files are written for. Files of one owner are replaced by its next export and by no other.
+/// The policy that an export writes files for. Only the next export of the same owner replaces its files.
 ///
-/// Two exports have the same owner if they are of the same source (the absolute path of the document or of the manifests, as it
-/// is written: symbolic links are not followed, so that a mounted ConfigMap stays what it is), of the same policy in it (the
-/// document's `metadata.name`; the kind, namespace, name and port of the backend, the Gateway and the mode) and of the same
-/// form (Envoy's own validator or the module). Whatever differs in one of these is another owner, and a policy that moves to
-/// another path is another policy.
+/// Two exports have the same owner if they have the same source, the same policy in it and the same form. The source is
+/// the absolute path of the document or of the manifests as it is written; symbolic links are not followed, so a
+/// mounted ConfigMap stays the same source. The policy is the document's `metadata.name`, or the kind, namespace, name
+/// and port of the backend, the Gateway and the mode. The form is Envoy's own validator or the module. A policy that
+/// moves to another path is another policy.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Owner {
     /// For people.
@@ -26,8 +26,8 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// The native document in the file `path`. It must have a name to be exported with what is written for it: one file may hold one
-    /// policy after another.
+    /// The native document in the file `path`. It must have a name if the export writes files for it: one file may hold
+    /// one policy after another.
     ///
     /// # Errors
     /// [`OwnerError`]: see there.
@@ -38,7 +38,7 @@ impl Owner {
         Ok(Self { description, label: None, parts, source: Some(source) })
     }
 
-    /// What the Kubernetes objects in `manifests`, a file or a folder, say of `backend` (M6).
+    /// The policy of `backend` (M6) from the Kubernetes objects in `manifests`, a file or a folder.
     ///
     /// # Errors
     /// [`OwnerError`]: see there.
@@ -67,7 +67,7 @@ impl Owner {
         Ok(Self { description, label: Some(format!("{namespace}-{name}")), parts, source: Some(source) })
     }
 
-    /// A policy that is no file: the caller vouches that no other one is called `name`.
+    /// A policy that is no file: the caller guarantees that no other policy has the name `name`.
     pub fn named(name: &str) -> Self {
         let description = printable(&format!("the policy {name}"));
         Self { description, label: Some(name.to_owned()), parts: vec![b"named".to_vec(), name.into()], source: None }
@@ -133,7 +133,8 @@ impl OwnerKey {
     }
 }
 
-/// Why nothing can be written for a policy: the next export could not be told from that of another one.
+/// Why an export cannot write files for a policy: it could not tell the next export of the policy from an export of
+/// another one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum OwnerError {

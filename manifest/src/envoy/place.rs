@@ -13,7 +13,8 @@ use super::owner::{Form, Owner, OwnerKey};
 use super::parameters::base64;
 use super::{ExportOptions, sds};
 
-/// Where certificates, lists and keys are put. What is written has an [`Owner`], whose next export alone replaces it (L12).
+/// Where the export puts certificates, lists and keys. Files have an [`Owner`], and only its next export replaces them
+/// (L12).
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Placement {
@@ -51,9 +52,9 @@ impl Placement {
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ExportedFile {
-    /// What it holds.
+    /// Its content.
     pub content: Zeroizing<Vec<u8>>,
-    /// Where the context says that it is.
+    /// Its path in the context.
     pub path: PathBuf,
     /// Who may read it.
     pub secrecy: Secrecy,

@@ -22,7 +22,7 @@ use crate::{native, source, yaml};
 /// A document with fixes applied.
 #[non_exhaustive]
 pub struct Fixed {
-    /// What was applied, in this order.
+    /// The applied fixes, in this order.
     pub applied: Vec<Fix>,
     /// Its name.
     pub name: String,
@@ -30,7 +30,7 @@ pub struct Fixed {
     pub text: Zeroizing<String>,
 }
 
-/// The text with `fix` applied; `None` if it cannot be read, or has not what the patch is about.
+/// The text with `fix` applied; `None` if it cannot be read, or does not have the field of the patch.
 ///
 /// ```
 /// let text = b"apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nspec:\n  servername: a.test # ours\n  trust: {system: mozilla}\n";
@@ -55,8 +55,8 @@ pub fn apply(text: &[u8], fix: &Fix) -> Option<Zeroizing<String>> {
     Some(edited)
 }
 
-/// The policy document `text` with the fix of each of its problems, one after the other, as far as there are any. `name` and
-/// `base` are as in [`crate::parse`].
+/// The policy document `text` with the fixes of its problems applied, one after the other. `name` and `base` are as in
+/// [`crate::parse`].
 pub fn policy(text: &[u8], name: &str, base: Option<&Path>, permission: DangerPermission) -> Option<Fixed> {
     let mut fixed = Fixed { applied: Vec::new(), name: name.to_owned(), text: Zeroizing::new(String::new()) };
     fixed.text.push_str(source::text(text).ok()?);
@@ -73,7 +73,7 @@ pub fn policy(text: &[u8], name: &str, base: Option<&Path>, permission: DangerPe
     Some(fixed)
 }
 
-/// Those of `documents` that have fixes, with all of them applied; the rest as in [`Import::of`].
+/// The `documents` that have fixes, with all fixes applied. The arguments are as in [`Import::of`].
 ///
 /// # Errors
 /// As [`Import::of`].

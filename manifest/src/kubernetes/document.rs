@@ -3,6 +3,14 @@
 use crate::position::Fault;
 
 /// A text with any number of objects in it, YAML or JSON.
+///
+/// ```
+/// use uptls_manifest::kubernetes::{Document, import};
+///
+/// let text = b"{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n---\n{apiVersion: v1, kind: Pod, metadata: {name: b}}";
+/// let imported = import([Document::new("both.yaml", text)]);
+/// assert_eq!(imported.ignored.get("v1 Pod"), Some(&1));
+/// ```
 #[derive(Clone, Copy)]
 pub struct Document<'a> {
     pub(super) name: &'a str,
@@ -19,7 +27,7 @@ pub(super) enum Content<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// `name` is what errors call it.
+    /// `name` is its name in errors.
     pub fn new(name: &'a str, text: &'a [u8]) -> Self {
         Self { name, content: Content::Text(text) }
     }

@@ -43,22 +43,21 @@ impl Found {
     }
 }
 
-/// Reads each file of `paths`, and of each folder among them every `*.yaml`, `*.yml` and `*.json` file, in the order of their
-/// names. Folders in a folder are counted as ignored, and so is nothing else; names that begin with a dot do not count.
+/// Reads each file of `paths`, and of each folder among them every `*.yaml`, `*.yml` and `*.json` file, in the order of
+/// their names. It counts folders in a folder, and nothing else, as ignored; names that begin with a dot do not count.
 ///
 /// A file of a folder that cannot be read is a document too: it might hold the policy that counts, so it is in
 /// [`super::Imported::diagnostics`].
 ///
 /// # Errors
-/// `document_unreadable` if there is no file or folder at one of `paths`, or it cannot be read; `document_parse` if a folder
-/// holds no manifest; `document_too_large` if there
-/// are more files or bytes than anybody should have.
+/// `document_unreadable` if there is no file or folder at one of `paths`, or it cannot be read; `document_parse` if a
+/// folder holds no manifest; `document_too_large` if there are too many files or bytes.
 pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Manifests, Problems> {
     load_as(paths, false)
 }
 
-/// The same with all folders in folders, as `kubectl apply -R` reads them. A link to a folder is not followed: it may lead in
-/// a circle. It is counted as ignored.
+/// The same with all folders in folders, as `kubectl apply -R` reads them. It does not follow a link to a folder, which
+/// may lead in a circle, and counts it as ignored.
 ///
 /// # Errors
 /// Those of [`load`].

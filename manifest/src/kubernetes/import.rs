@@ -11,12 +11,13 @@ use super::model::backend::BackendRef;
 use super::read::objects::Objects;
 use super::resolve::compose::compose;
 use super::resolve::imported::{Imported, ImportedPolicy};
+use super::resolve::precedence::Contenders;
 use super::resolve::resolution::Resolution;
 use super::resolve::scope::Scope;
-use super::resolve::{draft, effective, precedence, said};
+use super::resolve::{draft, effective, said};
 use super::status;
 
-/// What is read beside what is always read.
+/// The optional kinds to read.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ReadOptions {
@@ -34,12 +35,12 @@ impl ReadOptions {
     }
 }
 
-/// Makes policies of the objects in `documents`. Whatever is wrong with them is in the result.
+/// Makes policies of the objects in `documents`. The result holds every problem.
 pub fn import<'a>(documents: impl IntoIterator<Item = Document<'a>>) -> Imported {
     import_with(documents, ReadOptions::default())
 }
 
-/// The same with what is experimental.
+/// The same with the experimental kinds of `options`.
 pub fn import_with<'a>(documents: impl IntoIterator<Item = Document<'a>>, options: ReadOptions) -> Imported {
     let cluster_trust_bundles = options.cluster_trust_bundles.then(Default::default);
     let mut objects = Objects { cluster_trust_bundles, ..Objects::default() };
@@ -58,8 +59,8 @@ impl Imported {
     fn of(mut objects: Objects) -> Self {
         let diagnostics = core::mem::take(&mut objects.diagnostics);
         let ignored = core::mem::take(&mut objects.ignored);
-        let (policies, diagnostics) = link(&objects, diagnostics);
-        Self { diagnostics, ignored, objects: Arc::new(objects), policies }
+        let Linked { diagnostics, policies, .. } = link(&objects, diagnostics);
+        Self { diagnostics, ignored, objects: Arc::new(objects), policies: Arc::new(policies) }
     }
 
     /// Every policy for `scope`, merged from all objects (M5..M9), and what to write back. It is pure.
@@ -107,15 +108,22 @@ pub fn connector(
     effective::connector(runtime, resolve(imported, backend), permission)
 }
 
+/// What comes of the objects, before it is said for whom.
+pub(super) struct Linked {
+    pub(super) contenders: Contenders,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    pub(super) policies: Vec<ImportedPolicy>,
+}
+
 /// The standard policies with their drafts and targets, and all that is to be said beside what reading found.
-pub(super) fn link(objects: &Objects, mut diagnostics: Vec<Diagnostic>) -> (Vec<ImportedPolicy>, Vec<Diagnostic>) {
+pub(super) fn link(objects: &Objects, mut diagnostics: Vec<Diagnostic>) -> Linked {
     let mut policies = draft::policies(objects);
-    precedence::settle(&mut policies, &objects.services);
+    let contenders = Contenders::settle_all(&mut policies);
     // The order of the documents does not count (M10).
     diagnostics.sort_by(|a, b| place(a).cmp(&place(b)));
     diagnostics.extend(said::of_objects(objects));
     diagnostics.extend(policies.iter().flat_map(said::of_policy));
-    (policies, diagnostics)
+    Linked { contenders, diagnostics, policies }
 }
 
 /// The order in which documents are spoken of.

@@ -9,22 +9,28 @@ use uptls::{
 };
 
 use super::{Backend, Diagnostic, Field, Import, ImportOptions, Overridden, Place, Policy, status, value};
-use crate::kubernetes::{self, BackendKind, EffectivePolicy, Imported, ImportedPolicy, Provenance};
+use crate::kubernetes::{self, BackendKind, EffectivePolicy, Imported, ImportedPolicy, Provenance, Resolution};
 
-/// Adds what the objects come to.
+/// Resolves the objects as the options say.
 ///
 /// # Errors
 /// The Gateway that is asked for is not there.
-pub(super) fn add(
-    import: &mut Import,
-    imported: &Imported,
-    runtime: &Runtime,
-    options: &ImportOptions,
-) -> Result<(), Problems> {
+pub(crate) fn resolve(imported: &Imported, runtime: &Runtime, options: &ImportOptions) -> Result<Resolution, Problems> {
     let resolution = imported.resolve(&status::scope(options, runtime));
     if let Some(gateway) = &options.gateway {
         resolution.check_gateway(gateway)?;
     }
+    Ok(resolution)
+}
+
+/// Adds what the objects come to.
+pub(crate) fn add(
+    import: &mut Import,
+    imported: &Imported,
+    resolution: &Resolution,
+    runtime: &Runtime,
+    options: &ImportOptions,
+) {
     import.backends = resolution.policies.iter().map(|policy| backend(policy, runtime, options.permission)).collect();
     let extensions = resolution.statuses.iter().filter(|patch| patch.kind != STANDARD);
     let extensions = extensions.filter_map(|patch| status::standing(patch, options));
@@ -34,7 +40,6 @@ pub(super) fn add(
     if options.controller_name.is_some() {
         import.status = status::of(&resolution.statuses);
     }
-    Ok(())
 }
 
 fn policy(policy: &ImportedPolicy) -> Policy {
@@ -111,7 +116,7 @@ fn place(from: &Provenance) -> Place {
     Place {
         object: from.object.to_string(),
         field: from.field.clone(),
-        document: from.origin.document.clone(),
+        document: from.origin.document.to_string(),
         line: from.origin.line,
         column: from.origin.column,
     }

@@ -28,9 +28,9 @@
 //! # Ok::<(), uptls::Problems>(())
 //! ```
 
-mod backends;
+pub(crate) mod backends;
 mod clusters;
-mod status;
+pub(crate) mod status;
 mod types;
 mod value;
 
@@ -42,9 +42,20 @@ use uptls::danger::DangerPermission;
 use uptls::{Envelope, Fix, Problems, Runtime};
 
 use crate::envoy::{ReadFile, Standing};
-use crate::kubernetes::{self, Document, Mode, ObjectName, ReadOptions};
+use crate::kubernetes::{self, Document, Imported, Mode, ObjectName, ReadOptions, Resolution};
 
 /// How documents are imported. The default: every Gateway, strict about vendors' forms, nothing dangerous, no status.
+///
+/// ```
+/// use uptls_manifest::kubernetes::{Mode, ObjectName};
+/// use uptls_manifest::report::ImportOptions;
+///
+/// let mut options = ImportOptions::default();
+/// options.gateway = Some(ObjectName::new("edge", "public"));
+/// options.mode = Mode::Faithful;
+/// // A faithful reading may weaken: without the caller's permission such a policy is not ready.
+/// options.permission = uptls::danger::DangerPermission::Allowed;
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ImportOptions {
@@ -54,28 +65,29 @@ pub struct ImportOptions {
     pub complete: bool,
     /// Show the patches of `status` that the controller of this name would write.
     pub controller_name: Option<String>,
-    /// Below which folder the files of the proxy lie that vendors' objects name.
+    /// The folder with the files of the proxy that vendors' objects name.
     pub files_root: Option<PathBuf>,
-    /// As this Gateway sees it: its client certificate counts where a backend has none of its own (M6).
+    /// The Gateway that connects: its client certificate counts if a backend has none of its own (M6).
     pub gateway: Option<ObjectName>,
-    /// How a vendor's form is understood that verifies less than it seems to (M8).
+    /// How to read a vendor's form that verifies less than it seems to (M8).
     pub mode: Mode,
     /// Whether policies that weaken verification can be ready.
     pub permission: DangerPermission,
-    /// Whether what could be passed over keeps the import from being ready: unknown kinds, what was left out, overridden or made
-    /// stricter.
+    /// Whether notices keep the import from being ready: unknown kinds, and fields that are left out, overridden or
+    /// made stricter.
     pub strict: bool,
 }
 
 impl Import {
-    /// What `documents` come to at the time of `runtime`: Kubernetes objects, Envoy configurations, or both. Their order does not
-    /// count (M10), but for that of the clusters.
+    /// The result of `documents` at the time of `runtime`: Kubernetes objects, Envoy configurations, or both. Their
+    /// order does not count (M10), except for the order of the clusters.
     ///
-    /// `read_file` is asked for the secrets of Envoy's file-based SDS, and nothing else is read but the system's roots, where a
-    /// policy wants those.
+    /// `read_file` is called for the secrets of Envoy's file-based SDS. Nothing else is read, except the system's roots
+    /// if a policy wants them.
     ///
     /// # Errors
-    /// `reference_unresolved` if the Gateway of the options is not among the objects. Whatever else is wrong is in the result.
+    /// `reference_unresolved` if the Gateway of the options is not among the objects. The result holds every other
+    /// problem.
     pub fn of(
         documents: &[Document<'_>],
         runtime: &Runtime,
@@ -93,15 +105,34 @@ impl Import {
         }
         // There may be objects beside a cluster.
         let read = ReadOptions::default().with_cluster_trust_bundles(options.cluster_trust_bundles);
-        backends::add(&mut import, &kubernetes::import_with(documents.iter().copied(), read), runtime, options)?;
+        let imported = kubernetes::import_with(documents.iter().copied(), read);
+        let resolution = backends::resolve(&imported, runtime, options)?;
+        backends::add(&mut import, &imported, &resolution, runtime, options);
         let read = kubernetes::import(envoy).ignored.remove(NO_KIND).unwrap_or_default();
         import.ignored.entry(NO_KIND.to_owned()).and_modify(|count| *count = count.saturating_sub(read));
         import.ignored.retain(|_, count| *count > 0);
-        import.ready = import.is_sound() && (import.is_silent() || !options.strict);
+        import.settle(options);
         Ok(import)
     }
 
-    /// The fixes of what is wrong with documents, each with the name of its document.
+    /// What objects that were read and resolved before come to.
+    pub(crate) fn of_objects(
+        imported: &Imported,
+        resolution: &Resolution,
+        runtime: &Runtime,
+        options: &ImportOptions,
+    ) -> Self {
+        let mut import = Self { at: runtime.now_text(), ..Self::default() };
+        backends::add(&mut import, imported, resolution, runtime, options);
+        import.settle(options);
+        import
+    }
+
+    fn settle(&mut self, options: &ImportOptions) {
+        self.ready = self.is_sound() && (self.is_silent() || !options.strict);
+    }
+
+    /// The fixes for problems of documents, each with the name of its document.
     pub fn fixes(&self) -> impl Iterator<Item = (&str, &Fix)> {
         let of_documents = self.diagnostics.iter().map(|diagnostic| &diagnostic.problem);
         let of_backends = self.backends.iter().flat_map(|backend| &backend.errors);
@@ -110,7 +141,7 @@ impl Import {
             .filter_map(|problem| Some((problem.document.as_deref()?, problem.fix.as_ref()?)))
     }
 
-    /// Whether there is neither a policy nor a cluster, and nothing to say about documents: something else was meant.
+    /// Whether there is no policy, no cluster and no diagnostic: the caller probably meant other files.
     pub fn is_empty(&self) -> bool {
         self.clusters.is_empty()
             && self.backends.is_empty()

@@ -44,7 +44,7 @@ pub(super) fn standing(patch: &StatusPatch, options: &ImportOptions) -> Option<P
 }
 
 /// The patches, as objects that may be applied.
-pub(super) fn of(patches: &[StatusPatch]) -> Vec<Status> {
+pub(crate) fn of(patches: &[StatusPatch]) -> Vec<Status> {
     let one = |patch: &StatusPatch| Status {
         api_version: patch.api_version.clone(),
         kind: patch.kind.clone(),

@@ -9,13 +9,13 @@ use uptls::{PolicyFacts, ProblemFacts, Warning};
 
 use crate::envoy::{Effect, Standing};
 
-/// What came of all documents together.
+/// The result of all documents together.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Import {
-    /// Whether every policy is ready and every cluster verified; with `--strict`, whether there is also nothing to say.
+    /// Whether every policy is ready and every cluster verified; with `--strict`, also whether there is no notice.
     pub ready: bool,
-    /// For which time, RFC 3339.
+    /// The time of the result, RFC 3339.
     pub at: String,
     /// The effective policy of each backend that has one.
     pub backends: Vec<Backend>,
@@ -23,7 +23,7 @@ pub struct Import {
     pub policies: Vec<Policy>,
     /// The clusters of Envoy configurations.
     pub clusters: Vec<Cluster>,
-    /// What is wrong with documents and policies.
+    /// The problems of documents and policies.
     pub diagnostics: Vec<Diagnostic>,
     /// How many objects there are of each kind that is not read.
     pub ignored: BTreeMap<String, usize>,
@@ -38,10 +38,10 @@ pub struct Import {
 pub struct Backend {
     /// `shop/pay:443`
     pub backend: String,
-    /// The Gateway, where one was asked for or the policy differs by Gateway.
+    /// The Gateway, if the caller named one or the policy differs by Gateway.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub gateway: String,
-    /// Whether connections can be made by it.
+    /// Whether connections can use it.
     pub ready: bool,
     /// Name and digests.
     pub policy: PolicyFacts,
@@ -49,9 +49,9 @@ pub struct Backend {
     pub objects: Vec<String>,
     /// Every field that was written, and where.
     pub fields: Vec<Field>,
-    /// What was written and does not count, since another object says it (M5, M6).
+    /// The fields that do not count, because another object decides (M5, M6).
     pub overridden: Vec<Overridden>,
-    /// What was overridden or made stricter, and what else should be known.
+    /// The fields that were overridden or made stricter, and other warnings.
     pub warnings: Vec<Warning>,
     /// Why it is not ready.
     pub errors: Vec<ProblemFacts>,
@@ -63,10 +63,10 @@ pub struct Backend {
 pub struct Field {
     /// The field of the native document: `spec.serverName`.
     pub path: String,
-    /// Its value; of material, how it is called.
+    /// Its value; for material, its name.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub value: String,
-    /// Which field of which object says so.
+    /// The field and the object that it comes from.
     #[serde(flatten)]
     pub from: Place,
 }
@@ -93,9 +93,9 @@ pub struct Place {
 pub struct Overridden {
     /// The field of the native document: `spec.subjectAltNames`.
     pub path: String,
-    /// What counts.
+    /// The field that counts.
     pub kept: Place,
-    /// What does not.
+    /// The field that does not.
     pub lost: Place,
     /// Why.
     pub reason: String,
@@ -109,7 +109,7 @@ pub struct Policy {
     pub object: String,
     /// The reason of its condition `Accepted`.
     pub accepted: String,
-    /// The reason of its condition `ResolvedRefs`, where the object has that condition.
+    /// The reason of its condition `ResolvedRefs`, if the object has that condition.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub resolved_refs: String,
 }
@@ -144,14 +144,14 @@ pub struct Finding {
     pub path: String,
     /// The 1-based line.
     pub line: u64,
-    /// What is the case.
+    /// The fact.
     pub reason: String,
-    /// The one thing to change; absent where nothing need be.
+    /// The one thing to change; absent if nothing need change.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub change: String,
 }
 
-/// What is to be said about a document or an object.
+/// A diagnostic of a document or an object.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Diagnostic {
@@ -160,7 +160,7 @@ pub struct Diagnostic {
     /// The object, if it has a name.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub object: String,
-    /// What it is, and where.
+    /// The problem, and where.
     pub problem: ProblemFacts,
 }
 

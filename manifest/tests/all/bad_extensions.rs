@@ -60,7 +60,7 @@ fn state(resolution: &Resolution) -> Option<(String, String, String, u64)> {
     };
     let first = problems.first().unwrap();
     let origin = first.origin().cloned().unwrap_or_else(|| Origin::new("", 0, 0));
-    Some((first.code().as_str().to_owned(), first.path().to_owned(), origin.document, origin.line))
+    Some((first.code().as_str().to_owned(), first.path().to_owned(), origin.document.to_string(), origin.line))
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn fails_closed(imported: &Imported, what: &str) {
 /// Code, path, document and line.
 fn place(diagnostic: &Diagnostic) -> (&str, &str, &str, u64) {
     let problem = &diagnostic.problem;
-    let (document, line) = problem.origin().map_or(("", 0), |origin| (origin.document.as_str(), origin.line));
+    let (document, line) = problem.origin().map_or(("", 0), |origin| (&*origin.document, origin.line));
     (problem.code().as_str(), problem.path(), document, line)
 }
 

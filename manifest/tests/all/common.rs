@@ -29,7 +29,7 @@ pub(crate) fn problems(text: &[u8]) -> Vec<(String, String, u64, u64)> {
     let Err(problems) = check(text) else { return Vec::new() };
     let row = |problem: &uptls::Problem| {
         let origin = problem.origin().cloned().unwrap_or_default();
-        assert_eq!(origin.document, "policy.yaml", "{problem}");
+        assert_eq!(&*origin.document, "policy.yaml", "{problem}");
         (problem.code().as_str().to_owned(), problem.path().to_owned(), origin.line, origin.column)
     };
     problems.iter().map(row).collect()

@@ -18,7 +18,7 @@ fn unreadable_with(path: &Path, hint: &str) -> String {
     let problem = problems.first().unwrap();
     assert_eq!(problem.code().as_str(), "document_unreadable");
     assert_eq!(problem.hint(), hint);
-    assert_eq!(problem.origin().unwrap().document, path.display().to_string());
+    assert_eq!(&*problem.origin().unwrap().document, path.display().to_string());
     problem.to_string()
 }
 

@@ -31,10 +31,10 @@ fn every_case_gives_what_is_committed() {
 #[test]
 fn what_is_ready_passes_the_check_of_every_policy() {
     for (name, text) in cases().all() {
-        for policy in import_one(&text).policies {
-            if let Ok(draft) = policy.draft {
+        for policy in import_one(&text).policies.iter() {
+            if let Ok(draft) = &policy.draft {
                 assert!(!draft.origins.is_empty(), "{name}");
-                let checked = UpstreamTlsPolicy::check(draft, Forbidden);
+                let checked = UpstreamTlsPolicy::check(draft.clone(), Forbidden);
                 assert!(checked.is_ok(), "{name}: {checked:?}");
             }
         }

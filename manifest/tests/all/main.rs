@@ -36,6 +36,7 @@ mod schemas;
 mod secrets;
 mod statuses;
 mod store;
+mod store_places;
 mod subset;
 mod unread;
 mod validator;

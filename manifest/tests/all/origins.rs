@@ -43,7 +43,7 @@ fn every_field_has_its_line_and_column() {
     for (path, place) in TABLE {
         assert_eq!(at(path), Some(*place), "{path}");
     }
-    assert!(draft.origins.values().all(|origin| origin.document == "payments.yaml"));
+    assert!(draft.origins.values().all(|origin| &*origin.document == "payments.yaml"));
     assert_eq!((draft.name.as_deref(), draft.base.as_deref()), (Some("payments"), Some(Path::new("/etc"))));
 }
 

@@ -1,6 +1,6 @@
 //! Objects that change one by one come to what the objects that are left come to when they are read at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -40,6 +40,22 @@ fn universe() -> Vec<Vec<Value>> {
     let route = |backends: Value| {
         json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": meta("r", "shop"),
         "spec": {"parentRefs": [{"name": "public", "namespace": "edge"}], "rules": [{"backendRefs": backends}]}})
+    };
+    let section =
+        |name: &str, section: &str| json!({"group": "", "kind": "Service", "name": name, "sectionName": section});
+    let of_two = |targets: Value, status: Value| {
+        json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "BackendTLSPolicy",
+            "metadata": {"name": "c", "namespace": "shop", "creationTimestamp": "2024-01-01T00:00:00Z"}, "status": status,
+            "spec": {"targetRefs": targets, "options": {"kgateway.dev/min-tls-version": "1.3"},
+                "validation": {"hostname": "c.shop", "wellKnownCACertificates": "System"}}})
+    };
+    // No room for one more.
+    let full: Vec<_> = (0..16)
+        .map(|index| json!({"controllerName": "example.com/other", "ancestorRef": {"name": format!("g{index}")}}))
+        .collect();
+    let upstream = |mut spec: Value| {
+        spec["kube"] = json!({"serviceName": "pay", "serviceNamespace": "shop", "servicePort": 443});
+        json!({"apiVersion": "gloo.solo.io/v1", "kind": "Upstream", "metadata": meta("up", "shop"), "spec": spec})
     };
     let extension = |spec: Value| json!({"apiVersion": "gateway.kgateway.dev/v1alpha1", "kind": "BackendConfigPolicy", "metadata": meta("more", "shop"), "spec": spec});
     let large = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "BackendTLSPolicy", "metadata": meta("large", "shop"), "spec": {"x": "x".repeat(1 << 20)}});
@@ -89,6 +105,15 @@ fn universe() -> Vec<Vec<Value>> {
         vec![large],
         vec![json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta("d", "shop")})],
         vec![json!({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": meta("pay", "shop")})],
+        vec![upstream(json!({"sslConfig": {"sni": "a.b"}})), upstream(json!({}))],
+        vec![
+            of_two(json!([service("pay"), service("orders")]), Value::Null),
+            of_two(json!([section("pay", "https"), section("orders", "more")]), json!({"ancestors": full})),
+            of_two(json!([section("orders", "https"), section("orders", "more")]), Value::Null),
+            of_two(json!([{"group": "gateway.kgateway.dev", "kind": "Backend", "name": "pay"}]), Value::Null),
+            json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "BackendTLSPolicy", "metadata": meta("c", "shop"),
+                "spec": {"targetSelectors": [{}]}}),
+        ],
     ]
 }
 
@@ -108,7 +133,10 @@ fn shown(policy: &EffectivePolicy) -> String {
             )
         }
         Err(problems) => {
-            problems.iter().map(|problem| format!("{}: {}; ", problem.code(), problem.message())).collect()
+            // In a text they are in the order of lines, and a value has none.
+            let mut texts: Vec<_> = problems.iter().map(|p| format!("{}: {}; ", p.code(), p.message())).collect();
+            texts.sort();
+            texts.concat()
         }
     };
     let fields: Vec<_> =
@@ -145,11 +173,19 @@ fn without_lines(texts: Vec<String>) -> Vec<String> {
     texts.iter().map(|text| text.split(' ').filter(|word| !is_place(word)).collect::<Vec<_>>().join(" ")).collect()
 }
 
+/// Policies change more often than the others: only while those stay are they made anew alone.
+fn object() -> impl Strategy<Value = usize> {
+    prop_oneof![1 => 0_usize..OBJECTS, 2 => prop::sample::select(vec![0, 4, 5, 16])]
+}
+
+const OBJECTS: usize = 17;
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
     #[test]
-    fn any_sequence_of_changes_comes_to_its_end(steps in prop::collection::vec((0_usize..15, 0_usize..5, any::<bool>()), 1..24)) {
+    fn any_sequence_of_changes_comes_to_its_end(steps in prop::collection::vec((object(), 0_usize..6, any::<bool>()), 1..40)) {
         let universe = universe();
+        prop_assert_eq!(universe.len(), OBJECTS);
         let mut store = Store::new(scope(), options());
         let mut objects: BTreeMap<usize, Value> = BTreeMap::new();
         let mut references: BTreeMap<usize, ObjectRef> = BTreeMap::new();
@@ -208,6 +244,94 @@ fn a_changed_secret_costs_what_refers_to_it() {
     assert!(store.policies_of(BackendKind::Service, &ObjectName::new("shop", "orders"))[0].draft.is_err());
     store.upsert(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": meta("other", "shop")})).unwrap();
     assert_eq!(store.resolve_changed().len(), 0);
+}
+
+/// Fifty backends in each of two namespaces, each with its policy, and the same CA in both.
+fn crowd() -> Store {
+    let mut store = Store::new(scope(), options());
+    let pem = Pki::new("one").root.pem();
+    for namespace in ["here", "there"] {
+        store.upsert(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta("ca", namespace), "data": {"ca.crt": pem}})).unwrap();
+        for index in 0..50 {
+            store.upsert(&of_crowd(namespace, index, &format!("s{index}"), "a.example")).unwrap();
+        }
+    }
+    assert_eq!(store.resolve_changed().len(), 100);
+    store
+}
+
+fn of_crowd(namespace: &str, index: usize, service: &str, hostname: &str) -> Value {
+    json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "BackendTLSPolicy", "metadata": meta(&format!("p{index}"), namespace),
+        "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": service}],
+            "validation": {"hostname": hostname, "caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "ca"}]}}})
+}
+
+fn changed(store: &mut Store) -> Vec<String> {
+    store.resolve_changed().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_changed_policy_costs_the_backends_that_it_names() {
+    let mut store = crowd();
+    store.upsert(&of_crowd("here", 7, "s7", "b.example")).unwrap();
+    assert_eq!(changed(&mut store), ["Service/here/s7"]);
+    let name = ObjectName::new("here", "s7");
+    let draft = store.policies_of(BackendKind::Service, &name)[0].draft.as_ref().unwrap();
+    assert_eq!(draft.spec.server_name.as_deref(), Some("b.example"));
+    // It moves: the backend that it leaves has no policy then, and the one that it comes to has another, which is older by name.
+    store.upsert(&of_crowd("here", 7, "s6", "b.example")).unwrap();
+    assert_eq!(changed(&mut store), ["Service/here/s6", "Service/here/s7"]);
+    assert!(store.policies_of(BackendKind::Service, &name).is_empty());
+    // The winner goes, and the other one has the backend.
+    store.remove(&ObjectRef::new("BackendTLSPolicy", "here", "p6"));
+    assert_eq!(changed(&mut store), ["Service/here/s6"]);
+    let policy = &store.policies_of(BackendKind::Service, &ObjectName::new("here", "s6"))[0];
+    assert_eq!(policy.draft.as_ref().unwrap().name.as_deref(), Some("here/p7"));
+    assert_eq!((store.policies().len(), changed(&mut store).len()), (99, 0));
+    // The twin: what decides which object is for which backend costs all of it.
+    store.upsert(&json!({"apiVersion": "v1", "kind": "Service", "metadata": meta("s1", "here"), "spec": {"ports": [{"port": 443}]}})).unwrap();
+    assert_eq!(changed(&mut store).len(), 99);
+}
+
+#[test]
+fn a_namesake_costs_those_that_miss_the_object() {
+    let mut store = crowd();
+    let ca = |namespace: &str| ObjectRef::new("ConfigMap", namespace, "ca");
+    // Nobody asks for the CA of another namespace while the own one is there.
+    store
+        .upsert(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta("ca", "elsewhere"), "data": {}}))
+        .unwrap();
+    assert_eq!(changed(&mut store).len(), 0);
+    store.remove(&ca("here"));
+    assert_eq!(changed(&mut store).len(), 50);
+    let message = |store: &Store| {
+        let policy = &store.policies_of(BackendKind::Service, &ObjectName::new("here", "s1"))[0];
+        policy.draft.as_ref().err().unwrap().first().unwrap().message()
+    };
+    assert!(message(&store).contains("elsewhere/ca is"), "{}", message(&store));
+    store.remove(&ca("elsewhere"));
+    assert_eq!(changed(&mut store).len(), 50);
+    assert!(message(&store).contains("there/ca is"), "{}", message(&store));
+}
+
+#[test]
+fn equal_bundles_of_all_namespaces_are_one_text() {
+    let mut store = crowd();
+    let texts = |store: &Store| {
+        let drafts = store.policies().iter().filter_map(|policy| policy.draft.as_ref().ok());
+        let texts = drafts.filter_map(|draft| draft.spec.trust.bundles[0].pem.as_ref());
+        texts.map(|pem| pem.as_ptr()).collect::<BTreeSet<_>>().len()
+    };
+    assert_eq!(texts(&store), 1);
+    // The twin: another text is another one.
+    let pem = Pki::new("two").root.pem();
+    store
+        .upsert(
+            &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta("ca", "here"), "data": {"ca.crt": pem}}),
+        )
+        .unwrap();
+    assert_eq!(changed(&mut store).len(), 50);
+    assert_eq!(texts(&store), 2);
 }
 
 #[test]

@@ -48,6 +48,7 @@ from uptls._errors import (
 from uptls._native import (
     AcceptsFacts,
     AnchorFacts,
+    BackendFacts,
     Buffer,
     CertificateFacts,
     ClientIdentity,
@@ -55,6 +56,7 @@ from uptls._native import (
     Connector,
     Description,
     Event,
+    ManifestSet,
     PeerInfo,
     PolicyFacts,
     ProblemFacts,
@@ -80,6 +82,7 @@ from uptls._watch import Watch
 __all__ = [
     "AcceptsFacts",
     "AnchorFacts",
+    "BackendFacts",
     "Buffer",
     "CertificateExpiredError",
     "CertificateFacts",
@@ -93,6 +96,7 @@ __all__ = [
     "HandshakeError",
     "KeyUsageError",
     "LocalResourcesError",
+    "ManifestSet",
     "MisuseError",
     "NameMismatchError",
     "NameResolutionError",

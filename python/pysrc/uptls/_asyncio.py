@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from uptls._native import Buffer, Connector
 
 _GRACE = 1.0
-"""Seconds by which asyncio's own limit is later than ours, which has a code."""
+"""Seconds that asyncio's own limit comes after ours, so that ours, which has a code, ends the wait."""
 
 
 class _OneConnection(PolicySSLContext):
-    """The context of one connection, which has begun already: its deadline counts from the name resolution on."""
+    """The context of one connection that has begun: its deadline includes the name resolution."""
 
     buffer: "Buffer"
     reached: bool
@@ -36,7 +36,7 @@ class _OneConnection(PolicySSLContext):
 
 
 class _Protocol(asyncio.StreamReaderProtocol):
-    """asyncio's, but an end without close_notify is an error for who reads, and not an end (H8)."""
+    """asyncio's protocol, except that an end without close_notify is an error for the reader, not an end (H8)."""
 
     def __init__(self, buffer: "Buffer", reader: asyncio.StreamReader) -> None:
         super().__init__(reader)
@@ -57,7 +57,7 @@ class _Protocol(asyncio.StreamReaderProtocol):
 
     def _is_truncated(self) -> bool:
         try:
-            # Nobody tells the TLS object that the transport ended. All data was read by now.
+            # asyncio does not tell the TLS object that the transport ended. All data was read by now.
             self._buffer.receive_eof()
             self._buffer.read(1)
         except UptlsError as error:
@@ -67,7 +67,7 @@ class _Protocol(asyncio.StreamReaderProtocol):
 
 
 def _unreached(connector: "Connector", host: str, address: tuple[str, int], error: OSError) -> UptlsError:
-    """The exception for what the event loop could not reach. It puts the errors of several addresses into one text."""
+    """The exception for an unreachable host. It puts the errors of several addresses into one text."""
     name, port = address
     if isinstance(error, socket.gaierror):
         return connector._unresolved(host, name, str(error))  # noqa: SLF001
@@ -87,13 +87,13 @@ async def open_connection(  # noqa: PLR0913
     limit: int = 65536,
     **options: Any,
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Streams of asyncio to a verified peer; ``writer.get_extra_info("ssl_object").peer`` says what was proven.
+    """Streams of asyncio to a verified peer; ``writer.get_extra_info("ssl_object").peer`` has the proof.
 
-    `connect_to` is where the socket goes if that is not `host`: a host, or a pair of host and port. `alpn` offers only
-    these of the policy's protocols. `timeout` bounds all of it, in seconds; default: the policy's (H4). `limit` is that
-    of ``asyncio.open_connection``, and `options` are those of ``create_connection`` of the event loop.
+    `connect_to` is the address for the socket if that is not `host`: a host, or a pair of host and port. `alpn` offers
+    only these of the policy's protocols. `timeout` bounds the whole call, in seconds; default: the policy's (H4).
+    `limit` is as in ``asyncio.open_connection``, and `options` are as in ``create_connection`` of the event loop.
 
-    Raises what `Connector.connect` raises.
+    Raises the same exceptions as `Connector.connect`.
     """
     buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout)
     context = _OneConnection(connector, buffer)

@@ -1,4 +1,4 @@
-"""What the methods of a policy do, as functions."""
+"""The methods of a policy, as functions."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from uptls._stream import TlsStream
 
 
 def verify(policy: UpstreamTlsPolicy, chain_pem: str | bytes | bytearray, host: str | None = None) -> Report:
-    """Judges a certificate chain (PEM, leaf first) offline. A refusal is a report too."""
+    """Verifies a certificate chain (PEM, leaf first) offline. A refusal is a report, too, and no exception."""
     return policy.verify(chain_pem, host)
 
 
@@ -37,5 +37,5 @@ def connect(  # noqa: PLR0913
     timeout: float | None = None,
     alpn: Sequence[str] | None = None,
 ) -> TlsStream:
-    """A blocking stream to a verified peer. Raises PeerVerificationError for one that the policy refuses."""
+    """A blocking stream to a verified peer. Raises PeerVerificationError if the policy refuses the peer."""
     return policy.connect(host, port, connect_to=connect_to, timeout=timeout, alpn=alpn)

@@ -1,4 +1,4 @@
-"""``ssl.SSLContext`` by a policy: for every library that takes one."""
+"""An ``ssl.SSLContext`` with a policy: for every library that takes one."""
 
 import contextlib
 import socket
@@ -21,7 +21,7 @@ def _refusal(what: str, remedy: str) -> MisuseError:
 
 
 def _frozen(method: str, remedy: str) -> Any:
-    """A method that a policy leaves no room for."""
+    """A method that a policy does not permit."""
 
     def refuse(*_: Any, **__: Any) -> NoReturn:
         raise _refusal(method, remedy)
@@ -37,9 +37,9 @@ def _client_alone(server_side: bool) -> None:  # noqa: FBT001
 
 
 def _send_at_once(sock: socket.socket) -> None:
-    """Without Nagle's delay, as ``http.client`` and asyncio do it.
+    """Turns Nagle's algorithm off, as ``http.client`` and asyncio do.
 
-    A handshake sends several small records in a row, and each would wait for a delayed ACK of the one before: 40 ms.
+    A handshake sends several small records in a row, and each would wait 40 ms for a delayed ACK of the one before.
     """
     if sock.family in {socket.AF_INET, socket.AF_INET6} and sock.type == socket.SOCK_STREAM:
         with contextlib.suppress(OSError):
@@ -66,13 +66,13 @@ _REMEDIES = {
 
 
 class PolicySSLContext(ssl.SSLContext):
-    """A context whose connections are those of a connector; made by ``ssl_context`` of a connector or a policy.
+    """A context that makes the connections of a connector; ``ssl_context`` of a connector or a policy makes it.
 
-    It cannot be loosened: whatever would change it raises PolicyFrozenError. As far as OpenSSL is concerned it is empty
-    and trusts nobody, so that code which goes around it is refused. Nor does it tell what it trusts: code that makes a
-    context of its own from it would take "nothing" for "the roots of the system". Where the policy has a server name,
-    that decides, and the host of a URL is no identity; where it is ``auto``, the host of the URL is the backend host
-    (N1). The application protocols that a library sets choose among those of the policy, in the policy's order (H3).
+    No code can loosen it: every change raises PolicyFrozenError. For OpenSSL it is empty and trusts no CA, so OpenSSL
+    refuses the connections of code that bypasses it. It does not tell what it trusts either: code that copies it into
+    its own context would read "nothing" as "the roots of the system". If the policy has a server name, that name
+    decides, and the host of a URL is no identity. If it is ``auto``, the host of the URL is the backend host (N1). The
+    application protocols that a library sets choose among those of the policy, in the policy's order (H3).
     """
 
     sslobject_class = PolicySSLObject
@@ -93,7 +93,7 @@ class PolicySSLContext(ssl.SSLContext):
             self._most = self._alpn
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Refuses every change; to set what is so already changes nothing."""
+        """Refuses every change. Setting an attribute to its present value changes nothing, and is allowed."""
         if name in PolicySSLContext.__annotations__:
             object.__setattr__(self, name, value)
         elif not hasattr(self, name) or getattr(self, name) != value:
@@ -109,7 +109,7 @@ class PolicySSLContext(ssl.SSLContext):
         rule = "the backend host is the URL's" if name == "auto" else f"server name {name}, whatever a URL says"
         return f"<PolicySSLContext of {self._connector!r}: {rule}>"
 
-    # What libraries choose.
+    # Settings of libraries.
 
     def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
         """Offers those of these protocols that the policy permits. Raises PolicyFrozenError if that leaves none."""
@@ -154,10 +154,10 @@ class PolicySSLContext(ssl.SSLContext):
         server_hostname: Hostname = None,
         session: ssl.SSLSession | None = None,
     ) -> PolicySSLSocket:
-        """A connection over a socket, or over a TLS socket: that of a proxy.
+        """A connection over a socket, or over the TLS socket of a proxy.
 
-        Other than in the standard library, an end without close_notify is an error unless the caller asks for the
-        contrary (H8).
+        Unlike in the standard library, an end without close_notify is an error unless the caller asks for the contrary
+        (H8).
         """
         _client_alone(server_side)
         host = self._backend_host(server_hostname)
@@ -196,7 +196,7 @@ class PolicySSLContext(ssl.SSLContext):
         owner: ssl.SSLObject,  # noqa: ARG002
         session: ssl.SSLSession | None,
     ) -> Session | Refused:
-        """What the standard library calls for an SSLObject, in place of the method of ``_ssl``."""
+        """The method that the standard library calls for an SSLObject, in place of the one of ``_ssl``."""
         try:
             buffer = self._begin(server_side, server_hostname, session)
         except UptlsError as error:
@@ -224,7 +224,7 @@ class PolicySSLContext(ssl.SSLContext):
             raise misuse("no server_hostname, and the policy's server name is auto: give the backend host")
         return self._connector.buffer(host, alpn=self._offer(self._alpn))
 
-    # What a policy leaves no room for.
+    # Methods that a policy does not permit.
 
     hostname_checks_common_name = False
     keylog_filename = None  # type: ignore[assignment]

@@ -1,7 +1,7 @@
 """The exceptions, and which code is which. They are public as ``uptls.UptlsError`` and so on.
 
-Each is the exception of the standard library that old code catches, too, with ``verify_code``, ``reason`` and the rest
-filled in. The table at the end is the only place that knows the class of a code.
+Each is also the exception of the standard library that existing code catches, with ``verify_code``, ``reason`` and the
+rest filled in. The table at the end is the only place that knows the class of a code.
 """
 
 import errno
@@ -19,10 +19,10 @@ _LOG = logging.getLogger("uptls")
 
 
 class UptlsError(ssl.SSLError):
-    """What went wrong: a stable code, one sentence, and the one thing to change.
+    """A failure: a stable code, one sentence, and the one thing to change.
 
-    Code, hint, peer and policy are notes (PEP 678), so that every traceback shows them, those of clients that wrap the
-    exception included.
+    Code, hint, peer and policy are notes (PEP 678), so every traceback shows them, even if a client wraps the
+    exception.
     """
 
     code: str
@@ -32,19 +32,19 @@ class UptlsError(ssl.SSLError):
     hint: str
     """The one thing to change."""
     report: "Report"
-    """Every step of the verification; of a policy, everything that is wrong with it."""
+    """Every step of the verification; for a policy, all of its problems."""
     chain: tuple[bytes, ...]
-    """The peer's certificates, DER, leaf first; empty if it did not come so far."""
+    """The peer's certificates, DER, leaf first; empty if the failure came before them."""
     library: str
     """``UPTLS``, where the standard library says ``SSL``."""
     reason: str
-    """As the standard library has it, in capitals; ``CERTIFICATE_VERIFY_FAILED`` for a peer that was refused."""
+    """The reason in capitals, as in the standard library; ``CERTIFICATE_VERIFY_FAILED`` for a refused peer."""
 
     _errno = int(ssl.SSL_ERROR_SSL)
     _code = "internal"
 
     def __init__(self, report: "Report | str | int" = "", chain: "Sequence[bytes] | str" = ()) -> None:
-        """Takes a report; or as every OSError a text, or a number and a text, since libraries make exceptions again."""
+        """Takes a report, or, as every OSError, a text or a number and a text, since libraries rebuild exceptions."""
         report, chain = _given(self._code, report, chain)
         super().__init__(self._errno, report.message or "")
         self.code = report.code or "internal"
@@ -59,13 +59,14 @@ class UptlsError(ssl.SSLError):
 
     @property
     def fix(self) -> dict[str, Any] | None:
-        """The hint as a change of the policy document, JSON Patch (RFC 6902) under ``patch``; None where it is none."""
+        """The hint as a JSON Patch (RFC 6902) of the policy document, under ``patch``; None if it is no change of it.
+        """
         found: dict[str, Any] | None = json.loads(self.report_json)["results"][0].get("fix")
         return found
 
     @property
     def expected(self) -> list[str]:
-        """The names that were wanted, ``type:value``."""
+        """The names that the policy wants, ``type:value``."""
         return self.report.expected
 
     @property
@@ -75,7 +76,7 @@ class UptlsError(ssl.SSLError):
 
     @property
     def report_json(self) -> str:
-        """The report, schema ``uptls.report/v1``: byte for byte what Rust, C and the command give."""
+        """The report, schema ``uptls.report/v1``: the same bytes as in Rust, C and the command."""
         return self.report.to_json()
 
     def __str__(self) -> str:
@@ -93,20 +94,20 @@ class PolicyError(UptlsError, ValueError):
 
 
 class MisuseError(UptlsError, ValueError):
-    """A call or an argument has no meaning: the caller's bug (code ``misuse``)."""
+    """A call or an argument makes no sense: the caller's bug (code ``misuse``)."""
 
     _code = "misuse"
 
 
 class PolicyFrozenError(MisuseError, TypeError):
-    """A policy is frozen, and something tried to change what comes from it (code ``misuse``)."""
+    """Code tried to change an object of a policy, which is frozen (code ``misuse``)."""
 
 
 class PeerVerificationError(UptlsError, ssl.SSLCertVerificationError):
     """The peer failed the policy (codes 4xx, 5xx and 6xx)."""
 
     verify_code: int
-    """The number that OpenSSL gives the reason; 1, unspecified, where it has none."""
+    """OpenSSL's number for the reason; 1, unspecified, if it has none."""
     verify_message: str
     """The reason in words."""
 
@@ -173,9 +174,9 @@ class PeerResetError(UptlsError, ConnectionResetError):
 
 
 class LocalResourcesError(UptlsError):
-    """Descriptors, ports, memory, threads or a permission are missing on this side: it says nothing of the peer.
+    """This host lacks descriptors, ports, memory, threads or a permission, which says nothing of the peer.
 
-    It is no ConnectionError: who counts those against an endpoint does not count this one.
+    It is no ConnectionError, so code that counts those against an endpoint does not count this one.
     """
 
     _code = "local_resources"
@@ -216,7 +217,7 @@ class WantWriteError(ssl.SSLWantWriteError, BlockingIOError):
 
 
 def _whom(report: "Report") -> str:
-    """The peer and the policy, as far as they are known: ``payments.internal (10.0.0.7:8443), policy payments``."""
+    """The peer and the policy, if they are known: ``payments.internal (10.0.0.7:8443), policy payments``."""
     peer = report.backend_host or report.server_name or "a peer"
     address = f" ({report.address})" if report.address else ""
     policy = f", policy {report.policy.name}" if report.policy.name else ""
@@ -224,7 +225,7 @@ def _whom(report: "Report") -> str:
 
 
 def _notes(report: "Report") -> "Iterator[str]":
-    """What a traceback shows below the message. A text alone tells nothing more."""
+    """The lines that a traceback shows below the message. An exception made from a text has none."""
     if report.code in (None, "internal"):
         return
     yield f"uptls: {report.code} ({report.number}): {_whom(report)}"
@@ -233,12 +234,12 @@ def _notes(report: "Report") -> "Iterator[str]":
 
 
 def misuse(message: str, kind: type[MisuseError] = MisuseError) -> MisuseError:
-    """The exception for a call that has no meaning."""
+    """The exception for a call or argument that makes no sense."""
     return kind(message)
 
 
 def _given(code: str, report: "Report | str | int", chain: "Sequence[bytes] | str") -> "tuple[Report, Sequence[bytes]]":
-    """What an exception is made of. A text alone has the code that stands for its class, or else ``internal``."""
+    """The report of an exception. One made from a text has the code of its class, or ``internal``."""
     from uptls._native import text_report  # noqa: PLC0415
 
     if isinstance(report, int):
@@ -249,19 +250,19 @@ def _given(code: str, report: "Report | str | int", chain: "Sequence[bytes] | st
 
 
 def exception_of(report: "Report", chain: Sequence[bytes] = ()) -> UptlsError:
-    """The exception of a report that is not one of success: the class is that of its code."""
+    """The exception for a failed report: its code decides the class."""
     return class_of(report.code or "internal", report.number or 0)(report, chain)
 
 
 def class_of(code: str, number: int) -> type[UptlsError]:
-    """The class of a code: its own, or that of its hundred."""
+    """The class of a code: its own, or the class of its hundred."""
     return _CLASSES.get(code) or _BLOCKS.get(number // 100, UptlsError)
 
 
 def log_refusal(error: UptlsError, unlogged: int) -> None:
-    """A connection that was not made, for who sees only the log: clients wrap exceptions until nothing is left.
+    """Logs a refused connection, for readers who see only the log: clients wrap exceptions until nothing is left.
 
-    The connector decides which refusals are news; `unlogged` of them were not, since the line before.
+    The connector decides which refusals to log; it left out `unlogged` of them since the last line.
     """
     is_bug = isinstance(error, MisuseError) and not isinstance(error, PolicyFrozenError)
     level = logging.INFO if is_bug else logging.WARNING
@@ -271,7 +272,7 @@ def log_refusal(error: UptlsError, unlogged: int) -> None:
 
 
 def log_event(event: "Event") -> None:
-    """What happened to a connector."""
+    """Logs an event of a connector."""
     bad = event.kind not in ("updated", "recovered")
     _LOG.log(
         logging.WARNING if bad else logging.INFO, "%s: %s", event.kind, event.message, extra={"uptls": event.report}
@@ -279,9 +280,9 @@ def log_event(event: "Event") -> None:
 
 
 def log_left_out(whose: str, kinds: list[str], notices: list[str]) -> None:
-    """What was left out of a policy that manifests give, once until it changes: the verdict is that of the rest.
+    """Logs what the import left out of a policy, once until it changes: the rest decides the verdict.
 
-    `kinds` says what they are without the texts, which may have the time of day.
+    `kinds` identifies the notices without their texts, which may contain the time of day.
     """
     if _left_out.pop(whose, []) != kinds:
         for notice in notices:
@@ -293,15 +294,15 @@ def log_left_out(whose: str, kinds: list[str], notices: list[str]) -> None:
 
 
 _left_out: dict[str, list[str]] = {}
-"""What the log was told of each policy; the oldest is forgotten."""
+"""The notices that the log has of each policy; the oldest entry is dropped."""
 
 _MOST_LEFT_OUT = 256
 
 
 def call_hook(hook: "Callable[[Event], object]", event: "Event", is_known: bool) -> bool:  # noqa: FBT001
-    """Calls the hook and gives whether it raised: that is its own affair and changes no verdict.
+    """Calls the hook, and says whether it raised. An exception of the hook changes no verdict.
 
-    The log is told unless it was of the call before (`is_known`).
+    It is logged unless the last call raised, too (`is_known`).
     """
     try:
         hook(event)

@@ -1,6 +1,6 @@
-"""Methods of native classes that are written in Python, because they block or belong to a library.
+"""Methods of native classes in Python, because they block or belong to a library.
 
-No frame of Rust stands below code that waits: CPython before 3.14 ends daemon threads by unwinding them.
+No frame of Rust may stand below code that waits: CPython before 3.14 ends daemon threads by unwinding them.
 """
 
 from collections.abc import Callable, Coroutine, Sequence

@@ -1,4 +1,4 @@
-"""The part in Rust. Everything public is exported again by ``uptls``."""
+"""The part in Rust. ``uptls`` exports everything public of it."""
 
 import asyncio
 import ipaddress
@@ -42,7 +42,7 @@ class Code:
 
 @final
 class PolicyFacts:
-    """Which policy judged."""
+    """The policy that verified."""
 
     @property
     def name(self) -> str | None: ...
@@ -70,7 +70,7 @@ class Step:
 
 @final
 class CertificateFacts:
-    """What is said of one certificate."""
+    """The facts of one certificate."""
 
     @property
     def subject(self) -> str: ...
@@ -90,7 +90,7 @@ class CertificateFacts:
 
 @final
 class TlsFacts:
-    """What was negotiated."""
+    """The negotiated parameters."""
 
     @property
     def version(self) -> str: ...
@@ -106,7 +106,7 @@ class TlsFacts:
 
 @final
 class ProblemFacts:
-    """One thing that is wrong with a policy or its material."""
+    """One problem of a policy or its material."""
 
     @property
     def code(self) -> str: ...
@@ -130,7 +130,7 @@ class ProblemFacts:
 
 @final
 class WarningFacts:
-    """Something that is not a verdict, but should be known."""
+    """A warning: no verdict, but worth knowing."""
 
     @property
     def code(self) -> str: ...
@@ -140,7 +140,7 @@ class WarningFacts:
 
 @final
 class TrustFacts:
-    """What is trusted."""
+    """The trust of a policy."""
 
     @property
     def system(self) -> SystemFacts | None: ...
@@ -182,7 +182,7 @@ class AnchorFacts:
 
 @final
 class SendsFacts:
-    """What is sent."""
+    """The handshake that a policy sends."""
 
     @property
     def server_name(self) -> str: ...
@@ -204,7 +204,7 @@ class SendsFacts:
 
 @final
 class AcceptsFacts:
-    """What the peer must show."""
+    """The requirements on the peer."""
 
     @property
     def names(self) -> list[str]: ...
@@ -267,7 +267,7 @@ class Report:
 
 @final
 class Description:
-    """What a policy trusts, sends and accepts. It judges nothing."""
+    """What a policy trusts, sends and accepts. It verifies nothing."""
 
     @property
     def policy(self) -> PolicyFacts: ...
@@ -286,7 +286,7 @@ class Description:
 
 @final
 class Runtime:
-    """What policies share: cryptography, the clock, material that is equal."""
+    """The state that policies share: cryptography, the clock, equal material."""
 
     def __new__(
         cls,
@@ -325,7 +325,7 @@ class ClientIdentity:
 
 @final
 class San:
-    """A name that a certificate may hold to be accepted."""
+    """A name that the policy accepts in a certificate."""
 
     @staticmethod
     def dns(name: str) -> San: ...
@@ -341,7 +341,7 @@ class San:
 
 @final
 class Revocation:
-    """Revocation lists, and how they are used."""
+    """Revocation lists, and how to use them."""
 
     def __new__(
         cls,
@@ -369,6 +369,58 @@ class _Fields(TypedDict, total=False):
 
 class _Changes(_Fields, total=False):
     ca: TrustBundle | Iterable[TrustBundle] | None
+
+@final
+class BackendFacts:
+    """A backend that Kubernetes objects give a policy."""
+
+    @property
+    def backend(self) -> str: ...
+    @property
+    def gateway(self) -> str | None: ...
+    @property
+    def objects(self) -> list[str]: ...
+
+@final
+class ManifestSet:
+    """Kubernetes objects, read and resolved once: backends, policies, statuses and the report of ``uptls import``."""
+
+    @staticmethod
+    def load(
+        paths: _Path | Iterable[_Path],
+        *,
+        gateway: str | None = None,
+        mode: Literal["strict", "faithful"] = "strict",
+        recursive: bool = False,
+        allow_danger: bool = False,
+        complete: bool = False,
+        controller_name: str | None = None,
+        cluster_trust_bundles: bool = False,
+        files_root: _Path | None = None,
+        runtime: Runtime | None = None,
+    ) -> ManifestSet: ...
+    @staticmethod
+    def parse(
+        text: str | bytes | bytearray,
+        *,
+        name: str = "",
+        gateway: str | None = None,
+        mode: Literal["strict", "faithful"] = "strict",
+        allow_danger: bool = False,
+        complete: bool = False,
+        controller_name: str | None = None,
+        cluster_trust_bundles: bool = False,
+        files_root: _Path | None = None,
+        runtime: Runtime | None = None,
+    ) -> ManifestSet: ...
+    @property
+    def backends(self) -> list[BackendFacts]: ...
+    def policy(self, backend: str, *, gateway: str | None = None) -> UpstreamTlsPolicy: ...
+    def publish(self, connector: Connector, backend: str, *, gateway: str | None = None) -> int: ...
+    def statuses(self) -> list[dict[str, Any]]: ...
+    def to_json(self) -> str: ...
+    def to_dict(self) -> dict[str, Any]: ...
+    def __len__(self) -> int: ...
 
 @final
 class UpstreamTlsPolicy:
@@ -466,7 +518,7 @@ class Event:
 
 @final
 class Connector:
-    """Makes verified connections by the current generation of one policy."""
+    """Makes verified connections with the current generation of one policy."""
 
     def __new__(
         cls,
@@ -558,7 +610,7 @@ class Buffer:
 
 @final
 class PeerInfo:
-    """What was proven of a peer and negotiated with it."""
+    """The proof of a peer, and the parameters negotiated with it."""
 
     @property
     def version(self) -> Literal["1.2", "1.3"]: ...

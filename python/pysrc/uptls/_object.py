@@ -1,9 +1,9 @@
-"""What stands behind ``ssl.SSLObject`` and ``ssl.SSLSocket`` in OpenSSL's place.
+"""The object behind ``ssl.SSLObject`` and ``ssl.SSLSocket``, in place of OpenSSL's.
 
 The classes of the standard library are a shell around one object of ``_ssl``, which their context makes in
 ``_wrap_bio`` and ``_wrap_socket``. Here these make a Session, which drives a sans-IO Buffer over that transport:
-nothing of OpenSSL's takes part. If a future Python made its object by another way, it would meet a context without any
-root, and refuse every peer.
+OpenSSL takes no part. If a future Python made its object in another way, it would meet a context without any root, and
+refuse every peer.
 """
 
 import contextlib
@@ -28,11 +28,11 @@ PLAIN = 16384
 """The most data that a record holds: as with OpenSSL, one read gives no more."""
 
 _PASSING = (ssl.SSLWantReadError, ssl.SSLWantWriteError, TimeoutError, InterruptedError)
-"""What the transport may say without the connection being over."""
+"""Errors of the transport that do not end the connection."""
 
 
 def passes(error: OSError) -> bool:
-    """Whether the connection goes on after it. The kernel's ETIMEDOUT ends it; a socket's timeout has no number."""
+    """Whether the connection survives the error. The kernel's ETIMEDOUT ends it; a socket's timeout has no number."""
     return isinstance(error, _PASSING) and error.errno != errno.ETIMEDOUT
 
 
@@ -42,31 +42,32 @@ _NO_PATH = (
 )
 
 _LAST_WORDS = 1.0
-"""Seconds to wait for why a peer hung up."""
+"""Seconds to wait for the reason of a peer that hung up."""
 
 
 class Transport(Protocol):
-    """Bytes to and from the peer. What would block raises what the standard library raises then."""
+    """Bytes to and from the peer. A call that would block raises as in the standard library."""
 
     def pull(self, seconds: float | None) -> Bytes:
-        """Some bytes of the peer, none at its end. SSLWantReadError: none yet. Waits at most so many seconds."""
+        """Some bytes of the peer, none at its end. SSLWantReadError: none yet. Waits at most that many seconds."""
 
     def push(self, buffer: "Buffer", *, patient: bool = True) -> None:
-        """Sends what the buffer has for the peer; without patience what goes at once. SSLWantWriteError: not all."""
+        """Sends the buffer's bytes for the peer; without patience, as many as go at once. SSLWantWriteError: not all.
+        """
 
     def unwrapped(self) -> Any:
-        """What is left when TLS has ended."""
+        """The transport that remains after TLS has ended."""
 
 
 class BioTransport:
-    """Two ``ssl.MemoryBIO``, whose owner does the waiting."""
+    """Two ``ssl.MemoryBIO``; their owner waits."""
 
     def __init__(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
         self._incoming = incoming
         self._outgoing = outgoing
 
     def pull(self, seconds: float | None) -> Bytes:  # noqa: ARG002
-        """A record or so of what came: what does not fit would have to be copied."""
+        """About a record of the received bytes: more would have to be copied."""
         raw = self._incoming.read(RECORD)
         if not raw and not self._incoming.eof:
             raise want(ssl.SSLWantReadError)
@@ -106,7 +107,7 @@ class Session:
     # The handshake.
 
     def do_handshake(self) -> None:
-        """Goes on until the peer is verified, or the transport would block."""
+        """Continues until the peer is verified, or the transport would block."""
         try:
             self._push()
             while not self.buffer.handshake_done:
@@ -126,7 +127,7 @@ class Session:
     # Data. As with OpenSSL, who reads or writes without a handshake gets one.
 
     def read(self, size: int, buffer: Any = None) -> Any:
-        """``b""`` or 0 after a close_notify; SSLEOFError where the end came without one; SSLWantReadError otherwise."""
+        """``b""`` or 0 after a close_notify; SSLEOFError if the end came without one; SSLWantReadError otherwise."""
         if not self._verified:
             self.do_handshake()
         if buffer is None:
@@ -150,7 +151,7 @@ class Session:
         return taken
 
     def pending(self) -> int:
-        """How much a read gives without the transport; an end that was not read yet counts as one."""
+        """How many bytes a read gives without the transport; an unread end counts as one."""
         self.buffer._check_process()  # noqa: SLF001
         if not self._verified or self._ended:
             return 0
@@ -159,7 +160,7 @@ class Session:
         return self.buffer.pending or int(self.buffer.closed_cleanly or self.buffer.error is not None)
 
     def close(self) -> None:
-        """Ends our data, as far as that goes at once."""
+        """Ends our data, as far as possible without waiting."""
         if self._verified and self.buffer.error is None:
             self.buffer.close_notify()
             self._push_what_goes()
@@ -217,19 +218,19 @@ class Session:
             raise self.buffer.receive_error(error) from error
 
     def _hear_out(self) -> None:
-        """A peer that refuses our certificate says so and closes: what it said counts, not the broken pipe (I5)."""
+        """A peer that refuses our certificate sends an alert and closes: the alert counts, not the broken pipe (I5)."""
         with contextlib.suppress(OSError):
             while not self._rest and (raw := self._transport.pull(_LAST_WORDS)):
                 self._feed(raw)
 
     def _push_what_goes(self) -> None:
-        """Sends what TLS itself has to say, if it goes at once. Whoever writes next learns why it does not."""
+        """Sends TLS's own messages, if they go at once. If they do not, the next write raises the reason."""
         with contextlib.suppress(OSError):
             self._transport.push(self.buffer, patient=False)
 
     @property
     def context(self) -> ssl.SSLContext:
-        """The context that made it; with OpenSSL it could be another one meanwhile."""
+        """The context that made it; with OpenSSL a program may have set another one."""
         return self._context
 
     @context.setter
@@ -241,7 +242,7 @@ class Session:
 
     @property
     def peer(self) -> "PeerInfo | None":
-        """What was proven and negotiated; None before the handshake is done."""
+        """The proof and the negotiated parameters; None before the handshake is done."""
         return self.buffer.peer
 
     @property
@@ -269,9 +270,9 @@ class Session:
         return peer and f"TLSv{peer.version}"
 
     def getpeercert(self, binary_form: bool = False, /) -> Any:  # noqa: FBT001, FBT002
-        """The leaf: DER, or the standard library's dictionary, made from it: all names, each attribute with its type.
+        """The leaf: DER, or the standard library's dictionary of it: all names, each attribute with its type.
 
-        Raises PeerVerificationError for a certificate with a name that is no text.
+        Raises PeerVerificationError if a name of the certificate is not text.
         """
         peer = self.peer
         if peer is None:
@@ -287,7 +288,7 @@ class Session:
             raise ValueError(message)
 
     def shared_ciphers(self) -> None:
-        """Servers alone know."""
+        """Only servers know."""
 
     def verify_client_post_handshake(self) -> NoReturn:
         """A server's call."""
@@ -296,7 +297,7 @@ class Session:
 
 
 class Refused:
-    """In a Session's place: a connection that could not begin. Whoever shakes hands is told.
+    """A connection that could not begin, in place of a Session. The handshake raises its error.
 
     asyncio leaves the socket open when ``wrap_bio`` itself raises.
     """
@@ -326,25 +327,25 @@ class Refused:
 
 
 def want(kind: type[ssl.SSLError]) -> ssl.SSLError:
-    """The exception for a transport that would block, as OpenSSL's wrapper words it."""
+    """The exception for a transport that would block, with the text of OpenSSL's wrapper."""
     if kind is ssl.SSLWantReadError:
         return kind(ssl.SSL_ERROR_WANT_READ, "the operation did not complete (read)")
     return kind(ssl.SSL_ERROR_WANT_WRITE, "the operation did not complete (write)")
 
 
 class Verified:
-    """What our objects have beyond those of the standard library."""
+    """Members of our objects that those of the standard library do not have."""
 
     _sslobj: Session | Refused
 
     @property
     def peer(self) -> "PeerInfo | None":
-        """What was proven and negotiated; None before the handshake is done."""
+        """The proof and the negotiated parameters; None before the handshake is done."""
         return self._sslobj.peer if self._sslobj else None
 
     @property
     def is_current(self) -> bool:
-        """Whether a new connection would be judged by the same policy and files: a pool asks before each use (L8).
+        """Whether the same policy and files would judge a new connection: a pool asks before each use (L8).
 
         False before the handshake is done.
         """
@@ -356,7 +357,7 @@ class Verified:
     def get_verified_chain(self) -> list[bytes]:
         """The path that was verified, DER: the leaf first, the trusted certificate last; nothing before the handshake.
 
-        Raises MisuseError where that path is not known whole: what the peer sent is never given in its place.
+        Raises MisuseError if the whole path is not known: it never returns the peer's chain instead.
         """
         if self.peer is None:
             return []
@@ -365,7 +366,7 @@ class Verified:
         return path
 
     def get_unverified_chain(self) -> list[bytes]:
-        """The certificates as they were presented, DER: the peer may have sent more than was verified."""
+        """The certificates as the peer presented them, DER: it may have sent more than the verified path."""
         return self.peer.chain if self.peer else []
 
 

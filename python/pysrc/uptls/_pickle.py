@@ -1,4 +1,4 @@
-"""What pickles name: calls with paths, which read their files again where they are loaded."""
+"""The calls that pickles name: they have paths, and read the files again where the pickle is loaded."""
 
 from typing import Any, Literal
 

@@ -19,14 +19,14 @@ _HEADER = 5
 _AT_ONCE = getattr(socket, "MSG_DONTWAIT", 0)
 
 _PLAIN = socket.socket
-"""The class whose methods go past the TLS of a subclass."""
+"""The class with the methods that bypass the TLS of a subclass."""
 
 
 class Records:
-    """Where the records of a stream end.
+    """Finds where the records of a stream end.
 
-    A socket is read up to the end of a record and the next header, never further: a program that waits with ``select``
-    for more would wait in vain for what lies decrypted here already.
+    It reads a socket up to the end of a record and the next header, never further: otherwise a program that waits with
+    ``select`` would wait in vain for data that is already decrypted here.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Records:
         return self._body + _HEADER - len(self._header)
 
     def came(self, raw: bytes) -> None:
-        """Follows what was read."""
+        """Follows the bytes that were read."""
         if len(raw) <= self._body:
             self._body -= len(raw)
             return
@@ -54,7 +54,7 @@ class SocketTransport:
     """A socket, with the timeout that it has. One thread may read while another writes."""
 
     def __init__(self, owner: "PolicySSLSocket") -> None:
-        # The socket owns the session, and is closed when nobody has it any more.
+        # The socket owns the session, and closes when nothing refers to it any more.
         self._owner = weakref.ref(owner)
         self._records = Records()
         self._held = b""
@@ -101,11 +101,11 @@ class SocketTransport:
         return raw
 
     def push(self, buffer: "Buffer", *, patient: bool = True) -> None:
-        """Bytes go out in the order in which they came out of the buffer. Without patience only what goes at once."""
-        # What is unsent, and who holds the lock, may be the affair of the process that this one was forked from.
+        """Sends bytes in the order of the buffer. Without patience, only as many as go at once."""
+        # What is unsent, and who holds the lock, may belong to the process that this one was forked from.
         buffer._check_process()  # noqa: SLF001
         if not self._sending.acquire(blocking=patient):
-            # Whoever is sending sends these too.
+            # The thread that is sending sends these, too.
             return
         try:
             while self._unsent or (raw := buffer.data_to_send()):
@@ -131,10 +131,10 @@ class PolicySSLSocket(Verified, ssl.SSLSocket):
     """``ssl.SSLSocket`` over a verified connection."""
 
     outer: Any = None
-    """What a TunnelSocket goes through."""
+    """The TLS socket that a TunnelSocket uses."""
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002
-        """The standard library's; a failure also closes the socket, so that nothing can be sent in the clear (H5)."""
+        """The standard library's method; a failure also closes the socket, so no data can go in the clear (H5)."""
         try:
             super().do_handshake(block)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -144,7 +144,7 @@ class PolicySSLSocket(Verified, ssl.SSLSocket):
             raise
 
     def shutdown(self, how: int) -> None:
-        """Ends one direction, or both; ours with a close_notify. The standard library would go on in the clear."""
+        """Ends one direction, or both; ours with a close_notify. The standard library would continue in the clear."""
         self._checkClosed()  # type: ignore[attr-defined]
         session = self._sslobj
         if isinstance(session, Session):
@@ -155,17 +155,17 @@ class PolicySSLSocket(Verified, ssl.SSLSocket):
 
 
 class TunnelSocket(PolicySSLSocket):
-    """The same through another TLS socket, that of a proxy, which it owns."""
+    """The same through the TLS socket of a proxy, which it owns."""
 
     def settimeout(self, value: float | None) -> None:
-        """The standard library's, for both."""
+        """The standard library's method, for both sockets."""
         super().settimeout(value)
         # Not there yet while the standard library makes it.
         if self.outer:
             self.outer.settimeout(value)
 
     def setblocking(self, flag: bool) -> None:  # noqa: FBT001
-        """The standard library's, for both."""
+        """The standard library's method, for both sockets."""
         self.settimeout(None if flag else 0.0)
 
     def _real_close(self) -> None:
@@ -175,7 +175,7 @@ class TunnelSocket(PolicySSLSocket):
 
 
 class Tunnelled:
-    """What `ssl.SSLSocket` asks of the socket that it takes over, for one that it must not take over."""
+    """The methods that `ssl.SSLSocket` calls on the socket it takes over, for a socket that it must not take over."""
 
     def __init__(self, outer: Any) -> None:
         self._outer = outer

@@ -29,11 +29,12 @@ def connect(  # noqa: PLR0913
 ) -> "TlsStream":
     """Connects to `host` and shakes hands; the peer of the stream is verified.
 
-    `connect_to` is where the socket goes if that is not `host`: a host, or a pair of host and port; it is no identity.
-    `timeout` bounds all of it, in seconds, and is the stream's afterwards, as in ``socket.create_connection``. Without
-    it the policy's bounds connecting, and the stream blocks. `alpn` offers only these of the policy's protocols.
+    `connect_to` is the address for the socket if that is not `host`: a host, or a pair of host and port; it is no
+    identity. `timeout` bounds the whole call, in seconds, and stays the stream's timeout, as in
+    ``socket.create_connection``. Without it the policy's timeout bounds connecting, and the stream then blocks. `alpn`
+    offers only these of the policy's protocols.
 
-    Raises PeerVerificationError for a peer that the policy refuses, and the other UptlsErrors.
+    Raises PeerVerificationError if the policy refuses the peer, and the other UptlsErrors.
     """
     # Nothing is dialled for a policy or options that cannot be used.
     buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout)
@@ -53,7 +54,7 @@ def connect(  # noqa: PLR0913
 
 
 def _dialled(dial: "Dial") -> socket.socket:
-    """A connected socket. It is Python's from the start: whatever raises, its descriptor is closed."""
+    """A connected socket. Python owns it from the start: if anything raises, Python closes its descriptor."""
     dial.resolve()
     while (address := dial.next_address()) is not None:
         ip, port, seconds = address
@@ -78,7 +79,7 @@ def _dialled(dial: "Dial") -> socket.socket:
 
 
 def _target(ip: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
-    """As the system wants it: the zone of an IPv6 address stands apart."""
+    """An address in the system's form: the zone of an IPv6 address is separate."""
     ip, _, zone = ip.partition("%")
     return (ip, port, 0, int(zone)) if zone else (ip, port)
 
@@ -92,12 +93,12 @@ def _close(sock: socket.socket | None) -> None:
 class TlsStream:
     """A stream to a verified peer; made by ``connect``.
 
-    It belongs to the process that made it: in a child of a fork all but `close` raises MisuseError, and the parent's
-    goes on.
+    It belongs to the process that made it: in a child of a fork every method but `close` raises MisuseError, and the
+    parent's stream continues.
 
-    One thread may read while another writes. Timeouts are for a whole call. A stream that does not block raises
-    WantReadError or WantWriteError, which are both of BlockingIOError and of what the module ssl has. Reading ends with
-    ``b""`` only if the peer said that it was the end; otherwise with UnexpectedEofError.
+    One thread may read while another writes. A timeout bounds a whole call. A stream that does not block raises
+    WantReadError or WantWriteError, which are also BlockingIOError and the exceptions of the module ssl. Reading ends
+    with ``b""`` only if the peer sent close_notify; otherwise with UnexpectedEofError.
     """
 
     def __init__(self, sock: socket.socket, buffer: "Buffer") -> None:
@@ -114,7 +115,7 @@ class TlsStream:
 
     @property
     def peer(self) -> "PeerInfo":
-        """What was proven and negotiated."""
+        """The proof and the negotiated parameters."""
         peer = self._buffer.peer
         if peer is None:
             raise misuse("the handshake of this stream is not done")
@@ -125,12 +126,12 @@ class TlsStream:
         return self._buffer.report()
 
     def send(self, data: "Bytes", flags: int = 0) -> int:
-        """Sends some of `data`, and gives how much was taken."""
+        """Sends some of `data`, and returns how many bytes it took."""
         self._check(flags)
         return self._send(data)
 
     def sendall(self, data: "Bytes", flags: int = 0) -> None:
-        """Sends all of `data`. How much was sent is not known if it raises."""
+        """Sends all of `data`. If it raises, it is unknown how much was sent."""
         self._check(flags)
         deadline = self._deadline()
         with memoryview(data) as whole, whole.cast("B") as view, self._held(self._writing, deadline, WantWriteError):
@@ -141,7 +142,7 @@ class TlsStream:
                 self._flush(deadline)
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """Up to `bufsize` bytes; ``b""`` where the peer ended its data properly."""
+        """Up to `bufsize` bytes; ``b""`` if the peer ended its data properly."""
         self._check(flags)
         if bufsize < 0:
             raise ValueError("negative buffersize in recv")
@@ -152,7 +153,7 @@ class TlsStream:
             return raw
 
     def recv_into(self, buffer: "Bytes", nbytes: int = 0, flags: int = 0) -> int:
-        """The same into `buffer`, up to `nbytes` if that is not 0; gives how many bytes."""
+        """Reads into `buffer`, up to `nbytes` if that is not 0; returns how many bytes."""
         self._check(flags)
         if nbytes < 0:
             raise ValueError("negative buffersize in recv_into")
@@ -164,7 +165,7 @@ class TlsStream:
         return self._buffer.pending
 
     def shutdown(self, how: int) -> None:
-        """SHUT_WR says properly that our data has ended, and leaves the socket open; SHUT_RDWR shuts it, too."""
+        """SHUT_WR sends close_notify and leaves the socket open; SHUT_RDWR shuts the socket, too."""
         if how not in (socket.SHUT_RD, socket.SHUT_WR, socket.SHUT_RDWR):
             raise ValueError(f"how must be SHUT_RD, SHUT_WR or SHUT_RDWR, not {how}")
         self._check()
@@ -177,9 +178,9 @@ class TlsStream:
             self._sock.shutdown(how)
 
     def close(self) -> None:
-        """Says properly that it is the end, without waiting, and closes the socket once no file of it is open."""
+        """Sends close_notify without waiting, and closes the socket once no file of it is open."""
         self._closed = True
-        # In a child of a fork that is its descriptor alone: what is said over the socket would be the parent's words.
+        # In a child of a fork this closes its descriptor alone: a close_notify would speak for the parent.
         if self._files == 0 and self._sock.fileno() != -1:
             with contextlib.suppress(OSError), self._sock:
                 self._farewell()
@@ -193,7 +194,7 @@ class TlsStream:
         errors: str | None = None,
         newline: str | None = None,
     ) -> Any:
-        """A file over it, as ``socket.socket.makefile`` gives one."""
+        """A file over the stream, as ``socket.socket.makefile`` returns one."""
         kinds = set(mode)
         if not kinds <= {"r", "w", "b"} or not kinds & {"r", "w"}:
             raise ValueError(f"mode must be of r, w and b, not {mode!r}")
@@ -218,19 +219,19 @@ class TlsStream:
         return self._sock.fileno()
 
     def getpeername(self) -> Any:
-        """Where the socket goes."""
+        """The address of the peer."""
         return self._sock.getpeername()
 
     def getsockname(self) -> Any:
-        """Where it comes from."""
+        """The address of this side."""
         return self._sock.getsockname()
 
     def getsockopt(self, level: int, option: int) -> int:
-        """As that of the socket."""
+        """The same as of the socket."""
         return self._sock.getsockopt(level, option)
 
     def setsockopt(self, level: int, option: int, value: int) -> None:
-        """As that of the socket."""
+        """The same as of the socket."""
         self._sock.setsockopt(level, option, value)
 
     def gettimeout(self) -> float | None:
@@ -273,7 +274,7 @@ class TlsStream:
             raise ValueError(f"flags have no meaning over TLS, and these are {flags}")
 
     def _read_into(self, view: "Bytes") -> int:
-        """A file reads on after its stream was closed."""
+        """A file can still read after its stream was closed."""
         deadline = self._deadline()
         with self._held(self._reading, deadline, WantReadError):
             while (count := self._buffer.read_into(view)) is None:
@@ -281,18 +282,18 @@ class TlsStream:
             return count
 
     def _send(self, data: "Bytes") -> int:
-        """A file writes on after its stream was closed."""
+        """A file can still write after its stream was closed."""
         deadline = self._deadline()
         with self._held(self._writing, deadline, WantWriteError):
             self._flush(deadline)
             count = self._buffer.write(data)
-            # What was taken is sent with the next call.
+            # The next call sends the bytes that were taken.
             with contextlib.suppress(*((TimeoutError, BlockingIOError) if count else ())):
                 self._flush(deadline)
             return count
 
     def _deadline(self) -> float | None:
-        """When the call that begins now must be done, monotonic."""
+        """The monotonic time by which the call that begins now must be done."""
         return None if self._timeout is None else time.monotonic() + self._timeout
 
     def _handshake(self) -> None:
@@ -312,7 +313,7 @@ class TlsStream:
             raise expired from None
 
     def _feed(self, deadline: float | None) -> None:
-        """Bytes of the peer. What they raise comes out of reading, after the data before it."""
+        """Feeds bytes of the peer. An error in them comes out of reading, after the data before it."""
         raw = self._incoming or self._received(deadline)
         self._incoming = b""
         with contextlib.suppress(UptlsError):
@@ -321,7 +322,7 @@ class TlsStream:
             else:
                 self._buffer.receive_eof()
         if self._buffer.wants_write:
-            # An alert, or the answer to a key update. Who writes takes it along; it must not be waited for here.
+            # An alert, or the answer to a key update. The next write takes it along; it must not be waited for here.
             with contextlib.suppress(TimeoutError, BlockingIOError, UptlsError), self._held(self._writing, 0):
                 self._flush(0)
 
@@ -335,7 +336,7 @@ class TlsStream:
                 raise self._failed(error) from error
 
     def _flush(self, deadline: float | None) -> None:
-        """Sends all that the peer must get. Holds ``_writing``, but in a handshake, which one thread makes."""
+        """Sends everything for the peer. Holds ``_writing``, except in a handshake, which one thread makes."""
         while True:
             if not self._outgoing:
                 self._outgoing = memoryview(self._buffer.data_to_send())
@@ -350,7 +351,7 @@ class TlsStream:
                 raise self._failed(error) from error
 
     def _hear_out(self) -> None:
-        """I5: a peer that refuses our certificate closes after its alert, so what can be read is read first."""
+        """I5: a peer that refuses our certificate closes after its alert, so this reads what it can first."""
         if not self._reading.acquire(blocking=False):
             return
         try:
@@ -394,7 +395,7 @@ class TlsStream:
             lock.release()
 
     def _farewell(self) -> None:
-        """A close_notify, or the alert of what ended it, as far as the socket takes it now."""
+        """Sends a close_notify, or the alert for the failure, as far as the socket takes it now."""
         with contextlib.suppress(UptlsError, BlockingIOError, TimeoutError), self._held(self._writing, 0):
             if self._buffer.handshake_done and self._buffer.error is None:
                 with contextlib.suppress(MisuseError):
@@ -404,7 +405,7 @@ class TlsStream:
                 self._outgoing = self._outgoing[self._sock.send(self._outgoing) :]
 
     def _released(self) -> None:
-        """A file of it was closed."""
+        """Notes that a file of the stream was closed."""
         self._files -= 1
         if self._closed:
             self.close()
@@ -453,7 +454,7 @@ class _Raw(io.RawIOBase):
 
 
 def _ready(sock: socket.socket, direction: Literal["read", "write"], deadline: float | None) -> bool:
-    """Waits until the socket can be read from or written to; whether that was before the deadline."""
+    """Waits until the socket can be read from or written to, and says whether that was before the deadline."""
     left = None if deadline is None else max(0.0, deadline - time.monotonic())
     number = sock.fileno()
     if number == -1:
@@ -468,5 +469,5 @@ def _ready(sock: socket.socket, direction: Literal["read", "write"], deadline: f
 
 
 _LAST_WORDS = 0.25
-"""Seconds that a peer may take to say why it closed."""
+"""Seconds that a peer has to say why it closed."""
 _PIECE = 65536

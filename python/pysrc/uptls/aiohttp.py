@@ -1,8 +1,8 @@
-"""For ``aiohttp``: a connector by a policy.
+"""For ``aiohttp``: a connector with a policy.
 
     aiohttp.ClientSession(connector=uptls.aiohttp.PolicyConnector(policy))
 
-With ``aiohttp.TCPConnector(ssl=policy.ssl_context())`` the ``ssl=`` of a single request would take the policy's place.
+With ``aiohttp.TCPConnector(ssl=policy.ssl_context())`` the ``ssl=`` of a single request would replace the policy.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -19,15 +19,15 @@ _OPTIONS = ("ssl", "ssl_context", "verify_ssl", "fingerprint")
 
 
 class PolicyConnector(TCPConnector):
-    """Opens connections of a connector or a policy, and none else.
+    """Opens connections of a connector or a policy, and no others.
 
-    ``ssl=`` of this connector raises PolicyFrozenError. So does ``ssl=`` of a request, and ``http``, a redirect to it
-    included, before anything is opened; aiohttp makes a ClientOSError of that. A connection that is kept alive is used
-    again only while the connector's policy is the one that judged it. `options` are those of ``aiohttp.TCPConnector``.
+    ``ssl=`` of this connector raises PolicyFrozenError. So do ``ssl=`` of a request, and ``http``, a redirect to it
+    included, before it opens anything; aiohttp turns that into a ClientOSError. It reuses a connection only while the
+    connector's policy is the one that verified it. `options` are as in ``aiohttp.TCPConnector``.
     """
 
     def __init__(self, policy: "UpstreamTlsPolicy | Connector", **options: Any) -> None:
-        """Takes a policy, or a connector: its connections are by what it has at that moment."""
+        """Takes a policy, or a connector, which uses the policy that it has at that moment."""
         for name in _OPTIONS:
             if name in options:
                 raise misuse(f"{name}= of a PolicyConnector: the policy decides; leave it out", PolicyFrozenError)

@@ -1,10 +1,10 @@
-"""For gRPC: channels by a policy, as far as gRPC can follow one.
+"""For gRPC: channels with a policy, as far as gRPC can follow one.
 
-gRPC brings its own TLS stack and accepts no other verifier. What it has no form for (names of a type, SPIFFE, pins,
-revocation lists, ...) is refused with `not_exportable`, all at once, and never left out in silence. Within what remains
-its own verifier decides, and is laxer than a policy in these points: it takes a CN where a certificate has no name at
-all, keys below 2048 bits and SHA-1 signatures, and a leaf without digitalSignature. It does not follow a rotation: a
-new policy needs a new channel.
+gRPC brings its own TLS stack and accepts no other verifier. If gRPC cannot express a field (typed names, SPIFFE, pins,
+revocation lists, ...), uptls refuses the policy with `not_exportable` and lists all such fields; it never leaves one
+out in silence. Otherwise gRPC's own verifier decides. It is laxer than uptls in these points: it accepts a CN if a
+certificate has no name at all, keys below 2048 bits and SHA-1 signatures, and a leaf without digitalSignature. It does
+not follow a rotation: a new policy needs a new channel.
 
     channel = uptls.grpc.secure_channel(policy, "payments.internal:443")
 """
@@ -26,18 +26,19 @@ _NAME = "grpc.ssl_target_name_override"
 
 
 def channel_credentials(policy: "UpstreamTlsPolicy") -> grpc.ChannelCredentials:
-    """Credentials by a policy whose server name is ``auto``: the host of the channel's target is the backend host.
+    """Credentials of a policy with the server name ``auto``: the host of the channel's target is the backend host.
 
-    Raises PolicyError, `not_exportable`, for what gRPC cannot do; for a server name too, which credentials cannot
-    carry: `secure_channel` can.
+    Raises PolicyError, `not_exportable`, if gRPC cannot express the policy, or if the policy has a server name:
+    credentials cannot carry one, `secure_channel` can.
     """
     return _credentials(policy, channel=False)
 
 
 def secure_channel(policy: "UpstreamTlsPolicy", target: str, options: Sequence[tuple[str, Any]] = ()) -> grpc.Channel:
-    """A channel by a policy; the arguments are those of ``grpc.secure_channel``.
+    """A channel with a policy; the arguments are as in ``grpc.secure_channel``.
 
-    Raises PolicyError, `not_exportable`, for what gRPC cannot do, and MisuseError for an option that has another name.
+    Raises PolicyError, `not_exportable`, if gRPC cannot express the policy, and MisuseError for an option that sets
+    another name.
     """
     return grpc.secure_channel(target, _credentials(policy, channel=True), _options(policy, options))
 

@@ -1,4 +1,4 @@
-"""For ``requests``: a session by a policy, and the adapter that it is made of.
+"""For ``requests``: a session with a policy, and its adapter.
 
     session = uptls.requests.session(policy)
 
@@ -21,9 +21,9 @@ _VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def session(policy: "UpstreamTlsPolicy | Connector", **options: Any) -> Session:
-    """A session all of whose requests go by the policy: ``http`` is refused, redirects to it too.
+    """A session that uses the policy for every request. It refuses ``http``, redirects to it included.
 
-    `options` are those of ``requests.adapters.HTTPAdapter``.
+    `options` are as in ``requests.adapters.HTTPAdapter``.
     """
     made = Session()
     adapter = PolicyAdapter(policy, **options)
@@ -35,18 +35,18 @@ def session(policy: "UpstreamTlsPolicy | Connector", **options: Any) -> Session:
 class PolicyAdapter(HTTPAdapter):
     """Sends ``https`` requests over the verified connections of a connector or a policy.
 
-    Mount it for ``https://``: a longer prefix is compared as text, so that the same host with a port or a user in the
-    URL would leave the policy. ``verify`` and ``cert`` of a request or a session cannot change anything: other than at
-    their defaults they raise PolicyFrozenError before anything is sent. A connection whose TLS is not the policy's is
-    refused, too: what stands in for ``ssl`` or ``urllib3`` may make a context of its own. A connection that is kept
-    alive is used again only while the connector's policy is the one that judged it. `options` are those of
+    Mount it for ``https://``: ``requests`` compares a longer prefix as text, so the same host with a port or a user in
+    the URL would not use the policy. ``verify`` and ``cert`` of a request or a session cannot change anything: unless
+    they have their defaults, the adapter raises PolicyFrozenError before it sends anything. It also refuses a
+    connection with TLS that is not the policy's: a replacement of ``ssl`` or ``urllib3`` may make its own context. It
+    reuses a connection only while the connector's policy is the one that verified it. `options` are as in
     ``requests.adapters.HTTPAdapter``.
     """
 
     __attrs__ = [*HTTPAdapter.__attrs__, "_policy"]  # noqa: RUF012
 
     def __init__(self, policy: "UpstreamTlsPolicy | Connector", **options: Any) -> None:
-        """Takes a policy, or a connector: its connections are by what it has at that moment."""
+        """Takes a policy, or a connector, which uses the policy that it has at that moment."""
         self._policy = policy
         super().__init__(**options)
 
@@ -56,7 +56,7 @@ class PolicyAdapter(HTTPAdapter):
         _demand_ours(self.poolmanager)
 
     def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
-        """The same for connections through a proxy, to which HTTPS itself goes by the policy too."""
+        """The same for connections through a proxy. HTTPS to the proxy itself uses the policy, too."""
         context = self._context()
         manager = super().proxy_manager_for(proxy, **options, ssl_context=context, proxy_ssl_context=context)
         _demand_ours(manager)
@@ -69,7 +69,7 @@ class PolicyAdapter(HTTPAdapter):
         return host, {}
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ARG002
-        """Refuses what would change verification; there is nothing else to do."""
+        """Refuses arguments that would change verification; there is nothing else to do."""
         self._refuse(url, verify, cert)
 
     def send(  # noqa: PLR0913, PLR0917
@@ -81,7 +81,7 @@ class PolicyAdapter(HTTPAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> Any:
-        """Refuses ``http``, for this adapter is for verified connections, and what would change verification."""
+        """Refuses ``http``, since nothing would be verified, and arguments that would change verification."""
         if not str(request.url).lower().startswith("https:"):
             message = f"{request.url}: a PolicyAdapter sends https alone; ask for an https:// URL"
             raise misuse(message, PolicyFrozenError)
@@ -105,7 +105,7 @@ class PolicyAdapter(HTTPAdapter):
 
 
 def _demand_ours(manager: Any) -> None:
-    """Has every connection of a pool manager, whatever its kind, look at its socket before it sends a request."""
+    """Makes every connection of a pool manager, of any kind, check its socket before it sends a request."""
     pool = manager.pool_classes_by_scheme["https"]
     if issubclass(pool.ConnectionCls, _Ours):
         return
@@ -115,12 +115,12 @@ def _demand_ours(manager: Any) -> None:
 
 
 def _verified(sock: Any) -> Verified | None:
-    """What is ours of a socket: TLS through the TLS of a proxy is an object of urllib3's around one of ours."""
+    """Our part of a socket: for TLS through the TLS of a proxy, urllib3 wraps one of our objects."""
     return next((one for one in (sock, getattr(sock, "sslobj", None)) if isinstance(one, Verified)), None)
 
 
 class _OursAlone:
-    """Over a pool of urllib3: no connection is used again that the policy of now did not judge (L8)."""
+    """A mixin for a pool of urllib3: it reuses no connection that the current policy did not verify (L8)."""
 
     def _get_conn(self, timeout: float | None = None) -> Any:
         connection = super()._get_conn(timeout)  # type: ignore[misc]
@@ -132,9 +132,9 @@ class _OursAlone:
 
 
 class _Ours:
-    """Over a connection of urllib3: nothing is sent but over TLS of the policy.
+    """A mixin for a connection of urllib3: it sends only over TLS of the policy.
 
-    A policy's context alone does not ensure it. urllib3-future, for one, copies contexts into another library's.
+    A policy's context alone does not ensure that: urllib3-future, for example, copies contexts into another library's.
     """
 
     sock: Any
@@ -145,7 +145,7 @@ class _Ours:
         self._demand(self.sock)
 
     def _connect_tls_proxy(self, *args: Any, **options: Any) -> Any:
-        """The same for the TLS of a proxy, to which a CONNECT goes at once."""
+        """The same for the TLS of a proxy, which receives a CONNECT at once."""
         return self._demand(super()._connect_tls_proxy(*args, **options))  # type: ignore[misc]
 
     def _demand(self, sock: Any) -> Any:
@@ -161,5 +161,5 @@ class _Ours:
         raise misuse(message, PolicyFrozenError)
 
     def close(self) -> None:
-        """urllib3's own."""
+        """urllib3's method."""
         super().close()  # type: ignore[misc]

@@ -97,7 +97,7 @@ fn two_runtimes_in_one_process_share_nothing() {
     assert_nothing_is_installed();
 }
 
-/// What makes such a host dangerous for whoever relies on the default of the process.
+/// The danger of such a host for a library that relies on the default of the process.
 #[allow(clippy::disallowed_methods, reason = "it is shown that these would not do")]
 fn assert_nothing_is_installed() {
     assert!(rustls::crypto::CryptoProvider::get_default().is_none());

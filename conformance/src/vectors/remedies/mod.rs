@@ -20,7 +20,7 @@ use uptls_testkit::chain_pem;
 pub struct Followed {
     /// The files of the case after it, as [`mint`] gives them; the hint is followed if any of these is not refused so.
     pub attempts: Vec<BTreeMap<String, Vec<u8>>>,
-    /// By whom, and to what.
+    /// Who follows it, and what changes.
     pub kind: &'static str,
 }
 

@@ -1,5 +1,5 @@
-//! Fields that each are right and together mean something that nobody can have meant: checks that a weakening silences, and
-//! policies that no peer can satisfy.
+//! Fields that are right one by one and make no sense together: checks that a weakening silences, and policies that no
+//! peer can satisfy.
 
 use super::Checker;
 use crate::danger::{Danger, PeerDanger, ToleratedRule};

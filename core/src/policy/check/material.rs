@@ -30,7 +30,7 @@ impl Checker {
             }
             MaterialDraft { file: None, name, pem: Some(pem), trust_domain: _ } => {
                 let name = name.unwrap_or_else(|| "inline".to_owned());
-                Some(Material::Inline { content: pem.into_bytes().into(), name })
+                Some(Material::Inline { content: pem.into(), name })
             }
             _ => {
                 self.invalid(path, "an entry without exactly one source", "{file: PATH} or {pem: TEXT}");

@@ -17,7 +17,7 @@ use super::{
     TrustSpec, UnknownRevocation, WildcardName,
 };
 use crate::danger::{Danger, DangerPermission, PeerDanger};
-use crate::error::{Origin, PolicyError, PolicyErrorKind, Problem, Problems};
+use crate::error::{PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::name::{DnsName, NameError, UriName};
 
 use contradictions::Written;
@@ -28,7 +28,7 @@ pub(super) fn check(draft: PolicyDraft, permission: DangerPermission) -> Result<
     let mut checker = Checker { base, problems: Vec::new() };
     let mut fields = checker.fields(spec, permission);
     let locate = |problem: Problem| {
-        let origin = Origin::nearest(&origins, problem.path());
+        let origin = origins.nearest(problem.path()).cloned();
         problem.with_origin(origin)
     };
     let problems = checker.problems.into_iter().map(locate).collect();

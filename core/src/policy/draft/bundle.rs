@@ -1,6 +1,7 @@
 //! A trust bundle as the document writes it: material that may say whose SPIFFE IDs it vouches for.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
@@ -14,7 +15,7 @@ pub(super) struct BundleDraft {
     /// A file, relative to the document.
     file: Option<PathBuf>,
     /// The text itself.
-    pem: Option<String>,
+    pem: Option<Arc<str>>,
     /// The SPIFFE trust domain that its certificates vouch for. Default: the one domain of the SPIFFE names; it is required
     /// where they are of several.
     trust_domain: Option<String>,

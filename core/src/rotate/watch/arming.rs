@@ -2,7 +2,7 @@
 //! answer, no reader of files waits for it.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,16 +31,16 @@ struct Request {
 struct Armed {
     asked: Arc<Mutex<BTreeSet<usize>>>,
     notifier: Box<dyn Notifier>,
-    slots: Vec<BTreeSet<PathBuf>>,
+    slots: BTreeMap<usize, BTreeSet<PathBuf>>,
     state: Arc<Mutex<WatchState>>,
 }
 
 impl Arming {
     /// Without a thread, files are polled, and the state says why.
-    pub(super) fn new(notifier: Box<dyn Notifier>, slots: usize, state: Arc<Mutex<WatchState>>) -> Self {
+    pub(super) fn new(notifier: Box<dyn Notifier>, state: Arc<Mutex<WatchState>>) -> Self {
         let (requests, wanted) = channel();
         let asked = Arc::default();
-        let slots = vec![BTreeSet::new(); slots];
+        let slots = BTreeMap::new();
         let mut armed = Armed { asked: Arc::clone(&asked), notifier, slots, state: Arc::clone(&state) };
         let spawned = thread::Builder::new().name("uptls-watch-arm".to_owned()).spawn(move || armed.run(&wanted));
         if let Err(error) = spawned {
@@ -61,6 +61,11 @@ impl Arming {
             set(&self.state, WatchState::Polling { reason: Some(SLOW.to_owned()) });
         }
     }
+
+    /// Has the directories of a source watched no longer, unless they are those of another. Nothing waits for that.
+    pub(super) fn forget(&self, slot: usize) {
+        let _ = self.requests.send(Request { directories: BTreeSet::new(), done: channel().0, slot });
+    }
 }
 
 impl Armed {
@@ -74,10 +79,11 @@ impl Armed {
     }
 
     fn arm(&mut self, slot: usize, directories: BTreeSet<PathBuf>) {
-        if let Some(known) = self.slots.get_mut(slot) {
-            known.clone_from(&directories);
-        }
-        let all = self.slots.iter().flatten().cloned().collect();
+        match directories.is_empty() {
+            true => self.slots.remove(&slot),
+            false => self.slots.insert(slot, directories.clone()),
+        };
+        let all = self.slots.values().flatten().cloned().collect();
         // A panic of the system's watcher is a bug, and must not end the events of the other sources (T8).
         let armed = catch_unwind(AssertUnwindSafe(|| self.notifier.arm(&all, &directories)));
         let state = match armed.unwrap_or_else(|_| Err("the watcher panicked".to_owned())) {

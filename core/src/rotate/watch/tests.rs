@@ -141,7 +141,7 @@ fn a_watcher_that_does_not_answer_delays_no_reading() {
     gate.set(false);
 }
 
-/// A gate in front of the files of one folder: closed, whoever reads there waits.
+/// A gate in front of the files of one folder: while it is closed, every reader waits.
 #[derive(Clone, Default)]
 struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
@@ -187,6 +187,66 @@ fn a_source_that_waits_for_its_storage_stops_no_other() {
     bad.wait_for_update();
 }
 
+/// The directories that are watched at the moment.
+#[derive(Clone, Default)]
+struct Known(Arc<Mutex<BTreeSet<PathBuf>>>);
+
+impl Notifier for Known {
+    fn arm(&mut self, all: &BTreeSet<PathBuf>, _: &BTreeSet<PathBuf>) -> Result<WatchState, String> {
+        lock(&self.0).clone_from(all);
+        Ok(WatchState::Events)
+    }
+}
+
+#[test]
+fn sources_come_and_go_while_a_watch_lives() {
+    let (first, second, known) = (Watched::new(), Watched::new(), Known::default());
+    let (signals, woken) = channel();
+    let watch = Watch::with_notifier([first.source()], Box::new(known.clone()), signals, woken).unwrap();
+    write(second.folder.path(), "two");
+    let added = watch.add(second.source());
+    second.wait_for_update();
+    wait_until(|| lock(&known.0).len() == 2);
+    watch.remove(added);
+    // Its directories are given back, and those of the other stay.
+    wait_until(|| lock(&known.0).len() == 1);
+    for seed in ["three", "four"] {
+        write(first.folder.path(), seed);
+        write(second.folder.path(), seed);
+        watch.refresh();
+        first.wait_for_update();
+    }
+    assert_eq!(second.connector.next_event(), None);
+    // What is removed can come again, and what was removed twice is nothing.
+    watch.remove(added);
+    let again = watch.add(second.source());
+    assert_ne!(again, added);
+    second.wait_for_update();
+}
+
+/// A source that is removed while it is read publishes nothing afterwards, and its directories do not stay.
+#[test]
+fn what_is_removed_while_it_is_read_is_not_published() {
+    let gate = Gate::default();
+    let (bad, good, known) = (Watched::behind(Some(gate.clone())), Watched::new(), Known::default());
+    let (signals, woken) = channel();
+    let watch = Watch::with_notifier([good.source()], Box::new(known.clone()), signals, woken).unwrap();
+    gate.set(true);
+    write(bad.folder.path(), "two");
+    let added = watch.add(bad.source());
+    wait_until(|| lock(&known.0).len() == 2);
+    watch.remove(added);
+    write(good.folder.path(), "two");
+    watch.refresh();
+    good.wait_for_update();
+    gate.set(false);
+    wait_until(|| lock(&known.0).len() == 1);
+    write(good.folder.path(), "three");
+    watch.refresh();
+    good.wait_for_update();
+    assert_eq!((bad.connector.next_event(), bad.connector.generation().number()), (None, 1));
+}
+
 #[test]
 fn what_is_read_after_the_end_of_a_watch_is_not_published() {
     let gate = Gate::default();
@@ -220,7 +280,7 @@ fn a_source_that_panics_is_tried_again_and_stops_no_other() {
 }
 
 /// Counts the errors of its thread.
-pub(super) struct Lines(pub(super) Arc<std::sync::atomic::AtomicUsize>);
+pub(super) struct Lines(pub(super) Arc<AtomicUsize>);
 
 impl tracing::Subscriber for Lines {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {

@@ -19,8 +19,7 @@ pub(super) struct Watcher {
     arming: Arming,
     signals: Sender<Signal>,
     readers: Readers,
-    slots: Vec<Slot>,
-    stopped: Arc<AtomicBool>,
+    slots: BTreeMap<usize, Slot>,
 }
 
 /// One source.
@@ -35,6 +34,8 @@ struct Slot {
     heard: Option<BTreeMap<PathBuf, Writer>>,
     /// `None` while it is read.
     source: Option<FileSource>,
+    /// What is read of it from now on is not published.
+    stopped: Arc<AtomicBool>,
 }
 
 /// What a reader gives back.
@@ -51,22 +52,9 @@ impl Watcher {
         notifier: Box<dyn Notifier>,
         signals: Sender<Signal>,
         state: Arc<Mutex<WatchState>>,
-        stopped: Arc<AtomicBool>,
     ) -> Self {
-        let slot = |mut source: FileSource| {
-            source.stop_with(&stopped);
-            Slot {
-                changing: None,
-                directories: BTreeSet::new(),
-                next: Instant::now(),
-                panicked: false,
-                heard: Some(BTreeMap::new()),
-                source: Some(source),
-            }
-        };
-        let slots: Vec<Slot> = sources.into_iter().map(slot).collect();
-        let arming = Arming::new(notifier, slots.len(), state);
-        Self { arming, signals, readers: Readers::default(), slots, stopped }
+        let slots = sources.into_iter().map(Slot::new).enumerate().collect();
+        Self { arming: Arming::new(notifier, state), signals, readers: Readers::default(), slots }
     }
 
     pub(super) fn run(&mut self, woken: &Receiver<Signal>) {
@@ -76,21 +64,20 @@ impl Watcher {
         while self.listen(woken) {
             self.read_what_is_due();
         }
-        self.stopped.store(true, Ordering::SeqCst);
+        self.slots.values().for_each(Slot::stop);
         self.readers.end(FAREWELL);
     }
 
     fn read_what_is_due(&mut self) {
         let now = Instant::now();
-        for slot in 0..self.slots.len() {
-            self.read_if_due(slot, now);
-        }
+        let due: Vec<usize> = self.slots.iter().filter(|(_, slot)| slot.next <= now).map(|(id, _)| *id).collect();
+        due.into_iter().for_each(|id| self.read(id));
     }
 
     /// Sleeps until a source is due, and takes in all that was said until then; `false`: the end.
     fn listen(&mut self, woken: &Receiver<Signal>) -> bool {
         let now = Instant::now();
-        let waiting = self.slots.iter().filter(|slot| slot.source.is_some());
+        let waiting = self.slots.values().filter(|slot| slot.source.is_some());
         let due = waiting.map(|slot| slot.next).min().unwrap_or(now + IDLE);
         let mut next = match woken.recv_timeout(due.saturating_duration_since(now)) {
             Err(RecvTimeoutError::Timeout) => None,
@@ -114,35 +101,45 @@ impl Watcher {
     fn hear(&mut self, signal: Signal) {
         let now = Instant::now();
         match signal {
+            Signal::Add(id, source) => {
+                self.slots.insert(id, Slot::new(*source));
+            }
             Signal::Changed(paths, writer) => {
-                for slot in &mut self.slots {
+                for slot in self.slots.values_mut() {
                     paths.iter().for_each(|path| slot.note(&files::absolute(path), writer, now));
                 }
             }
             Signal::Read(read) => self.take_back(*read),
-            Signal::Rescan => self.slots.iter_mut().for_each(|slot| slot.rescan(now)),
+            Signal::Remove(id) => {
+                if let Some(slot) = self.slots.remove(&id) {
+                    slot.stop();
+                    self.arming.forget(id);
+                }
+            }
+            Signal::Rescan => self.slots.values_mut().for_each(|slot| slot.rescan(now)),
             Signal::Stop => {}
         }
     }
 
-    fn read_if_due(&mut self, index: usize, now: Instant) {
-        let Some(slot) = self.slots.get_mut(index) else { return };
-        if slot.next > now {
-            return;
-        }
+    fn read(&mut self, id: usize) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
         let Some(source) = slot.source.take() else { return };
         slot.changing = None;
         let (arming, signals, panicked) = (self.arming.clone(), self.signals.clone(), slot.panicked);
         self.readers.submit(Box::new(move || {
-            let read = read(index, source, &arming, panicked);
+            let read = read(id, source, &arming, panicked);
             // It fails only once the watch has ended.
             let _ = signals.send(Signal::Read(Box::new(read)));
         }));
     }
 
     fn take_back(&mut self, read: Read) {
-        let Read { next, panicked, slot: index, source } = read;
-        let Some(slot) = self.slots.get_mut(index) else { return };
+        let Read { next, panicked, slot: id, source } = read;
+        let Some(slot) = self.slots.get_mut(&id) else {
+            // It was removed while it was read, and may have asked for events meanwhile.
+            self.arming.forget(id);
+            return;
+        };
         slot.directories = directories(&source);
         slot.next = next;
         slot.panicked = panicked;
@@ -156,6 +153,25 @@ impl Watcher {
 }
 
 impl Slot {
+    /// A source that is read at once.
+    fn new(mut source: FileSource) -> Self {
+        let stopped = Arc::default();
+        source.stop_with(&stopped);
+        Self {
+            changing: None,
+            directories: BTreeSet::new(),
+            next: Instant::now(),
+            panicked: false,
+            heard: Some(BTreeMap::new()),
+            source: Some(source),
+            stopped,
+        }
+    }
+
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+    }
+
     fn is_concerned_by(&self, changed: &Path) -> bool {
         self.directories.contains(changed) || changed.parent().is_some_and(|parent| self.directories.contains(parent))
     }
@@ -258,14 +274,14 @@ mod tests {
     fn reading(watched: &Watched) -> (Watcher, FileSource) {
         let state = Arc::new(Mutex::new(WatchState::Events));
         let sources = [watched.source()];
-        let mut watcher = Watcher::new(sources, Box::new(Silence), channel().0, state, Arc::default());
-        let source = watcher.slots.iter_mut().find_map(|slot| slot.source.take()).unwrap();
+        let mut watcher = Watcher::new(sources, Box::new(Silence), channel().0, state);
+        let source = watcher.slots.values_mut().find_map(|slot| slot.source.take()).unwrap();
         (watcher, source)
     }
 
     fn give_back(watcher: &mut Watcher, source: FileSource, next: Instant) -> (FileSource, Instant) {
         watcher.hear(Signal::Read(Box::new(Read { next, panicked: false, slot: 0, source })));
-        let slot = watcher.slots.first_mut().unwrap();
+        let slot = watcher.slots.get_mut(&0).unwrap();
         (slot.source.take().unwrap(), slot.next)
     }
 

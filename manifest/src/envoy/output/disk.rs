@@ -52,7 +52,8 @@ impl<'a> Disk<'a> {
         create_new(path)
     }
 
-    /// A file that may be there, its owner's alone if it is not, locked as soon as nobody else has it so. Its content stays.
+    /// Opens a file, or creates it for its owner alone, and locks it as soon as no other process has locked it. Its
+    /// content stays.
     pub(super) fn lock(&self, path: &Path) -> io::Result<File> {
         (self.gate)(Step::Lock, path)?;
         let file = loop {
@@ -177,7 +178,7 @@ impl Mode {
         file.set_permissions(fs::Permissions::from_mode(mode))
     }
 
-    /// Whether nobody else may read `file` who should not.
+    /// Whether `file` is as private as this mode demands.
     pub(super) fn is_kept(self, file: &fs::Metadata) -> bool {
         use std::os::unix::fs::PermissionsExt as _;
         self == Self::Public || file.permissions().mode() & 0o077 == 0

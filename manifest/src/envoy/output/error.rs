@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use uptls::printable;
 
-/// Why an export was not written.
+/// Why the export could not be written.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OutputError {

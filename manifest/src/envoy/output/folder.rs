@@ -60,7 +60,7 @@ impl<'a> State<'a> {
         Self { name: hex(&digest.finalize()), files }
     }
 
-    /// A folder that nobody else may enter is what a key lies in.
+    /// A key lies in a folder that only its owner may enter.
     fn mode(&self) -> Mode {
         if self.files.iter().any(|(_, file)| file.secrecy == Secrecy::OwnerOnly) { Mode::Owner } else { Mode::Public }
     }

@@ -39,14 +39,14 @@ pub(super) enum Destination {
 }
 
 impl Export {
-    /// Writes [`Export::files`] to where [`Export::context`] says that they are; nothing, if there are none.
+    /// Writes [`Export::files`] to the paths in [`Export::context`]; nothing, if there are none.
     ///
-    /// All of it appears by one rename, once it is on the disk: whatever fails, and whenever the process or the machine stops, the
-    /// files are those of the last export or of this one, never of both. Exports into one folder may run at the same time, and
-    /// wait for each other. A key is readable by its owner alone from the beginning (mode 0600).
+    /// One rename publishes all files, once they are on the disk. If something fails, or the process or the machine
+    /// stops, the files are those of the last export or of this one, never of both. Exports into one folder may run at
+    /// the same time, and wait for each other. Only the owner can read a key, from the beginning (mode 0600).
     ///
-    /// A running Envoy takes what the next export of the same [`Owner`](super::Owner) writes. The state that it replaces stays until
-    /// the next export into the folder, and is removed by that if no policy names it.
+    /// A running Envoy picks up the next export of the same [`Owner`](super::Owner). The replaced state stays until the
+    /// next export into the folder, which removes it if no policy names it.
     ///
     /// ```
     /// use uptls_manifest::envoy::{self, ExportOptions, Owner, Placement};

@@ -4,6 +4,18 @@ use serde::Serialize;
 use uptls::PolicyDraft;
 
 /// What a document holds.
+///
+/// ```
+/// use uptls_manifest::envoy::{self, Standing};
+///
+/// let cluster = br#"{name: pay, transport_socket: {name: envoy.transport_sockets.tls, typed_config: {
+///     "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, sni: pay.test}}}"#;
+/// let reading = envoy::read(cluster, "envoy.yaml", &|_| Err("no file is read".to_owned()))?;
+/// let pay = &reading.clusters[0];
+/// assert!(matches!(pay.standing, Standing::VerifiesNothing));
+/// assert_eq!(pay.reason().map(|finding| finding.name), Some("no_validation_context"));
+/// # Ok::<(), uptls::Problems>(())
+/// ```
 #[derive(Clone, Serialize)]
 #[non_exhaustive]
 pub struct Reading {
@@ -19,11 +31,11 @@ pub struct ClusterReading {
     pub name: String,
     /// The verdict.
     pub standing: Standing,
-    /// Why, the worst first; empty only for what is verified and has a policy.
+    /// The reasons, the worst first; empty only if the cluster is verified and has a policy.
     pub findings: Vec<Finding>,
-    /// Where the transport socket stands, from 1.
+    /// The line of the transport socket, from 1.
     pub line: u64,
-    /// The policy of the same meaning, where the context is sound and a policy can say it.
+    /// The policy with the same meaning, if the context is sound and a policy can express it.
     #[serde(skip)]
     pub draft: Option<PolicyDraft>,
 }
@@ -35,7 +47,7 @@ impl ClusterReading {
     }
 }
 
-/// What a context comes to.
+/// The verdict on a context.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -64,13 +76,13 @@ pub struct Finding {
     pub path: String,
     /// The line of the field, from 1.
     pub line: u64,
-    /// What is the case.
+    /// The fact.
     pub reason: String,
-    /// The one thing to change; empty where nothing need be.
+    /// The one thing to change; empty if nothing need change.
     pub change: String,
 }
 
-/// What a finding makes of its cluster; the worst decides.
+/// The effect of a finding on its cluster; the worst decides.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

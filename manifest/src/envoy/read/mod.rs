@@ -33,11 +33,11 @@ pub type ReadFile<'a> = dyn Fn(&Path) -> Result<Vec<u8>, String> + 'a;
 /// Judges every cluster of a document: an `UpstreamTlsContext`, a cluster, a bootstrap, a discovery response, the config
 /// dump of the admin interface; YAML or JSON, field names in either spelling.
 ///
-/// `name` is what findings call the document. `read_file` is asked for nothing but the secrets of file-based SDS.
+/// `name` is the document's name in findings. `read_file` is called only for the secrets of file-based SDS.
 ///
 /// # Errors
-/// `document_parse` if the text is not well-formed or holds no cluster; `document_too_large` beyond the limits of M10. What
-/// is wrong with a cluster is in its [`Finding`]s.
+/// `document_parse` if the text is not well-formed or holds no cluster; `document_too_large` beyond the limits of M10.
+/// The [`Finding`]s of a cluster say what is wrong with it.
 pub fn read(text: &[u8], name: &str, read_file: &ReadFile<'_>) -> Result<Reading, Problems> {
     let located = source::text(text).and_then(yaml::documents).and_then(|documents| {
         let documents: Vec<_> = documents.into_iter().filter(|node| !node.is_null()).map(snake_case).collect();

@@ -156,5 +156,5 @@ fn unclear(socket: &Object<'_>, findings: &mut Findings) -> Option<PolicySpec> {
     None
 }
 
-/// Sockets wrap sockets; nobody needs a fifth.
+/// How deep sockets may wrap sockets; no configuration needs a fifth.
 const MAX_WRAPPERS: usize = 4;

@@ -49,6 +49,16 @@ impl fmt::Display for BackendKind {
 }
 
 /// A backend, and which of its ports.
+///
+/// ```
+/// use uptls_manifest::kubernetes::{BackendKind, BackendRef};
+///
+/// // What `--backend` takes: a Service by default, in the namespace `default` by default.
+/// let backend = BackendRef::parse("shop/pay:443")?;
+/// assert_eq!(backend, BackendRef::new("shop", "pay", Some(443)));
+/// assert_eq!(BackendRef::parse("Upstream/shop/pay")?, BackendRef::new("shop", "pay", None).with_kind(BackendKind::Upstream));
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct BackendRef {

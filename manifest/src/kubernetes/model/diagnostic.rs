@@ -15,7 +15,7 @@ pub struct Diagnostic {
     pub effect: Effect,
     /// The object, if it has a name: `BackendTLSPolicy shop/pay-tls`.
     pub object: Option<ObjectRef>,
-    /// What it is, and where.
+    /// The problem, and where.
     pub problem: Problem,
 }
 

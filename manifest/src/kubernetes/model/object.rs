@@ -6,6 +6,14 @@ use std::borrow::Cow;
 use crate::decode::is_word;
 
 /// Which object of its kind.
+///
+/// ```
+/// use uptls_manifest::kubernetes::ObjectName;
+///
+/// assert_eq!(ObjectName::parse("edge/public")?, ObjectName::new("edge", "public"));
+/// assert_eq!(ObjectName::parse("public")?, ObjectName::new("default", "public"));
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct ObjectName {
@@ -37,6 +45,25 @@ impl ObjectName {
 impl fmt::Display for ObjectName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", quotable(&self.namespace), quotable(&self.name))
+    }
+}
+
+/// The same in the order of names, and only then of namespaces: objects that share a name stand together.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(in crate::kubernetes) struct ByName {
+    pub(in crate::kubernetes) name: String,
+    pub(in crate::kubernetes) namespace: String,
+}
+
+impl ByName {
+    pub(in crate::kubernetes) fn of(name: &ObjectName) -> Self {
+        let ObjectName { namespace, name } = name.clone();
+        Self { name, namespace }
+    }
+
+    /// Before all objects of this name.
+    pub(in crate::kubernetes) fn first(name: &str) -> Self {
+        Self { name: name.to_owned(), namespace: String::new() }
     }
 }
 

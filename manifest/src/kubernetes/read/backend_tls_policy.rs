@@ -21,7 +21,7 @@ pub(in crate::kubernetes) struct BackendTlsPolicy {
     pub(in crate::kubernetes) meta: Meta,
     /// `spec.options`: whose keys they are, reads them.
     pub(in crate::kubernetes) options: Option<Node>,
-    /// Where its fields were written.
+    /// Where the fields of `spec.validation` were written.
     pub(in crate::kubernetes) origins: BTreeMap<String, Origin>,
     pub(in crate::kubernetes) problems: Vec<Problem>,
     /// Whether a part of what it is for cannot be read: it may be for any backend of its namespace.
@@ -53,6 +53,8 @@ impl BackendTlsPolicy {
     /// With the problems and places that were noted while it was read.
     pub(in crate::kubernetes) fn with_notes(mut self, notes: Notes<'_>) -> Self {
         (self.problems, self.origins) = notes.into_parts();
+        // What else has a place has no field in a draft.
+        self.origins.retain(|path, _| path.starts_with(VALIDATION));
         self
     }
 }
@@ -103,7 +105,7 @@ pub(in crate::kubernetes) fn stray_reason(kind: &str, name: &ObjectName) -> Stri
     format!("what {kind} {name} is for cannot be read, so it may be for any backend of its namespace")
 }
 
-/// A newer standard may mean another check by a field that nobody knows here.
+/// A newer standard may demand another check by an unknown field.
 fn unknown_fields(spec: &Node, notes: &Notes<'_>) {
     let Value::Map(entries) = &spec.value else { return };
     for entry in entries.iter().filter(|entry| !FIELDS.contains(&entry.key.as_str())) {
@@ -133,7 +135,7 @@ fn read_targets(spec: &Node, strays: &mut Strays<'_>) -> Vec<TargetRef> {
         return Vec::new();
     };
     check_items(notes, TARGETS, nodes.len(), 1, 16);
-    let mut targets = Vec::new();
+    let mut targets = Vec::with_capacity(nodes.len());
     for (index, node) in nodes.iter().enumerate() {
         let path = format!("{TARGETS}[{index}]");
         notes.origin(&path, node.place);

@@ -1,13 +1,14 @@
 //! `v1 ConfigMap`: where CA certificates stand.
 
-use std::sync::OnceLock;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use uptls::{Origin, check_trust_bundle};
+use uptls::Origin;
 
 use super::object;
 use super::object::field;
+use super::texts::BundleText;
 use crate::decode::is_word;
 use crate::kubernetes::model::object::ObjectName;
 use crate::node::{Node, Value};
@@ -23,19 +24,12 @@ pub(in crate::kubernetes) struct Bundle {
     /// `data.ca.crt` or `binaryData.ca.crt`
     pub(in crate::kubernetes) field: String,
     pub(in crate::kubernetes) origin: Origin,
-    pub(in crate::kubernetes) pem: String,
-    /// Whether it can be loaded, once somebody has asked: many policies refer to one bundle.
-    sound: OnceLock<bool>,
+    pub(in crate::kubernetes) text: Arc<BundleText>,
 }
 
 impl Bundle {
-    pub(in crate::kubernetes) fn new(field: String, origin: Origin, pem: String) -> Self {
-        Self { field, origin, pem, sound: OnceLock::new() }
-    }
-
-    /// Whether all of its blocks can be loaded (T2).
-    pub(in crate::kubernetes) fn is_sound(&self) -> bool {
-        *self.sound.get_or_init(|| check_trust_bundle("", "", self.pem.as_bytes()).is_ok())
+    pub(in crate::kubernetes) fn new(field: String, origin: Origin, pem: impl Into<Arc<str>>) -> Self {
+        Self { field, origin, text: Arc::new(BundleText::new(pem)) }
     }
 }
 

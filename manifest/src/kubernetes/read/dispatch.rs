@@ -1,4 +1,4 @@
-//! From texts to objects: which kinds are read, and by whom.
+//! From texts to objects: which kinds are read, and which reader reads each.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
@@ -19,7 +19,7 @@ use super::{
 use crate::decode::is_word;
 use crate::kubernetes::model::backend::BackendKind;
 use crate::kubernetes::model::diagnostic::{Diagnostic, Effect};
-use crate::kubernetes::model::object::{ObjectName, ObjectRef};
+use crate::kubernetes::model::object::{ByName, ObjectName, ObjectRef};
 use crate::node::{Entry, Node, Value};
 use crate::position::{Fault, Notes};
 
@@ -94,7 +94,7 @@ impl Objects {
         }
     }
 
-    /// Counts an object of a kind that is nobody's business here.
+    /// Counts an object of a kind that uptls does not read.
     pub(super) fn foreign(&mut self, api_version: &str, kind: &str) {
         match is_word(api_version) && is_word(kind) && !kind.is_empty() {
             true => self.ignore(format!("{api_version} {kind}").trim_start()),
@@ -152,7 +152,8 @@ impl Objects {
             return self.foreign(header(node, "apiVersion"), cluster_trust_bundle::KIND);
         };
         let notes = Notes::new(document);
-        if let Some(read) = cluster_trust_bundle::read(node, &notes) {
+        if let Some(mut read) = cluster_trust_bundle::read(node, &notes) {
+            read.bundle.iter_mut().for_each(|bundle| self.texts.share(&mut bundle.text));
             declare(bundles, read.name.clone(), read.origin.clone(), read);
         }
         self.diagnose(notes, Effect::Skipped);
@@ -163,8 +164,9 @@ impl Objects {
         let origin = notes.at(node.place);
         let read = config_map::read(node, &notes);
         self.diagnose(notes, Effect::Skipped);
-        if let Some((name, value)) = read {
-            declare(&mut self.config_maps, name, origin, value);
+        if let Some((name, mut value)) = read {
+            value.bundle.iter_mut().for_each(|bundle| self.texts.share(&mut bundle.text));
+            declare(&mut self.config_maps, ByName::of(&name), origin, value);
         }
     }
 
@@ -172,8 +174,9 @@ impl Objects {
         let notes = Notes::new(document);
         let read = secret::read(node, &notes);
         self.diagnose(notes, Effect::Skipped);
-        if let Some(value) = read {
-            declare(&mut self.secrets, value.meta.name.clone(), value.meta.origin.clone(), value);
+        if let Some(mut value) = read {
+            value.ca.iter_mut().flatten().for_each(|bundle| self.texts.share(&mut bundle.text));
+            declare(&mut self.secrets, ByName::of(&value.meta.name), value.meta.origin.clone(), value);
         }
     }
 

@@ -18,6 +18,7 @@ pub(super) mod secret;
 pub(super) mod secret_ref;
 pub(super) mod service;
 mod stream;
+pub(super) mod texts;
 pub(super) mod typed;
 mod unread;
 pub(super) mod validation;

@@ -16,9 +16,10 @@ use super::reference_grant::ReferenceGrant;
 use super::route::{Route, TELEMETRY};
 use super::secret::SecretObject;
 use super::service::Service;
+use super::texts::Texts;
 use super::xbackend::XBackend;
 use crate::kubernetes::model::diagnostic::Diagnostic;
-use crate::kubernetes::model::object::{ObjectName, ObjectRef};
+use crate::kubernetes::model::object::{ByName, ObjectName, ObjectRef};
 
 /// All objects that have been read so far.
 #[derive(Default)]
@@ -26,7 +27,7 @@ pub(in crate::kubernetes) struct Objects {
     pub(in crate::kubernetes) backends: BTreeMap<ObjectName, Declared<KgatewayBackend>>,
     /// By name; `None`: they are not asked for.
     pub(in crate::kubernetes) cluster_trust_bundles: Option<BTreeMap<String, Declared<ClusterTrustBundle>>>,
-    pub(in crate::kubernetes) config_maps: BTreeMap<ObjectName, Declared<ConfigMap>>,
+    pub(in crate::kubernetes) config_maps: BTreeMap<ByName, Declared<ConfigMap>>,
     pub(in crate::kubernetes) diagnostics: Vec<Diagnostic>,
     pub(in crate::kubernetes) extensions: BTreeMap<(Vendor, ObjectName), Extension>,
     /// The `spec.controllerName` of each GatewayClass.
@@ -43,8 +44,10 @@ pub(in crate::kubernetes) struct Objects {
     pub(in crate::kubernetes) reference_grants: BTreeMap<ObjectName, Declared<ReferenceGrant>>,
     /// By kind and name. One that is declared twice leads nowhere.
     pub(in crate::kubernetes) routes: BTreeMap<(&'static str, ObjectName), Declared<Route>>,
-    pub(in crate::kubernetes) secrets: BTreeMap<ObjectName, Declared<SecretObject>>,
+    pub(in crate::kubernetes) secrets: BTreeMap<ByName, Declared<SecretObject>>,
     pub(in crate::kubernetes) services: BTreeMap<ObjectName, Declared<Service>>,
+    /// Those of the bundles of all objects.
+    pub(in crate::kubernetes) texts: Texts,
     pub(in crate::kubernetes) xbackends: BTreeMap<ObjectName, Declared<XBackend>>,
 }
 
@@ -64,11 +67,17 @@ impl<T> Declared<T> {
 
 impl Objects {
     /// Adds what was read of other objects.
-    pub(in crate::kubernetes) fn absorb(&mut self, other: Self) {
+    pub(in crate::kubernetes) fn absorb(&mut self, mut other: Self) {
         self.backends.extend(other.backends);
-        if let (Some(bundles), Some(more)) = (&mut self.cluster_trust_bundles, other.cluster_trust_bundles) {
+        if let (Some(bundles), Some(mut more)) = (&mut self.cluster_trust_bundles, other.cluster_trust_bundles) {
+            more.values_mut().flat_map(|of| &mut of.value.bundle).for_each(|bundle| self.texts.share(&mut bundle.text));
             bundles.extend(more);
         }
+        other
+            .config_maps
+            .values_mut()
+            .flat_map(|of| &mut of.value.bundle)
+            .for_each(|bundle| self.texts.share(&mut bundle.text));
         self.config_maps.extend(other.config_maps);
         self.extensions.extend(other.extensions);
         self.gateway_classes.extend(other.gateway_classes);
@@ -78,9 +87,25 @@ impl Objects {
         self.policies.extend(other.policies);
         self.reference_grants.extend(other.reference_grants);
         self.routes.extend(other.routes);
+        other
+            .secrets
+            .values_mut()
+            .flat_map(|of| of.value.ca.iter_mut().flatten())
+            .for_each(|bundle| self.texts.share(&mut bundle.text));
         self.secrets.extend(other.secrets);
         self.services.extend(other.services);
         self.xbackends.extend(other.xbackends);
+    }
+
+    /// Whether the ConfigMap, Secret or ClusterTrustBundle is there.
+    pub(in crate::kubernetes) fn has_content(&self, object: &ObjectRef) -> bool {
+        let name = ByName::of(&object.object_name());
+        match object.kind.as_ref() {
+            "ClusterTrustBundle" => self.cluster_trust_bundles.as_ref().is_some_and(|all| all.contains_key(&name.name)),
+            "ConfigMap" => self.config_maps.contains_key(&name),
+            "Secret" => self.secrets.contains_key(&name),
+            _ => false,
+        }
     }
 
     /// Takes out what was read of an object; whether there was something.
@@ -106,11 +131,11 @@ impl Objects {
                     self.policies.remove(&name).is_some()
                 }
                 "ClusterTrustBundle" => bundles.is_some_and(|all| all.remove(&name.name).is_some()),
-                "ConfigMap" => self.config_maps.remove(&name).is_some(),
+                "ConfigMap" => self.config_maps.remove(&ByName::of(&name)).is_some(),
                 "Gateway" => self.gateways.remove(&name).is_some(),
                 "GatewayClass" => self.gateway_classes.remove(&name.name).is_some(),
                 "ReferenceGrant" => self.reference_grants.remove(&name).is_some(),
-                "Secret" => self.secrets.remove(&name).is_some(),
+                "Secret" => self.secrets.remove(&ByName::of(&name)).is_some(),
                 "Service" => self.services.remove(&name).is_some(),
                 "XBackend" => self.xbackends.remove(&name).is_some(),
                 _ => false,

@@ -47,7 +47,7 @@ pub(in crate::kubernetes) struct RouteBackend {
 pub(in crate::kubernetes) enum Spoken {
     /// gRPC, and so HTTP/2.
     Grpc,
-    /// HTTP, in whichever version.
+    /// HTTP, in any version.
     Http,
     /// Whatever the client of the route speaks.
     Unknown,
@@ -69,6 +69,9 @@ pub(in crate::kubernetes) fn read(node: &Node, kind: &'static str, notes: &Notes
             reader.rule(rule, &path, &mut backends);
         }
     }
+    // There may be tens of thousands of routes, and most have one of each.
+    backends.shrink_to_fit();
+    parents.shrink_to_fit();
     Some(Route { backends, kind, meta, parents })
 }
 

@@ -1,12 +1,13 @@
 //! `v1 Secret`: certificates, keys and CA certificates. What it holds stands in no text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::engine::general_purpose::STANDARD;
 use base64::{Engine, decoded_len_estimate};
 use uptls::Origin;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::config_map::{self, Bundle, CA_KEY};
 use super::meta::Meta;
 use super::object::field;
 use crate::decode::is_word;
@@ -15,8 +16,18 @@ use crate::position::Notes;
 
 /// `v1 Secret`: its texts by key; `data` decoded, `stringData` over it.
 pub(in crate::kubernetes) struct SecretObject {
+    /// `ca.crt`, which is public (M3), if it has one.
+    pub(in crate::kubernetes) ca: Option<Result<Bundle, String>>,
+    /// Its other keys.
     pub(in crate::kubernetes) entries: BTreeMap<String, Result<SecretEntry, String>>,
     pub(in crate::kubernetes) meta: Meta,
+}
+
+impl SecretObject {
+    /// All of its keys.
+    pub(in crate::kubernetes) fn keys(&self) -> BTreeSet<&str> {
+        self.entries.keys().map(String::as_str).chain(self.ca.as_ref().map(|_| CA_KEY)).collect()
+    }
 }
 
 /// One of them. It has no `Debug`: it may be a key.
@@ -33,7 +44,7 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Secr
     // One of them is what `kubectl apply` was given, the keys included.
     meta.annotations.values_mut().for_each(Zeroize::zeroize);
     meta.annotations.clear();
-    let mut secret = SecretObject { entries: Default::default(), meta };
+    let mut secret = SecretObject { ca: None, entries: BTreeMap::new(), meta };
     // As in the API server `stringData` is written over `data`.
     const MAPS: [(&str, Decode); 2] = [("data", decoded), ("stringData", plain)];
     for (map, decode) in MAPS {
@@ -58,7 +69,19 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Secr
         // A second `data` would hide the first.
         cannot_be_read(&mut secret, "a field of it stands twice");
     }
+    secret.ca = secret.entries.remove(CA_KEY).map(|entry| entry.and_then(ca));
     Some(secret)
+}
+
+fn ca(entry: SecretEntry) -> Result<Bundle, String> {
+    let SecretEntry { field, bytes, origin } = entry;
+    let map = field.split('.').next().unwrap_or_default();
+    let text = core::str::from_utf8(&bytes).map_err(|_| format!("the key {CA_KEY} is not PEM text"))?;
+    // A bundle outlives its Secret, in drafts that are not zeroized: with a key in it, it is none (T2).
+    if text.contains(PRIVATE) {
+        return Err(format!("the key {CA_KEY} holds a private key"));
+    }
+    config_map::bundle(text.to_owned(), map, origin)
 }
 
 /// None of its keys can be told, those that are missing as little: without a CA of its own the system's would count.
@@ -69,7 +92,8 @@ fn cannot_be_read(secret: &mut SecretObject, reason: &str) {
 }
 
 /// The keys that policies ask a Secret for.
-const KEYS: [&str; 3] = ["ca.crt", "tls.crt", "tls.key"];
+const KEYS: [&str; 3] = [CA_KEY, "tls.crt", "tls.key"];
+const PRIVATE: &str = " PRIVATE KEY-----";
 
 type Decode = fn(&Entry) -> Result<Zeroizing<Vec<u8>>, &'static str>;
 
@@ -159,14 +183,24 @@ mod tests {
     fn what_may_stand_in_data_that_cannot_be_read_is_not_missing() {
         for text in ["data: [a]", "data: x, stringData: {b: x}", "stringData: 1, data: {b: b25l}", "data: {}, data: {}"]
         {
-            let entries = secret(text).entries;
-            assert!(KEYS.iter().all(|key| entries.get(*key).is_some_and(Result::is_err)), "{text}");
+            let SecretObject { ca, entries, .. } = secret(text);
+            assert!(ca.is_some_and(|ca| ca.is_err()), "{text}");
+            assert!(KEYS[1..].iter().all(|key| entries.get(*key).is_some_and(Result::is_err)), "{text}");
         }
         for text in ["data: ", "data: {b: b25l}", "stringData: {}, data: {}"] {
-            assert!(KEYS.iter().all(|key| !secret(text).entries.contains_key(*key)), "{text}");
+            assert!(KEYS.iter().all(|key| !secret(text).keys().contains(key)), "{text}");
         }
     }
 
     #[test]
-    fn without_a_type_it_is_opaque() {}
+    fn a_ca_is_public_and_a_key_beside_it_is_not() {
+        const CA: &str = "-----BEGIN CERTIFICATE-----\\nAA==\\n-----END CERTIFICATE-----\\n";
+        let of = |text: &str| secret(&format!("stringData: {{ca.crt: \"{text}\", tls.crt: x}}"));
+        let given = of(CA);
+        assert_eq!(given.keys(), BTreeSet::from([CA_KEY, "tls.crt"]));
+        assert_eq!(given.ca.unwrap().ok().unwrap().field, "stringData.ca.crt");
+        let mixed = of(&format!("{CA}-----BEGIN EC PRIVATE KEY-----\\nAA==\\n-----END EC PRIVATE KEY-----\\n"));
+        assert_eq!(mixed.ca.unwrap().err().unwrap(), "the key ca.crt holds a private key");
+        assert_eq!(of("").ca.unwrap().err().unwrap(), "the key ca.crt is empty");
+    }
 }

@@ -98,6 +98,7 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<(Obj
         }
         ports.push(port);
     }
+    ports.shrink_to_fit();
     Some((meta.name.clone(), Service { external_name: written("externalName"), kind, meta, others, ports }))
 }
 

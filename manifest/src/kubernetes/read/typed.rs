@@ -1,4 +1,4 @@
-//! Objects that come as values and not as text: the same readers and limits, and no line.
+//! Objects that come as values and not as text: the same readers and limits, and no lines to point at.
 
 use core::fmt;
 use std::borrow::Cow;
@@ -27,7 +27,7 @@ pub(in crate::kubernetes) fn identity(value: &Json, notes: &Notes<'_>) -> Option
     let text = |key: &str| value.get(key).and_then(Json::as_str).unwrap_or_default();
     let (api_version, kind) = (text("apiVersion"), text("kind"));
     if kind.is_empty() || api_version.is_empty() {
-        notes.parse_problem("", Place::START, "apiVersion and kind must say what the object is");
+        notes.parse_problem("", Place::NONE, "apiVersion and kind must say what the object is");
         return None;
     }
     let head = Json::Object([("metadata".to_owned(), names(value.get("metadata")))].into_iter().collect());
@@ -66,7 +66,7 @@ impl Objects {
                     kind: text("kind"),
                     name: Some(object.name.clone()),
                     namespace: Some(object.namespace.clone()),
-                    place: Some(Place::START),
+                    place: Some(Place::NONE),
                 };
                 self.headed(&document, &head, fault, Effect::Notice);
             }
@@ -97,12 +97,12 @@ impl Reading {
                 for (key, value) in fields {
                     self.charge(key.len(), depth)?;
                     let value = self.node(value, depth.saturating_add(1))?;
-                    entries.push(Entry { key: key.clone(), place: Place::START, value });
+                    entries.push(Entry { key: key.clone(), place: Place::NONE, value });
                 }
                 Value::Map(entries)
             }
         };
-        Ok(Node { place: Place::START, value })
+        Ok(Node { place: Place::NONE, value })
     }
 
     fn scalar(&mut self, style: Style, text: impl fmt::Display, depth: usize) -> Result<Value, Fault> {
@@ -120,7 +120,7 @@ impl Reading {
             () if depth > MAX_DEPTH => "the limit of 64 levels of nesting",
             () => return Ok(()),
         };
-        Err(Fault::too_large(Place::START, limit))
+        Err(Fault::too_large(Place::NONE, limit))
     }
 }
 

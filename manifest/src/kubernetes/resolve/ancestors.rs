@@ -24,7 +24,7 @@ pub(in crate::kubernetes) struct Ancestors {
 
 struct Use {
     gateway: ObjectName,
-    /// `None`: whichever kind has the name.
+    /// `None`: any kind with the name.
     kind: Option<BackendKind>,
     port: Option<u16>,
 }
@@ -161,7 +161,7 @@ fn gateway_of_set(objects: &Objects, set: &ListenerSet) -> Option<ObjectName> {
     Some(name).filter(|_| from.is_none_or(|from| from.permits(is_same)))
 }
 
-/// Whether one of the listeners takes the route. Without any of them nobody knows, so it does.
+/// Whether one of the listeners takes the route. Without any of them it is unknown, so it does.
 fn attaches(listeners: &[Listener], route: &Route, parent: &ParentRef) -> bool {
     let is_same = route.meta.name.namespace == parent.name.namespace;
     let takes = |listener: &Listener| {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use uptls::{Origin, PolicyErrorKind, Problems};
+use uptls::{ByPath, Origin, PolicyErrorKind, Problems};
 
 use super::ancestors::Ancestors;
 use super::depends::Dependencies;
@@ -40,13 +40,12 @@ pub(in crate::kubernetes) struct Resolved {
 pub(in crate::kubernetes) fn compose(imported: &Imported, scope: &Scope) -> Resolved {
     let links = Links::new(imported, scope);
     let resolver = Resolver::new(imported, scope, &links);
-    let slots = links.index.slots(&imported.objects);
-    let policies: Vec<_> = slots.iter().flat_map(|slot| resolver.slot(slot)).collect();
+    let policies = resolver.all();
     let Links { ancestors, dependencies, .. } = links;
     for policy in &policies {
         dependencies.extend(&policy.depends_on);
     }
-    for policy in &imported.policies {
+    for policy in imported.policies.iter() {
         dependencies.note(ObjectRef::of(KIND, &policy.name), Some(()));
     }
     Resolved { ancestors, dependencies, policies }
@@ -65,8 +64,17 @@ impl Links {
     pub(in crate::kubernetes) fn new(imported: &Imported, scope: &Scope) -> Self {
         let dependencies = Dependencies::default();
         let ancestors = Ancestors::new(&imported.objects, &dependencies, scope);
-        let full = room::full(imported, scope, &ancestors);
-        Self { ancestors, dependencies, full, index: Index::new(&imported.objects, &imported.policies) }
+        let index = Index::new(&imported.objects, &imported.policies);
+        let full = room::full(imported, scope, &ancestors, &index.upstreams);
+        Self { ancestors, dependencies, full, index }
+    }
+
+    /// Finds anew for which Gateways the status of the policy `name` has no room.
+    pub(in crate::kubernetes) fn make_room(&mut self, imported: &Imported, scope: &Scope, name: &ObjectName) {
+        let Some(controller) = &scope.controller_name else { return };
+        self.full.retain(|full| full.policy != *name);
+        let Some(policy) = imported.policy(name) else { return };
+        self.full.extend(room::full_of(imported, policy, scope, controller, &self.ancestors, &self.index.upstreams));
     }
 }
 
@@ -83,6 +91,14 @@ impl<'a> Resolver<'a> {
     pub(in crate::kubernetes) fn new(imported: &'a Imported, scope: &'a Scope, links: &'a Links) -> Self {
         let unread = imported.diagnostics.iter().filter(|diagnostic| diagnostic.effect == Effect::Unread).collect();
         Self { imported, links, objects: &imported.objects, scope, unread }
+    }
+
+    /// Those of all slots.
+    pub(in crate::kubernetes) fn all(&self) -> Vec<EffectivePolicy> {
+        let slots = self.links.index.slots(self.objects);
+        let mut policies: Vec<_> = slots.iter().flat_map(|slot| self.slot(slot)).collect();
+        policies.shrink_to_fit();
+        policies
     }
 
     /// Those of one slot: for each Gateway that uses it, or for none.
@@ -112,13 +128,13 @@ impl<'a> Resolver<'a> {
         let unread = self.unread_of(slot);
         let more: Vec<_> = unread.iter().flat_map(Problems::iter).filter(|p| !merge.problems.contains(p)).collect();
         merge.problems.extend(more.into_iter().cloned());
-        let draft = merge.draft(name);
-        let Merge { notices, overridden, mut provenance, sources, warnings, .. } = merge;
-        if draft.is_err() {
-            provenance.clear();
-        }
+        let (draft, provenance) = match merge.draft(name) {
+            Ok((draft, provenance)) => (Ok(draft), provenance),
+            Err(problems) => (Err(problems), ByPath::default()),
+        };
+        let Merge { notices, overridden, sources, warnings, .. } = merge;
         Some(EffectivePolicy {
-            depends_on: dependencies.into_set(),
+            depends_on: dependencies.into_slice(),
             backend: slot.name.clone(),
             backend_kind: slot.kind,
             draft,
@@ -128,7 +144,7 @@ impl<'a> Resolver<'a> {
             port: slot.port,
             port_name: slot.port_name.clone(),
             provenance,
-            sources,
+            sources: sources.into_iter().collect(),
             warnings,
         })
     }
@@ -197,7 +213,8 @@ impl<'a> Resolver<'a> {
             Ok(draft) => {
                 merge.spec = draft.spec.clone();
                 merge.notices.clone_from(&policy.notices);
-                merge.provenance.clone_from(&policy.provenance);
+                merge.provenance = policy.provenance.iter().map(|(path, from)| (path.clone(), from.clone())).collect();
+                merge.standard = Some((policy.provenance.clone(), draft.origins.clone()));
             }
             Err(problems) => merge.problems.extend(problems.iter().cloned()),
         }

@@ -9,7 +9,7 @@ use crate::kubernetes::model::object::ObjectRef;
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct Dependency {
-    /// Which one; `*` is the name of whichever ReferenceGrant of the namespace may come.
+    /// Which one; `*` stands for any ReferenceGrant of the namespace, present or future.
     pub object: ObjectRef,
     /// Whether there is one.
     pub presence: Presence,
@@ -38,11 +38,12 @@ impl Dependencies {
     }
 
     /// Notes what something else depends on.
-    pub(in crate::kubernetes) fn extend(&self, more: &BTreeSet<Dependency>) {
+    pub(in crate::kubernetes) fn extend(&self, more: &[Dependency]) {
         self.0.borrow_mut().extend(more.iter().cloned());
     }
 
-    pub(in crate::kubernetes) fn into_set(self) -> BTreeSet<Dependency> {
-        self.0.into_inner()
+    /// All of them, in their order.
+    pub(in crate::kubernetes) fn into_slice(self) -> Box<[Dependency]> {
+        self.0.into_inner().into_iter().collect()
     }
 }

@@ -1,6 +1,7 @@
 //! A policy and what it refers to become a draft, or the reasons why there is none.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
 use uptls::{
@@ -12,6 +13,7 @@ use super::depends::Dependencies;
 use super::imported::{Accepted, ImportedPolicy, ResolvedRefs, Target, TargetState};
 use super::link;
 use super::link::PublicText;
+use super::precedence;
 use crate::kubernetes::model::diagnostic::{Diagnostic, Effect};
 use crate::kubernetes::model::object::{ObjectName, ObjectRef, quotable};
 use crate::kubernetes::model::provenance::Provenance;
@@ -105,10 +107,10 @@ pub(in crate::kubernetes) fn policy(objects: &Objects, declared: &Declared<Backe
     }
     let draft = finish(policy, spec.unwrap_or_default(), &provenance, problems);
     let accepted = if draft.is_err() && accepted == Accepted::Accepted { Accepted::Invalid } else { accepted };
-    let targets = policy.targets.iter().map(|target| self::target(&policy.meta.name, target)).collect();
+    let targets = policy.targets.iter().map(|target| self::target(objects, &policy.meta.name, target)).collect();
     let (age, created, name, stray) =
         (policy.created, policy.created.seconds(), policy.meta.name.clone(), policy.stray);
-    let depends_on = dependencies.into_set();
+    let depends_on = dependencies.into_slice();
     ImportedPolicy {
         accepted,
         age,
@@ -117,7 +119,7 @@ pub(in crate::kubernetes) fn policy(objects: &Objects, declared: &Declared<Backe
         draft,
         name,
         notices,
-        provenance,
+        provenance: provenance.into(),
         resolved_refs,
         stray,
         targets,
@@ -147,15 +149,15 @@ pub(in crate::kubernetes) fn origin(provenance: &Provenance) -> Origin {
     let Provenance { field, object, origin } = provenance;
     let key = field.split_once('.').map(|(_, key)| key);
     let document = match key.filter(|_| [CONFIG_MAP, SECRET].contains(&&*object.kind)) {
-        None => origin.document.clone(),
-        Some(key) => format!("{object} key {key} in {}", origin.document),
+        None => Arc::clone(&origin.document),
+        Some(key) => format!("{object} key {key} in {}", origin.document).into(),
     };
     Origin::new(document, origin.line, origin.column)
 }
 
-fn target(policy: &ObjectName, target: &TargetRef) -> Target {
+fn target(objects: &Objects, policy: &ObjectName, target: &TargetRef) -> Target {
     let fields = target.fields.clone();
-    Target {
+    let mut target = Target {
         group: fields.group,
         kind: fields.kind,
         name: ObjectName::new(&policy.namespace, fields.name),
@@ -163,7 +165,9 @@ fn target(policy: &ObjectName, target: &TargetRef) -> Target {
         path: target.path.clone(),
         section_name: fields.section_name.filter(|section| !section.is_empty()),
         state: TargetState::Attached,
-    }
+    };
+    target.state = precedence::attachable(&target, &objects.services);
+    target
 }
 
 /// A `validation`, and the object that it stands in.

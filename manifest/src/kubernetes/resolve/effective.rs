@@ -1,12 +1,12 @@
 //! What comes out: the one policy of a Gateway, backend and port, and where each part of it comes from.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use uptls::danger::DangerPermission;
-use uptls::{Connector, Generation, OnInvalid, PolicyDraft, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning};
+use uptls::{
+    ByPath, Connector, Generation, OnInvalid, PolicyDraft, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning,
+};
 
 use super::depends::Dependency;
-use crate::kubernetes::model::backend::BackendKind;
+use crate::kubernetes::model::backend::{BackendKind, BackendRef};
 use crate::kubernetes::model::object::{ObjectName, ObjectRef};
 use crate::kubernetes::model::provenance::Provenance;
 
@@ -19,23 +19,23 @@ pub struct EffectivePolicy {
     /// The backend.
     pub backend: ObjectName,
     /// Every object that it was made of or that it misses: when one of them changes, it may change.
-    pub depends_on: BTreeSet<Dependency>,
+    pub depends_on: Box<[Dependency]>,
     /// The policy, or everything that is wrong with it.
     pub draft: Result<PolicyDraft, Problems>,
     /// The Gateway; `None`: no Gateway is known to use the backend.
     pub gateway: Option<ObjectName>,
     /// What is wrong without keeping the policy from being used: references that are left out of the trust (M3).
     pub notices: Vec<Problem>,
-    /// What was written and does not count, since another object says it (M5, M6).
+    /// The fields that do not count, because another object decides (M5, M6).
     pub overridden: Vec<Overridden>,
     /// The number of the port; `None`: every port.
     pub port: Option<u16>,
     /// The name of the port, if it has one.
     pub port_name: Option<String>,
     /// Where each field of the draft comes from, by its path (M7).
-    pub provenance: BTreeMap<String, Provenance>,
-    /// The objects that made it.
-    pub sources: BTreeSet<ObjectRef>,
+    pub provenance: ByPath<Provenance>,
+    /// The objects that made it, in their order.
+    pub sources: Box<[ObjectRef]>,
     /// `overridden` and `strengthened`, each with the objects concerned.
     pub warnings: Vec<Warning>,
 }
@@ -46,15 +46,20 @@ pub struct EffectivePolicy {
 pub struct Overridden {
     /// Our path of it: `spec.subjectAltNames`.
     pub field: String,
-    /// What counts.
+    /// The field that counts.
     pub kept: Provenance,
-    /// What does not.
+    /// The field that does not.
     pub lost: Provenance,
     /// Why.
     pub reason: String,
 }
 
 impl EffectivePolicy {
+    /// What it is for, kind included: what [`super::Resolution::policy_of`] finds it by, `Service/shop/pay:443`.
+    pub fn backend_ref(&self) -> BackendRef {
+        BackendRef { kind: Some(self.backend_kind), name: self.backend.clone(), port: self.port }
+    }
+
     /// A connector by it, that always fails with the reason if it cannot be used.
     pub fn connector(&self, runtime: &Runtime, permission: DangerPermission) -> Connector {
         connector(runtime, self.draft.clone(), permission)

@@ -42,7 +42,7 @@ impl Resolution {
         elsewhere.first().copied().ok_or_else(|| self.nothing_for(backend))
     }
 
-    /// Whether `gateway` is among the manifests: else nobody would know its client certificate (M6).
+    /// Whether `gateway` is among the manifests: without it uptls does not know its client certificate (M6).
     ///
     /// # Errors
     /// `reference_unresolved`.

@@ -1,9 +1,9 @@
 //! What came of an import: every policy with its state, and all that is to be said about the documents.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use uptls::{Origin, PolicyDraft, Problem, Problems};
+use uptls::{ByPath, Origin, PolicyDraft, Problem, Problems};
 
 use super::depends::Dependency;
 use crate::kubernetes::model::diagnostic::Diagnostic;
@@ -21,7 +21,7 @@ pub struct Imported {
     /// How many objects of kinds that are not read there are: `apps/v1 Deployment`.
     pub ignored: BTreeMap<String, usize>,
     /// Every policy, ready or not.
-    pub policies: Vec<ImportedPolicy>,
+    pub policies: Arc<Vec<ImportedPolicy>>,
     /// What they were made of.
     pub(in crate::kubernetes) objects: Arc<Objects>,
 }
@@ -37,7 +37,7 @@ pub struct ImportedPolicy {
     /// When it was created, unix seconds; `None` too where what is written is no time.
     pub created: Option<u64>,
     /// Every object that it refers to, whether it is there or not.
-    pub depends_on: BTreeSet<Dependency>,
+    pub depends_on: Box<[Dependency]>,
     /// The policy, or everything that is wrong with it.
     pub draft: Result<PolicyDraft, Problems>,
     /// Which object.
@@ -45,7 +45,7 @@ pub struct ImportedPolicy {
     /// What is wrong without keeping the policy from being used: references that are left out of the trust (M3).
     pub notices: Vec<Problem>,
     /// Where each field of the draft comes from, by its path (M7).
-    pub provenance: BTreeMap<String, Provenance>,
+    pub provenance: ByPath<Provenance>,
     /// The reason of its condition `ResolvedRefs`.
     pub resolved_refs: ResolvedRefs,
     /// Whether it may be for any backend of its namespace, since what it is for cannot be read.

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uptls::{PolicyError, PolicyErrorKind, Problem};
 
-use super::imported::{Imported, ImportedPolicy, TargetState};
+use super::imported::{Imported, ImportedPolicy, Target, TargetState};
+use super::precedence::BackendKey;
 use crate::kubernetes::model::backend::BackendKind;
 use crate::kubernetes::model::object::{ObjectName, quotable};
 use crate::kubernetes::read::extension::{Extension, ExtensionTarget, TargetOf, Vendor};
@@ -32,19 +33,20 @@ pub(in crate::kubernetes) struct Index {
     /// The ports of Services that Gloo's Upstreams lead to.
     behind: BTreeMap<ObjectName, (ObjectName, u16)>,
     extensions: BTreeMap<(BackendKind, ObjectName), Vec<OfPort>>,
-    policies: BTreeMap<(BackendKind, ObjectName), Vec<OfSection>>,
+    policies: BTreeMap<BackendKey, Vec<OfSection>>,
+    pub(in crate::kubernetes) upstreams: Upstreams,
 }
 
 impl Index {
     pub(super) fn new(objects: &Objects, imported: &[ImportedPolicy]) -> Self {
         let targets_of = objects.extensions.values().flat_map(|extension| &extension.targets);
         let behind = targets_of.filter_map(behind).map(|(name, behind)| (name.clone(), behind.clone())).collect();
-        let mut index = Self { behind, extensions: BTreeMap::new(), policies: BTreeMap::new() };
+        let upstreams = upstreams(objects);
+        let mut index = Self { behind, extensions: BTreeMap::new(), policies: BTreeMap::new(), upstreams };
         for policy in imported {
             for target in policy.targets.iter().filter(|target| target.state == TargetState::Attached) {
                 let Some(kind) = BackendKind::of(&target.group, &target.kind) else { continue };
-                let one = OfSection(policy.name.clone(), target.section_name.clone());
-                index.policies.entry((kind, target.name.clone())).or_default().push(one);
+                index.add_policy((kind, target.name.clone()), policy, target);
             }
         }
         for (key, extension) in &objects.extensions {
@@ -53,6 +55,28 @@ impl Index {
             }
         }
         index
+    }
+
+    fn add_policy(&mut self, backend: BackendKey, policy: &ImportedPolicy, target: &Target) {
+        let one = OfSection(policy.name.clone(), target.section_name.clone());
+        self.policies.entry(backend).or_insert_with(|| Vec::with_capacity(1)).push(one);
+    }
+
+    /// Finds anew which of the policies `contenders` have the backend.
+    pub(in crate::kubernetes) fn settled<'a>(
+        &mut self,
+        backend: &BackendKey,
+        contenders: impl Iterator<Item = &'a ImportedPolicy>,
+    ) {
+        self.policies.remove(backend);
+        for policy in contenders {
+            let is_it = |target: &&Target| {
+                target.state == TargetState::Attached
+                    && target.name == backend.1
+                    && BackendKind::of(&target.group, &target.kind) == Some(backend.0)
+            };
+            policy.targets.iter().filter(is_it).for_each(|target| self.add_policy(backend.clone(), policy, target));
+        }
     }
 
     /// The slots of one backend.
@@ -180,14 +204,17 @@ pub(in crate::kubernetes) fn targets(
 }
 
 /// Gloo's Upstreams by the Service behind them, each with the port.
-pub(in crate::kubernetes) fn upstreams(objects: &Objects) -> BTreeMap<&ObjectName, Vec<(u16, &ObjectName)>> {
-    let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+pub(in crate::kubernetes) fn upstreams(objects: &Objects) -> Upstreams {
+    let mut found = Upstreams::new();
     let targets = objects.extensions.values().flat_map(|extension| &extension.targets);
     for (upstream, (service, port)) in targets.filter_map(behind) {
-        found.entry(service).or_default().push((*port, upstream));
+        found.entry(service.clone()).or_default().push((*port, upstream.clone()));
     }
     found
 }
+
+/// The Upstreams that lead to a Service, each with the port.
+pub(in crate::kubernetes) type Upstreams = BTreeMap<ObjectName, Vec<(u16, ObjectName)>>;
 
 fn behind(target: &ExtensionTarget) -> Option<(&ObjectName, &(ObjectName, u16))> {
     let TargetOf::Upstream { name, behind } = &target.what else { return None };
@@ -215,16 +242,18 @@ fn labelled<'a>(
     labels: &'a BTreeMap<String, String>,
 ) -> Vec<(BackendKind, ObjectName, Option<u16>)> {
     let has = |of: &BTreeMap<String, String>| labels.iter().all(|(key, value)| of.get(key) == Some(value));
-    let here = |name: &&ObjectName| name.namespace == extension.meta.name.namespace;
+    let namespace = &extension.meta.name.namespace;
+    let first = ObjectName::new(namespace, "");
+    let is_here = |name: &ObjectName| name.namespace == *namespace;
     let kind = if kind == "Backend" { BackendKind::Backend } else { BackendKind::Service };
     let names: Vec<_> = match kind {
         BackendKind::Backend => {
-            let all = objects.backends.iter().filter(|(_, declared)| has(&declared.value.labels));
-            all.map(|(name, _)| name).filter(here).cloned().collect()
+            let here = objects.backends.range(first..).take_while(|(name, _)| is_here(name));
+            here.filter(|(_, declared)| has(&declared.value.labels)).map(|(name, _)| name.clone()).collect()
         }
         _ => {
-            let all = objects.services.iter().filter(|(_, declared)| has(&declared.value.meta.labels));
-            all.map(|(name, _)| name).filter(here).cloned().collect()
+            let here = objects.services.range(first..).take_while(|(name, _)| is_here(name));
+            here.filter(|(_, declared)| has(&declared.value.meta.labels)).map(|(name, _)| name.clone()).collect()
         }
     };
     names.into_iter().map(|name| (kind, name, None)).collect()

@@ -1,22 +1,25 @@
 //! From references to material: the one place that looks into ConfigMaps, Secrets and ReferenceGrants.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use uptls::{IdentityDraft, MaterialDraft, Origin, PolicyErrorKind, Secret, SecretDraft};
 
 use super::depends::Dependencies;
 use crate::decode::is_word;
-use crate::kubernetes::model::object::{ObjectName, ObjectRef};
+use crate::kubernetes::model::object::{ByName, ObjectName, ObjectRef};
 use crate::kubernetes::model::provenance::Provenance;
+use crate::kubernetes::read::cluster_trust_bundle;
 use crate::kubernetes::read::config_map::{Bundle, CA_KEY};
 use crate::kubernetes::read::objects::{Declared, Objects};
 use crate::kubernetes::read::reference_grant::End;
 use crate::kubernetes::read::secret::{SecretEntry, SecretObject};
-use crate::kubernetes::read::{cluster_trust_bundle, config_map};
 
 /// PEM text of another object, and where it stands.
 pub(in crate::kubernetes) struct PublicText {
     /// Whether all of it can be loaded.
     pub(in crate::kubernetes) is_sound: bool,
-    pub(in crate::kubernetes) pem: String,
+    pub(in crate::kubernetes) pem: Arc<str>,
     pub(in crate::kubernetes) provenance: Provenance,
 }
 
@@ -49,8 +52,8 @@ pub(in crate::kubernetes) fn config_map_bundle(
     name: &ObjectName,
 ) -> Result<PublicText, PolicyErrorKind> {
     let object = ObjectRef::of(CONFIG_MAP, name);
-    let found = match dependencies.note(object.clone(), objects.config_maps.get(name)) {
-        None => Err(missing(objects.config_maps.keys(), name, "a CA reference does not leave the policy's namespace")),
+    let found = match dependencies.note(object.clone(), objects.config_maps.get(&ByName::of(name))) {
+        None => Err(missing(&objects.config_maps, name, "a CA reference does not leave the policy's namespace")),
         Some(declared) => once(declared),
     };
     match found.map(|config_map| &config_map.bundle) {
@@ -95,8 +98,8 @@ pub(super) fn secret<'a>(
     dependencies: &Dependencies,
     name: &ObjectName,
 ) -> Result<&'a SecretObject, PolicyErrorKind> {
-    let found = match dependencies.note(object(name), objects.secrets.get(name)) {
-        None => Err(missing(objects.secrets.keys(), name, "the reference does not lead there")),
+    let found = match dependencies.note(object(name), objects.secrets.get(&ByName::of(name))) {
+        None => Err(missing(&objects.secrets, name, "the reference does not lead there")),
         Some(declared) => once(declared),
     };
     found.map_err(|reason| unresolved(name, reason))
@@ -104,12 +107,8 @@ pub(super) fn secret<'a>(
 
 /// Its `ca.crt`, if it has one.
 pub(super) fn ca_of(secret: &SecretObject, name: &ObjectName) -> Result<Option<PublicText>, PolicyErrorKind> {
-    let Some(entry) = secret.entries.get(CA_KEY) else { return Ok(None) };
-    let bundle = entry.as_ref().map_err(Clone::clone).and_then(|entry| {
-        let map = entry.field.split('.').next().unwrap_or_default();
-        config_map::bundle(text(entry, CA_KEY)?, map, entry.origin.clone())
-    });
-    bundle.map(|bundle| Some(public(object(name), &bundle))).map_err(|reason| content(name, reason))
+    let bundle = secret.ca.as_ref().map(|bundle| bundle.as_ref().map_err(|reason| content(name, reason.clone())));
+    Ok(bundle.transpose()?.map(|bundle| public(object(name), bundle)))
 }
 
 /// I1: its `tls.crt` and `tls.key`, both or neither; `Ok(None)`: neither.
@@ -152,8 +151,9 @@ pub(super) fn is_granted(
     }
     let from = End { group, kind, namespace: &from.namespace };
     let to = End { group: to.0, kind: to.1, namespace: &name.namespace };
-    let grant =
-        objects.reference_grants.values().filter_map(Declared::once).find(|grant| grant.permits(from, to, &name.name));
+    let first = ObjectName::new(to.namespace, "");
+    let there = objects.reference_grants.range(first..).take_while(|(grant, _)| grant.namespace == to.namespace);
+    let grant = there.filter_map(|(_, of)| of.once()).find(|grant| grant.permits(from, to, &name.name));
     match grant {
         Some(grant) => dependencies.note(ObjectRef::of(GRANT, &grant.meta.name), Some(())),
         None => dependencies.note(ObjectRef::new(GRANT, &name.namespace, "*"), None),
@@ -173,8 +173,8 @@ pub(super) fn no_identity(secret: &SecretObject, name: &ObjectName) -> PolicyErr
 
 fn incomplete(secret: &SecretObject, name: &ObjectName, missing: &'static str) -> PolicyErrorKind {
     // What was pasted into the wrong place may be a piece of a key, and base64 has capitals.
-    let is_name = |key: &&String| is_word(key) && !key.contains(|c: char| c.is_ascii_uppercase());
-    let keys = secret.entries.keys().filter(is_name).take(SHOWN).cloned().collect();
+    let is_name = |key: &&str| is_word(key) && !key.contains(|c: char| c.is_ascii_uppercase());
+    let keys = secret.keys().into_iter().filter(is_name).take(SHOWN).map(str::to_owned).collect();
     PolicyErrorKind::secret_incomplete(object(name).to_string(), missing, keys)
 }
 
@@ -195,17 +195,21 @@ fn once<T>(declared: &Declared<T>) -> Result<&T, String> {
 }
 
 /// A reference never leaves its namespace by itself; that there is one elsewhere is only said.
-fn missing<'a>(mut known: impl Iterator<Item = &'a ObjectName>, name: &ObjectName, why: &str) -> String {
-    match known.find(|other| other.name == name.name) {
+fn missing<T>(known: &BTreeMap<ByName, T>, name: &ObjectName, why: &str) -> String {
+    let namesake = known.range(ByName::first(&name.name)..).map(|(key, _)| key).next();
+    match namesake.filter(|other| other.name == name.name) {
         None => "it is not among the manifests".to_owned(),
-        Some(other) => format!("it is not among the manifests; {other} is, but {why}"),
+        Some(ByName { name, namespace }) => {
+            let other = ObjectName::new(namespace, name);
+            format!("it is not among the manifests; {other} is, but {why}")
+        }
     }
 }
 
 fn public(object: ObjectRef, bundle: &Bundle) -> PublicText {
     PublicText {
-        is_sound: bundle.is_sound(),
-        pem: bundle.pem.clone(),
+        is_sound: bundle.text.is_sound(),
+        pem: Arc::clone(&bundle.text.pem),
         provenance: provenance(object, &bundle.field, &bundle.origin),
     }
 }

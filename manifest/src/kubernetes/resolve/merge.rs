@@ -6,8 +6,8 @@ use std::path::{Component, Path, PathBuf};
 
 use uptls::danger::DangerPermission;
 use uptls::{
-    IdentityDraft, MaterialDraft, Origin, PolicyDraft, PolicyError, PolicyErrorKind, PolicySpec, Problem, Problems,
-    SecretDraft, SystemTrustDraft, UpstreamTlsPolicy, Warning, WarningCode,
+    ByPath, IdentityDraft, MaterialDraft, Origin, PolicyDraft, PolicyError, PolicyErrorKind, PolicySpec, Problem,
+    Problems, SecretDraft, SystemTrustDraft, UpstreamTlsPolicy, Warning, WarningCode,
 };
 
 use super::depends::Dependencies;
@@ -38,6 +38,8 @@ pub(super) struct Merge<'a> {
     pub(super) provenance: BTreeMap<String, Provenance>,
     pub(super) sources: BTreeSet<ObjectRef>,
     pub(super) spec: PolicySpec,
+    /// Provenance and origins of the standard policy: where nothing is added, they are shared.
+    pub(super) standard: Option<(ByPath<Provenance>, ByPath<Origin>)>,
     pub(super) warnings: Vec<Warning>,
 }
 
@@ -67,6 +69,7 @@ impl<'a> Merge<'a> {
             provenance: BTreeMap::new(),
             sources: BTreeSet::new(),
             spec: PolicySpec::default(),
+            standard: None,
             warnings: Vec::new(),
         }
     }
@@ -155,7 +158,7 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// The value, if nobody said it before.
+    /// The value, if no object gave it before.
     fn first<T: Clone>(&mut self, field: &str, written: Option<&Written<T>>, object: &ObjectRef) -> Option<T> {
         let written = written?;
         let lost = written.place(object);
@@ -216,7 +219,7 @@ impl<'a> Merge<'a> {
         let secret = link::secret(self.objects, self.dependencies, name)?;
         let found = link::identity_of(secret, name)?;
         let trusts = tls.trust.as_ref().is_some_and(|t| matches!(&t.value, ExtensionTrust::Secret(n) if n == name));
-        if found.is_none() && !(trusts && secret.entries.contains_key("ca.crt")) {
+        if found.is_none() && !(trusts && secret.ca.is_some()) {
             return Err(link::no_identity(secret, name));
         }
         Ok(found)
@@ -302,7 +305,7 @@ impl<'a> Merge<'a> {
             ExtensionTrust::File(_) => true,
             ExtensionTrust::System => self.spec.trust.system != SystemTrustDraft::Native,
             ExtensionTrust::Secret(name) => match link::secret(self.objects, self.dependencies, name) {
-                Ok(secret) => secret.entries.contains_key("ca.crt"),
+                Ok(secret) => secret.ca.is_some(),
                 Err(kind) => {
                     self.unresolved(trust, kind);
                     false
@@ -355,16 +358,21 @@ impl<'a> Merge<'a> {
         self.problems.push(Problem::from(PolicyError::new(path, kind)).with_origin(origin));
     }
 
-    /// The draft, if nothing is wrong with it. The last word has the check that every draft has to pass.
-    pub(super) fn draft(&mut self, name: String) -> Result<PolicyDraft, Problems> {
+    /// The draft and where its fields come from, if nothing is wrong with it. The check that every draft has to pass decides.
+    pub(super) fn draft(&mut self, name: String) -> Result<(PolicyDraft, ByPath<Provenance>), Problems> {
         let mut problems = core::mem::take(&mut self.problems).into_iter();
         if let Some(first) = problems.next() {
             return Err(Problems::new(Some(name), first, problems.collect()));
         }
         let mut draft = PolicyDraft::new(core::mem::take(&mut self.spec)).with_name(name);
-        draft.origins = self.provenance.iter().map(|(path, from)| (path.clone(), origin(from))).collect();
+        let standard = self.standard.take().filter(|(provenance, _)| provenance.iter().eq(&self.provenance));
+        let (provenance, origins) = standard.unwrap_or_else(|| {
+            let origins = self.provenance.iter().map(|(path, from)| (path.clone(), origin(from))).collect();
+            (core::mem::take(&mut self.provenance).into(), origins)
+        });
+        draft.origins = origins;
         // Whether a weakening is permitted, of the standard (M9) or of a vendor (M8), is the caller's to say, later.
-        UpstreamTlsPolicy::check(draft.clone(), DangerPermission::Allowed).map(|_| draft)
+        UpstreamTlsPolicy::check(draft.clone(), DangerPermission::Allowed).map(|_| (draft, provenance))
     }
 }
 

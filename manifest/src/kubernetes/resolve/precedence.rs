@@ -1,6 +1,6 @@
 //! M4: which policy has which target.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::imported::{Accepted, ImportedPolicy, Target, TargetState};
 use crate::kubernetes::model::backend::BackendKind;
@@ -8,35 +8,113 @@ use crate::kubernetes::model::object::ObjectName;
 use crate::kubernetes::read::objects::Declared;
 use crate::kubernetes::read::service::Service;
 
-/// Gives each target to the oldest policy for it, then to the first in the alphabet. Only the same target *and* the same
-/// section are in conflict. A policy that cannot be used competes all the same: a backend must not fall to another
-/// policy because an object that the first one refers to is missing, or because its age cannot be read.
-pub(in crate::kubernetes) fn settle(
-    policies: &mut [ImportedPolicy],
-    services: &BTreeMap<ObjectName, Declared<Service>>,
-) {
-    let mut order: Vec<_> = policies.iter_mut().collect();
-    order.sort_by_key(|policy| (policy.age, policy.name.clone()));
-    let mut owners: BTreeMap<(String, ObjectName, Option<String>), ObjectName> = BTreeMap::new();
-    for policy in order {
-        for target in &mut policy.targets {
-            target.state = attachable(target, services);
-            if target.state == TargetState::Attached {
-                let key = (target.kind.clone(), target.name.clone(), target.section_name.clone());
-                let owner = owners.entry(key).or_insert_with(|| policy.name.clone());
-                if *owner != policy.name {
-                    target.state = TargetState::Conflicted { winner: owner.clone() };
-                }
+/// A backend, whichever of its ports.
+pub(in crate::kubernetes) type BackendKey = (BackendKind, ObjectName);
+
+/// Which policies name which backend, whether they have it or not; each list in the order of names.
+#[derive(Default)]
+pub(in crate::kubernetes) struct Contenders(BTreeMap<BackendKey, Vec<ObjectName>>);
+
+impl Contenders {
+    /// Settles who has which target, and says who wants it.
+    pub(in crate::kubernetes) fn settle_all(policies: &mut [ImportedPolicy]) -> Self {
+        let mut contenders = Self::default();
+        policies.iter().for_each(|policy| contenders.add(policy));
+        let contested = contenders.0.iter().filter(|(_, names)| names.len() > 1);
+        contested.for_each(|(backend, names)| settle(backend, names, policies));
+        policies.iter_mut().for_each(accept);
+        contenders
+    }
+
+    pub(in crate::kubernetes) fn add(&mut self, policy: &ImportedPolicy) {
+        for backend in backends(policy) {
+            let names = self.0.entry(backend).or_default();
+            if let Err(place) = names.binary_search(&policy.name) {
+                names.insert(place, policy.name.clone());
             }
         }
-        if policy.accepted == Accepted::Accepted {
-            policy.accepted = accepted(policy.targets.iter().map(|target| &target.state));
+    }
+
+    pub(in crate::kubernetes) fn remove(&mut self, policy: &ImportedPolicy) {
+        for backend in backends(policy) {
+            let Some(names) = self.0.get_mut(&backend) else { continue };
+            names.retain(|name| *name != policy.name);
+            if names.is_empty() {
+                self.0.remove(&backend);
+            }
+        }
+    }
+
+    /// Those of one backend.
+    pub(in crate::kubernetes) fn of(&self, backend: &BackendKey) -> &[ObjectName] {
+        self.0.get(backend).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Settles these backends anew, after the policies `changed` have been.
+    pub(in crate::kubernetes) fn settle(
+        &self,
+        backends: &BTreeSet<BackendKey>,
+        changed: &BTreeSet<ObjectName>,
+        policies: &mut [ImportedPolicy],
+    ) {
+        let mut touched: BTreeSet<_> = changed.iter().collect();
+        for backend in backends {
+            let names = self.of(backend);
+            settle(backend, names, policies);
+            touched.extend(names);
+        }
+        for name in touched {
+            find(policies, name).into_iter().for_each(accept);
         }
     }
 }
 
-/// A Service that is not among the manifests may well exist; a port that it does not have, not.
-fn attachable(target: &Target, services: &BTreeMap<ObjectName, Declared<Service>>) -> TargetState {
+/// The backends that a policy names.
+pub(in crate::kubernetes) fn backends(policy: &ImportedPolicy) -> impl Iterator<Item = BackendKey> {
+    policy.targets.iter().filter_map(backend)
+}
+
+fn backend(target: &Target) -> Option<BackendKey> {
+    Some((BackendKind::of(&target.group, &target.kind)?, target.name.clone()))
+}
+
+/// Gives each target to the oldest policy for it, then to the first in the alphabet. Only the same target *and* the same
+/// section are in conflict. A policy that cannot be used competes all the same: a backend must not fall to another
+/// policy because an object that the first one refers to is missing, or because its age cannot be read.
+fn settle(of: &BackendKey, names: &[ObjectName], policies: &mut [ImportedPolicy]) {
+    let mut order: Vec<_> = names.iter().filter_map(|name| Some((find(policies, name)?.age, name))).collect();
+    order.sort();
+    let mut owners: BTreeMap<Option<String>, &ObjectName> = BTreeMap::new();
+    for (_, name) in order {
+        let Some(policy) = find(policies, name) else { continue };
+        for target in policy.targets.iter_mut().filter(|target| backend(target).as_ref() == Some(of)) {
+            if !matches!(target.state, TargetState::Attached | TargetState::Conflicted { .. }) {
+                continue;
+            }
+            let owner = *owners.entry(target.section_name.clone()).or_insert(name);
+            target.state = match owner == name {
+                true => TargetState::Attached,
+                false => TargetState::Conflicted { winner: owner.clone() },
+            };
+        }
+    }
+}
+
+/// The policy of this name; they are in the order of names.
+fn find<'a>(policies: &'a mut [ImportedPolicy], name: &ObjectName) -> Option<&'a mut ImportedPolicy> {
+    let found = policies.binary_search_by(|policy| policy.name.cmp(name)).ok()?;
+    policies.get_mut(found)
+}
+
+/// What is wrong with a policy itself stays its reason.
+fn accept(policy: &mut ImportedPolicy) {
+    if policy.draft.is_ok() {
+        policy.accepted = accepted(policy.targets.iter().map(|target| &target.state));
+    }
+}
+
+/// What a target comes to before any other policy is looked at. A Service that is not among the manifests may well exist; a port that it does not have, not.
+pub(super) fn attachable(target: &Target, services: &BTreeMap<ObjectName, Declared<Service>>) -> TargetState {
     match BackendKind::of(&target.group, &target.kind) {
         Some(BackendKind::Service) => {}
         // Its ports have no names.

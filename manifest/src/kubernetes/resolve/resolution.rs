@@ -18,7 +18,7 @@ use crate::kubernetes::read::objects::Objects;
 #[non_exhaustive]
 pub struct Resolution {
     /// Every object that was read or missed: when one of them changes, the result may.
-    pub depends_on: BTreeSet<Dependency>,
+    pub depends_on: Box<[Dependency]>,
     /// What is to be said: about documents, then about objects, then about policies.
     pub diagnostics: Vec<Diagnostic>,
     /// The Gateways among the objects: those that [`Resolution::policy_of`] can be asked for.
@@ -53,7 +53,7 @@ impl Resolution {
         let gateways = objects.gateways.keys().cloned().collect();
         Self {
             candidates: candidates(&imported.policies, &policies),
-            depends_on: dependencies.into_set(),
+            depends_on: dependencies.into_slice(),
             diagnostics: imported.diagnostics.clone(),
             elsewhere: Elsewhere::new(imported, scope, &gateways),
             gateways,

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::ancestors::Ancestors;
 use super::imported::{Imported, ImportedPolicy, Target, TargetState};
-use super::index::upstreams;
+use super::index::Upstreams;
 use super::scope::Scope;
-use crate::kubernetes::model::{BackendKind, ObjectName};
+use crate::kubernetes::model::{BackendKind, ObjectName, ObjectRef};
 use crate::kubernetes::read::backend_tls_policy::KIND;
 use crate::kubernetes::read::gateway::{GATEWAY, GATEWAY_GROUP};
 use crate::kubernetes::read::meta::Meta;
@@ -87,20 +87,31 @@ pub(in crate::kubernetes) struct Full {
 }
 
 /// The policies and Gateways without room. Without a controller nothing is written, and there is room for all.
-pub(super) fn full(imported: &Imported, scope: &Scope, ancestors: &Ancestors) -> BTreeSet<Full> {
+pub(super) fn full(imported: &Imported, scope: &Scope, ancestors: &Ancestors, upstreams: &Upstreams) -> BTreeSet<Full> {
     let mut full = BTreeSet::new();
     let Some(controller) = &scope.controller_name else { return full };
-    let upstreams = upstreams(&imported.objects);
-    for policy in &imported.policies {
-        let Some(declared) = imported.objects.policies.get(&policy.name) else { continue };
-        let meta = &declared.value.meta;
-        let old = existing(scope, KIND, meta);
-        let wanted = gateways(imported, policy, ancestors, &upstreams);
-        let wanted = wanted.into_keys().map(|name| (name.clone(), gateway(&name))).collect();
-        let (_, left) = Room::of_policy(controller, meta, &old, scope).place(&wanted);
-        full.extend(left.into_iter().map(|gateway| Full { gateway, policy: policy.name.clone() }));
+    for policy in imported.policies.iter() {
+        full.extend(full_of(imported, policy, scope, controller, ancestors, upstreams));
     }
     full
+}
+
+/// Those of one policy.
+pub(super) fn full_of(
+    imported: &Imported,
+    policy: &ImportedPolicy,
+    scope: &Scope,
+    controller: &str,
+    ancestors: &Ancestors,
+    upstreams: &Upstreams,
+) -> Vec<Full> {
+    let Some(declared) = imported.objects.policies.get(&policy.name) else { return Vec::new() };
+    let meta = &declared.value.meta;
+    let old = existing(scope, KIND, meta);
+    let wanted = gateways(imported, policy, ancestors, upstreams);
+    let wanted = wanted.into_keys().map(|name| (name.clone(), gateway(&name))).collect();
+    let (_, left) = Room::of_policy(controller, meta, &old, scope).place(&wanted);
+    left.into_iter().map(|gateway| Full { gateway, policy: policy.name.clone() }).collect()
 }
 
 /// The Gateways that use a target of the policy, by its own name or by that of an Upstream, whether it has won it or not,
@@ -109,7 +120,7 @@ pub(in crate::kubernetes) fn gateways<'a>(
     imported: &Imported,
     policy: &'a ImportedPolicy,
     ancestors: &Ancestors,
-    upstreams: &BTreeMap<&ObjectName, Vec<(u16, &ObjectName)>>,
+    upstreams: &Upstreams,
 ) -> BTreeMap<ObjectName, Vec<&'a Target>> {
     let mut gateways: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for target in policy.targets.iter().filter(|target| target.state != TargetState::Unsupported) {
@@ -134,9 +145,9 @@ pub(in crate::kubernetes) fn gateway(name: &ObjectName) -> Value {
 }
 
 /// The `status` that stands there: what the caller says, or else the object.
-pub(in crate::kubernetes) fn existing(scope: &Scope, kind: &str, meta: &Meta) -> Value {
-    let said = scope.existing_status.iter().find(|(of, name, _)| of == kind && *name == meta.name);
-    said.map(|(.., status)| status.clone()).or_else(|| meta.status.clone()).unwrap_or(Value::Null)
+pub(in crate::kubernetes) fn existing(scope: &Scope, kind: &'static str, meta: &Meta) -> Value {
+    let said = scope.existing_status.get(&ObjectRef::of(kind, &meta.name));
+    said.or(meta.status.as_ref()).cloned().unwrap_or(Value::Null)
 }
 
 /// Whether two references are to the same object: group, kind and namespace have defaults.

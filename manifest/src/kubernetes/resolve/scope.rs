@@ -1,12 +1,13 @@
 //! What a resolution is for: whose controller, which Gateway, how true to a vendor, and when.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use uptls::Runtime;
 use uptls::danger::DangerPermission;
 
 use crate::kubernetes::model::backend::BackendRef;
-use crate::kubernetes::model::object::ObjectName;
+use crate::kubernetes::model::object::{ObjectName, ObjectRef};
 
 /// For whom the objects are resolved. The default: no controller, every Gateway, strict.
 ///
@@ -17,25 +18,25 @@ pub struct Scope {
     /// Which Gateway uses which backend; `None`: what HTTPRoute, GRPCRoute and TLSRoute say. What a route speaks with a
     /// backend, it says in either case.
     pub ancestors: Option<Vec<(BackendRef, ObjectName)>>,
-    /// Whether these are all objects of a cluster. Then a Service that is not among them is `TargetNotFound`, and a Gateway
-    /// that is not is nobody's ancestor; else either may well exist.
+    /// Whether these are all objects of a cluster. Then a Service that is not among them is `TargetNotFound`, and a
+    /// Gateway that is missing is no ancestor; otherwise either may exist.
     pub complete: bool,
     /// The `controllerName` of our entries in a status; without it there are no status patches.
     pub controller_name: Option<String>,
-    /// The `status` of objects, by kind and name, in place of what stands in the objects themselves.
-    pub existing_status: Vec<(String, ObjectName, serde_json::Value)>,
-    /// Below which folder the files of the proxy lie that vendors' objects name (`files`, `sslFiles`); `None`: an object that
-    /// names one is not ready. Its author means the proxy's disk and not that of whoever imports it: without a root any
+    /// The `status` of objects, in place of what stands in the objects themselves.
+    pub existing_status: BTreeMap<ObjectRef, serde_json::Value>,
+    /// Below which folder the files of the proxy lie that vendors' objects name (`files`, `sslFiles`); `None`: an
+    /// object that names one is not ready. Its author means the proxy's disk and not the importer's: without a root any
     /// tenant could have any file of this machine read.
     pub files_root: Option<PathBuf>,
     /// Only policies of this Gateway, for every backend.
     pub gateway: Option<ObjectName>,
-    /// How a vendor's form is understood that verifies less than it seems to (M8).
+    /// How to read a vendor's form that verifies less than it seems to (M8).
     pub mode: Mode,
     /// The time for `lastTransitionTime`, unix seconds; the default is 1970.
     pub now: u64,
-    /// Whether a policy is accepted that gives up a part of the verification (M9). It decides statuses alone: drafts are
-    /// checked with the permission of whoever uses them.
+    /// Whether a policy is accepted that gives up a part of the verification (M9). It decides statuses alone: drafts
+    /// are checked with the permission of the program that uses them.
     pub permission: DangerPermission,
     /// Whose provider proves that a client certificate and its key belong together (I2), for the status of who refers to
     /// them. Without one a status says only that they are there; a connector fails closed either way.
@@ -44,7 +45,7 @@ pub struct Scope {
     pub(crate) any_class: bool,
 }
 
-/// How a vendor's form is understood that verifies less than it seems to (M8).
+/// How to read a vendor's form that verifies less than it seems to (M8).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Mode {
@@ -84,7 +85,7 @@ impl Scope {
         name: ObjectName,
         status: serde_json::Value,
     ) -> Self {
-        self.existing_status.push((kind.into(), name, status));
+        self.existing_status.insert(ObjectRef::of(kind.into(), &name), status);
         self
     }
 

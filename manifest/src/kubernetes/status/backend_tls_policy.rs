@@ -23,7 +23,7 @@ use crate::kubernetes::resolve::{draft, precedence};
 pub(super) fn patches(imported: &Imported, scope: &Scope, controller: &str, ancestors: &Ancestors) -> Vec<StatusPatch> {
     let mut patches = Vec::new();
     let upstreams = upstreams(&imported.objects);
-    for policy in &imported.policies {
+    for policy in imported.policies.iter() {
         let Some(declared) = imported.objects.policies.get(&policy.name) else { continue };
         let meta = &declared.value.meta;
         let old = existing(scope, KIND, meta);

@@ -70,7 +70,7 @@ fn rfc3339(seconds: u64) -> String {
     jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
 }
 
-/// A condition may have 32768; whoever reads it wants fewer.
+/// A condition may have 32768; its readers want fewer.
 const MAX_MESSAGE: usize = 1024;
 const SHOWN: usize = 5;
 

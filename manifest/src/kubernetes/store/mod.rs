@@ -1,34 +1,40 @@
 //! Objects that change one by one, and the policies that change with them.
 
+mod again;
+mod references;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 use uptls::Problems;
 
-use super::import::{ReadOptions, link};
+use references::References;
+
+use super::import::{Linked, ReadOptions, link};
 use super::model::backend::{BackendKind, BackendRef};
 use super::model::diagnostic::Diagnostic;
 use super::model::object::{ObjectName, ObjectRef};
 use super::model::status_patch::StatusPatch;
 use super::read::objects::Objects;
+use super::read::typed;
 use super::read::typed::Identity;
-use super::read::{backend_tls_policy, typed};
 use super::resolve::compose::{Links, Resolver};
 use super::resolve::depends::Dependencies;
 use super::resolve::effective::EffectivePolicy;
 use super::resolve::find::of_backend;
 use super::resolve::imported::Imported;
+use super::resolve::precedence::{BackendKey, Contenders};
 use super::resolve::scope::Scope;
-use super::resolve::{draft, precedence};
 use super::status;
 use crate::position::Notes;
 
 /// The objects of a cluster, as an informer delivers them, and the policy of each backend for one [`Scope`].
 ///
-/// A ConfigMap, Secret or ClusterTrustBundle that changes costs what refers to it. A change of any other object, which may
-/// decide which object is for which backend, costs all of it once more, at the next [`Store::resolve_changed`]; any number
-/// of them costs the same. What comes of a sequence of changes is what the objects at its end come to.
+/// A BackendTLSPolicy that changes costs the backends that it names, and a ConfigMap, Secret or ClusterTrustBundle what refers
+/// to it. A change of any other object, which may decide which object is for which backend, costs all of it once more, at the
+/// next [`Store::resolve_changed`]; any number of them costs the same. What comes of a sequence of changes is what the objects
+/// at its end come to.
 ///
 /// ```
 /// use serde_json::json;
@@ -53,10 +59,11 @@ use crate::position::Notes;
 /// # Ok::<(), uptls::Problems>(())
 /// ```
 pub struct Store {
-    /// Objects whose content has changed, and whether they came or went.
+    /// The policies, and the objects whose content has changed, and whether they came or went.
     changed: BTreeMap<ObjectRef, bool>,
+    contenders: Contenders,
     /// The backends whose policies were made of an object, or miss it.
-    dependents: BTreeMap<ObjectRef, BTreeSet<(BackendKind, ObjectName)>>,
+    dependents: References<BackendKey>,
     /// What is to be said about each object, as it was read.
     diagnostics: BTreeMap<ObjectRef, Vec<Diagnostic>>,
     /// Objects of kinds that are not read.
@@ -67,7 +74,7 @@ pub struct Store {
     options: ReadOptions,
     policies: Vec<EffectivePolicy>,
     /// The standard policies that refer to an object.
-    referrers: BTreeMap<ObjectRef, BTreeSet<ObjectName>>,
+    referrers: References<ObjectName>,
     scope: Scope,
 }
 
@@ -75,17 +82,19 @@ impl Store {
     /// No objects yet.
     pub fn new(scope: Scope, options: ReadOptions) -> Self {
         let objects = Arc::new(empty(options));
-        let imported = Imported { diagnostics: Vec::new(), ignored: BTreeMap::new(), objects, policies: Vec::new() };
+        let imported =
+            Imported { diagnostics: Vec::new(), ignored: BTreeMap::new(), objects, policies: Arc::default() };
         Self {
             changed: BTreeMap::new(),
-            dependents: BTreeMap::new(),
+            contenders: Contenders::default(),
+            dependents: References::default(),
             diagnostics: BTreeMap::new(),
             foreign: BTreeMap::new(),
             imported,
             links: None,
             options,
             policies: Vec::new(),
-            referrers: BTreeMap::new(),
+            referrers: References::default(),
             scope,
         }
     }
@@ -131,10 +140,8 @@ impl Store {
     /// to publish equal content begins no generation (R5).
     pub fn resolve_changed(&mut self) -> Vec<BackendRef> {
         let changed = core::mem::take(&mut self.changed);
-        let keys = match self.links.take() {
-            Some(links) => self.resolve_content(links, &changed),
-            None => self.resolve_all(),
-        };
+        let links = self.links.take();
+        let keys = links.and_then(|links| self.resolve_some(links, &changed)).unwrap_or_else(|| self.resolve_all());
         keys.into_iter().map(|(kind, name)| BackendRef::new(name.namespace, name.name, None).with_kind(kind)).collect()
     }
 
@@ -150,7 +157,7 @@ impl Store {
 
     /// What is to be said about all objects.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
-        link(&self.imported.objects, self.diagnostics.values().flatten().cloned().collect()).1
+        link(&self.imported.objects, self.diagnostics.values().flatten().cloned().collect()).diagnostics
     }
 
     /// How many objects of kinds that are not read there are.
@@ -180,7 +187,7 @@ impl Store {
 
     /// Notes that the object has changed.
     fn note(&mut self, object: &ObjectRef, was_there: bool) {
-        match CONTENT.contains(&&*object.kind) {
+        match again::is_local(&object.kind) {
             true => *self.changed.entry(object.clone()).or_default() |= !was_there,
             false => self.links = None,
         }
@@ -191,92 +198,26 @@ impl Store {
         Arc::get_mut(&mut self.imported.objects).unwrap_or_else(|| unreachable!("the objects of a store are its own"))
     }
 
-    fn resolve_all(&mut self) -> BTreeSet<(BackendKind, ObjectName)> {
+    fn resolve_all(&mut self) -> BTreeSet<BackendKey> {
         let said = self.diagnostics.values().flatten().cloned().collect();
-        let (policies, diagnostics) = link(&self.imported.objects, said);
-        (self.imported.policies, self.imported.diagnostics) = (policies, diagnostics);
+        let Linked { contenders, diagnostics, policies } = link(&self.imported.objects, said);
+        (self.contenders, self.imported.diagnostics, self.imported.policies) =
+            (contenders, diagnostics, Arc::new(policies));
         let links = Links::new(&self.imported, &self.scope);
-        let resolver = Resolver::new(&self.imported, &self.scope, &links);
-        let slots = links.index.slots(&self.imported.objects);
-        let policies: Vec<_> = slots.iter().flat_map(|slot| resolver.slot(slot)).collect();
-        let key = |policy: &EffectivePolicy| (policy.backend_kind, policy.backend.clone());
-        let keys = self.policies.iter().chain(&policies).map(key).collect();
-        (self.dependents, self.referrers) = (BTreeMap::new(), BTreeMap::new());
+        let policies = Resolver::new(&self.imported, &self.scope, &links).all();
+        let keys = self.policies.iter().chain(&policies).map(again::key_of).collect();
+        (self.dependents, self.referrers) = (References::default(), References::default());
         for policy in &policies {
-            for dependency in &policy.depends_on {
-                self.dependents.entry(dependency.object.clone()).or_default().insert(key(policy));
-            }
+            self.dependents.replace(&again::key_of(policy), [].iter(), policy.depends_on.iter());
         }
-        for policy in &self.imported.policies {
-            for dependency in &policy.depends_on {
-                self.referrers.entry(dependency.object.clone()).or_default().insert(policy.name.clone());
-            }
+        for policy in self.imported.policies.iter() {
+            self.referrers.replace(&policy.name, [].iter(), policy.depends_on.iter());
         }
         (self.policies, self.links) = (policies, Some(links));
         keys
-    }
-
-    /// The same where the content of objects alone has changed: targets, routes and slots are as they were. What came or went
-    /// also concerns the policies whose errors say that an object of this name is elsewhere, or is not.
-    fn resolve_content(
-        &mut self,
-        links: Links,
-        changed: &BTreeMap<ObjectRef, bool>,
-    ) -> BTreeSet<(BackendKind, ObjectName)> {
-        let came = changed.iter().filter(|(_, came)| **came).map(|(object, _)| object);
-        let mut objects: BTreeSet<ObjectRef> =
-            changed.keys().cloned().chain(came.flat_map(|object| self.namesakes(object))).collect();
-        let referring: BTreeSet<ObjectName> =
-            objects.iter().filter_map(|object| self.referrers.get(object)).flatten().cloned().collect();
-        if referring.iter().any(|name| self.imported.policy(name).is_none_or(|policy| policy.stray)) {
-            return self.resolve_all();
-        }
-        objects.extend(referring.iter().map(|name| ObjectRef::of(backend_tls_policy::KIND, name)));
-        let keys: BTreeSet<_> =
-            objects.iter().filter_map(|object| self.dependents.get(object)).flatten().cloned().collect();
-        for name in &referring {
-            self.link_again(name);
-        }
-        let resolver = Resolver::new(&self.imported, &self.scope, &links);
-        for (kind, name) in &keys {
-            let slots = links.index.slots_of(&self.imported.objects, *kind, name);
-            let made: Vec<_> = slots.iter().flat_map(|slot| resolver.slot(slot)).collect();
-            for dependency in made.iter().flat_map(|policy| &policy.depends_on) {
-                self.dependents.entry(dependency.object.clone()).or_default().insert((*kind, name.clone()));
-            }
-            let order = |policy: &EffectivePolicy| (policy.backend_kind, &policy.backend).cmp(&(*kind, name));
-            let begin = self.policies.partition_point(|policy| order(policy).is_lt());
-            let end = self.policies.partition_point(|policy| order(policy).is_le());
-            self.policies.splice(begin..end, made);
-        }
-        self.links = Some(links);
-        keys
-    }
-
-    /// Links one standard policy anew; its targets are as they were.
-    fn link_again(&mut self, name: &ObjectName) {
-        let Some(declared) = self.imported.objects.policies.get(name) else { return };
-        let mut made = draft::policy(&self.imported.objects, declared);
-        let Ok(index) = self.imported.policies.binary_search_by(|policy| policy.name.cmp(name)) else { return };
-        if let Some(old) = self.imported.policies.get_mut(index) {
-            made.targets = core::mem::take(&mut old.targets);
-            if made.draft.is_ok() {
-                made.accepted = precedence::accepted(made.targets.iter().map(|target| &target.state));
-            }
-            *old = made;
-        }
-    }
-
-    /// Objects of the same kind and name in other namespaces, to which something refers.
-    fn namesakes(&self, object: &ObjectRef) -> Vec<ObjectRef> {
-        let is_one = |other: &&ObjectRef| other.kind == object.kind && other.name == object.name;
-        self.dependents.keys().chain(self.referrers.keys()).filter(is_one).cloned().collect()
     }
 }
 
 fn empty(options: ReadOptions) -> Objects {
     Objects { cluster_trust_bundles: options.cluster_trust_bundles.then(Default::default), ..Objects::default() }
 }
-
-/// Objects that decide nothing but what others are made of.
-const CONTENT: [&str; 3] = ["ClusterTrustBundle", "ConfigMap", "Secret"];

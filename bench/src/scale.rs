@@ -1,0 +1,196 @@
+//! What many policies in one process cost: `scale [POLICIES]` prints one JSON line. Each mode runs in a process of its own, so
+//! that memory is that of its policies: `file`, all trust one bundle file of 220 KB; `inline`, all trust that bundle as one
+//! text; `identities`, the file, and each policy has a P-256 identity of its own.
+//!
+//! Beside them, in the same run and at 4,000 each: contexts of the system's OpenSSL, and TLS clusters of a real Envoy, where
+//! they are installed.
+#![allow(clippy::print_stdout, reason = "the figures")]
+
+#[path = "openssl_contexts.rs"]
+mod openssl_contexts;
+mod usage;
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use uptls::{
+    DnsName, FixedClock, OnInvalid, PolicyBuilder, Problems, Registry, Runtime, Secret, ServerNameRule,
+    UpstreamTlsPolicy,
+};
+use uptls_testkit::envoy::{self, Binary, Envoy};
+use uptls_testkit::{Key, NOW, Pki, San, Template};
+
+use usage::Usage;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.as_slice() {
+        [] => all(100_000),
+        [count] => count.parse().map_err(Into::into).and_then(all),
+        [count, mode] => count.parse().map_err(Into::into).and_then(|count| one(count, mode)),
+        _ => Err("usage: scale [POLICIES]".into()),
+    };
+    match outcome {
+        Ok(figures) => {
+            println!("{figures}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            println!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+type Outcome = Result<Value, Box<dyn Error>>;
+
+/// Every mode in a process of its own.
+fn all(count: usize) -> Outcome {
+    let mut figures = json!({"policies": count});
+    for (mode, count) in MODES.map(|mode| (mode, count)).into_iter().chain(PEERS.map(|peer| (peer, PEER_COUNT))) {
+        let output = Command::new(std::env::current_exe()?).args([count.to_string(), mode.to_owned()]).output()?;
+        let text = String::from_utf8(output.stdout)?;
+        if !output.status.success() {
+            return Err(format!("{mode}: {text}{}", String::from_utf8_lossy(&output.stderr)).into());
+        }
+        let last = text.lines().last().unwrap_or_default();
+        figures[mode] = serde_json::from_str(last)?;
+    }
+    Ok(figures)
+}
+
+fn one(count: usize, mode: &str) -> Outcome {
+    match mode {
+        "file" | "inline" | "identities" => policies(count, mode),
+        "openssl" => Ok(openssl_contexts::measure(count, &bundle()).unwrap_or_else(|| json!("skipped: no headers"))),
+        "envoy" => clusters(count),
+        other => Err(format!("{other} is no mode").into()),
+    }
+}
+
+/// A registry of so many policies: all of them, one changed, and all of them after the bundle was replaced.
+fn policies(count: usize, mode: &str) -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("ca.pem");
+    let text: Arc<str> = bundle().into();
+    fs::write(&file, &*text)?;
+    let identities = if mode == "identities" { identities(count) } else { Vec::new() };
+    let trusting = match mode {
+        "inline" => UpstreamTlsPolicy::builder().add_ca_pem(Arc::clone(&text)),
+        _ => UpstreamTlsPolicy::builder().add_ca_file(&file),
+    };
+    drop(text);
+    let runtime = Runtime::builder(uptls::aws_lc_rs::provider()).clock(FixedClock::at(NOW.unsigned_abs())).build();
+    let registry = Registry::new(&runtime, OnInvalid::KeepLastGood);
+    let batch = |names: core::ops::Range<usize>, suffix: &'static str| {
+        names.map(|index| (index.to_string(), policy(&trusting, identities.get(index), index, suffix)))
+    };
+    let before = Usage::now();
+    let bad = registry.apply(batch(0..count, "example")).into_iter().filter(|(_, result)| result.is_err()).count();
+    let applied = Usage::now();
+    if bad > 0 {
+        return Err(format!("{bad} policies are not ready").into());
+    }
+    let changes = count.min(CHANGES);
+    drop(registry.apply(batch(0..changes, "changed")));
+    let changed = Usage::now();
+    fs::write(&file, Pki::new("another").root.pem())?;
+    drop(registry.apply(batch(0..count, "example")));
+    let replaced = Usage::now();
+    Ok(json!({
+        "policies": count,
+        "kib_per_policy": round(applied.kib_since(&before) / float(count)),
+        "rss_mib": round(applied.kib() / 1024.0),
+        "policies_per_cpu_second": (float(count) / applied.cpu_since(&before)).round(),
+        "one_changed_us": round(changed.cpu_since(&applied) * 1e6 / float(changes)),
+        "bundle_replaced_cpu_s": round(replaced.cpu_since(&changed)),
+    }))
+}
+
+fn policy(
+    trusting: &PolicyBuilder,
+    identity: Option<&(String, String)>,
+    index: usize,
+    suffix: &str,
+) -> Result<UpstreamTlsPolicy, Problems> {
+    let name = DnsName::parse(&format!("s{index}.shop.{suffix}")).expect("a name");
+    let builder = trusting.clone().server_name(ServerNameRule::Dns(name));
+    match identity {
+        Some((chain, key)) => builder.identity_pem(chain.as_str(), Secret::new(key.as_bytes())),
+        None => builder,
+    }
+    .build()
+}
+
+/// A certificate and its key for each policy.
+fn identities(count: usize) -> Vec<(String, String)> {
+    let issuer = Pki::new("identities").intermediate;
+    let one = |index: usize| {
+        let name = format!("client-{index}");
+        let certificate = Template::leaf(&name).with_sans(&[San::dns(&name)]).issued_by(&issuer, &Key::p256(&name));
+        (certificate.pem(), certificate.key().pkcs8_pem())
+    };
+    (0..count).map(one).collect()
+}
+
+/// As many roots as make 220 KB.
+fn bundle() -> String {
+    let mut text = String::new();
+    for number in 0.. {
+        if text.len() >= BUNDLE {
+            break;
+        }
+        text.push_str(&Pki::new(&format!("root {number}")).root.pem());
+    }
+    text
+}
+
+/// TLS clusters of Envoy with the bundle in a file.
+fn clusters(count: usize) -> Outcome {
+    let Some(binary) = Binary::find() else { return Ok(json!("skipped: no Envoy")) };
+    let folder = tempfile::tempdir()?;
+    fs::write(folder.path().join("ca.pem"), bundle())?;
+    let context = |index: usize| {
+        json!({
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+            "sni": format!("s{index}.shop.example"),
+            "common_tls_context": {"validation_context": {
+                "trusted_ca": {"filename": Path::new(folder.path()).join("ca.pem")},
+                "match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": format!("s{index}.shop.example")}}],
+            }},
+        })
+    };
+    let start = |count: usize| {
+        let clusters = (0..count).map(|index| envoy::cluster(&format!("c{index}"), &context(index))).collect();
+        let begun = std::time::Instant::now();
+        let envoy = Envoy::start(&binary, folder.path(), clusters);
+        (envoy.resident_kib(), begun.elapsed().as_secs_f64())
+    };
+    let (one, _) = start(1);
+    let (many, ready) = start(count);
+    Ok(json!({
+        "clusters": count,
+        "kib_per_cluster": round((many as f64 - one as f64) / float(count)),
+        "rss_mib": round(many as f64 / 1024.0),
+        "ready_s": round(ready),
+    }))
+}
+
+fn round(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+fn float(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::MAX, f64::from).max(1.0)
+}
+
+const MODES: [&str; 3] = ["file", "inline", "identities"];
+const PEERS: [&str; 2] = ["openssl", "envoy"];
+const PEER_COUNT: usize = 4000;
+/// In bytes: what the roots of browsers take.
+const BUNDLE: usize = 220_000;
+const CHANGES: usize = 1000;
