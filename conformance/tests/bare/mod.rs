@@ -92,7 +92,7 @@ fn with(case: &LimboCase, spec: PolicySpec, host: Option<&str>) -> Result<(), Co
 
 fn spec(case: &LimboCase) -> PolicySpec {
     let bundles = vec![MaterialDraft::pem(case.trusted_certs.concat())];
-    let crls: Vec<_> = case.crls.iter().map(MaterialDraft::pem).collect();
+    let crls: Vec<_> = case.crls.iter().map(|list| MaterialDraft::pem(list.as_str())).collect();
     PolicySpec {
         revocation: (!crls.is_empty()).then(|| RevocationDraft { crls, ..RevocationDraft::default() }),
         trust: TrustDraft { bundles, ..TrustDraft::default() },
