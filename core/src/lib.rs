@@ -74,7 +74,7 @@ pub use rustls_pki_types;
 
 pub use connect::{
     Address, BoundConnector, CheckOptions, CheckThen, ConnectOptions, Evidence, FailureLog, IdentityUse, PoolKey,
-    Transport, VerifiedStream, sans_io,
+    TcpOptions, Transport, VerifiedStream, sans_io,
 };
 pub use describe::{
     AcceptsDescription, AnchorDescription, Description, Inspection, SendsDescription, SystemDescription,

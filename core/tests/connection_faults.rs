@@ -197,7 +197,7 @@ fn what_ends_a_connection_is_told_after_it_too() {
 fn what_cannot_be_reached_names_the_step() {
     let world = World::new("faults");
     let connector = world.connector(world.spec());
-    let error = uptls::sans_io::Dial::failed_elsewhere("10.0.0.7:443", &[Errno::MFILE.into()]);
+    let error = uptls::sans_io::HappyEyeballs::failed_elsewhere("10.0.0.7:443", &[Errno::MFILE.into()]);
     let Error::Connect { error: uptls::ConnectError::LocalResources { step, .. }, .. } = &error else {
         panic!("{error:?}")
     };

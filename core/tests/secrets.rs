@@ -108,3 +108,13 @@ fn every_file_of_a_policy_is_named() {
     spec.revocation = None;
     assert_eq!(files(&spec), ["key.pem", "passphrase"]);
 }
+
+/// A bundle of a system has 200 KiB, and what was pasted in its place may be a key.
+#[test]
+fn a_draft_shows_the_length_of_a_text_and_not_the_text() {
+    let draft = MaterialDraft::pem("a text".repeat(100_000)).named("the bundle");
+    let shown = format!("{draft:?}");
+    assert!(shown.contains("600000 bytes") && shown.contains("the bundle") && shown.len() < 200, "{shown}");
+    assert!(!shown.contains("a text"), "{shown}");
+    assert!(format!("{:?}", MaterialDraft::file("ca.pem")).contains("ca.pem"));
+}

@@ -1570,8 +1570,8 @@ uptls_status uptls_conn_report(const uptls_conn *conn,
  * `host`, a name or an IP address, and may be NULL. `options` may be NULL.
  *
  * The call starts no thread. It resolves a name in the caller's thread, for as long as the system's resolver takes;
- * the deadline does not bound that. An IP address as text needs no resolver. The socket blocks, and the stream closes
- * it. `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
+ * the deadline does not bound that. An IP address as text needs no resolver. It races several addresses (RFC 8305), so
+ * one that does not answer costs 250 ms. The socket blocks, and the stream closes it. `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
  */
 uptls_status uptls_stream_connect(const uptls_connector *connector,
                                   const char *host,

@@ -1,6 +1,7 @@
 //! YAML and JSON to nodes, by one parser and within budgets (M10). JSON is read as the YAML that it is.
 
 use core::mem;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use serde_saphyr::granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Tag, options};
@@ -44,6 +45,22 @@ pub(crate) fn events<'t>(
         take(event, place(&span.start, lines))?;
     }
     Ok(())
+}
+
+/// The scanner builds a text of several lines in a buffer that grows by doubling, and each time leaves a copy behind (I6).
+/// Buffers of the same sizes are given the same memory, and leave zeros there.
+fn overwrite_growth(text: &str) {
+    let (mut capacity, mut length) = (0_usize, 0_usize);
+    for step in text.split_inclusive('\n').flat_map(|line| [line.len().saturating_sub(1), 1]) {
+        length = length.saturating_add(step);
+        if length > capacity && length <= LARGEST_KEY {
+            capacity = capacity.saturating_mul(2).max(length);
+            // Not by `vec!`: some allocators have another store for memory that is to be zero.
+            let zeros: [String; FREED] = core::array::from_fn(|_| "\0".repeat(capacity));
+            // Nobody reads them, and they are written all the same.
+            core::hint::black_box(&zeros);
+        }
+    }
 }
 
 /// What the scanner says. Its texts are constants: the only thing of the document that they quote is one character.
@@ -127,6 +144,9 @@ impl Reader {
             Event::Scalar(text, style, anchor, tag) => {
                 refuse_tag(tag.as_deref(), place)?;
                 let style = if style == ScalarStyle::Plain { Style::Plain } else { Style::Quoted };
+                if let Cow::Owned(text) = &text {
+                    overwrite_growth(text);
+                }
                 let value = Value::Text(Scalar { style, text: Zeroizing::new(text.into_owned()) });
                 self.charge(&Size { depth: 0, nodes: 1, bytes: text_len(&value) }, place)?;
                 self.add(Node { place, value }, anchor)
@@ -301,6 +321,10 @@ fn text_len(value: &Value) -> usize {
 
 /// The list of a `List`.
 const ITEMS: &str = "items";
+/// More blocks of one size than an allocator keeps at hand for a thread; glibc keeps 7.
+const FREED: usize = 8;
+/// More than any key has.
+const LARGEST_KEY: usize = 1 << 16;
 /// No document that is wanted here needs a tenth of these.
 const MAX_DEPTH: usize = 64;
 const MAX_NODES: usize = 100_000;

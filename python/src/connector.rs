@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
-use uptls::sans_io::Dial;
+use uptls::sans_io::HappyEyeballs;
 use uptls::{
     BackendHost, CheckOptions, ConnectError, ConnectOptions, Connector, Error, Evidence, FailureLog, FileSource,
     Generation, Misuse, OnInvalid, Prepared,
@@ -359,8 +359,8 @@ impl PyConnector {
     ) -> PyResult<PyDial> {
         let host = backend_host(slf.py(), host)?;
         let address = dial::address(&host, port, connect_to);
-        let dial = Dial::new(&address, dial::whole_milliseconds(timeout));
-        Ok(PyDial::new(slf.clone().unbind(), host, dial))
+        let race = HappyEyeballs::new(&address, dial::whole_milliseconds(timeout));
+        Ok(PyDial::new(slf.clone().unbind(), host, race))
     }
 
     /// The exception for a host that an event loop could not reach: its OSError, or several that it puts into one.
@@ -374,7 +374,7 @@ impl PyConnector {
     ) -> PyResult<Bound<'py, PyAny>> {
         let host = backend_host(py, host)?;
         let failures = failures.iter().map(errors::io_error).collect::<PyResult<Vec<_>>>()?;
-        let error = detached(py, || Dial::failed_elsewhere(target, &failures))?;
+        let error = detached(py, || HappyEyeballs::failed_elsewhere(target, &failures))?;
         Ok(self.refusal(py, &host, &error).into_value(py).into_bound(py).into_any())
     }
 

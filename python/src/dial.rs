@@ -1,13 +1,14 @@
 //! Where the socket goes, and waiting for the core in a way that Ctrl-C ends.
 
 use core::time::Duration;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use pyo3::prelude::*;
-use uptls::sans_io::{Dial, Resolution};
+use uptls::sans_io::{DialStep, HappyEyeballs, Resolution};
 use uptls::{Address, BackendHost, Misuse};
 
 use crate::connector::PyConnector;
@@ -38,23 +39,38 @@ pub(crate) fn whole_milliseconds(seconds: Option<f64>) -> Duration {
     limit.unwrap_or(Duration::MAX)
 }
 
-/// The way to a connected socket. The sockets are Python's, so that a signal ends a wait and no descriptor changes hands: which
-/// address is next, for how long, and what failures mean is said here.
+/// The race to a connected socket. The sockets are Python's, so that a signal ends a wait and no descriptor changes hands: which
+/// address is tried when, and what failures mean is said here.
 #[pyclass(frozen, name = "Dial", module = "uptls._native")]
 pub(crate) struct PyDial {
     connector: Py<PyConnector>,
-    /// `None` after it was asked for its error.
-    dial: Mutex<Option<Dial>>,
     host: BackendHost,
+    /// `None` after it was asked for its error.
+    race: Mutex<Option<Race>>,
+}
+
+struct Race {
+    /// The addresses of the attempts, which Python knows by their number.
+    attempts: Vec<SocketAddr>,
+    eyeballs: HappyEyeballs,
+}
+
+/// What Python does next.
+#[derive(IntoPyObject)]
+enum Step {
+    /// Connect to an IP address and a port, as the attempt of this number.
+    Connect((usize, String, u16)),
+    /// Wait until an attempt ends, so many seconds at most.
+    Wait(f64),
 }
 
 impl PyDial {
-    pub(crate) fn new(connector: Py<PyConnector>, host: BackendHost, dial: Dial) -> Self {
-        Self { connector, dial: Mutex::new(Some(dial)), host }
+    pub(crate) fn new(connector: Py<PyConnector>, host: BackendHost, eyeballs: HappyEyeballs) -> Self {
+        Self { connector, host, race: Mutex::new(Some(Race { attempts: Vec::new(), eyeballs })) }
     }
 
-    fn with<T: Send>(&self, py: Python<'_>, body: impl FnOnce(&mut Dial) -> T + Send) -> PyResult<Option<T>> {
-        detached(py, || self.dial.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(body))
+    fn with<T: Send>(&self, py: Python<'_>, body: impl FnOnce(&mut Race) -> T + Send) -> PyResult<Option<T>> {
+        detached(py, || self.race.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(body))
     }
 }
 
@@ -63,7 +79,7 @@ impl PyDial {
     /// Waits until the name is resolved; a signal ends it.
     fn resolve(&self, py: Python<'_>) -> PyResult<()> {
         loop {
-            match self.with(py, |dial| dial.resolve(SIGNALS))? {
+            match self.with(py, |race| race.eyeballs.resolve(SIGNALS))? {
                 Some(Ok(Resolution::Pending)) => attached(|| py.check_signals())?,
                 Some(Err(error)) => return Err(self.connector.get().refusal(py, &self.host, &error)),
                 _ => return Ok(()),
@@ -71,28 +87,42 @@ impl PyDial {
         }
     }
 
-    /// An IP address, a port, and how many seconds connecting may take; None: all were tried.
-    fn next_address(&self, py: Python<'_>) -> PyResult<Option<(String, u16, Option<f64>)>> {
-        let next = self.with(py, Dial::next_address)?.flatten();
-        Ok(next.map(|(socket, share)| {
-            let (text, port) = (socket.to_string(), socket.port());
-            // A zone is part of the address.
-            let ip = text.rsplit_once(':').map_or(text.as_str(), |(ip, _)| ip).trim_matches(['[', ']']).to_owned();
-            (ip, port, share.map(|share| share.as_secs_f64()))
-        }))
+    /// What to do next: begin an attempt (its number, an IP address, a port) beside those that are under way; wait for those so
+    /// many seconds at most; None: give up.
+    fn next_step(&self, py: Python<'_>) -> PyResult<Option<Step>> {
+        self.with(py, Race::next_step).map(Option::flatten)
     }
 
-    /// The address that was given last could not be reached.
-    fn failed(&self, py: Python<'_>, error: &Bound<'_, PyAny>) -> PyResult<()> {
+    /// The attempt of this number failed.
+    fn failed(&self, py: Python<'_>, attempt: usize, error: &Bound<'_, PyAny>) -> PyResult<()> {
         let error = errors::io_error(error)?;
-        self.with(py, |dial| dial.failed(&error)).map(drop)
+        let failed =
+            |race: &mut Race| race.attempts.get(attempt).copied().map(|socket| race.eyeballs.failed(socket, &error));
+        self.with(py, failed).map(drop)
     }
 
     /// The exception to raise.
     fn error<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let dial = detached(py, || self.dial.lock().unwrap_or_else(PoisonError::into_inner).take())?;
-        let error = dial.map_or_else(|| Misuse::new("the error was taken before").into(), Dial::into_error);
+        let race = detached(py, || self.race.lock().unwrap_or_else(PoisonError::into_inner).take())?;
+        let error =
+            race.map_or_else(|| Misuse::new("the error was taken before").into(), |race| race.eyeballs.into_error());
         Ok(self.connector.get().refusal(py, &self.host, &error).into_value(py).into_bound(py).into_any())
+    }
+}
+
+impl Race {
+    fn next_step(&mut self) -> Option<Step> {
+        match self.eyeballs.next_step() {
+            DialStep::Connect(socket) => {
+                self.attempts.push(socket);
+                let (text, port) = (socket.to_string(), socket.port());
+                // A zone is part of the address.
+                let ip = text.rsplit_once(':').map_or(text.as_str(), |(ip, _)| ip).trim_matches(['[', ']']).to_owned();
+                Some(Step::Connect((self.attempts.len() - 1, ip, port)))
+            }
+            DialStep::Wait(at_most) => Some(Step::Wait(at_most.map_or(f64::INFINITY, |at_most| at_most.as_secs_f64()))),
+            _ => None,
+        }
     }
 }
 

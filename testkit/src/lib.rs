@@ -40,6 +40,8 @@ pub mod pki;
 pub mod rotation;
 pub mod san;
 pub mod server;
+#[cfg(target_os = "linux")]
+mod silent;
 pub mod template;
 mod weak;
 
@@ -55,6 +57,8 @@ pub use pem::{chain_pem, pem, trusted_certificate_pem};
 pub use pki::Pki;
 pub use san::San;
 pub use server::{RESPONSE_BODY, Server};
+#[cfg(target_os = "linux")]
+pub use silent::SilentAddress;
 pub use template::{
     ANY, BasicConstraints, CLIENT_AUTH, EMAIL, KeyUsage, NameConstraints, NameEncoding, RawExtension, SERVER_AUTH,
     Template, Version,

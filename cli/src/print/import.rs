@@ -155,9 +155,11 @@ fn status(status: &Status) -> String {
 /// How many of what, and what was passed over.
 fn count(import: &Import) -> String {
     let mut facts = Vec::new();
-    if !import.backends.is_empty() || import.clusters.is_empty() {
+    if !import.backends.is_empty() {
         let ready = import.backends.iter().filter(|backend| backend.ready).count();
         facts.push(format!("{ready} of {} policies ready", import.backends.len()));
+    } else if import.clusters.is_empty() || !import.policies.is_empty() {
+        facts.push(no_backend(import.policies.len()));
     }
     if !import.clusters.is_empty() {
         let verified = import.clusters.iter().filter(|cluster| cluster.standing == Standing::Verified).count();
@@ -169,6 +171,15 @@ fn count(import: &Import) -> String {
         text.push_str(&format!("{}\n", paint(FAINT, &format!("not read: {}", kinds.collect::<Vec<_>>().join(", ")))));
     }
     text
+}
+
+/// What `0 of 0 ready` would mean.
+fn no_backend(policies: usize) -> String {
+    match policies {
+        0 => "no policy for any backend".to_owned(),
+        1 => "no backend has a policy: the one that there is, is for none".to_owned(),
+        more => format!("no backend has a policy: the {more} that there are, are for none"),
+    }
 }
 
 /// As the Gateway API and as kgateway says it.

@@ -217,6 +217,57 @@ fn nothing_to_import_is_an_error() {
     }
 }
 
+/// A client certificate that leads nowhere is wrong whether a backend needs it or not.
+#[test]
+fn the_client_certificate_of_a_gateway_is_judged_where_nothing_else_is() {
+    let folder = Folder::new();
+    let gateway = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: public, namespace: edge}\n\
+                   spec: {tls: {backend: {clientCertificateRef: {name: client}}}}\n";
+    folder.write("gateway.yaml", gateway);
+    for args in [&["gateway.yaml"][..], &["gateway.yaml", "--status=example.com/own"], &["gateway.yaml", "--json"]] {
+        assert_eq!(import(&folder, args).code, 2, "{args:?}");
+    }
+    let ran = import(&folder, &["gateway.yaml"]);
+    assert_eq!(ran.stdout, "no policy for any backend\n");
+    let wanted =
+        "error: gateway.yaml:4:24: not ready: spec.tls.backend.clientCertificateRef: Secret edge/client cannot be used";
+    assert!(ran.stderr.starts_with(wanted), "{ran:?}");
+    let status = import(&folder, &["gateway.yaml", "--status=example.com/own"]);
+    assert!(status.stdout.contains("InvalidClientCertificateRef"), "{status:?}");
+    // The twins: it can be used, and then there is nothing to say but the status.
+    let data = json!({"tls.crt": folder.client.pem(), "tls.key": folder.client.key().pkcs8_pem()});
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "client", "namespace": "edge"}, "stringData": data});
+    folder.write("secret.json", &secret.to_string());
+    let sound = import(&folder, &["gateway.yaml", "secret.json", "--status=example.com/own"]);
+    assert_eq!((sound.code, sound.stderr.as_str()), (0, ""), "{sound:?}");
+    // It is there, and its halves are those of two.
+    let data = json!({"tls.crt": folder.client.pem(), "tls.key": folder.leaf.key().pkcs8_pem()});
+    folder.write("secret.json", &json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "client", "namespace": "edge"}, "stringData": data}).to_string());
+    let mixed = import(&folder, &["gateway.yaml", "secret.json"]);
+    assert!(mixed.code == 2 && mixed.stderr.contains("(identity_key_mismatch)"), "{mixed:?}");
+}
+
+#[test]
+fn a_policy_for_no_backend_is_not_counted_as_ready() {
+    let folder = Folder::new();
+    let policy = |name: &str| {
+        format!(
+            "apiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy\nmetadata: {{name: {name}}}\n\
+                 spec:\n  targetRefs: [{{group: x.example, kind: Other, name: pay}}]\n  \
+                 validation: {{wellKnownCACertificates: System, hostname: pay.example}}\n---\n"
+        )
+    };
+    folder.write("one.yaml", &policy("one"));
+    folder.write("two.yaml", &policy("two"));
+    let one = import(&folder, &["one.yaml"]);
+    assert!(
+        one.code == 2 && one.stdout.ends_with("no backend has a policy: the one that there is, is for none\n"),
+        "{one:?}"
+    );
+    let two = import(&folder, &["one.yaml", "two.yaml"]);
+    assert!(two.stdout.ends_with("no backend has a policy: the 2 that there are, are for none\n"), "{two:?}");
+}
+
 #[test]
 fn what_stands_in_a_document_cannot_steer_the_terminal() {
     let folder = Folder::new();

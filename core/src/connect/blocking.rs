@@ -7,12 +7,14 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Instant;
 
-use super::dial::Address;
+use super::address::Address;
 use super::evidence::Evidence;
 use super::failure::Answered;
 use super::fault::{self, Stage, is_temporary};
+use super::race;
 use super::sans_io::{Established, Handshake, Incoming};
 use super::setup::Intent;
+use super::tcp_options::TcpOptions;
 use super::tls_io::{Failure, ReadOutcome};
 use super::{ConnectOptions, internal};
 use crate::error::{Code, Error, Misuse};
@@ -51,7 +53,7 @@ impl Connector {
 
 pub(super) fn connect(intent: &Intent<'_>, address: &Address) -> Result<VerifiedStream<TcpStream>, Error> {
     let deadline = intent.deadline()?;
-    let transport = address.dial_until(deadline)?;
+    let transport = race::dial(address, &TcpOptions::default(), deadline)?;
     negotiate(intent.begin_until(deadline)?, transport)
 }
 

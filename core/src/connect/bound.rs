@@ -2,8 +2,8 @@
 
 use std::net::TcpStream;
 
+use super::address::Address;
 use super::blocking::{self, Transport, VerifiedStream};
-use super::dial::Address;
 use super::sans_io::Handshake;
 use super::setup::{Intent, pool_key};
 use super::{ConnectOptions, PoolKey};

@@ -12,20 +12,20 @@ use super::upstream_stream::{UpstreamStream, Watched};
 use crate::connect::{BoundConnector, PoolKey};
 use crate::error::{Error, Misuse};
 use crate::name::BackendHost;
+use crate::tokio::{Dial, Tcp};
 
 /// Makes verified connections for URIs, all under one [`PoolKey`] ([`UpstreamService::bind`]). Build a client with it,
 /// and keep the client under this key. A clone is cheap.
 ///
 /// Its errors are those of [`BoundConnector::connect_async`]: `connector_superseded` once another generation is published. A
 /// URI whose host has another key is [`Error::Misuse`]; with a `serverName` in the policy all hosts have the same.
-#[derive(Clone)]
-pub struct BoundService {
+pub struct BoundService<D = Tcp> {
     bound: BoundConnector,
-    service: UpstreamService,
+    service: UpstreamService<D>,
 }
 
-impl BoundService {
-    pub(super) fn new(bound: BoundConnector, service: UpstreamService) -> Self {
+impl<D: Dial> BoundService<D> {
+    pub(super) fn new(bound: BoundConnector, service: UpstreamService<D>) -> Self {
         Self { bound, service }
     }
 
@@ -39,7 +39,7 @@ impl BoundService {
         self.bound.is_current()
     }
 
-    async fn connect(&self, uri: &Uri) -> Result<UpstreamStream, Error> {
+    async fn connect(&self, uri: &Uri) -> Result<UpstreamStream<D::Transport>, Error> {
         self.service.check_scheme(uri)?;
         let host = self.service.host_of(uri)?;
         match self.connect_to(uri, &host).await {
@@ -51,10 +51,11 @@ impl BoundService {
         }
     }
 
-    async fn connect_to(&self, uri: &Uri, host: &BackendHost) -> Result<UpstreamStream, Error> {
+    async fn connect_to(&self, uri: &Uri, host: &BackendHost) -> Result<UpstreamStream<D::Transport>, Error> {
         let bound = self.bound_to(host)?;
-        let stream = bound.connect_async(self.service.address_of(uri)).await?;
-        Ok(UpstreamStream::new(stream, Watched::new(host.clone(), self.service.failures.clone())))
+        let stream = bound.connect_over(&*self.service.dial, self.service.address_of(uri)).await?;
+        let remote_address = self.service.dial.remote_address(stream.get_ref());
+        Ok(UpstreamStream::new(stream, remote_address, Watched::new(host.clone(), self.service.failures.clone())))
     }
 
     fn bound_to(&self, host: &BackendHost) -> Result<BoundConnector, Error> {
@@ -69,10 +70,10 @@ impl BoundService {
     }
 }
 
-impl Service<Uri> for BoundService {
-    type Response = UpstreamStream;
+impl<D: Dial> Service<Uri> for BoundService<D> {
+    type Response = UpstreamStream<D::Transport>;
     type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<UpstreamStream, Error>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<UpstreamStream<D::Transport>, Error>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))
@@ -84,8 +85,15 @@ impl Service<Uri> for BoundService {
     }
 }
 
-impl fmt::Debug for BoundService {
+/// A dial need not be one.
+impl<D> Clone for BoundService<D> {
+    fn clone(&self) -> Self {
+        Self { bound: self.bound.clone(), service: self.service.clone() }
+    }
+}
+
+impl<D> fmt::Debug for BoundService<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BoundService").field("key", self.pool_key()).field("service", &self.service).finish()
+        f.debug_struct("BoundService").field("key", self.bound.pool_key()).field("service", &self.service).finish()
     }
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::net::TcpStream;
 use std::time::Instant;
 
-use super::dial::Address;
+use super::address::Address;
 use super::evidence::Evidence;
 use super::fault;
 use super::report;

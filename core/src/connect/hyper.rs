@@ -61,6 +61,7 @@ use crate::error::{Error, Misuse, PolicyError, PolicyErrorKind, Problem, Problem
 use crate::name::BackendHost;
 use crate::policy::UpstreamTlsPolicy;
 use crate::rotate::Connector;
+use crate::tokio::{Dial, Tcp};
 
 /// The settings of connections for URIs; [`UpstreamService::bind`] gives the service that makes them. A clone is cheap.
 ///
@@ -81,11 +82,13 @@ use crate::rotate::Connector;
 ///     Ok(())
 /// }
 /// ```
-#[derive(Clone)]
-pub struct UpstreamService {
+///
+/// `D` makes the transport: TCP, unless [`UpstreamService::with_dial`] says otherwise.
+pub struct UpstreamService<D = Tcp> {
     /// `None`: the URI's authority.
     addresses: Arc<Addresses>,
     connector: Connector,
+    dial: Arc<D>,
     failures: Arc<Failures>,
     host: Option<BackendHost>,
     schemes: Schemes,
@@ -118,11 +121,30 @@ impl UpstreamService {
         Self {
             addresses: Arc::new(|_| None),
             connector,
+            dial: Arc::default(),
             failures: Arc::new(|_, _| {}),
             host: None,
             schemes: Schemes::Https,
             timeout: None,
             versions: HttpVersions::AsPolicy,
+        }
+    }
+}
+
+impl<D: Dial> UpstreamService<D> {
+    /// Makes transports by `dial`: a tunnel through a proxy, a Unix socket, TCP from a source address. Nothing else changes (H11);
+    /// the dial is given the address of the URI, or that of this service.
+    #[must_use]
+    pub fn with_dial<E: Dial>(self, dial: E) -> UpstreamService<E> {
+        UpstreamService {
+            addresses: self.addresses,
+            connector: self.connector,
+            dial: Arc::new(dial),
+            failures: self.failures,
+            host: self.host,
+            schemes: self.schemes,
+            timeout: self.timeout,
+            versions: self.versions,
         }
     }
 
@@ -189,7 +211,7 @@ impl UpstreamService {
     /// # Errors
     /// Those of [`Connector::bind`]; [`Error::Misuse`] for a URI that the service does not connect to, and
     /// `name_invalid` for its host.
-    pub fn bind(&self, uri: &Uri) -> Result<BoundService, Error> {
+    pub fn bind(&self, uri: &Uri) -> Result<BoundService<D>, Error> {
         self.check_scheme(uri)?;
         let host = self.host_of(uri)?;
         let snapshot = self.connector.snapshot()?;
@@ -241,7 +263,23 @@ impl UpstreamService {
     }
 }
 
-impl fmt::Debug for UpstreamService {
+/// A dial need not be one.
+impl<D> Clone for UpstreamService<D> {
+    fn clone(&self) -> Self {
+        Self {
+            addresses: self.addresses.clone(),
+            connector: self.connector.clone(),
+            dial: self.dial.clone(),
+            failures: self.failures.clone(),
+            host: self.host.clone(),
+            schemes: self.schemes,
+            timeout: self.timeout,
+            versions: self.versions,
+        }
+    }
+}
+
+impl<D> fmt::Debug for UpstreamService<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UpstreamService")
             .field("connector", &self.connector)

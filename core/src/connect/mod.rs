@@ -1,30 +1,34 @@
 //! From a connector to a verified connection: the options and names that all faces share.
 
+mod address;
 pub(crate) mod blocking;
 mod bound;
 mod check;
 mod closing_alert;
-pub(crate) mod dial;
 mod driver;
 mod evidence;
 pub(crate) mod failure;
 mod failure_log;
 pub(crate) mod fault;
+pub(crate) mod happy_eyeballs;
 mod pool_key;
+mod race;
 mod report;
 mod resolver;
 pub mod sans_io;
 pub(crate) mod setup;
+pub(crate) mod tcp_options;
 pub(crate) mod tls_io;
 
 pub use crate::handshake::IdentityUse;
+pub use address::Address;
 pub use blocking::{Transport, VerifiedStream};
 pub use bound::BoundConnector;
 pub use check::{CheckOptions, CheckThen};
-pub use dial::Address;
 pub use evidence::Evidence;
 pub use failure_log::FailureLog;
 pub use pool_key::PoolKey;
+pub use tcp_options::TcpOptions;
 
 use core::time::Duration;
 

@@ -44,7 +44,7 @@ use core::time::Duration;
 use std::io::{self, Read};
 use std::time::Instant;
 
-pub use super::dial::{Dial, Resolution};
+pub use super::happy_eyeballs::{DialStep, HappyEyeballs, Resolution};
 
 use super::ConnectOptions;
 use super::bound::Bond;

@@ -3,9 +3,13 @@
 //! It starts no runtime and no task, and no thread but that which looks up a name (H4). Timers are tokio's, so that its clock and no other decides (H4).
 
 mod async_stream;
+mod dial;
 mod polled;
 
 pub use async_stream::AsyncStream;
+#[cfg(unix)]
+pub use dial::Unix;
+pub use dial::{Destination, Dial, HttpConnect, ProxyHeader, Tcp};
 
 use core::future::poll_fn;
 use core::pin::Pin;
@@ -17,8 +21,7 @@ use ::tokio::net::TcpStream;
 use ::tokio::time::{Instant, timeout, timeout_at};
 
 use crate::connect::blocking::{ALERT_DRAIN_TIMEOUT, AlertDrain};
-use crate::connect::dial::Dial;
-use crate::connect::sans_io::{Deadline, Handshake};
+use crate::connect::sans_io::Handshake;
 use crate::connect::setup::Intent;
 use crate::connect::tls_io::{Failure, ReadOutcome};
 use crate::connect::{Address, BoundConnector, ConnectOptions, internal};
@@ -64,7 +67,24 @@ impl Connector {
         host: &BackendHost,
         options: &ConnectOptions,
     ) -> Result<AsyncStream<TcpStream>, Error> {
-        connect(&Intent::new(self, host, options), address.into()).await
+        self.connect_over(&Tcp::default(), address, host, options).await
+    }
+
+    /// As [`Connector::connect_async`] over what `dial` makes, be it a tunnel or a Unix socket. The deadline covers that, too (H11).
+    ///
+    /// # Errors
+    /// Those of `dial` and of [`Connector::handshake_async`]; `tcp_timeout` for a dial that does not end.
+    ///
+    /// # Panics
+    /// As [`Connector::connect_async`].
+    pub async fn connect_over<D: Dial>(
+        &self,
+        dial: &D,
+        address: impl Into<Address>,
+        host: &BackendHost,
+        options: &ConnectOptions,
+    ) -> Result<AsyncStream<D::Transport>, Error> {
+        connect(&Intent::new(self, host, options), dial, address.into()).await
     }
 }
 
@@ -91,13 +111,28 @@ impl BoundConnector {
     /// # Panics
     /// As [`Connector::connect_async`].
     pub async fn connect_async(&self, address: impl Into<Address>) -> Result<AsyncStream<TcpStream>, Error> {
-        connect(&self.intent(), address.into()).await
+        self.connect_over(&Tcp::default(), address).await
+    }
+
+    /// As [`Connector::connect_over`].
+    ///
+    /// # Errors
+    /// Those of [`Connector::connect_over`], and `connector_superseded`.
+    ///
+    /// # Panics
+    /// As [`Connector::connect_async`].
+    pub async fn connect_over<D: Dial>(
+        &self,
+        dial: &D,
+        address: impl Into<Address>,
+    ) -> Result<AsyncStream<D::Transport>, Error> {
+        connect(&self.intent(), dial, address.into()).await
     }
 }
 
-async fn connect(intent: &Intent<'_>, address: Address) -> Result<AsyncStream<TcpStream>, Error> {
+async fn connect<D: Dial>(intent: &Intent<'_>, dial: &D, address: Address) -> Result<AsyncStream<D::Transport>, Error> {
     let deadline = intent.deadline()?;
-    let transport = dial(address, deadline).await?;
+    let transport = dial::transport(dial, Destination::until(address, deadline)).await?;
     negotiate(intent.begin_until(deadline)?, transport).await
 }
 
@@ -204,25 +239,6 @@ async fn receive_once<T: AsyncRead + Unpin>(
     transport: &mut T,
 ) -> Result<ReadOutcome, Failure> {
     poll_fn(|cx| poll_receive(|source| handshake.receive(&mut AlertDrain(source)), transport, cx)).await
-}
-
-/// As in the blocking face, in tokio's time.
-async fn dial(address: Address, deadline: Deadline) -> Result<TcpStream, Error> {
-    let mut dial = Dial::until(&address, deadline);
-    let resolved = within(deadline.at.map(Instant::from_std), poll_fn(|cx| dial.poll_resolve(cx))).await;
-    resolved.unwrap_or_else(|| Err(dial.late()))?;
-    while let Some((socket, share)) = dial.next_address() {
-        let until = share.and_then(|share| Instant::now().checked_add(share));
-        match within(until, TcpStream::connect(socket)).await.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(stream) => {
-                // With Nagle's algorithm it is a connection all the same.
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Err(error) => dial.failed(&error),
-        }
-    }
-    Err(dial.into_error())
 }
 
 /// `None` when the time was over first.

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ::hyper::rt::{Read, ReadBufCursor, Write};
+use ::tokio::io::{AsyncRead, AsyncWrite};
 use ::tokio::net::TcpStream;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
@@ -19,33 +20,34 @@ use crate::name::BackendHost;
 use crate::tokio::AsyncStream;
 
 /// A stream to a verified peer as hyper wants it.
-pub struct UpstreamStream {
-    io: TokioIo<AsyncStream<TcpStream>>,
+pub struct UpstreamStream<T = TcpStream> {
+    io: TokioIo<AsyncStream<T>>,
+    remote_address: Option<SocketAddr>,
     watched: Watched,
 }
 
-impl UpstreamStream {
-    pub(super) fn new(stream: AsyncStream<TcpStream>, watched: Watched) -> Self {
-        Self { io: TokioIo::new(stream), watched }
+impl<T> UpstreamStream<T> {
+    pub(super) fn new(stream: AsyncStream<T>, remote_address: Option<SocketAddr>, watched: Watched) -> Self {
+        Self { io: TokioIo::new(stream), remote_address, watched }
     }
 
     /// The stream of the tokio face, for its evidence and addresses.
-    pub fn get_ref(&self) -> &AsyncStream<TcpStream> {
+    pub fn get_ref(&self) -> &AsyncStream<T> {
         self.io.inner()
     }
 
     /// The stream of the tokio face.
-    pub fn into_inner(self) -> AsyncStream<TcpStream> {
+    pub fn into_inner(self) -> AsyncStream<T> {
         self.io.into_inner()
     }
 }
 
-impl Connection for UpstreamStream {
+impl<T: AsyncRead + AsyncWrite + Unpin> Connection for UpstreamStream<T> {
     fn connected(&self) -> Connected {
         let stream = self.get_ref();
         let connected = Connected::new().extra(ConnectionInfo {
             evidence: Arc::new(stream.evidence().clone()),
-            remote_address: stream.get_ref().peer_addr().ok(),
+            remote_address: self.remote_address,
         });
         match stream.evidence().alpn.as_deref() {
             Some(H2) => connected.negotiated_h2(),
@@ -54,14 +56,14 @@ impl Connection for UpstreamStream {
     }
 }
 
-impl Read for UpstreamStream {
+impl<T: AsyncRead + AsyncWrite + Unpin> Read for UpstreamStream<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.io).poll_read(cx, out);
         self.watched.note(read)
     }
 }
 
-impl Write for UpstreamStream {
+impl<T: AsyncRead + AsyncWrite + Unpin> Write for UpstreamStream<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write(cx, data);
         self.watched.note(written)
@@ -78,7 +80,7 @@ impl Write for UpstreamStream {
     }
 }
 
-impl fmt::Debug for UpstreamStream {
+impl<T> fmt::Debug for UpstreamStream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UpstreamStream").field("stream", self.get_ref()).finish_non_exhaustive()
     }
@@ -112,6 +114,6 @@ impl Watched {
 pub struct ConnectionInfo {
     /// The proof and the negotiated parameters, with the [`PoolKey`](crate::PoolKey).
     pub evidence: Arc<Evidence>,
-    /// Where the socket went.
+    /// Where the socket went, if the dial says so: that of TCP does, a closure does not.
     pub remote_address: Option<SocketAddr>,
 }

@@ -134,3 +134,21 @@ impl<T> Index<&str> for ByPath<T> {
         self.get(path).expect("no entry of this path")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_path_is_found_and_no_other() {
+        let entries = [("b", 1), ("a.c[0]", 2), ("a", 3), ("b", 4)].map(|(path, value)| (path.to_owned(), value));
+        let map = ByPath::from(entries.clone());
+        let all: Vec<_> = map.iter().map(|(path, value)| (path.as_str(), *value)).collect();
+        assert_eq!(all, [("a", 3), ("a.c[0]", 2), ("b", 4)]);
+        assert_eq!((map.get("a.c[0]"), map.get("a.c"), map["b"], map.len()), (Some(&2), None, 4, 3));
+        assert_eq!((map.nearest("a.c[0].d"), map.nearest("a.c[1]"), map.nearest("c")), (Some(&2), Some(&3), None));
+        assert!(map.keys().eq(["a", "a.c[0]", "b"]) && map.values().eq(&[3, 2, 4]) && !map.is_empty());
+        assert_eq!(map, BTreeMap::from(entries).into());
+        assert!(ByPath::<u8>::default().is_empty());
+    }
+}

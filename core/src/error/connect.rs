@@ -277,6 +277,11 @@ impl ConnectError {
             Self::PeerReset { heard: true, .. } => {
                 "look into the peer's log; a peer that wants a client certificate may reset like this".to_owned()
             }
+            Self::TcpRefused { refusal: Refusal::ByProxy, .. } => {
+                "check that the proxy permits CONNECT to this host and port, that it accepts the credentials, and that it reaches \
+                 the backend"
+                    .to_owned()
+            }
             Self::TcpRefused { refusal: Refusal::NoRoute, .. } => {
                 "the network has no route to this address from here: check the address, its family and the routes of this host"
                     .to_owned()

@@ -10,6 +10,8 @@ use crate::text::printable;
 pub enum Refusal {
     /// The peer's host, or something on the way that speaks for it.
     ByPeer,
+    /// An HTTP proxy that was asked for a tunnel to the address.
+    ByProxy,
     /// The network: it has no way to the address.
     NoRoute,
 }
@@ -17,7 +19,7 @@ pub enum Refusal {
 impl Refusal {
     pub(super) fn verb(self) -> &'static str {
         match self {
-            Self::ByPeer => "connect to",
+            Self::ByPeer | Self::ByProxy => "connect to",
             Self::NoRoute => "reach",
         }
     }

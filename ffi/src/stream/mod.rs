@@ -47,8 +47,8 @@ pub const UPTLS_FD_OWN: FdOwnership = 1;
 /// `host`, a name or an IP address, and may be NULL. `options` may be NULL.
 ///
 /// The call starts no thread. It resolves a name in the caller's thread, for as long as the system's resolver takes;
-/// the deadline does not bound that. An IP address as text needs no resolver. The socket blocks, and the stream closes
-/// it. `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
+/// the deadline does not bound that. An IP address as text needs no resolver. It races several addresses (RFC 8305), so
+/// one that does not answer costs 250 ms. The socket blocks, and the stream closes it. `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_connect(
     connector: *const Connector,

@@ -5,62 +5,16 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 use uptls::danger::PeerDanger;
 use uptls::{
-    BackendHost, OnInvalid, PolicyError, PolicyErrorKind, Prepared, Problem, Problems, Resumption, RevocationDepth,
-    SanMatcher, ServerNameRule, UpstreamTlsPolicy, Warning, interop,
+    BackendHost, PolicyError, PolicyErrorKind, Prepared, Problem, Problems, Resumption, RevocationDepth, SanMatcher,
+    ServerNameRule, UpstreamTlsPolicy, Warning, interop,
 };
 
 use super::difference::Difference;
-use super::output::Destination;
+use super::exported::Export;
+use super::options::{ExportOptions, Placement};
 use super::owner::Form;
-use super::place::{Material, Placement, Target};
-use super::{ExportedFile, exportable, matchers, parameters};
-
-/// How a policy is exported.
-///
-/// ```
-/// use uptls::danger::DangerPermission;
-/// use uptls::{BackendHost, Runtime};
-/// use uptls_manifest::envoy::{self, ExportOptions};
-///
-/// let runtime = Runtime::new(uptls::aws_lc_rs::provider());
-/// let policy = std::path::Path::new("../examples/refused/policy.yaml");
-/// let prepared = uptls_manifest::prepare_file(&runtime, policy, DangerPermission::Forbidden)?;
-/// let mut options = ExportOptions::default();
-/// options.backend_host = Some(BackendHost::parse("payments.internal").expect("a host"));
-/// let export = envoy::export(&prepared, &options)?;
-/// assert_eq!(export.context["sni"], "payments.internal");
-/// assert!(export.files.is_empty(), "the CA stands in the context");
-/// # Ok::<(), uptls::Problems>(())
-/// ```
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct ExportOptions {
-    /// The backend host, if the policy's server name is `auto`.
-    pub backend_host: Option<BackendHost>,
-    /// The folder that relative names of the identity's files start from. Default: the export writes the names as they
-    /// are, and Envoy resolves them from its own current folder.
-    pub current_folder: Option<PathBuf>,
-    /// The effect of a broken file in the module (R2); without the module it has none. Default: the last good file
-    /// stays.
-    pub on_invalid: OnInvalid,
-    /// Where the export puts certificates, lists and keys.
-    pub placement: Placement,
-}
-
-/// An exported policy. [`Export::write`] writes its files.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Export {
-    /// The `UpstreamTlsContext`, with its `@type`.
-    pub context: Value,
-    /// The files that the context refers to and that do not exist until they are written. They belong together.
-    pub files: Vec<ExportedFile>,
-    /// `engine_difference` for each class that this export can touch, and the warnings of the policy itself.
-    pub warnings: Vec<Warning>,
-    pub(super) destination: Destination,
-    /// What the policy was made of, which is never written.
-    pub(super) reads: Vec<PathBuf>,
-}
+use super::place::{Material, Target};
+use super::{exportable, matchers, parameters};
 
 /// The `UpstreamTlsContext` that gives the same verdict as `prepared` (X1..X3). It writes nothing.
 ///

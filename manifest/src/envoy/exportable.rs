@@ -7,7 +7,8 @@ use uptls::{
     SystemTrust, TlsVersion, UnknownRevocation, UpstreamTlsPolicy,
 };
 
-use super::{ExportOptions, Placement, parameters, place, spiffe};
+use super::options::{ExportOptions, Placement};
+use super::{parameters, place, spiffe};
 
 /// Refuses what could not give the same verdict.
 pub(super) fn check(prepared: &Prepared, options: &ExportOptions) -> Result<(), Problems> {

@@ -11,7 +11,7 @@ use uptls::{
 };
 
 use super::export::{context, reads};
-use super::output::marked;
+use super::mark::marked;
 use super::owner::{Form, OwnerKey};
 use super::place::{self, Target, located};
 use super::{Difference, Export, ExportOptions, ExportedFile, Placement, exportable, parameters};

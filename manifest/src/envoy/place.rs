@@ -8,74 +8,12 @@ use uptls::interop::{self, IdentityFiles, Phase, TrustedAs};
 use uptls::{Prepared, Problems};
 use zeroize::Zeroizing;
 
-use super::output::{Destination, marked};
-use super::owner::{Form, Owner, OwnerKey};
+use super::exported::{Destination, ExportedFile, Secrecy};
+use super::mark::marked;
+use super::options::{ExportOptions, Placement};
+use super::owner::{Form, OwnerKey};
 use super::parameters::base64;
-use super::{ExportOptions, sds};
-
-/// Where the export puts certificates, lists and keys. Files have an [`Owner`], and only its next export replaces them
-/// (L12).
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Placement {
-    /// CA certificates into this file, which is never read again by a running Envoy; the rest as [`Placement::Inline`].
-    CaFile {
-        /// Its folder must exist.
-        file: PathBuf,
-        /// Whose file it is.
-        owner: Owner,
-    },
-    /// CA certificates and lists inside the context; the identity by the names of its own files.
-    #[default]
-    Inline,
-    /// All of it into a folder of the owner's own in this one, which Envoy watches: file-based SDS. Any number of policies may be
-    /// exported into one folder.
-    Sds {
-        /// Made if it is missing, with mode 0700; the folder that it is in must exist.
-        folder: PathBuf,
-        /// Whose files they are.
-        owner: Owner,
-    },
-}
-
-impl Placement {
-    /// The form's own name of the owner, of the policy called `policy`.
-    fn owner_key(&self, form: Form, policy: Option<&str>) -> Option<OwnerKey> {
-        match self {
-            Self::CaFile { owner, .. } | Self::Sds { owner, .. } => Some(owner.key(form, policy)),
-            Self::Inline => None,
-        }
-    }
-}
-
-/// A file that the context names. [`Export::write`](super::Export::write) puts it there.
-#[derive(Clone, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct ExportedFile {
-    /// Its content.
-    pub content: Zeroizing<Vec<u8>>,
-    /// Its path in the context.
-    pub path: PathBuf,
-    /// Who may read it.
-    pub secrecy: Secrecy,
-}
-
-/// The content is not shown: it may be a key (I6).
-impl core::fmt::Debug for ExportedFile {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("ExportedFile").field("path", &self.path).field("secrecy", &self.secrecy).finish_non_exhaustive()
-    }
-}
-
-/// Who may read a file.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Secrecy {
-    /// Its owner alone: mode 0600.
-    OwnerOnly,
-    /// Everybody: certificates and lists.
-    Public,
-}
+use super::sds;
 
 /// Material in the form that a context has for it.
 pub(super) struct Material {

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from uptls._native import Buffer, Connector
 
+_ATTEMPT_DELAY = 0.25
+"""Seconds between two attempts, as in the core (RFC 8305 section 5)."""
 _GRACE = 1.0
 """Seconds that asyncio's own limit comes after ours, so that ours, which has a code, ends the wait."""
 
@@ -92,6 +94,8 @@ async def open_connection(  # noqa: PLR0913
     `connect_to` is the address for the socket if that is not `host`: a host, or a pair of host and port. `alpn` offers
     only these of the policy's protocols. `timeout` bounds the whole call, in seconds; default: the policy's (H4).
     `limit` is as in ``asyncio.open_connection``, and `options` are as in ``create_connection`` of the event loop.
+    asyncio's loops race several addresses (Happy Eyeballs), unless `options` have another
+    ``happy_eyeballs_delay``; uvloop cannot.
 
     Raises the same exceptions as `Connector.connect`.
     """
@@ -101,6 +105,8 @@ async def open_connection(  # noqa: PLR0913
     seconds = buffer.deadline
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=limit, loop=loop)
+    if isinstance(loop, asyncio.BaseEventLoop):
+        options.setdefault("happy_eyeballs_delay", _ATTEMPT_DELAY)
     try:
         async with asyncio.timeout(seconds):
             transport, protocol = await loop.create_connection(

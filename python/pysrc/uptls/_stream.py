@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from uptls._dial import close, dialled
 from uptls._errors import MisuseError, UptlsError, WantReadError, WantWriteError, misuse
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer as Bytes
 
-    from uptls._native import Buffer, Connector, Dial, PeerInfo, Report
+    from uptls._native import Buffer, Connector, PeerInfo, Report
 
 
 def connect(  # noqa: PLR0913
@@ -38,11 +39,11 @@ def connect(  # noqa: PLR0913
     """
     # Nothing is dialled for a policy or options that cannot be used.
     buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout)
-    sock = _dialled(connector._dial(host, port, connect_to, buffer.deadline))  # noqa: SLF001
+    sock = dialled(connector._dial(host, port, connect_to, buffer.deadline))  # noqa: SLF001
     try:
         stream = TlsStream(sock, buffer)
     except OSError as error:
-        _close(sock)
+        close(sock)
         raise buffer.receive_error(error) from error
     try:
         stream._handshake()  # noqa: SLF001
@@ -51,43 +52,6 @@ def connect(  # noqa: PLR0913
         raise
     stream.settimeout(timeout)
     return stream
-
-
-def _dialled(dial: "Dial") -> socket.socket:
-    """A connected socket. Python owns it from the start: if anything raises, Python closes its descriptor."""
-    dial.resolve()
-    while (address := dial.next_address()) is not None:
-        ip, port, seconds = address
-        sock = None
-        try:
-            family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-            sock = socket.socket(family, socket.SOCK_STREAM)
-            sock.settimeout(seconds)
-            sock.connect(_target(ip, port))
-        except OSError as error:
-            _close(sock)
-            dial.failed(error)
-        except BaseException:
-            _close(sock)
-            raise
-        else:
-            # With Nagle's algorithm it is a connection all the same.
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return sock
-    raise dial.error()
-
-
-def _target(ip: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
-    """An address in the system's form: the zone of an IPv6 address is separate."""
-    ip, _, zone = ip.partition("%")
-    return (ip, port, 0, int(zone)) if zone else (ip, port)
-
-
-def _close(sock: socket.socket | None) -> None:
-    if sock is not None:
-        with contextlib.suppress(OSError):
-            sock.close()
 
 
 class TlsStream:

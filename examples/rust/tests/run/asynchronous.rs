@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::thread;
 
 use hyper::body::{Body, Bytes, Frame, Incoming};
@@ -11,7 +12,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio_rustls::TlsAcceptor;
 use uptls_testkit::{ServerOptions, Sessions};
 
@@ -101,6 +102,50 @@ fn tokio_get_reads_an_answer_from_the_right_peer_alone() {
         }
         assert_eq!(output.status.code(), Some(if right { 0 } else { 1 }));
     }
+}
+
+/// The same on a Unix socket.
+fn unix_server(upstream: &Upstream, path: &Path) {
+    let acceptor = TlsAcceptor::from(ServerOptions::new(&[&upstream.leaf]).config(&Sessions::new()));
+    let listener = std::os::unix::net::UnixListener::bind(path).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        runtime.block_on(async {
+            let listener = UnixListener::from_std(listener).unwrap();
+            while let Ok((socket, _)) = listener.accept().await {
+                if let Ok(stream) = acceptor.accept(socket).await {
+                    serve_connection(stream).await;
+                }
+            }
+        });
+    });
+}
+
+#[test]
+fn dials_judges_the_same_peer_over_any_transport() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, right) in [("pay.test", true), ("other.test", false)] {
+        let upstream = Upstream::new(name, "");
+        let path = folder.path().join(name);
+        unix_server(&upstream, &path);
+        let tcp = http_server(&upstream, &[]).to_string();
+        for way in [format!("unix:{}", path.display()), tcp.clone()] {
+            let output = upstream.run(env!("CARGO_BIN_EXE_dials"), &["policy.yaml", "https://pay.test:8443/", &way]);
+            let (out, err) = (text(&output.stdout), text(&output.stderr));
+            match right {
+                true => assert_eq!(out, "HTTP/1.1 200 OK\nhello\n", "{err}"),
+                false => assert!(out.is_empty() && err.contains("name_mismatch: "), "{out} {err}"),
+            }
+            assert_eq!(output.status.code(), Some(if right { 0 } else { 1 }));
+            assert_eq!(err.contains(&format!("pay.test:8443 is reached at {tcp}")), way == tcp, "{err}");
+        }
+    }
+    // Nobody listens there.
+    let way = format!("unix:{}", folder.path().join("nobody").display());
+    let output =
+        Upstream::new("pay.test", "").run(env!("CARGO_BIN_EXE_dials"), &["policy.yaml", "https://pay.test/", &way]);
+    assert!(text(&output.stderr).starts_with("tcp_refused: "), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use uptls::input::read_start;
 
 use super::disk::{Disk, Mode};
 use super::error::{OutputError, at};
-use super::mark::Mark;
+use crate::envoy::mark::Mark;
 use crate::envoy::owner::digest;
 
 /// Puts `content` to `path`, if nothing is there or what the last export of `owner` wrote.

@@ -13,9 +13,9 @@ use zeroize::Zeroizing;
 use super::disk::{Disk, Mode};
 use super::error::{OutputError, at};
 use super::file::{kind, parent};
+use crate::envoy::exported::{ExportedFile, Secrecy};
 use crate::envoy::owner::hex;
 use crate::envoy::sds::{CERTIFICATE, CURRENT, VALIDATION, file_name};
-use crate::envoy::{ExportedFile, Secrecy};
 
 /// Makes `files` the state of the policy that has the folder `policy` in `folder`.
 pub(super) fn publish(

@@ -11,32 +11,13 @@ mod error;
 mod file;
 mod folder;
 mod inputs;
-mod mark;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
-
 pub use error::OutputError;
-pub(super) use mark::marked;
 
-use super::{Export, ExportedFile};
+use super::exported::{Destination, Export, ExportedFile};
 use disk::Disk;
-
-/// Where the files of an export go together.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Destination {
-    /// One file; the digest of its owner.
-    File {
-        owner: String,
-    },
-    /// The folder of one policy in the folder of all.
-    Folder {
-        folder: PathBuf,
-        policy: PathBuf,
-    },
-    Nowhere,
-}
 
 impl Export {
     /// Writes [`Export::files`] to the paths in [`Export::context`]; nothing, if there are none.

@@ -5,9 +5,10 @@ use uptls::{AlpnDraft, DnsName, PolicySpec};
 use crate::node::{Node, Resolved, Value};
 
 use super::finding::{Effect, Findings};
-use super::host_names::{Endpoints, HostNames, SentName};
+use super::host_names::{Endpoints, HostNames};
 use super::object::Object;
 use super::secrets::Secrets;
+use super::sent_name::SentName;
 use super::{identity, parameters, validation};
 
 /// Judges a context; the policy is good for nothing where a finding stands in its way.

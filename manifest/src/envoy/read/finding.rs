@@ -3,6 +3,8 @@
 use serde::Serialize;
 use uptls::PolicyDraft;
 
+use super::spot::Spot;
+
 /// What a document holds.
 ///
 /// ```
@@ -123,7 +125,7 @@ impl Findings {
     /// Adds one; `reason` quotes nothing that could be secret.
     pub(super) fn add(
         &mut self,
-        at: &super::object::Spot,
+        at: &Spot,
         effect: Effect,
         name: &'static str,
         reason: impl Into<String>,

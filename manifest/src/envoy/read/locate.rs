@@ -2,7 +2,8 @@
 
 use crate::node::Node;
 
-use super::object::{Object, Spot};
+use super::object::Object;
+use super::spot::Spot;
 
 /// The documents of a text, and what in them is judged.
 pub(super) struct Located {

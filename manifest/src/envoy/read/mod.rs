@@ -10,8 +10,10 @@ mod names;
 mod object;
 mod parameters;
 mod secrets;
+mod sent_name;
 mod socket;
 mod spiffe;
+mod spot;
 mod validation;
 
 pub use finding::{ClusterReading, Effect, Finding, Reading, Standing};

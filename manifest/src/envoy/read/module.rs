@@ -8,8 +8,9 @@ use uptls::danger::{Danger, DangerPermission, PeerDanger};
 use uptls::{PolicyDraft, PolicySpec, SanDraft, UpstreamTlsPolicy};
 
 use super::finding::{Effect, Findings};
-use super::host_names::SentName;
 use super::object::Object;
+use super::sent_name::SentName;
+use super::spot::Spot;
 use crate::envoy::module::{ALLOWS_DANGER, CONFIG_TYPE, FORBIDS_DANGER, MODULE, STRING_TYPE};
 use crate::native;
 
@@ -34,7 +35,7 @@ pub(super) fn judge(validation: &Object<'_>, sent: &SentName, spec: &mut PolicyS
 struct Written<'a> {
     document: &'a str,
     permission: DangerPermission,
-    spot: super::object::Spot,
+    spot: Spot,
 }
 
 impl<'a> Written<'a> {

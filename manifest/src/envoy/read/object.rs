@@ -5,13 +5,7 @@ use std::collections::BTreeSet;
 use crate::node::{Node, Resolved, Value};
 
 use super::finding::{Effect, Findings};
-
-/// Where something stands.
-#[derive(Clone, Debug)]
-pub(super) struct Spot {
-    pub(super) line: u64,
-    pub(super) path: String,
-}
+use super::spot::Spot;
 
 /// One message.
 #[derive(Clone)]

@@ -6,8 +6,9 @@ use super::context;
 use super::finding::{ClusterReading, Effect, Findings, Standing};
 use super::host_names::HostNames;
 use super::locate::{Kind, Subject};
-use super::object::{DUPLICATE, Object, Spot};
+use super::object::{DUPLICATE, Object};
 use super::secrets::Secrets;
+use super::spot::Spot;
 
 /// Every reading of one subject.
 pub(super) fn judge(subject: &Subject, secrets: &Secrets<'_>) -> Vec<ClusterReading> {

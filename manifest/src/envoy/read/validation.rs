@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use uptls::{Inspection, MaterialDraft, PolicySpec, RevocationDraft, SanDraft, TrustDraft};
 
 use super::finding::{Effect, Findings};
-use super::host_names::{HostNames, SentName};
+use super::host_names::HostNames;
 use super::module;
 use super::names;
 use super::object::Object;
 use super::secrets;
+use super::sent_name::SentName;
 use super::spiffe;
 
 /// Judges a context that is there.

@@ -1,9 +1,9 @@
 //! `gateway.networking.k8s.io BackendTLSPolicy` (v1, v1alpha3): what was written, and whether its CRD permits it (M2).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use uptls::{Origin, PolicyErrorKind, Problem};
+use uptls::{ByPath, Origin, PolicyErrorKind, Problem};
 
 use super::crd;
 use super::crd::{check_items, violated};
@@ -22,7 +22,7 @@ pub(in crate::kubernetes) struct BackendTlsPolicy {
     /// `spec.options`: whose keys they are, reads them.
     pub(in crate::kubernetes) options: Option<Node>,
     /// Where the fields of `spec.validation` were written.
-    pub(in crate::kubernetes) origins: BTreeMap<String, Origin>,
+    pub(in crate::kubernetes) origins: ByPath<Origin>,
     pub(in crate::kubernetes) problems: Vec<Problem>,
     /// Whether a part of what it is for cannot be read: it may be for any backend of its namespace.
     pub(in crate::kubernetes) stray: bool,
@@ -52,9 +52,10 @@ pub(in crate::kubernetes) struct TargetFields {
 impl BackendTlsPolicy {
     /// With the problems and places that were noted while it was read.
     pub(in crate::kubernetes) fn with_notes(mut self, notes: Notes<'_>) -> Self {
-        (self.problems, self.origins) = notes.into_parts();
+        let (problems, mut origins) = notes.into_parts();
         // What else has a place has no field in a draft.
-        self.origins.retain(|path, _| path.starts_with(VALIDATION));
+        origins.retain(|path, _| path.starts_with(VALIDATION));
+        (self.problems, self.origins) = (problems, origins.into());
         self
     }
 }
@@ -82,7 +83,7 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Back
     if let Some(validation) = &validation {
         check_validation(validation, VALIDATION, notes);
     }
-    let (origins, problems) = (BTreeMap::new(), Vec::new());
+    let (origins, problems) = (ByPath::default(), Vec::new());
     Some(BackendTlsPolicy { created, meta, options, origins, problems, stray, targets, validation })
 }
 
@@ -153,7 +154,9 @@ fn read_validation(spec: &Node, notes: &Notes<'_>) -> Option<Validation> {
         notes.near("spec", PolicyErrorKind::DocumentParse { reason: "the field validation is missing".to_owned() });
         return None;
     };
-    decode_at(entry.value.clone(), notes, VALIDATION, entry.place)
+    let mut validation: Validation = decode_at(entry.value.clone(), notes, VALIDATION, entry.place)?;
+    validation.ca_certificate_refs.shrink_to_fit();
+    Some(validation)
 }
 
 /// Whose keys they are, they mean something to.

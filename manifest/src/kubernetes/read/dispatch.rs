@@ -34,6 +34,7 @@ pub(super) enum Kind {
     Gateway,
     GatewayClass,
     ListenerSet(&'static str),
+    Namespace,
     ReferenceGrant,
     Route(&'static str),
     Secret,
@@ -84,6 +85,7 @@ impl Objects {
             Kind::Gateway => self.gateway(document, node),
             Kind::GatewayClass => self.gateway_class(document, node),
             Kind::ListenerSet(kind) => self.listener_set(document, node, kind),
+            Kind::Namespace => self.namespace(document, node),
             Kind::ReferenceGrant => self.reference_grant(document, node),
             Kind::Route(kind) => self.route(document, node, kind),
             Kind::Secret => self.secret(document, node),
@@ -134,7 +136,7 @@ impl Objects {
         match self.policies.entry(policy.meta.name.clone()) {
             Slot::Vacant(slot) => {
                 self.options.extend(options_of(&policy));
-                slot.insert(Declared { again: None, origin, value: policy });
+                slot.insert(Declared { again: None, origin, value: Box::new(policy) });
             }
             // What either of them targets must not fall to a third one.
             Slot::Occupied(mut slot) => {
@@ -142,7 +144,7 @@ impl Objects {
                 declared.value.created = Created::Unreadable;
                 declared.value.stray |= policy.stray;
                 declared.value.targets.extend(policy.targets);
-                declared.again.get_or_insert(origin);
+                declared.again.get_or_insert_with(|| Box::new(origin));
             }
         }
     }
@@ -289,6 +291,18 @@ impl Objects {
         }
     }
 
+    /// It has no namespace either. Labels that cannot be read are not known.
+    fn namespace(&mut self, document: &str, node: &Node) {
+        let notes = Notes::new(document);
+        let read = Meta::read(node, &notes);
+        check_labels(node, &notes);
+        let known = self.diagnostics.len();
+        self.diagnose(notes, Effect::Notice);
+        if let Some(Meta { labels, name, origin, .. }) = read.filter(|_| self.diagnostics.len() == known) {
+            declare(&mut self.namespaces, name.name, origin, labels);
+        }
+    }
+
     /// The object, if nothing is wrong with it; else it is left out.
     fn whole<T>(&mut self, notes: Notes<'_>, read: Option<T>) -> Option<T> {
         let known = self.diagnostics.len();
@@ -381,17 +395,17 @@ fn header<'n>(node: &'n Node, key: &str) -> &'n str {
 fn declare<K: Ord, T>(objects: &mut BTreeMap<K, Declared<T>>, name: K, origin: Origin, value: T) -> Option<Origin> {
     match objects.entry(name) {
         Slot::Vacant(slot) => {
-            slot.insert(Declared { again: None, origin, value });
+            slot.insert(Declared { again: None, origin, value: Box::new(value) });
             None
         }
         Slot::Occupied(mut slot) => {
-            slot.get_mut().again.get_or_insert(origin);
+            slot.get_mut().again.get_or_insert_with(|| Box::new(origin));
             Some(slot.get().origin.clone())
         }
     }
 }
 
-pub(super) const KINDS: [(&str, &str, Kind); 34] = [
+pub(super) const KINDS: [(&str, &str, Kind); 35] = [
     ("gateway.kgateway.dev/v1alpha1", BACKEND, Kind::Backend),
     ("gateway.kgateway.dev/v1alpha1", "BackendConfigPolicy", Kind::Extension(kgateway::read)),
     ("gloo.solo.io/v1", "Upstream", Kind::Extension(gloo::read)),
@@ -424,6 +438,7 @@ pub(super) const KINDS: [(&str, &str, Kind); 34] = [
     ("certificates.k8s.io/v1", cluster_trust_bundle::KIND, Kind::ClusterTrustBundle),
     ("certificates.k8s.io/v1beta1", cluster_trust_bundle::KIND, Kind::ClusterTrustBundle),
     ("v1", "ConfigMap", Kind::ConfigMap),
+    ("v1", "Namespace", Kind::Namespace),
     ("v1", "Secret", Kind::Secret),
     ("v1", SERVICE, Kind::Service),
 ];

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::meta::integer;
+use super::selector::{LabelSelector, Labels};
 use crate::node::{Node, Value};
 
 /// One of them.
@@ -19,27 +20,48 @@ pub(in crate::kubernetes) struct Listener {
 }
 
 /// From which namespaces something may attach.
-#[derive(Clone, Copy, Eq, PartialEq)]
 pub(in crate::kubernetes) enum From {
-    /// All, or those with certain labels: of namespaces nothing is read.
-    Any,
+    All,
     None,
     Same,
+    /// Those with certain labels; `None`: which ones cannot be read.
+    Selector(Option<LabelSelector>),
+}
+
+/// The namespace of what wants to attach.
+#[derive(Clone, Copy)]
+pub(in crate::kubernetes) struct Namespace<'a> {
+    /// Whether it is that of the Gateway, or of the ListenerSet.
+    pub(in crate::kubernetes) is_same: bool,
+    /// `None`: nobody knows them.
+    pub(in crate::kubernetes) labels: Option<&'a Labels>,
+    pub(in crate::kubernetes) name: &'a str,
 }
 
 impl From {
     /// `namespaces.from`
     pub(super) fn read(node: &Node) -> Option<Self> {
-        match node.field("namespaces")?.value.field("from")?.value.text()? {
-            "All" | "Selector" => Some(Self::Any),
-            "Same" => Some(Self::Same),
+        let namespaces = &node.field("namespaces")?.value;
+        match namespaces.field("from")?.value.text()? {
+            "All" => Some(Self::All),
             "None" => Some(Self::None),
+            "Same" => Some(Self::Same),
+            "Selector" => {
+                let selector = namespaces.field("selector").map(|entry| &entry.value);
+                Some(Self::Selector(selector.and_then(LabelSelector::read)))
+            }
             _ => None,
         }
     }
 
-    pub(in crate::kubernetes) fn permits(self, is_same: bool) -> bool {
-        self == Self::Any || (self == Self::Same && is_same)
+    /// Whether what is in the namespace may attach; `None`: only its labels would tell.
+    pub(in crate::kubernetes) fn permits(&self, namespace: Namespace<'_>) -> Option<bool> {
+        match self {
+            Self::All => Some(true),
+            Self::None => Some(false),
+            Self::Same => Some(namespace.is_same),
+            Self::Selector(selector) => selector.as_ref()?.selects(namespace.name, namespace.labels),
+        }
     }
 }
 
@@ -50,11 +72,13 @@ impl Listener {
             && port.is_none_or(|port| self.port.is_none_or(|own| own == port))
     }
 
-    /// Whether a route of this kind attaches, from the same namespace or from another.
-    pub(in crate::kubernetes) fn permits(&self, kind: &str, is_same: bool) -> bool {
-        self.from.is_none_or(|from| from.permits(is_same))
-            && (self.kinds.is_empty() || self.kinds.contains(kind))
-            && !(self.is_passthrough && kind == "TLSRoute")
+    /// Whether a route of this kind attaches from the namespace; `None`: only the labels of that would tell.
+    pub(in crate::kubernetes) fn permits(&self, kind: &str, namespace: Namespace<'_>) -> Option<bool> {
+        let is_its_kind = self.kinds.is_empty() || self.kinds.contains(kind);
+        if !is_its_kind || (self.is_passthrough && kind == "TLSRoute") {
+            return Some(false);
+        }
+        self.from.as_ref().map_or(Some(true), |from| from.permits(namespace))
     }
 }
 

@@ -16,6 +16,7 @@ pub(super) mod reference_grant;
 pub(super) mod route;
 pub(super) mod secret;
 pub(super) mod secret_ref;
+pub(super) mod selector;
 pub(super) mod service;
 mod stream;
 pub(super) mod texts;

@@ -15,6 +15,7 @@ use super::listener_set::ListenerSet;
 use super::reference_grant::ReferenceGrant;
 use super::route::{Route, TELEMETRY};
 use super::secret::SecretObject;
+use super::selector::Labels;
 use super::service::Service;
 use super::texts::Texts;
 use super::xbackend::XBackend;
@@ -37,6 +38,8 @@ pub(in crate::kubernetes) struct Objects {
     pub(in crate::kubernetes) ignored: BTreeMap<String, usize>,
     /// By kind and name. One that is declared twice leads nowhere.
     pub(in crate::kubernetes) listener_sets: BTreeMap<(&'static str, ObjectName), Declared<ListenerSet>>,
+    /// The labels of each Namespace. Those of one that is declared twice are not known.
+    pub(in crate::kubernetes) namespaces: BTreeMap<String, Declared<Labels>>,
     /// `kgateway.dev/*` of a BackendTLSPolicy.
     pub(in crate::kubernetes) options: BTreeMap<ObjectName, Extension>,
     pub(in crate::kubernetes) policies: BTreeMap<ObjectName, Declared<BackendTlsPolicy>>,
@@ -53,15 +56,16 @@ pub(in crate::kubernetes) struct Objects {
 
 /// An object, and where it was written; `again` where the same name is declared a second time.
 pub(in crate::kubernetes) struct Declared<T> {
-    pub(in crate::kubernetes) again: Option<Origin>,
+    pub(in crate::kubernetes) again: Option<Box<Origin>>,
     pub(in crate::kubernetes) origin: Origin,
-    pub(in crate::kubernetes) value: T,
+    /// Apart from the map, whose nodes are not full.
+    pub(in crate::kubernetes) value: Box<T>,
 }
 
 impl<T> Declared<T> {
     /// The object, unless its name is declared twice.
     pub(in crate::kubernetes) fn once(&self) -> Option<&T> {
-        Some(&self.value).filter(|_| self.again.is_none())
+        Some(&*self.value).filter(|_| self.again.is_none())
     }
 }
 
@@ -83,6 +87,7 @@ impl Objects {
         self.gateway_classes.extend(other.gateway_classes);
         self.gateways.extend(other.gateways);
         self.listener_sets.extend(other.listener_sets);
+        self.namespaces.extend(other.namespaces);
         self.options.extend(other.options);
         self.policies.extend(other.policies);
         self.reference_grants.extend(other.reference_grants);
@@ -95,6 +100,11 @@ impl Objects {
         self.secrets.extend(other.secrets);
         self.services.extend(other.services);
         self.xbackends.extend(other.xbackends);
+    }
+
+    /// The labels of a namespace, if they are known.
+    pub(in crate::kubernetes) fn labels_of(&self, namespace: &str) -> Option<&Labels> {
+        self.namespaces.get(namespace)?.once()
     }
 
     /// Whether the ConfigMap, Secret or ClusterTrustBundle is there.
@@ -134,6 +144,7 @@ impl Objects {
                 "ConfigMap" => self.config_maps.remove(&ByName::of(&name)).is_some(),
                 "Gateway" => self.gateways.remove(&name).is_some(),
                 "GatewayClass" => self.gateway_classes.remove(&name.name).is_some(),
+                "Namespace" => self.namespaces.remove(&name.name).is_some(),
                 "ReferenceGrant" => self.reference_grants.remove(&name).is_some(),
                 "Secret" => self.secrets.remove(&ByName::of(&name)).is_some(),
                 "Service" => self.services.remove(&name).is_some(),

@@ -24,7 +24,7 @@ pub(in crate::kubernetes) struct Service {
 #[derive(Clone, Debug)]
 pub(in crate::kubernetes) struct Port {
     /// `spec.ports[0].appProtocol`
-    pub(in crate::kubernetes) app_protocol: Option<Written<String>>,
+    pub(in crate::kubernetes) app_protocol: Option<Box<Written<String>>>,
     pub(in crate::kubernetes) name: Option<String>,
     pub(in crate::kubernetes) number: u16,
 }
@@ -118,7 +118,7 @@ fn port(index: usize, node: &Node, notes: &Notes<'_>) -> Option<(Port, bool)> {
     if number.is_none() {
         notes.parse_problem(&path, node.place, "it has no port of 1 to 65535");
     }
-    number.map(|number| (Port { app_protocol, name, number }, is_tcp))
+    number.map(|number| (Port { app_protocol: app_protocol.map(Box::new), name, number }, is_tcp))
 }
 
 /// The field, unless nothing stands there.

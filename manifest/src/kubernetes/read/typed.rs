@@ -125,6 +125,6 @@ impl Reading {
 }
 
 /// Kinds without a namespace.
-const CLUSTER: [&str; 2] = ["ClusterTrustBundle", "GatewayClass"];
+const CLUSTER: [&str; 3] = ["ClusterTrustBundle", "GatewayClass", "Namespace"];
 const MAX_DEPTH: usize = 64;
 const MAX_NODES: usize = 200_000;

@@ -65,7 +65,7 @@ impl Objects {
                     created: Created::Unreadable,
                     meta,
                     options: None,
-                    origins,
+                    origins: origins.into(),
                     problems,
                     stray: true,
                     targets: Vec::new(),

@@ -1,6 +1,7 @@
 //! Which Gateways use which backends: what the caller says, or else the routes and the listeners.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::depends::Dependencies;
 use super::link::{Referrer, is_granted};
@@ -9,7 +10,7 @@ use crate::kubernetes::model::backend::BackendKind;
 use crate::kubernetes::model::object::{ObjectName, ObjectRef};
 use crate::kubernetes::model::provenance::Provenance;
 use crate::kubernetes::read::gateway::{GATEWAY, GATEWAY_GROUP};
-use crate::kubernetes::read::listener::Listener;
+use crate::kubernetes::read::listener::{Listener, Namespace};
 use crate::kubernetes::read::listener_set::{self, ListenerSet};
 use crate::kubernetes::read::objects::{Declared, Objects};
 use crate::kubernetes::read::route::{ParentRef, Route, RouteBackend, Spoken, TELEMETRY};
@@ -32,7 +33,7 @@ struct Use {
 /// One reference of a route, or of a listener, to a backend.
 pub(super) struct RouteUse {
     pub(super) from: Provenance,
-    gateways: BTreeSet<ObjectName>,
+    gateways: Arc<[ObjectName]>,
     kind: BackendKind,
     port: Option<u16>,
     pub(super) spoken: Spoken,
@@ -98,18 +99,18 @@ fn of_objects(objects: &Objects, dependencies: &Dependencies, scope: &Scope) -> 
         let parents = route.parents.iter().filter_map(|parent| gateway_of(objects, dependencies, route, parent));
         let gateways = parents.filter(own).collect();
         let group = if route.kind == TELEMETRY { EXPERIMENTAL_GROUP } else { GATEWAY_GROUP };
-        found.add(Referrer { group, kind: route.kind, name: &route.meta.name }, &route.backends, &gateways);
+        found.add(Referrer { group, kind: route.kind, name: &route.meta.name }, &route.backends, gateways);
     }
     for (name, declared) in &objects.gateways {
         let gateways = Some(name.clone()).into_iter().filter(own).collect();
-        found.add(Referrer { group: GATEWAY_GROUP, kind: GATEWAY, name }, &declared.value.backends, &gateways);
+        found.add(Referrer { group: GATEWAY_GROUP, kind: GATEWAY, name }, &declared.value.backends, gateways);
     }
     for ((kind, name), set) in &objects.listener_sets {
         let Some(set) = set.once().filter(|set| !set.backends.is_empty()) else { continue };
         let group =
             listener_set::KINDS.into_iter().find(|known| known.1 == *kind).map_or(GATEWAY_GROUP, |known| known.0);
         let gateways = gateway_of_set(objects, set).into_iter().filter(own).collect();
-        found.add(Referrer { group, kind, name }, &set.backends, &gateways);
+        found.add(Referrer { group, kind, name }, &set.backends, gateways);
     }
     found.uses
 }
@@ -123,7 +124,8 @@ struct Found<'a> {
 
 impl Found<'_> {
     /// The backends of one object, which these Gateways use by it. Without a grant, what is in another namespace is not used.
-    fn add(&mut self, referrer: Referrer<'_>, backends: &[RouteBackend], gateways: &BTreeSet<ObjectName>) {
+    fn add(&mut self, referrer: Referrer<'_>, backends: &[RouteBackend], gateways: BTreeSet<ObjectName>) {
+        let gateways: Arc<[_]> = gateways.into_iter().collect();
         for backend in backends {
             let Some(kind) = BackendKind::of(&backend.group, &backend.kind) else { continue };
             let to = (backend.group.as_str(), backend.kind.as_str());
@@ -133,8 +135,9 @@ impl Found<'_> {
             let object = referrer.object();
             self.dependencies.note(object.clone(), Some(()));
             let from = Provenance { field: backend.field.clone(), object, origin: backend.origin.clone() };
-            let (gateways, port, spoken) = (gateways.clone(), backend.port, backend.spoken);
-            self.uses.entry(backend.name.clone()).or_default().push(RouteUse { from, gateways, kind, port, spoken });
+            let (gateways, port, spoken) = (Arc::clone(&gateways), backend.port, backend.spoken);
+            let used = RouteUse { from, gateways, kind, port, spoken };
+            self.uses.entry(backend.name.clone()).or_insert_with(|| Vec::with_capacity(1)).push(used);
         }
     }
 }
@@ -144,28 +147,37 @@ fn gateway_of(objects: &Objects, dependencies: &Dependencies, route: &Route, par
     if (parent.group.as_str(), parent.kind.as_str()) == (GATEWAY_GROUP, GATEWAY) {
         let gateway = objects.gateways.get(&parent.name).map(|declared| &declared.value);
         let listeners = gateway.map(|gateway| gateway.listeners.as_slice()).unwrap_or_default();
-        let is_taken = route.kind == TELEMETRY || attaches(listeners, route, parent);
+        let is_taken = route.kind == TELEMETRY || attaches(objects, listeners, route, parent);
         return is_taken.then(|| parent.name.clone());
     }
     let (_, kind) = listener_set::KINDS.into_iter().find(|known| *known == (&*parent.group, &*parent.kind))?;
     let found = objects.listener_sets.get(&(kind, parent.name.clone())).and_then(Declared::once);
     let set = dependencies.note(ObjectRef::of(kind, &parent.name), found)?;
-    gateway_of_set(objects, set).filter(|_| attaches(&set.listeners, route, parent))
+    gateway_of_set(objects, set).filter(|_| attaches(objects, &set.listeners, route, parent))
 }
 
 /// The Gateway of a ListenerSet, unless it says that the set may not attach.
 fn gateway_of_set(objects: &Objects, set: &ListenerSet) -> Option<ObjectName> {
     let name = set.gateway.clone()?;
-    let from = objects.gateways.get(&name).and_then(|declared| declared.value.listener_sets);
-    let is_same = name.namespace == set.meta.name.namespace;
-    Some(name).filter(|_| from.is_none_or(|from| from.permits(is_same)))
+    let gateway = objects.gateways.get(&name).map(|declared| &declared.value);
+    let from = gateway.and_then(|gateway| gateway.listener_sets.as_ref());
+    let namespace = namespace(objects, &set.meta.name, &name);
+    Some(name).filter(|_| from.is_none_or(|from| from.permits(namespace) != Some(false)))
 }
 
-/// Whether one of the listeners takes the route. Without any of them it is unknown, so it does.
-fn attaches(listeners: &[Listener], route: &Route, parent: &ParentRef) -> bool {
-    let is_same = route.meta.name.namespace == parent.name.namespace;
+/// The namespace of `from`, which wants to attach to `to`.
+pub(super) fn namespace<'a>(objects: &'a Objects, from: &'a ObjectName, to: &ObjectName) -> Namespace<'a> {
+    let name = from.namespace.as_str();
+    Namespace { is_same: name == to.namespace, labels: objects.labels_of(name), name }
+}
+
+/// Whether one of the listeners takes the route. Where that cannot be told, since there are no listeners or a selector asks for
+/// labels that are not known, one does: no Gateway then goes to a backend without its policy.
+fn attaches(objects: &Objects, listeners: &[Listener], route: &Route, parent: &ParentRef) -> bool {
+    let namespace = namespace(objects, &route.meta.name, &parent.name);
     let takes = |listener: &Listener| {
-        listener.is_meant(parent.section_name.as_deref(), parent.port) && listener.permits(route.kind, is_same)
+        listener.is_meant(parent.section_name.as_deref(), parent.port)
+            && listener.permits(route.kind, namespace) != Some(false)
     };
     listeners.is_empty() || listeners.iter().any(takes)
 }
@@ -176,7 +188,7 @@ pub(in crate::kubernetes) fn is_own(objects: &Objects, scope: &Scope, gateway: &
     let Some(declared) = objects.gateways.get(gateway) else { return !scope.complete };
     let class = declared.value.class.as_ref().and_then(|class| objects.gateway_classes.get(class));
     match (class, &scope.controller_name) {
-        (Some(class), Some(controller)) => scope.any_class || class.value == *controller,
+        (Some(class), Some(controller)) => scope.any_class || *class.value == *controller,
         _ => true,
     }
 }

@@ -1,6 +1,6 @@
 //! From linked objects to a [`Resolution`]: one effective policy for each backend, port and Gateway.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use uptls::{ByPath, Origin, PolicyErrorKind, Problems};
@@ -254,7 +254,7 @@ impl<'a> Resolver<'a> {
             return Some(name.to_string());
         };
         match &tls.validation {
-            Some(validation) => self.x_validation(merge, name, &x_backend.origins, validation),
+            Some(validation) => self.x_validation(merge, name, &x_backend.origins.clone().into(), validation),
             // v1.7 of the standard refuses the object, and v1.6 does not say whom to trust.
             None if !x_backend.problems.is_empty() => {}
             None => {
@@ -286,7 +286,7 @@ impl<'a> Resolver<'a> {
         &self,
         merge: &mut Merge<'_>,
         name: &ObjectName,
-        origins: &BTreeMap<String, Origin>,
+        origins: &ByPath<Origin>,
         validation: &Validation,
     ) {
         let path = "spec.tls.validation";
@@ -311,7 +311,7 @@ impl<'a> Resolver<'a> {
             BackendKind::Service => {
                 let service = self.objects.services.get(&behind.name);
                 let is_external = |service: &&Service| service.kind == "ExternalName";
-                let service = service.map(|declared| &declared.value).filter(is_external);
+                let service = service.map(|declared| &*declared.value).filter(is_external);
                 let external = service.and_then(|service| service.external_name.clone());
                 external.map_or_else(
                     || vec![format!("{name}.{namespace}.svc.cluster.local"), format!("{name}.{namespace}.svc")],

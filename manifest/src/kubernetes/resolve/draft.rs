@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
 use uptls::{
-    MaterialDraft, Origin, PolicyDraft, PolicyError, PolicyErrorKind, PolicySpec, Problem, Problems, SanDraft,
+    ByPath, MaterialDraft, Origin, PolicyDraft, PolicyError, PolicyErrorKind, PolicySpec, Problem, Problems, SanDraft,
     SystemTrustDraft, TrustDraft, UpstreamTlsPolicy, check_trust_bundle,
 };
 
@@ -86,7 +86,7 @@ pub(in crate::kubernetes) fn policy(objects: &Objects, declared: &Declared<Backe
         let first = &declared.origin;
         let reason = format!("it is declared twice, first in line {} of {}", first.line, first.document);
         let kind = PolicyErrorKind::DocumentParse { reason };
-        problems.push(Problem::from(PolicyError::new("", kind)).with_origin(Some(again.clone())));
+        problems.push(Problem::from(PolicyError::new("", kind)).with_origin(Some((**again).clone())));
     }
     let dependencies = Dependencies::default();
     let written =
@@ -175,7 +175,7 @@ fn target(objects: &Objects, policy: &ObjectName, target: &TargetRef) -> Target 
 pub(in crate::kubernetes) struct WrittenValidation<'a> {
     pub(in crate::kubernetes) kind: &'static str,
     pub(in crate::kubernetes) name: &'a ObjectName,
-    pub(in crate::kubernetes) origins: &'a BTreeMap<String, Origin>,
+    pub(in crate::kubernetes) origins: &'a ByPath<Origin>,
     /// `spec.validation`
     pub(in crate::kubernetes) path: &'static str,
 }
@@ -256,7 +256,9 @@ impl<'a> Linker<'a> {
                 Err((reason, kind)) => self.unresolved(reason, PolicyError::new(path(index), kind).into(), index),
             }
         }
-        for material in self.sound(found, &path) {
+        let sound = self.sound(found, &path);
+        trust.bundles.reserve_exact(sound.len());
+        for material in sound {
             let name = format!("{} {}", material.provenance.object, material.provenance.field);
             self.provenance.insert(format!("spec.trust.bundles[{}]", self.bundles), material.provenance);
             self.bundles = self.bundles.saturating_add(1);
@@ -287,7 +289,7 @@ impl<'a> Linker<'a> {
 
     fn unresolved(&mut self, reason: ResolvedRefs, problem: Problem, index: usize) {
         let path = format!("{}.caCertificateRefs[{index}]", self.written.path);
-        let origin = Origin::nearest(self.written.origins, &path);
+        let origin = self.written.origins.nearest(&path).cloned();
         self.unresolved.push((reason, problem.with_origin(origin)));
         self.unresolved.sort_by_key(|(_, problem)| problem.path().to_owned());
     }
@@ -311,7 +313,7 @@ impl<'a> Linker<'a> {
 
     /// Notes that our field `path` comes from the policy's field `field`.
     fn field(&mut self, path: &str, field: &str) {
-        let Some(origin) = Origin::nearest(self.written.origins, field) else { return };
+        let Some(origin) = self.written.origins.nearest(field).cloned() else { return };
         let object = ObjectRef::of(self.written.kind, self.written.name);
         self.provenance.insert(path.to_owned(), Provenance { field: field.to_owned(), object, origin });
     }

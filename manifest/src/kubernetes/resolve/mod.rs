@@ -6,6 +6,7 @@ pub(super) mod depends;
 pub(super) mod draft;
 pub(super) mod effective;
 pub(super) mod find;
+pub(super) mod gateway_identity;
 pub(super) mod imported;
 pub(super) mod index;
 pub(super) mod link;
@@ -16,6 +17,7 @@ pub(super) mod resolution;
 pub(super) mod room;
 pub(super) mod said;
 pub(super) mod scope;
+mod selectors;
 mod strict;
 mod unread;
 

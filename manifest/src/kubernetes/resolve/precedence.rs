@@ -28,7 +28,7 @@ impl Contenders {
 
     pub(in crate::kubernetes) fn add(&mut self, policy: &ImportedPolicy) {
         for backend in backends(policy) {
-            let names = self.0.entry(backend).or_default();
+            let names = self.0.entry(backend).or_insert_with(|| Vec::with_capacity(1));
             if let Err(place) = names.binary_search(&policy.name) {
                 names.insert(place, policy.name.clone());
             }

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use super::compose::{Resolved, compose};
 use super::depends::Dependency;
 use super::effective::EffectivePolicy;
+use super::gateway_identity;
 use super::imported::{Imported, ImportedPolicy, TargetState};
 use super::scope::Scope;
 use crate::kubernetes::model::object::quotable;
@@ -49,12 +50,14 @@ impl Resolution {
         statuses: Vec<StatusPatch>,
     ) -> Self {
         let Resolved { dependencies, policies, .. } = resolved;
+        let mut diagnostics = imported.diagnostics.clone();
+        diagnostics.extend(gateway_identity::diagnostics(imported, scope, &dependencies));
         let objects = &imported.objects;
         let gateways = objects.gateways.keys().cloned().collect();
         Self {
             candidates: candidates(&imported.policies, &policies),
             depends_on: dependencies.into_slice(),
-            diagnostics: imported.diagnostics.clone(),
+            diagnostics,
             elsewhere: Elsewhere::new(imported, scope, &gateways),
             gateways,
             ignored: imported.ignored.clone(),

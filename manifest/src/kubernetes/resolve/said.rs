@@ -2,9 +2,9 @@
 
 use uptls::Problem;
 
-use super::draft;
 use super::imported::ImportedPolicy;
 use super::index::unsupported_targets;
+use super::{draft, selectors};
 use crate::kubernetes::model::backend::BackendKind;
 use crate::kubernetes::model::diagnostic::{Concerns, Diagnostic, Effect};
 use crate::kubernetes::model::object::ObjectRef;
@@ -26,6 +26,7 @@ pub(in crate::kubernetes) fn of_objects(objects: &Objects) -> Vec<Diagnostic> {
             &declared.value.problems,
         ));
     }
+    found.extend(selectors::diagnostics(objects));
     found
 }
 

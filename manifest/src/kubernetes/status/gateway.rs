@@ -1,7 +1,7 @@
 //! Gateway: `ResolvedRefs`, for the client certificate.
 
 use serde_json::{Map, Value};
-use uptls::{Code, IdentityDraft, MaterialError, Problem, check_identity};
+use uptls::{Code, Problem};
 
 use super::conditions::{Conditions, Said, joined};
 use super::reason::{GATEWAY_INVALID, GATEWAY_NOT_PERMITTED, GATEWAY_RESOLVED};
@@ -9,6 +9,7 @@ use crate::kubernetes::model::status_patch::StatusPatch;
 use crate::kubernetes::read::gateway::{GATEWAY, GATEWAY_GROUP, Gateway};
 use crate::kubernetes::resolve::ancestors::is_own;
 use crate::kubernetes::resolve::depends::Dependencies;
+use crate::kubernetes::resolve::gateway_identity::unusable;
 use crate::kubernetes::resolve::imported::Imported;
 use crate::kubernetes::resolve::link::Referrer;
 use crate::kubernetes::resolve::merge::client_certificate;
@@ -17,7 +18,7 @@ use crate::kubernetes::resolve::scope::Scope;
 
 /// Those of all Gateways with a client certificate, or of the one in `scope`.
 pub(super) fn patches(imported: &Imported, scope: &Scope, dependencies: &Dependencies) -> Vec<StatusPatch> {
-    let gateways = imported.objects.gateways.values().map(|declared| &declared.value);
+    let gateways = imported.objects.gateways.values().map(|declared| &*declared.value);
     let ours = gateways.filter(|gateway| scope.gateway.as_ref().is_none_or(|only| *only == gateway.meta.name));
     let ours = ours.filter(|gateway| is_own(&imported.objects, scope, &gateway.meta.name));
     let patch = |gateway: &Gateway| {
@@ -55,14 +56,6 @@ fn resolved_refs(imported: &Imported, scope: &Scope, gateway: &Gateway, dependen
         }
     };
     Some(said)
-}
-
-/// I2: why the texts of a Secret cannot be our identity, if the scope has somebody who can tell.
-pub(super) fn unusable(scope: &Scope, path: &str, identity: &IdentityDraft) -> Option<MaterialError> {
-    let IdentityDraft { certificate: Some(certificate), key: Some(key), .. } = identity else { return None };
-    let (runtime, pem, key) = (scope.runtime.as_ref()?, certificate.pem.as_ref()?, key.pem.as_ref()?);
-    let source = certificate.name.as_deref().unwrap_or_default();
-    check_identity(path, source, pem.as_bytes(), key, runtime.provider()).err()
 }
 
 /// What somebody else has to say against the same condition is not ours to withdraw.

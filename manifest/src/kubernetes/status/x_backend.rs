@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use uptls::{Code, Problem, Problems, UpstreamTlsPolicy};
 
 use super::conditions::{Said, joined};
-use super::gateway::unusable;
 use super::patch::Entries;
 use super::reason;
 use crate::kubernetes::model::backend::BackendKind;
@@ -14,6 +13,7 @@ use crate::kubernetes::model::status_patch::StatusPatch;
 use crate::kubernetes::resolve::ancestors::Ancestors;
 use crate::kubernetes::resolve::effective::EffectivePolicy;
 use crate::kubernetes::resolve::find::of_backend;
+use crate::kubernetes::resolve::gateway_identity::unusable;
 use crate::kubernetes::resolve::imported::Imported;
 use crate::kubernetes::resolve::room::{Room, existing, gateway};
 use crate::kubernetes::resolve::scope::Scope;

@@ -12,7 +12,8 @@ use tempfile::TempDir;
 use zeroize::Zeroizing;
 
 use super::disk::Disk;
-use super::{Destination, OutputError, marked, write};
+use super::{Destination, OutputError, write};
+use crate::envoy::mark::marked;
 use crate::envoy::owner::{Form, Owner};
 use crate::envoy::sds::{CERTIFICATE, CURRENT, VALIDATION, file_name};
 use crate::envoy::{Export, ExportedFile, Secrecy};

@@ -1,10 +1,10 @@
 //! What stands in front of the CA certificates in a file: whose it is, and that it is as it was written. Readers of PEM pass over
 //! text before the first block, Envoy's (BoringSSL) and this library's (T2) among them.
 
-use crate::envoy::owner::{OwnerKey, digest};
+use super::owner::{OwnerKey, digest};
 
 /// `content` with a mark in front of it.
-pub(in crate::envoy) fn marked(owner: &OwnerKey, content: &[u8]) -> Vec<u8> {
+pub(super) fn marked(owner: &OwnerKey, content: &[u8]) -> Vec<u8> {
     let mut for_whom = owner.description.clone();
     // BoringSSL takes lines of more than 253 bytes for several, and one of those might look like the beginning of a block.
     let mut end = for_whom.len().min(MAX_DESCRIPTION);

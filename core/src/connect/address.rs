@@ -1,0 +1,132 @@
+//! Where the socket goes, and getting there before the deadline.
+
+use core::time::Duration;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpStream};
+
+use super::race;
+use super::resolver;
+use super::sans_io::Deadline;
+use super::tcp_options::TcpOptions;
+use crate::error::Error;
+use crate::name::BackendHost;
+
+/// The address for the socket. It is never an identity (N1): the policy and the backend host decide what the
+/// certificate must hold.
+///
+/// ```
+/// use uptls::Address;
+///
+/// // A name and its port, or addresses that the caller has found: neither says who the peer must be.
+/// let by_name = Address::from(("localhost", 8443));
+/// let found = Address::from(vec!["10.0.0.7:8443".parse()?, "10.0.0.8:8443".parse()?]);
+/// assert_eq!(found.resolve_here()?.len(), 2);
+/// # let _ = by_name;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Address {
+    /// A name that the system resolves.
+    #[non_exhaustive]
+    Name {
+        /// The name, or an IP address as text.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// These, by Happy Eyeballs (RFC 8305): families alternate, the next 250 ms after the one before.
+    Sockets(Vec<SocketAddr>),
+}
+
+impl From<SocketAddr> for Address {
+    fn from(socket: SocketAddr) -> Self {
+        Self::Sockets(vec![socket])
+    }
+}
+
+impl From<Vec<SocketAddr>> for Address {
+    fn from(sockets: Vec<SocketAddr>) -> Self {
+        Self::Sockets(sockets)
+    }
+}
+
+impl From<(&str, u16)> for Address {
+    fn from((host, port): (&str, u16)) -> Self {
+        Self::Name { host: host.to_owned(), port }
+    }
+}
+
+impl From<(&BackendHost, u16)> for Address {
+    fn from((host, port): (&BackendHost, u16)) -> Self {
+        match host {
+            BackendHost::Dns(name) => Self::Name { host: name.to_string(), port },
+            BackendHost::Ip(ip) => SocketAddr::new(*ip, port).into(),
+        }
+    }
+}
+
+impl Address {
+    /// A connected socket for [`Connector::handshake`](crate::Connector::handshake), with Nagle's algorithm off where the
+    /// system permits. A name is resolved, and its addresses tried by Happy Eyeballs (RFC 8305), within `timeout` together
+    /// (H4): an address that does not answer costs 250 ms where there is another.
+    ///
+    /// A name costs a thread while the system looks it up: one for all callers of the process who want it, at most 16 for
+    /// all names. An IP address as text costs none.
+    ///
+    /// # Errors
+    /// `dns_failed`, `tcp_refused`, `tcp_timeout`, and `local_resources` where this side could not try.
+    pub fn dial(&self, timeout: Duration) -> Result<TcpStream, Error> {
+        self.dial_with(&TcpOptions::default(), timeout)
+    }
+
+    /// The addresses behind it, found in this thread, for as long as the system's resolver takes: for callers who may
+    /// not start another. [`Address::dial`] bounds the time instead.
+    ///
+    /// # Errors
+    /// `dns_failed`, or `local_resources`.
+    pub fn resolve_here(&self) -> Result<Vec<SocketAddr>, Error> {
+        match self.known() {
+            Ok(sockets) => Ok(sockets),
+            Err((host, port)) => Ok(resolver::look_up(host, port)?),
+        }
+    }
+
+    /// As [`Address::dial`], from the source address and with the mark of `options`.
+    ///
+    /// # Errors
+    /// Those of [`Address::dial`]. What `options` want and the system refuses is `local_resources`.
+    pub fn dial_with(&self, options: &TcpOptions, timeout: Duration) -> Result<TcpStream, Error> {
+        race::dial(self, options, Deadline::after(timeout))
+    }
+
+    /// The addresses that need no resolver; else the name.
+    pub(super) fn known(&self) -> Result<Vec<SocketAddr>, (&str, u16)> {
+        match self {
+            Self::Name { host, port } => literal(host, *port).map(|socket| vec![socket]).ok_or((host, *port)),
+            Self::Sockets(sockets) => Ok(sockets.clone()),
+        }
+    }
+}
+
+/// An IP address as text; an IPv6 address may have a zone in digits.
+fn literal(host: &str, port: u16) -> Option<SocketAddr> {
+    match host.parse::<IpAddr>() {
+        Ok(ip) => Some(SocketAddr::new(ip, port)),
+        Err(_) => format!("[{host}]:{port}").parse::<SocketAddrV6>().ok().map(SocketAddr::V6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_as_text_needs_no_resolver() {
+        for text in ["127.0.0.1", "::1", "fe80::1%1"] {
+            assert!(literal(text, 443).is_some(), "{text}");
+        }
+        for text in ["localhost", "127.1", "[::1]", "1.2.3.4.example", ""] {
+            assert!(literal(text, 443).is_none(), "{text}");
+        }
+    }
+}

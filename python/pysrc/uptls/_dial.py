@@ -1,0 +1,105 @@
+"""The way to a connected socket: Python's sockets, by the Happy Eyeballs (RFC 8305) of the core."""
+
+import contextlib
+import os
+import select
+import socket
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from uptls._native import Dial
+
+
+def dialled(dial: "Dial") -> socket.socket:
+    """A connected socket. All are Python's from the start: whatever raises, their descriptors are closed."""
+    dial.resolve()
+    attempts: dict[int, socket.socket] = {}
+    try:
+        while (step := dial.next_step()) is not None:
+            if isinstance(step, tuple):
+                number, ip, port = step
+                _begin(dial, attempts, number, _target(ip, port))
+            elif (connected := _first_connected(dial, attempts, step)) is not None:
+                return attempts.pop(connected)
+        raise dial.error()
+    finally:
+        for sock in attempts.values():
+            close(sock)
+
+
+def _begin(dial: "Dial", attempts: dict[int, socket.socket], number: int, target: tuple[Any, ...]) -> None:
+    """Begins to connect to `target`, without waiting."""
+    try:
+        family = socket.AF_INET if len(target) == _IPV4 else socket.AF_INET6
+        attempts[number] = sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.settimeout(0)
+        # With Nagle's algorithm it is a connection all the same.
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(BlockingIOError, InterruptedError):
+            sock.connect(target)
+    except OSError as error:
+        close(attempts.pop(number, None))
+        dial.failed(number, error)
+
+
+def _first_connected(dial: "Dial", attempts: dict[int, socket.socket], seconds: float) -> int | None:
+    """The attempt that is connected; None where none is after `seconds`, or where one failed."""
+    try:
+        ready = _writable(list(attempts.values()), seconds)
+    except OSError as error:
+        # Not one of them can be waited for.
+        while attempts:
+            number, sock = attempts.popitem()
+            close(sock)
+            dial.failed(number, error)
+        return None
+    for number, sock in list(attempts.items()):
+        if sock not in ready:
+            continue
+        if (failure := _failure(sock)) is None:
+            return number
+        close(attempts.pop(number))
+        dial.failed(number, failure)
+    return None
+
+
+def _failure(sock: socket.socket) -> OSError | None:
+    """Why a socket that has ended is not connected."""
+    try:
+        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    except OSError as error:
+        return error
+    return OSError(number, os.strerror(number)) if number else None
+
+
+def close(sock: socket.socket | None) -> None:
+    """Whatever its end says."""
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.close()
+
+
+def _target(ip: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
+    """As the system wants it: the zone of an IPv6 address stands apart."""
+    ip, _, zone = ip.partition("%")
+    return (ip, port, 0, int(zone or 0)) if ":" in ip else (ip, port)
+
+
+def _writable(socks: list[socket.socket], seconds: float) -> list[socket.socket]:
+    """Those that can be written to, or have failed, after `seconds` at most."""
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        for sock in socks:
+            poll.register(sock, select.POLLOUT)
+        # Up, so that a wait does not end before its time.
+        events = dict(poll.poll(int(min(seconds, _LONGEST) * 1000) + 1))
+        return [sock for sock in socks if sock.fileno() in events]
+    _, writers, failed = select.select([], socks, socks, min(seconds, _LONGEST))
+    return writers + failed
+
+
+_IPV4 = 2
+"""How many parts such an address has for the system."""
+_LONGEST = 86400
+"""Seconds of one wait: after it the next step is asked for again."""
