@@ -46,6 +46,10 @@ def rust(tally: Tally) -> None:
     # Python's crate is built by maturin, with an environment of its own; the hosts have features that are theirs alone.
     apart = [f"--exclude={package}" for package in ("uptls-python", *HOSTS)]
     check(tally, "lint", "build", ["cargo", "build", "--workspace", *apart])
+    gateway_api = {}
+    ok, output = run("fetch the newest Gateway API", [sys.executable, str(ROOT / ".ci" / "gateway_api.py")])
+    if ok:
+        gateway_api["UPTLS_GATEWAY_API"] = output.strip().splitlines()[-1]
     for face, packages in {
         "rust": ["uptls", "uptls-manifest", "uptls-process", "uptls-testkit", "uptls-examples"],
         "command": ["uptls-cli"],
@@ -62,6 +66,7 @@ def rust(tally: Tally) -> None:
             f"tests of {face}",
             # Envoy and Go are faces of their own.
             [*selected, "--no-fail-fast", "--", "--show-output", "--skip", "envoy_gives", "--skip", "golang_"],
+            **gateway_api,
         )
     # Each alone: features are united over all that is selected, and nothing may bring a host another provider.
     for host in HOSTS:

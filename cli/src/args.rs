@@ -199,7 +199,7 @@ pub(crate) struct ImportArgs {
     /// Also fail for what is otherwise a notice: unknown kinds, and fields that are left out, overridden or made stricter.
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Accept a ClusterTrustBundle as a CA reference; the Gateway API calls this provisional (GEP-5075).
+    /// Accept a ClusterTrustBundle as a CA reference; the Gateway API calls this experimental (GEP-5075).
     #[arg(long)]
     pub(crate) cluster_trust_bundles: bool,
     /// The folder with the proxy's files that vendors' objects name: /etc/ca.pem is etc/ca.pem below it. Without it such a
@@ -287,7 +287,7 @@ pub(crate) struct Source {
     /// Also read subfolders, as `kubectl apply -R` does.
     #[arg(short = 'R', long, requires = "manifests", conflicts_with = "policy")]
     pub(crate) recursive: bool,
-    /// Accept a ClusterTrustBundle as a CA reference; the Gateway API calls this provisional (GEP-5075).
+    /// Accept a ClusterTrustBundle as a CA reference; the Gateway API calls this experimental (GEP-5075).
     #[arg(long, requires = "manifests", conflicts_with = "policy")]
     pub(crate) cluster_trust_bundles: bool,
     /// The folder with the proxy's files that vendors' objects name: /etc/ca.pem is etc/ca.pem below it. Without it such a

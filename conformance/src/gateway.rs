@@ -1,12 +1,16 @@
-//! The manifests of the Gateway API and of gateways: `gateway.tar.xz`, and the fixtures that their authors mint.
+//! The manifests of the Gateway API and of gateways: `gateway.tar.xz`, the newest release of the standard, and the fixtures that
+//! their authors mint.
+#![allow(clippy::print_stdout, reason = "what is skipped must be seen")]
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use uptls_testkit::{CLIENT_AUTH, Certificate, Key, Pki, SERVER_AUTH, San, Template, chain_pem};
 
-use crate::suites::unpacked;
+use crate::suites::{required, unpacked};
 
 /// The namespace of the conformance tests.
 pub const NAMESPACE: &str = "gateway-conformance-infra";
@@ -35,6 +39,42 @@ pub fn files() -> Option<BTreeMap<String, Vec<u8>>> {
         assert!(files.insert(path.clone(), content).is_none(), "{path} stands twice");
     }
     Some(files)
+}
+
+/// The YAML and the Go types of the newest release that is tested (`.ci/gateway-api.sum`), by the same paths as in [`files`]:
+/// `gateway-api/conformance/tests/...`. They are where `.ci/gateway_api.py` leaves them, or where `UPTLS_GATEWAY_API` says. `None`,
+/// and a visible line, where they are absent. They must be there where `UPTLS_REQUIRE_SUITES` is 1.
+#[allow(clippy::disallowed_methods, reason = "it says where test data lies, and decides nothing about verification")]
+pub fn newest() -> Option<BTreeMap<String, Vec<u8>>> {
+    let named = std::env::var_os("UPTLS_GATEWAY_API").map(PathBuf::from);
+    let folder = named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/gateway-api"));
+    if !folder.join("modules.sum").is_file() {
+        assert!(
+            !required(),
+            "the Gateway API is absent and UPTLS_REQUIRE_SUITES=1: python3 .ci/gateway_api.py fetches it"
+        );
+        println!("skipped: the newest Gateway API is absent (python3 .ci/gateway_api.py fetches it)");
+        return None;
+    }
+    let mut files = BTreeMap::new();
+    for (module, at) in [("gateway-api", "gateway-api"), ("conformance", "gateway-api/conformance")] {
+        read(&folder.join(module), at, &mut files);
+    }
+    Some(files)
+}
+
+/// The files of a folder and of those in it.
+fn read(folder: &Path, at: &str, files: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in fs::read_dir(folder).expect("a folder of the module") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a name in ASCII");
+        let at = format!("{at}/{name}");
+        if path.is_dir() {
+            read(&path, &at, files);
+        } else if at.ends_with(".yaml") || at.ends_with("_types.go") {
+            files.insert(at, fs::read(&path).expect("a file of the module"));
+        }
+    }
 }
 
 /// Every object of a file, by another way than the reader under test. `None` if it is no YAML.

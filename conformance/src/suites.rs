@@ -73,6 +73,6 @@ fn folder() -> PathBuf {
 }
 
 #[allow(clippy::disallowed_methods, reason = "it decides which tests run, and nothing about verification")]
-fn required() -> bool {
+pub(crate) fn required() -> bool {
     std::env::var_os("UPTLS_REQUIRE_SUITES").is_some_and(|value| value == "1")
 }

@@ -33,7 +33,7 @@ use crate::report::{Import, ImportOptions, Status, backends, status};
 /// let set = ManifestSet::new([Document::new("pay.yaml", text)], &runtime, ImportOptions::default())?;
 /// assert_eq!(set.policies()[0].backend_ref().to_string(), "Service/shop/pay");
 /// let pay = BackendRef::new("shop", "pay", Some(443));
-/// assert_eq!(set.prepare(&pay, None)?.policy().name(), Some("shop/pay"));
+/// assert_eq!(set.prepare(&pay, None)?.policy().name(), Some("shop/pay-tls"));
 /// # Ok::<(), uptls::Problems>(())
 /// ```
 pub struct ManifestSet {

@@ -66,6 +66,11 @@ impl<'a> Notes<'a> {
         Self { document, name: OnceCell::new(), origins: RefCell::default(), problems: RefCell::default() }
     }
 
+    /// Notes of the same document, apart from these: for a part whose problems are no fault of the rest.
+    pub(crate) fn aside(&self) -> Self {
+        Self::new(self.document)
+    }
+
     /// Notes that the field at `path` stands at `place`.
     pub(crate) fn origin(&self, path: &str, place: Place) {
         self.origins.borrow_mut().insert(path.to_owned(), self.at(place));

@@ -35,9 +35,9 @@ impl Binary {
         &self.0
     }
 
-    fn command(&self, folder: &Path, config: &Value) -> Command {
-        let path = folder.join("envoy.json");
-        fs::write(&path, config.to_string()).unwrap();
+    fn command(&self, folder: &Path, name: &str, config: &str) -> Command {
+        let path = folder.join(name);
+        fs::write(&path, config).unwrap();
         let mut command = Command::new(&self.0);
         command.args(["--disable-hot-restart", "--log-level", "error", "-c"]).arg(path).current_dir(folder);
         command.stdin(Stdio::null());
@@ -49,7 +49,12 @@ impl Binary {
     /// Whether Envoy takes a configuration with these clusters.
     pub fn validate(&self, folder: &Path, clusters: &[Value]) -> Result<(), String> {
         let config = json!({"node": node(), "static_resources": {"clusters": clusters}});
-        let output = self.command(folder, &config).args(["--mode", "validate"]).output().unwrap();
+        self.validate_text(folder, "envoy.json", &config.to_string())
+    }
+
+    /// Whether Envoy takes this text in a file of this name, whose ending says what it is: JSON or YAML.
+    pub fn validate_text(&self, folder: &Path, name: &str, config: &str) -> Result<(), String> {
+        let output = self.command(folder, name, config).args(["--mode", "validate"]).output().unwrap();
         if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
     }
 }
@@ -91,9 +96,14 @@ impl Envoy {
     /// Starts it with these clusters and two workers. A request names the cluster that it goes to; one of the type `ORIGINAL_DST`
     /// goes to the server that [`Envoy::get`] is given.
     pub fn start(binary: &Binary, folder: &Path, clusters: Vec<Value>) -> Self {
+        Self::start_with(binary, folder, clusters, Vec::new())
+    }
+
+    /// The same with these filters for HTTP, before the one that sends a request on.
+    pub fn start_with(binary: &Binary, folder: &Path, clusters: Vec<Value>, filters: Vec<Value>) -> Self {
         let admin = folder.join("admin");
         let log = fs::File::create(folder.join("envoy.log")).unwrap();
-        let mut command = binary.command(folder, &bootstrap(clusters));
+        let mut command = binary.command(folder, "envoy.json", &bootstrap(clusters, filters).to_string());
         command.arg("--admin-address-path").arg(&admin).args(["--concurrency", "2"]);
         let mut child = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         for _ in 0..ATTEMPTS {
@@ -133,7 +143,12 @@ impl Envoy {
 
     /// What a request by this policy to this server gives: status and body.
     pub fn get(&self, policy: &str, server: SocketAddr) -> (u16, String) {
-        let headers = format!("x-policy: {policy}\r\nx-envoy-original-dst-host: {server}\r\n");
+        self.get_as(policy, server, "envoy.test")
+    }
+
+    /// The same for this host, where the cluster makes something of it.
+    pub fn get_as(&self, policy: &str, server: SocketAddr, host: &str) -> (u16, String) {
+        let headers = format!("Host: {host}\r\nx-policy: {policy}\r\nx-envoy-original-dst-host: {server}\r\n");
         http_get(self.address, "/", &headers).expect("Envoy answers")
     }
 }
@@ -148,8 +163,8 @@ impl Drop for Envoy {
 /// The address of the one listener, once Envoy is ready.
 fn listener(admin: &Path) -> Option<SocketAddr> {
     let admin = fs::read_to_string(admin).ok()?.parse().ok()?;
-    let (200, _) = http_get(admin, "/ready", "").ok()? else { return None };
-    let (_, text) = http_get(admin, "/listeners?format=json", "").ok()?;
+    let (200, _) = http_get(admin, "/ready", HOST).ok()? else { return None };
+    let (_, text) = http_get(admin, "/listeners?format=json", HOST).ok()?;
     // In chunks, of which there is one.
     let listeners: Value = serde_json::from_str(text.get(text.find('{')?..=text.rfind('}')?)?).ok()?;
     let address = &listeners["listener_statuses"][0]["local_address"]["socket_address"];
@@ -159,7 +174,7 @@ fn listener(admin: &Path) -> Option<SocketAddr> {
 
 fn http_get(address: SocketAddr, path: &str, headers: &str) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(address)?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: envoy.test\r\nConnection: close\r\n{headers}\r\n")?;
+    write!(stream, "GET {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n")?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     let status = text.get(9..12).and_then(|status| status.parse().ok());
@@ -168,7 +183,11 @@ fn http_get(address: SocketAddr, path: &str, headers: &str) -> std::io::Result<(
 }
 
 /// One listener, every cluster by its name.
-fn bootstrap(clusters: Vec<Value>) -> Value {
+fn bootstrap(clusters: Vec<Value>, mut filters: Vec<Value>) -> Value {
+    filters.push(json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
+    }));
     let manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "policies",
@@ -177,10 +196,7 @@ fn bootstrap(clusters: Vec<Value>) -> Value {
             "domains": ["*"],
             "routes": [{"match": {"prefix": "/"}, "route": {"cluster_header": "x-policy"}}],
         }]},
-        "http_filters": [{
-            "name": "envoy.filters.http.router",
-            "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
-        }],
+        "http_filters": filters,
         "local_reply_config": {"body_format": {"text_format_source": {
             "inline_string": "%UPSTREAM_TRANSPORT_FAILURE_REASON% flags=%RESPONSE_FLAGS%",
         }}},
@@ -204,5 +220,6 @@ fn node() -> Value {
     json!({"id": "test", "cluster": "test"})
 }
 
+const HOST: &str = "Host: envoy.test\r\n";
 /// It is ready in a fifth of a second; a machine with other work may take some hundred times as long.
 const ATTEMPTS: usize = 3000;

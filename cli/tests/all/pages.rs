@@ -90,8 +90,13 @@ fn every_page_is_in_the_summary() {
 
 /// The rows of the tables in the section `heading` of the glossary, without their heads.
 fn rows(heading: &str) -> Vec<Vec<String>> {
-    let glossary = read("docs/glossary.md");
-    let (_, section) = glossary.split_once(&format!("## {heading}\n")).expect("the glossary has the section");
+    rows_of("docs/glossary.md", heading)
+}
+
+/// The same of any page.
+fn rows_of(page: &str, heading: &str) -> Vec<Vec<String>> {
+    let text = read(page);
+    let (_, section) = text.split_once(&format!("## {heading}\n")).expect("the page has the section");
     let section = section.split("\n## ").next().unwrap();
     let lines = section.lines().filter(|line| line.starts_with('|')).skip(2);
     lines.map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
@@ -152,6 +157,38 @@ fn the_names_of_the_glossary_exist_in_every_language() {
     }
     assert!(missing.is_empty(), "row, then Rust, C, Python, command: {missing:#?}");
     assert!(!in_rust("Prepared::judge", &rust) && !in_rust("Nothing::verify", &rust), "a name that is gone");
+}
+
+/// What is wrong with the test that a row of `docs/compatibility.md` names: `folder`, `function`.
+fn missing_test(cell: &str) -> Option<String> {
+    let named: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
+    let path = named.first().filter(|path| path.contains('/'))?;
+    if !root().join(path).is_dir() {
+        return Some(format!("{path} is no folder"));
+    }
+    let text: String = [".rs", ".py"].iter().flat_map(|end| files(path, end)).map(|file| read(&file)).collect();
+    let is_there = |name: &str| ["fn ", "def "].iter().any(|word| text.contains(&format!("{word}{name}(")));
+    named.get(1).filter(|name| !is_there(name)).map(|name| format!("{path} has no test {name}"))
+}
+
+#[test]
+fn compatibility_names_the_pinned_versions_and_their_tests() {
+    let page = "docs/compatibility.md";
+    let (versions, files) = (rows_of(page, "Versions"), rows_of(page, "Files without a version"));
+    assert!(versions.len() >= 10 && files.len() >= 4, "{} versions, {} files", versions.len(), files.len());
+    for row in &versions {
+        let [what, version, test, pinned] = row.as_slice() else { panic!("{row:?}") };
+        let target = links(pinned).remove(0);
+        let text = read(target.trim_start_matches("../"));
+        assert!(text.contains(version.as_str()), "{what}: {target} does not have {version}");
+        assert_eq!(missing_test(test), None, "{what}");
+    }
+    for row in &files {
+        assert_eq!(missing_test(&row[2]), None, "{}", row[0]);
+    }
+    assert!(
+        missing_test("`conformance/tests`, `no_such_test`").is_some() && missing_test("`conformance/none`").is_some()
+    );
 }
 
 /// The words of a name: `uptls_first_bytes` and `FirstBytes` are `first_bytes`, within `_`.

@@ -9,6 +9,7 @@ mod ask;
 mod certificates;
 mod classes;
 mod example;
+mod findings;
 mod module;
 mod module_load;
 mod outputs;

@@ -1,7 +1,7 @@
 //! The manifests of the conformance tests' authors, as they stand, with real handshakes.
 #![allow(clippy::print_stdout, reason = "the figures")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uptls::Code;
 use uptls_conformance::gateway;
@@ -15,22 +15,41 @@ type Row = (&'static str, &'static str, u16, Result<&'static str, Code>);
 #[test]
 fn the_authors_manifests_connect_or_fail_as_their_tests_say() {
     let Some(files) = gateway::files() else { return };
+    check(&files, ROWS);
+}
+
+#[test]
+fn the_newest_manifests_connect_or_fail_as_their_tests_say() {
+    let Some(files) = gateway::newest() else { return };
+    check(&files, &[ROWS, ADDED].concat());
+}
+
+fn check(files: &BTreeMap<String, Vec<u8>>, rows: &[Row]) {
     // Their backend speaks gRPC too, and demands nothing of other clients.
     let world = World::with(|options| ServerOptions { alpn: vec![b"h2", b"http/1.1"], ..options });
     let mut asked = BTreeSet::new();
-    for (file, service, port, wanted) in ROWS {
-        let path = format!("gateway-api/conformance/tests/{file}.yaml");
+    for (file, service, port, wanted) in rows {
+        let path = format!("{TESTS}{file}.yaml");
         let base = gateway::objects(&files["gateway-api/conformance/base/manifests.yaml"]).expect("YAML");
         let objects = gateway::objects(&files[&path]).expect("YAML");
         let gateway = world.gateway(&[objects, base].concat());
         let wanted = wanted.map_or_else(Err, reached);
         assert_eq!(gateway.request(service, *port), wanted, "{file}: {service}:{port}");
-        asked.insert(*file);
+        asked.insert(path);
     }
-    let tests = files.keys().filter(|path| path.starts_with("gateway-api/conformance/tests/")).count();
-    assert_eq!(asked.len(), tests, "a file of theirs is not asked for anything");
-    println!("conformance: {} backends of {tests} files of the suite connect or fail as they must", ROWS.len());
+    let is_ours = |content: &[u8]| String::from_utf8_lossy(content).contains("kind: BackendTLSPolicy");
+    let tests =
+        files.iter().filter(|(path, content)| path.starts_with(TESTS) && path.ends_with(".yaml") && is_ours(content));
+    let tests: BTreeSet<_> = tests.map(|(path, _)| path.clone()).collect();
+    assert_eq!(asked, tests, "a file of theirs is not asked for anything");
+    println!("conformance: {} backends of {} files of the suite connect or fail as they must", rows.len(), tests.len());
 }
+
+const TESTS: &str = "gateway-api/conformance/tests/";
+
+/// What v1.7 has added.
+const ADDED: &[Row] =
+    &[("backendtlspolicy-preserve-foreign-status", "backendtlspolicy-preserve-foreign-status-test", 443, Ok(ABC))];
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[

@@ -6,6 +6,7 @@ mod authors;
 mod conflicts;
 mod identity;
 mod names;
+mod newest;
 mod objects;
 mod references;
 mod status;

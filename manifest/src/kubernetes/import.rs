@@ -21,7 +21,7 @@ use super::status;
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ReadOptions {
-    /// A `ClusterTrustBundle` (certificates.k8s.io) as a CA reference. The standard has it as provisional (GEP-5075): without
+    /// A `ClusterTrustBundle` (certificates.k8s.io) as a CA reference. The standard has it as experimental (GEP-5075): without
     /// this option such a reference is `InvalidKind`.
     pub cluster_trust_bundles: bool,
 }
@@ -40,7 +40,7 @@ pub fn import<'a>(documents: impl IntoIterator<Item = Document<'a>>) -> Imported
     import_with(documents, ReadOptions::default())
 }
 
-/// The same with the provisional kinds of `options`.
+/// The same with the experimental kinds of `options`.
 pub fn import_with<'a>(documents: impl IntoIterator<Item = Document<'a>>, options: ReadOptions) -> Imported {
     let cluster_trust_bundles = options.cluster_trust_bundles.then(Default::default);
     let mut objects = Objects { cluster_trust_bundles, ..Objects::default() };

@@ -59,7 +59,7 @@ use crate::kubernetes::{self, Document, Imported, Mode, ObjectName, ReadOptions,
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ImportOptions {
-    /// Whether a `ClusterTrustBundle` may be a CA reference, which is provisional.
+    /// Whether a `ClusterTrustBundle` may be a CA reference, which is experimental.
     pub cluster_trust_bundles: bool,
     /// Whether the documents hold all objects of a cluster: then a Service or Gateway that is not among them does not exist.
     pub complete: bool,

@@ -73,7 +73,7 @@ fn a_status_says_whether_certificate_and_key_belong_together() {
         let resolution = resolved(&certificate, &key, &scope().with_runtime(&runtime()));
         for (kind, bad, path) in [
             ("Gateway", "False InvalidClientCertificateRef", "spec.tls.backend.clientCertificateRef: "),
-            ("XBackend", "False InvalidRef", "spec.tls.clientCertificateRef: "),
+            ("XBackend", "False InvalidClientCertificateRef", "spec.tls.clientCertificateRef: "),
         ] {
             let (said, message) = resolved_refs(&resolution, kind);
             assert_eq!(said, if is_good { "True ResolvedRefs" } else { bad }, "{what}: {message}");

@@ -8,7 +8,7 @@ use uptls::{Code, UpstreamTlsPolicy};
 use uptls_manifest::envoy::{self, ClusterReading, Effect, Standing};
 use uptls_testkit::{Key, Pki, San, Template};
 
-fn read(text: &str) -> Vec<ClusterReading> {
+pub(crate) fn read(text: &str) -> Vec<ClusterReading> {
     envoy::read(text.as_bytes(), "envoy.yaml", &|_| Err("no file is read".to_owned())).unwrap().clusters
 }
 
@@ -19,7 +19,7 @@ fn context(context: &Value) -> ClusterReading {
     readings.remove(0)
 }
 
-fn ca() -> String {
+pub(crate) fn ca() -> String {
     Pki::new("envoy read").root.pem()
 }
 
@@ -129,6 +129,8 @@ fn forms_of_names() -> Vec<(Value, Standing, &'static str)> {
         (dns(json!({"exact": "a.example.com."})), Verified, "name_invalid"),
         (dns(json!({"suffix": ".example.com"})), Verified, "dns_suffix"),
         (dns(json!({"suffix": "example.com"})), VerifiesLess, "dns_fragment"),
+        (dns(json!({"suffix": ".com"})), VerifiesLess, "dns_fragment"),
+        (dns(json!({"suffix": ".com."})), VerifiesLess, "dns_fragment"),
         (dns(json!({"prefix": "a.example.com"})), VerifiesLess, "dns_fragment"),
         (dns(json!({"contains": "example"})), VerifiesLess, "dns_fragment"),
         (dns(json!({"safe_regex": {"regex": ".*"}})), Unclear, "regex"),
@@ -151,6 +153,10 @@ fn forms_of_names() -> Vec<(Value, Standing, &'static str)> {
         ),
         (uri(json!({"exact": "https://a/b", "ignore_case": true})), Verified, "uri_ignore_case"),
         (uri(json!({"contains": "prod"})), VerifiesLess, "uri_fragment"),
+        (uri(json!({"prefix": "https://a.example.com/"})), Verified, "uri_prefix"),
+        (uri(json!({"prefix": "https://a.example.com"})), VerifiesLess, "uri_fragment"),
+        (uri(json!({"prefix": "https:///"})), VerifiesLess, "uri_fragment"),
+        (uri(json!({"prefix": "s"})), VerifiesLess, "uri_fragment"),
         (
             names(json!([{"san_type": "IP_ADDRESS", "matcher": {"exact": "0:0:0:0:0:0:0:1"}}])),
             Verified,
@@ -288,8 +294,9 @@ fn the_server_name_is_checked_where_envoy_does_it_itself() {
     let one = auto("A.Example.com", "");
     assert_eq!(one.standing, Standing::Verified, "{:?}", one.findings);
     assert_eq!(one.draft.unwrap().spec.server_name.as_deref(), Some("a.example.com"));
+    // Whether there is a host name stands in the cluster.
     let one = auto("''", "auto_host_sni: true\n");
-    assert_eq!(one.draft.unwrap().spec.server_name.as_deref(), Some("auto"));
+    assert_eq!((one.standing, one.reason().unwrap().name), (Standing::Unclear, "auto_host_sni"));
     let one = auto("a.example.com.", "");
     assert_eq!((one.standing, one.reason().unwrap().name), (Standing::Verified, "sni_invalid"));
     assert!(one.draft.is_none());
@@ -354,32 +361,6 @@ static_resources:
     )
 }
 
-/// Envoy looks for the authority of each request where a dynamic forward proxy says nothing of names; other clusters do not,
-/// and its own options take that away.
-#[test]
-fn a_dynamic_forward_proxy_checks_names_unless_its_options_say_otherwise() {
-    let cluster = |kind: &str, options: Value| {
-        let typed = format!("type.googleapis.com/envoy.extensions.clusters.{kind}.v3.ClusterConfig");
-        let tls = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
-        let context = json!({
-            "tls_params": {"tls_maximum_protocol_version": "TLSv1_3"},
-            "validation_context": {"trusted_ca": {"inline_string": ca()}},
-        });
-        let text = json!({
-            "name": "dfp",
-            "cluster_type": {"name": "any", "typed_config": {"@type": typed}},
-            "transport_socket": {"name": "tls", "typed_config": {"@type": tls, "common_tls_context": context}},
-            "typed_extension_protocol_options": options,
-        });
-        let readings = read(&text.to_string());
-        readings.first().map(|one| (one.standing, one.draft.is_some())).unwrap()
-    };
-    let options = |value: Value| json!({"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {"upstream_http_protocol_options": value}});
-    assert_eq!(cluster("dynamic_forward_proxy", json!({})), (Standing::Verified, true));
-    assert_eq!(cluster("aggregate", json!({})).0, Standing::VerifiesLess);
-    assert_eq!(cluster("dynamic_forward_proxy", options(json!({"auto_sni": true}))).0, Standing::VerifiesLess);
-}
-
 #[test]
 fn a_bootstrap_is_read_cluster_by_cluster() {
     let text = bootstrap();
@@ -398,7 +379,7 @@ fn a_bootstrap_is_read_cluster_by_cluster() {
             ("wrapped", Standing::VerifiesNothing, "no_validation_context", false),
             ("combined", Standing::Verified, "", true),
             ("absent", Standing::Unclear, "secret_unknown", false),
-            ("by authority", Standing::Verified, "", true),
+            ("by authority", Standing::VerifiesLess, "untyped_authority", false),
             ("matched/tls", Standing::Unclear, "unknown_socket", false),
             ("matched", Standing::PlainText, "plain_text", false),
         ]

@@ -8,6 +8,7 @@ mod budgets;
 mod client_certificates;
 mod common;
 mod dispatch;
+mod envoy_clusters;
 mod envoy_export;
 mod envoy_module;
 mod envoy_read;

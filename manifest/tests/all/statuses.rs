@@ -229,6 +229,81 @@ fn a_route_to_a_listener_set_uses_its_gateway() {
     assert_eq!(said(ONE, set("ListenerSet", public).repeat(2), parent), "nothing");
 }
 
+/// GEP-5224: a listener asks a backend before it routes, and so its Gateway uses it.
+#[test]
+fn a_listener_with_a_filter_uses_its_backend() {
+    let listeners = |backend: &str| {
+        let filter = format!("{{type: ExternalAuth, externalAuth: {{protocol: GRPC, backendRef: {backend}}}}}");
+        format!("listeners: [{{name: a, port: 80, protocol: HTTP, filters: {{requests: [{filter}]}}}}]")
+    };
+    let grant = |kind: &str| {
+        format!(
+            "apiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: {{name: g, namespace: shop}}\n\
+             spec: {{from: [{{group: gateway.networking.k8s.io, kind: {kind}, namespace: edge}}], to: [{{group: '', kind: Service}}]}}\n---\n"
+        )
+    };
+    let said = |objects: &[String]| {
+        let text = [service("pay", TCP), policy("a", 2026, &["pay"]), objects.concat()].concat();
+        accepted(&resolve(&text, false), "a", "public").0
+    };
+    let spec = format!("{{{}}}", listeners("{name: pay, namespace: shop, port: 443}"));
+    assert_eq!(said(&[gateway("public", &spec), grant("Gateway")]), "True Accepted");
+    assert_eq!(said(&[gateway("public", &spec)]), "nothing", "without a grant");
+    assert_eq!(said(&[gateway("public", &spec), grant("HTTPRoute")]), "nothing", "with another's grant");
+    assert_eq!(said(&[gateway("public", &spec.replace("443", "8443")), grant("Gateway")]), "True Accepted", "any port");
+    assert_eq!(said(&[gateway("public", &spec.replace("name: pay", "name: x")), grant("Gateway")]), "nothing");
+    // A ListenerSet's filter is its Gateway's, where the Gateway permits the set.
+    let set = |kind: &str, group: &str| {
+        let spec = listeners("{name: pay, port: 443}");
+        format!(
+            "apiVersion: gateway.networking.{group}\nkind: {kind}\nmetadata: {{name: set, namespace: shop}}\n\
+             spec: {{parentRef: {{name: public, namespace: edge}}, {spec}}}\n---\n"
+        )
+    };
+    let from = |from: &str| gateway("public", &format!("{{allowedListeners: {{namespaces: {{from: {from}}}}}}}"));
+    for set in [set("ListenerSet", "k8s.io/v1"), set("XListenerSet", "x-k8s.io/v1alpha1")] {
+        assert_eq!(said(&[from("All"), set.clone()]), "True Accepted");
+        assert_eq!(said(&[from("None"), set]), "nothing");
+    }
+}
+
+/// GEP-4768: a Gateway sends its traces to a backend, and so uses it, whatever its listeners take.
+#[test]
+fn a_telemetry_policy_uses_its_backend() {
+    let telemetry = |version: &str, namespace: &str, tracing: &str| {
+        format!(
+            "apiVersion: gateway.networking.x-k8s.io/{version}\nkind: XTelemetryPolicy\nmetadata: {{name: t, namespace: {namespace}}}\n\
+             spec: {{targetRefs: [{{group: gateway.networking.k8s.io, kind: Gateway, name: public}}], tracing: {{{tracing}}}}}\n---\n"
+        )
+    };
+    let grant = |kind: &str| {
+        format!(
+            "apiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: {{name: g, namespace: shop}}\n\
+             spec: {{from: [{{group: gateway.networking.x-k8s.io, kind: {kind}, namespace: edge}}], to: [{{group: '', kind: Service}}]}}\n---\n"
+        )
+    };
+    let said = |objects: &[String]| {
+        let spec =
+            "{listeners: [{name: a, port: 80, allowedRoutes: {kinds: [{kind: TCPRoute}], namespaces: {from: None}}}]}";
+        let text = [service("pay", TCP), policy("a", 2026, &["pay"]), gateway("public", spec), objects.concat()];
+        accepted(&resolve(&text.concat(), true), "a", "public").0
+    };
+    let provider = "provider: {backendRef: {name: pay, namespace: shop, port: 443}}";
+    let one = telemetry("v1alpha1", "edge", provider);
+    let granted = grant("XTelemetryPolicy");
+    assert_eq!(said(&[one.clone(), granted.clone()]), "True Accepted");
+    assert_eq!(said(std::slice::from_ref(&one)), "nothing", "without a grant");
+    assert_eq!(said(&[one, grant("Gateway")]), "nothing", "with another's grant");
+    assert_eq!(
+        said(&[telemetry("v1alpha1", "edge", &format!("mode: Disabled, {provider}")), granted.clone()]),
+        "nothing"
+    );
+    // It is for a Gateway of its own namespace.
+    assert_eq!(said(&[telemetry("v1alpha1", "shop", provider), granted.clone()]), "nothing");
+    // Of a version that is not known nothing is read, and no backend fails.
+    assert_eq!(said(&[telemetry("v1alpha2", "edge", provider), granted, http("public", "pay")]), "nothing");
+}
+
 #[test]
 fn malformed_ca_content_is_no_ca() {
     let pem = Pki::new("statuses").root.pem();

@@ -2,26 +2,25 @@
 
 use uptls::{AlpnDraft, DnsName, PolicySpec};
 
-use crate::node::{Node, Value};
+use crate::node::{Node, Resolved, Value};
 
 use super::finding::{Effect, Findings};
-use super::host_names::HttpNames;
+use super::host_names::{Endpoints, HostNames};
 use super::object::Object;
 use super::secrets::Secrets;
 use super::sent_name::SentName;
-use super::validation;
-use super::{identity, parameters};
+use super::{identity, parameters, validation};
 
 /// Judges a context; the policy is good for nothing where a finding stands in its way.
 pub(super) fn judge(
     context: &Object<'_>,
-    http: HttpNames,
+    hosts: HostNames,
     secrets: &Secrets<'_>,
     findings: &mut Findings,
 ) -> Option<PolicySpec> {
     context.strict(CONTEXT, findings);
     let mut spec = PolicySpec::default();
-    let sent = server_name(context, http, &mut spec, findings);
+    let sent = server_name(context, hosts, &mut spec, findings);
     if context.is_true("allow_renegotiation") {
         let reason = "a policy never renegotiates (H7)";
         findings.add(context.spot(), Effect::Stricter, "allow_renegotiation", reason, "remove it");
@@ -43,16 +42,30 @@ pub(super) fn judge(
     identity::judge(&common, secrets, &mut spec, findings);
     let validation = effective(&common, secrets, findings)?;
     let path = format!("{}.validation_context", common.spot().path);
-    validation::judge(&Object::new(&validation, path), context, sent, http, &mut spec, findings);
+    validation::judge(&Object::new(&validation, path), context, sent, hosts, &mut spec, findings);
     Some(spec)
 }
 
 /// What is sent (N2), and where it comes from.
-fn server_name(context: &Object<'_>, http: HttpNames, spec: &mut PolicySpec, findings: &mut Findings) -> SentName {
+fn server_name(context: &Object<'_>, hosts: HostNames, spec: &mut PolicySpec, findings: &mut Findings) -> SentName {
     let name = context.text("sni");
-    if context.is_true("auto_host_sni") || http.sent {
+    // The authority goes before the host name, and that before `sni`.
+    let automatic = if hosts.authority_is_sent {
+        Some(if name.is_some() { SentName::Several } else { SentName::Authority })
+    } else if context.is_true("auto_host_sni") {
+        match (hosts.endpoints, name) {
+            (Endpoints::Address, _) => Some(SentName::Address),
+            (Endpoints::Named, _) => Some(SentName::Auto),
+            (Endpoints::Nameless, None) => None,
+            (Endpoints::Nameless | Endpoints::Unknown, Some(_)) => Some(SentName::Several),
+            (Endpoints::Unknown, None) => Some(SentName::Unknown),
+        }
+    } else {
+        None
+    };
+    if let Some(automatic) = automatic {
         spec.server_name = Some("auto".to_owned());
-        return SentName::Auto;
+        return automatic;
     }
     let Some(name) = name else {
         spec.server_name = Some("none".to_owned());
@@ -134,12 +147,13 @@ fn nothing(at: &Object<'_>, findings: &mut Findings) {
     findings.add(at.spot(), Effect::Nothing, "no_validation_context", reason, change);
 }
 
-/// As protobuf merges: lists are joined, of other fields the second counts.
+/// As protobuf merges: lists are joined, of other fields the second counts, unless it is false, zero or the first value of its type:
+/// then it takes nothing back.
 fn merge(default: Node, given: Node) -> Node {
     let place = default.place;
     let (Value::Map(mut entries), Value::Map(others)) = (default.value, given.value.clone()) else { return given };
     for other in others {
-        if other.value.is_null() {
+        if other.value.is_null() || is_first_value(&other.value) {
             continue;
         }
         let own = entries.iter_mut().find(|entry| entry.key == other.key);
@@ -152,6 +166,14 @@ fn merge(default: Node, given: Node) -> Node {
         }
     }
     Node { place, value: Value::Map(entries) }
+}
+
+fn is_first_value(node: &Node) -> bool {
+    match &node.value {
+        Value::Text(scalar) if scalar.resolve() == Resolved::Bool(false) => true,
+        Value::Text(_) => node.text().is_some_and(|text| ["", "0", "VERIFY_TRUST_CHAIN"].contains(&text)),
+        Value::List(_) | Value::Map(_) => false,
+    }
 }
 
 const COMMON: &[&str] = &[

@@ -3,10 +3,13 @@
 use crate::node::Node;
 
 use super::object::Object;
+use super::spot::Spot;
 
 /// The documents of a text, and what in them is judged.
 pub(super) struct Located {
     documents: Vec<Node>,
+    /// Whether a field stands twice in a secret, or on the way to one.
+    pub(super) has_doubled_secrets: bool,
     pub(super) subjects: Vec<Subject>,
 }
 
@@ -15,6 +18,8 @@ pub(super) struct Subject {
     pub(super) kind: Kind,
     pub(super) node: Node,
     pub(super) path: String,
+    /// Every field that stands twice, in it or on the way to it.
+    pub(super) twice: Vec<Spot>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -25,13 +30,21 @@ pub(super) enum Kind {
 
 impl Located {
     pub(super) fn of(documents: Vec<Node>) -> Self {
-        let mut subjects = Vec::new();
+        let (mut subjects, mut has_doubled_secrets) = (Vec::new(), false);
         for document in &documents {
-            for part in Object::new(document, "").entries() {
-                find(&part, &mut subjects);
+            let (document, mut found) = (Object::new(document, ""), Vec::new());
+            for part in document.entries() {
+                find(&part, &mut found);
             }
+            let twice = document.twice();
+            if !twice.is_empty() {
+                let concerned = |path: &str| concerning(&twice, path);
+                found.iter_mut().for_each(|subject| subject.twice = concerned(&subject.path));
+                has_doubled_secrets |= secrets(&document).iter().any(|one| !concerned(&one.spot().path).is_empty());
+            }
+            subjects.extend(found);
         }
-        Self { documents, subjects }
+        Self { documents, has_doubled_secrets, subjects }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -42,6 +55,21 @@ impl Located {
     pub(super) fn secrets(&self) -> Vec<Object<'_>> {
         self.documents.iter().flat_map(|document| secrets(&Object::new(document, ""))).collect()
     }
+}
+
+/// Those of the fields that stand twice which are in what stands at `path`, or on the way to it. Of very many each concerns
+/// everything, so that a document of nothing else takes no time.
+fn concerning(twice: &[Spot], path: &str) -> Vec<Spot> {
+    if twice.len() > MAX_TWICE {
+        return twice.iter().take(MAX_TWICE).cloned().collect();
+    }
+    let concerns = |spot: &&Spot| is_within(path, &spot.path) || is_within(&spot.path, path);
+    twice.iter().filter(concerns).cloned().collect()
+}
+
+/// Whether a path is that of `outer`, or of a part of it.
+fn is_within(path: &str, outer: &str) -> bool {
+    path.strip_prefix(outer).is_some_and(|rest| outer.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 fn find(part: &Object<'_>, subjects: &mut Vec<Subject>) {
@@ -82,7 +110,7 @@ fn add(cluster: &Object<'_>, subjects: &mut Vec<Subject>) {
 }
 
 fn push(object: &Object<'_>, kind: Kind, subjects: &mut Vec<Subject>) {
-    subjects.push(Subject { kind, node: object.node().clone(), path: object.spot().path.clone() });
+    subjects.push(Subject { kind, node: object.node().clone(), path: object.spot().path.clone(), twice: Vec::new() });
 }
 
 /// The secrets of one document: of a bootstrap, of a discovery response, of a config dump, or one that stands alone.
@@ -113,4 +141,5 @@ const BOOTSTRAP_DUMP: &str = "BootstrapConfigDump";
 const CLUSTERS_DUMP: &str = "ClustersConfigDump";
 /// A map with one of these is a cluster, if nothing else is said of it.
 const CLUSTER_FIELDS: &[&str] = &["transport_socket", "transport_socket_matches", "load_assignment", "connect_timeout"];
+const MAX_TWICE: usize = 16;
 const CONTEXT_FIELDS: &[&str] = &["common_tls_context", "auto_sni_san_validation", "auto_host_sni", "sni"];

@@ -65,8 +65,8 @@ impl<'a> Written<'a> {
         match (server_name.as_deref(), sent) {
             (Some(name), SentName::Fixed(sent)) if name == sent => {}
             // N3: it takes what Envoy has sent.
-            (None | Some("auto"), SentName::Auto | SentName::Fixed(_)) => {}
             (None | Some("auto"), SentName::None) if is_reference => return Err(NO_NAME),
+            (None | Some("auto"), _) => {}
             (Some(name), _) if is_reference => subject_alt_names = vec![SanDraft::dns(name)],
             _ => {}
         }

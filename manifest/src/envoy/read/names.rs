@@ -117,14 +117,15 @@ fn unescape(regex: &str) -> Option<String> {
 
 fn dns_fragment(value: &Object<'_>) -> Why {
     match value.text("suffix") {
-        Some(suffix) if suffix.starts_with('.') => {
+        // Below a name of one label there are names of many owners.
+        Some(suffix) if suffix.starts_with('.') && suffix.trim_matches('.').contains('.') => {
             (Effect::Beyond, "dns_suffix", "a policy names hosts, not all names below one", "list the names")
         }
         _ => (
             Effect::Less,
             "dns_fragment",
             "a name that another party owns can contain this part too",
-            "use exact, or a suffix that begins with a dot",
+            "use exact, or a suffix that begins with a dot and has two labels",
         ),
     }
 }
@@ -155,7 +156,11 @@ fn uri_prefix(value: &Object<'_>, findings: &mut Findings) -> Result<Vec<Name>, 
         return Err((Effect::Less, "uri_fragment", "any URI can have this part", "use exact"));
     };
     let Some(rest) = prefix.strip_prefix("spiffe://") else {
-        return Err((Effect::Beyond, "uri_prefix", "a policy compares URIs byte for byte", "use exact"));
+        let has_authority = prefix.split_once("://").is_some_and(|(_, rest)| rest.find('/').is_some_and(|end| end > 0));
+        return Err(match has_authority {
+            true => (Effect::Beyond, "uri_prefix", "a policy compares URIs byte for byte", "use exact"),
+            false => (Effect::Less, "uri_fragment", "URIs of other hosts begin with it too", "use exact"),
+        });
     };
     match rest.split_once('/') {
         None => Err((

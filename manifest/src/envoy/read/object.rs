@@ -125,6 +125,16 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// Whether both say the same, wherever they stand.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        same(self.node, other.node)
+    }
+
+    /// Whether this is a map without a key; in a map whose keys mean something, a key without a value is one too.
+    pub(super) fn has_no_entry(&self) -> bool {
+        matches!(&self.node.value, Value::Map(entries) if entries.is_empty())
+    }
+
     /// The last word of `@type`.
     pub(super) fn type_name(&self) -> &'a str {
         self.text("@type").and_then(|name| name.rsplit(['.', '/']).next()).unwrap_or_default()
@@ -133,6 +143,21 @@ impl<'a> Object<'a> {
     fn at(&self, name: &str, line: u64) -> Spot {
         let path = if self.spot.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.spot.path) };
         Spot { line, path }
+    }
+}
+
+/// The order of fields says nothing.
+fn same(one: &Node, other: &Node) -> bool {
+    match (&one.value, &other.value) {
+        (Value::List(one), Value::List(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        (Value::Map(fields), Value::Map(others)) => {
+            let has = |key: &str, value: &Node| other.field(key).is_some_and(|entry| same(&entry.value, value));
+            fields.len() == others.len() && fields.iter().all(|entry| has(&entry.key, &entry.value))
+        }
+        (Value::Text(_), Value::Text(_)) => one.text() == other.text(),
+        _ => false,
     }
 }
 

@@ -17,13 +17,15 @@ use super::object::{Object, snake_case};
 
 /// Where secrets are looked for.
 pub(super) struct Secrets<'a> {
+    /// Whether a field stands twice on the way to them, or in one of them, so that Envoy may have others.
+    is_doubled: bool,
     known: Vec<Object<'a>>,
     read_file: &'a ReadFile<'a>,
 }
 
 impl<'a> Secrets<'a> {
     pub(super) fn new(located: &'a Located, read_file: &'a ReadFile<'a>) -> Self {
-        Self { known: located.secrets(), read_file }
+        Self { is_doubled: located.has_doubled_secrets, known: located.secrets(), read_file }
     }
 
     /// The part `kind` of the secret that an `SdsSecretConfig` names.
@@ -41,17 +43,31 @@ impl<'a> Secrets<'a> {
             let documents = source::secret_text(&bytes).and_then(yaml::documents);
             let documents = documents.map_err(|_| format!("{path} is neither YAML nor JSON of 4 MiB at most"))?;
             let documents: Vec<Node> = documents.into_iter().map(snake_case).collect();
+            if documents.iter().any(|document| !Object::new(document, "").twice().is_empty()) {
+                return Err(format!("a field stands twice in {path}"));
+            }
             let found = documents.iter().flat_map(|document| locate::secrets(&Object::new(document, "")));
-            return part(found, name, kind).ok_or_else(|| format!("{path} holds no {kind} of this name"));
+            let found = part(found, name, kind).map_err(|reason| format!("{path}: {reason}"))?;
+            return found.ok_or_else(|| format!("{path} holds no {kind} of this name"));
         }
-        let known = self.known.iter().cloned();
-        part(known, name, kind).ok_or_else(|| "the document does not hold it".to_owned())
+        if self.is_doubled {
+            return Err("a field stands twice around the secrets of the document".to_owned());
+        }
+        part(self.known.iter().cloned(), name, kind)?.ok_or_else(|| "the document does not hold it".to_owned())
     }
 }
 
-fn part<'a>(secrets: impl Iterator<Item = Object<'a>>, name: &str, kind: &str) -> Option<Node> {
-    let mut named = secrets.filter(|secret| secret.text("name").unwrap_or_default() == name);
-    named.find_map(|secret| secret.get(kind)).map(|part| part.node().clone())
+/// The part of the one secret that has it. A dump says the same secret twice, and that is no contradiction.
+fn part<'a>(secrets: impl Iterator<Item = Object<'a>>, name: &str, kind: &str) -> Result<Option<Node>, String> {
+    let named = secrets.filter(|secret| secret.text("name").unwrap_or_default() == name);
+    let mut found: Option<Object<'a>> = None;
+    for part in named.filter_map(|secret| secret.get(kind)) {
+        match &found {
+            Some(first) if !first.is_same(&part) => return Err("two secrets of this name differ".to_owned()),
+            _ => found = Some(part),
+        }
+    }
+    Ok(found.map(|part| part.node().clone()))
 }
 
 /// What a `DataSource` says.

@@ -4,7 +4,7 @@ use uptls::{PolicyDraft, PolicySpec};
 
 use super::context;
 use super::finding::{ClusterReading, Effect, Findings, Standing};
-use super::host_names::HttpNames;
+use super::host_names::HostNames;
 use super::locate::{Kind, Subject};
 use super::object::{DUPLICATE, Object};
 use super::secrets::Secrets;
@@ -13,20 +13,22 @@ use super::spot::Spot;
 /// Every reading of one subject.
 pub(super) fn judge(subject: &Subject, secrets: &Secrets<'_>) -> Vec<ClusterReading> {
     let object = Object::new(&subject.node, subject.path.as_str());
-    let twice = object.twice();
-    if !twice.is_empty() {
-        return vec![refused(&object, &twice)];
+    if !subject.twice.is_empty() {
+        return vec![doubled(&object, &subject.twice)];
     }
     match subject.kind {
         Kind::Context => {
-            vec![reading(String::new(), &object, |judge| context::judge(&object, HttpNames::default(), secrets, judge))]
+            vec![reading(String::new(), &object, |judge| {
+                context::judge(&object, HostNames::OF_CONTEXT, secrets, judge)
+            })]
         }
         Kind::Cluster => cluster(&object, secrets),
     }
 }
 
-/// Which of two fields of one name counts, in one spelling or both, Envoy does not say: it refuses the document.
-fn refused(object: &Object<'_>, twice: &[Spot]) -> ClusterReading {
+/// Which of two fields of one name counts, or whether both do, depends on where they stand, in which format and in which spelling; some
+/// documents Envoy refuses, most it takes.
+fn doubled(object: &Object<'_>, twice: &[Spot]) -> ClusterReading {
     let name = object.text("name").unwrap_or_default().to_owned();
     reading(name, object, |findings| {
         for spot in twice {
@@ -38,14 +40,27 @@ fn refused(object: &Object<'_>, twice: &[Spot]) -> ClusterReading {
 
 fn cluster(cluster: &Object<'_>, secrets: &Secrets<'_>) -> Vec<ClusterReading> {
     let name = cluster.text("name").unwrap_or_default();
-    let http = HttpNames::of(cluster);
+    let hosts = HostNames::of(cluster);
     let mut readings = Vec::new();
+    if let Some(matcher) = cluster.get("transport_socket_matcher") {
+        let change = "use transport_socket_matches, or one transport_socket";
+        let reason = "which socket a matcher chooses cannot be told here";
+        let unclear = |findings: &mut Findings| {
+            findings.add(matcher.spot(), Effect::Unclear, "unknown_socket", reason, change);
+            None
+        };
+        return vec![reading(name.to_owned(), cluster, unclear)];
+    }
     for matched in cluster.list("transport_socket_matches") {
         let name = format!("{name}/{}", matched.text("name").unwrap_or_default());
-        readings.push(one(name, cluster, matched.get("transport_socket"), http, secrets));
+        readings.push(one(name, cluster, matched.get("transport_socket"), hosts, secrets));
+        // The first match counts: what comes after one that every endpoint meets is never used.
+        if matched.get("match").is_none_or(|criteria| criteria.has_no_entry()) {
+            return readings;
+        }
     }
     // What no match names goes by the cluster's own socket, and without one in plain text.
-    readings.push(one(name.to_owned(), cluster, cluster.get("transport_socket"), http, secrets));
+    readings.push(one(name.to_owned(), cluster, cluster.get("transport_socket"), hosts, secrets));
     readings
 }
 
@@ -53,7 +68,7 @@ fn one(
     name: String,
     cluster: &Object<'_>,
     socket: Option<Object<'_>>,
-    http: HttpNames,
+    hosts: HostNames,
     secrets: &Secrets<'_>,
 ) -> ClusterReading {
     let at = socket.clone().unwrap_or_else(|| cluster.clone());
@@ -69,7 +84,7 @@ fn one(
             findings.add(cluster.spot(), Effect::PlainText, "plain_text", reason, change);
             return None;
         };
-        unwrap(&socket, http, secrets, findings, MAX_WRAPPERS)
+        unwrap(&socket, hosts, secrets, findings, MAX_WRAPPERS)
     });
     if let (Some(draft), Some(timeout)) = (&mut read.draft, cluster.text("connect_timeout")) {
         draft.spec.handshake_timeout = Some(timeout.to_owned());
@@ -94,7 +109,7 @@ fn reading(name: String, at: &Object<'_>, judge: impl FnOnce(&mut Findings) -> O
 /// The context inside of a socket, however it is wrapped.
 fn unwrap(
     socket: &Object<'_>,
-    http: HttpNames,
+    hosts: HostNames,
     secrets: &Secrets<'_>,
     findings: &mut Findings,
     depth: usize,
@@ -103,16 +118,16 @@ fn unwrap(
     let kind = config.as_ref().map(Object::type_name).unwrap_or_default();
     let name = socket.text("name").unwrap_or_default();
     match (kind, config) {
-        ("UpstreamTlsContext", Some(config)) => context::judge(&config, http, secrets, findings),
+        ("UpstreamTlsContext", Some(config)) => context::judge(&config, hosts, secrets, findings),
         ("QuicUpstreamTransport", Some(config)) => match config.get("upstream_tls_context") {
-            Some(inner) => context::judge(&inner, http, secrets, findings),
+            Some(inner) => context::judge(&inner, hosts, secrets, findings),
             None => unclear(&config, findings),
         },
         ("UpstreamStartTlsConfig", Some(config)) => {
             let reason = "the connection begins in plain text, and stays so unless a filter changes it";
             let change = "use envoy.transport_sockets.tls";
             findings.add(config.spot(), Effect::Less, "start_tls", reason, change);
-            config.get("tls_socket_config").and_then(|inner| context::judge(&inner, http, secrets, findings))
+            config.get("tls_socket_config").and_then(|inner| context::judge(&inner, hosts, secrets, findings))
         }
         ("RawBuffer", _) => plain(socket, findings),
         ("", None) if name.ends_with("raw_buffer") => plain(socket, findings),
@@ -123,7 +138,7 @@ fn unwrap(
             None
         }
         (_, Some(config)) if depth > 0 => match config.get("transport_socket") {
-            Some(inner) => unwrap(&inner, http, secrets, findings, depth - 1),
+            Some(inner) => unwrap(&inner, hosts, secrets, findings, depth - 1),
             None => unclear(&config, findings),
         },
         _ => unclear(socket, findings),

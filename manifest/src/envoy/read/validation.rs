@@ -1,9 +1,11 @@
 //! What a `CertificateValidationContext` verifies, and which of its fields only seem to.
 
+use std::net::IpAddr;
+
 use uptls::{Inspection, MaterialDraft, PolicySpec, RevocationDraft, SanDraft, TrustDraft};
 
 use super::finding::{Effect, Findings};
-use super::host_names::HttpNames;
+use super::host_names::HostNames;
 use super::module;
 use super::names;
 use super::object::Object;
@@ -16,7 +18,7 @@ pub(super) fn judge(
     validation: &Object<'_>,
     context: &Object<'_>,
     sent: SentName,
-    http: HttpNames,
+    hosts: HostNames,
     spec: &mut PolicySpec,
     findings: &mut Findings,
 ) {
@@ -40,7 +42,7 @@ pub(super) fn judge(
     pins(validation, spec, findings);
     spec.revocation = revocation(validation, findings);
     let auto = context.is_true("auto_sni_san_validation");
-    reference_names(validation, auto, sent, http, spec, findings);
+    reference_names(validation, auto, sent, hosts, spec, findings);
 }
 
 /// What weakens, or is written and does nothing, whatever else stands there.
@@ -138,18 +140,22 @@ fn reference_names(
     validation: &Object<'_>,
     auto: bool,
     sent: SentName,
-    http: HttpNames,
+    hosts: HostNames,
     spec: &mut PolicySpec,
     findings: &mut Findings,
 ) {
     let typed = validation.list("match_typed_subject_alt_names");
     let untyped = !validation.list("match_subject_alt_names").is_empty();
+    // It takes the place of what `auto_sni_san_validation` looks for too.
+    if hosts.authority_is_checked && (auto || (typed.is_empty() && !untyped)) {
+        let reason = "the authority of each request may stand in a name of any type, in a URI too";
+        let change = "set auto_sni_san_validation and sni in its place, or list match_typed_subject_alt_names";
+        findings.add(validation.spot(), Effect::Less, "untyped_authority", reason, change);
+        return;
+    }
     if auto {
-        if sent == SentName::None {
-            let reason = "no server name is sent, and Envoy then checks no name at all";
-            let change = "set sni, or list match_typed_subject_alt_names";
-            findings.add(validation.spot(), Effect::Less, "auto_sni_san_validation_without_sni", reason, change);
-        } else if !typed.is_empty() || untyped {
+        by_sent_name(validation, &sent, findings);
+        if !typed.is_empty() || untyped {
             let reason = "auto_sni_san_validation takes the place of the listed names, which are not looked for";
             findings.add(validation.spot(), Effect::Less, "names_replaced", reason, "remove one of the two");
         }
@@ -168,10 +174,12 @@ fn reference_names(
         at(validation, field, findings, Effect::Less, "untyped_names_ignored", reason, "remove it");
     }
     if typed.is_empty() {
-        by_authority(validation, &sent, http, findings);
+        let reason = "every certificate of this CA is taken, whatever its names are";
+        let change = "add match_typed_subject_alt_names";
+        findings.add(validation.spot(), Effect::Less, "no_names", reason, change);
         return;
     }
-    if http.checked {
+    if hosts.authority_is_checked {
         let reason = "the authority of each request is looked for too, and a policy has no way to want both";
         findings.add(validation.spot(), Effect::Beyond, "auto_san_validation", reason, "remove one of the two");
     }
@@ -184,21 +192,39 @@ fn reference_names(
     }
 }
 
-/// No names are listed: the HTTP options may have the authority of each request looked for.
-fn by_authority(validation: &Object<'_>, sent: &SentName, http: HttpNames, findings: &mut Findings) {
-    match (http.checked, sent) {
-        (true, SentName::Auto) => {}
-        (true, _) => {
-            let reason = "the authority of each request is looked for and another name is sent";
-            let change = "set auto_sni too, or list match_typed_subject_alt_names";
-            findings.add(validation.spot(), Effect::Beyond, "auto_san_validation", reason, change);
-        }
-        (false, _) => {
-            let reason = "every certificate of this CA is taken, whatever its names are";
-            let change = "add match_typed_subject_alt_names";
-            findings.add(validation.spot(), Effect::Less, "no_names", reason, change);
-        }
-    }
+/// `auto_sni_san_validation`: the name that is sent is looked for, as a dNSName.
+fn by_sent_name(validation: &Object<'_>, sent: &SentName, findings: &mut Findings) {
+    let (effect, name, reason, change) = match sent {
+        SentName::Auto => return,
+        SentName::Fixed(name) if name.parse::<IpAddr>().is_ok() => ADDRESS_AS_NAME,
+        SentName::Fixed(_) => return,
+        SentName::Address => ADDRESS_AS_NAME,
+        SentName::Authority => (
+            Effect::Less,
+            "auto_sni_san_validation_without_sni",
+            "a request whose authority is an address, or a connection without HTTP, sends no name, and Envoy then checks none",
+            "set sni too",
+        ),
+        SentName::None => (
+            Effect::Less,
+            "auto_sni_san_validation_without_sni",
+            "no server name is sent, and Envoy then checks no name at all",
+            "set sni, or list match_typed_subject_alt_names",
+        ),
+        SentName::Several => (
+            Effect::Beyond,
+            "several_server_names",
+            "the wanted name is that of the request or of the endpoint, or sni; a policy wants one of them",
+            "keep sni alone",
+        ),
+        SentName::Unknown => (
+            Effect::Unclear,
+            "auto_host_sni",
+            "an endpoint without a host name sends no name, and Envoy then checks none; the endpoints do not stand here",
+            "set sni too",
+        ),
+    };
+    findings.add(validation.spot(), effect, name, reason, change);
 }
 
 /// Adds a finding at a field.
@@ -232,6 +258,12 @@ const KNOWN: &[&str] = &[
     "verify_certificate_spki",
     "watched_directory",
 ];
+const ADDRESS_AS_NAME: (Effect, &str, &str, &str) = (
+    Effect::Less,
+    "address_as_dns",
+    "an address is sent as the server name, and matches a dNSName of this text, also by *.0.0.1",
+    "set a DNS name as sni, or list match_typed_subject_alt_names with san_type IP_ADDRESS",
+);
 const NAME_LISTS: &[&str] = &["match_typed_subject_alt_names", "match_subject_alt_names"];
 /// Field, name of the finding, effect, reason.
 const WEAKENINGS: &[(&str, &str, Effect, &str)] = &[

@@ -1,5 +1,5 @@
 //! `certificates.k8s.io ClusterTrustBundle` (v1, v1beta1): CA certificates for all namespaces. Read if the caller asks for it, while the
-//! standard's reference to it is provisional (GEP-5075).
+//! standard's reference to it is experimental (GEP-5075).
 
 use uptls::Origin;
 

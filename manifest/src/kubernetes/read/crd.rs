@@ -51,6 +51,15 @@ pub(in crate::kubernetes) fn check_items(notes: &Notes<'_>, path: &str, count: u
     }
 }
 
+/// The same for the fields of a map.
+pub(in crate::kubernetes) fn check_properties(notes: &Notes<'_>, path: &str, count: usize, min: usize, max: usize) {
+    if count < min {
+        violated(notes, path, "", &format!("{path} in body should have at least {min} properties"));
+    } else if count > max {
+        violated(notes, path, &count.to_string(), &format!("{path} in body should have at most {max} properties"));
+    }
+}
+
 /// Notes that the field at `path` breaks a rule, in the words of the CRD.
 pub(in crate::kubernetes) fn violated(notes: &Notes<'_>, path: &str, given: &str, message: &str) {
     let quotable = !given.is_empty() && is_word(given);
@@ -92,11 +101,25 @@ fn is_absolute_uri(text: &str) -> bool {
 }
 
 fn is_well_known(text: &str) -> bool {
-    let name = |name: &str| {
-        let ends = name.starts_with(alphanumeric) && name.ends_with(alphanumeric);
-        ends && name.len() <= MAX_LABEL && name.chars().all(|c| alphanumeric(c) || "-_.".contains(c))
-    };
-    text == "System" || text.split_once('/').is_some_and(|(prefix, rest)| is_subdomain(prefix) && name(rest))
+    text == "System" || text.split_once('/').is_some_and(|(prefix, rest)| is_subdomain(prefix) && is_name(rest))
+}
+
+/// The key of a label, as `format.qualifiedName()` of CEL has it: a name, perhaps below a domain.
+pub(in crate::kubernetes) fn is_qualified_name(text: &str) -> bool {
+    match text.split_once('/') {
+        Some((prefix, name)) => prefix.len() <= 253 && is_subdomain(prefix) && is_name(name),
+        None => is_name(text),
+    }
+}
+
+/// What is not empty, and may be the value of a label.
+fn is_name(text: &str) -> bool {
+    let ends = text.starts_with(alphanumeric) && text.ends_with(alphanumeric);
+    ends && text.len() <= MAX_LABEL && text.chars().all(|c| alphanumeric(c) || "-_.".contains(c))
+}
+
+fn is_label_value(text: &str) -> bool {
+    text.is_empty() || is_name(text)
 }
 
 fn lower(c: char) -> bool {
@@ -131,6 +154,11 @@ pub(in crate::kubernetes) const KIND: Rule = Rule {
 /// That of a namespace, and of the name of a port.
 pub(in crate::kubernetes) const LABEL: Rule =
     Rule { max: 63, min: 1, pattern: Some(Pattern { text: r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", matches: is_label }) };
+pub(in crate::kubernetes) const LABEL_VALUE: Rule = Rule {
+    max: MAX_LABEL,
+    min: 0,
+    pattern: Some(Pattern { text: "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$", matches: is_label_value }),
+};
 pub(in crate::kubernetes) const NAME: Rule = Rule { max: 253, min: 1, pattern: None };
 pub(in crate::kubernetes) const PRECISE_HOSTNAME: Rule = Rule {
     max: 253,

@@ -257,7 +257,10 @@ impl Objects {
 
     fn route(&mut self, document: &str, node: &Node, kind: &'static str) {
         let notes = Notes::new(document);
-        let read = route::read(node, kind, &notes);
+        let read = match kind {
+            route::TELEMETRY => route::of_telemetry(node, &notes),
+            _ => route::read(node, kind, &notes),
+        };
         let Some(value) = self.whole(notes, read) else { return };
         let (name, origin) = (value.meta.name.clone(), value.meta.origin.clone());
         let object = ObjectRef::of(kind, &name);
@@ -402,7 +405,7 @@ fn declare<K: Ord, T>(objects: &mut BTreeMap<K, Declared<T>>, name: K, origin: O
     }
 }
 
-pub(super) const KINDS: [(&str, &str, Kind); 34] = [
+pub(super) const KINDS: [(&str, &str, Kind); 35] = [
     ("gateway.kgateway.dev/v1alpha1", BACKEND, Kind::Backend),
     ("gateway.kgateway.dev/v1alpha1", "BackendConfigPolicy", Kind::Extension(kgateway::read)),
     ("gloo.solo.io/v1", "Upstream", Kind::Extension(gloo::read)),
@@ -430,6 +433,7 @@ pub(super) const KINDS: [(&str, &str, Kind); 34] = [
     ("gateway.networking.k8s.io/v1alpha2", "TLSRoute", Kind::Route("TLSRoute")),
     ("gateway.networking.k8s.io/v1alpha3", "TLSRoute", Kind::Route("TLSRoute")),
     ("gateway.networking.k8s.io/v1beta1", "TLSRoute", Kind::Route("TLSRoute")),
+    ("gateway.networking.x-k8s.io/v1alpha1", route::TELEMETRY, Kind::Route(route::TELEMETRY)),
     (xbackend::API_VERSION, xbackend::KIND, Kind::XBackend),
     ("certificates.k8s.io/v1", cluster_trust_bundle::KIND, Kind::ClusterTrustBundle),
     ("certificates.k8s.io/v1beta1", cluster_trust_bundle::KIND, Kind::ClusterTrustBundle),

@@ -7,6 +7,8 @@ use super::listener;
 use super::listener::{From, Listener};
 use super::meta::Meta;
 use super::object::field;
+use super::route;
+use super::route::RouteBackend;
 use super::secret_ref::SecretRef;
 use crate::decode::decode_at;
 use crate::kubernetes::model::provenance::Written;
@@ -22,6 +24,8 @@ struct Backend {
 
 /// `gateway.networking.k8s.io/v1 Gateway`.
 pub(in crate::kubernetes) struct Gateway {
+    /// Those that its listeners ask before they route.
+    pub(in crate::kubernetes) backends: Vec<RouteBackend>,
     /// `spec.gatewayClassName`
     pub(in crate::kubernetes) class: Option<String>,
     /// `spec.tls.backend.clientCertificateRef`
@@ -39,6 +43,7 @@ impl Gateway {
     /// One that cannot be read.
     pub(super) fn unread(meta: Meta, problems: Vec<Problem>) -> Self {
         Self {
+            backends: Vec::new(),
             class: None,
             client_certificate: None,
             listener_sets: None,
@@ -58,7 +63,7 @@ impl Gateway {
 
 /// The Gateway `node`, with all problems noted; `None` if it has no name.
 ///
-/// Nothing of it counts but `spec.tls.backend`; there an unknown field is a problem (M2).
+/// What counts are `spec.tls.backend`, where an unknown field is a problem (M2), and which routes and backends the listeners lead to.
 pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Gateway> {
     let meta = Meta::read(node, notes)?;
     let mut client_certificate = None;
@@ -70,6 +75,10 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Gate
         gateway.class = spec.field("gatewayClassName").and_then(|entry| entry.value.text()).map(str::to_owned);
         gateway.listener_sets = spec.field("allowedListeners").and_then(|entry| From::read(&entry.value));
         gateway.listeners = listener::read(spec);
+        // A filter that cannot be read is no fault of the client certificate.
+        let aside = notes.aside();
+        gateway.backends = route::of_listeners(spec, &gateway.meta.name.namespace, &aside);
+        gateway.notices.extend(aside.into_parts().0);
         gateway.notices.extend(spec.field(OLD).map(|entry| old_field(notes, entry)));
     }
     Some(gateway)

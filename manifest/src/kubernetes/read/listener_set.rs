@@ -3,12 +3,15 @@
 use super::listener::{self, Listener};
 use super::meta::Meta;
 use super::object::field;
+use super::route::{self, RouteBackend};
 use crate::kubernetes::model::object::ObjectName;
 use crate::node::Node;
 use crate::position::Notes;
 
 /// One of them.
 pub(in crate::kubernetes) struct ListenerSet {
+    /// Those that its listeners ask before they route.
+    pub(in crate::kubernetes) backends: Vec<RouteBackend>,
     /// `spec.parentRef`, if it is to a Gateway.
     pub(in crate::kubernetes) gateway: Option<ObjectName>,
     pub(in crate::kubernetes) listeners: Vec<Listener>,
@@ -34,7 +37,8 @@ pub(super) fn read(node: &Node, notes: &Notes<'_>) -> Option<ListenerSet> {
         && kind.is_none_or(|kind| kind == super::gateway::GATEWAY);
     let namespace = namespace.unwrap_or_else(|| meta.name.namespace.clone());
     let gateway = name.filter(|_| is_gateway).map(|name| ObjectName::new(namespace, name));
-    Some(ListenerSet { gateway, listeners: spec.map(listener::read).unwrap_or_default(), meta })
+    let backends = spec.map(|spec| route::of_listeners(spec, &meta.name.namespace, notes)).unwrap_or_default();
+    Some(ListenerSet { backends, gateway, listeners: spec.map(listener::read).unwrap_or_default(), meta })
 }
 
 /// Group and kind of each.

@@ -13,7 +13,7 @@ use super::gateway::Gateway;
 use super::listener_set;
 use super::listener_set::ListenerSet;
 use super::reference_grant::ReferenceGrant;
-use super::route::Route;
+use super::route::{Route, TELEMETRY};
 use super::secret::SecretObject;
 use super::selector::Labels;
 use super::service::Service;
@@ -154,4 +154,4 @@ impl Objects {
     }
 }
 
-const ROUTES: [&str; 4] = ["GRPCRoute", "HTTPRoute", "TCPRoute", "TLSRoute"];
+const ROUTES: [&str; 5] = ["GRPCRoute", "HTTPRoute", "TCPRoute", "TLSRoute", TELEMETRY];

@@ -1,4 +1,4 @@
-//! `HTTPRoute`, `GRPCRoute`, `TLSRoute` (`gateway.networking.k8s.io`): which Gateways use which backends.
+//! `HTTPRoute`, `GRPCRoute`, `TLSRoute`, `TCPRoute`, `XTelemetryPolicy` and the filters of listeners: which Gateways use which backends.
 
 use uptls::Origin;
 
@@ -8,7 +8,8 @@ use crate::kubernetes::model::object::ObjectName;
 use crate::node::{Node, Value};
 use crate::position::Notes;
 
-/// `HTTPRoute`, `GRPCRoute`, `TLSRoute` or `TCPRoute`: which Gateways use which backends.
+/// `HTTPRoute`, `GRPCRoute`, `TLSRoute` or `TCPRoute`: which Gateways use which backends. An `XTelemetryPolicy` says it too: where
+/// its Gateways send their traces.
 pub(in crate::kubernetes) struct Route {
     pub(in crate::kubernetes) backends: Vec<RouteBackend>,
     pub(in crate::kubernetes) kind: &'static str,
@@ -74,6 +75,37 @@ pub(in crate::kubernetes) fn read(node: &Node, kind: &'static str, notes: &Notes
     Some(Route { backends, kind, meta, parents })
 }
 
+/// The policy `node` as a route from its Gateways, all of its own namespace, to the backend that receives their traces (GEP-4768).
+pub(super) fn of_telemetry(node: &Node, notes: &Notes<'_>) -> Option<Route> {
+    let meta = Meta::read(node, notes)?;
+    let reader = Reader { namespace: &meta.name.namespace, notes, spoken: Spoken::Unknown };
+    let (mut backends, mut parents) = (Vec::new(), Vec::new());
+    if let Some(spec) = field(node, "", "spec", notes).map(|entry| &entry.value) {
+        let targets = reader.list(spec, "spec", "targetRefs");
+        parents.extend(targets.filter_map(|(path, node)| reader.parent(node, &path)));
+        parents.iter_mut().for_each(|parent| parent.name.namespace.clone_from(&meta.name.namespace));
+        let tracing = field(spec, "spec", "tracing", notes).map(|entry| &entry.value);
+        let is_on = |tracing: &&Node| reader.text(tracing, "spec.tracing", "mode").as_deref() != Some("Disabled");
+        let provider = tracing.filter(is_on).and_then(|tracing| field(tracing, "spec.tracing", "provider", notes));
+        let entry = provider.and_then(|entry| field(&entry.value, "spec.tracing.provider", "backendRef", notes));
+        let path = "spec.tracing.provider.backendRef";
+        backends.extend(entry.and_then(|entry| reader.backend(&entry.value, path, Spoken::Unknown)));
+    }
+    Some(Route { backends, kind: TELEMETRY, meta, parents })
+}
+
+/// The backends that listeners ask before they route (GEP-5224), in the `spec` of an object of this namespace.
+pub(super) fn of_listeners(spec: &Node, namespace: &str, notes: &Notes<'_>) -> Vec<RouteBackend> {
+    let reader = Reader { namespace, notes, spoken: Spoken::Unknown };
+    let mut backends = Vec::new();
+    for (path, listener) in reader.list(spec, "spec", "listeners") {
+        if let Some(entry) = field(listener, &path, "filters", notes) {
+            reader.filters(&entry.value, &format!("{path}.filters"), "requests", &mut backends);
+        }
+    }
+    backends
+}
+
 /// Reads one route. Fields that are not asked for are left alone: they say nothing about who uses what.
 struct Reader<'a> {
     namespace: &'a str,
@@ -84,16 +116,16 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn rule(&self, rule: &Node, path: &str, backends: &mut Vec<RouteBackend>) {
-        self.filters(rule, path, backends);
+        self.filters(rule, path, "filters", backends);
         for (path, node) in self.list(rule, path, "backendRefs") {
             backends.extend(self.backend(node, &path, self.spoken));
-            self.filters(node, &path, backends);
+            self.filters(node, &path, "filters", backends);
         }
     }
 
     /// A backend may stand in a filter too, and is connected to all the same.
-    fn filters(&self, node: &Node, path: &str, backends: &mut Vec<RouteBackend>) {
-        for (path, filter) in self.list(node, path, "filters") {
+    fn filters(&self, node: &Node, path: &str, key: &str, backends: &mut Vec<RouteBackend>) {
+        for (path, filter) in self.list(node, path, key) {
             for kind in ["requestMirror", "externalAuth"] {
                 let Some(entry) = field(filter, &path, kind, self.notes) else { continue };
                 let path = format!("{path}.{kind}");
@@ -179,6 +211,8 @@ impl Reader<'_> {
 }
 
 const GROUP: &str = "gateway.networking.k8s.io";
+/// The one kind that routes nothing: no listener has a say in whether it attaches.
+pub(in crate::kubernetes) const TELEMETRY: &str = "XTelemetryPolicy";
 
 #[cfg(test)]
 mod tests {
@@ -237,6 +271,53 @@ mod tests {
         let wanted =
             ["/Service shop/m None", "/Service shop/e Some(9)", "/Service shop/b None", "/Service shop/n None"];
         assert_eq!(backends, wanted);
+    }
+
+    #[test]
+    fn a_telemetry_policy_leads_from_its_gateways_to_one_backend() {
+        let of = |spec: &str| {
+            let text = format!("{{metadata: {{name: a, namespace: shop}}, spec: {spec}}}");
+            let notes = Notes::new("in");
+            let route = of_telemetry(&yaml::documents(&text).unwrap().remove(0), &notes).unwrap();
+            let parents: Vec<_> =
+                route.parents.iter().map(|parent| format!("{} {}", parent.kind, parent.name)).collect();
+            let backends: Vec<_> = route.backends.iter().map(shown).collect();
+            (parents, backends, notes.into_parts().0.len())
+        };
+        let targets = "targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: edge, namespace: other}]";
+        let backend = "provider: {backendRef: {name: traces, namespace: infra, port: 4317}}";
+        let gateways = vec!["Gateway shop/edge".to_owned()];
+        let backends = vec!["/Service infra/traces Some(4317)".to_owned()];
+        for tracing in [backend.to_owned(), format!("mode: Enabled, {backend}")] {
+            assert_eq!(of(&format!("{{{targets}, tracing: {{{tracing}}}}}")), (gateways.clone(), backends.clone(), 0));
+        }
+        for tracing in [format!("mode: Disabled, {backend}"), String::new(), "provider: {}".to_owned()] {
+            assert_eq!(of(&format!("{{{targets}, tracing: {{{tracing}}}}}")), (gateways.clone(), Vec::new(), 0));
+        }
+        assert_eq!(of(&format!("{{{targets}, tracing: {{provider: {{backendRef: {{}}}}}}}}")).2, 1);
+    }
+
+    #[test]
+    fn backends_of_listeners_count() {
+        let of = |spec: &str| {
+            let node = yaml::documents(spec).unwrap().remove(0);
+            let notes = Notes::new("in");
+            let found: Vec<_> = of_listeners(&node, "shop", &notes);
+            let shown: Vec<_> =
+                found.iter().map(|one| format!("{} {} {:?}", one.field, shown(one), one.spoken)).collect();
+            (shown, notes.into_parts().0.len())
+        };
+        let filters = "{requests: [{type: ExtensionRef, extensionRef: {name: x}}, \
+                       {type: ExternalAuth, externalAuth: {protocol: HTTP, backendRef: {name: auth, port: 9}}}]}";
+        let at = "spec.listeners[1].filters.requests[1].externalAuth.backendRef";
+        let (found, problems) = of(&format!("{{listeners: [{{name: a}}, {{name: b, filters: {filters}}}]}}"));
+        assert_eq!((found, problems), (vec![format!("{at} /Service shop/auth Some(9) Http")], 0));
+        for spec in
+            ["{}", "{listeners: [{}]}", "{listeners: [{filters: {}}]}", "{listeners: [{filters: {requests: []}}]}"]
+        {
+            assert_eq!(of(spec), (Vec::new(), 0), "{spec}");
+        }
+        assert_eq!(of("{listeners: [{filters: {requests: [{externalAuth: {backendRef: {}}}]}}]}"), (Vec::new(), 1));
     }
 
     #[test]

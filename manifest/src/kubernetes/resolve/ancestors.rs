@@ -1,4 +1,4 @@
-//! Which Gateways use which backends: what the caller says, or else the routes.
+//! Which Gateways use which backends: what the caller says, or else the routes and the listeners.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use crate::kubernetes::model::object::{ObjectName, ObjectRef};
 use crate::kubernetes::model::provenance::Provenance;
 use crate::kubernetes::read::gateway::{GATEWAY, GATEWAY_GROUP};
 use crate::kubernetes::read::listener::{Listener, Namespace};
-use crate::kubernetes::read::listener_set;
+use crate::kubernetes::read::listener_set::{self, ListenerSet};
 use crate::kubernetes::read::objects::{Declared, Objects};
-use crate::kubernetes::read::route::{ParentRef, Route, Spoken};
+use crate::kubernetes::read::route::{ParentRef, Route, RouteBackend, Spoken, TELEMETRY};
 
 /// The Gateways of each backend, with the port that they use; `None`: all ports.
 pub(in crate::kubernetes) struct Ancestors {
@@ -30,7 +30,7 @@ struct Use {
     port: Option<u16>,
 }
 
-/// One reference of a route to a backend.
+/// One reference of a route, or of a listener, to a backend.
 pub(super) struct RouteUse {
     pub(super) from: Provenance,
     gateways: Arc<[ObjectName]>,
@@ -49,7 +49,7 @@ impl Ancestors {
             }
             uses
         });
-        Self { only: scope.gateway.clone(), routes: of_routes(objects, dependencies, scope), said }
+        Self { only: scope.gateway.clone(), routes: of_objects(objects, dependencies, scope), said }
     }
 
     /// The Gateways of a backend, whatever its port if none is given; those of a policy for its status.
@@ -91,33 +91,55 @@ fn may_be(a: Option<u16>, b: Option<u16>) -> bool {
     a.is_none() || b.is_none() || a == b
 }
 
-/// A route that refers to another namespace without a grant does not use the backend.
-fn of_routes(objects: &Objects, dependencies: &Dependencies, scope: &Scope) -> BTreeMap<ObjectName, Vec<RouteUse>> {
-    let mut uses: BTreeMap<_, Vec<_>> = BTreeMap::new();
+/// Who uses which backend: routes, and the listeners that ask a backend before they route.
+fn of_objects(objects: &Objects, dependencies: &Dependencies, scope: &Scope) -> BTreeMap<ObjectName, Vec<RouteUse>> {
+    let mut found = Found { dependencies, objects, uses: BTreeMap::new() };
+    let own = |gateway: &ObjectName| is_own(objects, scope, gateway);
     for route in objects.routes.values().filter_map(Declared::once) {
         let parents = route.parents.iter().filter_map(|parent| gateway_of(objects, dependencies, route, parent));
-        let gateways: BTreeSet<_> = parents.filter(|gateway| is_own(objects, scope, gateway)).collect();
+        let gateways = parents.filter(own).collect();
+        let group = if route.kind == TELEMETRY { EXPERIMENTAL_GROUP } else { GATEWAY_GROUP };
+        found.add(Referrer { group, kind: route.kind, name: &route.meta.name }, &route.backends, gateways);
+    }
+    for (name, declared) in &objects.gateways {
+        let gateways = Some(name.clone()).into_iter().filter(own).collect();
+        found.add(Referrer { group: GATEWAY_GROUP, kind: GATEWAY, name }, &declared.value.backends, gateways);
+    }
+    for ((kind, name), set) in &objects.listener_sets {
+        let Some(set) = set.once().filter(|set| !set.backends.is_empty()) else { continue };
+        let group =
+            listener_set::KINDS.into_iter().find(|known| known.1 == *kind).map_or(GATEWAY_GROUP, |known| known.0);
+        let gateways = gateway_of_set(objects, set).into_iter().filter(own).collect();
+        found.add(Referrer { group, kind, name }, &set.backends, gateways);
+    }
+    found.uses
+}
+
+/// What has been found of who uses which backend.
+struct Found<'a> {
+    dependencies: &'a Dependencies,
+    objects: &'a Objects,
+    uses: BTreeMap<ObjectName, Vec<RouteUse>>,
+}
+
+impl Found<'_> {
+    /// The backends of one object, which these Gateways use by it. Without a grant, what is in another namespace is not used.
+    fn add(&mut self, referrer: Referrer<'_>, backends: &[RouteBackend], gateways: BTreeSet<ObjectName>) {
         let gateways: Arc<[_]> = gateways.into_iter().collect();
-        let referrer = Referrer { group: GATEWAY_GROUP, kind: route.kind, name: &route.meta.name };
-        for backend in &route.backends {
+        for backend in backends {
             let Some(kind) = BackendKind::of(&backend.group, &backend.kind) else { continue };
-            if !is_granted(objects, dependencies, referrer, (&backend.group, &backend.kind), &backend.name) {
+            let to = (backend.group.as_str(), backend.kind.as_str());
+            if !is_granted(self.objects, self.dependencies, referrer, to, &backend.name) {
                 continue;
             }
-            let object = ObjectRef::of(route.kind, &route.meta.name);
-            dependencies.note(object.clone(), Some(()));
+            let object = referrer.object();
+            self.dependencies.note(object.clone(), Some(()));
             let from = Provenance { field: backend.field.clone(), object, origin: backend.origin.clone() };
             let (gateways, port, spoken) = (Arc::clone(&gateways), backend.port, backend.spoken);
-            uses.entry(backend.name.clone()).or_insert_with(|| Vec::with_capacity(1)).push(RouteUse {
-                from,
-                gateways,
-                kind,
-                port,
-                spoken,
-            });
+            let used = RouteUse { from, gateways, kind, port, spoken };
+            self.uses.entry(backend.name.clone()).or_insert_with(|| Vec::with_capacity(1)).push(used);
         }
     }
-    uses
 }
 
 /// The Gateway that a route attaches to, itself or by a ListenerSet, unless its listeners say that it does not.
@@ -125,12 +147,18 @@ fn gateway_of(objects: &Objects, dependencies: &Dependencies, route: &Route, par
     if (parent.group.as_str(), parent.kind.as_str()) == (GATEWAY_GROUP, GATEWAY) {
         let gateway = objects.gateways.get(&parent.name).map(|declared| &declared.value);
         let listeners = gateway.map(|gateway| gateway.listeners.as_slice()).unwrap_or_default();
-        return attaches(objects, listeners, route, parent).then(|| parent.name.clone());
+        let is_taken = route.kind == TELEMETRY || attaches(objects, listeners, route, parent);
+        return is_taken.then(|| parent.name.clone());
     }
     let (_, kind) = listener_set::KINDS.into_iter().find(|known| *known == (&*parent.group, &*parent.kind))?;
     let found = objects.listener_sets.get(&(kind, parent.name.clone())).and_then(Declared::once);
     let set = dependencies.note(ObjectRef::of(kind, &parent.name), found)?;
-    let name = set.gateway.clone().filter(|_| attaches(objects, &set.listeners, route, parent))?;
+    gateway_of_set(objects, set).filter(|_| attaches(objects, &set.listeners, route, parent))
+}
+
+/// The Gateway of a ListenerSet, unless it says that the set may not attach.
+fn gateway_of_set(objects: &Objects, set: &ListenerSet) -> Option<ObjectName> {
+    let name = set.gateway.clone()?;
     let gateway = objects.gateways.get(&name).map(|declared| &declared.value);
     let from = gateway.and_then(|gateway| gateway.listener_sets.as_ref());
     let namespace = namespace(objects, &set.meta.name, &name);
@@ -164,3 +192,5 @@ pub(in crate::kubernetes) fn is_own(objects: &Objects, scope: &Scope, gateway: &
         _ => true,
     }
 }
+
+const EXPERIMENTAL_GROUP: &str = "gateway.networking.x-k8s.io";

@@ -26,6 +26,7 @@ use crate::kubernetes::read::gateway::GATEWAY;
 use crate::kubernetes::read::objects::Objects;
 use crate::kubernetes::read::service::Service;
 use crate::kubernetes::read::validation::Validation;
+use crate::kubernetes::read::xbackend::{CLIENT_AND_SERVER, NO_TLS};
 
 /// What comes of all objects for a scope.
 pub(in crate::kubernetes) struct Resolved {
@@ -254,7 +255,8 @@ impl<'a> Resolver<'a> {
         };
         match &tls.validation {
             Some(validation) => self.x_validation(merge, name, &x_backend.origins.clone().into(), validation),
-            // The standard does not say whom to trust then.
+            // v1.7 of the standard refuses the object, and v1.6 does not say whom to trust.
+            None if !x_backend.problems.is_empty() => {}
             None => {
                 let reason = "the field validation is missing: write whom to trust".to_owned();
                 let origin = Some(tls.mode.origin.clone());
@@ -349,8 +351,6 @@ fn whole(extension: &Extension) -> Provenance {
     Provenance { field: "spec".to_owned(), object: extension.object(), origin: extension.meta.origin.clone() }
 }
 
-const CLIENT_AND_SERVER: &str = "ClientAndServer";
-const NO_TLS: &str = "None";
 const OLDEST: &str = "the oldest object for a backend counts as a whole";
-/// What is negotiated by ALPN.
-const PROTOCOLS: [(&str, &str); 2] = [("HTTP11", "http/1.1"), ("HTTP2", "h2")];
+/// What is negotiated by ALPN. A WebSocket begins as a request of HTTP/1.1 (RFC 6455), and gRPC is HTTP/2.
+const PROTOCOLS: [(&str, &str); 4] = [("GRPC", "h2"), ("HTTP11", "http/1.1"), ("HTTP2", "h2"), ("WSS", "http/1.1")];

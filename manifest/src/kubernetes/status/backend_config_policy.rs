@@ -7,6 +7,7 @@ use uptls::{Code, Problem, Problems};
 
 use super::conditions::{Said, joined};
 use super::patch::Entries;
+use super::reason;
 use crate::kubernetes::model::backend::BackendKind;
 use crate::kubernetes::model::object::ObjectName;
 use crate::kubernetes::model::status_patch::StatusPatch;
@@ -68,9 +69,9 @@ fn said(extension: &Extension, kind: BackendKind, name: &ObjectName, policies: &
     let accepted = match (extension.problems.is_empty(), winner) {
         (false, _) => {
             let message = joined(extension.problems.iter().map(Problem::message));
-            Said::new(ACCEPTED, false, "Invalid", message)
+            Said::new(reason::CONFIG_INVALID, message)
         }
-        (true, Some(winner)) => Said::new(ACCEPTED, false, "Conflicted", format!("{winner} is older and counts")),
+        (true, Some(winner)) => Said::new(reason::CONFIG_CONFLICTED, format!("{winner} is older and counts")),
         (true, None) => {
             let mut parts: Vec<_> =
                 lost().map(|o| format!("{} overridden by {}", o.lost.field, o.kept.object)).collect();
@@ -78,19 +79,17 @@ fn said(extension: &Extension, kind: BackendKind, name: &ObjectName, policies: &
             parts.dedup();
             let message =
                 if parts.is_empty() { "the policy is accepted".to_owned() } else { joined(parts.into_iter()) };
-            Said::new(ACCEPTED, true, "Valid", message)
+            Said::new(reason::CONFIG_VALID, message)
         }
     };
     let references = match unresolved.is_empty() {
-        true => Said::new(RESOLVED_REFS, true, RESOLVED_REFS, "all references are resolved"),
-        false => Said::new(RESOLVED_REFS, false, "InvalidRef", joined(unresolved.into_iter())),
+        true => Said::new(reason::CONFIG_RESOLVED, "all references are resolved"),
+        false => Said::new(reason::CONFIG_INVALID_REF, joined(unresolved.into_iter())),
     };
     vec![accepted, references]
 }
 
-const ACCEPTED: &str = "Accepted";
 const API_VERSION: &str = "gateway.kgateway.dev/v1alpha1";
 const KIND: &str = "BackendConfigPolicy";
 /// How many ancestors there is room for.
 const MAX: usize = 16;
-const RESOLVED_REFS: &str = "ResolvedRefs";

@@ -7,6 +7,7 @@ use uptls::{Code, Problem, Problems, UpstreamTlsPolicy};
 
 use super::conditions::{Said, joined};
 use super::patch::Entries;
+use super::reason::{self, Reason};
 use crate::kubernetes::model::backend::BackendKind;
 use crate::kubernetes::model::diagnostic::Effect;
 use crate::kubernetes::model::status_patch::StatusPatch;
@@ -74,10 +75,25 @@ fn conditions(imported: &Imported, policy: &ImportedPolicy, scope: &Scope, targe
         (false, true) => joined(of(&[Effect::Notice])),
         (false, false) => joined(of(&[Effect::NotReady, Effect::Unread])),
     };
-    vec![
-        Said::new("Accepted", reason == Accepted::Accepted, reason.as_str(), message),
-        Said::new("ResolvedRefs", resolved, policy.resolved_refs.as_str(), references),
-    ]
+    vec![Said::new(accepted(reason), message), Said::new(resolved_refs(policy.resolved_refs), references)]
+}
+
+fn accepted(reason: Accepted) -> Reason {
+    match reason {
+        Accepted::Accepted => reason::POLICY_ACCEPTED,
+        Accepted::Conflicted => reason::POLICY_CONFLICTED,
+        Accepted::Invalid => reason::POLICY_INVALID,
+        Accepted::NoValidCaCertificate => reason::NO_VALID_CA,
+        Accepted::TargetNotFound => reason::POLICY_TARGET_NOT_FOUND,
+    }
+}
+
+fn resolved_refs(reason: ResolvedRefs) -> Reason {
+    match reason {
+        ResolvedRefs::InvalidCaCertificateRef => reason::INVALID_CA,
+        ResolvedRefs::InvalidKind => reason::INVALID_KIND,
+        ResolvedRefs::ResolvedRefs => reason::POLICY_RESOLVED,
+    }
 }
 
 /// What came of a target, where its absence counts too.
@@ -102,4 +118,28 @@ fn ports_left_out(imported: &Imported, targets: &[&Target]) -> Vec<String> {
     mixed
         .map(|declared| format!("not for the ports of Service {} that are not for TCP", declared.value.meta.name))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A report says the same words as a status.
+    #[test]
+    fn reasons_are_spelled_alike() {
+        for given in [
+            Accepted::Accepted,
+            Accepted::Conflicted,
+            Accepted::Invalid,
+            Accepted::NoValidCaCertificate,
+            Accepted::TargetNotFound,
+        ] {
+            assert_eq!(accepted(given).text, given.as_str());
+            assert_eq!(accepted(given).is_true, given == Accepted::Accepted);
+        }
+        for given in [ResolvedRefs::InvalidCaCertificateRef, ResolvedRefs::InvalidKind, ResolvedRefs::ResolvedRefs] {
+            assert_eq!(resolved_refs(given).text, given.as_str());
+            assert_eq!(resolved_refs(given).is_true, given == ResolvedRefs::ResolvedRefs);
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::reason::Reason;
+
 /// What is to be said of one object.
 pub(super) struct Conditions<'a> {
     pub(super) generation: Option<i64>,
@@ -13,35 +15,33 @@ pub(super) struct Conditions<'a> {
 
 /// One condition.
 pub(super) struct Said {
-    pub(super) is_true: bool,
-    pub(super) kind: &'static str,
     pub(super) message: String,
-    pub(super) reason: &'static str,
+    pub(super) reason: Reason,
 }
 
 impl Said {
-    pub(super) fn new(kind: &'static str, is_true: bool, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { is_true, kind, message: message.into(), reason }
+    pub(super) fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { message: message.into(), reason }
     }
 }
 
 impl Conditions<'_> {
     /// All conditions: those of other types stay as they are.
     pub(super) fn with(&self, said: &[Said]) -> Value {
-        let ours = |value: &&Value| said.iter().any(|said| value["type"] == said.kind);
+        let ours = |value: &&Value| said.iter().any(|said| value["type"] == said.reason.condition);
         let others = self.old.iter().filter(|value| !ours(value)).cloned();
         others.chain(said.iter().map(|said| self.one(said))).collect()
     }
 
     fn one(&self, said: &Said) -> Value {
-        let Said { is_true, kind, message, reason } = said;
+        let Said { message, reason: Reason { condition: kind, is_true, text } } = said;
         let status = if *is_true { "True" } else { "False" };
         let old = self.old.iter().find(|value| value["type"] == *kind && value["status"] == status);
         let time = old.and_then(|value| value["lastTransitionTime"].as_str()).map(str::to_owned);
         let mut condition = json!({
             "type": kind,
             "status": status,
-            "reason": reason,
+            "reason": text,
             "message": bounded(message),
             "lastTransitionTime": time.unwrap_or_else(|| rfc3339(self.now)),
         });
@@ -77,9 +77,11 @@ const SHOWN: usize = 5;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kubernetes::status::reason::{POLICY_ACCEPTED, POLICY_INVALID};
 
     fn time_of(old: &Value, is_true: bool) -> Value {
-        let said = Said::new("Accepted", is_true, "Any", "x".repeat(5000));
+        let reason = if is_true { POLICY_ACCEPTED } else { POLICY_INVALID };
+        let said = Said::new(reason, "x".repeat(5000));
         let conditions = Conditions { generation: Some(4), now: 1_800_000_000, old: std::slice::from_ref(old) };
         let list = conditions.with(&[said]);
         let one = list.as_array().unwrap().iter().find(|one| one["type"] == "Accepted").unwrap();
@@ -102,7 +104,7 @@ mod tests {
     fn conditions_of_other_types_stay() {
         let old = json!({"type": "Other", "status": "False", "x": 1});
         let conditions = Conditions { generation: None, now: 0, old: std::slice::from_ref(&old) };
-        let list = conditions.with(&[Said::new("Accepted", true, "Accepted", "")]);
+        let list = conditions.with(&[Said::new(POLICY_ACCEPTED, "")]);
         assert_eq!(list[0], old);
         assert_eq!(list[1]["lastTransitionTime"], "1970-01-01T00:00:00Z");
         assert!(list[1].get("observedGeneration").is_none());

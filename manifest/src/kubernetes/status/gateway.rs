@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 use uptls::{Code, Problem};
 
 use super::conditions::{Conditions, Said, joined};
+use super::reason::{GATEWAY_INVALID, GATEWAY_NOT_PERMITTED, GATEWAY_RESOLVED};
 use crate::kubernetes::model::status_patch::StatusPatch;
 use crate::kubernetes::read::gateway::{GATEWAY, GATEWAY_GROUP, Gateway};
 use crate::kubernetes::resolve::ancestors::is_own;
@@ -24,7 +25,7 @@ pub(super) fn patches(imported: &Imported, scope: &Scope, dependencies: &Depende
         let said = resolved_refs(imported, scope, gateway, dependencies)?;
         let old = existing(scope, GATEWAY, &gateway.meta);
         let conditions = old["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
-        if said.is_true && conditions.iter().any(is_of_others) {
+        if said.reason.is_true && conditions.iter().any(is_of_others) {
             return None;
         }
         let list = Conditions { generation: gateway.meta.generation, now: scope.now, old: conditions }.with(&[said]);
@@ -38,7 +39,7 @@ pub(super) fn patches(imported: &Imported, scope: &Scope, dependencies: &Depende
 fn resolved_refs(imported: &Imported, scope: &Scope, gateway: &Gateway, dependencies: &Dependencies) -> Option<Said> {
     if !gateway.problems.is_empty() {
         let message = joined(gateway.problems.iter().map(Problem::message));
-        return Some(Said::new(RESOLVED_REFS, false, INVALID, message));
+        return Some(Said::new(GATEWAY_INVALID, message));
     }
     let written = gateway.client_certificate.as_ref()?;
     let referrer = Referrer { group: GATEWAY_GROUP, kind: GATEWAY, name: &gateway.meta.name };
@@ -48,10 +49,10 @@ fn resolved_refs(imported: &Imported, scope: &Scope, gateway: &Gateway, dependen
         Err(kind) => Some(uptls::PolicyError::new(&written.field, kind.clone()).into()),
     };
     let said = match problem {
-        None => Said::new(RESOLVED_REFS, true, RESOLVED_REFS, "the client certificate is resolved"),
+        None => Said::new(GATEWAY_RESOLVED, "the client certificate is resolved"),
         Some(problem) => {
-            let reason = if problem.code() == Code::ReferenceNotPermitted { NOT_PERMITTED } else { INVALID };
-            Said::new(RESOLVED_REFS, false, reason, problem.message())
+            let is_not_permitted = problem.code() == Code::ReferenceNotPermitted;
+            Said::new(if is_not_permitted { GATEWAY_NOT_PERMITTED } else { GATEWAY_INVALID }, problem.message())
         }
     };
     Some(said)
@@ -59,11 +60,8 @@ fn resolved_refs(imported: &Imported, scope: &Scope, gateway: &Gateway, dependen
 
 /// What somebody else has to say against the same condition is not ours to withdraw.
 fn is_of_others(condition: &Value) -> bool {
-    let ours = [INVALID, NOT_PERMITTED].iter().any(|reason| condition["reason"] == *reason);
-    condition["type"] == RESOLVED_REFS && condition["status"] == "False" && !ours
+    let ours = [GATEWAY_INVALID, GATEWAY_NOT_PERMITTED].iter().any(|reason| condition["reason"] == reason.text);
+    condition["type"] == GATEWAY_RESOLVED.condition && condition["status"] == "False" && !ours
 }
 
 const API_VERSION: &str = "gateway.networking.k8s.io/v1";
-const INVALID: &str = "InvalidClientCertificateRef";
-const NOT_PERMITTED: &str = "RefNotPermitted";
-const RESOLVED_REFS: &str = "ResolvedRefs";

@@ -7,6 +7,7 @@ mod backend_tls_policy;
 mod conditions;
 mod gateway;
 mod patch;
+mod reason;
 mod x_backend;
 
 use super::model::StatusPatch;

@@ -6,6 +6,7 @@ use uptls::{Code, Problem, Problems, UpstreamTlsPolicy};
 
 use super::conditions::{Said, joined};
 use super::patch::Entries;
+use super::reason;
 use crate::kubernetes::model::backend::BackendKind;
 use crate::kubernetes::model::object::ObjectName;
 use crate::kubernetes::model::status_patch::StatusPatch;
@@ -45,15 +46,8 @@ pub(super) fn patches(
         if wanted.is_empty() && old.is_null() {
             continue;
         }
-        let room = Room {
-            controller,
-            list: "parents",
-            max: MAX,
-            meta,
-            old: &old,
-            only: scope.gateway.as_ref(),
-            reference: "parentRef",
-        };
+        let (list, reference) = declared.value.edition.status_fields();
+        let room = Room { controller, list, max: MAX, meta, old: &old, only: scope.gateway.as_ref(), reference };
         let status = Entries { generation: meta.generation, now: scope.now, room }.merge(&wanted);
         patches.push(StatusPatch::new(API_VERSION, kind.as_str(), name, &old, status));
     }
@@ -74,24 +68,25 @@ fn said(policy: Option<&EffectivePolicy>, scope: &Scope) -> Vec<Said> {
         ) || identity.as_ref() == Some(*problem)
     };
     let unresolved: Vec<&Problem> = problems.iter().copied().filter(is_reference).chain(notices).collect();
-    let reason = match unresolved.first().map(|problem| problem.code()) {
-        None => "ResolvedRefs",
-        Some(Code::ReferenceNotPermitted) => "RefNotPermitted",
-        Some(_) => "InvalidRef",
+    let is_certificate = |problem: &Problem| {
+        problem.code() == Code::IdentityIncomplete
+            || problem.path().ends_with("clientCertificateRef")
+            || identity.as_ref() == Some(problem)
+    };
+    let reason = match unresolved.first() {
+        None => reason::BACKEND_RESOLVED,
+        Some(problem) if problem.code() == Code::ReferenceNotPermitted => reason::BACKEND_NOT_PERMITTED,
+        Some(problem) if is_certificate(problem) => reason::BACKEND_INVALID_CLIENT,
+        Some(_) => reason::BACKEND_INVALID_CA,
     };
     let text = |problems: &[&Problem], otherwise: &str| match problems {
         [] => otherwise.to_owned(),
         some => joined(some.iter().map(|problem| problem.message())),
     };
-    let accepted = problems.is_empty();
+    let accepted = if problems.is_empty() { reason::BACKEND_ACCEPTED } else { reason::BACKEND_INVALID };
     vec![
-        Said::new(
-            "Accepted",
-            accepted,
-            if accepted { "Accepted" } else { "Invalid" },
-            text(&problems, "the backend is accepted"),
-        ),
-        Said::new("ResolvedRefs", unresolved.is_empty(), reason, text(&unresolved, "all references are resolved")),
+        Said::new(accepted, text(&problems, "the backend is accepted")),
+        Said::new(reason, text(&unresolved, "all references are resolved")),
     ]
 }
 
@@ -101,5 +96,5 @@ fn identity(policy: &EffectivePolicy, scope: &Scope) -> Option<Problem> {
 }
 
 const API_VERSION: &str = "gateway.networking.x-k8s.io/v1alpha1";
-/// How many parents there is room for.
+/// How many Gateways there is room for.
 const MAX: usize = 32;

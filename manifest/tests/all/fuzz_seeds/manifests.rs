@@ -78,4 +78,5 @@ const GOLDENS: &[(&str, &str)] = &[
     ("own.yaml", "a-backend-of-kgateway-with-a-standard.in.yaml"),
     ("status.yaml", "the-status-of-extensions.in.yaml"),
     ("xbackend.yaml", "an-xbackend-with-a-certificate-with-a-grant.in.yaml"),
+    ("xbackend-selector.yaml", "an-xbackend-that-selects-endpoints.in.yaml"),
 ];
