@@ -185,7 +185,7 @@
 #define UPTLS_MANIFESTS_COMPLETE 2
 
 /**
- * A ClusterTrustBundle may be a CA reference. The standard has it as provisional.
+ * A ClusterTrustBundle may be a CA reference. The standard has it as experimental.
  */
 #define UPTLS_MANIFESTS_CLUSTER_TRUST_BUNDLES 4
 

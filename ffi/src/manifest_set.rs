@@ -38,7 +38,7 @@ impl Handle for Manifests {
 pub const UPTLS_MANIFESTS_RECURSIVE: u64 = 1;
 /// These are all objects of a cluster: a Service or a Gateway that is not among them does not exist.
 pub const UPTLS_MANIFESTS_COMPLETE: u64 = 2;
-/// A ClusterTrustBundle may be a CA reference. The standard has it as provisional.
+/// A ClusterTrustBundle may be a CA reference. The standard has it as experimental.
 pub const UPTLS_MANIFESTS_CLUSTER_TRUST_BUNDLES: u64 = 4;
 
 /// How manifests are read. Set all of it to 0 first and `struct_size` to its size:
