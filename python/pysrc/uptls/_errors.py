@@ -59,8 +59,7 @@ class UptlsError(ssl.SSLError):
 
     @property
     def fix(self) -> dict[str, Any] | None:
-        """The hint as a JSON Patch (RFC 6902) of the policy document, under ``patch``; None if it is no change of it.
-        """
+        """The hint as a JSON Patch (RFC 6902) of the policy document, under ``patch``; None if it changes none."""
         found: dict[str, Any] | None = json.loads(self.report_json)["results"][0].get("fix")
         return found
 
@@ -174,7 +173,7 @@ class PeerResetError(UptlsError, ConnectionResetError):
 
 
 class LocalResourcesError(UptlsError):
-    """This host lacks descriptors, ports, memory, threads or a permission, which says nothing of the peer.
+    """A lack of descriptors, ports, memory, threads or a permission on this host, which says nothing of the peer.
 
     It is no ConnectionError, so code that counts those against an endpoint does not count this one.
     """

@@ -52,8 +52,7 @@ class Transport(Protocol):
         """Some bytes of the peer, none at its end. SSLWantReadError: none yet. Waits at most that many seconds."""
 
     def push(self, buffer: "Buffer", *, patient: bool = True) -> None:
-        """Sends the buffer's bytes for the peer; without patience, as many as go at once. SSLWantWriteError: not all.
-        """
+        """Sends the buffer's bytes to the peer; without patience, as many as go at once. SSLWantWriteError: not all."""
 
     def unwrapped(self) -> Any:
         """The transport that remains after TLS has ended."""
