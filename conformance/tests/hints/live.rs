@@ -80,6 +80,7 @@ impl World {
         one_suite.cipher_suites = vec![aws_lc_rs::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256];
         let mut one_group = aws_lc_rs::default_provider();
         one_group.kx_groups = vec![aws_lc_rs::kx_group::X25519];
+        let new_groups = Serving { provider: one_group.clone(), versions: NEW, ..Serving::default() };
         let groups = Serving { provider: one_group, ..Serving::default() };
         let suites = Serving { provider: one_suite, versions: NEW, ..Serving::default() };
         let h2 = Serving { alpn: vec![b"h2".to_vec()], ..Serving::default() };
@@ -92,6 +93,12 @@ impl World {
                 suites,
             ),
             (Code::NoCommonCipher, "enable one of the offered suites and groups", "groups: [secp384r1]", groups),
+            (
+                Code::NoCommonGroup,
+                "enable one of the offered groups",
+                "versions: {min: '1.3'}, groups: [secp384r1]",
+                new_groups,
+            ),
             (Code::AlpnMismatch, "enable one of them on the upstream", "alpn: {protocols: [http/1.1]}", h2),
         ];
         let mut proven = Vec::new();

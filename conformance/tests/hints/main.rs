@@ -33,10 +33,6 @@ const CANNOT: &[(Code, &str)] = &[
     (Code::Internal, "a bug of this library; the hint asks for a report"),
     (Code::Misuse, "a bug of the caller, different for each call; the message names the call"),
     (Code::Panic, "a bug of this library; the hint asks for a report"),
-    (
-        Code::NoCommonGroup,
-        "a peer without a common group answers handshake_failure: no_common_cipher, and followed there",
-    ),
     (Code::PeerClosed, "only the peer knows why it closed; the hint names its log"),
     (Code::PeerMisbehaved, "the peer or a middlebox breaks TLS; another peer is another connection"),
     (Code::TcpTimeout, "a host that does not answer: a loopback always does"),

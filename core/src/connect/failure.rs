@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustls::{
     AlertDescription as Alert, CertificateError, ClientConnection, Error as TlsError, InvalidMessage, PeerIncompatible,
-    PeerMisbehaved,
+    PeerMisbehaved, ProtocolVersion,
 };
 
 use super::evidence::Negotiated;
@@ -132,19 +132,26 @@ impl Attempt {
             Alert::ProtocolVersion => ConnectError::NoCommonVersion { offered: self.versions() },
             Alert::UnrecognisedName => ConnectError::ServerNameRejected { server_name: self.server_name.clone() },
             Alert::HandshakeFailure | Alert::InsufficientSecurity if tls.protocol_version().is_none() => {
-                ConnectError::NothingInCommon {
-                    alert: name,
-                    groups: self.groups(),
-                    suites: self.suites(),
-                    versions: self.versions(),
-                }
+                self.nothing_in_common(name)
             }
-            _ if tls.protocol_version().is_none() => ConnectError::RemoteAlert {
-                alert: name,
-                moment: AlertMoment::FirstAnswer { server_name: self.server_name.clone() },
-            },
-            _ => ConnectError::RemoteAlert { alert: name, moment: AlertMoment::Later },
+            _ => {
+                let server_name = self.server_name.clone();
+                let moment = moment(alert, tls.protocol_version(), tls.is_handshaking(), server_name);
+                ConnectError::RemoteAlert { alert: name, moment }
+            }
         }
+    }
+
+    /// A TLS 1.3 peer has TLS_AES_128_GCM_SHA256 and secp256r1 (RFC 8446 section 9.1). If the offer has that suite and not that
+    /// group, the groups are at fault; otherwise the alert does not say.
+    fn nothing_in_common(&self, alert: String) -> ConnectError {
+        let (groups, suites, versions) = (self.groups(), self.suites(), self.versions());
+        let has = |names: &[String], wanted: &str| names.iter().any(|name| name == wanted);
+        let is_tls13 = versions == [TlsVersion::V1_3.as_str()];
+        if is_tls13 && has(&suites, "TLS_AES_128_GCM_SHA256") && !has(&groups, "secp256r1") {
+            return ConnectError::NoCommonGroup { offered: groups };
+        }
+        ConnectError::NothingInCommon { alert, groups, suites, versions }
     }
 
     /// Our identity, if the peer asked for one and accepts no signature of its key.
@@ -268,6 +275,22 @@ fn handshake_signature(error: &CertificateError) -> RejectionKind {
         | CertificateError::UnknownIssuer
         | CertificateError::UnknownRevocationStatus
         | _ => RejectionKind::BadSignature { issuer: None, subject: "the handshake".to_owned() },
+    }
+}
+
+/// How far a handshake had come when an alert ended it. OpenSSL sends handshake_failure after a handshake if a client refuses
+/// to renegotiate; RFC 5246 has the alert no_renegotiation for that.
+pub(super) fn moment(
+    alert: Alert,
+    version: Option<ProtocolVersion>,
+    is_handshaking: bool,
+    server_name: Option<String>,
+) -> AlertMoment {
+    let is_about_renegotiation = matches!(alert, Alert::HandshakeFailure | Alert::NoRenegotiation);
+    match version {
+        None => AlertMoment::FirstAnswer { server_name },
+        Some(ProtocolVersion::TLSv1_2) if is_about_renegotiation && !is_handshaking => AlertMoment::Renegotiation,
+        Some(_) => AlertMoment::Later,
     }
 }
 

@@ -6,20 +6,25 @@ use std::sync::Arc;
 use rustls::{AlertDescription, CertificateError, ClientConnection, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 use uptls_testkit::{NOW, Pki};
 
-use super::failure::{Answered, Attempt, alert_name};
+use super::failure::{Answered, Attempt, alert_name, moment};
 use crate::danger::DangerPermission;
-use crate::error::{Code, Error};
+use crate::error::{AlertMoment, Code, ConnectError, Error};
 use crate::handshake::IdentityUse;
 use crate::name::BackendHost;
-use crate::policy::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
+use crate::policy::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy, VersionsDraft};
 use crate::runtime::Runtime;
 use crate::time::FixedClock;
 
 fn attempt() -> (Attempt, ClientConnection) {
+    attempt_of(PolicySpec::default())
+}
+
+/// With trust added to what the policy says.
+fn attempt_of(spec: PolicySpec) -> (Attempt, ClientConnection) {
     let clock = FixedClock::at(NOW.try_into().unwrap());
     let runtime = Runtime::builder(Arc::new(rustls::crypto::aws_lc_rs::default_provider())).clock(clock).build();
     let bundles = vec![MaterialDraft::pem(Pki::new("alerts").root.pem())];
-    let spec = PolicySpec { trust: TrustDraft { bundles, ..TrustDraft::default() }, ..PolicySpec::default() };
+    let spec = PolicySpec { trust: TrustDraft { bundles, ..TrustDraft::default() }, ..spec };
     let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden).unwrap();
     let prepared = runtime.prepare(&policy).unwrap();
     let host = BackendHost::parse("backend.example").unwrap();
@@ -103,6 +108,51 @@ fn alerts_about_our_identity_are_told_apart() {
     attempt.answered = Answered::Yes;
     let late = rustls::Error::AlertReceived(AlertDescription::BadCertificate);
     assert_eq!(code(&attempt, &tls, late), Code::RemoteAlert);
+}
+
+/// RFC 8446 section 9.1: a TLS 1.3 peer has one suite and one group for certain.
+#[test]
+fn a_tls_1_3_peer_that_must_have_the_suite_lacks_the_group() {
+    let spec = |min: &str, groups: &[&str], suites: &[&str]| PolicySpec {
+        versions: VersionsDraft { min: Some(min.to_owned()), max: None },
+        groups: groups.iter().map(ToString::to_string).collect(),
+        cipher_suites: suites.iter().map(ToString::to_string).collect(),
+        ..PolicySpec::default()
+    };
+    let table = [
+        (spec("1.3", &["X25519"], &[]), Code::NoCommonGroup),
+        (spec("1.3", &["X25519"], &["TLS_AES_128_GCM_SHA256"]), Code::NoCommonGroup),
+        // The twins: the other version may be at fault, the suite, or something else than the group.
+        (spec("1.2", &["X25519"], &[]), Code::NoCommonCipher),
+        (spec("1.3", &["X25519"], &["TLS_AES_256_GCM_SHA384"]), Code::NoCommonCipher),
+        (spec("1.3", &["X25519", "secp256r1"], &[]), Code::NoCommonCipher),
+    ];
+    for (index, (spec, wanted)) in table.into_iter().enumerate() {
+        let (attempt, tls) = attempt_of(spec);
+        let alert = rustls::Error::AlertReceived(AlertDescription::HandshakeFailure);
+        assert_eq!(code(&attempt, &tls, alert), wanted, "row {index}");
+    }
+}
+
+/// H7: what a TLS 1.2 peer says that asked to renegotiate.
+#[test]
+fn a_refused_renegotiation_is_told_from_other_alerts() {
+    use rustls::ProtocolVersion::{TLSv1_2, TLSv1_3};
+    let table = [
+        (AlertDescription::HandshakeFailure, Some(TLSv1_2), false, AlertMoment::Renegotiation),
+        (AlertDescription::NoRenegotiation, Some(TLSv1_2), false, AlertMoment::Renegotiation),
+        // The twins: during the handshake, in TLS 1.3, and another alert.
+        (AlertDescription::HandshakeFailure, Some(TLSv1_2), true, AlertMoment::Later),
+        (AlertDescription::HandshakeFailure, Some(TLSv1_3), false, AlertMoment::Later),
+        (AlertDescription::InternalError, Some(TLSv1_2), false, AlertMoment::Later),
+        (AlertDescription::InternalError, None, true, AlertMoment::FirstAnswer { server_name: None }),
+    ];
+    for (alert, version, is_handshaking, wanted) in table {
+        assert_eq!(moment(alert, version, is_handshaking, None), wanted, "{alert:?} {version:?} {is_handshaking}");
+    }
+    let error = ConnectError::RemoteAlert { alert: "handshake_failure".to_owned(), moment: AlertMoment::Renegotiation };
+    assert!(error.to_string().contains("renegotiate"), "{error}");
+    assert!(error.hint().contains("in the first handshake"), "{}", error.hint());
 }
 
 #[test]

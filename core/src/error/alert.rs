@@ -32,6 +32,8 @@ pub enum AlertMoment {
     },
     /// After the peer's ServerHello.
     Later,
+    /// After a TLS 1.2 handshake, and the alert is the one for a renegotiation that was refused (H7).
+    Renegotiation,
 }
 
 impl AlertMoment {
@@ -44,6 +46,9 @@ impl AlertMoment {
                 " in answer to our first message, without a server name".to_owned()
             }
             Self::Later => String::new(),
+            Self::Renegotiation => {
+                " after the handshake, as a TLS 1.2 peer does whose request to renegotiate was refused".to_owned()
+            }
         }
     }
 }

@@ -265,6 +265,10 @@ impl ConnectError {
                 "no server name was sent, and many peers need one: set serverName in the policy".to_owned()
             }
             Self::LocalResources { lacks, .. } => lacks.remedy().to_owned(),
+            Self::RemoteAlert { moment: AlertMoment::Renegotiation, .. } => {
+                "have the upstream ask for a client certificate in the first handshake, for all paths; renegotiation is refused"
+                    .to_owned()
+            }
             Self::MessageTooLarge(oversized) => oversized.remedy().to_owned(),
             Self::PeerNotTls { looks_like: Some("HTTP"), .. } => {
                 "this port speaks plain HTTP: use the backend's TLS port".to_owned()
