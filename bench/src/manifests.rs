@@ -4,13 +4,15 @@
 #![allow(clippy::as_conversions, reason = "the counting allocator, whose sizes fit into 64 bits")]
 
 mod allocation;
+mod process;
 
-use std::fs;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use uptls_manifest::kubernetes::{BackendRef, Document, ReadOptions, Scope, Store, import};
 use uptls_testkit::Pki;
+
+use process::{cpu_seconds, float};
 
 fn main() -> ExitCode {
     let count = std::env::args().nth(1).map_or(Ok(50_000), |text| text.parse::<usize>());
@@ -149,7 +151,7 @@ fn namespace(index: usize) -> String {
 struct Usage {
     /// Allocations and reallocations.
     allocations: u64,
-    /// In seconds, as the scheduler of Linux counts them.
+    /// In seconds.
     cpu: f64,
     /// What it has allocated and not freed, in bytes.
     held: u64,
@@ -157,9 +159,7 @@ struct Usage {
 
 impl Usage {
     fn now() -> Self {
-        let stat = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-        let nanoseconds: f64 = stat.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or_default();
-        Self { allocations: allocation::allocations(), cpu: nanoseconds / 1e9, held: allocation::held() }
+        Self { allocations: allocation::allocations(), cpu: cpu_seconds(), held: allocation::held() }
     }
 
     /// Says what has been used since, for each of `times`.
@@ -178,10 +178,6 @@ impl Usage {
         println!("{what}: {held:.2} KiB for each backend");
         held
     }
-}
-
-fn float(count: usize) -> f64 {
-    u32::try_from(count).map_or(f64::MAX, f64::from).max(1.0)
 }
 
 /// In KiB, of what allocators are asked for.

@@ -19,8 +19,9 @@ mod contexts {
 
     use serde_json::{Value, json};
 
+    use crate::process::float;
+    use crate::round;
     use crate::usage::Usage;
-    use crate::{float, round};
 
     pub(super) fn measure(count: usize, bundle: &str) -> Option<Value> {
         let before = Usage::now();

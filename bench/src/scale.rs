@@ -7,8 +7,8 @@
 #![allow(clippy::print_stdout, reason = "the figures")]
 #![allow(clippy::as_conversions, clippy::expect_used, reason = "a bench ends where it cannot measure")]
 
-#[path = "openssl_contexts.rs"]
 mod openssl_contexts;
+mod process;
 mod usage;
 
 use std::error::Error;
@@ -25,6 +25,7 @@ use uptls::{
 use uptls_testkit::envoy::{self, Binary, Envoy};
 use uptls_testkit::{Key, NOW, Pki, San, Template};
 
+use process::float;
 use usage::Usage;
 
 fn main() -> ExitCode {
@@ -183,10 +184,6 @@ fn clusters(count: usize) -> Outcome {
 
 fn round(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
-}
-
-fn float(count: usize) -> f64 {
-    u32::try_from(count).map_or(f64::MAX, f64::from).max(1.0)
 }
 
 const MODES: [&str; 3] = ["file", "inline", "identities"];

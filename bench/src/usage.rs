@@ -1,6 +1,8 @@
-//! What this process has used: CPU time as the scheduler of Linux counts it, and resident memory.
+//! What this process has used: CPU time and resident memory.
 
 use std::fs;
+
+use crate::process::cpu_seconds;
 
 /// At one moment.
 pub(crate) struct Usage {
@@ -10,12 +12,10 @@ pub(crate) struct Usage {
 
 impl Usage {
     pub(crate) fn now() -> Self {
-        let stat = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-        let nanoseconds: f64 = stat.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or_default();
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
         let kib = line.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or_default();
-        Self { cpu: nanoseconds / 1e9, kib }
+        Self { cpu: cpu_seconds(), kib }
     }
 
     /// Resident memory.
