@@ -16,7 +16,7 @@ use crate::error::{MaterialError, MaterialErrorKind, Problem, Problems};
 use crate::identity::ClientIdentity;
 use crate::input::{self, Unreadable};
 use crate::intern::Interned;
-use crate::material::{FileSet, MAX_FILE};
+use crate::material::MAX_FILE;
 use crate::policy::{SystemTrust, UpstreamTlsPolicy};
 use crate::prepare::{self, Batch, Files, Prepared, Shared};
 use crate::session::{HeldSessions, SessionStore};
@@ -178,7 +178,7 @@ impl Runtime {
     /// # Errors
     /// [`Problems`]: every problem of the material, 1xx and 2xx.
     pub fn prepare(&self, policy: &UpstreamTlsPolicy) -> Result<Arc<Prepared>, Problems> {
-        prepare::prepare(self, policy, Files::AsNeeded)
+        self.prepare_of(policy, Files::AsNeeded)
     }
 
     /// Prepares each of `policies`. It gives as many results, in their order, and a fault in one does not affect
@@ -189,12 +189,7 @@ impl Runtime {
         policies: impl IntoIterator<Item = &'a UpstreamTlsPolicy>,
     ) -> Vec<Result<Arc<Prepared>, Problems>> {
         let batch = Batch::default();
-        policies.into_iter().map(|policy| self.prepare_in(policy, &batch)).collect()
-    }
-
-    /// As [`Runtime::prepare`], with the bundles of a batch.
-    pub(crate) fn prepare_in(&self, policy: &UpstreamTlsPolicy, batch: &Batch) -> Result<Arc<Prepared>, Problems> {
-        prepare::prepare(self, policy, Files::OfBatch(batch))
+        policies.into_iter().map(|policy| self.prepare_of(policy, Files::OfBatch(&batch))).collect()
     }
 
     /// The content of a file that a policy names.
@@ -205,9 +200,9 @@ impl Runtime {
         input::read_file(path, MAX_FILE)
     }
 
-    /// As [`Runtime::prepare`], of files that were read before.
-    pub(crate) fn prepare_of(&self, policy: &UpstreamTlsPolicy, files: &FileSet) -> Result<Arc<Prepared>, Problems> {
-        prepare::prepare(self, policy, Files::AsRead(files))
+    /// As [`Runtime::prepare`], with the choice of where the content of files comes from.
+    pub(crate) fn prepare_of(&self, policy: &UpstreamTlsPolicy, files: Files<'_>) -> Result<Arc<Prepared>, Problems> {
+        prepare::prepare(self, policy, files)
     }
 
     /// The clock's time, RFC 3339, for reports of unusable policies.

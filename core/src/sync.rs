@@ -1,4 +1,4 @@
-//! The locks behind publishing, and the waker of a thread. Built with `--cfg shuttle` they are shuttle's, so that a test decides which thread goes on
+//! The locks behind publishing, and a thread that waits for what tasks wait for. Built with `--cfg shuttle` they are shuttle's, so that a test decides which thread goes on
 //! at each of them (`tests/rotate_interleavings.rs`).
 
 #[cfg(not(shuttle))]
@@ -11,21 +11,33 @@ pub(crate) use published::ArcSwap;
 #[cfg(shuttle)]
 pub(crate) use shuttle::sync::{Mutex, MutexGuard};
 
-use core::task::Waker;
+use core::task::{Context, Poll, Waker};
 use std::sync::{Arc, PoisonError};
 use std::task::Wake;
 use std::thread::{self, Thread};
+use std::time::Instant;
 
 /// Locks do not poison: one caught panic must not end rotation or resumption (T8).
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Unparks the thread that asks for it.
-pub(crate) fn thread_waker() -> Waker {
-    Waker::from(Arc::new(Unpark(thread::current())))
+/// Blocks this thread until `poll` is ready, and until `until` at most; `None`: without end. Nothing if the time was over first.
+pub(crate) fn block_until<T>(until: Option<Instant>, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(value) = poll(&mut context) {
+            return Some(value);
+        }
+        match until.map(|until| until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())) {
+            None => thread::park(),
+            Some(left) => thread::park_timeout(left?),
+        }
+    }
 }
 
+/// Wakes a thread that parks.
 struct Unpark(Thread);
 
 impl Wake for Unpark {

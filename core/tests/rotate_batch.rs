@@ -146,6 +146,9 @@ fn an_event_wakes_who_waits_for_it() {
         let (name, event) = waiting.join().unwrap().unwrap();
         assert_eq!((&*name, event.kind.as_str()), ("a", "withdrawn"));
     });
+    // Longer than any clock counts.
+    registry.apply([("a".to_owned(), Ok(policy(world.spec())))]);
+    assert!(registry.wait_event(std::time::Duration::MAX).is_some());
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(registry.poll_event(&mut context).is_pending());
 }

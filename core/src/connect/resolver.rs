@@ -17,7 +17,7 @@ use uptls_process::Process;
 
 use super::fault;
 use crate::error::{ConnectError, LocalStep, Shortage};
-use crate::sync::thread_waker;
+use crate::sync::block_until;
 
 type Answer = Result<Vec<SocketAddr>, ConnectError>;
 type Name = (String, u16);
@@ -42,17 +42,7 @@ impl Resolving {
 
     /// Blocks until `until` at most; `None`: without end. Nothing where the time was over first.
     pub(super) fn wait(&mut self, until: Option<Instant>) -> Option<Answer> {
-        let waker = thread_waker();
-        let mut context = Context::from_waker(&waker);
-        loop {
-            if let Poll::Ready(answer) = Pin::new(&mut *self).poll(&mut context) {
-                return Some(answer);
-            }
-            match until.map(|until| until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())) {
-                None => thread::park(),
-                Some(left) => thread::park_timeout(left?),
-            }
-        }
+        block_until(until, |context| Pin::new(&mut *self).poll(context))
     }
 
     /// What is told of a name whose time is over.

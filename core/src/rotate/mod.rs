@@ -29,7 +29,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Misuse, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::policy::UpstreamTlsPolicy;
-use crate::prepare::{Batch, Prepared};
+use crate::prepare::{Files, Prepared};
 use crate::runtime::Runtime;
 use crate::session::Publication;
 use crate::sync::{ArcSwap, Mutex, MutexGuard, lock};
@@ -179,15 +179,13 @@ impl Connector {
     /// called meanwhile. What was withdrawn stays so. Where a file could not be read for want of descriptors or memory, the
     /// connector goes on as it was: update it again, or [`Connector::refuse`] the update.
     pub fn update(&self, policy: &UpstreamTlsPolicy) -> Result<Generation, Problems> {
-        let update = self.begin_update();
-        let prepared = self.0.runtime.prepare(policy);
-        update.document(policy, prepared)
+        self.update_of(policy, Files::AsNeeded)
     }
 
-    /// The same, with the bundles of a batch.
-    fn update_in(&self, policy: &UpstreamTlsPolicy, batch: &Batch) -> Result<Generation, Problems> {
+    /// The same, with the choice of where the content of files comes from.
+    fn update_of(&self, policy: &UpstreamTlsPolicy, files: Files<'_>) -> Result<Generation, Problems> {
         let update = self.begin_update();
-        let prepared = self.0.runtime.prepare_in(policy, batch);
+        let prepared = self.0.runtime.prepare_of(policy, files);
         update.document(policy, prepared)
     }
 

@@ -1,4 +1,4 @@
-//! Which connectors of a registry have events that nobody took yet, and who waits for one.
+//! Which connectors of a registry have events that were not taken yet, and which tasks wait for one.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Waker;

@@ -4,16 +4,15 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::thread;
 use std::time::Instant;
 
 use super::news::News;
 use super::{Connector, ConnectorState, Event, Generation, OnInvalid};
 use crate::error::Problems;
 use crate::policy::UpstreamTlsPolicy;
-use crate::prepare::Batch;
+use crate::prepare::{Batch, Files};
 use crate::runtime::Runtime;
-use crate::sync::{Mutex, lock, thread_waker};
+use crate::sync::{Mutex, block_until, lock};
 
 /// One connector for each name. An invalid policy gives its name a connector that refuses every connection and says
 /// why, or keeps the last good generation ([`OnInvalid`]). It never affects another name.
@@ -91,7 +90,7 @@ impl Registry {
             }
             stays
         });
-        // Whoever listens to the events may ask this registry.
+        // Without the lock: a subscriber of the log may ask this registry.
         gone.iter().for_each(|(_, connector)| connector.withdraw());
         let withdrawn = gone.into_iter().map(|(name, _)| name).collect();
         Synced { results, withdrawn }
@@ -103,7 +102,7 @@ impl Registry {
     ) -> Vec<(String, Result<Generation, Problems>)> {
         let bundles = Batch::default();
         let apply = |(name, policy): (String, Result<UpstreamTlsPolicy, Problems>)| {
-            let result = self.apply_one(&name, policy, &bundles);
+            let result = self.apply_one(&name, policy, Files::OfBatch(&bundles));
             (name, result)
         };
         batch.into_iter().map(apply).collect()
@@ -113,18 +112,18 @@ impl Registry {
         &self,
         name: &str,
         policy: Result<UpstreamTlsPolicy, Problems>,
-        bundles: &Batch,
+        bundles: Files<'_>,
     ) -> Result<Generation, Problems> {
         if let Some(connector) = self.connector(name) {
             return match policy {
-                Ok(policy) => connector.update_in(&policy, bundles),
+                Ok(policy) => connector.update_of(&policy, bundles),
                 Err(problems) => {
                     connector.refuse(problems.clone());
                     Err(problems)
                 }
             };
         }
-        let (connector, result) = match policy.and_then(|policy| self.runtime.prepare_in(&policy, bundles)) {
+        let (connector, result) = match policy.and_then(|policy| self.runtime.prepare_of(&policy, bundles)) {
             Ok(prepared) => {
                 let connector = Connector::of_prepared(prepared, self.on_invalid);
                 (connector.clone(), Ok(connector.generation()))
@@ -191,14 +190,8 @@ impl Registry {
 
     /// The same for threads: waits for `timeout` at most. `None`: nothing happened.
     pub fn wait_event(&self, timeout: Duration) -> Option<(Arc<str>, Event)> {
-        let end = Instant::now() + timeout;
-        let waker = thread_waker();
-        loop {
-            if let Poll::Ready(event) = self.poll_event(&mut Context::from_waker(&waker)) {
-                return Some(event);
-            }
-            thread::park_timeout(end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?);
-        }
+        // What is longer than the clock can count is no limit.
+        block_until(Instant::now().checked_add(timeout), |context| self.poll_event(context))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::error::{Code, Problem, Problems};
 use crate::input::Cause;
 use crate::material::FileSet;
 use crate::policy::UpstreamTlsPolicy;
-use crate::prepare::Prepared;
+use crate::prepare::{Files, Prepared};
 
 /// What is judged in one step.
 struct Found<'a> {
@@ -106,7 +106,7 @@ impl FileSource {
             return Err(problems.clone());
         }
         self.refused = None;
-        let prepared = self.connector.runtime().prepare_of(found.policy, found.files);
+        let prepared = self.connector.runtime().prepare_of(found.policy, Files::AsRead(found.files));
         if let Err(problems) = &prepared
             && !problems.is_shortage()
         {
