@@ -4,6 +4,7 @@ use core::ffi::c_char;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uptls::{CheckOptions, Code, ConnectorState, Envelope, Generation, Misuse, OnInvalid, Prepared, Problems};
+use uptls_manifest::kubernetes::ON_INVALID;
 
 use crate::boundary;
 use crate::error::{Error, Failure};
@@ -59,6 +60,14 @@ impl Connector {
 
     pub(crate) fn not_ready(runtime: &uptls::Runtime, reason: Problems, on_invalid: OnInvalid) -> Self {
         Self { core: uptls::Connector::not_ready(runtime, reason, on_invalid), given: Mutex::default() }
+    }
+
+    /// As the Gateway API wants it: without a policy that can be used, its connections fail with the reason.
+    pub(crate) fn of_manifests(policy: Result<Policy, Problems>, runtime: &uptls::Runtime) -> Self {
+        match policy {
+            Ok(policy) => Self::of(&policy, ON_INVALID),
+            Err(reason) => Self::not_ready(runtime, reason, ON_INVALID),
+        }
     }
 
     pub(crate) fn core(&self) -> &uptls::Connector {

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use uptls::{Misuse, Problems};
 use uptls_manifest::ManifestSet;
-use uptls_manifest::kubernetes::{BackendRef, Document, EffectivePolicy, ON_INVALID, ObjectName};
+use uptls_manifest::kubernetes::{BackendRef, Document, EffectivePolicy, ObjectName};
 use uptls_manifest::report::ImportOptions;
 
 use crate::boundary;
 use crate::connector::Connector;
 use crate::error::{Error, Failure};
 use crate::handle::{self, Handle, Number, Out, Shared};
-use crate::manifests::{ManifestMode, parse_backend, parse_gateway, parse_mode, texts};
+use crate::manifests::{self, ManifestMode, parse_backend, parse_gateway, parse_mode, texts};
 use crate::options::{Growing, known_part};
 use crate::policy::{Danger, Policy, parse_permission};
 use crate::runtime::Runtime;
@@ -186,9 +186,7 @@ pub unsafe extern "C" fn uptls_manifest_set_policy(
         let set = unsafe { handle::borrow(set, "set") }?;
         // SAFETY: by the contract of the header they are NULL or NUL-terminated.
         let wanted = unsafe { Wanted::parse(backend, gateway) }?;
-        let policy = set.policy(&wanted).map_err(|problems| set.unusable(problems))?;
-        out.set(handle::share(Arc::new(policy)));
-        Ok(())
+        manifests::give(out, set.policy(&wanted), set.set.runtime())
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
     unsafe { boundary::call(err, find) }
@@ -213,11 +211,7 @@ pub unsafe extern "C" fn uptls_manifest_set_connector(
         let set = unsafe { handle::borrow(set, "set") }?;
         // SAFETY: by the contract of the header they are NULL or NUL-terminated.
         let wanted = unsafe { Wanted::parse(backend, gateway) }?;
-        let connector = match set.policy(&wanted) {
-            Ok(policy) => Connector::of(&policy, ON_INVALID),
-            Err(reason) => Connector::not_ready(set.set.runtime(), reason, ON_INVALID),
-        };
-        out.set(handle::share(Arc::new(connector)));
+        out.set(handle::share(Arc::new(Connector::of_manifests(set.policy(&wanted), set.set.runtime()))));
         Ok(())
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
@@ -248,7 +242,7 @@ pub unsafe extern "C" fn uptls_manifest_set_publish(
         let wanted = unsafe { Wanted::parse(backend, gateway) }?;
         let policy = set.policy(&wanted).map_err(|problems| {
             connector.core().refuse(problems.clone());
-            set.unusable(problems)
+            Failure::Unusable(problems, set.set.runtime().now_text())
         })?;
         out.set(connector.publish(policy.prepared())?.number());
         Ok(())
@@ -280,13 +274,8 @@ pub unsafe extern "C" fn uptls_manifest_set_report(
 
 impl Manifests {
     fn policy(&self, wanted: &Wanted) -> Result<Policy, Problems> {
-        let Wanted { backend, gateway } = wanted;
-        let warnings = self.set.policy_of(backend, gateway.as_ref())?.warnings.clone();
-        Ok(Policy::new(self.set.prepare(backend, gateway.as_ref())?, warnings))
-    }
-
-    fn unusable(&self, problems: Problems) -> Failure {
-        Failure::Unusable(problems, self.set.runtime().now_text())
+        let found = self.set.policy_of(&wanted.backend, wanted.gateway.as_ref())?;
+        Policy::of_manifests(found, self.set.runtime(), self.set.permission())
     }
 }
 

@@ -3,7 +3,7 @@
 use core::ffi::c_char;
 use std::sync::Arc;
 
-use uptls::{Misuse, Problems, UpstreamTlsPolicy};
+use uptls::{Misuse, Problems};
 use uptls_manifest::kubernetes::{self, BackendRef, Document, Mode, ObjectName, Scope};
 
 use crate::boundary;
@@ -117,11 +117,7 @@ pub unsafe extern "C" fn uptls_connector_from_manifests(
         // SAFETY: by the contract of the header they are NULL or NUL-terminated.
         let wanted = unsafe { Wanted::parse(backend, gateway, mode, permission) }?;
         let policy = kubernetes::load(&paths).and_then(|manifests| wanted.policy(runtime, manifests.documents()));
-        let connector = match policy {
-            Ok(policy) => Connector::of(&policy, kubernetes::ON_INVALID),
-            Err(reason) => Connector::not_ready(runtime, reason, kubernetes::ON_INVALID),
-        };
-        out.set(handle::share(Arc::new(connector)));
+        out.set(handle::share(Arc::new(Connector::of_manifests(policy, runtime))));
         Ok(())
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
@@ -166,8 +162,7 @@ impl Wanted {
         scope.gateway.clone_from(&self.gateway);
         let resolution = kubernetes::import(documents).resolve(&scope);
         let found = resolution.policy_of(&self.backend, self.gateway.as_ref())?;
-        let policy = UpstreamTlsPolicy::check(found.draft.clone()?, self.permission)?;
-        Ok(Policy::new(runtime.prepare(&policy)?, found.warnings.clone()))
+        Policy::of_manifests(found, runtime, self.permission)
     }
 }
 
@@ -191,7 +186,11 @@ pub(crate) fn parse_mode(mode: ManifestMode) -> Result<Mode, Failure> {
     }
 }
 
-fn give(out: Out<Policy>, policy: Result<Policy, Problems>, runtime: &uptls::Runtime) -> Result<(), Failure> {
+pub(crate) fn give(
+    out: Out<Policy>,
+    policy: Result<Policy, Problems>,
+    runtime: &uptls::Runtime,
+) -> Result<(), Failure> {
     let policy = policy.map_err(|problems| Failure::Unusable(problems, runtime.now_text()))?;
     out.set(handle::share(Arc::new(policy)));
     Ok(())

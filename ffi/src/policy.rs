@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
 use uptls::{Envelope, Misuse, Prepared, Problems, Warning};
+use uptls_manifest::kubernetes::EffectivePolicy;
 
 use crate::boundary;
 use crate::error::{Error, Failure};
@@ -35,6 +36,15 @@ impl Policy {
         let name = prepared.policy().name().map(handle::c_text);
         let fingerprint = handle::c_text(&digest_text(prepared.fingerprint()));
         Self { fingerprint, name, prepared, warnings }
+    }
+
+    /// The policy of a backend, with what was overridden or made stricter.
+    pub(crate) fn of_manifests(
+        found: &EffectivePolicy,
+        runtime: &uptls::Runtime,
+        permission: DangerPermission,
+    ) -> Result<Self, Problems> {
+        Ok(Self::new(found.prepare(runtime, permission)?, found.warnings.clone()))
     }
 
     pub(crate) fn prepared(&self) -> &Arc<Prepared> {

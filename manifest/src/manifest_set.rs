@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
-use uptls::{Connector, Generation, Prepared, Problems, Runtime, UpstreamTlsPolicy};
+use uptls::{Connector, Generation, Prepared, Problems, Runtime};
 
 use crate::kubernetes::{self, BackendRef, Document, EffectivePolicy, Imported, ObjectName, ReadOptions, Resolution};
 use crate::report::{Import, ImportOptions, Status, backends, status};
@@ -93,8 +93,7 @@ impl ManifestSet {
     /// # Errors
     /// Those of [`ManifestSet::policy_of`], and everything that is wrong with the policy (it fails closed).
     pub fn prepare(&self, backend: &BackendRef, gateway: Option<&ObjectName>) -> Result<Arc<Prepared>, Problems> {
-        let draft = self.policy_of(backend, gateway)?.draft.clone()?;
-        self.runtime.prepare(&UpstreamTlsPolicy::check(draft, self.options.permission)?)
+        self.policy_of(backend, gateway)?.prepare(&self.runtime, self.options.permission)
     }
 
     /// A connector for `backend`, which fails every connection with the reason while there is no policy that can be used.

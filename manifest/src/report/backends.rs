@@ -1,12 +1,7 @@
 //! The policies of Kubernetes objects, each with its standing.
 
-use std::sync::Arc;
-
 use uptls::danger::DangerPermission;
-use uptls::{
-    Code, Fix, PatchOperation, PolicyDraft, PolicyFacts, Prepared, Problem, ProblemFacts, Problems, Runtime,
-    UpstreamTlsPolicy,
-};
+use uptls::{Code, Fix, PatchOperation, PolicyFacts, Problem, ProblemFacts, Problems, Runtime};
 
 use super::{Backend, Diagnostic, Field, Import, ImportOptions, Overridden, Place, Policy, status, value};
 use crate::kubernetes::{self, BackendKind, EffectivePolicy, Imported, ImportedPolicy, Provenance, Resolution};
@@ -51,7 +46,7 @@ fn policy(policy: &ImportedPolicy) -> Policy {
 }
 
 fn backend(policy: &EffectivePolicy, runtime: &Runtime, permission: DangerPermission) -> Backend {
-    let prepared = policy.draft.clone().and_then(|draft| prepare(draft, runtime, permission));
+    let prepared = policy.prepare(runtime, permission);
     let (facts, mut warnings, errors) = match &prepared {
         Ok(prepared) => (prepared.blank_report(None).policy, prepared.warnings(), Vec::new()),
         Err(problems) => (PolicyFacts::default(), Vec::new(), problems.iter().map(|p| problem(p, policy)).collect()),
@@ -87,10 +82,6 @@ fn name(policy: &EffectivePolicy) -> String {
     };
     let port = policy.port.map(|port| format!(":{port}")).unwrap_or_default();
     format!("{kind}{}{port}", policy.backend)
-}
-
-fn prepare(draft: PolicyDraft, runtime: &Runtime, permission: DangerPermission) -> Result<Arc<Prepared>, Problems> {
-    runtime.prepare(&UpstreamTlsPolicy::check(draft, permission)?)
 }
 
 fn fields(policy: &EffectivePolicy) -> Vec<Field> {

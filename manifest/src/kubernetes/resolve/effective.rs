@@ -1,8 +1,11 @@
 //! What comes out: the one policy of a Gateway, backend and port, and where each part of it comes from.
 
+use std::sync::Arc;
+
 use uptls::danger::DangerPermission;
 use uptls::{
-    ByPath, Connector, Generation, OnInvalid, PolicyDraft, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning,
+    ByPath, Connector, Generation, OnInvalid, PolicyDraft, Prepared, Problem, Problems, Runtime, UpstreamTlsPolicy,
+    Warning,
 };
 
 use super::depends::Dependency;
@@ -58,6 +61,14 @@ impl EffectivePolicy {
     /// What it is for, kind included: what [`super::Resolution::policy_of`] finds it by, `Service/shop/pay:443`.
     pub fn backend_ref(&self) -> BackendRef {
         BackendRef { kind: Some(self.backend_kind), name: self.backend.clone(), port: self.port }
+    }
+
+    /// The policy with its material read, ready to connect.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it: the reasons in place of a draft, a weakening without `permission`, the material.
+    pub fn prepare(&self, runtime: &Runtime, permission: DangerPermission) -> Result<Arc<Prepared>, Problems> {
+        runtime.prepare(&UpstreamTlsPolicy::check(self.draft.clone()?, permission)?)
     }
 
     /// A connector by it, that always fails with the reason if it cannot be used.
