@@ -33,7 +33,7 @@ def download(command: Path, module: str, version: str, wanted: str) -> Path:
     environment = {
         "GOFLAGS": "-modcacherw",
         "GOMODCACHE": str(FOLDER / "modules"),
-        # The hash is pinned here, so that nobody else need be asked for it.
+        # The hash is pinned here, so that no checksum server need be asked for it.
         "GOSUMDB": "off",
         "GOTOOLCHAIN": "local",
     }

@@ -40,7 +40,7 @@ class Steps:
 
 @pytest.fixture
 def silent() -> Iterator[int]:
-    """A port that takes no connection and refuses none: its queue is full, and nobody accepts."""
+    """A port that takes no connection and refuses none: its queue is full, and no program accepts."""
     with socket.create_server((LOCALHOST, 0), backlog=0) as listener:
         port = int(listener.getsockname()[1])
         queue = [_connecting(port) for _ in range(4)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-/// A listener with a full queue that nobody accepts from: Linux drops the SYN of who connects, and refuses nobody.
+/// A listener with a full queue and no accept: Linux drops each SYN, and refuses none.
 pub struct SilentAddress {
     address: SocketAddr,
     _listener: Socket,
@@ -25,7 +25,7 @@ impl SilentAddress {
         Self { address, _listener: listener, _queue: queue }
     }
 
-    /// Where nobody answers.
+    /// The address that does not answer.
     pub fn addr(&self) -> SocketAddr {
         self.address
     }

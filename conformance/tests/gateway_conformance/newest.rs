@@ -51,7 +51,7 @@ fn a_gateway_says_what_is_wrong_with_its_client_certificate() {
     assert_eq!(said, wanted.map(|(name, said)| (name, said.to_owned())).into());
 }
 
-/// `BackendTLSPolicyPreserveForeignStatus`: while our own entry follows the policy, the one of somebody else stays as it is.
+/// `BackendTLSPolicyPreserveForeignStatus`: while our own entry follows the policy, that of another controller stays as it is.
 #[test]
 fn a_status_of_somebody_else_stays() {
     let Some(files) = gateway::newest() else { return };
@@ -110,7 +110,7 @@ fn the_committed_constants_are_those_of_the_release() {
     assert!(pinned.lines().all(|line| line.split(' ').nth(1) == Some(&version(&files))), "{pinned}");
 }
 
-/// A field that the next release adds is in no row here, until somebody has read what it demands.
+/// A field that the next release adds is in no row here, until its meaning for this library is decided.
 #[test]
 fn the_fields_of_the_crds_are_those_that_are_read() {
     let Some(files) = gateway::newest() else { return };

@@ -33,7 +33,7 @@ impl Proxy {
                     requests.len() - 1
                 };
                 let answer = &answers[turn.min(answers.len() - 1)];
-                // Whoever has read enough of it goes away.
+                // A client that has read enough of it goes away.
                 let _ = socket.write_all(answer.as_bytes()).await;
                 if answer.contains(" 200 ") {
                     let mut backend = TcpStream::connect(backend).await.unwrap();
@@ -58,7 +58,7 @@ async fn the_backend_is_judged_through_the_tunnel() {
     let server = peers.server().await;
     for answer in [TUNNEL, "HTTP/1.0 200 OK\r\n\r\n", "HTTP/1.1 200 \r\nContent-Length: 5\r\n\r\n"] {
         let proxy = Proxy::start(server, &[answer]).await;
-        // The name is for the proxy to resolve: nobody here could.
+        // The name is for the proxy to resolve: this host could not.
         peers.is_judged_over(&HttpConnect::new(proxy.address), ("backend.invalid", 8443)).await;
         let request = "CONNECT backend.invalid:8443 HTTP/1.1\r\nHost: backend.invalid:8443\r\n\r\n";
         assert_eq!(proxy.requests(), [request, request]);

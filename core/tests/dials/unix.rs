@@ -1,4 +1,4 @@
-//! TLS over a Unix socket is judged as over TCP, and a path says why nobody is there.
+//! TLS over a Unix socket is judged as over TCP, and a path says why no peer is there.
 
 use tokio::net::UnixListener;
 use uptls::Code;

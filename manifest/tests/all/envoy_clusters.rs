@@ -5,7 +5,7 @@ use uptls_manifest::envoy::Standing;
 
 use crate::envoy_read::{ca, read};
 
-/// A cluster around a context that trusts a CA and names nobody.
+/// A cluster around a context that trusts a CA and wants no name.
 fn around(context: Value, cluster: Value) -> Value {
     let tls = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
     let mut typed = json!({"@type": tls, "common_tls_context": {

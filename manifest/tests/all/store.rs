@@ -200,7 +200,7 @@ fn a_changed_policy_costs_the_backends_that_it_names() {
 fn a_namesake_costs_those_that_miss_the_object() {
     let mut store = crowd();
     let ca = |namespace: &str| ObjectRef::new("ConfigMap", namespace, "ca");
-    // Nobody asks for the CA of another namespace while the own one is there.
+    // No policy asks for the CA of another namespace while its own one is there.
     store
         .upsert(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta("ca", "elsewhere"), "data": {}}))
         .unwrap();

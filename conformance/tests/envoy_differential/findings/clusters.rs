@@ -15,7 +15,7 @@ pub(super) fn all(world: &World) -> Vec<Form> {
     [options(world), host_names(world), forward_proxies(world), matches(world)].concat()
 }
 
-/// A cluster that trusts a CA, names nobody, and has these fields of a context.
+/// A cluster that trusts a CA, wants no name, and has these fields of a context.
 fn trusting(world: &World, more: Value) -> Value {
     let validation = json!({"trusted_ca": {"inline_string": world.root.pem()}});
     tls(and(json!({"common_tls_context": {"validation_context": validation}}), more))

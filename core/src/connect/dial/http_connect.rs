@@ -54,7 +54,7 @@ impl<D> HttpConnect<D> {
         HttpConnect { authorization: self.authorization, inner, proxy: self.proxy }
     }
 
-    /// Sends this value of `Proxy-Authorization`. Over TCP whoever is between here and the proxy can read it.
+    /// Sends this value of `Proxy-Authorization`. Over TCP every host between here and the proxy can read it.
     ///
     /// # Errors
     /// [`Error::Misuse`] for a value that is not 1 to 4096 bytes of visible ASCII and spaces: a line end in it would be another

@@ -24,7 +24,7 @@ impl Unix {
     fn failure(&self, error: &io::Error, destination: &Destination) -> Error {
         let address = self.path.display().to_string();
         match error.kind() {
-            // Nobody listens: the socket was not made yet, or not any more.
+            // No process listens: the socket was not made yet, or not any more.
             io::ErrorKind::NotFound => {
                 ConnectError::TcpRefused { address, reason: error.to_string(), refusal: Refusal::ByPeer }.into()
             }

@@ -141,7 +141,7 @@ fn dials_judges_the_same_peer_over_any_transport() {
             assert_eq!(err.contains(&format!("pay.test:8443 is reached at {tcp}")), way == tcp, "{err}");
         }
     }
-    // Nobody listens there.
+    // No process listens there.
     let way = format!("unix:{}", folder.path().join("nobody").display());
     let output =
         Upstream::new("pay.test", "").run(env!("CARGO_BIN_EXE_dials"), &["policy.yaml", "https://pay.test/", &way]);

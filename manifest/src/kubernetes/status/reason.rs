@@ -82,7 +82,7 @@ mod tests {
             }
         }
         assert_eq!(unknown, BTreeSet::from(["InvalidRef", "Valid"]), "kgateway's alone");
-        // Its twin: a word that nobody has is none.
+        // Its twin: a word that is no constant is none.
         assert_eq!(reasons.get("PolicyReasonAcceptable"), None);
     }
 
