@@ -86,7 +86,7 @@ impl PyTlsBuffer {
         let connector = self.connector.get();
         let exception = match &failure.report {
             Some(report) => errors::failure(py, error, report),
-            None => connector.exception(py, &self.host, error),
+            None => connector.exception(py, &self.host, error, failure.address),
         };
         if failure.new {
             connector.tell_refusal(py, &self.host, error, &exception);
@@ -102,6 +102,8 @@ impl PyTlsBuffer {
 /// The facts of a failure beside its error.
 #[derive(Default)]
 struct Failure {
+    /// The peer's network address.
+    address: Option<String>,
     /// Whether it was not reported yet.
     new: bool,
     report: Option<Report>,
@@ -109,7 +111,12 @@ struct Failure {
 
 impl Failure {
     fn of(conversation: &mut Conversation) -> Self {
-        Self { new: conversation.must_tell(), report: conversation.failure_report() }
+        Self { new: conversation.must_tell(), ..Self::known(conversation) }
+    }
+
+    /// The same of a failure that was reported, or is not to be.
+    fn known(conversation: &mut Conversation) -> Self {
+        Self { address: conversation.address(), new: false, report: conversation.failure_report() }
     }
 }
 
@@ -191,6 +198,12 @@ impl PyTlsBuffer {
         self.with_brief(py, |conversation| conversation.deadline())
     }
 
+    /// The transport is connected to this network address.
+    #[pyo3(name = "_reach")]
+    fn reach(&self, py: Python<'_>, address: String) -> PyResult<()> {
+        self.with_brief(py, |conversation| conversation.reach(address))
+    }
+
     /// Whether it can use bytes from the peer.
     #[getter]
     fn wants_read(&self, py: Python<'_>) -> PyResult<bool> {
@@ -230,8 +243,10 @@ impl PyTlsBuffer {
     /// The exception that ended the connection.
     #[getter]
     fn error<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let held = self.with(py, |conversation| (conversation.error(), conversation.failure_report()))?;
-        Ok(held.0.map(|error| self.value(py, &error, Failure { new: false, report: held.1 })))
+        let held = self.with(py, |conversation| {
+            conversation.error().map(|error| (error, Failure::known(conversation)))
+        })?;
+        Ok(held.map(|(error, failure)| self.value(py, &error, failure)))
     }
 
     /// The report of the verification: every step. None before there is a verdict.

@@ -97,17 +97,26 @@ impl PyConnector {
         Err(errors::misuse(py, &Misuse::new(text)))
     }
 
-    /// The exception for a failure on the way to `host`.
-    pub(crate) fn exception(&self, py: Python<'_>, host: &BackendHost, error: &Error) -> PyErr {
+    /// The exception for a failure on the way to `host`, at that network address if one was reached.
+    pub(crate) fn exception(
+        &self,
+        py: Python<'_>,
+        host: &BackendHost,
+        error: &Error,
+        address: Option<String>,
+    ) -> PyErr {
         match detached(py, || self.connector.report_of(host, error)) {
-            Ok(report) => errors::failure(py, error, &report),
+            Ok(mut report) => {
+                report.address = address.or(report.address);
+                errors::failure(py, error, &report)
+            }
             Err(panic) => panic,
         }
     }
 
     /// The same, and reports it to the log and the hook.
     pub(crate) fn refusal(&self, py: Python<'_>, host: &BackendHost, error: &Error) -> PyErr {
-        let exception = self.exception(py, host, error);
+        let exception = self.exception(py, host, error, None);
         self.tell_refusal(py, host, error, &exception);
         exception
     }
@@ -325,13 +334,15 @@ impl PyConnector {
     }
 
     /// Begins a connection to `host`; the first bytes for the peer wait in it. `alpn` offers only these of the policy's
-    /// application protocols. `timeout`, in seconds, bounds the handshake. Default: the policy's.
-    #[pyo3(signature = (host, *, alpn=None, timeout=None))]
+    /// application protocols. `timeout`, in seconds, bounds the handshake. Default: the policy's. `address`, the peer's
+    /// network address such as `10.0.0.7:8443`, stands in reports, exceptions and the log; it is never an identity.
+    #[pyo3(signature = (host, *, alpn=None, timeout=None, address=None))]
     pub(crate) fn buffer(
         slf: &Bound<'_, Self>,
         host: &str,
         alpn: Option<Vec<String>>,
         timeout: Option<f64>,
+        address: Option<String>,
     ) -> PyResult<PyTlsBuffer> {
         let (py, this) = (slf.py(), slf.get());
         let host = backend_host(py, host)?;
@@ -339,9 +350,9 @@ impl PyConnector {
         options.alpn = alpn;
         options.timeout = duration(py, "timeout", timeout)?;
         match detached(py, || this.connector.begin(&host, &options))? {
-            Ok(handshake) => Ok(PyTlsBuffer::new(slf.clone().unbind(), host, Conversation::new(handshake))?),
+            Ok(handshake) => Ok(PyTlsBuffer::new(slf.clone().unbind(), host, Conversation::new(handshake, address))?),
             Err(error) => {
-                let exception = this.exception(py, &host, &error);
+                let exception = this.exception(py, &host, &error, address);
                 this.tell_refusal(py, &host, &error, &exception);
                 Err(exception)
             }

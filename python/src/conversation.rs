@@ -8,6 +8,8 @@ use uptls::{Category, Code, Error, Evidence, Misuse, Report};
 
 /// A handshake, or the connection that it became.
 pub(crate) struct Conversation {
+    /// The peer's network address as text, if there is one: for reports alone.
+    address: Option<String>,
     /// `None` after a panic.
     phase: Option<Phase>,
     /// The report of the handshake that failed.
@@ -24,8 +26,17 @@ enum Phase {
 }
 
 impl Conversation {
-    pub(crate) fn new(handshake: Handshake) -> Self {
-        Self { phase: Some(Phase::Handshake(Box::new(handshake))), failure: None, noted: false, told: false }
+    pub(crate) fn new(handshake: Handshake, address: Option<String>) -> Self {
+        Self { address, phase: Some(Phase::Handshake(Box::new(handshake))), failure: None, noted: false, told: false }
+    }
+
+    pub(crate) fn address(&self) -> Option<String> {
+        self.address.clone()
+    }
+
+    /// The transport is connected to `address`.
+    pub(crate) fn reach(&mut self, address: String) {
+        self.address = Some(address);
     }
 
     /// After a panic nothing of it can be relied on.
@@ -198,10 +209,16 @@ impl Conversation {
     /// The report of a verification, once there is a verdict.
     pub(crate) fn report(&mut self) -> Option<Report> {
         match &self.phase {
-            Some(Phase::Established(established)) => Some(established.report()),
+            Some(Phase::Established(established)) => Some(self.placed(established.report())),
             Some(Phase::Handshake(_)) => self.failure_report(),
             None => None,
         }
+    }
+
+    /// The report with the address of the peer.
+    fn placed(&self, mut report: Report) -> Report {
+        report.address.clone_from(&self.address);
+        report
     }
 
     /// The same for an exception: what ends a connection later has a report of its own.
@@ -217,7 +234,7 @@ impl Conversation {
                 _ => None,
             };
         }
-        self.failure.clone()
+        self.failure.clone().map(|report| self.placed(report))
     }
 
     /// Whether it failed, it was not reported, and it is more than the loss of an existing connection.

@@ -243,15 +243,16 @@ impl PyPolicy {
     }
 
     /// `connector.buffer`.
-    #[pyo3(signature = (host, *, alpn=None, timeout=None))]
+    #[pyo3(signature = (host, *, alpn=None, timeout=None, address=None))]
     fn buffer(
         &self,
         py: Python<'_>,
         host: &str,
         alpn: Option<Vec<String>>,
         timeout: Option<f64>,
+        address: Option<String>,
     ) -> PyResult<PyTlsBuffer> {
-        PyConnector::buffer(self.connector(py)?.bind(py), host, alpn, timeout)
+        PyConnector::buffer(self.connector(py)?.bind(py), host, alpn, timeout, address)
     }
 
     /// `connector.check`.

@@ -295,16 +295,16 @@ def test_a_refusal_that_repeats_is_one_line_of_the_log(
         return list(caplog.messages)
 
     (line,) = refused(server.port)
-    assert line.startswith(f"{HOST}, policy rotating: name_mismatch: ")
+    assert line.startswith(f"{HOST} (127.0.0.1:{server.port}), policy rotating: name_mismatch: ")
     assert "not logged" not in line
     assert refused(server.port) == []
     # The twins: another code, and another policy.
     (line,) = refused(1)
-    assert line.startswith(f"{HOST}, policy rotating: tcp_refused: ")
+    assert line.startswith(f"{HOST} (127.0.0.1:1), policy rotating: tcp_refused: ")
     assert line.endswith(" (39 refusals before it were not logged)")
     connector.update(rotating.replace(ca=uptls.TrustBundle.from_file(other.file)))
     (line,) = [line for line in refused(server.port) if "cert_" in line]
-    assert line.startswith(f"{HOST}, policy rotating: cert_unknown_issuer: ")
+    assert line.startswith(f"{HOST} (127.0.0.1:{server.port}), policy rotating: cert_unknown_issuer: ")
     # The hook is told of all.
     assert told.count("refused") == 80
 

@@ -1,6 +1,7 @@
 """The classes of codes, and what the standard library's own exceptions have."""
 
 import _ssl
+import asyncio
 import copy
 import ctypes
 import ctypes.util
@@ -11,6 +12,7 @@ import pickle
 import socket
 import ssl
 import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -283,6 +285,39 @@ def test_an_exception_names_the_host_in_the_log(caplog: pytest.LogCaptureFixture
     assert record.getMessage().startswith(f"{HOST}: peer_not_tls: ")
     assert "hint: " in record.getMessage()
     assert ut.Report.from_json(record.__dict__["uptls"].to_json()).code == "peer_not_tls"
+
+
+def test_the_address_stands_in_the_log_and_in_the_notes(caplog: pytest.LogCaptureFixture, ca: Authority) -> None:
+    """Of each way to a socket; the twin is a buffer that was told none."""
+
+    def refused(open_it: Callable[[uptls.UpstreamTlsPolicy, int], object]) -> tuple[str, str, int]:
+        policy = uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.from_file(ca.file), name="pay")
+        caplog.clear()
+        with Server(ca.issue("other.test")) as server, pytest.raises(uptls.NameMismatchError) as caught:
+            open_it(policy, server.port)
+        return caught.value.__notes__[0], caplog.records[0].getMessage(), server.port
+
+    def by_context(policy: uptls.UpstreamTlsPolicy, port: int) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as sock:
+            policy.ssl_context().wrap_socket(sock, server_hostname=HOST).close()
+
+    async def by_asyncio(policy: uptls.UpstreamTlsPolicy, port: int) -> None:
+        await policy.open_connection(HOST, port, connect_to="127.0.0.1")
+
+    ways: list[Callable[[uptls.UpstreamTlsPolicy, int], object]] = [
+        lambda policy, port: policy.connect(HOST, port, connect_to="127.0.0.1"),
+        by_context,
+        lambda policy, port: asyncio.run(by_asyncio(policy, port)),
+    ]
+    for way in ways:
+        note, line, port = refused(way)
+        assert note == f"uptls: name_mismatch (601): {HOST} (127.0.0.1:{port}), policy pay"
+        assert line.startswith(f"{HOST} (127.0.0.1:{port}), policy pay: name_mismatch: ")
+    policy = uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.from_file(ca.file))
+    for given, whom in ("10.0.0.7:443", f"{HOST} (10.0.0.7:443)"), (None, HOST):
+        with pytest.raises(uptls.HandshakeError) as unread:
+            policy.buffer(HOST, address=given).receive_data(b"SSH-2.0-OpenSSH_9.9\r\n")
+        assert unread.value.__notes__[0] == f"uptls: peer_not_tls (307): {whom}"
 
 
 def test_a_traceback_shows_code_hint_peer_and_policy(ca: Authority) -> None:

@@ -4,8 +4,11 @@ import contextlib
 import logging
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +17,7 @@ import uptls
 from clients.exchange import over
 from clients.facade import SECONDS, Pumped, all_of, connected, echoing, policy_of
 from clients.servers import LARGE, SMALL, Server
-from loopback import Authority
+from loopback import Authority, document
 
 # 1
 
@@ -384,6 +387,41 @@ def test_13_the_hook_is_called(ca: Authority, wrong: Server) -> None:
     with pytest.raises(uptls.UnknownIssuerError):
         connected(wrong, connector.ssl_context())
     assert [(event.kind, event.code) for event in events] == [("refused", "cert_unknown_issuer")]
+
+
+# Of packages that replace classes of the module ssl.
+
+TRUSTSTORE = """
+import ssl, sys
+class Theirs(ssl.SSLContext):
+    pass
+ssl.SSLContext = Theirs
+import uptls, uptls.aiohttp
+policy = uptls.UpstreamTlsPolicy.from_file(sys.argv[1])
+print(isinstance(policy.ssl_context(), Theirs))
+uptls.aiohttp.PolicyConnector(policy)
+"""
+
+
+def test_sockets_of_another_package_are_refused_with_its_name(
+    ca: Authority, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = policy_of(ca).ssl_context()
+    monkeypatch.setattr(ssl.SSLSocket, "__module__", "gevent.ssl")
+    with pytest.raises(uptls.MisuseError, match=r"gevent\.ssl has replaced ssl\.SSLSocket"):
+        connected(server, context)
+    monkeypatch.undo()
+    connected(server, context).close()
+
+
+def test_a_context_beside_one_of_another_package_is_the_standard_librarys(ca: Authority, tmp_path: Path) -> None:
+    """aiohttp takes the class that the module ssl has now and no other, so its connector is refused."""
+    path = tmp_path / "policy.yaml"
+    path.write_text(document(ca.file))
+    command = [sys.executable, "-c", TRUSTSTORE, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (1, "False\n")
+    assert "__main__ has replaced ssl.SSLContext, and aiohttp takes no other class" in done.stderr
 
 
 # Of connectors.

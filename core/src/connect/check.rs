@@ -10,7 +10,7 @@ use super::evidence::Evidence;
 use super::fault;
 use super::report;
 use super::{ConnectOptions, VerifiedStream};
-use crate::error::{ConnectError, Error, LocalStep};
+use crate::error::Error;
 use crate::handshake::IdentityUse;
 use crate::name::BackendHost;
 use crate::policy::TlsVersion;
@@ -77,10 +77,10 @@ impl Connector {
         let timeout = options.connect.timeout.unwrap_or_else(|| prepared.policy().handshake_timeout());
         let dialled = address.into().dial(timeout);
         let elapsed = begin.elapsed();
-        let address = address_of(&dialled);
-        let mut report = match dialled {
+        match dialled {
             Err(error) => self.report_of(host, &error),
             Ok(stream) => {
+                let address = stream.peer_addr().ok().map(|address| address.to_string());
                 let connect = options.connect.clone().with_timeout(remaining(timeout, begin));
                 let mut report = self.shake(stream, host, &connect, options.then);
                 set_milliseconds(&mut report, begin.elapsed().saturating_sub(elapsed));
@@ -88,11 +88,10 @@ impl Connector {
                 if !report.steps.iter().any(|step| step.step == StepName::Tcp && step.outcome == Outcome::Fail) {
                     report.set_step(tcp_step(address.as_deref(), elapsed));
                 }
+                report.address = address;
                 report
             }
-        };
-        report.address = address;
-        report
+        }
     }
 
     fn shake(&self, stream: TcpStream, host: &BackendHost, options: &ConnectOptions, then: CheckThen) -> Report {
@@ -111,7 +110,7 @@ fn established(mut stream: VerifiedStream<TcpStream>, then: CheckThen) -> Report
         refused = listen(&mut stream).filter(|_| verdict_is_due);
     }
     if refused.is_none() {
-        // The verdict stands, whatever becomes of our goodbye.
+        // The verdict stands, even if our close_notify cannot be sent.
         let _ = stream.shutdown();
     }
     let (connection, _) = stream.into_parts();
@@ -144,21 +143,6 @@ fn remaining(timeout: Duration, begin: Instant) -> Duration {
     let up = Duration::from_micros(999);
     let whole = u64::try_from((left + up).as_millis()).unwrap_or(u64::MAX);
     Duration::from_millis(whole.max(1))
-}
-
-/// Where the socket went; the last address that was tried.
-fn address_of(dialled: &Result<TcpStream, Error>) -> Option<String> {
-    match dialled {
-        Ok(stream) => stream.peer_addr().ok().map(|address| address.to_string()),
-        Err(Error::Connect {
-            error:
-                ConnectError::LocalResources { step: LocalStep::Reach(address), .. }
-                | ConnectError::TcpRefused { address, .. }
-                | ConnectError::TcpTimeout { address, .. },
-            ..
-        }) => Some(address.clone()),
-        Err(_) => None,
-    }
 }
 
 fn tcp_step(address: Option<&str>, elapsed: Duration) -> Step {

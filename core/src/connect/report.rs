@@ -23,9 +23,24 @@ impl Connector {
                 report
             }
         };
+        report.address = address_of(error).map(str::to_owned);
         report.backend_host = Some(host.to_string());
         report.policy.generation = report.policy.generation.or(Some(self.generation().number()));
         report
+    }
+}
+
+/// The address that could not be reached; the last of several that were tried.
+fn address_of(error: &Error) -> Option<&str> {
+    match error {
+        Error::Connect {
+            error:
+                ConnectError::LocalResources { step: LocalStep::Reach(address), .. }
+                | ConnectError::TcpRefused { address, .. }
+                | ConnectError::TcpTimeout { address, .. },
+            ..
+        } => Some(address),
+        _ => None,
     }
 }
 

@@ -8,6 +8,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from uptls._context import PolicySSLContext
+from uptls._dial import reached
 from uptls._errors import UptlsError
 
 if TYPE_CHECKING:
@@ -44,6 +45,12 @@ class _Protocol(asyncio.StreamReaderProtocol):
         super().__init__(reader)
         self._buffer = buffer
         self._reader = reader
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # The handshake is done; before it asyncio shows its transport to no one.
+        if sock := transport.get_extra_info("socket"):
+            reached(self._buffer, sock)
+        super().connection_made(transport)
 
     def eof_received(self) -> bool:
         return not self._is_truncated() and bool(super().eof_received())
@@ -99,9 +106,11 @@ async def open_connection(  # noqa: PLR0913
 
     Raises the same exceptions as `Connector.connect`.
     """
-    buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout)
-    context = _OneConnection(connector, buffer)
     address = (connect_to or host, port) if not isinstance(connect_to, tuple) else connect_to
+    # Where the loop connects to; it tells which address it was only after the handshake.
+    target = f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
+    buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout, address=target)
+    context = _OneConnection(connector, buffer)
     seconds = buffer.deadline
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=limit, loop=loop)

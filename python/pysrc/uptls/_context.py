@@ -36,6 +36,13 @@ def _client_alone(server_side: bool) -> None:  # noqa: FBT001
         raise _refusal("server_side=True", _SERVER)
 
 
+def _standard_sockets() -> None:
+    """Refuses the sockets of a package that has replaced those of the module ssl, as gevent and eventlet do."""
+    if (by := ssl.SSLSocket.__module__) != "ssl":
+        message = f"{by} has replaced ssl.SSLSocket, and a context cannot use its sockets; connect() of the policy can"
+        raise misuse(message)
+
+
 def _send_at_once(sock: socket.socket) -> None:
     """Turns Nagle's algorithm off, as ``http.client`` and asyncio do.
 
@@ -65,7 +72,14 @@ _REMEDIES = {
 }
 
 
-class PolicySSLContext(ssl.SSLContext):
+if TYPE_CHECKING:
+    _Standard = ssl.SSLContext
+else:
+    # truststore puts a subclass into the module ssl that wraps a context of its own.
+    _Standard = next(kind for kind in ssl.SSLContext.__mro__ if kind.__module__ == "ssl")
+
+
+class PolicySSLContext(_Standard):
     """A context that makes the connections of a connector; ``ssl_context`` of a connector or a policy makes it.
 
     No code can loosen it: every change raises PolicyFrozenError. For OpenSSL it is empty and trusts no CA, so OpenSSL
@@ -113,6 +127,9 @@ class PolicySSLContext(ssl.SSLContext):
 
     def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
         """Offers those of these protocols that the policy permits. Raises PolicyFrozenError if that leaves none."""
+        if isinstance(alpn_protocols, str | bytes):
+            message = f"ALPN protocols must be a sequence of str, such as [{alpn_protocols!r}], not a text"
+            raise TypeError(message)
         self._offer(wanted := tuple(alpn_protocols))
         self._alpn = wanted
 
@@ -160,6 +177,7 @@ class PolicySSLContext(ssl.SSLContext):
         (H8).
         """
         _client_alone(server_side)
+        _standard_sockets()
         host = self._backend_host(server_hostname)
         if isinstance(sock, socket.socket) and not isinstance(sock, ssl.SSLSocket):
             _send_at_once(sock)

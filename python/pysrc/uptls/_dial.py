@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from uptls._native import Dial
+    from uptls._native import Buffer, Dial
 
 
 def dialled(dial: "Dial") -> socket.socket:
@@ -25,6 +25,18 @@ def dialled(dial: "Dial") -> socket.socket:
     finally:
         for sock in attempts.values():
             close(sock)
+
+
+def reached(buffer: "Buffer", sock: socket.socket) -> None:
+    """Tells the buffer where its socket is connected to, for reports, exceptions and the log."""
+    # A socket that is not connected has no peer, and one of a program may have no such method.
+    with contextlib.suppress(OSError, AttributeError):
+        name = sock.getpeername()
+        if isinstance(name, tuple):
+            ip, port = name[:2]
+            buffer._reach(f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}")  # noqa: SLF001
+        elif name:
+            buffer._reach(os.fsdecode(name))  # noqa: SLF001
 
 
 def _begin(dial: "Dial", attempts: dict[int, socket.socket], number: int, target: tuple[Any, ...]) -> None:

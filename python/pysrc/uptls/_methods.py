@@ -3,7 +3,7 @@
 No frame of Rust may stand below code that waits: CPython before 3.14 ends daemon threads by unwinding them.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +45,9 @@ def open_connection(
     return made
 
 
-def ssl_context(self: _Made, **options: Any) -> "ssl.SSLContext":
-    """A context for libraries that take an ``ssl.SSLContext``."""
-    context: ssl.SSLContext = import_module("uptls._context").PolicySSLContext(_connector(self), **options)
+def ssl_context(self: _Made, *, alpn: Iterable[str] | None = None) -> "ssl.SSLContext":
+    """A context for libraries that take an ``ssl.SSLContext``. `alpn` permits only these of the policy's protocols."""
+    context: ssl.SSLContext = import_module("uptls._context").PolicySSLContext(_connector(self), alpn)
     return context
 
 

@@ -8,6 +8,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from uptls._dial import reached
 from uptls._object import Bytes, Session, Verified, want
 
 if TYPE_CHECKING:
@@ -135,6 +136,8 @@ class PolicySSLSocket(Verified, ssl.SSLSocket):
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002
         """The standard library's method; a failure also closes the socket, so no data can go in the clear (H5)."""
+        if isinstance(session := self._sslobj, Session):
+            reached(session.buffer, self)
         try:
             super().do_handshake(block)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):

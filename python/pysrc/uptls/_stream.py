@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from uptls._dial import close, dialled
+from uptls._dial import close, dialled, reached
 from uptls._errors import MisuseError, UptlsError, WantReadError, WantWriteError, misuse
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def connect(  # noqa: PLR0913
     # Nothing is dialled for a policy or options that cannot be used.
     buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout)
     sock = dialled(connector._dial(host, port, connect_to, buffer.deadline))  # noqa: SLF001
+    reached(buffer, sock)
     try:
         stream = TlsStream(sock, buffer)
     except OSError as error:

@@ -5,6 +5,7 @@
 With ``aiohttp.TCPConnector(ssl=policy.ssl_context())`` the ``ssl=`` of a single request would replace the policy.
 """
 
+import ssl
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import TCPConnector
@@ -32,7 +33,12 @@ class PolicyConnector(TCPConnector):
             if name in options:
                 raise misuse(f"{name}= of a PolicyConnector: the policy decides; leave it out", PolicyFrozenError)
         # aiohttp speaks HTTP/1.1 alone, and says so to no context.
-        super().__init__(ssl=policy.ssl_context(alpn=["http/1.1"]), **options)
+        context = policy.ssl_context(alpn=["http/1.1"])
+        if not isinstance(context, ssl.SSLContext):
+            by = ssl.SSLContext.__module__
+            message = f"{by} has replaced ssl.SSLContext, and aiohttp takes no other class: do not inject it into ssl"
+            raise misuse(message)
+        super().__init__(ssl=context, **options)
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:  # noqa: ASYNC109
         """A connection of the policy, new or kept alive."""
