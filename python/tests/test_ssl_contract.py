@@ -392,7 +392,7 @@ def test_13_the_hook_is_called(ca: Authority, wrong: Server) -> None:
 # Of packages that replace classes of the module ssl.
 
 TRUSTSTORE = """
-import ssl, sys
+import aiohttp, ssl, sys
 class Theirs(ssl.SSLContext):
     pass
 ssl.SSLContext = Theirs
