@@ -17,7 +17,9 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<u8, CliError> {
     // What `uptls_manifest::verify_document` does with text.
     let report = match args.source.prepare(&runtime) {
         Ok(Ready { prepared, warnings }) => {
-            let mut report = prepared.report_pem(&chain, args.host.as_deref());
+            let name =
+                if args.chain == Path::new("-") { "standard input".into() } else { args.chain.to_string_lossy() };
+            let mut report = prepared.report_file(&chain, &name, args.host.as_deref());
             report.warnings.extend(warnings);
             report
         }

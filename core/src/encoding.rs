@@ -127,8 +127,32 @@ fn foreign(bytes: &[u8]) -> Option<EncodingError> {
         [0xfe, 0xed, 0xfe, 0xed, ..] | [0xce, 0xce, 0xce, 0xce, ..] => {
             error("it is a Java key store", Conversion::JavaKeyStore)
         }
+        _ if is_base64_of_material(bytes) => {
+            error("it is base64 without BEGIN and END lines, as in a Kubernetes Secret", Conversion::Base64)
+        }
+        _ if has_escaped_lines(bytes) => {
+            error(r"its line breaks are written as \n, as in JSON", Conversion::EscapedLines)
+        }
         _ => None,
     }
+}
+
+/// Whether base64 is all that there is, and PEM or DER of more than 127 bytes is in it.
+fn is_base64_of_material(bytes: &[u8]) -> bool {
+    let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || b"+/=".contains(b) || b.is_ascii_whitespace();
+    let text = bytes.trim_ascii_start();
+    let starts = [b"LS0tLS1CRUdJTi".as_slice(), b"MIG", b"MIH", b"MII"];
+    text.len() >= SHORTEST_BASE64 && starts.iter().any(|start| text.starts_with(start)) && text.iter().all(is_base64)
+}
+
+/// Whether a BEGIN line ends with the two characters of an escaped line break.
+fn has_escaped_lines(bytes: &[u8]) -> bool {
+    const ENDS: &[u8] = br"-----\n";
+    let mut lines = bytes.split(|b| *b == b'\n');
+    lines.any(|line| {
+        let begin = pem::find(line, b"-----BEGIN ");
+        begin.and_then(|at| line.get(at..)).is_some_and(|rest| pem::find(rest, ENDS).is_some())
+    })
 }
 
 /// The PEM label that the DER in `bytes` would have; `None` for text.
@@ -218,4 +242,6 @@ pub(crate) const CERTIFICATES: &str = "PKCS7";
 /// What RFC 7468 lets parsers take (sections 5.1 and 9).
 const OLDER_LABELS: [(&str, &str); 3] =
     [("X509 CERTIFICATE", "CERTIFICATE"), ("X.509 CERTIFICATE", "CERTIFICATE"), ("CMS", CERTIFICATES)];
+/// Of DER of 128 bytes; a shorter text may be a word.
+const SHORTEST_BASE64: usize = 172;
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -89,13 +89,14 @@ impl Reader {
         }
         match &mut self.open {
             // A reader that takes a damaged boundary for text loses a certificate without a word (T2).
-            None if is_damaged_boundary(line) => {
-                Err(PemError { index, line: number, reason: "a BEGIN or END line is damaged".to_owned() })
-            }
+            None if is_damaged_boundary(line) => Err(PemError { index, line: number, reason: damage(line).to_owned() }),
             None if is_content_outside(line) => {
                 Err(PemError { index, line: number, reason: "base64 stands outside of a block".to_owned() })
             }
             None => Ok(()),
+            Some(open) if find(line, b"-----END ").is_some() && find(line, b"-----BEGIN ").is_some() => {
+                Err(open.error("ends in the line in which the next one begins: a line break is missing"))
+            }
             Some(open) if line.starts_with(b"-----") => Err(open.error("holds a broken boundary line")),
             Some(open) => {
                 if line.contains(&b':') {
@@ -124,7 +125,9 @@ fn decode(open: Open) -> Result<Block, PemError> {
 
 fn boundary(line: &[u8], prefix: &[u8]) -> Option<String> {
     let label = line.strip_prefix(prefix)?.strip_suffix(b"-----")?;
-    let plain = label.len() <= 64 && label.iter().all(|b| b.is_ascii_graphic() || *b == b' ');
+    let is_graphic = label.len() <= 64 && label.iter().all(|b| b.is_ascii_graphic() || *b == b' ');
+    // Two boundaries in one line are no label.
+    let plain = is_graphic && find(label, b"-----").is_none();
     plain.then(|| label.iter().copied().map(char::from).collect())
 }
 
@@ -147,6 +150,22 @@ fn is_damaged_boundary(line: &[u8]) -> bool {
     });
     let is_label = is_boundary(word) || (has_label && (glued || is_boundary(&upper)));
     (dashes(line) == 2 || dashes(&reversed) == 2) && is_label
+}
+
+/// What is wrong with such a line. Its text is not shown: a key may stand in it.
+fn damage(line: &[u8]) -> &'static str {
+    if find(line, b"-----BEGIN ").is_some() && find(line, b"-----END ").is_some() {
+        "BEGIN and END stand in one line: the line breaks of the block are lost"
+    } else if line.starts_with(b">") {
+        "the BEGIN or END line begins with >, as in a quoted mail"
+    } else {
+        "a BEGIN or END line is damaged"
+    }
+}
+
+/// Where `part` stands in `text`.
+pub(crate) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+    text.windows(part.len()).position(|window| window == part)
 }
 
 fn is_dash(c: char) -> bool {
@@ -209,7 +228,9 @@ mod tests {
             ("text\n----BEGIN A-----\nAQID\n----END A-----\n", 1, 2, "damaged"),
             ("-----BEGIN A----\nAQID\n-----END A-----\n", 1, 1, "damaged"),
             ("BEGIN A-----\nAQID\nEND A-----\n", 1, 1, "damaged"),
-            ("text\n> -----BEGIN A-----\n> AQID\n", 1, 2, "damaged"),
+            ("text\n> -----BEGIN A-----\n> AQID\n", 1, 2, "begins with >"),
+            ("-----BEGIN A-----AQID-----END A-----\n", 1, 1, "in one line"),
+            ("-----BEGIN A-----\nAQID\n-----END A----------BEGIN A-----\n", 1, 1, "a line break is missing"),
             ("----- BEGIN A -----\nAQID\n", 1, 1, "damaged"),
             ("-----begin certificate-----\nAQID\n", 1, 1, "damaged"),
             ("-----BEGINX509 CRL-----\nAQID\n", 1, 1, "damaged"),

@@ -134,6 +134,9 @@ fn the_command_for_a_bundle_makes_one_that_is_read() {
          iconv -f UTF-8 -t UTF-16LE root.pem > utf16le
          iconv -f UTF-8 -t UTF-32 root.pem > utf32
          openssl x509 -in root.pem -trustout -addtrust serverAuth -out trusted
+         base64 root.pem > secret
+         openssl x509 -in root.pem -outform der | base64 > secret.der
+         printf '\"%s\"' \"$(sed 's/$/\\\\n/' root.pem | tr -d '\\n')\" > text.json
          openssl pkcs12 -export -nokeys -in root.pem -passout pass: -out store.p12
          keytool -importcert -noprompt -storetype JKS -keystore store.jks -storepass changeit -alias ca -file root.pem",
     );
@@ -141,6 +144,9 @@ fn the_command_for_a_bundle_makes_one_that_is_read() {
         ("utf16", "UTF-16", ""),
         ("utf32", "UTF-32", ""),
         ("trusted", "TRUSTED CERTIFICATE", ""),
+        ("secret", "base64", ""),
+        ("secret.der", "base64", ""),
+        ("text.json", "written as \\n", ""),
         ("store.p12", "PKCS#12", " -passin pass:"),
         ("store.jks", "Java key store", " -storepass changeit"),
     ] {
@@ -165,6 +171,9 @@ fn the_command_for_an_identity_makes_one_that_is_read() {
         "openssl ec -in client.key -aes128 -passout file:pass -out legacy
          openssl pkcs8 -topk8 -v1 PBE-SHA1-3DES -passout file:pass -in client.key -out pbes1
          openssl pkcs12 -export -in client.pem -inkey client.key -passout file:pass -out client.p12
+         openssl pkcs12 -export -in client.pem -inkey client.key -passout pass:changeit -out forjava.p12
+         keytool -importkeystore -noprompt -srckeystore forjava.p12 -srcstoretype PKCS12 -srcstorepass changeit \\
+            -destkeystore store.jks -deststoretype JKS -deststorepass changeit
          cp client.key openssh; chmod 600 openssh; ssh-keygen -q -p -f openssh -N ''",
     );
     for key in ["legacy", "pbes1"] {
@@ -176,6 +185,14 @@ fn the_command_for_an_identity_makes_one_that_is_read() {
     let problems = files.accepts(files.identified("client.p12", "client.key", None)).unwrap_err();
     let command = files.command(&problems, Code::IdentityParse);
     files.shell(&format!("{command} -passin file:pass"));
+    files.accepts(files.identified("new.pem", "new.pem", None)).unwrap();
+    let problems = files.accepts(files.identified("client.pem", "store.jks", None)).unwrap_err();
+    let command = files.command(&problems, Code::IdentityParse);
+    files.shell(&format!("{command} -srcstorepass changeit -deststorepass changeit"));
+    let hint = problems.first().unwrap().hint();
+    let (_, then) = hint.split_once("; then ").unwrap();
+    let (then, _) = then.split_once(", and").unwrap();
+    files.shell(&format!("rm -f new.pem; {then} -passin pass:changeit"));
     files.accepts(files.identified("new.pem", "new.pem", None)).unwrap();
     let problems = files.accepts(files.identified("client.pem", "openssh", None)).unwrap_err();
     let command = files.command(&problems, Code::IdentityParse);

@@ -243,9 +243,8 @@ impl PyTlsBuffer {
     /// The exception that ended the connection.
     #[getter]
     fn error<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let held = self.with(py, |conversation| {
-            conversation.error().map(|error| (error, Failure::known(conversation)))
-        })?;
+        let held =
+            self.with(py, |conversation| conversation.error().map(|error| (error, Failure::known(conversation))))?;
         Ok(held.map(|(error, failure)| self.value(py, &error, failure)))
     }
 

@@ -52,6 +52,7 @@ fn title(report: &Report) -> String {
         (Verdict::Accepted, _) => format!("accepted{by}"),
         (Verdict::Rejected, _) => format!("rejected{by}: {}", code(report)),
         (_, Some(Category::Connect | Category::Protocol)) => format!("no connection: {}", code(report)),
+        _ if report.code == Some(Code::ChainParse) => format!("the chain cannot be read: {}", code(report)),
         (_, Some(Category::Identity | Category::Policy)) => format!("the policy cannot be used: {}", code(report)),
         (_, Some(Category::Remote)) => format!("the peer refused us: {}", code(report)),
         _ => format!("no verdict: {}", code(report)),

@@ -1,19 +1,28 @@
 //! The commands that make readable material of what other tools wrote. A test runs each of them.
 
+use super::MaterialErrorKind;
 use crate::text::printable;
 
 /// How a file in a format that is not read becomes one that is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Conversion {
+    /// Base64 of a file that is read: what stands in a Kubernetes Secret.
+    Base64,
     /// A key that is encrypted by a scheme that is too weak or too old.
     EncryptedKey,
-    /// A Java key store, JKS or JCEKS.
+    /// PEM whose line breaks are written as `\n`, as in JSON and in variables of an environment.
+    EscapedLines,
+    /// A Java key store, JKS or JCEKS, for its certificates.
     JavaKeyStore,
+    /// The same, for its key and certificate.
+    JavaKeyStoreKey,
     /// A key in OpenSSH's format.
     OpenSsh,
-    /// PKCS#12: `.p12`, `.pfx`.
+    /// PKCS#12, `.p12` or `.pfx`, for its key and certificate.
     Pkcs12,
+    /// The same, for its certificates.
+    Pkcs12Certificates,
     /// PKCS#7: `.p7b`, `.p7c`.
     Pkcs7,
     /// A `TRUSTED CERTIFICATE` block.
@@ -29,10 +38,16 @@ impl Conversion {
     pub fn command(self, source: &str) -> String {
         let file = file(source);
         match self {
+            Self::Base64 => format!("base64 -d {file} > new.pem"),
             Self::EncryptedKey => format!("openssl pkcs8 -topk8 -v2 aes-256-cbc -in {file} -out new.key"),
+            Self::EscapedLines => format!(r#"printf '%b' "$(tr -d '"' < {file})" > new.pem"#),
             Self::JavaKeyStore => format!("keytool -list -rfc -keystore {file} > new.pem"),
+            Self::JavaKeyStoreKey => {
+                format!("keytool -importkeystore -srckeystore {file} -deststoretype PKCS12 -destkeystore new.p12")
+            }
             Self::OpenSsh => format!("ssh-keygen -p -m PKCS8 -f {file}"),
             Self::Pkcs12 => format!("openssl pkcs12 -noenc -in {file} -out new.pem"),
+            Self::Pkcs12Certificates => format!("openssl pkcs12 -nokeys -in {file} -out new.pem"),
             Self::Pkcs7 => format!("openssl pkcs7 -print_certs -in {file} -out new.pem"),
             Self::TrustedCertificate => format!("openssl x509 -in {file} -out new.pem"),
             Self::Utf16 => format!("iconv -f UTF-16 -t UTF-8 {file} > new.pem"),
@@ -43,12 +58,25 @@ impl Conversion {
     pub(super) fn hint(self, source: &str) -> String {
         let rest = match self {
             Self::EncryptedKey => ", and set identity.passphrase",
-            Self::JavaKeyStore => " (for its certificates; a key goes by way of keytool -importkeystore)",
+            Self::JavaKeyStoreKey => {
+                "; then openssl pkcs12 -noenc -in new.p12 -out new.pem, and name new.pem as certificate and as key"
+            }
             Self::OpenSsh => " (it rewrites the file in place)",
             Self::Pkcs12 => ", and name new.pem as certificate and as key",
             _ => "",
         };
         format!("convert it: {}{rest}", self.command(source))
+    }
+
+    /// What of a container is wanted for this error; nothing where it holds no such thing.
+    pub(super) fn for_use(self, kind: &MaterialErrorKind) -> Option<Self> {
+        match (self, kind) {
+            (Self::JavaKeyStore | Self::Pkcs12, MaterialErrorKind::CrlParse { .. }) => None,
+            (Self::JavaKeyStore, MaterialErrorKind::IdentityParse { .. }) => Some(Self::JavaKeyStoreKey),
+            (Self::Pkcs12, MaterialErrorKind::IdentityParse { .. }) => Some(self),
+            (Self::Pkcs12, _) => Some(Self::Pkcs12Certificates),
+            _ => Some(self),
+        }
     }
 }
 

@@ -146,7 +146,7 @@ impl MaterialError {
     /// Adds how it becomes material that is read.
     #[must_use]
     pub fn convertible(mut self, conversion: Option<Conversion>) -> Self {
-        self.conversion = conversion;
+        self.conversion = conversion.and_then(|conversion| conversion.for_use(&self.kind));
         self
     }
 

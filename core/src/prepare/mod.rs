@@ -120,6 +120,11 @@ impl Prepared {
     /// face of offline verification is this call. A text that cannot be read is no fault of the peer: the report then
     /// has the verdict `error` and the code `chain_parse`. An empty text is a peer without a certificate (`cert_none`).
     pub fn report_pem(&self, chain: &[u8], backend_host: Option<&str>) -> Report {
+        self.report_file(chain, "inline", backend_host)
+    }
+
+    /// The same for the content of a file, which errors call `source`.
+    pub fn report_file(&self, chain: &[u8], source: &str, backend_host: Option<&str>) -> Report {
         let host = match backend_host.map(|text| (text, BackendHost::parse(text))) {
             None => None,
             Some((_, Ok(host))) => Some(host),
@@ -134,7 +139,7 @@ impl Prepared {
             let kind = RejectionKind::BudgetExceeded { limit: format!("{MAX_CHAIN_TEXT} bytes of text") };
             return self.refused_chain(host.as_ref(), &kind);
         }
-        match read_chain(chain) {
+        match read_chain(chain, source) {
             Ok(chain) => self.report(&chain, host.as_ref()),
             Err(error) => {
                 let name = self.policy().name().map(str::to_owned);
@@ -215,8 +220,8 @@ impl core::fmt::Debug for Prepared {
 }
 
 /// The certificates of a text.
-fn read_chain(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, MaterialError> {
-    let parse = |reason| MaterialError::new("chain", "inline", MaterialErrorKind::ChainParse { reason });
+fn read_chain(text: &[u8], source: &str) -> Result<Vec<CertificateDer<'static>>, MaterialError> {
+    let parse = |reason| MaterialError::new("chain", source, MaterialErrorKind::ChainParse { reason });
     let blocks = encoding::blocks(text).map_err(|error| error.of(parse))?;
     let mut chain = Vec::new();
     for block in blocks {
