@@ -12,7 +12,7 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVer
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use uptls::{Address, BackendHost, CheckOptions, Code, ConnectOptions, Connector, FixedClock, Report, Runtime};
 use uptls_manifest::fix;
-use uptls_testkit::{Certificate, NOW, Pki, San, chain_pem};
+use uptls_testkit::{Certificate, NOW, Pki, San, SilentAddress, chain_pem};
 
 /// Each code that a live peer is refused with, and what was done.
 pub(crate) fn prove() -> Vec<(Code, &'static str)> {
@@ -46,6 +46,10 @@ impl World {
             // Bytes that are not read make a reset of the end.
             let _ = stream.peek(&mut [0; 1]);
         }));
+        // Read to its end, it is an end.
+        let closing = Peer::start(Arc::new(|mut stream: TcpStream| {
+            let _ = stream.read(&mut [0; 4096]);
+        }));
         let http = Peer::start(Arc::new(|mut stream: TcpStream| {
             let _ = stream.read(&mut [0; 64]);
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
@@ -60,6 +64,7 @@ impl World {
         let mut proven = vec![self.accepted(&spec, listening.address, Code::TcpRefused, "peer started")];
         for (code, says, peer) in [
             (Code::PeerReset, "check that a TLS server listens on this port", unheard),
+            (Code::PeerClosed, "check that a TLS server listens on this port", closing),
             (Code::PeerNotTls, "use the backend's TLS port", http),
             (Code::HandshakeTimeout, "check that a TLS server listens there", silent),
         ] {
@@ -70,6 +75,8 @@ impl World {
         self.refused_at(&spec, ("no-such-name.invalid", 443).into(), Code::DnsFailed, "or dial an address");
         let peer = Peer::start(tls());
         proven.push(self.accepted(&spec, peer.address, Code::DnsFailed, "address dialled"));
+        self.refused(&spec, SilentAddress::new().addr(), Code::TcpTimeout, "check the address");
+        proven.push(self.accepted(&spec, peer.address, Code::TcpTimeout, "address corrected"));
         proven
     }
 

@@ -39,6 +39,21 @@ impl Connector {
 
     /// Dials `address`, then [`Connector::handshake`]; one deadline covers resolving, dialling and the handshake (H4).
     ///
+    /// ```no_run
+    /// use std::io::{Read, Write};
+    /// use uptls::{BackendHost, ConnectOptions, Connector};
+    ///
+    /// fn get(connector: &Connector) -> Result<String, Box<dyn std::error::Error>> {
+    ///     let host = BackendHost::parse("payments.internal")?;
+    ///     // The address of the socket says nothing of who the peer is.
+    ///     let mut stream = connector.connect_blocking(("10.0.0.7", 8443), &host, &ConnectOptions::default())?;
+    ///     stream.write_all(b"GET / HTTP/1.0\r\nHost: payments.internal\r\n\r\n")?;
+    ///     let mut answer = String::new();
+    ///     stream.read_to_string(&mut answer)?;
+    ///     Ok(answer)
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// Those of [`Address::dial`] and of [`Connector::handshake`].
     pub fn connect_blocking(

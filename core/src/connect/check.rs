@@ -18,6 +18,16 @@ use crate::report::{Outcome, Report, Step, StepName};
 use crate::rotate::Connector;
 
 /// How [`Connector::check`] connects.
+///
+/// ```
+/// use std::time::Duration;
+/// use uptls::{CheckOptions, CheckThen, ConnectOptions};
+///
+/// // Waits for session tickets, so that a second check shows a resumed handshake.
+/// let options = CheckOptions::new(ConnectOptions::default().with_timeout(Duration::from_secs(3)));
+/// let options = options.then(CheckThen::AwaitSessions);
+/// # let _ = options;
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct CheckOptions {

@@ -173,8 +173,8 @@ impl Driver {
     pub(super) fn feed_eof(&mut self) -> Result<(), Error> {
         self.check()?;
         if self.evidence.is_none() {
-            let phase = self.attempt.phase(&self.tls);
-            return Err(self.fail(ConnectError::PeerClosed { phase }.into()));
+            let closed = self.attempt.closed(&self.tls);
+            return Err(self.fail(closed.into()));
         }
         if self.end == End::Open {
             self.end = End::Truncated;
@@ -280,8 +280,8 @@ impl Driver {
     pub(super) fn lose(&mut self, error: &io::Error, waited: &str) -> Error {
         // The peer, which was there, listens no more.
         if self.evidence.is_none() && error.kind() == io::ErrorKind::BrokenPipe {
-            let phase = self.attempt.phase(&self.tls);
-            return self.fail(ConnectError::PeerClosed { phase }.into());
+            let closed = self.attempt.closed(&self.tls);
+            return self.fail(closed.into());
         }
         let target = self.attempt.host.to_string();
         let stage = match (self.attempt.first_bytes.is_empty(), &self.evidence) {

@@ -96,6 +96,11 @@ impl Attempt {
         phase.to_owned()
     }
 
+    /// The transport ended within the handshake.
+    pub(super) fn closed(&self, tls: &ClientConnection) -> ConnectError {
+        ConnectError::PeerClosed { heard: !self.first_bytes.is_empty(), phase: self.phase(tls) }
+    }
+
     pub(super) fn alpn_mismatch(&self, tls: &ClientConnection) -> ConnectError {
         let selected = tls.alpn_protocol().map(|protocol| String::from_utf8_lossy(protocol).into_owned());
         ConnectError::AlpnMismatch { offered: self.alpn.clone(), selected }
@@ -127,7 +132,7 @@ impl Attempt {
             _ => {}
         }
         match alert {
-            Alert::CloseNotify => ConnectError::PeerClosed { phase: self.phase(tls) },
+            Alert::CloseNotify => self.closed(tls),
             Alert::NoApplicationProtocol => self.alpn_mismatch(tls),
             Alert::ProtocolVersion => ConnectError::NoCommonVersion { offered: self.versions() },
             Alert::UnrecognisedName => ConnectError::ServerNameRejected { server_name: self.server_name.clone() },

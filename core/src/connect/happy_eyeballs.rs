@@ -61,6 +61,17 @@ pub struct HappyEyeballs {
 }
 
 /// What an event loop does next for a connected socket ([`HappyEyeballs::next_step`]).
+///
+/// ```
+/// use std::time::Duration;
+/// use uptls::sans_io::{DialStep, HappyEyeballs};
+///
+/// let mut race = HappyEyeballs::new(&("127.0.0.1", 8443).into(), Duration::from_secs(5));
+/// let DialStep::Connect(first) = race.next_step() else { panic!("there is an address") };
+/// assert_eq!(first.to_string(), "127.0.0.1:8443");
+/// // No second address: wait for the first, five seconds at most.
+/// assert!(matches!(race.next_step(), DialStep::Wait(_)));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DialStep {

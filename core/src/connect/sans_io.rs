@@ -261,6 +261,31 @@ impl fmt::Debug for Handshake {
 }
 
 /// A connection to a verified peer.
+///
+/// ```no_run
+/// use std::io::{Read, Write};
+/// use std::net::TcpStream;
+/// use uptls::sans_io::{Established, Incoming};
+///
+/// fn ask(mut connection: Established, mut socket: TcpStream) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+///     connection.write(b"GET / HTTP/1.0\r\n\r\n")?;
+///     let (mut data, mut wire) = (vec![0; 4096], [0; 16 * 1024]);
+///     loop {
+///         let mut out = Vec::new();
+///         connection.drain_to(&mut out);
+///         socket.write_all(&out)?;
+///         match connection.read(&mut data)? {
+///             Incoming::Data(count) => return Ok(data[..count].to_vec()),
+///             Incoming::Closed => return Ok(Vec::new()),
+///             _ => {}
+///         }
+///         match socket.read(&mut wire)? {
+///             0 => connection.feed_eof(),
+///             count => drop(connection.feed(&wire[..count])?),
+///         }
+///     }
+/// }
+/// ```
 pub struct Established {
     driver: Driver,
     evidence: Evidence,

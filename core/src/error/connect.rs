@@ -124,6 +124,8 @@ pub enum ConnectError {
     /// The peer closed the transport during the handshake.
     #[error("the peer closed the connection during the handshake, {}", printable(phase))]
     PeerClosed {
+        /// Whether the peer had said anything.
+        heard: bool,
         /// How far it had come.
         phase: String,
     },
@@ -273,7 +275,7 @@ impl ConnectError {
             Self::PeerNotTls { looks_like: Some("HTTP"), .. } => {
                 "this port speaks plain HTTP: use the backend's TLS port".to_owned()
             }
-            Self::PeerReset { heard: false, .. } => {
+            Self::PeerClosed { heard: false, .. } | Self::PeerReset { heard: false, .. } => {
                 "nothing came back to our first message: check that a TLS server listens on this port, whether it expects the \
                  PROXY protocol first, and whether a filter on the way drops the message"
                     .to_owned()
