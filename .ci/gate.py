@@ -103,7 +103,14 @@ def go(tally: Tally) -> None:
 def docs(tally: Tally) -> None:
     command = ["cargo", "doc", "--workspace", "--no-deps", "--exclude", "uptls-python"]
     check(tally, "docs", "documentation", command, RUSTDOCFLAGS="-D warnings")
-    check(tally, "docs", "book", [tool("mdbook", "0.5.4"), "build", str(ROOT / "docs")])
+    book(tally)
+
+
+def book(tally: Tally) -> None:
+    """The pages as one book, and every link in it followed."""
+    if check(tally, "docs", "book", [tool("mdbook", "0.5.4"), "build", str(ROOT / "docs")]):
+        links = [sys.executable, str(ROOT / ".ci" / "book.py"), "check", str(TARGET / "book")]
+        check(tally, "docs", "links of the book", links)
 
 
 def deny(tally: Tally) -> None:
@@ -327,7 +334,7 @@ def bench() -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    commands = ("bench", "check", "conformance", "faults", "fuzz", "go", "hostile", "interleavings", "test", "wheel")
+    commands = ("bench", "book", "check", "conformance", "faults", "fuzz", "go", "hostile", "interleavings", "test", "wheel")
     parser.add_argument("what", choices=commands)
     arguments = parser.parse_args()
     tally = Tally()
@@ -339,6 +346,7 @@ def main() -> int:
         fuzz(tally)
         return tally.report()
     alone = {
+        "book": book,
         "conformance": envoy,
         "faults": all_faults,
         "go": go,

@@ -10,6 +10,17 @@ use crate::time::NO_END;
 ///
 /// Allowing it makes every policy that this caller loads able to switch checks off: an author of policies then decides
 /// whether the gateway talks to an impostor.
+///
+/// ```
+/// use uptls::danger::DangerPermission;
+/// use uptls::{PolicyDraft, PolicySpec, SystemTrustDraft, TrustDraft, UpstreamTlsPolicy};
+///
+/// let trust = TrustDraft { system: SystemTrustDraft::Mozilla, ..TrustDraft::default() };
+/// let draft = PolicyDraft::new(PolicySpec { trust, ..PolicySpec::default() });
+/// // A policy without a weakening needs no permission.
+/// assert!(!UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden)?.danger().is_active());
+/// # Ok::<_, uptls::Problems>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DangerPermission {

@@ -14,6 +14,15 @@ use crate::report::{CertificateFacts, PolicyFacts, Warning};
 use crate::text::{SHOWN, digest, hex, printable};
 
 /// The description of a policy (`uptls.description/v1`).
+///
+/// ```
+#[doc = include_str!("../doc/policy.txt")]
+/// let description = runtime.prepare(&policy)?.describe();
+/// assert_eq!(description.sends.server_name, "payments.internal");
+/// assert!(description.warnings.is_empty());
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Description {
@@ -121,14 +130,7 @@ impl Prepared {
     /// What this policy trusts, sends and accepts.
     ///
     /// ```
-    /// # #[cfg(feature = "aws-lc-rs")] {
-    /// # use uptls::danger::DangerPermission;
-    /// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
-    /// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
-    /// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
-    /// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
-    /// # let clock = uptls::FixedClock::at(1_795_392_000);
-    /// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+    #[doc = include_str!("../doc/policy.txt")]
     /// let description = runtime.prepare(&policy)?.describe();
     /// assert_eq!(description.trusts.anchors[0].certificate.subject, "CN=readme root");
     /// assert_eq!(description.accepts.names, ["dns:payments.internal"]);

@@ -55,6 +55,14 @@ pub fn client_config(prepared: &Prepared) -> Arc<rustls::ClientConfig> {
 /// The signature schemes that every handshake of a prepared policy offers, and no others are accepted (H9, V7): IANA names, in
 /// our order, or the number in hexadecimal (`0x0123`) of a scheme that has no name here. They are those that the runtime's
 /// provider verifies; versions are not looked at. An exporter that writes another list accepts other peers.
+///
+/// ```
+#[doc = include_str!("../doc/policy.txt")]
+/// let schemes = uptls::interop::signature_schemes(&*runtime.prepare(&policy)?);
+/// assert!(schemes.iter().any(|scheme| scheme == "ecdsa_secp256r1_sha256"), "{schemes:?}");
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub fn signature_schemes(prepared: &Prepared) -> Vec<String> {
     prepared.verifier().algorithms().supported_schemes().into_iter().map(scheme_name).collect()
 }
@@ -114,6 +122,15 @@ impl TrustedAs {
 /// The certificates that a prepared policy trusts: the usable entries of its bundles, then the platform's root files.
 /// The compiled-in roots are not among them, since only their names and keys are kept; neither are the roots of the
 /// platform's own verifier.
+///
+/// ```
+#[doc = include_str!("../doc/policy.txt")]
+/// let prepared = runtime.prepare(&policy)?;
+/// let trusted = uptls::interop::trusted_certificates(&prepared);
+/// assert_eq!(trusted.len(), 1);
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub fn trusted_certificates(prepared: &Prepared) -> Vec<TrustedCertificate<'_>> {
     let trust = &prepared.verifier().trust;
     let entries = trust.bundle_entries().filter_map(|facts| Some((facts.der()?, facts.entry()?.anchor().is_some())));
@@ -224,6 +241,14 @@ pub fn private_key(prepared: &Prepared) -> Result<Option<PrivateKey>, Problems> 
 
 /// Every file that a policy reads, by the path that is opened: bundles, revocation lists, and the identity's chain, key
 /// and passphrase. A program that writes files must not overwrite these. The system's root files are not among them.
+///
+/// ```
+#[doc = include_str!("../doc/policy.txt")]
+/// let files = uptls::interop::files(&policy);
+/// assert_eq!(files, [std::path::Path::new("../examples/refused/ca.pem")]);
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub fn files(policy: &UpstreamTlsPolicy) -> Vec<PathBuf> {
     let public = |material: &Material| match material {
         Material::File { base, path } => Some(resolve(base.as_deref(), path)),

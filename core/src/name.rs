@@ -10,6 +10,14 @@ use std::net::IpAddr;
 use rustls_pki_types as pki_types;
 
 /// A DNS name in canonical form: A-labels, lower case, no trailing dot, no wildcard, at most 253 bytes (N2).
+///
+/// ```
+/// use uptls::{DnsName, NameError};
+///
+/// assert_eq!(DnsName::parse("Payments.Internal.")?.as_str(), "payments.internal");
+/// assert!(DnsName::parse("10.0.0.7").is_err(), "an IP address is another type of name");
+/// # Ok::<_, NameError>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct DnsName(String);
 
@@ -115,6 +123,14 @@ impl fmt::Display for BackendHost {
 /// A URI to be compared byte for byte with a uniformResourceIdentifier (N5).
 ///
 /// A URI of the scheme `spiffe` is always a valid SPIFFE ID with a path: a workload has no other (N7).
+///
+/// ```
+/// use uptls::UriName;
+///
+/// let name = UriName::parse("spiffe://prod.example/ns/pay")?;
+/// assert_eq!(name.trust_domain().unwrap().as_str(), "prod.example");
+/// # Ok::<_, uptls::NameError>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct UriName(String);
 
@@ -166,6 +182,14 @@ impl fmt::Display for UriName {
 }
 
 /// A SPIFFE trust domain: lower-case letters, digits, `.`, `-` and `_`, at most 255 bytes.
+///
+/// ```
+/// use uptls::TrustDomain;
+///
+/// assert_eq!(TrustDomain::parse("prod.example")?.as_str(), "prod.example");
+/// assert!(TrustDomain::parse("spiffe://prod.example").is_err(), "the domain alone");
+/// # Ok::<_, uptls::NameError>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TrustDomain(String);
 

@@ -26,12 +26,7 @@ use crate::trust::{NativeRoots, PlatformTrust, RevocationList, SystemRoots, Trus
 /// The state that policies share. A clone is the same runtime; there is no global one.
 ///
 /// ```
-/// # #[cfg(feature = "aws-lc-rs")] {
-/// # use uptls::danger::DangerPermission;
-/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
-/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
-/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
-/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
+#[doc = include_str!("../doc/policy.txt")]
 /// use uptls::{FixedClock, Runtime};
 ///
 /// let clock = FixedClock::parse("2026-11-23T00:00:00Z")?;
@@ -70,6 +65,15 @@ struct Owned {
 type BeforeReading = Box<dyn Fn(&Path) -> io::Result<()> + Send + Sync>;
 
 /// The settings of a [`Runtime`].
+///
+/// ```
+/// use uptls::{FixedClock, Runtime};
+///
+/// let builder = Runtime::builder(uptls::aws_lc_rs::provider()).clock(FixedClock::parse("2026-11-23T00:00:00Z")?);
+/// let runtime = builder.session_bytes(4 << 20).build();
+/// assert_eq!(runtime.now_text(), "2026-11-23T00:00:00Z");
+/// # Ok::<_, String>(())
+/// ```
 pub struct RuntimeBuilder {
     clock: Box<dyn Clock>,
     native_roots: NativeRoots,
@@ -175,6 +179,14 @@ impl Runtime {
     /// Reads and checks the policy's material, and makes everything that connections need. Equal content gives the same
     /// fingerprint and the same verifier and resolver in memory, so sessions stay usable (R9).
     ///
+    /// ```
+    #[doc = include_str!("../doc/policy.txt")]
+    /// let prepared = runtime.prepare(&policy)?;
+    /// assert_eq!(prepared.policy().server_name(), policy.server_name());
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Problems`]: every problem of the material, 1xx and 2xx.
     pub fn prepare(&self, policy: &UpstreamTlsPolicy) -> Result<Arc<Prepared>, Problems> {
@@ -224,6 +236,14 @@ impl Runtime {
     }
 
     /// Whether it is the same runtime: a clone, with the same clock, system roots and sessions.
+    ///
+    /// ```
+    /// use uptls::Runtime;
+    ///
+    /// let runtime = Runtime::new(uptls::aws_lc_rs::provider());
+    /// assert!(runtime.is(&runtime.clone()));
+    /// assert!(!runtime.is(&Runtime::new(uptls::aws_lc_rs::provider())));
+    /// ```
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }

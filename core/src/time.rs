@@ -7,6 +7,25 @@ use jiff::{SignedDuration, Timestamp};
 use rustls_pki_types::UnixTime;
 
 /// Where the time of a verification comes from. Deadlines do not use it: they are monotonic.
+///
+/// ```
+/// use std::time::{SystemTime, UNIX_EPOCH};
+/// use uptls::Clock;
+/// use uptls::rustls_pki_types::UnixTime;
+///
+/// /// A day ahead: what will have expired by tomorrow?
+/// struct Tomorrow;
+///
+/// impl Clock for Tomorrow {
+///     fn now(&self) -> UnixTime {
+///         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+///         UnixTime::since_unix_epoch(now + std::time::Duration::from_secs(86_400))
+///     }
+/// }
+///
+/// let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(Tomorrow).build();
+/// # let _ = runtime;
+/// ```
 pub trait Clock: Send + Sync {
     /// The current time.
     fn now(&self) -> UnixTime;

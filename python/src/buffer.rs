@@ -23,6 +23,12 @@ use crate::report::PyReport;
 /// while one thread is inside, others wait, without the GIL. After an error, send the bytes of `data_to_send` once
 /// more: they may hold an alert for the peer. It belongs to the process that made it: a child of a fork has a copy of
 /// its keys, so there every method raises MisuseError.
+///
+/// >>> buffer = policy.buffer("payments.internal", address="10.0.0.7:443")
+/// >>> buffer.data_to_send()[0]  # the type of a handshake record
+/// 22
+/// >>> buffer.wants_read, buffer.handshake_done
+/// (True, False)
 #[pyclass(frozen, name = "Buffer", module = "uptls")]
 pub(crate) struct PyTlsBuffer {
     connector: Py<PyConnector>,

@@ -4,6 +4,10 @@ use pyo3::prelude::*;
 use uptls::Code;
 
 /// A stable reason.
+///
+/// >>> code = next(code for code in uptls.codes() if code.name == "tcp_refused")
+/// >>> code.number, code.severity, code.remedy
+/// (302, 'transient', 'Check that the peer listens there.')
 #[pyclass(frozen, eq, hash, name = "Code", module = "uptls")]
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub(crate) struct PyCode(Code);

@@ -31,6 +31,15 @@ use crate::source::Source;
 /// `keep_last_good` the last good generation stays, with `fail_closed` new connections fail. Default: `keep_last_good`,
 /// and `fail_closed` for a policy of manifests. `on_event` is called with each Event, on the thread that caused it or
 /// on that of a Watch.
+///
+/// >>> connector = uptls.Connector(policy)
+/// >>> connector.state, connector.generation
+/// ('ready', 1)
+/// >>> connector.update(policy.replace(alpn=["http/1.1"]))
+/// 2
+/// >>> connector.withdraw()
+/// >>> connector.state
+/// 'withdrawn'
 #[pyclass(frozen, name = "Connector", module = "uptls")]
 pub(crate) struct PyConnector {
     connector: Connector,

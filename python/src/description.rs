@@ -7,6 +7,9 @@ use uptls::{Description, Envelope};
 use crate::facts::{Certificate, Policy, Warning, facts};
 
 /// What a policy trusts, sends and accepts. It verifies nothing.
+///
+/// >>> policy.describe().accepts.names
+/// ['dns:payments.internal']
 #[pyclass(frozen, name = "Description", module = "uptls")]
 pub(crate) struct PyDescription {
     facts: Facts,

@@ -6,6 +6,11 @@ use uptls::{Event, Report};
 use crate::report::PyReport;
 
 /// Something that happened to a connector, or a connection that it refused.
+///
+/// >>> connector = uptls.Connector(policy)
+/// >>> connector.withdraw()
+/// >>> [(event.kind, event.trust_reduced) for event in connector.events()]
+/// [('withdrawn', True)]
 #[pyclass(frozen, get_all, name = "Event", module = "uptls")]
 #[derive(Clone)]
 pub(crate) struct PyEvent {

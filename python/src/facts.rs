@@ -34,6 +34,9 @@ pub(crate) use facts;
 
 facts! {
     /// The policy that verified.
+    ///
+    /// >>> policy.replace(name="payments").describe().policy.name
+    /// 'payments'
     Policy "PolicyFacts" {
         /// Its name.
         name: Option<String>,
@@ -48,6 +51,9 @@ facts! {
 
 facts! {
     /// One step of a verification.
+    ///
+    /// >>> [step.step for step in policy.verify(b"").steps if step.outcome == "fail"]
+    /// ['chain']
     Step "Step" {
         /// `policy`, `tcp`, `hello`, `chain`, `revocation`, `usage`, `name`, `pin`, `client` or `alpn`.
         step: String,
@@ -62,6 +68,9 @@ facts! {
 
 facts! {
     /// What is said of one certificate.
+    ///
+    /// >>> policy.describe().trusts.anchors[0].certificate.subject
+    /// 'CN=Test CA'
     Certificate "CertificateFacts" {
         /// The subject.
         subject: String,
@@ -82,6 +91,9 @@ facts! {
 
 facts! {
     /// What was negotiated.
+    ///
+    /// >>> policy.check("payments.internal", 443).tls.version
+    /// '1.3'
     Tls "TlsFacts" {
         /// `1.2` or `1.3`.
         version: String,
@@ -98,6 +110,13 @@ facts! {
 
 facts! {
     /// One problem of a policy or its material.
+    ///
+    /// >>> try:
+    /// ...     uptls.UpstreamTlsPolicy(ca=[])
+    /// ... except uptls.PolicyError as error:
+    /// ...     problem = error.report.errors[0]
+    /// >>> problem.code, problem.path
+    /// ('trust_missing', 'spec.trust')
     Problem "ProblemFacts" {
         /// The stable code.
         code: String,
@@ -122,6 +141,9 @@ facts! {
 
 facts! {
     /// A warning: no verdict, but worth knowing.
+    ///
+    /// >>> [warning.code for warning in policy.verify(b"").warnings]
+    /// []
     Warning "WarningFacts" {
         /// Which.
         code: String,
@@ -132,6 +154,9 @@ facts! {
 
 facts! {
     /// A backend that Kubernetes objects give a policy.
+    ///
+    /// >>> [one.backend for one in uptls.ManifestSet.load("manifests").backends]
+    /// ['Service/shop/payments']
     Backend "BackendFacts" {
         /// As `ManifestSet.policy` takes it: `Service/shop/pay:443`.
         backend: String,

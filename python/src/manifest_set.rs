@@ -22,6 +22,10 @@ use crate::source::{Origin, Source};
 ///
 /// It never changes. Load the files again for a new one, and give each connector its new policy with `publish`. All its
 /// policies share one Runtime, so that equal CA bundles are held once. Usable from any thread.
+///
+/// >>> manifests = uptls.ManifestSet.load("manifests")
+/// >>> manifests.policy("Service/shop/payments").server_name
+/// 'payments.internal'
 #[pyclass(frozen, name = "ManifestSet", module = "uptls")]
 pub(crate) struct PyManifestSet(ManifestSet);
 

@@ -14,6 +14,10 @@ use crate::errors;
 use crate::keywords::tuple_of;
 
 /// Certificates that a policy trusts. Making a policy reads the files.
+///
+/// >>> both = [uptls.TrustBundle.from_file("ca.pem"), uptls.TrustBundle.pinned_keys(["A" * 43 + "="])]
+/// >>> uptls.UpstreamTlsPolicy(ca=both).describe().trusts.pinned_keys
+/// ['AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=']
 #[pyclass(frozen, name = "TrustBundle", module = "uptls")]
 pub(crate) struct PyTrustBundle {
     pub(crate) draft: TrustDraft,
@@ -108,6 +112,10 @@ impl PyTrustBundle {
 }
 
 /// Our own certificate and key, for peers that ask for one. It shows no key.
+///
+/// >>> pair = uptls.ClientIdentity.from_files("tls.crt", "tls.key")
+/// >>> policy.replace(identity=pair).describe().sends.identity.sans
+/// ['dns:client.test']
 #[pyclass(frozen, name = "ClientIdentity", module = "uptls")]
 pub(crate) struct PyClientIdentity {
     pub(crate) draft: IdentityDraft,
@@ -170,6 +178,10 @@ impl PyClientIdentity {
 }
 
 /// A name that the policy accepts in a certificate.
+///
+/// >>> names = [uptls.San.dns("payments.internal"), uptls.San.spiffe("prod.example", "/ns/pay")]
+/// >>> policy.replace(subject_alt_names=names).describe().accepts.names
+/// ['dns:payments.internal', 'spiffe://prod.example/ns/pay/...']
 #[pyclass(frozen, eq, hash, name = "San", module = "uptls")]
 #[derive(Eq, Hash, PartialEq)]
 pub(crate) struct PySan {
@@ -247,6 +259,10 @@ impl PySan {
 }
 
 /// Revocation lists, and how to use them.
+///
+/// >>> lists = uptls.Revocation(["ca.crl"], depth="leaf")
+/// >>> policy.replace(revocation=lists).fingerprint == policy.fingerprint
+/// False
 #[pyclass(frozen, name = "Revocation", module = "uptls")]
 pub(crate) struct PyRevocation {
     pub(crate) draft: RevocationDraft,

@@ -7,6 +7,10 @@ use uptls::{Evidence, IdentityUse};
 use crate::facts::Certificate;
 
 /// The proof of a peer, and the parameters negotiated with it.
+///
+/// >>> with policy.connect("payments.internal", 443) as stream:
+/// ...     stream.peer.matched_name, stream.peer.version, stream.peer.resumed
+/// ('dns:payments.internal', '1.3', False)
 #[pyclass(frozen, name = "PeerInfo", module = "uptls")]
 pub(crate) struct PyPeer {
     certificates: Vec<Certificate>,

@@ -36,6 +36,11 @@ use crate::source::{Origin, Source};
 /// `500ms`.
 ///
 /// Raises PolicyError with every problem. Two policies are equal if their fingerprints are.
+///
+/// >>> ca = uptls.TrustBundle.from_file("ca.pem")
+/// >>> policy = uptls.UpstreamTlsPolicy(ca=ca, server_name="payments.internal")
+/// >>> policy.server_name, policy.replace(server_name="auto").server_name
+/// ('payments.internal', 'auto')
 #[pyclass(frozen, name = "UpstreamTlsPolicy", module = "uptls")]
 pub(crate) struct PyPolicy {
     /// Its own, which never changes.

@@ -10,6 +10,10 @@ use crate::facts::{Certificate, Policy, Problem, Step, Tls, Warning};
 /// One verification: the verdict, the reason, and what led to it.
 ///
 /// True if and only if the peer is accepted.
+///
+/// >>> report = policy.verify(b"")
+/// >>> bool(report), report.code, report.hint
+/// (False, 'cert_none', 'configure a certificate on the upstream')
 #[pyclass(frozen, name = "Report", module = "uptls")]
 #[derive(Clone)]
 pub(crate) struct PyReport {

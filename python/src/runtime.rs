@@ -13,6 +13,9 @@ use crate::material::{members, path_of};
 /// verification of its policies uses that time. `native_roots` are files, and folders of files, of PEM certificates
 /// that replace the platform's if a policy trusts `native`: this setting decides which CAs every such policy trusts.
 /// `session_bytes` limits the memory for the sessions of all policies. Usable from any thread.
+///
+/// >>> uptls.Runtime(at="2026-11-23T00:00:00Z").now()
+/// '2026-11-23T00:00:00Z'
 #[pyclass(frozen, name = "Runtime", module = "uptls")]
 pub(crate) struct PyRuntime(Runtime);
 

@@ -4,6 +4,12 @@ use super::MaterialErrorKind;
 use crate::text::printable;
 
 /// How a file in a format that is not read becomes one that is.
+///
+/// ```
+/// use uptls::Conversion;
+///
+/// assert_eq!(Conversion::Utf16.command("ca.pem"), "iconv -f UTF-16 -t UTF-8 ca.pem > new.pem");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Conversion {

@@ -42,14 +42,7 @@ use crate::text::printable;
 /// Everything that can go wrong with a connector, by who must act.
 ///
 /// ```
-/// # #[cfg(feature = "aws-lc-rs")] {
-/// # use uptls::danger::DangerPermission;
-/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
-/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
-/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
-/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
-/// # let clock = uptls::FixedClock::at(1_795_392_000);
-/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+#[doc = include_str!("../../doc/policy.txt")]
 /// use uptls::{BackendHost, ConnectOptions, Connector, Error};
 ///
 /// let connector = Connector::new(&runtime, &policy)?;
@@ -160,6 +153,14 @@ impl From<ConnectError> for Error {
 }
 
 /// One thing that is wrong with a policy or its material.
+///
+/// ```
+/// let draft = uptls::PolicyDraft::default();
+/// let problems = uptls::UpstreamTlsPolicy::check(draft, uptls::danger::DangerPermission::Forbidden).err().unwrap();
+/// let problem = problems.first().unwrap();
+/// assert_eq!((problem.code().as_str(), problem.path()), ("trust_missing", "spec.trust"));
+/// assert_eq!(problem.hint(), "add trust.bundles, trust.system or a pin");
+/// ```
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {

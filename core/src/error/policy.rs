@@ -25,6 +25,14 @@ pub struct PolicyError {
 }
 
 /// Where a field was written.
+///
+/// ```
+/// use uptls::{Origin, PolicyError, PolicyErrorKind, Problem};
+///
+/// let problem = Problem::from(PolicyError::new("spec.serverName", PolicyErrorKind::NameMissing));
+/// let problem = problem.with_origin(Some(Origin::new("policy.yaml", 4, 9)));
+/// assert!(problem.to_string().starts_with("policy.yaml:4:9: spec.serverName: "));
+/// ```
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Origin {

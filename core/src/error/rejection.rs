@@ -7,6 +7,16 @@ use crate::report::{CertificateFacts, Step, TlsFacts};
 ///
 /// Every text of it escapes and bounds the peer's text, `Debug` included; only [`Rejection::chain`] is as the peer sent
 /// it.
+///
+/// ```
+/// use uptls::Error;
+///
+/// fn tell(error: &Error) {
+///     if let Error::Rejected(rejection) = error {
+///         println!("{}: {} certificates were presented", error.code(), rejection.chain.len());
+///     }
+/// }
+/// ```
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Rejection {

@@ -48,6 +48,15 @@ impl Category {
 }
 
 /// How bad it is for an operator who reads a log.
+///
+/// ```
+/// use uptls::{Code, Severity};
+///
+/// // Whom a failure is counted against.
+/// assert_eq!(Code::TcpRefused.severity(), Severity::Transient);
+/// assert_eq!(Code::LocalResources.severity(), Severity::Local);
+/// assert_eq!(Code::NameMismatch.severity(), Severity::Error);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Severity {

@@ -175,6 +175,15 @@ impl JsonSchema for SystemTrustDraft {
 }
 
 /// Public material: a file, or the PEM text itself; exactly one of the two.
+///
+/// ```
+/// use uptls::MaterialDraft;
+///
+/// // A file can change, and a watch follows it. A text cannot; its name stands for it in errors.
+/// let file = MaterialDraft::file("/etc/uptls/ca.pem").of_trust_domain("prod.example");
+/// let text = MaterialDraft::pem("-----BEGIN CERTIFICATE-----...").named("ConfigMap shop/ca");
+/// # let _ = (file, text);
+/// ```
 #[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct MaterialDraft {
@@ -256,6 +265,17 @@ impl SecretDraft {
 }
 
 /// Our own certificate and key.
+///
+/// ```
+/// use uptls::{IdentityDraft, MaterialDraft, SecretDraft};
+///
+/// let identity = IdentityDraft {
+///     certificate: Some(MaterialDraft::file("tls.crt")),
+///     key: Some(SecretDraft::file("tls.key")),
+///     passphrase: None,
+/// };
+/// # let _ = identity;
+/// ```
 #[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct IdentityDraft {
@@ -268,6 +288,13 @@ pub struct IdentityDraft {
 }
 
 /// One wanted name: exactly one of the fields.
+///
+/// ```
+/// use uptls::SanDraft;
+///
+/// let names = [SanDraft::dns("payments.internal"), SanDraft::ip("10.0.0.7"), SanDraft::spiffe("prod.example", "/ns/pay")];
+/// # let _ = names;
+/// ```
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SanDraft {

@@ -324,6 +324,15 @@ pub enum RevocationDepth {
 }
 
 /// What a certificate is that no list covers.
+///
+/// ```
+/// use uptls::{RevocationDepth, UnknownRevocation, UpstreamTlsPolicy};
+///
+/// let builder = UpstreamTlsPolicy::builder().add_ca_file("ca.pem").add_crl_file("leaf.crl");
+/// let policy = builder.revocation(RevocationDepth::Leaf, UnknownRevocation::Deny).build()?;
+/// assert_eq!(policy.revocation().unwrap().unknown, UnknownRevocation::Deny);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum UnknownRevocation {
@@ -346,6 +355,17 @@ pub enum Resumption {
 }
 
 /// Which server name (SNI) is sent (N2).
+///
+/// ```
+/// use uptls::{DnsName, ServerNameRule, UpstreamTlsPolicy};
+///
+/// let name = ServerNameRule::Dns(DnsName::parse("payments.internal")?);
+/// let policy = UpstreamTlsPolicy::builder().add_ca_file("ca.pem").server_name(name).build()?;
+/// // Without one it is the backend host of each connection.
+/// let auto = UpstreamTlsPolicy::builder().add_ca_file("ca.pem").build()?;
+/// assert!(matches!(auto.server_name(), ServerNameRule::Auto) && policy.server_name() != auto.server_name());
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ServerNameRule {

@@ -41,6 +41,15 @@ impl fmt::Display for TlsVersion {
 }
 
 /// The range of versions that are offered.
+///
+/// ```
+/// use uptls::{TlsVersion, UpstreamTlsPolicy};
+///
+/// let builder = UpstreamTlsPolicy::builder().add_ca_file("ca.pem");
+/// let policy = builder.versions(TlsVersion::V1_3..=TlsVersion::V1_3).build()?;
+/// assert!(!policy.versions().contains(TlsVersion::V1_2));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Versions {

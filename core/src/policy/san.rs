@@ -6,6 +6,18 @@ use std::net::IpAddr;
 use crate::name::{DnsName, SpiffePrefix, TrustDomain, UriName};
 
 /// A reference name with the type of SAN that it is compared with; types never mix (N5).
+///
+/// ```
+/// use uptls::{DnsName, SanMatcher, TrustDomain, UpstreamTlsPolicy};
+///
+/// // Any of them: the names of two clusters while a backend moves.
+/// let builder = UpstreamTlsPolicy::builder().add_ca_file("ca.pem");
+/// let builder = builder.add_subject_alt_name(SanMatcher::Dns(DnsName::parse("payments.internal")?));
+/// let domain = TrustDomain::parse("prod.example")?;
+/// let policy = builder.add_subject_alt_name(SanMatcher::SpiffeTrustDomain(domain)).build()?;
+/// assert_eq!(policy.subject_alt_names().len(), 2);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum SanMatcher {
@@ -50,6 +62,14 @@ impl fmt::Display for SanMatcher {
 }
 
 /// `*.` and a DNS name, in lower case.
+///
+/// ```
+/// use uptls::WildcardName;
+///
+/// assert_eq!(WildcardName::parse("*.Internal")?.as_str(), "*.internal");
+/// assert!(WildcardName::parse("a*.internal").is_err());
+/// # Ok::<_, uptls::NameError>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct WildcardName(String);
 

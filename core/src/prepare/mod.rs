@@ -36,14 +36,7 @@ use loader::Loader;
 /// It has a fingerprint: sessions and pooled connections are never shared across two of them.
 ///
 /// ```
-/// # #[cfg(feature = "aws-lc-rs")] {
-/// # use uptls::danger::DangerPermission;
-/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
-/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
-/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
-/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
-/// # let clock = uptls::FixedClock::at(1_795_392_000);
-/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+#[doc = include_str!("../../doc/policy.txt")]
 /// // The certificate is for another name: the report says which, without a network.
 /// let prepared = runtime.prepare(&policy)?;
 /// let report = prepared.report_pem(&std::fs::read("../examples/refused/chain.pem")?, Some("payments.internal"));
@@ -71,6 +64,15 @@ impl Prepared {
     }
 
     /// The digest of all that decides a verdict or a handshake: policy, every anchor, CRL and identity, and the provider.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/policy.txt")]
+    /// // Whatever can change a verdict changes it.
+    /// let other = UpstreamTlsPolicy::builder().add_ca_file("../examples/refused/ca.pem").build()?;
+    /// assert_ne!(runtime.prepare(&policy)?.fingerprint(), runtime.prepare(&other)?.fingerprint());
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn fingerprint(&self) -> &[u8; 32] {
         &self.fingerprint
     }
@@ -119,6 +121,16 @@ impl Prepared {
     /// and text between them are ignored, so you can pass the output of `openssl s_client -showcerts` as it is. Every
     /// face of offline verification is this call. A text that cannot be read is no fault of the peer: the report then
     /// has the verdict `error` and the code `chain_parse`. An empty text is a peer without a certificate (`cert_none`).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/policy.txt")]
+    /// // What `openssl s_client -showcerts` prints can be given as it is.
+    /// let report = runtime.prepare(&policy)?.report_pem(&std::fs::read("../examples/refused/chain.pem")?, None);
+    /// assert!(!report.accepted());
+    /// assert!(report.hint.unwrap().contains("re-issue it with dns:payments.internal"));
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn report_pem(&self, chain: &[u8], backend_host: Option<&str>) -> Report {
         self.report_file(chain, "inline", backend_host)
     }
@@ -166,6 +178,14 @@ impl Prepared {
     }
 
     /// The warnings about the policy: what is odd, and what ends soon.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/policy.txt")]
+    /// let prepared = runtime.prepare(&policy)?;
+    /// assert!(prepared.warnings().is_empty());
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn warnings(&self) -> Vec<Warning> {
         let now = self.runtime.now();
         let mut warnings = self.verifier.warnings(seconds(now));

@@ -8,6 +8,17 @@ use serde_json::Value;
 /// spelling of a field, or writes a value as its rule demands, and never trusts what was just seen.
 ///
 /// A hint that leaves a choice, or that needs a file, has no such change.
+///
+/// ```
+/// use uptls::{Fix, PatchOperation};
+///
+/// let fix = Fix::new(vec![PatchOperation::replace("spec.serverName", "payments.internal".into())]);
+/// assert_eq!(
+///     serde_json::to_string(&fix.patch)?,
+///     r#"[{"op":"replace","path":"/spec/serverName","value":"payments.internal"}]"#,
+/// );
+/// # Ok::<_, serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Fix {

@@ -42,14 +42,7 @@ impl<T: Serialize> Envelope<T> {
     /// The JSON text, two spaces of indentation, without a line end: what every face returns.
     ///
     /// ```
-    /// # #[cfg(feature = "aws-lc-rs")] {
-    /// # use uptls::danger::DangerPermission;
-    /// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
-    /// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
-    /// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
-    /// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
-    /// # let clock = uptls::FixedClock::at(1_795_392_000);
-    /// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+    #[doc = include_str!("../../doc/policy.txt")]
     /// use uptls::Envelope;
     ///
     /// let report = runtime.prepare(&policy)?.report_pem(b"", Some("payments.internal"));
@@ -65,6 +58,17 @@ impl<T: Serialize> Envelope<T> {
 }
 
 /// One verification. Fields that do not apply are absent.
+///
+/// ```
+#[doc = include_str!("../../doc/policy.txt")]
+/// let chain = std::fs::read("../examples/refused/chain.pem")?;
+/// let report = runtime.prepare(&policy)?.report_pem(&chain, None);
+/// assert_eq!(report.code.unwrap().as_str(), "name_mismatch");
+/// assert_eq!(report.expected, ["dns:payments.internal"]);
+/// assert_eq!(report.presented, ["dns:payments-v2.internal", "uri:spiffe://prod/ns/pay/sa/worker"]);
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Report {
@@ -166,14 +170,7 @@ impl Report {
     /// Whether the peer is accepted.
     ///
     /// ```
-    /// # #[cfg(feature = "aws-lc-rs")] {
-    /// # use uptls::danger::DangerPermission;
-    /// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
-    /// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
-    /// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
-    /// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
-    /// # let clock = uptls::FixedClock::at(1_795_392_000);
-    /// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+    #[doc = include_str!("../../doc/policy.txt")]
     /// let report = runtime.prepare(&policy)?.report_pem(b"", Some("payments.internal"));
     /// assert!(!report.accepted());
     /// assert_eq!((report.exit_code(), report.hint.as_deref()), (1, Some("configure a certificate on the upstream")));
@@ -247,6 +244,17 @@ impl Step {
 }
 
 /// The steps, in the order in which they happen.
+///
+/// ```
+#[doc = include_str!("../../doc/policy.txt")]
+/// use uptls::{Outcome, StepName};
+///
+/// let report = runtime.prepare(&policy)?.report_pem(&std::fs::read("../examples/refused/chain.pem")?, None);
+/// let failed: Vec<_> = report.steps.iter().filter(|step| step.outcome == Outcome::Fail).collect();
+/// assert_eq!(failed[0].step, StepName::Name);
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -8,6 +8,15 @@ use serde::Serialize;
 use crate::text::printable;
 
 /// Something that is not a verdict, but should be known.
+///
+/// ```
+#[doc = include_str!("../../doc/policy.txt")]
+/// for warning in runtime.prepare(&policy)?.warnings() {
+///     println!("{}: {:?}", warning.code, warning.detail);
+/// }
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Warning {

@@ -44,14 +44,7 @@ use standing::{Awaited, Documents, Standing, Word};
 /// Each connection takes one snapshot and keeps it (R1): an update never changes a connection that exists (R7).
 ///
 /// ```
-/// # #[cfg(feature = "aws-lc-rs")] {
-/// # use uptls::danger::DangerPermission;
-/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
-/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
-/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
-/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
-/// # let clock = uptls::FixedClock::at(1_795_392_000);
-/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+#[doc = include_str!("../../doc/policy.txt")]
 /// use std::net::TcpListener;
 /// use uptls::{BackendHost, ConnectOptions, Connector};
 ///
@@ -172,6 +165,18 @@ impl Connector {
     /// stopped the connector, a refusal or a withdrawal; sources of the policy before do nothing any more
     /// ([`PollOutcome::Superseded`]).
     ///
+    /// ```
+    #[doc = include_str!("../../doc/policy.txt")]
+    /// use uptls::{Connector, ServerNameRule};
+    ///
+    /// let connector = Connector::new(&runtime, &policy)?;
+    /// assert_eq!(connector.update(&policy)?.number(), 1, "equal content is no new generation");
+    /// let nameless = UpstreamTlsPolicy::builder().add_ca_file("../examples/refused/ca.pem").build()?;
+    /// assert_eq!(connector.update(&nameless)?.number(), 2);
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Problems`] of the new policy: the last good generation then stays, in the state
     /// [`Degraded`](ConnectorState::Degraded), or with [`OnInvalid::FailClosed`] new connections fail, until an update
@@ -220,6 +225,18 @@ impl Connector {
 
     /// Ends the policy: new connections fail at once with `policy_withdrawn` (R3), and existing ones stay open (R7).
     /// Only a later successful [`Connector::update`] or [`Connector::publish`] publishes again.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/policy.txt")]
+    /// use uptls::{BackendHost, ConnectOptions, Connector};
+    ///
+    /// let connector = Connector::new(&runtime, &policy)?;
+    /// connector.withdraw();
+    /// let error = connector.begin(&BackendHost::parse("payments.internal")?, &ConnectOptions::default()).unwrap_err();
+    /// assert_eq!(error.code().as_str(), "policy_withdrawn");
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn withdraw(&self) {
         let mut publishing = lock(&self.0.publishing);
         publishing.withdrawals += 1;
@@ -266,6 +283,20 @@ impl Connector {
     ///
     /// The connector keeps at most 32 events. It drops the oldest first, and counts them ([`Connector::lost_events`]).
     /// The next event takes over `trust_reduced` from a lost one.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/policy.txt")]
+    /// # fn drain() {}
+    /// let connector = uptls::Connector::new(&runtime, &policy)?;
+    /// while let Some(event) = connector.next_event() {
+    ///     println!("{}", event.to_json());
+    ///     if event.trust_reduced {
+    ///         drain();
+    ///     }
+    /// }
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn next_event(&self) -> Option<Event> {
         lock(&self.0.publishing).events.pop()
     }
@@ -306,6 +337,14 @@ impl Connector {
     }
 
     /// Whether it makes connections, and if not, why.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/policy.txt")]
+    /// let connector = uptls::Connector::new(&runtime, &policy)?;
+    /// assert_eq!((connector.state().as_str(), connector.generation().number()), ("ready", 1));
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn state(&self) -> ConnectorState {
         self.0.current.load().state.clone()
     }

@@ -68,6 +68,17 @@ impl Registry {
     /// problems. The call reads files one after the other. It waits for regular files only, and storage that does not
     /// answer holds the batch.
     /// A bundle that several policies name, the same file or the same `Arc` of a text, is read and parsed once.
+    ///
+    /// ```
+    /// use uptls::{OnInvalid, Registry, Runtime, SystemTrust, UpstreamTlsPolicy};
+    ///
+    /// let registry = Registry::new(&Runtime::new(uptls::aws_lc_rs::provider()), OnInvalid::FailClosed);
+    /// let good = UpstreamTlsPolicy::builder().system_roots(SystemTrust::Mozilla).build();
+    /// let bad = UpstreamTlsPolicy::builder().build();
+    /// let results = registry.apply([("good".to_owned(), good), ("bad".to_owned(), bad)]);
+    /// // One broken policy stops no other.
+    /// assert!(results[0].1.is_ok() && results[1].1.is_err());
+    /// ```
     pub fn apply(
         &self,
         batch: impl IntoIterator<Item = (String, Result<UpstreamTlsPolicy, Problems>)>,
@@ -137,6 +148,14 @@ impl Registry {
     }
 
     /// The connector of `name`.
+    ///
+    /// ```
+    /// # use uptls::{OnInvalid, Registry, Runtime, SystemTrust, UpstreamTlsPolicy};
+    /// # let registry = Registry::new(&Runtime::new(uptls::aws_lc_rs::provider()), OnInvalid::FailClosed);
+    /// let policy = UpstreamTlsPolicy::builder().system_roots(SystemTrust::Mozilla).build();
+    /// registry.apply([("pay".to_owned(), policy)]);
+    /// assert_eq!(registry.connector("pay").unwrap().state().as_str(), "ready");
+    /// ```
     pub fn connector(&self, name: &str) -> Option<Connector> {
         lock(&self.connectors).get(name).cloned()
     }

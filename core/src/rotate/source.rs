@@ -76,6 +76,18 @@ pub(super) struct Refused {
 }
 
 /// What a step did.
+///
+/// ```
+#[doc = include_str!("../../doc/policy.txt")]
+/// use uptls::{Connector, FileSource, PollOutcome};
+///
+/// let connector = Connector::new(&runtime, &policy)?;
+/// let mut source = FileSource::new(&connector, &policy);
+/// let polled = source.poll(std::time::Instant::now());
+/// assert!(matches!(polled.outcome, PollOutcome::Unchanged));
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum PollOutcome {

@@ -22,6 +22,18 @@ impl fmt::Display for Generation {
 }
 
 /// What an update with an invalid policy or material does (R2).
+///
+/// ```
+#[doc = include_str!("../../doc/policy.txt")]
+/// use uptls::{Connector, OnInvalid};
+/// # let problems = UpstreamTlsPolicy::check(PolicyDraft::default(), DangerPermission::Forbidden).err().unwrap();
+///
+/// let strict = Connector::with_on_invalid(&runtime, &policy, OnInvalid::FailClosed)?;
+/// strict.refuse(problems);
+/// assert_eq!(strict.state().as_str(), "not_ready", "with KeepLastGood it would be degraded, and connect");
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum OnInvalid {
@@ -46,14 +58,7 @@ impl OnInvalid {
 /// Whether a connector makes connections. Times are unix seconds.
 ///
 /// ```
-/// # #[cfg(feature = "aws-lc-rs")] {
-/// # use uptls::danger::DangerPermission;
-/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
-/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
-/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
-/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
-/// # let clock = uptls::FixedClock::at(1_795_392_000);
-/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+#[doc = include_str!("../../doc/policy.txt")]
 /// use uptls::{Connector, ConnectorState};
 /// # let problems = UpstreamTlsPolicy::check(PolicyDraft::default(), DangerPermission::Forbidden).err().unwrap();
 ///

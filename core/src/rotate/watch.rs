@@ -32,14 +32,7 @@ use watcher::{Read, Watcher};
 /// A fork takes no thread along: a child follows nothing ([`WatchState::Elsewhere`]) until it starts its own watch.
 ///
 /// ```
-/// # #[cfg(feature = "aws-lc-rs")] {
-/// # use uptls::danger::DangerPermission;
-/// # use uptls::{MaterialDraft, PolicyDraft, PolicySpec, TrustDraft, UpstreamTlsPolicy};
-/// # let trust = TrustDraft { bundles: vec![MaterialDraft::file("../examples/refused/ca.pem")], ..TrustDraft::default() };
-/// # let spec = PolicySpec { server_name: Some("payments.internal".to_owned()), trust, ..PolicySpec::default() };
-/// # let policy = UpstreamTlsPolicy::check(PolicyDraft::new(spec), DangerPermission::Forbidden)?;
-/// # let clock = uptls::FixedClock::at(1_795_392_000);
-/// # let runtime = uptls::Runtime::builder(uptls::aws_lc_rs::provider()).clock(clock).build();
+#[doc = include_str!("../../doc/policy.txt")]
 /// use uptls::{Connector, FileSource, Watch};
 ///
 /// let connector = Connector::new(&runtime, &policy)?;
@@ -151,6 +144,19 @@ impl Watch {
     }
 
     /// Follows one more source from now on. Its files are read at once.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/policy.txt")]
+    /// use uptls::{Connector, FileSource, Watch};
+    ///
+    /// let connector = Connector::new(&runtime, &policy)?;
+    /// let watch = Watch::polling([])?;
+    /// let followed = watch.add(FileSource::new(&connector, &policy));
+    /// // The policy of this backend is gone.
+    /// watch.remove(followed);
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add(&self, source: FileSource) -> WatchedSource {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         self.signal(Signal::Add(id, Box::new(source)));

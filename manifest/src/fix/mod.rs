@@ -20,6 +20,15 @@ use crate::report::{Import, ImportOptions};
 use crate::{native, source, yaml};
 
 /// A document with fixes applied.
+///
+/// ```
+/// use uptls::danger::DangerPermission;
+///
+/// let text = b"apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nspec:\n  trust: {system: mozilla}\n  servername: pay.example\n";
+/// let fixed = uptls_manifest::fix::policy(text, "policy.yaml", None, DangerPermission::Forbidden).unwrap();
+/// assert!(fixed.text.contains("serverName: pay.example"), "the spelling of the field");
+/// assert_eq!(fixed.applied.len(), 1);
+/// ```
 #[non_exhaustive]
 pub struct Fixed {
     /// The applied fixes, in this order.

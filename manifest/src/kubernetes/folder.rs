@@ -9,7 +9,7 @@ use super::document::{Content, Document};
 use crate::position::{Fault, Notes, Place};
 use crate::source;
 
-/// The texts at some paths, for Kubernetes objects and Envoy configurations alike: [`super::import`] and
+/// The texts of files and folders, Kubernetes objects and Envoy configurations alike: [`super::import`] and
 /// [`crate::report::Import::of`] take their [`Manifests::documents`].
 pub struct Manifests(Vec<Found>);
 

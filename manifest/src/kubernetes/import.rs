@@ -18,6 +18,13 @@ use super::resolve::{draft, effective, said};
 use super::status;
 
 /// The optional kinds to read.
+///
+/// ```
+/// use uptls_manifest::kubernetes::{ReadOptions, Scope, Store};
+///
+/// let options = ReadOptions::default().with_cluster_trust_bundles(true);
+/// assert!(Store::new(Scope::default(), options).policies().is_empty());
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ReadOptions {
@@ -63,7 +70,7 @@ impl Imported {
         Self { diagnostics, ignored, objects: Arc::new(objects), policies: Arc::new(policies) }
     }
 
-    /// Every policy for `scope`, merged from all objects (M5..M9), and what to write back. It is pure.
+    /// Every policy for `scope`, merged from all objects (M5 to M9), and the statuses to write. It reads nothing else.
     ///
     /// ```
     /// use uptls_manifest::kubernetes::{BackendRef, Document, Scope, import};
@@ -92,13 +99,12 @@ impl Imported {
 /// The policy for `backend`, to be checked and prepared: that of [`Imported::resolve`] with a default [`Scope`].
 ///
 /// # Errors
-/// Those of [`Resolution::policy_of`], and everything that is wrong with the policy for it, if that cannot be used (it
-/// fails closed).
+/// Those of [`Resolution::policy_of`], and all problems of the policy if it cannot be used (it fails closed).
 pub fn resolve(imported: &Imported, backend: &BackendRef) -> Result<PolicyDraft, Problems> {
     imported.resolve(&Scope::default()).policy_of(backend, None)?.draft.clone()
 }
 
-/// A connector for `backend`, that always fails with the reason if there is no policy that can be used.
+/// A connector for `backend`. Without a usable policy, every connection fails with the reason.
 pub fn connector(
     runtime: &Runtime,
     imported: &Imported,

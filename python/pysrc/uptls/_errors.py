@@ -23,6 +23,12 @@ class UptlsError(ssl.SSLError):
 
     Code, hint, peer and policy are notes (PEP 678), so every traceback shows them, even if a client wraps the
     exception.
+
+    >>> try:
+    ...     policy.connect("payments.internal", 1, connect_to="127.0.0.1")
+    ... except uptls.UptlsError as error:
+    ...     print(error.code, error.report.address, error.hint)
+    tcp_refused 127.0.0.1:1 check that the peer listens there
     """
 
     code: str
@@ -89,7 +95,14 @@ class UptlsError(ssl.SSLError):
 
 
 class PolicyError(UptlsError, ValueError):
-    """A policy, its trust or its identity cannot be used (codes 1xx and 2xx)."""
+    """A policy, its trust or its identity cannot be used (codes 1xx and 2xx).
+
+    >>> try:
+    ...     policy.replace(min_version="1.3", max_version="1.2")
+    ... except uptls.PolicyError as error:
+    ...     print(error.code, error.report.errors[0].path)
+    policy_invalid spec.versions
+    """
 
 
 class MisuseError(UptlsError, ValueError):
@@ -99,7 +112,15 @@ class MisuseError(UptlsError, ValueError):
 
 
 class PolicyFrozenError(MisuseError, TypeError):
-    """Code tried to change an object of a policy, which is frozen (code ``misuse``)."""
+    """Code tried to change an object of a policy, which is frozen (code ``misuse``).
+
+    >>> context = policy.ssl_context()
+    >>> try:
+    ...     context.check_hostname = False
+    ... except uptls.PolicyFrozenError as error:
+    ...     print(error.code, error.hint)
+    misuse correct the call that the message names
+    """
 
 
 class PeerVerificationError(UptlsError, ssl.SSLCertVerificationError):

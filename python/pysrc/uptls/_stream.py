@@ -64,6 +64,11 @@ class TlsStream:
     One thread may read while another writes. A timeout bounds a whole call. A stream that does not block raises
     WantReadError or WantWriteError, which are also BlockingIOError and the exceptions of the module ssl. Reading ends
     with ``b""`` only if the peer sent close_notify; otherwise with UnexpectedEofError.
+
+    >>> with policy.connect("payments.internal", 443, alpn=["http/1.1"], timeout=10) as stream:
+    ...     stream.sendall(b"GET / HTTP/1.1\\r\\nHost: payments.internal\\r\\n\\r\\n")
+    ...     stream.recv(15)
+    b'HTTP/1.1 200 OK'
     """
 
     def __init__(self, sock: socket.socket, buffer: "Buffer") -> None:

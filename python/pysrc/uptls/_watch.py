@@ -19,6 +19,13 @@ class Watch:
     that a writer has not closed. A file that cannot be read for want of descriptors changes nothing. The watch never
     starts a connector that the caller refused or withdrew. Raises MisuseError for the connector of a policy. A fork
     takes no thread along: a child opens its own.
+
+    >>> connector = uptls.Connector(policy)
+    >>> with connector.watch() as watch:
+    ...     watch.state in {"events", "polling"}
+    True
+    >>> watch.state
+    'closed'
     """
 
     def __init__(self, connector: Connector, interval: float = 10.0) -> None:

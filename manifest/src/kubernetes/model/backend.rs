@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::object::{DEFAULT_NAMESPACE, ObjectName};
 
-/// Which kind of object a backend is.
+/// The kind of object that a backend is.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum BackendKind {
@@ -12,14 +12,14 @@ pub enum BackendKind {
     Backend,
     /// `v1 Service`
     Service,
-    /// `gloo.solo.io Upstream`: a destination of its own, also where the port of a Service is behind it.
+    /// `gloo.solo.io Upstream`: a destination of its own, even if the port of a Service is behind it.
     Upstream,
     /// `gateway.networking.x-k8s.io XBackend`
     XBackend,
 }
 
 impl BackendKind {
-    /// As `kind` spells it.
+    /// The `kind` of the object: `Service`.
     pub fn as_str(self) -> &'static str {
         KINDS.iter().find(|row| row.2 == self).map_or("Service", |row| row.1)
     }
@@ -48,7 +48,7 @@ impl fmt::Display for BackendKind {
     }
 }
 
-/// A backend, and which of its ports.
+/// A backend, and one of its ports or all.
 ///
 /// ```
 /// use uptls_manifest::kubernetes::{BackendKind, BackendRef};
@@ -62,11 +62,11 @@ impl fmt::Display for BackendKind {
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct BackendRef {
-    /// Its kind; needed only where backends of several kinds have the name.
+    /// Its kind. You need it only if backends of several kinds have the same name.
     pub kind: Option<BackendKind>,
     /// The object.
     pub name: ObjectName,
-    /// The number of the port, as in `backendRefs`; needed only where policies differ by port.
+    /// The number of the port, as in `backendRefs`. You need it only if policies differ by port.
     pub port: Option<u16>,
 }
 
@@ -86,7 +86,7 @@ impl BackendRef {
     /// Parses `[[KIND/]NAMESPACE/]NAME[:PORT]`; without a namespace it is `default`.
     ///
     /// # Errors
-    /// What is wrong with it, for people.
+    /// The mistake, as a sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (rest, port) = match text.rsplit_once(':') {
             None => (text, None),

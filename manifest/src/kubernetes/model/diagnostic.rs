@@ -5,13 +5,24 @@ use uptls::Problem;
 use super::backend::BackendKind;
 use super::object::{ObjectName, ObjectRef};
 
-/// One thing to be said.
+/// A problem of one object, and its effect.
+///
+/// ```
+/// use uptls_manifest::kubernetes::{Document, Effect, import};
+///
+/// let text = br#"{apiVersion: gateway.networking.k8s.io/v1, kind: BackendTLSPolicy, metadata: {name: pay},
+///   spec: {targetRefs: [{group: "", kind: Service, name: pay}], validation: {hostname: pay.example}}}"#;
+/// let imported = import([Document::new("pay.yaml", text)]);
+/// let diagnostic = &imported.diagnostics[0];
+/// assert_eq!(diagnostic.effect, Effect::NotReady);
+/// assert!(diagnostic.problem.to_string().starts_with("pay.yaml:"), "{}", diagnostic.problem);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Diagnostic {
     /// Which backends fail by it, if it is unread.
     pub(in crate::kubernetes) concerns: Concerns,
-    /// What follows from it.
+    /// The effect of the problem.
     pub effect: Effect,
     /// The object, if it has a name: `BackendTLSPolicy shop/pay-tls`.
     pub object: Option<ObjectRef>,
@@ -30,7 +41,7 @@ impl Diagnostic {
     }
 }
 
-/// What follows from a problem.
+/// The effect of a problem.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Effect {
@@ -42,8 +53,8 @@ pub enum Effect {
     Notice,
     /// The object is left out: nothing can refer to it.
     Skipped,
-    /// What is not read might be the policy of other backends: connections to all that it may be for fail. A policy whose
-    /// targets cannot be read may be for any backend of its namespace, a document for any of all.
+    /// It could not be read, so it may be the policy of any backend: connections to all of those fail. A policy whose
+    /// targets cannot be read may be for any backend of its namespace; an unreadable document, for any at all.
     Unread,
 }
 

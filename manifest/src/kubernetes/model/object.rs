@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::decode::is_word;
 
-/// Which object of its kind.
+/// The namespace and name of an object.
 ///
 /// ```
 /// use uptls_manifest::kubernetes::ObjectName;
@@ -17,7 +17,7 @@ use crate::decode::is_word;
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct ObjectName {
-    /// Its namespace; `default` where none is written.
+    /// Its namespace; `default` if the object has none.
     pub namespace: String,
     /// Its name.
     pub name: String,
@@ -32,7 +32,7 @@ impl ObjectName {
     /// Parses `[NAMESPACE/]NAME`; without a namespace it is `default`.
     ///
     /// # Errors
-    /// What was wanted.
+    /// The expected form, as a sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (namespace, name) = text.split_once('/').unwrap_or((DEFAULT_NAMESPACE, text));
         match [namespace, name].iter().all(|text| !text.is_empty() && is_object_name(text)) {
@@ -67,7 +67,13 @@ impl ByName {
     }
 }
 
-/// Which object: what errors, provenance and dependencies call it. It is shown, and never parsed back.
+/// The kind, namespace and name of an object, as errors, provenance and dependencies show it. No code parses it back.
+///
+/// ```
+/// use uptls_manifest::kubernetes::ObjectRef;
+///
+/// assert_eq!(ObjectRef::new("Secret", "shop", "client").to_string(), "Secret shop/client");
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct ObjectRef {
@@ -85,7 +91,7 @@ impl ObjectRef {
         Self { kind: kind.into(), namespace: namespace.into(), name: name.into() }
     }
 
-    /// The object of this kind that goes by the name.
+    /// The object of this kind and name.
     pub fn of(kind: impl Into<Cow<'static, str>>, name: &ObjectName) -> Self {
         Self::new(kind, &name.namespace, &name.name)
     }

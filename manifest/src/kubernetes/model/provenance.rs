@@ -4,7 +4,7 @@ use uptls::Origin;
 
 use super::object::ObjectRef;
 
-/// Which field of which object.
+/// The field of an object that a value came from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Provenance {
@@ -12,7 +12,7 @@ pub struct Provenance {
     pub field: String,
     /// `BackendTLSPolicy shop/pay-tls`
     pub object: ObjectRef,
-    /// Where it was written.
+    /// Its file, line and column.
     pub origin: Origin,
 }
 

@@ -4,19 +4,31 @@ use serde_json::Value;
 
 use super::object::ObjectName;
 
-/// The `status` that an object is to have.
+/// The `status` that a controller should write to an object.
+///
+/// ```
+/// use uptls_manifest::kubernetes::{Document, Scope, import};
+///
+/// let text = br#"{apiVersion: gateway.networking.k8s.io/v1, kind: BackendTLSPolicy, metadata: {name: pay},
+///   spec: {targetRefs: [{group: "", kind: Service, name: pay}],
+///     validation: {wellKnownCACertificates: System, hostname: pay.example}}}"#;
+/// let resolution = import([Document::new("pay.yaml", text)]).resolve(&Scope::new("example.com/gateway"));
+/// for patch in resolution.statuses.iter().filter(|patch| patch.changed) {
+///     println!("{} {}: {}", patch.kind, patch.name, patch.status);
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct StatusPatch {
     /// `gateway.networking.k8s.io/v1`
     pub api_version: String,
-    /// Whether it differs from what stands there.
+    /// Whether it differs from the present status.
     pub changed: bool,
     /// `BackendTLSPolicy`
     pub kind: String,
-    /// Which object.
+    /// The object.
     pub name: ObjectName,
-    /// All of its `status`.
+    /// The whole `status`.
     pub status: Value,
 }
 

@@ -9,9 +9,9 @@ use crate::kubernetes::model::object::ObjectRef;
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct Dependency {
-    /// Which one; `*` stands for any ReferenceGrant of the namespace, present or future.
+    /// The object; the name `*` stands for any ReferenceGrant of the namespace, present or future.
     pub object: ObjectRef,
-    /// Whether there is one.
+    /// Whether it is there.
     pub presence: Presence,
 }
 
@@ -19,7 +19,7 @@ pub struct Dependency {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Presence {
-    /// It is referred to, and is not there: the result changes when it comes.
+    /// An object refers to it, and it is missing: the result changes when it appears.
     Missed,
     /// It was read.
     Read,

@@ -13,7 +13,23 @@ use crate::kubernetes::model::backend::{BackendKind, BackendRef};
 use crate::kubernetes::model::object::{ObjectName, ObjectRef};
 use crate::kubernetes::model::provenance::Provenance;
 
-/// M6: the policy of one Gateway, backend and port.
+/// The policy of one Gateway, backend and port (M6).
+///
+/// ```
+/// use uptls::danger::DangerPermission;
+/// use uptls_manifest::kubernetes::{BackendRef, Document, Scope, import};
+///
+/// let text = br#"{apiVersion: gateway.networking.k8s.io/v1, kind: BackendTLSPolicy, metadata: {name: pay},
+///   spec: {targetRefs: [{group: "", kind: Service, name: pay}],
+///     validation: {wellKnownCACertificates: System, hostname: pay.example}}}"#;
+/// let resolution = import([Document::new("pay.yaml", text)]).resolve(&Scope::default());
+/// let effective = resolution.policy_of(&BackendRef::new("default", "pay", None), None)?;
+/// assert_eq!(effective.sources[0].to_string(), "BackendTLSPolicy default/pay");
+/// let runtime = uptls::Runtime::new(uptls::aws_lc_rs::provider());
+/// let connector = effective.connector(&runtime, DangerPermission::Forbidden);
+/// # let _ = connector;
+/// # Ok::<(), uptls::Problems>(())
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct EffectivePolicy {
@@ -21,15 +37,15 @@ pub struct EffectivePolicy {
     pub backend_kind: BackendKind,
     /// The backend.
     pub backend: ObjectName,
-    /// Every object that it was made of or that it misses: when one of them changes, it may change.
+    /// Every object that the policy was made of, and every missing one: if one of them changes, the policy may change.
     pub depends_on: Box<[Dependency]>,
-    /// The policy, or everything that is wrong with it.
+    /// The policy, or all of its problems.
     pub draft: Result<PolicyDraft, Problems>,
     /// The Gateway; `None`: no Gateway is known to use the backend.
     pub gateway: Option<ObjectName>,
-    /// What is wrong without keeping the policy from being used: references that are left out of the trust (M3).
+    /// Problems that leave the policy usable: CA references that were left out of the trust (M3).
     pub notices: Vec<Problem>,
-    /// The fields that do not count, because another object decides (M5, M6).
+    /// The fields that another object overrides (M5, M6).
     pub overridden: Vec<Overridden>,
     /// The number of the port; `None`: every port.
     pub port: Option<u16>,
@@ -37,28 +53,28 @@ pub struct EffectivePolicy {
     pub port_name: Option<String>,
     /// Where each field of the draft comes from, by its path (M7).
     pub provenance: ByPath<Provenance>,
-    /// The objects that made it, in their order.
+    /// The objects that it was made of, in their order.
     pub sources: Box<[ObjectRef]>,
     /// `overridden` and `strengthened`, each with the objects concerned.
     pub warnings: Vec<Warning>,
 }
 
-/// One field that was written and does not count.
+/// A field of an object that another object overrides.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Overridden {
-    /// Our path of it: `spec.subjectAltNames`.
+    /// The field of the policy: `spec.subjectAltNames`.
     pub field: String,
-    /// The field that counts.
+    /// The field that decides.
     pub kept: Provenance,
-    /// The field that does not.
+    /// The field that is overridden.
     pub lost: Provenance,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
 impl EffectivePolicy {
-    /// What it is for, kind included: what [`super::Resolution::policy_of`] finds it by, `Service/shop/pay:443`.
+    /// Its backend with the kind, by which [`super::Resolution::policy_of`] finds it: `Service/shop/pay:443`.
     pub fn backend_ref(&self) -> BackendRef {
         BackendRef { kind: Some(self.backend_kind), name: self.backend.clone(), port: self.port }
     }
@@ -66,21 +82,21 @@ impl EffectivePolicy {
     /// The policy with its material read, ready to connect.
     ///
     /// # Errors
-    /// Everything that is wrong with it: the reasons in place of a draft, a weakening without `permission`, the material.
+    /// All of its problems: those of the objects, a weakening without `permission`, the material.
     pub fn prepare(&self, runtime: &Runtime, permission: DangerPermission) -> Result<Arc<Prepared>, Problems> {
         runtime.prepare(&UpstreamTlsPolicy::check(self.draft.clone()?, permission)?)
     }
 
-    /// A connector by it, that always fails with the reason if it cannot be used.
+    /// A connector for it. If the policy cannot be used, every connection fails with the reason.
     pub fn connector(&self, runtime: &Runtime, permission: DangerPermission) -> Connector {
         connector(runtime, self.draft.clone(), permission)
     }
 
-    /// Publishes it to a connector that was made by [`EffectivePolicy::connector`] of an earlier resolution: the material is
-    /// read and the policy replaced whole, or, if it cannot be used, every new connection fails with the reason (R2).
+    /// Publishes it to a connector that [`EffectivePolicy::connector`] of an earlier resolution made. It reads the material
+    /// and replaces the policy as a whole. If the policy cannot be used, every new connection fails with the reason (R2).
     ///
     /// # Errors
-    /// Everything that is wrong with the policy; the connector says so too ([`Connector::state`]).
+    /// All problems of the policy; the connector has them too ([`Connector::state`]).
     pub fn publish(&self, connector: &Connector, permission: DangerPermission) -> Result<Generation, Problems> {
         let checked = self.draft.clone().and_then(|draft| UpstreamTlsPolicy::check(draft, permission));
         checked.and_then(|policy| connector.update(&policy)).inspect_err(|problems| connector.refuse(problems.clone()))
@@ -112,5 +128,5 @@ pub(in crate::kubernetes) fn connector(
     connector.unwrap_or_else(|reason| Connector::not_ready(runtime, reason, ON_INVALID))
 }
 
-/// R2: what an update that cannot be used does to a connector whose policy comes from Gateway API objects.
+/// What an unusable update does to a connector whose policy comes from Gateway API objects (R2): it fails closed.
 pub const ON_INVALID: OnInvalid = OnInvalid::FailClosed;

@@ -12,15 +12,15 @@ use crate::kubernetes::model::provenance::Provenance;
 use crate::kubernetes::read::meta::Created;
 use crate::kubernetes::read::objects::Objects;
 
-/// All policies of an import, by name, and what was found while they were read.
+/// All policies of an import, and the problems that were found while reading.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Imported {
-    /// What is to be said: first about documents, in the order of their names and lines, then about policies.
+    /// The problems: first those of documents, in the order of their names and lines, then those of policies.
     pub diagnostics: Vec<Diagnostic>,
-    /// How many objects of kinds that are not read there are: `apps/v1 Deployment`.
+    /// The number of objects of each kind that uptls does not read: `apps/v1 Deployment`.
     pub ignored: BTreeMap<String, usize>,
-    /// Every policy, ready or not.
+    /// Every policy, usable or not.
     pub policies: Arc<Vec<ImportedPolicy>>,
     /// What they were made of.
     pub(in crate::kubernetes) objects: Arc<Objects>,
@@ -34,15 +34,15 @@ pub struct ImportedPolicy {
     pub accepted: Accepted,
     /// How old it is beside others.
     pub(in crate::kubernetes) age: Created,
-    /// When it was created, unix seconds; `None` too where what is written is no time.
+    /// Its creation, in unix seconds; `None` if it is absent or not a time.
     pub created: Option<u64>,
-    /// Every object that it refers to, whether it is there or not.
+    /// Every object that it refers to, present or missing.
     pub depends_on: Box<[Dependency]>,
-    /// The policy, or everything that is wrong with it.
+    /// The policy, or all of its problems.
     pub draft: Result<PolicyDraft, Problems>,
-    /// Which object.
+    /// The object.
     pub name: ObjectName,
-    /// What is wrong without keeping the policy from being used: references that are left out of the trust (M3).
+    /// Problems that leave the policy usable: CA references that were left out of the trust (M3).
     pub notices: Vec<Problem>,
     /// Where each field of the draft comes from, by its path (M7).
     pub provenance: ByPath<Provenance>,
@@ -50,7 +50,7 @@ pub struct ImportedPolicy {
     pub resolved_refs: ResolvedRefs,
     /// Whether it may be for any backend of its namespace, since what it is for cannot be read.
     pub(in crate::kubernetes) stray: bool,
-    /// What it is for, as far as that can be read.
+    /// Its targets, as far as they can be read.
     pub targets: Vec<Target>,
 }
 
@@ -64,35 +64,35 @@ pub struct Target {
     pub kind: String,
     /// The object, always in the namespace of the policy.
     pub name: ObjectName,
-    /// Where it was written.
+    /// Its file, line and column.
     pub origin: Origin,
     /// `spec.targetRefs[0]`
     pub path: String,
     /// The name of a port.
     pub section_name: Option<String>,
-    /// What came of it.
+    /// Whether the policy is used for it.
     pub state: TargetState,
 }
 
-/// What came of a target.
+/// Whether a policy is used for a target, or why not.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TargetState {
-    /// The policy is the one for this target.
+    /// The policy is used for this target.
     Attached,
-    /// Another policy for the same target is older, or before it in the alphabet (M4).
+    /// Another policy for the same target takes precedence: it is older, or its name sorts first (M4).
     #[non_exhaustive]
     Conflicted {
         /// Which one.
         winner: ObjectName,
     },
-    /// It is not there, where the caller says that all objects are.
+    /// The target does not exist; only if the caller says that the objects are complete.
     NotFound,
-    /// The port is not for TCP, or none of the Service is, and TLS is over nothing else here.
+    /// The port, or every port of the Service, is not TCP.
     ProtocolNotSupported,
     /// The Service has no TCP port of this name.
     SectionNotFound,
-    /// Only a Service or a kgateway Backend can be a target here.
+    /// The target is neither a Service nor a kgateway Backend.
     Unsupported,
 }
 
@@ -102,13 +102,13 @@ pub enum TargetState {
 pub enum Accepted {
     /// It has at least one target.
     Accepted,
-    /// Another policy has each of its targets.
+    /// Other policies take precedence for all of its targets.
     Conflicted,
-    /// It breaks a rule, or asks for what is not supported.
+    /// It breaks a rule, or uses an unsupported feature.
     Invalid,
     /// None of its CA references can be used.
     NoValidCaCertificate,
-    /// None of its targets can be one.
+    /// None of its targets exists or is supported.
     TargetNotFound,
 }
 
@@ -129,11 +129,11 @@ impl Accepted {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ResolvedRefs {
-    /// A reference leads to nothing that can be used.
+    /// A reference leads to no usable object.
     InvalidCaCertificateRef,
     /// A reference is to a kind that is not supported.
     InvalidKind,
-    /// All of them.
+    /// Every reference leads to a usable object.
     ResolvedRefs,
 }
 

@@ -14,21 +14,35 @@ use crate::kubernetes::model::{BackendKind, Diagnostic, Effect, ObjectName, Stat
 use crate::kubernetes::read::backend_tls_policy::KIND;
 use crate::kubernetes::read::objects::Objects;
 
-/// All policies of a set of objects for a [`super::Scope`], and what a controller needs beside them.
+/// All policies of a set of objects for a [`super::Scope`], with the problems and the statuses for a controller.
+/// [`super::Imported::resolve`] makes it.
+///
+/// ```
+/// use uptls_manifest::kubernetes::{Document, Scope, import};
+///
+/// let text = br#"{apiVersion: gateway.networking.k8s.io/v1, kind: BackendTLSPolicy, metadata: {name: pay},
+///   spec: {targetRefs: [{group: "", kind: Service, name: pay}],
+///     validation: {wellKnownCACertificates: System, hostname: pay.example}}}"#;
+/// let resolution = import([Document::new("pay.yaml", text)]).resolve(&Scope::default());
+/// for policy in &resolution.policies {
+///     println!("{}: {}", policy.backend_ref(), if policy.draft.is_ok() { "ready" } else { "not ready" });
+/// }
+/// # assert_eq!(resolution.policies.len(), 1);
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Resolution {
-    /// Every object that was read or missed: when one of them changes, the result may.
+    /// Every object that was read or is missing: if one of them changes, the result may change.
     pub depends_on: Box<[Dependency]>,
-    /// What is to be said: about documents, then about objects, then about policies.
+    /// The problems: those of documents, then of objects, then of policies.
     pub diagnostics: Vec<Diagnostic>,
-    /// The Gateways among the objects: those that [`Resolution::policy_of`] can be asked for.
+    /// The Gateways among the objects; [`Resolution::policy_of`] takes each of them.
     pub gateways: BTreeSet<ObjectName>,
-    /// How many objects of kinds that are not read there are: `apps/v1 Deployment`.
+    /// The number of objects of each kind that uptls does not read: `apps/v1 Deployment`.
     pub ignored: BTreeMap<String, usize>,
     /// The policies, in the order of backends, ports and Gateways.
     pub policies: Vec<EffectivePolicy>,
-    /// What to write back, in the order of kinds and names; empty without [`super::Scope::controller_name`].
+    /// The statuses to write, in the order of kinds and names; empty without [`super::Scope::controller_name`].
     pub statuses: Vec<StatusPatch>,
     /// For which backends there are policies, for a message.
     pub(super) candidates: BTreeSet<String>,

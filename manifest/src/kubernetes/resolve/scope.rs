@@ -9,25 +9,33 @@ use uptls::danger::DangerPermission;
 use crate::kubernetes::model::backend::BackendRef;
 use crate::kubernetes::model::object::{ObjectName, ObjectRef};
 
-/// For whom the objects are resolved. The default: no controller, every Gateway, strict.
+/// The controller, the Gateways and the mode to resolve objects for. The default: no controller, every Gateway, strict.
 ///
-/// Which Gateways are the controller's own, their GatewayClasses say, as far as those are among the objects.
+/// A Gateway belongs to the controller that its GatewayClass names, if the GatewayClass is among the objects.
+///
+/// ```
+/// use uptls_manifest::kubernetes::{ObjectName, Scope};
+///
+/// // A controller that lists all objects of its cluster, for one of its Gateways.
+/// let scope = Scope::new("example.com/gateway").with_complete(true).with_gateway(ObjectName::new("edge", "public"));
+/// # let _ = scope;
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Scope {
-    /// Which Gateway uses which backend; `None`: what HTTPRoute, GRPCRoute and TLSRoute say. What a route speaks with a
-    /// backend, it says in either case.
+    /// The Gateways that use each backend; `None`: as HTTPRoute, GRPCRoute and TLSRoute say. The protocol that a route
+    /// speaks with a backend comes from the route in either case.
     pub ancestors: Option<Vec<(BackendRef, ObjectName)>>,
-    /// Whether these are all objects of a cluster. Then a Service that is not among them is `TargetNotFound`, and a
-    /// Gateway that is missing is no ancestor; otherwise either may exist.
+    /// Whether these are all objects of a cluster. A missing Service is then `TargetNotFound`, and a missing Gateway is
+    /// not an ancestor; otherwise either may exist.
     pub complete: bool,
-    /// The `controllerName` of our entries in a status; without it there are no status patches.
+    /// The `controllerName` of our entries in a status. Without it there are no status patches.
     pub controller_name: Option<String>,
-    /// The `status` of objects, in place of what stands in the objects themselves.
+    /// The present `status` of objects, instead of that in the objects themselves.
     pub existing_status: BTreeMap<ObjectRef, serde_json::Value>,
-    /// Below which folder the files of the proxy lie that vendors' objects name (`files`, `sslFiles`); `None`: an
-    /// object that names one is not ready. Its author means the proxy's disk and not the importer's: without a root any
-    /// tenant could have any file of this machine read.
+    /// The folder with the files of the proxy that vendors' objects name (`files`, `sslFiles`). `None`: an object that
+    /// names a file is not ready. Its author means the proxy's disk and not this one: without a root, any tenant could
+    /// make uptls read any file of this machine.
     pub files_root: Option<PathBuf>,
     /// Only policies of this Gateway, for every backend.
     pub gateway: Option<ObjectName>,
@@ -35,11 +43,11 @@ pub struct Scope {
     pub mode: Mode,
     /// The time for `lastTransitionTime`, unix seconds; the default is 1970.
     pub now: u64,
-    /// Whether a policy is accepted that gives up a part of the verification (M9). It decides statuses alone: drafts
-    /// are checked with the permission of the program that uses them.
+    /// Whether statuses accept a policy that weakens verification (M9). It decides statuses alone: the program that uses
+    /// a draft checks it with its own permission.
     pub permission: DangerPermission,
-    /// Whose provider proves that a client certificate and its key belong together (I2), for the status of who refers to
-    /// them. Without one a status says only that they are there; a connector fails closed either way.
+    /// The runtime whose provider checks that a client certificate and its key belong together (I2), for the statuses of
+    /// objects that refer to them. Without it a status says only that they exist; a connector fails closed either way.
     pub runtime: Option<Runtime>,
     /// Whether Gateways of any class count as the controller's own, since the controller is none.
     pub(crate) any_class: bool,
@@ -49,10 +57,11 @@ pub struct Scope {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Mode {
-    /// As the vendor does: what it does not verify becomes D1 or D2, which the caller has to permit; the Gateway's client
-    /// certificate wins over the backend's own, and an Upstream has a Secret of any namespace without a ReferenceGrant (M6).
+    /// As the vendor does. A check that the vendor skips becomes D1 or D2, which the caller must permit. The Gateway's client
+    /// certificate wins over the backend's own, and an Upstream may use a Secret of any namespace without a ReferenceGrant
+    /// (M6).
     Faithful,
-    /// Everything is verified, and each difference from the vendor is a warning.
+    /// Every check is made, and each difference from the vendor is a warning.
     #[default]
     Strict,
 }
@@ -63,14 +72,14 @@ impl Scope {
         Self { controller_name: Some(controller_name.into()), ..Self::default() }
     }
 
-    /// Says that these are all objects of a cluster.
+    /// Sets whether these are all objects of a cluster.
     #[must_use]
     pub fn with_complete(mut self, complete: bool) -> Self {
         self.complete = complete;
         self
     }
 
-    /// Says which Gateways use which backends, in place of the routes.
+    /// Sets which Gateways use which backends, instead of the routes.
     #[must_use]
     pub fn with_ancestors(mut self, ancestors: impl IntoIterator<Item = (BackendRef, ObjectName)>) -> Self {
         self.ancestors = Some(ancestors.into_iter().collect());
@@ -89,7 +98,7 @@ impl Scope {
         self
     }
 
-    /// Only the policies of this Gateway.
+    /// Resolves the policies of this Gateway alone.
     #[must_use]
     pub fn with_gateway(mut self, gateway: ObjectName) -> Self {
         self.gateway = Some(gateway);
@@ -110,7 +119,7 @@ impl Scope {
         self
     }
 
-    /// Sets whether statuses accept a policy that gives up a part of the verification.
+    /// Sets whether statuses accept a policy that weakens verification.
     #[must_use]
     pub fn with_permission(mut self, permission: DangerPermission) -> Self {
         self.permission = permission;

@@ -31,10 +31,10 @@ use crate::position::Notes;
 
 /// The objects of a cluster, as an informer delivers them, and the policy of each backend for one [`Scope`].
 ///
-/// A BackendTLSPolicy that changes costs the backends that it names, and a ConfigMap, Secret or ClusterTrustBundle what refers
-/// to it. A change of any other object, which may decide which object is for which backend, costs all of it once more, at the
-/// next [`Store::resolve_changed`]; any number of them costs the same. What comes of a sequence of changes is what the objects
-/// at its end come to.
+/// [`Store::resolve_changed`] does as little work as a change allows. After a change of a BackendTLSPolicy it resolves the
+/// backends that the policy names; after one of a ConfigMap, Secret or ClusterTrustBundle, the policies that refer to it.
+/// Any other object can decide which policy is for which backend, so after such changes, however many, it resolves everything
+/// once. The order of changes does not matter: the result depends on the present objects alone.
 ///
 /// ```
 /// use serde_json::json;
@@ -79,7 +79,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// No objects yet.
+    /// A store without objects.
     pub fn new(scope: Scope, options: ReadOptions) -> Self {
         let objects = Arc::new(empty(options));
         let imported =
@@ -99,12 +99,11 @@ impl Store {
         }
     }
 
-    /// Adds `object`, or replaces it. It is read as the text of it would be, and has the same limits: what is too large, or
-    /// has something in it that cannot be read, fails what it may concern (M11). In an [`uptls::Origin`] the object stands in
-    /// place of a document.
+    /// Adds `object`, or replaces it, under the same limits as a document. If it is too large, or a part of it cannot be
+    /// read, the policies that it may concern fail (M11). An [`uptls::Origin`] names the object instead of a document.
     ///
     /// # Errors
-    /// `document_parse`: it is not certain which object it is. Nothing has changed then.
+    /// `document_parse`: kind, name or namespace cannot be read. The store is unchanged.
     pub fn upsert(&mut self, object: &Value) -> Result<ObjectRef, Problems> {
         let notes = Notes::new("the object");
         let Some(Identity { is_read, object: reference }) = typed::identity(object, &notes) else {
@@ -136,8 +135,8 @@ impl Store {
         }
     }
 
-    /// Makes the policies anew that what has changed may concern, and says of which backends. One of them may be as it was:
-    /// to publish equal content begins no generation (R5).
+    /// Resolves the policies that the changes since the last call may concern, and returns their backends. A policy among
+    /// them may be the same as before: publishing equal content begins no generation (R5).
     pub fn resolve_changed(&mut self) -> Vec<BackendRef> {
         let changed = core::mem::take(&mut self.changed);
         let links = self.links.take();
@@ -150,17 +149,17 @@ impl Store {
         &self.policies
     }
 
-    /// Those of one backend: one for each of its ports and each Gateway that uses it.
+    /// The policies of one backend: one for each of its ports and each Gateway that uses it.
     pub fn policies_of(&self, kind: BackendKind, name: &ObjectName) -> &[EffectivePolicy] {
         of_backend(&self.policies, kind, name)
     }
 
-    /// What is to be said about all objects.
+    /// The problems of all objects.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         link(&self.imported.objects, self.diagnostics.values().flatten().cloned().collect()).diagnostics
     }
 
-    /// How many objects of kinds that are not read there are.
+    /// The number of objects of each kind that uptls does not read.
     pub fn ignored(&self) -> BTreeMap<String, usize> {
         let mut ignored: BTreeMap<String, usize> = BTreeMap::new();
         for (kind, count) in self.foreign.values().flatten() {
@@ -170,7 +169,7 @@ impl Store {
         ignored
     }
 
-    /// What to write back to all objects, as of the last [`Store::resolve_changed`].
+    /// The statuses to write to all objects, as of the last [`Store::resolve_changed`].
     pub fn statuses(&self) -> Vec<StatusPatch> {
         let Some(links) = &self.links else { return Vec::new() };
         status::of(&self.imported, &self.scope, &links.ancestors, &Dependencies::default(), &self.policies)
