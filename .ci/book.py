@@ -1,4 +1,4 @@
-"""The book of docs/. As a preprocessor of mdBook it leads links to files of the repository there; `check` follows every link.
+"""The book of docs/: as a preprocessor of mdBook it leads links out of the book to the repository, and `check` follows all.
 
 mdBook runs it as `book.py supports RENDERER`, and then with the book as JSON on standard input.
 """

@@ -27,11 +27,12 @@ pub(crate) fn decode<T: DeserializeOwned>(node: Node, notes: &Notes<'_>) -> Opti
 pub(crate) fn decode_at<T: DeserializeOwned>(node: Node, notes: &Notes<'_>, path: &str, place: Place) -> Option<T> {
     match T::deserialize(Decoder { node, notes, path: path.to_owned(), place }) {
         Ok(value) => Some(value),
-        Err(Failure { at, is_missing, reason }) => {
+        Err(Failure { at, is_missing, reason, wanted }) => {
             let (path, place) = at.unwrap_or_else(|| (path.to_owned(), place));
-            match is_missing {
-                true => notes.parse_problem(&path, place, reason),
-                false => notes.problem(&path, place, PolicyErrorKind::value(reason)),
+            match (is_missing, wanted) {
+                (true, _) => notes.parse_problem(&path, place, reason),
+                (false, Some(wanted)) => notes.problem(&path, place, PolicyErrorKind::unwanted(reason, wanted)),
+                (false, None) => notes.problem(&path, place, PolicyErrorKind::value(reason)),
             }
             None
         }
@@ -54,18 +55,25 @@ struct Failure {
     /// Whether a field is not there, so that the document is not complete.
     is_missing: bool,
     reason: String,
+    /// What the field holds.
+    wanted: Option<String>,
 }
 
 impl<'a> Decoder<'a> {
     fn unwanted(&self, wanted: &str) -> Failure {
-        self.failure(match self.node.describe() {
-            "nothing" => format!("it has no value, where {wanted} is wanted; write one, or remove the field"),
-            given => format!("{given} stands where {wanted} is wanted"),
-        })
+        match self.node.describe() {
+            "nothing" => {
+                self.failure(format!("it has no value, where {wanted} is wanted; write one, or remove the field"))
+            }
+            given => Failure {
+                wanted: Some(wanted.to_owned()),
+                ..self.failure(format!("{given} stands where {wanted} is wanted"))
+            },
+        }
     }
 
     fn failure(&self, reason: String) -> Failure {
-        Failure { at: Some((self.path.clone(), self.place)), is_missing: false, reason }
+        Failure { at: Some((self.path.clone(), self.place)), is_missing: false, reason, wanted: None }
     }
 
     /// The text of a scalar: in quotes, or plain and neither a boolean nor nothing. A number is taken as it is spelled.
@@ -266,7 +274,7 @@ impl Failure {
 
 impl Error for Failure {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { at: None, is_missing: false, reason: message.to_string() }
+        Self { at: None, is_missing: false, reason: message.to_string(), wanted: None }
     }
 
     fn invalid_type(given: Unexpected<'_>, wanted: &dyn Expected) -> Self {
@@ -278,16 +286,17 @@ impl Error for Failure {
             Unexpected::Unit => "nothing",
             _ => "a text",
         };
-        Self::custom(format!("{given} stands where {wanted} is wanted"))
+        Self { wanted: Some(wanted.to_string()), ..Self::custom(format!("{given} stands where {wanted} is wanted")) }
     }
 
     /// Serde's own text would quote the value.
     fn invalid_value(given: Unexpected<'_>, wanted: &dyn Expected) -> Self {
-        match given {
+        let failure = match given {
             Unexpected::Str(text) if is_word(text) => Self::custom(format!("{text:?} is not {wanted}")),
             Unexpected::Bool(value) => Self::custom(format!("{value} is not {wanted}")),
             _ => Self::custom(format!("the value is not {wanted}")),
-        }
+        };
+        Self { wanted: Some(wanted.to_string()), ..failure }
     }
 
     fn missing_field(field: &'static str) -> Self {

@@ -35,7 +35,7 @@ use crate::source::Source;
 /// >>> connector = uptls.Connector(policy)
 /// >>> connector.state, connector.generation
 /// ('ready', 1)
-/// >>> connector.update(policy.replace(alpn=["http/1.1"]))
+/// >>> connector.update(policy.replace(alpn=[]))
 /// 2
 /// >>> connector.withdraw()
 /// >>> connector.state

@@ -181,7 +181,7 @@ impl PyClientIdentity {
 ///
 /// >>> names = [uptls.San.dns("payments.internal"), uptls.San.spiffe("prod.example", "/ns/pay")]
 /// >>> policy.replace(subject_alt_names=names).describe().accepts.names
-/// ['dns:payments.internal', 'spiffe://prod.example/ns/pay/...']
+/// ['dns:payments.internal', 'spiffePathPrefix:spiffe://prod.example/ns/pay']
 #[pyclass(frozen, eq, hash, name = "San", module = "uptls")]
 #[derive(Eq, Hash, PartialEq)]
 pub(crate) struct PySan {

@@ -27,7 +27,7 @@ def test_every_class_has_an_example() -> None:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example(name: str, files: Path, ca: Authority) -> None:  # noqa: F811
+def test_an_example(name: str, files: Path, ca: Authority) -> None:
     lists = Path(__file__).parents[2] / "testdata/vectors/cases"
     (files / "ca.crl").write_bytes(next(lists.glob("*/*.crl")).read_bytes())
     policy = uptls.UpstreamTlsPolicy(

@@ -67,7 +67,7 @@ impl Case {
     }
 
     /// The same case with another scenario.
-    pub(super) fn with_scene(&self, scenario: Scenario) -> Self {
+    pub(super) fn with_scenario(&self, scenario: Scenario) -> Self {
         Self {
             errors: self.errors,
             expected: self.expected,

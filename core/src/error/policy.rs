@@ -103,6 +103,14 @@ pub enum PolicyErrorKind {
         /// The policy that does.
         winner: String,
     },
+    /// Fields that cannot stand together.
+    #[non_exhaustive]
+    Contradiction {
+        /// The one thing to change.
+        change: String,
+        /// Which, in a sentence.
+        conflict: String,
+    },
     /// A weakening that the caller did not permit (D1..D5).
     DangerForbidden,
     /// The document is not well-formed.
@@ -234,6 +242,8 @@ pub enum PolicyErrorKind {
     Value {
         /// What stands there, as far as it may be said, and what is wanted.
         reason: String,
+        /// What is wanted, if that is all to say of it: `chain or leaf`.
+        wanted: Option<String>,
     },
     /// The policy was withdrawn (R3).
     Withdrawn,
@@ -259,7 +269,12 @@ impl PolicyErrorKind {
 
     /// A value that the field cannot hold.
     pub fn value(reason: impl Into<String>) -> Self {
-        Self::Value { reason: reason.into() }
+        Self::Value { reason: reason.into(), wanted: None }
+    }
+
+    /// The same where the field holds `wanted`.
+    pub fn unwanted(reason: impl Into<String>, wanted: impl Into<String>) -> Self {
+        Self::Value { reason: reason.into(), wanted: Some(wanted.into()) }
     }
 }
 
@@ -280,6 +295,7 @@ impl PolicyError {
     pub fn code(&self) -> Code {
         match &self.kind {
             PolicyErrorKind::BundleWithoutTrustDomain { .. }
+            | PolicyErrorKind::Contradiction { .. }
             | PolicyErrorKind::Invalid { .. }
             | PolicyErrorKind::NothingVouches { .. }
             | PolicyErrorKind::Silenced { .. }

@@ -20,7 +20,9 @@ impl PolicyError {
                 "write it to a file, and name that".to_owned()
             }
             PolicyErrorKind::DocumentUnreadable { .. } => "correct the path, or let this process read it".to_owned(),
+            PolicyErrorKind::Contradiction { change, .. } => change.clone(),
             PolicyErrorKind::Invalid { wanted, .. } => format!("set {} to {wanted}", self.field()),
+            PolicyErrorKind::Value { wanted: Some(wanted), .. } => format!("set {} to {wanted}", self.field()),
             PolicyErrorKind::NotExportable { change, .. } => (*change).to_owned(),
             PolicyErrorKind::IdentityIncomplete { missing } => {
                 format!("add spec.identity.{missing}, or remove spec.identity")

@@ -18,6 +18,7 @@ impl PolicyError {
                 printable(source),
                 listed(domains)
             ),
+            PolicyErrorKind::Contradiction { conflict, .. } => f.write_str(&printable(conflict)),
             PolicyErrorKind::DangerForbidden => f.write_str("weakens verification, which the caller does not allow"),
             PolicyErrorKind::IdentityIncomplete { missing } => write!(f, "the client identity has no {missing}"),
             PolicyErrorKind::Invalid { given, wanted } => write!(f, "{} is not {wanted}", printable(given)),
@@ -44,7 +45,7 @@ impl PolicyError {
             PolicyErrorKind::TrustMissing => {
                 f.write_str("neither bundles, system roots nor pins are given, so nothing is trusted")
             }
-            PolicyErrorKind::Value { reason } => f.write_str(&printable(reason)),
+            PolicyErrorKind::Value { reason, .. } => f.write_str(&printable(reason)),
             PolicyErrorKind::UnsupportedOption { given, supported } => {
                 write!(f, "{} is not supported; supported: {}", printable(given), listed(supported))
             }

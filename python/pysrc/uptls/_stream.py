@@ -56,7 +56,7 @@ def connect(  # noqa: PLR0913
 
 
 class TlsStream:
-    """A stream to a verified peer; made by ``connect``.
+    r"""A stream to a verified peer; made by ``connect``.
 
     It belongs to the process that made it: in a child of a fork every method but `close` raises MisuseError, and the
     parent's stream continues.
@@ -66,7 +66,7 @@ class TlsStream:
     with ``b""`` only if the peer sent close_notify; otherwise with UnexpectedEofError.
 
     >>> with policy.connect("payments.internal", 443, alpn=["http/1.1"], timeout=10) as stream:
-    ...     stream.sendall(b"GET / HTTP/1.1\\r\\nHost: payments.internal\\r\\n\\r\\n")
+    ...     stream.sendall(b"GET / HTTP/1.1\r\nHost: payments.internal\r\n\r\n")
     ...     stream.recv(15)
     b'HTTP/1.1 200 OK'
     """

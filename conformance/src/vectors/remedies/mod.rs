@@ -70,7 +70,7 @@ pub fn followed(case: &Case, report: &Report) -> Option<Followed> {
         let mut scenario = case.scenario.clone();
         (remedy.act)(&mut scenario, &said);
         extra(&mut scenario);
-        mint(&case.with_scene(scenario))
+        mint(&case.with_scenario(scenario))
     };
     Some(Followed { attempts: vec![changed(|_| {}), changed(send)], kind: remedy.kind })
 }

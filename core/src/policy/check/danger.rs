@@ -15,7 +15,8 @@ impl Checker {
             (Some(any), None) => PeerDanger::AnyCertificate { reason: any.reason },
             (None, Some(any)) => PeerDanger::AnyName { reason: any.reason },
             (Some(_), Some(_)) => {
-                self.invalid("spec.danger", "two weakenings", "at most one of acceptAnyCertificate and acceptAnyName");
+                let change = "remove acceptAnyName: acceptAnyCertificate asks for no name either; or remove acceptAnyCertificate";
+                self.contradiction("spec.danger", "acceptAnyCertificate and acceptAnyName stand together", change);
                 PeerDanger::None
             }
         };

@@ -16,11 +16,8 @@ impl Checker {
 
     pub(super) fn material(&mut self, path: &str, draft: MaterialDraft) -> Option<Material> {
         if draft.trust_domain.is_some() {
-            self.invalid(
-                path,
-                "material with a trust domain",
-                "material without one: only trust.bundles vouch for SPIFFE IDs",
-            );
+            let conflict = "trustDomain stands at material that vouches for no SPIFFE ID";
+            self.contradiction(path, conflict, "remove trustDomain: only spec.trust.bundles vouch for SPIFFE IDs");
             return None;
         }
         match draft {

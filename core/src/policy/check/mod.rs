@@ -119,6 +119,11 @@ impl Checker {
         self.problems.push(PolicyError::new(path, kind).into());
     }
 
+    /// Fields that cannot stand together, and the one thing to change.
+    fn contradiction(&mut self, path: impl Into<String>, conflict: impl Into<String>, change: impl Into<String>) {
+        self.fail(path, PolicyErrorKind::Contradiction { change: change.into(), conflict: conflict.into() });
+    }
+
     fn invalid(&mut self, path: impl Into<String>, given: impl Into<String>, wanted: impl Into<String>) {
         self.fail(path, PolicyErrorKind::Invalid { given: given.into(), wanted: wanted.into() });
     }
@@ -259,7 +264,8 @@ impl Checker {
     fn revocation(&mut self, draft: RevocationDraft) -> Option<RevocationSpec> {
         let RevocationDraft { crls, depth, unknown } = draft;
         if crls.is_empty() {
-            self.invalid("spec.revocation.crls", "an empty list", "at least one CRL, or remove spec.revocation");
+            let change = "add the lists of the CAs to spec.revocation.crls, or remove spec.revocation";
+            self.contradiction("spec.revocation.crls", "revocation is demanded, and no list is given", change);
             return None;
         }
         let depth = match depth.as_deref() {

@@ -16,7 +16,8 @@ impl Checker {
         let max = self.version("spec.versions.max", max.as_deref(), default.max);
         let min = self.version("spec.versions.min", min.as_deref(), default.min);
         if min > max {
-            self.invalid("spec.versions", format!("min {min} with max {max}"), "a range with min at most max");
+            let change = format!("set spec.versions.max to {min}, or spec.versions.min to {max}");
+            self.contradiction("spec.versions", format!("min {min} is newer than max {max}"), change);
         }
         Versions { max, min }
     }
@@ -50,8 +51,8 @@ impl Checker {
         let usable = |wanted: TlsVersion| CIPHER_SUITES.iter().any(|(n, _, v)| suites.contains(n) && *v == wanted);
         for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
             if !suites.is_empty() && versions.contains(version) && !usable(version) {
-                let wanted = format!("a list with a suite for TLS {version}, or versions without {version}");
-                self.invalid("spec.cipherSuites", suites.join(", "), wanted);
+                let conflict = format!("spec.versions permits TLS {version}, and no suite of the list is for it");
+                self.contradiction("spec.cipherSuites", conflict, suite_or_version(version));
             }
         }
         suites
@@ -87,7 +88,8 @@ impl Checker {
             self.invalid("spec.alpn.protocols", format!("{bytes} bytes"), "a list of at most 65535 bytes");
         }
         if required && protocols.is_empty() {
-            self.invalid("spec.alpn.required", "true without protocols", "false, or list protocols");
+            let change = "set spec.alpn.protocols, or remove spec.alpn.required";
+            self.contradiction("spec.alpn.required", "a protocol is required, and none is offered", change);
         }
         let selection = if required { AlpnSelection::Required } else { AlpnSelection::Optional };
         Alpn { protocols, selection }
@@ -109,3 +111,12 @@ impl Checker {
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+
+/// What gives a list of suites one for `version`, or takes the version away.
+fn suite_or_version(version: TlsVersion) -> String {
+    let suite = match version {
+        TlsVersion::V1_2 => "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, or set spec.versions.min to 1.3",
+        TlsVersion::V1_3 => "TLS_AES_128_GCM_SHA256, or set spec.versions.max to 1.2",
+    };
+    format!("add a suite for TLS {version}, such as {suite}")
+}

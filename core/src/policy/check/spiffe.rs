@@ -27,7 +27,9 @@ impl Checker {
     pub(super) fn system_trust_domain(&mut self, system: SystemTrust, text: Option<&str>) -> Option<TrustDomain> {
         let domain = self.trust_domain("spec.trust.systemTrustDomain".to_owned(), text?)?;
         if system == SystemTrust::Off {
-            self.invalid("spec.trust.system", "false beside systemTrustDomain", "mozilla, native or platform");
+            let conflict = "systemTrustDomain is set, and no roots of the system are trusted";
+            let change = "set spec.trust.system to mozilla, native or platform, or remove systemTrustDomain";
+            self.contradiction("spec.trust.system", conflict, change);
             return None;
         }
         Some(domain)
