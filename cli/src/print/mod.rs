@@ -85,10 +85,7 @@ pub(crate) fn spelled<T: serde::Serialize>(value: &T) -> String {
 pub(crate) fn warnings(warnings: &[Warning]) -> String {
     let mut text = String::new();
     for warning in warnings {
-        let facts: Vec<_> = warning.detail.iter().map(|(name, fact)| format!("{name} {fact}")).collect();
-        let line = format!("  {} {} {}", paint(ODD, "warn "), spelled(&warning.code), facts.join(", "));
-        text.push_str(line.trim_end());
-        text.push('\n');
+        text.push_str(&format!("  {} {} {warning}\n", paint(ODD, "warn "), spelled(&warning.code)));
     }
     text
 }

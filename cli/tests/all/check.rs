@@ -137,7 +137,12 @@ fn an_identity_that_is_not_asked_for_is_a_warning() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(ran.results()[0]["warnings"][0]["code"], "identity_unused");
     let ran = folder.check("mtls.yaml", server.addr(), &[]);
-    assert!(ran.stdout.contains("  warn  identity_unused reason the peer did not ask for it\n"), "{ran:?}");
+    assert!(
+        ran.stdout.contains(
+            "  warn  identity_unused the client certificate was not used: reason the peer did not ask for it\n"
+        ),
+        "{ran:?}"
+    );
 }
 
 #[test]

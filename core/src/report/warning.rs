@@ -12,7 +12,7 @@ use crate::text::printable;
 /// ```
 #[doc = include_str!("../../doc/policy.txt")]
 /// for warning in runtime.prepare(&policy)?.warnings() {
-///     println!("{}: {:?}", warning.code, warning.detail);
+///     println!("{}: {warning}", warning.code);
 /// }
 /// # }
 /// # Ok::<_, Box<dyn std::error::Error>>(())
@@ -85,7 +85,49 @@ pub enum WarningCode {
     TrustEntryV1,
 }
 
+/// The meaning of the code, and the facts: `a trusted certificate ends soon: not_after 2026-12-10T15:51:43Z, source ca.pem`.
+impl core::fmt::Display for Warning {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.code.meaning())?;
+        for (index, (name, fact)) in self.detail.iter().enumerate() {
+            write!(f, "{} {name} {fact}", if index == 0 { ":" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
 impl WarningCode {
+    /// What it means, in a few words.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::DangerActive => "the policy weakens verification",
+            Self::EngineDifference => "Envoy's engine decides differently here",
+            Self::GroupsWithoutEcdsaCurve => "the groups name no curve of ECDSA certificates, which TLS 1.2 needs",
+            Self::IdentityExpiring => "the client certificate ends soon",
+            Self::IdentityPurpose => "the client certificate is not for clients, and many servers refuse it",
+            Self::IdentityUnused => "the client certificate was not used",
+            Self::IdentityV1 => "the client certificate is of X.509 version 1, which many servers refuse",
+            Self::NameWildcardLiteral => "the name matches only a certificate that holds this wildcard itself",
+            Self::Overridden => "another object overrides the field",
+            Self::RevocationListExpired => "a revocation list has ended, and clears no certificate",
+            Self::RevocationListExpiring => "a revocation list ends soon",
+            Self::SpiffeIdUnvouched => {
+                "nothing that is trusted vouches for the trust domain of the name, so it never matches"
+            }
+            Self::Strengthened => "uptls verifies more than the object asks for",
+            Self::SystemRootsReplaced => "the program replaced the roots of the system",
+            Self::TrustEntryDuplicate => "a certificate stands twice in the trust",
+            Self::TrustEntryExpired => "a trusted certificate has expired",
+            Self::TrustEntryExpiring => "a trusted certificate ends soon",
+            Self::TrustEntryKeyNotAccepted => {
+                "a trusted certificate has a key that uptls never accepts, so it completes no chain"
+            }
+            Self::TrustEntryIsLeaf => "a trusted certificate may not issue, and is trusted as itself alone",
+            Self::TrustEntryUnusable => "a trusted certificate cannot be used",
+            Self::TrustEntryV1 => "a trusted certificate is of X.509 version 1",
+        }
+    }
+
     /// The stable name, as in JSON: `identity_expiring`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -102,10 +102,19 @@ impl World {
             let arguments = vec![policy.clone(), self.fixture.text_path(chain), "-".to_owned(), now.clone()];
             Run { program: "verify", arguments, code, says: vec![says] }
         };
+        let build = |ca: &str, chain: &str, name: &str, code, says| {
+            let arguments =
+                vec![self.fixture.text_path(ca), self.fixture.text_path(chain), name.to_owned(), now.clone()];
+            Run { program: "build", arguments, code, says }
+        };
         let refused = crate_folder().join("../examples/refused").display().to_string();
         vec![
             verify("chain.pem", 0, "accepted"),
             verify("other.pem", 1, "refused: name_mismatch: "),
+            build("ca.pem", "chain.pem", "payments.internal", 0, vec!["payments, sha256:", "\"h2\"", "\naccepted"]),
+            build("ca.pem", "other.pem", "payments.internal", 1, vec!["refused: name_mismatch: ", "in general: "]),
+            build("absent.pem", "chain.pem", "payments.internal", 2, vec!["policy: trust_unreadable: ", "hint: "]),
+            build("ca.pem", "chain.pem", "10.0.0.7", 2, vec!["policy: name_invalid: "]),
             Run { program: "errors", arguments: vec![refused], code: 0, says: TOUR.to_vec() },
             Run {
                 program: "errors",
@@ -164,8 +173,8 @@ pub(crate) fn source(program: &str) -> PathBuf {
     crate_folder().join("../examples/c").join(format!("{program}.c"))
 }
 
-pub(crate) const EXAMPLES: [&str; 9] =
-    ["epoll", "errors", "get", "memory", "poll", "refused", "relay", "verify", "watch"];
+pub(crate) const EXAMPLES: [&str; 10] =
+    ["build", "epoll", "errors", "get", "memory", "poll", "refused", "relay", "verify", "watch"];
 
 /// What goes into the relay; the others make their request themselves.
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: pay.test\r\nConnection: close\r\n\r\n";
