@@ -330,6 +330,9 @@ def test_a_traceback_shows_code_hint_peer_and_policy(ca: Authority) -> None:
     assert error.__notes__ == [f"uptls: peer_not_tls (307): {HOST}, policy pay", f"hint: {error.hint}"]
     shown = "".join(traceback.format_exception(error))
     assert f"uptls: peer_not_tls (307): {HOST}, policy pay\nhint: {error.hint}\n" in shown
+    with pytest.raises(uptls.PolicyError) as unusable:
+        uptls.UpstreamTlsPolicy.from_document(f"{head}spec: {{trust: {{system: mozila}}}}\n")
+    assert unusable.value.__notes__[0] == "uptls: policy_invalid (101): policy pay", "there is no peer"
     # Made again they stand there once, and a text alone has none.
     for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301
         assert again.__notes__ == error.__notes__

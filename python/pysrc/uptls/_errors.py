@@ -237,18 +237,20 @@ class WantWriteError(ssl.SSLWantWriteError, BlockingIOError):
 
 
 def _whom(report: "Report") -> str:
-    """The peer and the policy, if they are known: ``payments.internal (10.0.0.7:8443), policy payments``."""
-    peer = report.backend_host or report.server_name or "a peer"
-    address = f" ({report.address})" if report.address else ""
-    policy = f", policy {report.policy.name}" if report.policy.name else ""
-    return f"{peer}{address}{policy}"
+    """The peer and the policy, as far as they are known: ``payments.internal (10.0.0.7:8443), policy payments``."""
+    peer = report.backend_host or report.server_name or ""
+    if report.address:
+        peer = f"{peer} ({report.address})".strip()
+    policy = f"policy {report.policy.name}" if report.policy.name else ""
+    return ", ".join(part for part in (peer, policy) if part)
 
 
 def _notes(report: "Report") -> "Iterator[str]":
     """The lines that a traceback shows below the message. An exception made from a text has none."""
     if report.code in (None, "internal"):
         return
-    yield f"uptls: {report.code} ({report.number}): {_whom(report)}"
+    whom = _whom(report)
+    yield f"uptls: {report.code} ({report.number}){': ' if whom else ''}{whom}"
     if report.hint:
         yield f"hint: {report.hint}"
 
@@ -287,7 +289,7 @@ def log_refusal(error: UptlsError, unlogged: int) -> None:
     is_bug = isinstance(error, MisuseError) and not isinstance(error, PolicyFrozenError)
     level = logging.INFO if is_bug else logging.WARNING
     more = f" ({unlogged} refusals before it were not logged)" if unlogged else ""
-    whom = _whom(error.report)
+    whom = _whom(error.report) or "a peer"
     _LOG.log(level, "%s: %s: %s; hint: %s%s", whom, error.code, error, error.hint, more, extra={"uptls": error.report})
 
 
