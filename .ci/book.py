@@ -1,6 +1,5 @@
 """The book of docs/: links out of it lead to the repository (a preprocessor of mdBook), and `check` follows all.
 
-
 mdBook runs it as `book.py supports RENDERER`, and then with the book as JSON on standard input.
 """
 
