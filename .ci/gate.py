@@ -76,9 +76,10 @@ def rust(tally: Tally) -> None:
 def interleavings(tally: Tally) -> None:
     """Two threads on one connector under every schedule that shuttle draws. Its locks need a build of their own."""
     flags = f"{os.environ.get('RUSTFLAGS', '')} --cfg shuttle".strip()
-    features = ["--features", "uptls/aws-lc-rs", "--test", "rotate_interleavings"]
+    features = ["--features", "uptls/aws-lc-rs", "--test", "all"]
+    which = ["rotate::interleavings", "--show-output"]
     environment = {"RUSTFLAGS": flags, "CARGO_TARGET_DIR": str(TARGET / "shuttle")}
-    cargo_tests(tally, "rust", "interleavings", ["-p", "uptls", *features, "--", "--show-output"], **environment)
+    cargo_tests(tally, "rust", "interleavings", ["-p", "uptls", *features, "--", *which], **environment)
 
 
 def envoy(tally: Tally) -> None:
