@@ -6,12 +6,14 @@ use serde::Serialize;
 use crate::certificate::pin_text;
 use crate::certificate::{CertificateView, facts_or_digest};
 use crate::encoding;
+use crate::facts::CertificateFacts;
 use crate::policy::{
     AlpnSelection, Resumption, RevocationDepth, ServerNameRule, SystemTrust, UnknownRevocation, group_name, suite_name,
 };
 use crate::prepare::Prepared;
-use crate::report::{CertificateFacts, PolicyFacts, Warning};
+use crate::report::PolicyFacts;
 use crate::text::{SHOWN, digest, hex, printable};
+use crate::warning::Warning;
 
 /// The description of a policy (`uptls.description/v1`).
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]

@@ -10,16 +10,15 @@ use rustls::crypto::CryptoProvider;
 use rustls_pki_types::UnixTime;
 use zeroize::Zeroizing;
 
-use crate::connect::FailureLog;
 use crate::digest::sha256;
-use crate::error::{MaterialError, MaterialErrorKind, Problem, Problems};
+use crate::error::{MaterialError, MaterialErrorKind, Problem};
+use crate::failure_log::FailureLog;
 use crate::identity::ClientIdentity;
 use crate::input::{self, Unreadable};
 use crate::intern::Interned;
-use crate::material::MAX_FILE;
-use crate::policy::{SystemTrust, UpstreamTlsPolicy};
-use crate::prepare::{self, Batch, Files, Prepared, Shared};
+use crate::policy::SystemTrust;
 use crate::session::{HeldSessions, SessionStore};
+use crate::shared_config::SharedConfig;
 use crate::time::{Clock, SystemClock};
 use crate::trust::{NativeRoots, PlatformTrust, RevocationList, SystemRoots, TrustBundle, TrustStore};
 
@@ -58,7 +57,7 @@ struct Owned {
     platform: Mutex<Option<Arc<PlatformTrust>>>,
     /// How often the platform's roots were loaded.
     platform_loads: AtomicU64,
-    generations: Interned<Shared>,
+    generations: Interned<SharedConfig>,
     provider: Arc<CryptoProvider>,
     providers: Interned<CryptoProvider>,
     reading: Option<BeforeReading>,
@@ -172,37 +171,12 @@ impl Runtime {
         Self::builder(provider).build()
     }
 
-    /// Reads and checks the policy's material, and makes everything that connections need. Equal content gives the same
-    /// fingerprint and the same verifier and resolver in memory, so sessions stay usable (R9).
-    ///
-    /// # Errors
-    /// [`Problems`]: every problem of the material, 1xx and 2xx.
-    pub fn prepare(&self, policy: &UpstreamTlsPolicy) -> Result<Arc<Prepared>, Problems> {
-        self.prepare_of(policy, Files::AsNeeded)
-    }
-
-    /// Prepares each of `policies`. It gives as many results, in their order, and a fault in one does not affect
-    /// another (R4).
-    /// A bundle that several policies name, the same file or the same `Arc` of a text, is read and parsed once.
-    pub fn prepare_all<'a>(
-        &self,
-        policies: impl IntoIterator<Item = &'a UpstreamTlsPolicy>,
-    ) -> Vec<Result<Arc<Prepared>, Problems>> {
-        let batch = Batch::default();
-        policies.into_iter().map(|policy| self.prepare_of(policy, Files::OfBatch(&batch))).collect()
-    }
-
     /// The content of a file that a policy names.
     pub(crate) fn read_file(&self, path: &Path) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
         if let Some(hook) = &self.0.reading {
             hook(path)?;
         }
         input::read_file(path, MAX_FILE)
-    }
-
-    /// As [`Runtime::prepare`], with the choice of where the content of files comes from.
-    pub(crate) fn prepare_of(&self, policy: &UpstreamTlsPolicy, files: Files<'_>) -> Result<Arc<Prepared>, Problems> {
-        prepare::prepare(self, policy, files)
     }
 
     /// The clock's time, RFC 3339, for reports of unusable policies.
@@ -252,7 +226,7 @@ impl Runtime {
     }
 
     /// What connections of one fingerprint share.
-    pub(crate) fn generations(&self) -> &Interned<Shared> {
+    pub(crate) fn generations(&self) -> &Interned<SharedConfig> {
         &self.0.generations
     }
 
@@ -329,3 +303,6 @@ fn load_once<T, E>(slot: &Mutex<Option<Arc<T>>>, load: impl FnOnce() -> Result<T
 }
 
 const DEFAULT_SESSION_BYTES: usize = 16 << 20;
+
+/// 16 MiB: the largest CRLs in use are half of it.
+const MAX_FILE: u64 = 16 << 20;

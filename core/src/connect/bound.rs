@@ -8,8 +8,9 @@ use super::sans_io::Handshake;
 use super::setup::{Intent, pool_key};
 use super::{ConnectOptions, PoolKey};
 use crate::error::{ConnectError, Error};
+use crate::generation::Generation;
 use crate::name::BackendHost;
-use crate::rotate::{Connector, Generation, Snapshot};
+use crate::rotate::{Connector, Snapshot};
 
 impl Connector {
     /// Binds connections to `host` to the published generation: the [`PoolKey`] of the result is the key of every

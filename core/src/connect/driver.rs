@@ -18,10 +18,10 @@ use super::setup::Setup;
 use super::tls_io::{Failure, ReadOutcome, Tap, process_new_packets};
 use super::{PoolKey, internal};
 use crate::error::{ConnectError, Error, Misuse};
+use crate::generation::Generation;
 use crate::handshake::{Asked, IdentityUse, Noted, Verdict, observe};
 use crate::name::BackendHost;
 use crate::prepare::Prepared;
-use crate::rotate::Generation;
 use crate::session::SessionHandle;
 use crate::text::printable;
 

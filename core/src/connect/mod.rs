@@ -8,7 +8,6 @@ mod closing_alert;
 mod driver;
 mod evidence;
 pub(crate) mod failure;
-mod failure_log;
 pub(crate) mod fault;
 pub(crate) mod happy_eyeballs;
 mod pool_key;
@@ -26,7 +25,6 @@ pub use blocking::{Transport, VerifiedStream};
 pub use bound::BoundConnector;
 pub use check::{CheckOptions, CheckThen};
 pub use evidence::Evidence;
-pub use failure_log::FailureLog;
 pub use pool_key::PoolKey;
 pub use tcp_options::TcpOptions;
 

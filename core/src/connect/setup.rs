@@ -10,10 +10,11 @@ use super::bound::Bond;
 use super::sans_io::{Deadline, Handshake};
 use super::{ConnectOptions, PoolKey, internal};
 use crate::error::{Error, Problem, Problems};
+use crate::generation::Generation;
 use crate::name::BackendHost;
 use crate::policy::{Resumption, ServerNameRule, UpstreamTlsPolicy};
 use crate::prepare::Prepared;
-use crate::rotate::{Connector, Generation, Snapshot};
+use crate::rotate::{Connector, Snapshot};
 use crate::session::{Publication, SessionHandle};
 use crate::time::seconds;
 

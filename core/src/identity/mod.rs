@@ -18,8 +18,9 @@ use crate::certificate::{CertificateView, KeyStrength};
 use crate::digest::CanonicalDigest;
 use crate::encoding;
 use crate::error::{MaterialError, MaterialErrorKind};
-use crate::report::{CertificateFacts, Warning, WarningCode};
+use crate::facts::CertificateFacts;
 use crate::time::{is_near_end, rfc3339};
+use crate::warning::{Warning, WarningCode};
 
 /// A client certificate chain and its private key. It never shows the key (I6).
 pub struct ClientIdentity {

@@ -27,8 +27,8 @@ use crate::digest::{CanonicalDigest, sha256};
 use crate::error::{ByPath, Origin, Problems};
 use crate::identity::{Secret, on_clean_stack};
 use crate::name::{DnsName, TrustDomain};
-use crate::report::Warning;
 use crate::text;
+use crate::warning::Warning;
 
 /// The requirements on an upstream, and our identity for it: checked, canonical and immutable.
 ///
