@@ -12,6 +12,8 @@ mod handshake;
 #[cfg(all(not(shuttle), feature = "hyper"))]
 mod http;
 #[cfg(not(shuttle))]
+mod layout;
+#[cfg(not(shuttle))]
 mod nginx;
 mod rotate;
 #[cfg(not(shuttle))]

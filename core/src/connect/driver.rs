@@ -13,7 +13,7 @@ use super::closing_alert::ClosingAlert;
 use super::evidence::Evidence;
 use super::failure::{Answered, Attempt, oversized_message};
 use super::fault::{Stage, meaning};
-use super::sans_io::Incoming;
+use super::incoming::Incoming;
 use super::setup::Setup;
 use super::tls_io::{Failure, ReadOutcome, Tap, process_new_packets};
 use super::{PoolKey, internal};

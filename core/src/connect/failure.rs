@@ -244,9 +244,6 @@ impl Attempt {
     }
 }
 
-/// How many of the first bytes are kept.
-pub(super) const FIRST_BYTES: usize = 64;
-
 /// Only the signature of the handshake is left to rustls, so whatever it says is about that. Every variant is named: a new
 /// one is looked at before it is put here.
 fn handshake_signature(error: &CertificateError) -> RejectionKind {

@@ -2,20 +2,24 @@
 
 mod address;
 pub(crate) mod blocking;
+mod bond;
 mod bound;
 mod check;
 mod closing_alert;
+pub(crate) mod deadline;
 mod driver;
 mod evidence;
 pub(crate) mod failure;
 pub(crate) mod fault;
 pub(crate) mod happy_eyeballs;
+mod incoming;
+pub(crate) mod intent;
 mod pool_key;
 mod race;
 mod report;
 mod resolver;
 pub mod sans_io;
-pub(crate) mod setup;
+mod setup;
 pub(crate) mod tcp_options;
 pub(crate) mod tls_io;
 
@@ -33,7 +37,7 @@ use core::time::Duration;
 use crate::error::{ConnectError, Error, Misuse};
 use crate::policy::{Alpn, AlpnSelection};
 use crate::rotate::Connector;
-use setup::Offer;
+use pool_key::Offer;
 
 impl Connector {
     /// Whether a new connection would use the same policy and material as this one (R7). A pool without keys asks this
