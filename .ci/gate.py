@@ -15,7 +15,7 @@ from steps import ROOT, TARGET, VENV, VISIBLE_SKIP, Tally, cargo_tests, check, p
 CROWD = TARGET / "venv-crowd"
 ATHERIS = TARGET / "venv-fuzz"
 FUZZING = ROOT / ".ci" / "fuzzing.py"
-HOSTS = ("uptls-host-both", "uptls-host-ring")
+HOSTS = ("uptls-host-both", "uptls-host-minimal", "uptls-host-ring")
 
 PYTEST_RESULT = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 FAULT_RESULT = re.compile(r"^faults: (\d+) injected, (\d+) defects$", re.MULTILINE)

@@ -1,10 +1,10 @@
 //! The facts of a certificate and of a connection, as errors and reports carry them.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The facts of one certificate. Texts are escaped and bounded.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct CertificateFacts {
     /// The subject.
@@ -24,7 +24,8 @@ pub struct CertificateFacts {
 }
 
 /// What was negotiated.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct TlsFacts {
     /// `1.2` or `1.3`.

@@ -1,6 +1,5 @@
 //! A hint as a change of the document: JSON Patch (RFC 6902), for reviewers and tools.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -8,7 +7,8 @@ use serde_json::Value;
 /// spelling of a field, or writes a value as its rule demands, and never trusts what was just seen.
 ///
 /// A hint that leaves a choice, or that needs a file, has no such change.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Fix {
     /// The Kubernetes object that is to be changed, `XBackend shop/pay`; absent for a policy document.
@@ -19,7 +19,8 @@ pub struct Fix {
 }
 
 /// One operation of a patch.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "op", rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum PatchOperation {

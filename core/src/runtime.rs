@@ -1,17 +1,16 @@
 //! The Runtime: provider, clock, interned material, sessions and system roots; the only owner of shared state (T8).
 
 use core::fmt;
-use core::sync::atomic::{AtomicU64, Ordering};
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 use rustls_pki_types::UnixTime;
 use zeroize::Zeroizing;
 
 use crate::digest::sha256;
-use crate::error::{MaterialError, MaterialErrorKind, Problem};
+use crate::error::Problem;
 use crate::failure_log::FailureLog;
 use crate::identity::ClientIdentity;
 use crate::input::{self, Unreadable};
@@ -20,7 +19,7 @@ use crate::policy::SystemTrust;
 use crate::session::{HeldSessions, SessionStore};
 use crate::shared_config::SharedConfig;
 use crate::time::{Clock, SystemClock};
-use crate::trust::{NativeRoots, PlatformTrust, RevocationList, SystemRoots, TrustBundle, TrustStore};
+use crate::trust::{NativeRoots, PlatformTrust, RevocationList, SystemRoots, SystemStores, TrustBundle, TrustStore};
 
 /// The state that policies share. A clone is the same runtime; there is no global one.
 ///
@@ -51,17 +50,12 @@ struct Owned {
     crls: Interned<RevocationList>,
     failures: FailureLog,
     identities: Interned<ClientIdentity>,
-    mozilla: Mutex<Option<Arc<SystemRoots>>>,
-    native: Mutex<Option<Arc<SystemRoots>>>,
-    native_roots: NativeRoots,
-    platform: Mutex<Option<Arc<PlatformTrust>>>,
-    /// How often the platform's roots were loaded.
-    platform_loads: AtomicU64,
     generations: Interned<SharedConfig>,
     provider: Arc<CryptoProvider>,
     providers: Interned<CryptoProvider>,
     reading: Option<BeforeReading>,
     sessions: Arc<SessionStore>,
+    system: SystemStores,
     trust: Interned<TrustStore>,
 }
 
@@ -132,16 +126,12 @@ impl RuntimeBuilder {
             crls: Interned::default(),
             failures: FailureLog::default(),
             identities: Interned::default(),
-            mozilla: Mutex::new(None),
-            native: Mutex::new(None),
-            native_roots: self.native_roots,
-            platform: Mutex::new(None),
-            platform_loads: AtomicU64::new(0),
             generations: Interned::default(),
             provider: self.provider,
             providers: Interned::default(),
             reading: self.reading,
             sessions: Arc::new(SessionStore::new(self.session_bytes)),
+            system: SystemStores::new(self.native_roots),
             trust: Interned::default(),
         }))
     }
@@ -257,49 +247,24 @@ impl Runtime {
 
     /// T6: loaded once, shared.
     pub(crate) fn system_roots(&self, kind: SystemTrust) -> Result<Option<Arc<SystemRoots>>, Problem> {
-        let unreadable = |failure| {
-            let kind = |reason| MaterialErrorKind::TrustUnreadable { reason };
-            Problem::from(MaterialError::unreadable("spec.trust.system", "native roots", failure, kind))
-        };
-        match kind {
-            SystemTrust::Off | SystemTrust::Platform => return Ok(None),
-            SystemTrust::Mozilla => load_once(&self.0.mozilla, || Ok(SystemRoots::mozilla())),
-            SystemTrust::Native => load_once(&self.0.native, || SystemRoots::native(&self.0.native_roots)),
-        }
-        .map(Some)
-        .map_err(unreadable)
+        self.0.system.roots(kind)
     }
 
     /// T6: the platform's verifier, loaded once.
     pub(crate) fn platform(&self) -> Result<Arc<PlatformTrust>, Problem> {
-        let load = || PlatformTrust::new(self.provider(), self.0.platform_loads.fetch_add(1, Ordering::Relaxed));
-        load_once(&self.0.platform, load).map_err(|failure| {
-            let kind = |reason| MaterialErrorKind::TrustUnreadable { reason };
-            Problem::from(MaterialError::unreadable("spec.trust.system", "the platform's verifier", failure, kind))
-        })
+        self.0.system.platform(self.provider())
     }
 
     /// Puts a verifier with roots of the test's own in the place of the platform's.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "platform"))]
     pub(crate) fn set_platform(&self, platform: PlatformTrust) {
-        *self.0.platform.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(platform));
+        self.0.system.set_platform(platform);
     }
 
     /// Drops the loaded system roots: the next policy that is prepared reads them again.
     pub fn refresh_system_roots(&self) {
-        *self.0.native.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        *self.0.platform.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.0.system.refresh();
     }
-}
-
-fn load_once<T, E>(slot: &Mutex<Option<Arc<T>>>, load: impl FnOnce() -> Result<T, E>) -> Result<Arc<T>, E> {
-    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(roots) = &*slot {
-        return Ok(Arc::clone(roots));
-    }
-    let roots = Arc::new(load()?);
-    *slot = Some(Arc::clone(&roots));
-    Ok(roots)
 }
 
 const DEFAULT_SESSION_BYTES: usize = 16 << 20;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::text::printable;
 
 /// Something that is not a verdict, but should be known.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Warning {
     /// Which warning.
@@ -26,7 +26,8 @@ impl Warning {
 }
 
 /// The codes of warnings; never a verdict.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WarningCode {
@@ -144,7 +145,10 @@ mod tests {
         for code in all {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
-        let schema = schemars::schema_for!(WarningCode).to_value();
-        assert_eq!(schema["oneOf"].as_array().unwrap().len(), all.len(), "{schema}");
+        #[cfg(feature = "schema")]
+        {
+            let schema = schemars::schema_for!(WarningCode).to_value();
+            assert_eq!(schema["oneOf"].as_array().unwrap().len(), all.len(), "{schema}");
+        }
     }
 }

@@ -1,10 +1,17 @@
 //! Our own identity towards the peer: chain and key, proven to belong together.
 
+#[cfg(feature = "encrypted-keys")]
+mod decrypt;
+#[cfg(not(feature = "encrypted-keys"))]
+mod decrypt_absent;
 mod key;
 mod secret;
 
 pub use secret::Secret;
 pub(crate) use secret::on_clean_stack;
+
+#[cfg(not(feature = "encrypted-keys"))]
+use decrypt_absent as decrypt;
 
 use core::fmt;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! A checked, frozen policy: nothing in it is a string that still has to be understood.
 
+mod absent;
 mod builder;
 mod bundle;
 mod check;

@@ -1,13 +1,13 @@
 //! What a report says of a policy and of a problem.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::{Code, Origin, Problem};
 use crate::fix::Fix;
 
 /// Which policy judged.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PolicyFacts {
     /// Its name.
@@ -25,11 +25,12 @@ pub struct PolicyFacts {
 }
 
 /// One thing that is wrong with a policy or its material.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ProblemFacts {
     /// The stable code.
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub code: Code,
     /// Its number.
     pub number: u16,

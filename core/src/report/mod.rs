@@ -4,7 +4,6 @@ mod facts;
 
 pub use facts::{PolicyFacts, ProblemFacts};
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::{Code, Outcome, Problem, Problems, Rejection, Step, StepName};
@@ -14,7 +13,8 @@ use crate::text::printable;
 use crate::warning::Warning;
 
 /// The envelope of every `--json` output: one object, whatever the number of results.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Envelope<T> {
     /// `uptls.report/v1`, `uptls.description/v1`, ...
@@ -62,14 +62,15 @@ impl<T: Serialize> Envelope<T> {
 }
 
 /// One verification. Fields that do not apply are absent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Report {
     /// `accepted`, `rejected` or `error`.
     pub verdict: Verdict,
     /// The stable code, unless accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub code: Option<Code>,
     /// The number of the code.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -195,7 +196,8 @@ impl Report {
 }
 
 /// Whether a peer is accepted.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Verdict {
