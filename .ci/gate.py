@@ -39,6 +39,8 @@ def lint(tally: Tally) -> None:
             name,
             ["cargo", "clippy", "-p", "uptls", "--features", features, *strict],
         )
+    without = ["cargo", "clippy", "-p", "uptls", "--no-default-features", *strict]
+    check(tally, "lint", "clippy of core without defaults", without)
 
 
 def rust(tally: Tally) -> None:
