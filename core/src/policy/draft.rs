@@ -9,7 +9,6 @@ use core::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::error::{ByPath, Origin};
@@ -66,7 +65,8 @@ impl PolicyDraft {
 }
 
 /// The fields of a policy.
-#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PolicySpec {
     /// Application protocols to offer (RFC 7301). Default: none.
@@ -99,12 +99,13 @@ pub struct PolicySpec {
 }
 
 /// What is trusted: at least one of these.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct TrustDraft {
     /// Bundles of CA certificates; a certificate in them that may not issue is trusted as itself.
     #[serde(deserialize_with = "bundle::list")]
-    #[schemars(with = "Vec<bundle::BundleDraft>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<bundle::BundleDraft>"))]
     pub bundles: Vec<MaterialDraft>,
     /// SHA-256 of leaf certificates that are trusted as themselves, hexadecimal.
     pub pinned_certificates: Vec<String>,
@@ -164,7 +165,8 @@ impl<'de> Deserialize<'de> for SystemTrustDraft {
     }
 }
 
-impl JsonSchema for SystemTrustDraft {
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for SystemTrustDraft {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "SystemTrust".into()
     }
@@ -184,7 +186,8 @@ impl JsonSchema for SystemTrustDraft {
 /// let text = MaterialDraft::pem("-----BEGIN CERTIFICATE-----...").named("ConfigMap shop/ca");
 /// # let _ = (file, text);
 /// ```
-#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct MaterialDraft {
     /// A file, relative to the document.
@@ -243,7 +246,8 @@ impl fmt::Debug for MaterialDraft {
 }
 
 /// Secret material: a file, or the text itself; exactly one of the two. It has no `Debug`.
-#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SecretDraft {
     /// A file, relative to the document.
@@ -276,7 +280,8 @@ impl SecretDraft {
 /// };
 /// # let _ = identity;
 /// ```
-#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct IdentityDraft {
     /// The chain, leaf first.
@@ -295,7 +300,8 @@ pub struct IdentityDraft {
 /// let names = [SanDraft::dns("payments.internal"), SanDraft::ip("10.0.0.7"), SanDraft::spiffe("prod.example", "/ns/pay")];
 /// # let _ = names;
 /// ```
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SanDraft {
     /// A dNSName.
@@ -339,7 +345,8 @@ impl SanDraft {
 }
 
 /// SPIFFE IDs of one trust domain.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SpiffeDraft {
     /// The first segments of the path, `/ns/pay`, which also covers what is below it, `/ns/pay/sa/api`, and never `/ns/payroll`.
@@ -350,7 +357,8 @@ pub struct SpiffeDraft {
 }
 
 /// The TLS versions: `"1.2"` or `"1.3"`.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct VersionsDraft {
     /// The highest. Default: 1.3.
@@ -360,7 +368,8 @@ pub struct VersionsDraft {
 }
 
 /// Application protocols.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct AlpnDraft {
     /// Their names, in order of preference.
@@ -370,7 +379,8 @@ pub struct AlpnDraft {
 }
 
 /// Revocation lists.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RevocationDraft {
     /// The lists, PEM or DER.
@@ -383,7 +393,8 @@ pub struct RevocationDraft {
 }
 
 /// The explicit weakenings (see `danger`).
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct DangerDraft {
     /// Nothing but the handshake signature is verified.
@@ -395,7 +406,8 @@ pub struct DangerDraft {
 }
 
 /// Why a weakening is needed.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReasonDraft {
     /// For the readers of the report.
@@ -403,7 +415,8 @@ pub struct ReasonDraft {
 }
 
 /// One rule that is not enforced.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TolerationDraft {
     /// For the readers of the report.
