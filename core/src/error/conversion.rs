@@ -1,6 +1,5 @@
 //! The commands that make readable material of what other tools wrote. A test runs each of them.
 
-use super::MaterialErrorKind;
 use crate::text::printable;
 
 /// How a file in a format that is not read becomes one that is.
@@ -76,17 +75,6 @@ impl Conversion {
             _ => "",
         };
         format!("convert it: {}{rest}", self.command(source))
-    }
-
-    /// What of a container is wanted for this error; nothing where it holds no such thing.
-    pub(super) fn for_use(self, kind: &MaterialErrorKind) -> Option<Self> {
-        match (self, kind) {
-            (Self::JavaKeyStore | Self::Pkcs12, MaterialErrorKind::CrlParse { .. }) => None,
-            (Self::JavaKeyStore, MaterialErrorKind::IdentityParse { .. }) => Some(Self::JavaKeyStoreKey),
-            (Self::Pkcs12, MaterialErrorKind::IdentityParse { .. }) => Some(self),
-            (Self::Pkcs12, _) => Some(Self::Pkcs12Certificates),
-            _ => Some(self),
-        }
     }
 }
 

@@ -146,7 +146,7 @@ impl MaterialError {
     /// Adds how it becomes material that is read.
     #[must_use]
     pub fn convertible(mut self, conversion: Option<Conversion>) -> Self {
-        self.conversion = conversion.and_then(|conversion| conversion.for_use(&self.kind));
+        self.conversion = conversion.and_then(|conversion| for_use(conversion, &self.kind));
         self
     }
 
@@ -186,6 +186,17 @@ impl MaterialError {
             }
             _ => self.code().hint(),
         }
+    }
+}
+
+/// What of a container is wanted for this error; nothing where it holds no such thing.
+fn for_use(conversion: Conversion, kind: &MaterialErrorKind) -> Option<Conversion> {
+    match (conversion, kind) {
+        (Conversion::JavaKeyStore | Conversion::Pkcs12, MaterialErrorKind::CrlParse { .. }) => None,
+        (Conversion::JavaKeyStore, MaterialErrorKind::IdentityParse { .. }) => Some(Conversion::JavaKeyStoreKey),
+        (Conversion::Pkcs12, MaterialErrorKind::IdentityParse { .. }) => Some(conversion),
+        (Conversion::Pkcs12, _) => Some(Conversion::Pkcs12Certificates),
+        _ => Some(conversion),
     }
 }
 

@@ -8,7 +8,7 @@ use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use zeroize::Zeroizing;
 
-use super::key::encrypted;
+use super::encrypted;
 use crate::encoding;
 use crate::error::{Conversion, MaterialErrorKind};
 

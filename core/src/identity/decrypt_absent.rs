@@ -2,7 +2,7 @@
 
 use rustls_pki_types::PrivateKeyDer;
 
-use super::key::encrypted;
+use super::encrypted;
 use crate::error::{Conversion, MaterialErrorKind};
 
 pub(super) fn decrypt(_: &[u8], _: Option<&[u8]>) -> Result<PrivateKeyDer<'static>, MaterialErrorKind> {

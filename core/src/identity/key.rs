@@ -4,7 +4,7 @@ use core::mem;
 
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 
-use super::{IdentitySource, KEY_PATH, decrypt};
+use super::{IdentitySource, KEY_PATH, decrypt, encrypted};
 use crate::encoding;
 use crate::error::{Conversion, MaterialError, MaterialErrorKind};
 use crate::pem::Headers;
@@ -44,10 +44,6 @@ pub(super) fn read(source: &IdentitySource<'_>) -> Result<PrivateKeyDer<'static>
         }),
         _ => Ok(PrivatePkcs8KeyDer::from(mem::take(&mut *block.der)).into()),
     }
-}
-
-pub(super) fn encrypted(scheme: &str) -> MaterialErrorKind {
-    MaterialErrorKind::IdentityEncrypted { scheme: scheme.to_owned() }
 }
 
 const ENCRYPTED: Option<Conversion> = Some(Conversion::EncryptedKey);

@@ -259,5 +259,10 @@ pub(crate) fn trim_passphrase(mut passphrase: Zeroizing<Vec<u8>>) -> Zeroizing<V
     passphrase
 }
 
+/// A key that is encrypted by a scheme that is not read.
+fn encrypted(scheme: &str) -> MaterialErrorKind {
+    MaterialErrorKind::IdentityEncrypted { scheme: scheme.to_owned() }
+}
+
 pub(crate) const CERTIFICATE_PATH: &str = "spec.identity.certificate";
 pub(crate) const KEY_PATH: &str = "spec.identity.key";
