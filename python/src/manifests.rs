@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use uptls::{Misuse, PolicyDraft, Problems, Warning};
-use uptls_manifest::kubernetes::{self, BackendRef, EffectivePolicy, Mode, ObjectName, Scope};
+use uptls::{Misuse, PolicyDraft, Problems, Runtime, Warning};
+use uptls_manifest::ManifestSet;
+use uptls_manifest::kubernetes::{self, BackendRef, EffectivePolicy, Mode, ObjectName};
+use uptls_manifest::report::ImportOptions;
 
 use crate::errors;
 use crate::guard::attached;
@@ -35,13 +37,12 @@ impl Wanted {
         &self.paths
     }
 
-    pub(crate) fn find(&self) -> Result<Found, Problems> {
-        let imported = kubernetes::import(kubernetes::load(&self.paths)?.documents());
-        let mut scope = Scope::default().with_mode(self.mode);
-        scope.gateway.clone_from(&self.gateway);
-        let resolution = imported.resolve(&scope);
-        let policy = resolution.policy_of(&self.backend, self.gateway.as_ref())?;
-        Found::of(policy, format!("{:?}", (&self.backend, &self.gateway, &self.paths)))
+    pub(crate) fn find(&self, runtime: &Runtime) -> Result<Found, Problems> {
+        let mut options = ImportOptions::default();
+        (options.gateway, options.mode) = (self.gateway.clone(), self.mode);
+        let manifests = kubernetes::load(&self.paths)?;
+        let policy = ManifestSet::policy_from(manifests.documents(), &self.backend, runtime, options)?;
+        Found::of(&policy, format!("{:?}", (&self.backend, &self.gateway, &self.paths)))
     }
 }
 

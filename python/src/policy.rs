@@ -172,7 +172,7 @@ impl PyPolicy {
             Some(_) => OWN_RUNTIME,
         };
         let runtime = or_new(runtime);
-        let found = drafted(py, &runtime, || wanted.find())?;
+        let found = drafted(py, &runtime, || wanted.find(&runtime))?;
         found.tell(py)?;
         let source = Source::new(found.draft, permission(allow_danger), origin).of_manifests(found.warnings);
         Self::load(py, &runtime, source)

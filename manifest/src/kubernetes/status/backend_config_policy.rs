@@ -42,8 +42,8 @@ pub(super) fn patches(
         if wanted.is_empty() && old.is_null() {
             continue;
         }
-        let room =
-            Room { controller, list: "ancestors", max: MAX, meta, old: &old, only: None, reference: "ancestorRef" };
+        let (list, max, reference) = ("ancestors", scope.room(MAX), "ancestorRef");
+        let room = Room { controller, list, max, meta, old: &old, only: None, reference };
         let status = Entries { generation: meta.generation, now: scope.now, room }.merge(&wanted);
         patches.push(StatusPatch::new(API_VERSION, KIND, &meta.name, &old, status));
     }
