@@ -95,6 +95,11 @@ impl ManifestStore {
         self.store.resolve_changed()
     }
 
+    /// The policy that was told; `None`: it is gone.
+    pub fn told(&self, changed: &ChangedPolicy) -> Option<&EffectivePolicy> {
+        self.store.told(changed)
+    }
+
     /// Every policy, in the order of backends, ports and Gateways.
     pub fn policies(&self) -> &[EffectivePolicy] {
         self.store.policies()

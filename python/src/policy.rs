@@ -173,9 +173,7 @@ impl PyPolicy {
         };
         let runtime = or_new(runtime);
         let found = drafted(py, &runtime, || wanted.find(&runtime))?;
-        found.tell(py)?;
-        let source = Source::new(found.draft, permission(allow_danger), origin).of_manifests(found.warnings);
-        Self::load(py, &runtime, source)
+        found.load(py, &runtime, permission(allow_danger), origin)
     }
 
     /// The policy's name, if it has one.

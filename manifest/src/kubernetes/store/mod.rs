@@ -171,6 +171,13 @@ impl Store {
         told.into_iter().collect()
     }
 
+    /// The policy that was told; `None`: it is gone.
+    pub fn told(&self, changed: &ChangedPolicy) -> Option<&EffectivePolicy> {
+        let ChangedPolicy { backend, gateway } = changed;
+        let found = of_backend(&self.policies, backend.kind?, &backend.name);
+        found.iter().find(|policy| policy.port == backend.port && policy.gateway == *gateway)
+    }
+
     /// Sets the time for `lastTransitionTime`, unix seconds.
     pub fn set_now(&mut self, now: u64) {
         self.scope.now = now;
