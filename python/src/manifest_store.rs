@@ -84,19 +84,19 @@ impl PyManifestStore {
         Ok(Self { permission: permission(allow_danger), runtime, store })
     }
 
-    /// Adds an object, or replaces the one of its kind, namespace and name. `object` is a dict, or the JSON of one object.
+    /// Adds an object, or replaces the one of its kind, namespace and name. `manifest` is a dict, or the JSON of one object.
     ///
     /// Raises PolicyError if it is not certain which object it is; nothing has changed then. What else is wrong with it is raised
     /// by `policy` for the backends that it concerns: connections to them fail.
-    fn upsert(&self, object: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.change(object, |store, text| store.upsert_json(text).map(drop))
+    fn upsert(&self, manifest: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.change(manifest, |store, text| store.upsert_json(text).map(drop))
     }
 
     /// Removes an object, if it is there. Only `apiVersion`, `kind` and the name and namespace of its `metadata` count.
     ///
     /// Raises PolicyError as `upsert` does.
-    fn remove(&self, object: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.change(object, |store, text| store.remove_json(text).map(drop))
+    fn remove(&self, manifest: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.change(manifest, |store, text| store.remove_json(text).map(drop))
     }
 
     /// Makes the policies anew that the changes since the last call may concern, and names them: those that may be others than
