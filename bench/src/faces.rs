@@ -1,6 +1,7 @@
 //! What many backends of Kubernetes objects cost in C beside Rust: `faces N FOLDER`, whose objects it writes to the folder for
 //! `bench/python/manifests.py`, which runs it and measures Python. It prints seconds of processor time in JSON, by scenario.
 #![allow(clippy::print_stdout, reason = "the figures")]
+#![allow(clippy::expect_used, reason = "a bench that cannot do its work must stop")]
 #![allow(
     unsafe_code,
     reason = "the functions of the C library are what is measured; each call keeps the header's contracts"

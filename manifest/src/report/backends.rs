@@ -55,6 +55,7 @@ fn policy(policy: &ImportedPolicy) -> Policy {
     Policy {
         object: format!("{STANDARD} {}", policy.name),
         accepted: policy.accepted.as_str().to_owned(),
+        attached: String::new(),
         resolved_refs: policy.resolved_refs.as_str().to_owned(),
     }
 }

@@ -43,6 +43,7 @@ pub(super) fn standing(patch: &StatusPatch, options: &ImportOptions) -> Option<P
     Some(Policy {
         object: format!("{} {}", patch.kind, patch.name),
         accepted: reason("Accepted")?,
+        attached: reason("Attached").unwrap_or_default(),
         resolved_refs: reason("ResolvedRefs").unwrap_or_default(),
     })
 }

@@ -111,6 +111,9 @@ pub struct Policy {
     pub object: String,
     /// The reason of its condition `Accepted`.
     pub accepted: String,
+    /// The reason of its condition `Attached`, which a BackendConfigPolicy has.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub attached: String,
     /// The reason of its condition `ResolvedRefs`, if the object has that condition.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub resolved_refs: String,

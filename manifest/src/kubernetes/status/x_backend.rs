@@ -49,7 +49,7 @@ pub(super) fn patches(
         let (list, reference) = declared.value.edition.status_fields();
         let room =
             Room { controller, list, max: scope.room(MAX), meta, old: &old, only: scope.gateway.as_ref(), reference };
-        let status = Entries { generation: meta.generation, now: scope.now, room }.merge(&wanted);
+        let status = Entries { generation: meta.generation, now: scope.now, room, passing: &[] }.merge(&wanted);
         patches.push(StatusPatch::new(API_VERSION, kind.as_str(), name, &old, status));
     }
     patches
