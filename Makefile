@@ -44,6 +44,7 @@ bench:
 	-python3 .ci/envoy.py
 	cargo build --release --package uptls-envoy
 	cargo run --release --package uptls-bench
+	cargo build --release --package uptls-bench --bin faces
 	python3 .ci/gate.py bench
 
 # The C header alone.

@@ -331,8 +331,14 @@ def bench() -> int:
         "release wheel",
         [interpreter, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(place), str(newest)],
     )
-    script = [interpreter, str(ROOT / "bench/python/run.py"), str(TARGET / "bench/python.json")]
-    return 0 if ok and run("bench of Python", script, PYTHONPATH=str(place))[0] else 1
+    scripts = {
+        "bench of Python": ["run.py", str(TARGET / "bench/python.json")],
+        "bench of manifests": ["manifests.py", str(TARGET / "release/faces"), "5000"],
+    }
+    for what, (script, *arguments) in scripts.items():
+        command = [interpreter, str(ROOT / "bench/python" / script), *arguments]
+        ok = ok and run(what, command, PYTHONPATH=str(place))[0]
+    return 0 if ok else 1
 
 
 def main() -> int:

@@ -4,14 +4,16 @@
 #![allow(clippy::as_conversions, reason = "the counting allocator, whose sizes fit into 64 bits")]
 
 mod allocation;
+mod objects;
 mod process;
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use uptls_manifest::kubernetes::{BackendRef, Document, ReadOptions, Scope, Store, import};
 use uptls_testkit::Pki;
 
+use objects::{config_map, gateway, namespace, objects, policy, route, secret, service};
 use process::{cpu_seconds, float};
 
 fn main() -> ExitCode {
@@ -64,86 +66,44 @@ fn one_by_one(count: usize, values: &[Value], other: &str) -> f64 {
     stored.say("resolve_changed, first", 1);
     begin.say("all of it", 1);
     let held = begin.say_held("held", count);
-    println!("{first} backends");
-    const TIMES: usize = 200;
-    let begin = Usage::now();
-    let mut changed = 0;
-    for index in 0..TIMES {
-        drop(store.upsert(&secret(index, other)));
-        changed += store.resolve_changed().len();
-    }
-    begin.say("one changed Secret, each", TIMES);
-    println!("{changed} backends of {TIMES} changes");
-    let begin = Usage::now();
-    drop(store.upsert(&config_map(0, other)));
-    let changed = store.resolve_changed().len();
-    begin.say("one changed CA of a namespace", 1);
-    println!("{changed} backends");
-    let begin = Usage::now();
-    let mut changed = 0;
-    for index in 0..TIMES {
-        drop(store.upsert(&policy(index, "other.example")));
-        changed += store.resolve_changed().len();
-    }
-    begin.say("one changed policy, each", TIMES);
-    println!("{changed} backends of {TIMES} changes");
-    let begin = Usage::now();
-    drop(store.upsert(&service(0, 8443)));
-    let changed = store.resolve_changed().len();
-    begin.say("one changed Service", 1);
-    println!("{changed} backends");
+    println!("{first} policies");
+    let each = |what: &str, store: &mut Store, change: &dyn Fn(&mut Store, usize)| {
+        let begin = Usage::now();
+        let mut changed = 0;
+        for index in 0..TIMES {
+            change(store, index);
+            changed += store.resolve_changed().len();
+        }
+        begin.say(&format!("{what}, each"), TIMES);
+        println!("{changed} policies of {TIMES} changes");
+    };
+    let put = |store: &mut Store, object: &Value| drop(store.upsert(object));
+    let gone = |store: &mut Store, object: &Value| store.upsert(object).into_iter().for_each(|of| store.remove(&of));
+    each("one changed Secret", &mut store, &|store, index| put(store, &secret(index, other)));
+    each("one changed policy", &mut store, &|store, index| put(store, &policy(index, "other.example")));
+    each("one policy that goes", &mut store, &|store, index| gone(store, &policy(index, "other.example")));
+    each("one policy that comes", &mut store, &|store, index| put(store, &policy(index, "pay.example")));
+    each("one changed Service", &mut store, &|store, index| put(store, &service(index, 8443)));
+    // Of the same namespace.
+    each("one changed route", &mut store, &|store, index| put(store, &route(index, index + objects::NAMESPACES)));
+    let once = |what: &str, store: &mut Store, object: &Value| {
+        let begin = Usage::now();
+        drop(store.upsert(object));
+        let changed = store.resolve_changed().len();
+        begin.say(what, 1);
+        println!("{changed} policies");
+    };
+    once("one changed CA of a namespace", &mut store, &config_map(0, other));
+    once("a Gateway of no route", &mut store, &Value::Object(other_gateway()));
+    once("the Gateway of all routes", &mut store, &gateway("Same"));
     held
 }
 
-fn objects(count: usize, pem: &str) -> Vec<Value> {
-    let mut objects: Vec<_> = (0..NAMESPACES.min(count)).map(|index| config_map(index, pem)).collect();
-    objects.push(json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "public", "namespace": "edge"},
-        "spec": {"gatewayClassName": "own", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP",
-            "allowedRoutes": {"namespaces": {"from": "All"}}}]}}));
-    for index in 0..count {
-        objects.extend([
-            service(index, 443),
-            policy(index, "pay.example"),
-            json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": meta(format!("r{index}"), index),
-                "spec": {"parentRefs": [{"name": "public", "namespace": "edge"}],
-                    "rules": [{"backendRefs": [{"name": format!("s{index}"), "port": 443}]}]}}),
-        ]);
-        // Each of these is one backend's own.
-        if index < OWN {
-            objects.push(secret(index, pem));
-        }
-    }
-    objects
-}
-
-fn service(index: usize, port: u16) -> Value {
-    json!({"apiVersion": "v1", "kind": "Service", "metadata": meta(format!("s{index}"), index),
-        "spec": {"ports": [{"name": "https", "port": port}]}})
-}
-
-fn policy(index: usize, hostname: &str) -> Value {
-    let own = json!([{"group": "", "kind": "Secret", "name": format!("own{index}")}]);
-    let shared = json!([{"group": "", "kind": "ConfigMap", "name": "ca"}]);
-    let references = if index < OWN { own } else { shared };
-    json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "BackendTLSPolicy", "metadata": meta(format!("p{index}"), index),
-        "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": format!("s{index}")}],
-            "validation": {"hostname": hostname, "caCertificateRefs": references}}})
-}
-
-fn config_map(index: usize, pem: &str) -> Value {
-    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta("ca".to_owned(), index), "data": {"ca.crt": pem}})
-}
-
-fn secret(index: usize, pem: &str) -> Value {
-    json!({"apiVersion": "v1", "kind": "Secret", "metadata": meta(format!("own{index}"), index), "stringData": {"ca.crt": pem}})
-}
-
-fn meta(name: String, index: usize) -> Value {
-    json!({"name": name, "namespace": namespace(index)})
-}
-
-fn namespace(index: usize) -> String {
-    format!("n{}", index % NAMESPACES)
+/// The Gateway, under another name.
+fn other_gateway() -> serde_json::Map<String, Value> {
+    let mut object = gateway("All").as_object().cloned().unwrap_or_default();
+    object.insert("metadata".to_owned(), serde_json::json!({"name": "other", "namespace": "edge"}));
+    object
 }
 
 /// What the process has used.
@@ -182,5 +142,4 @@ impl Usage {
 
 /// In KiB, of what allocators are asked for.
 const MOST: f64 = 8.0;
-const NAMESPACES: usize = 100;
-const OWN: usize = 200;
+const TIMES: usize = 200;

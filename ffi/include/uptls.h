@@ -21,7 +21,8 @@
  *   State     No initialisation, nothing global, no callbacks, no threads. The library installs nothing in the process: no
  *             signal handler, no errno, no SIGPIPE. For work that takes time there is a descriptor to poll and a call to make.
  *   Panics    The library catches them: UPTLS_E_PANIC, after a note on stderr. It never ends the process on purpose. A
- *             builder, conn, stream or watch that panicked gives UPTLS_E_PANIC from then on; others are not touched.
+ *             builder, manifest store, conn, stream or watch that panicked gives UPTLS_E_PANIC from then on; others are
+ *             not touched.
  *   Linking   -luptls; for libuptls.a on Linux also -lgcc_s -lutil -lrt -lpthread -lm -ldl.
  *
  * Threads
@@ -33,6 +34,8 @@
  *                    any thread, several at once; each thread that keeps it takes a reference
  *   uptls_error      any thread, several at once; freed once, when no thread uses it or its texts
  *   uptls_builder    any thread, one at a time
+ *   uptls_manifest_store
+ *                    any thread, one at a time
  *   uptls_conn       any thread, one at a time
  *   uptls_stream     any thread, one at a time
  *   uptls_watch      any thread, one at a time
@@ -41,7 +44,7 @@
  *   Functions without a handle, and the texts that they return: any thread, several at once.
  *
  * fork
- *   Load before, attach after. A program can make runtimes, policies, builders, connectors, evidence and errors before a
+ *   Load before, attach after. A program can make runtimes, policies, builders, stores, connectors, evidence and errors before a
  *   fork, and use them in parent and children. From then on each process has its own copy: an update in one does not reach
  *   the others. Connections, streams and watches belong to the process that made them. In another process their calls give
  *   UPTLS_E_USAGE and send and read nothing, and freeing works. The library tells a process from its copies by memory that
@@ -252,6 +255,12 @@ typedef struct uptls_policy uptls_policy;
  * need of it, so the program may free it before them.
  */
 typedef struct uptls_runtime uptls_runtime;
+
+/**
+ * The objects of a cluster as an informer delivers them, and the policy of each backend. One thread gives it the objects and
+ * publishes what has changed; any thread uses the connectors.
+ */
+typedef struct uptls_manifest_store uptls_manifest_store;
 
 /**
  * A TLS connection over a socket. The library changes nothing on the socket: the caller decides whether it blocks, and
@@ -1340,6 +1349,112 @@ uptls_status uptls_manifest_set_publish(const uptls_manifest_set *set,
 uptls_status uptls_manifest_set_report(const uptls_manifest_set *set,
                                        char **json,
                                        uptls_error **err);
+
+/**
+ * Makes a store without objects. `options` are those of `uptls_manifest_set_load`, and NULL the defaults;
+ * `UPTLS_MANIFESTS_RECURSIVE` means nothing here. If they name a Gateway, every connection fails until that Gateway has been
+ * given. With `UPTLS_MANIFESTS_COMPLETE` give all objects before you call `uptls_manifest_store_resolve_changed`.
+ *
+ * `*out` is owned by the caller: `uptls_manifest_store_free`. `err` may be NULL.
+ */
+uptls_status uptls_manifest_store_new(const uptls_runtime *runtime,
+                                      const uptls_manifest_options *options,
+                                      uptls_manifest_store **out,
+                                      uptls_error **err);
+
+/**
+ * Frees a store. Its policies and connectors stay. NULL is fine.
+ */
+void uptls_manifest_store_free(uptls_manifest_store *store);
+
+/**
+ * Adds an object, or replaces the one of its kind, namespace and name. `object` is the JSON of one object, not of a list.
+ *
+ * `UPTLS_E_CONFIG` if it is not certain which object it is; nothing has changed then. What else is wrong with it, its size
+ * included, is the error of `uptls_manifest_store_policy` for the backends that it may concern: connections to them fail.
+ * Nothing counts before the next `uptls_manifest_store_resolve_changed`. `err` may be NULL.
+ */
+uptls_status uptls_manifest_store_upsert(uptls_manifest_store *store,
+                                         const uint8_t *object,
+                                         size_t length,
+                                         uptls_error **err);
+
+/**
+ * Removes an object, if it is there. `object` is the JSON of it, as the API server sends it last; only `apiVersion`, `kind` and
+ * the name and namespace of its `metadata` count. Errors as with `uptls_manifest_store_upsert`. `err` may be NULL.
+ */
+uptls_status uptls_manifest_store_remove(uptls_manifest_store *store,
+                                         const uint8_t *object,
+                                         size_t length,
+                                         uptls_error **err);
+
+/**
+ * Makes the policies anew that the changes since the last call may concern. `*count` is how many policies may be others than
+ * before, are new, or are gone: publish each to its connector. One change costs what it touches; the first call resolves
+ * everything, and tells every policy. `err` may be NULL.
+ */
+uptls_status uptls_manifest_store_resolve_changed(uptls_manifest_store *store,
+                                                  size_t *count,
+                                                  uptls_error **err);
+
+/**
+ * The backend of a policy that the last `uptls_manifest_store_resolve_changed` told: `Service/shop/pay:443`. NULL for an `index`
+ * that is not below its `count`, and for NULL. Owned by the store, until that call is made again.
+ */
+const char *uptls_manifest_store_changed_backend(const uptls_manifest_store *store,
+                                                 size_t index);
+
+/**
+ * The Gateway of that policy: `edge/public`. NULL if no Gateway is known to use the backend, and as
+ * `uptls_manifest_store_changed_backend` does. Owned by the store, until `uptls_manifest_store_resolve_changed` is called again.
+ */
+const char *uptls_manifest_store_changed_gateway(const uptls_manifest_store *store,
+                                                 size_t index);
+
+/**
+ * The policy of a backend as of the last `uptls_manifest_store_resolve_changed`, with the arguments and errors of
+ * `uptls_manifest_set_policy`. `gateway` is one that uses the backend, or the one of the options.
+ *
+ * `*out` is one reference, owned by the caller: `uptls_policy_unref`. `err` may be NULL.
+ */
+uptls_status uptls_manifest_store_policy(const uptls_manifest_store *store,
+                                         const char *backend,
+                                         const char *gateway,
+                                         uptls_policy **out,
+                                         uptls_error **err);
+
+/**
+ * Makes a connector for a backend as `uptls_manifest_set_connector` does: without a policy that can be used, all its
+ * connections fail with the reason, until `uptls_manifest_store_publish` gives it one.
+ *
+ * `*out` is one reference, owned by the caller: `uptls_connector_unref`. `err` may be NULL.
+ */
+uptls_status uptls_manifest_store_connector(const uptls_manifest_store *store,
+                                            const char *backend,
+                                            const char *gateway,
+                                            uptls_connector **out,
+                                            uptls_error **err);
+
+/**
+ * Gives a connector the policy that the backend has now, as `uptls_manifest_set_publish` does: without one that can be used,
+ * each new connection of it fails with the reason, which is also the error of this call (`UPTLS_E_CONFIG`).
+ * `*generation` is the number of what is published now; 0 first. `err` may be NULL.
+ */
+uptls_status uptls_manifest_store_publish(const uptls_manifest_store *store,
+                                          const uptls_connector *connector,
+                                          const char *backend,
+                                          const char *gateway,
+                                          uint64_t *generation,
+                                          uptls_error **err);
+
+/**
+ * What the objects come to, in the form of `uptls_manifest_set_report` (schema `uptls.import/v1`), without lines: with a
+ * `controller_name` also the status of each object. It costs all objects, whatever has changed.
+ * `*json` is owned by the caller: `uptls_string_free`. `err` may be NULL.
+ */
+uptls_status uptls_manifest_store_report(const uptls_manifest_store *store,
+                                         char **json,
+                                         uptls_error **err);
 
 /**
  * Takes one more reference and returns it. NULL gives NULL.

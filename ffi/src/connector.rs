@@ -70,6 +70,22 @@ impl Connector {
         }
     }
 
+    /// R2: publishes the policy that its backend has now, or refuses every new connection with the reason why it has none.
+    ///
+    /// # Errors
+    /// That reason, and those of [`Connector::publish`].
+    pub(crate) fn follow(
+        &self,
+        policy: Result<Policy, Problems>,
+        runtime: &uptls::Runtime,
+    ) -> Result<Generation, Failure> {
+        let policy = policy.map_err(|problems| {
+            self.core.refuse(problems.clone());
+            Failure::Unusable(problems, runtime.now_text())
+        })?;
+        self.publish(policy.prepared())
+    }
+
     pub(crate) fn core(&self) -> &uptls::Connector {
         &self.core
     }

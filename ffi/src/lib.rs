@@ -30,6 +30,7 @@ mod handle;
 #[cfg(debug_assertions)]
 mod hooks;
 mod manifest_set;
+mod manifest_store;
 mod manifests;
 mod options;
 mod policy;
@@ -92,6 +93,12 @@ pub use manifest_set::{
     UPTLS_MANIFESTS_RECURSIVE, uptls_manifest_set_backend, uptls_manifest_set_connector, uptls_manifest_set_count,
     uptls_manifest_set_gateway, uptls_manifest_set_load, uptls_manifest_set_parse, uptls_manifest_set_policy,
     uptls_manifest_set_publish, uptls_manifest_set_ref, uptls_manifest_set_report, uptls_manifest_set_unref,
+};
+pub use manifest_store::{
+    Store, uptls_manifest_store_changed_backend, uptls_manifest_store_changed_gateway, uptls_manifest_store_connector,
+    uptls_manifest_store_free, uptls_manifest_store_new, uptls_manifest_store_policy, uptls_manifest_store_publish,
+    uptls_manifest_store_remove, uptls_manifest_store_report, uptls_manifest_store_resolve_changed,
+    uptls_manifest_store_upsert,
 };
 pub use manifests::{
     ManifestMode, UPTLS_FAITHFUL, UPTLS_STRICT, uptls_connector_from_manifests, uptls_policy_from_manifest_text,

@@ -240,11 +240,7 @@ pub unsafe extern "C" fn uptls_manifest_set_publish(
         let connector = unsafe { handle::borrow(connector, "connector") }?;
         // SAFETY: by the contract of the header they are NULL or NUL-terminated.
         let wanted = unsafe { Wanted::parse(backend, gateway) }?;
-        let policy = set.policy(&wanted).map_err(|problems| {
-            connector.core().refuse(problems.clone());
-            Failure::Unusable(problems, set.set.runtime().now_text())
-        })?;
-        out.set(connector.publish(policy.prepared())?.number());
+        out.set(connector.follow(set.policy(&wanted), set.set.runtime())?.number());
         Ok(())
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
@@ -280,15 +276,15 @@ impl Manifests {
 }
 
 /// For which backend.
-struct Wanted {
-    backend: BackendRef,
-    gateway: Option<ObjectName>,
+pub(crate) struct Wanted {
+    pub(crate) backend: BackendRef,
+    pub(crate) gateway: Option<ObjectName>,
 }
 
 impl Wanted {
     /// # Safety
     /// `backend` and `gateway` are NULL or NUL-terminated.
-    unsafe fn parse(backend: *const c_char, gateway: *const c_char) -> Result<Self, Failure> {
+    pub(crate) unsafe fn parse(backend: *const c_char, gateway: *const c_char) -> Result<Self, Failure> {
         // SAFETY: the contract is the same.
         let backend = parse_backend(unsafe { handle::text(backend, "backend") }?)?;
         // SAFETY: the contract is the same.
@@ -302,7 +298,7 @@ impl Wanted {
 /// # Safety
 /// `options` is NULL or points to a structure of as many bytes as its `struct_size` says, with texts that are NULL or
 /// NUL-terminated.
-unsafe fn parse(options: *const ManifestOptions) -> Result<(ImportOptions, u64), Failure> {
+pub(crate) unsafe fn parse(options: *const ManifestOptions) -> Result<(ImportOptions, u64), Failure> {
     let mut parsed = ImportOptions::default();
     if options.is_null() {
         return Ok((parsed, 0));
@@ -326,13 +322,15 @@ unsafe fn parse(options: *const ManifestOptions) -> Result<(ImportOptions, u64),
     Ok((parsed, flags))
 }
 
+/// The texts under which a policy is found.
+pub(crate) fn name(backend: &BackendRef, gateway: Option<&ObjectName>) -> (CString, Option<CString>) {
+    (handle::c_text(&backend.to_string()), gateway.map(|gateway| handle::c_text(&gateway.to_string())))
+}
+
 fn give(out: Out<Manifests>, runtime: &uptls::Runtime, set: Result<ManifestSet, Problems>) -> Result<(), Failure> {
     let set = set.map_err(|problems| Failure::Unusable(problems, runtime.now_text()))?;
-    let name = |policy: &EffectivePolicy| {
-        let gateway = policy.gateway.as_ref().map(|gateway| handle::c_text(&gateway.to_string()));
-        (handle::c_text(&policy.backend_ref().to_string()), gateway)
-    };
-    let names = set.policies().iter().map(name).collect();
+    let of = |policy: &EffectivePolicy| name(&policy.backend_ref(), policy.gateway.as_ref());
+    let names = set.policies().iter().map(of).collect();
     out.set(handle::share(Arc::new(Manifests { names, set })));
     Ok(())
 }

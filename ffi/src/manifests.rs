@@ -4,7 +4,9 @@ use core::ffi::c_char;
 use std::sync::Arc;
 
 use uptls::{Misuse, Problems};
-use uptls_manifest::kubernetes::{self, BackendRef, Document, Mode, ObjectName, Scope};
+use uptls_manifest::ManifestSet;
+use uptls_manifest::kubernetes::{self, BackendRef, Document, Mode, ObjectName};
+use uptls_manifest::report::ImportOptions;
 
 use crate::boundary;
 use crate::connector::Connector;
@@ -158,11 +160,10 @@ impl Wanted {
         runtime: &uptls::Runtime,
         documents: impl IntoIterator<Item = Document<'a>>,
     ) -> Result<Policy, Problems> {
-        let mut scope = Scope::default().with_mode(self.mode);
-        scope.gateway.clone_from(&self.gateway);
-        let resolution = kubernetes::import(documents).resolve(&scope);
-        let found = resolution.policy_of(&self.backend, self.gateway.as_ref())?;
-        Policy::of_manifests(found, runtime, self.permission)
+        let mut options = ImportOptions::default();
+        (options.gateway, options.mode) = (self.gateway.clone(), self.mode);
+        let found = ManifestSet::policy_from(documents, &self.backend, runtime, options)?;
+        Policy::of_manifests(&found, runtime, self.permission)
     }
 }
 

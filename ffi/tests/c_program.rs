@@ -37,8 +37,9 @@ fn programs(fixture: &Fixture) -> Programs {
         }),
         ("manifest_set.c", {
             let [folder, broken] = ["manifests", "broken"].map(|name| fixture.text_path(name));
-            vec![folder, broken, Fixture::now(), good, other]
+            vec![folder, broken, Fixture::now(), good.clone(), other.clone()]
         }),
+        ("manifest_store.c", vec![fixture.text_path("ca.pem"), Fixture::now(), good, other]),
         ("watch.c", {
             let [folder, ca, another] = ["watched", "ca.pem", "another-ca.pem"].map(|name| fixture.text_path(name));
             vec![folder, ca, another, Fixture::now()]

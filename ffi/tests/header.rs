@@ -7,7 +7,7 @@ use std::path::Path;
 
 use uptls::Code;
 
-const SOURCES: [&str; 16] = [
+const SOURCES: [&str; 17] = [
     "status.rs",
     "version.rs",
     "codes.rs",
@@ -19,6 +19,7 @@ const SOURCES: [&str; 16] = [
     "builder/mod.rs",
     "connector.rs",
     "manifest_set.rs",
+    "manifest_store.rs",
     "options.rs",
     "evidence.rs",
     "conn/mod.rs",
@@ -99,6 +100,7 @@ fn the_header_holds_no_names_of_rust() {
         "Shared",
         "State",
         "Status",
+        "Store",
         "Stream",
         "SystemRoots",
         "Watch",

@@ -186,13 +186,14 @@ fn place(parameter: &Parameter) -> String {
 }
 
 /// How what a call gave is given back.
-const RELEASES: [(&str, &str); 10] = [
+const RELEASES: [(&str, &str); 11] = [
     ("char", "uptls_string_free"),
     ("uptls_builder", "uptls_builder_free"),
     ("uptls_conn", "uptls_conn_free"),
     ("uptls_connector", "uptls_connector_unref"),
     ("uptls_evidence", "uptls_evidence_unref"),
     ("uptls_manifest_set", "uptls_manifest_set_unref"),
+    ("uptls_manifest_store", "uptls_manifest_store_free"),
     ("uptls_policy", "uptls_policy_unref"),
     ("uptls_runtime", "uptls_runtime_free"),
     ("uptls_stream", "uptls_stream_free"),
@@ -200,7 +201,7 @@ const RELEASES: [(&str, &str); 10] = [
 ];
 
 /// Where NULL says that something is absent.
-const OPTIONAL: [(&str, &str); 22] = [
+const OPTIONAL: [(&str, &str); 26] = [
     ("uptls_builder_add_ca_pem", "name"),
     ("uptls_builder_add_crl_pem", "name"),
     ("uptls_builder_add_spiffe_ca_pem", "name"),
@@ -216,6 +217,10 @@ const OPTIONAL: [(&str, &str); 22] = [
     ("uptls_manifest_set_parse", "options"),
     ("uptls_manifest_set_policy", "gateway"),
     ("uptls_manifest_set_publish", "gateway"),
+    ("uptls_manifest_store_connector", "gateway"),
+    ("uptls_manifest_store_new", "options"),
+    ("uptls_manifest_store_policy", "gateway"),
+    ("uptls_manifest_store_publish", "gateway"),
     ("uptls_policy_from_document", "base"),
     ("uptls_policy_from_manifest_text", "gateway"),
     ("uptls_policy_from_manifests", "gateway"),
@@ -240,6 +245,7 @@ static uptls_watch *watch;
 static uptls_error *error;
 static uptls_error *reason;
 static uptls_manifest_set *manifest_set;
+static uptls_manifest_store *manifest_store;
 static uptls_connect_options options = {sizeof options, 0, NULL};
 static uptls_manifest_options manifest_options = {sizeof manifest_options, NULL, NULL, NULL, 0, 0, 0};
 static const char *paths[1] = {"/nonexistent"};
@@ -250,6 +256,7 @@ static uptls_conn *out_uptls_conn_out;
 static uptls_connector *out_uptls_connector_out;
 static uptls_evidence *out_uptls_evidence_out;
 static uptls_manifest_set *out_uptls_manifest_set_out;
+static uptls_manifest_store *out_uptls_manifest_store_out;
 static uptls_policy *out_uptls_policy_out;
 static uptls_runtime *out_uptls_runtime_out;
 static uptls_stream *out_uptls_stream_out;
@@ -299,7 +306,9 @@ int main(int argc, char **argv) {
   CHECK(uptls_stream_evidence(live, &evidence, NULL) == UPTLS_OK);
   CHECK(uptls_runtime_new(NULL, &reason) == UPTLS_E_USAGE);
   CHECK(uptls_manifest_set_parse(runtime, NULL, 0, "empty", NULL, &manifest_set, NULL) == UPTLS_OK);
+  CHECK(uptls_manifest_store_new(runtime, NULL, &manifest_store, NULL) == UPTLS_OK);
   all();
+  uptls_manifest_store_free(manifest_store);
   uptls_manifest_set_unref(manifest_set);
   uptls_error_free(reason);
   uptls_stream_free(live);

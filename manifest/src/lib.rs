@@ -58,11 +58,13 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod answer;
 mod calls;
 mod decode;
 mod document;
 mod head;
 mod manifest_set;
+mod manifest_store;
 mod native;
 mod node;
 mod position;
@@ -78,4 +80,5 @@ pub mod schema;
 
 pub use calls::{prepare, prepare_file, verify_document};
 pub use manifest_set::ManifestSet;
+pub use manifest_store::ManifestStore;
 pub use native::{load, parse};

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use uptls::danger::DangerPermission;
 use uptls::{Connector, Generation, Prepared, Problems, Runtime};
 
+use crate::answer;
 use crate::kubernetes::{self, BackendRef, Document, EffectivePolicy, Imported, ObjectName, ReadOptions, Resolution};
-use crate::report::{Import, ImportOptions, Status, backends, status};
+use crate::report::backends::Outcome;
+use crate::report::{Import, ImportOptions, Status, status};
 
 /// The objects of some documents, read and resolved once (M5 to M9). It never changes: read the documents again for a new
-/// one, and give each connector its new policy with [`ManifestSet::publish`].
+/// one, and give each connector its new policy with [`ManifestSet::publish`]. A [`crate::ManifestStore`] takes objects that
+/// change one by one.
 ///
 /// To find one policy takes a look-up, however many backends there are. All policies share one [`Runtime`], so that equal CA
 /// bundles are held once.
@@ -54,10 +57,29 @@ impl ManifestSet {
         runtime: &Runtime,
         options: ImportOptions,
     ) -> Result<Self, Problems> {
+        let set = Self::read(documents, runtime, options);
+        set.options.gateway.iter().try_for_each(|gateway| set.resolution.check_gateway(gateway))?;
+        Ok(set)
+    }
+
+    fn read<'a>(documents: impl IntoIterator<Item = Document<'a>>, runtime: &Runtime, options: ImportOptions) -> Self {
         let read = ReadOptions::default().with_cluster_trust_bundles(options.cluster_trust_bundles);
         let imported = kubernetes::import_with(documents, read);
-        let resolution = backends::resolve(&imported, runtime, &options)?;
-        Ok(Self { imported, options, resolution, runtime: runtime.clone() })
+        let resolution = imported.resolve(&status::scope(&options, runtime));
+        Self { imported, options, resolution, runtime: runtime.clone() }
+    }
+
+    /// The policy of one backend in documents that are read for it alone, as a set of them would have it.
+    ///
+    /// # Errors
+    /// Those of [`ManifestSet::policy_of`] for the Gateway of the options, if they name one.
+    pub fn policy_from<'a>(
+        documents: impl IntoIterator<Item = Document<'a>>,
+        backend: &BackendRef,
+        runtime: &Runtime,
+        options: ImportOptions,
+    ) -> Result<EffectivePolicy, Problems> {
+        Self::read(documents, runtime, options).policy_of(backend, None).cloned()
     }
 
     /// Reads the files at `paths`, and the `*.yaml`, `*.yml` and `*.json` files of each folder among them; with `recursively` of
@@ -98,10 +120,7 @@ impl ManifestSet {
 
     /// A connector for `backend`, which fails every connection with the reason while there is no policy that can be used.
     pub fn connector(&self, backend: &BackendRef, gateway: Option<&ObjectName>) -> Connector {
-        match self.prepare(backend, gateway) {
-            Ok(prepared) => Connector::of_prepared(prepared, kubernetes::ON_INVALID),
-            Err(reason) => Connector::not_ready(&self.runtime, reason, kubernetes::ON_INVALID),
-        }
+        answer::connector(self.prepare(backend, gateway), &self.runtime)
     }
 
     /// Gives a connector of an earlier set the policy that `backend` has now. A policy that cannot be used, or that is not there
@@ -116,8 +135,7 @@ impl ManifestSet {
         backend: &BackendRef,
         gateway: Option<&ObjectName>,
     ) -> Result<Generation, Problems> {
-        let policy = self.policy_of(backend, gateway).inspect_err(|reason| connector.refuse(reason.clone()))?;
-        policy.publish(connector, self.options.permission)
+        answer::publish(self.policy_of(backend, gateway), connector, self.options.permission)
     }
 
     /// The status of each object, as it may be applied; empty without [`ImportOptions::controller_name`].
@@ -131,7 +149,7 @@ impl ManifestSet {
     /// All of it as `uptls import` says it, `uptls.import/v1`: each backend with the place of each field, and what is wrong. Every
     /// policy is prepared for it.
     pub fn report(&self) -> Import {
-        Import::of_objects(&self.imported, &self.resolution, &self.runtime, &self.options)
+        Import::of_objects(&Outcome::of(&self.imported, &self.resolution), &self.runtime, &self.options)
     }
 
     /// Whether its policies may weaken verification.

@@ -25,6 +25,7 @@ mod grpc;
 mod guard;
 mod keywords;
 mod manifest_set;
+mod manifest_store;
 mod manifests;
 mod material;
 mod peer;
@@ -64,6 +65,8 @@ mod native {
     use crate::grpc::grpc_material;
     #[pymodule_export]
     use crate::manifest_set::PyManifestSet;
+    #[pymodule_export]
+    use crate::manifest_store::PyManifestStore;
     #[pymodule_export]
     use crate::material::{PyClientIdentity, PyRevocation, PySan, PyTrustBundle};
     #[pymodule_export]

@@ -16,12 +16,13 @@ use crate::guard::detached;
 use crate::manifests::{Found, backend_of, gateway_of, mode_of, paths_of};
 use crate::policy::{PyPolicy, drafted, permission};
 use crate::runtime::{PyRuntime, or_new};
-use crate::source::{Origin, Source};
+use crate::source::Origin;
 
 /// Kubernetes objects, read and resolved once: backends, policies, statuses and the report of `uptls import`.
 ///
-/// It never changes. Load the files again for a new one, and give each connector its new policy with `publish`. All its
-/// policies share one Runtime, so that equal CA bundles are held once. Usable from any thread.
+/// It never changes. Load the files again for a new one, and give each connector its new policy with `publish`. A ManifestStore
+/// takes objects that change one by one. All its policies share one Runtime, so that equal CA bundles are held once. Usable from
+/// any thread.
 ///
 /// >>> manifests = uptls.ManifestSet.load("manifests")
 /// >>> manifests.policy("Service/shop/payments").server_name
@@ -103,12 +104,7 @@ impl PyManifestSet {
     /// Every backend that has a policy, usable or not, in the order of names, ports and Gateways.
     #[getter]
     fn backends(&self) -> Vec<Backend> {
-        let one = |policy: &EffectivePolicy| Backend {
-            backend: policy.backend_ref().to_string(),
-            gateway: policy.gateway.as_ref().map(ToString::to_string),
-            objects: policy.sources.iter().map(ToString::to_string).collect(),
-        };
-        self.0.policies().iter().map(one).collect()
+        self.0.policies().iter().map(backend).collect()
     }
 
     /// The policy of a backend, `[[KIND/]NAMESPACE/]NAME[:PORT]`, where `gateway` uses it. A connector of it fails closed.
@@ -119,10 +115,8 @@ impl PyManifestSet {
         let (wanted, gateway) = (backend_of(py, backend)?, gateway_of(py, gateway)?);
         let find = || Found::of(self.0.policy_of(&wanted, gateway.as_ref())?, format!("{:?}", (&wanted, &gateway)));
         let found = drafted(py, self.0.runtime(), find)?;
-        found.tell(py)?;
         let origin = Origin::Memory("a policy of a ManifestSet", "UpstreamTlsPolicy.from_manifests");
-        let source = Source::new(found.draft, self.0.permission(), origin).of_manifests(found.warnings);
-        PyPolicy::load(py, self.0.runtime(), source)
+        found.load(py, self.0.runtime(), self.0.permission(), origin)
     }
 
     /// Gives a connector the policy that `backend` has in this set, and gives the generation.
@@ -137,23 +131,13 @@ impl PyManifestSet {
         backend: &str,
         gateway: Option<&str>,
     ) -> PyResult<u64> {
-        match self.policy(py, backend, gateway) {
-            Ok(policy) => connector.get().update(py, &Bound::new(py, policy)?),
-            Err(error) => {
-                // What is wrong with the call says nothing of the backend.
-                if errors::problems_of(error.value(py)).is_ok() {
-                    connector.get().refuse(py, error.value(py))?;
-                }
-                Err(error)
-            }
-        }
+        follow(py, connector, self.policy(py, backend, gateway))
     }
 
     /// The objects whose `status` the controller writes, as they may be applied: apiVersion, kind, metadata, status. Empty without
     /// `controller_name`.
     fn statuses<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let text = detached(py, || serde_json::to_string(&self.0.statuses()).unwrap_or_default())?;
-        py.import("json")?.call_method1("loads", (text,))
+        loads(py, &detached(py, || serde_json::to_string(&self.0.statuses()).unwrap_or_default())?)
     }
 
     /// What `uptls import --json` prints of the objects (schema `uptls.import/v1`). Every policy is prepared for it.
@@ -163,7 +147,7 @@ impl PyManifestSet {
 
     /// The same as dictionaries and lists: the one entry of `results`.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        py.import("json")?.call_method1("loads", (self.to_json(py)?,))?.get_item("results")?.get_item(0)
+        loads(py, &self.to_json(py)?)?.get_item("results")?.get_item(0)
     }
 
     fn __len__(&self) -> usize {
@@ -175,7 +159,35 @@ impl PyManifestSet {
     }
 }
 
-fn options(
+/// The policy of a backend, as a fact.
+pub(crate) fn backend(policy: &EffectivePolicy) -> Backend {
+    Backend {
+        backend: policy.backend_ref().to_string(),
+        gateway: policy.gateway.as_ref().map(ToString::to_string),
+        objects: policy.sources.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// R2: gives a connector the policy that its backend has now, or stops it with the reason why it has none.
+pub(crate) fn follow(py: Python<'_>, connector: &Bound<'_, PyConnector>, policy: PyResult<PyPolicy>) -> PyResult<u64> {
+    match policy {
+        Ok(policy) => connector.get().update(py, &Bound::new(py, policy)?),
+        Err(error) => {
+            // What is wrong with the call says nothing of the backend.
+            if errors::problems_of(error.value(py)).is_ok() {
+                connector.get().refuse(py, error.value(py))?;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// The dictionaries and lists of a text.
+pub(crate) fn loads<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
+    py.import("json")?.call_method1("loads", (text,))
+}
+
+pub(crate) fn options(
     gateway: Option<ObjectName>,
     mode: Mode,
     allow_danger: bool,

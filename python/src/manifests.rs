@@ -3,12 +3,17 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use uptls::{Misuse, PolicyDraft, Problems, Warning};
-use uptls_manifest::kubernetes::{self, BackendRef, EffectivePolicy, Mode, ObjectName, Scope};
+use uptls::danger::DangerPermission;
+use uptls::{Misuse, PolicyDraft, Problems, Runtime, Warning};
+use uptls_manifest::ManifestSet;
+use uptls_manifest::kubernetes::{self, BackendRef, EffectivePolicy, Mode, ObjectName};
+use uptls_manifest::report::ImportOptions;
 
 use crate::errors;
 use crate::guard::attached;
 use crate::material::{members, path_of};
+use crate::policy::PyPolicy;
+use crate::source::{Origin, Source};
 
 /// Which policy is meant.
 pub(crate) struct Wanted {
@@ -35,13 +40,12 @@ impl Wanted {
         &self.paths
     }
 
-    pub(crate) fn find(&self) -> Result<Found, Problems> {
-        let imported = kubernetes::import(kubernetes::load(&self.paths)?.documents());
-        let mut scope = Scope::default().with_mode(self.mode);
-        scope.gateway.clone_from(&self.gateway);
-        let resolution = imported.resolve(&scope);
-        let policy = resolution.policy_of(&self.backend, self.gateway.as_ref())?;
-        Found::of(policy, format!("{:?}", (&self.backend, &self.gateway, &self.paths)))
+    pub(crate) fn find(&self, runtime: &Runtime) -> Result<Found, Problems> {
+        let mut options = ImportOptions::default();
+        (options.gateway, options.mode) = (self.gateway.clone(), self.mode);
+        let manifests = kubernetes::load(&self.paths)?;
+        let policy = ManifestSet::policy_from(manifests.documents(), &self.backend, runtime, options)?;
+        Found::of(&policy, format!("{:?}", (&self.backend, &self.gateway, &self.paths)))
     }
 }
 
@@ -84,12 +88,12 @@ pub(crate) fn mode_of(py: Python<'_>, text: &str) -> PyResult<Mode> {
 
 /// The policy of a backend as it was put together.
 pub(crate) struct Found {
-    pub(crate) draft: PolicyDraft,
+    draft: PolicyDraft,
     /// What the notices are without their texts, which may have the time of day.
     kinds: Vec<String>,
     notices: Vec<String>,
     /// What was overridden or made stricter.
-    pub(crate) warnings: Vec<Warning>,
+    warnings: Vec<Warning>,
     /// Whose policy it is, for the log.
     whose: String,
 }
@@ -106,8 +110,20 @@ impl Found {
         })
     }
 
+    /// The policy with its material, after what was left out has been logged.
+    pub(crate) fn load(
+        self,
+        py: Python<'_>,
+        runtime: &Runtime,
+        permission: DangerPermission,
+        origin: Origin,
+    ) -> PyResult<PyPolicy> {
+        self.tell(py)?;
+        PyPolicy::load(py, runtime, Source::new(self.draft, permission, origin).of_manifests(self.warnings))
+    }
+
     /// Logs what the import left out of it, once until that changes (R10): the rest decides the verdict.
-    pub(crate) fn tell(&self, py: Python<'_>) -> PyResult<()> {
+    fn tell(&self, py: Python<'_>) -> PyResult<()> {
         let log = py.import("uptls._errors")?;
         attached(|| log.call_method1("log_left_out", (&self.whose, &self.kinds, &self.notices)).map(drop))
     }

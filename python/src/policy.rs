@@ -177,10 +177,8 @@ impl PyPolicy {
             Some(_) => OWN_RUNTIME,
         };
         let runtime = or_new(runtime);
-        let found = drafted(py, &runtime, || wanted.find())?;
-        found.tell(py)?;
-        let source = Source::new(found.draft, permission(allow_danger), origin).of_manifests(found.warnings);
-        Self::load(py, &runtime, source)
+        let found = drafted(py, &runtime, || wanted.find(&runtime))?;
+        found.load(py, &runtime, permission(allow_danger), origin)
     }
 
     /// The policy's name, if it has one.

@@ -24,6 +24,8 @@ struct Bench {
     document: String,
     folder: tempfile::TempDir,
     manifests: String,
+    /// The same, one by one.
+    objects: Vec<String>,
     server: ServerOptions,
 }
 
@@ -49,6 +51,7 @@ static BENCH: LazyLock<Bench> = LazyLock::new(|| {
         chain: chain_pem(&[&leaf, &pki.intermediate]),
         document,
         manifests: objects.to_string(),
+        objects: objects["items"].as_array().expect("a list").iter().map(ToString::to_string).collect(),
         server: ServerOptions::new(&[&leaf, &pki.intermediate]),
         folder,
     }
@@ -211,6 +214,7 @@ impl Session<'_, '_> {
             ("evidence", uptls_evidence_unref),
             ("policy", uptls_policy_unref),
             ("manifest_set", uptls_manifest_set_unref),
+            ("manifest_store", uptls_manifest_store_free),
             ("builder", uptls_builder_free),
             ("runtime", uptls_runtime_free),
             ("error", uptls_error_free),
@@ -388,6 +392,7 @@ impl Session<'_, '_> {
             0 if name == "chain" || name == "certificate" => BENCH.chain.as_bytes().to_vec(),
             0 if name == "text" => BENCH.document.as_bytes().to_vec(),
             1 if name == "text" => BENCH.manifests.as_bytes().to_vec(),
+            0 if name == "object" => BENCH.objects[self.u.below(BENCH.objects.len())].as_bytes().to_vec(),
             0 | 1 => std::fs::read(BENCH.folder.path().join("ca.pem")).expect("it is there"),
             _ => self.u.some_bytes(200),
         };

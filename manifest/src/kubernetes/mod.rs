@@ -64,4 +64,4 @@ pub use resolve::{
     Accepted, Dependency, EffectivePolicy, Imported, ImportedPolicy, Mode, ON_INVALID, Overridden, Presence,
     Resolution, ResolvedRefs, Scope, Target, TargetState,
 };
-pub use store::Store;
+pub use store::{ChangedPolicy, Store};

@@ -1,16 +1,20 @@
 //! The policies of Kubernetes objects, each with its standing.
 
+use std::collections::BTreeMap;
+
 use uptls::danger::DangerPermission;
 use uptls::{Code, Fix, PatchOperation, PolicyFacts, Problem, ProblemFacts, Problems, Runtime};
 
 use super::{Backend, Diagnostic, Field, Import, ImportOptions, Overridden, Place, Policy, status, value};
-use crate::kubernetes::{self, BackendKind, EffectivePolicy, Imported, ImportedPolicy, Provenance, Resolution};
+use crate::kubernetes::{
+    self, BackendKind, EffectivePolicy, Imported, ImportedPolicy, Provenance, Resolution, StatusPatch,
+};
 
 /// Resolves the objects as the options say.
 ///
 /// # Errors
 /// The Gateway that is asked for is not there.
-pub(crate) fn resolve(imported: &Imported, runtime: &Runtime, options: &ImportOptions) -> Result<Resolution, Problems> {
+pub(super) fn resolve(imported: &Imported, runtime: &Runtime, options: &ImportOptions) -> Result<Resolution, Problems> {
     let resolution = imported.resolve(&status::scope(options, runtime));
     if let Some(gateway) = &options.gateway {
         resolution.check_gateway(gateway)?;
@@ -18,22 +22,32 @@ pub(crate) fn resolve(imported: &Imported, runtime: &Runtime, options: &ImportOp
     Ok(resolution)
 }
 
+/// What objects come to.
+pub(crate) struct Outcome<'a> {
+    pub(crate) diagnostics: &'a [kubernetes::Diagnostic],
+    pub(crate) ignored: &'a BTreeMap<String, usize>,
+    pub(crate) policies: &'a [EffectivePolicy],
+    pub(crate) standard: &'a [ImportedPolicy],
+    pub(crate) statuses: &'a [StatusPatch],
+}
+
+impl<'a> Outcome<'a> {
+    pub(crate) fn of(imported: &'a Imported, resolution: &'a Resolution) -> Self {
+        let Resolution { diagnostics, ignored, policies, statuses, .. } = resolution;
+        Self { diagnostics, ignored, policies, standard: &imported.policies, statuses }
+    }
+}
+
 /// Adds what the objects come to.
-pub(crate) fn add(
-    import: &mut Import,
-    imported: &Imported,
-    resolution: &Resolution,
-    runtime: &Runtime,
-    options: &ImportOptions,
-) {
-    import.backends = resolution.policies.iter().map(|policy| backend(policy, runtime, options.permission)).collect();
-    let extensions = resolution.statuses.iter().filter(|patch| patch.kind != STANDARD);
+pub(super) fn add(import: &mut Import, outcome: &Outcome<'_>, runtime: &Runtime, options: &ImportOptions) {
+    import.backends = outcome.policies.iter().map(|policy| backend(policy, runtime, options.permission)).collect();
+    let extensions = outcome.statuses.iter().filter(|patch| patch.kind != STANDARD);
     let extensions = extensions.filter_map(|patch| status::standing(patch, options));
-    import.policies = imported.policies.iter().map(policy).chain(extensions).collect();
-    import.diagnostics = resolution.diagnostics.iter().map(diagnostic).collect();
-    import.ignored.clone_from(&resolution.ignored);
+    import.policies = outcome.standard.iter().map(policy).chain(extensions).collect();
+    import.diagnostics = outcome.diagnostics.iter().map(diagnostic).collect();
+    import.ignored.clone_from(outcome.ignored);
     if options.controller_name.is_some() {
-        import.status = status::of(&resolution.statuses);
+        import.status = status::of(outcome.statuses);
     }
 }
 
@@ -41,6 +55,7 @@ fn policy(policy: &ImportedPolicy) -> Policy {
     Policy {
         object: format!("{STANDARD} {}", policy.name),
         accepted: policy.accepted.as_str().to_owned(),
+        attached: String::new(),
         resolved_refs: policy.resolved_refs.as_str().to_owned(),
     }
 }

@@ -41,8 +41,10 @@ use std::path::PathBuf;
 use uptls::danger::DangerPermission;
 use uptls::{Envelope, Fix, Problems, Runtime};
 
+use backends::Outcome;
+
 use crate::envoy::{ReadFile, Standing};
-use crate::kubernetes::{self, Document, Imported, Mode, ObjectName, ReadOptions, Resolution};
+use crate::kubernetes::{self, Document, Mode, ObjectName, ReadOptions};
 
 /// How documents are imported. The default: every Gateway, strict about vendors' forms, nothing dangerous, no status.
 ///
@@ -107,7 +109,7 @@ impl Import {
         let read = ReadOptions::default().with_cluster_trust_bundles(options.cluster_trust_bundles);
         let imported = kubernetes::import_with(documents.iter().copied(), read);
         let resolution = backends::resolve(&imported, runtime, options)?;
-        backends::add(&mut import, &imported, &resolution, runtime, options);
+        backends::add(&mut import, &Outcome::of(&imported, &resolution), runtime, options);
         let read = kubernetes::import(envoy).ignored.remove(NO_KIND).unwrap_or_default();
         import.ignored.entry(NO_KIND.to_owned()).and_modify(|count| *count = count.saturating_sub(read));
         import.ignored.retain(|_, count| *count > 0);
@@ -116,14 +118,9 @@ impl Import {
     }
 
     /// What objects that were read and resolved before come to.
-    pub(crate) fn of_objects(
-        imported: &Imported,
-        resolution: &Resolution,
-        runtime: &Runtime,
-        options: &ImportOptions,
-    ) -> Self {
+    pub(crate) fn of_objects(outcome: &Outcome<'_>, runtime: &Runtime, options: &ImportOptions) -> Self {
         let mut import = Self { at: runtime.now_text(), ..Self::default() };
-        backends::add(&mut import, imported, resolution, runtime, options);
+        backends::add(&mut import, outcome, runtime, options);
         import.settle(options);
         import
     }

@@ -8,16 +8,20 @@ use super::{ImportOptions, NOBODY, ObjectMeta, Policy, Status};
 use crate::kubernetes::{Scope, StatusPatch};
 
 /// The scope of the controller that is named, or of one that is none: its patches say how objects stand.
-pub(super) fn scope(options: &ImportOptions, runtime: &Runtime) -> Scope {
-    let now = runtime.now_text().parse::<Timestamp>().map(Timestamp::as_second);
-    let now = now.ok().and_then(|now| u64::try_from(now).ok()).unwrap_or_default();
-    let mut scope = Scope::new(name(options)).with_mode(options.mode).with_now(now);
+pub(crate) fn scope(options: &ImportOptions, runtime: &Runtime) -> Scope {
+    let mut scope = Scope::new(name(options)).with_mode(options.mode).with_now(now(runtime));
     scope = scope.with_permission(options.permission).with_runtime(runtime);
     scope.gateway.clone_from(&options.gateway);
-    scope.any_class = options.controller_name.is_none();
+    scope.is_placeholder = options.controller_name.is_none();
     scope.complete = options.complete;
     scope.files_root.clone_from(&options.files_root);
     scope
+}
+
+/// The time of a runtime, unix seconds.
+pub(crate) fn now(runtime: &Runtime) -> u64 {
+    let now = runtime.now_text().parse::<Timestamp>().map(Timestamp::as_second);
+    now.ok().and_then(|now| u64::try_from(now).ok()).unwrap_or_default()
 }
 
 fn name(options: &ImportOptions) -> &str {
@@ -39,6 +43,7 @@ pub(super) fn standing(patch: &StatusPatch, options: &ImportOptions) -> Option<P
     Some(Policy {
         object: format!("{} {}", patch.kind, patch.name),
         accepted: reason("Accepted")?,
+        attached: reason("Attached").unwrap_or_default(),
         resolved_refs: reason("ResolvedRefs").unwrap_or_default(),
     })
 }

@@ -81,9 +81,11 @@ pub struct Place {
     pub field: String,
     /// The document.
     pub document: String,
-    /// The 1-based line.
+    /// The 1-based line; 0 in an object that was given as a value, which has no lines.
+    #[serde(skip_serializing_if = "is_none")]
     pub line: u64,
     /// The 1-based column.
+    #[serde(skip_serializing_if = "is_none")]
     pub column: u64,
 }
 
@@ -109,6 +111,9 @@ pub struct Policy {
     pub object: String,
     /// The reason of its condition `Accepted`.
     pub accepted: String,
+    /// The reason of its condition `Attached`, which a BackendConfigPolicy has.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub attached: String,
     /// The reason of its condition `ResolvedRefs`, if the object has that condition.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub resolved_refs: String,
@@ -188,6 +193,11 @@ pub struct ObjectMeta {
     pub name: String,
     /// Its namespace.
     pub namespace: String,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it")]
+fn is_none(place: &u64) -> bool {
+    *place == 0
 }
 
 /// The CRD says what is in it.

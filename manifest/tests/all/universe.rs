@@ -9,7 +9,7 @@ pub(crate) fn meta(name: &str, namespace: &str) -> Value {
 
 /// Every object, each in several states.
 pub(crate) fn universe() -> Vec<Vec<Value>> {
-    [content(), policies(), users(), others(), contenders()].concat()
+    [content(), policies(), users(), others(), contenders(), attached()].concat()
 }
 
 /// What policies are made of.
@@ -60,6 +60,8 @@ fn policies() -> Vec<Vec<Value>> {
 /// Services, and who uses them.
 fn users() -> Vec<Vec<Value>> {
     let svc = |name: &str, ports: Value| json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "shop", "labels": {"app": name}}, "spec": {"ports": ports}});
+    let mut annotated = svc("orders", json!([{"name": "https", "port": 443, "appProtocol": "https"}]));
+    annotated["metadata"]["annotations"] = json!({"gloo.solo.io/sslService.secret": "443:gone"});
     let gateway = |spec: Value| json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": meta("public", "edge"), "spec": spec});
     let route = |backends: Value| {
         json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": meta("r", "shop"),
@@ -72,7 +74,7 @@ fn users() -> Vec<Vec<Value>> {
             svc("pay", json!([{"name": "q", "port": 443, "protocol": "UDP"}])),
             svc("pay", json!("x")),
         ],
-        vec![svc("orders", json!([{"name": "https", "port": 443}, {"name": "more", "port": 8443}]))],
+        vec![svc("orders", json!([{"name": "https", "port": 443}, {"name": "more", "port": 8443}])), annotated],
         vec![
             gateway(json!({"tls": {"backend": {"clientCertificateRef": {"name": "client"}}}})),
             gateway(
@@ -140,5 +142,53 @@ fn contenders() -> Vec<Vec<Value>> {
             json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "BackendTLSPolicy", "metadata": meta("c", "shop"),
                 "spec": {"targetSelectors": [{}]}}),
         ],
+    ]
+}
+
+/// More that attaches to Gateways, and what it leads to.
+fn attached() -> Vec<Vec<Value>> {
+    let standard = "gateway.networking.k8s.io/v1";
+    let private = |spec: Value| json!({"apiVersion": standard, "kind": "Gateway", "metadata": meta("private", "edge"), "spec": spec});
+    let route = |parents: Value, backend: Value| {
+        json!({"apiVersion": standard, "kind": "GRPCRoute", "metadata": meta("g", "shop"),
+            "spec": {"parentRefs": parents, "rules": [{"backendRefs": [backend]}]}})
+    };
+    let both = json!([{"name": "public", "namespace": "edge"}, {"name": "private", "namespace": "edge"}]);
+    let by_set = json!([{"group": "gateway.networking.k8s.io", "kind": "ListenerSet", "name": "set"}]);
+    let set = |gateway: &str| {
+        json!({"apiVersion": standard, "kind": "ListenerSet", "metadata": meta("set", "shop"), "spec":
+            {"parentRef": {"name": gateway, "namespace": "edge"}, "listeners": [{"name": "a", "port": 80, "protocol": "HTTP"}]}})
+    };
+    let x_backend = |tls: Value| {
+        json!({"apiVersion": "gateway.networking.x-k8s.io/v1alpha1", "kind": "XBackend", "metadata": meta("x", "shop"), "spec":
+            {"type": "ExternalHostname", "externalHostname": {"hostname": "x.example"}, "port": {"number": 443}, "tls": tls}})
+    };
+    let ca = json!([{"group": "", "kind": "ConfigMap", "name": "ca"}]);
+    let auth = json!({"externalAuth": {"protocol": "GRPC", "backendRef": {"name": "orders", "namespace": "shop", "port": 8443}}});
+    vec![
+        vec![
+            private(json!({"tls": {"backend": {"clientCertificateRef": {"name": "client"}}}})),
+            private(json!({"listeners": [{"name": "a", "port": 80, "protocol": "HTTP"}],
+                "allowedListeners": {"namespaces": {"from": "All"}}})),
+            private(json!({"gatewayClassName": "theirs", "allowedListeners": {"namespaces": {"from": "None"}}})),
+        ],
+        vec![
+            route(both.clone(), json!({"name": "pay", "port": 443})),
+            route(both.clone(), json!({"group": "gloo.solo.io", "kind": "Upstream", "name": "up"})),
+            route(by_set, json!({"name": "orders"})),
+            route(
+                both.clone(),
+                json!({"group": "gateway.networking.x-k8s.io", "kind": "XBackend", "name": "x", "port": 443}),
+            ),
+            json!({"apiVersion": standard, "kind": "GRPCRoute", "metadata": meta("g", "shop"), "spec":
+                {"parentRefs": both, "rules": [{"filters": [auth]}]}}),
+        ],
+        vec![set("public"), set("private")],
+        vec![
+            x_backend(json!({"mode": "ServerOnly", "validation": {"hostname": "x.example", "caCertificateRefs": ca}})),
+            x_backend(json!({"mode": "None"})),
+        ],
+        vec![json!({"apiVersion": standard, "kind": "GatewayClass", "metadata": {"name": "theirs"},
+            "spec": {"controllerName": "example.com/other"}})],
     ]
 }

@@ -17,7 +17,7 @@ pub struct Provenance {
 }
 
 /// A value, and where it was written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(in crate::kubernetes) struct Written<T> {
     /// The path in the object: `spec.tls.sni`.
     pub(in crate::kubernetes) field: String,

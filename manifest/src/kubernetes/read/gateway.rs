@@ -54,6 +54,18 @@ impl Gateway {
         }
     }
 
+    /// Whether nothing but its metadata and its status differs: a controller writes the status with every route.
+    pub(in crate::kubernetes) fn says_the_same(&self, other: &Self) -> bool {
+        let Self { backends, class, client_certificate, listener_sets, listeners, meta: _, notices, problems } = self;
+        *backends == other.backends
+            && *class == other.class
+            && *client_certificate == other.client_certificate
+            && *listener_sets == other.listener_sets
+            && *listeners == other.listeners
+            && *notices == other.notices
+            && *problems == other.problems
+    }
+
     /// With the problems that were noted while it was read.
     pub(in crate::kubernetes) fn with_notes(mut self, notes: Notes<'_>) -> Self {
         (self.problems, _) = notes.into_parts();

@@ -8,6 +8,7 @@ use super::selector::{LabelSelector, Labels};
 use crate::node::{Node, Value};
 
 /// One of them.
+#[derive(PartialEq)]
 pub(in crate::kubernetes) struct Listener {
     /// `allowedRoutes.namespaces.from`
     from: Option<From>,
@@ -20,6 +21,7 @@ pub(in crate::kubernetes) struct Listener {
 }
 
 /// From which namespaces something may attach.
+#[derive(PartialEq)]
 pub(in crate::kubernetes) enum From {
     All,
     None,

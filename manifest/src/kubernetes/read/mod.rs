@@ -7,6 +7,7 @@ mod crd;
 pub(super) mod dispatch;
 pub(super) mod extension;
 pub(super) mod gateway;
+pub(super) mod json;
 pub(super) mod listener;
 pub(super) mod listener_set;
 pub(super) mod meta;

@@ -107,6 +107,12 @@ impl Objects {
         self.namespaces.get(namespace)?.once()
     }
 
+    /// The route, if there is one of that kind.
+    pub(in crate::kubernetes) fn route_of(&self, object: &ObjectRef) -> Option<&Route> {
+        let kind = route_kind(&object.kind)?;
+        self.routes.get(&(kind, object.object_name())).and_then(Declared::once)
+    }
+
     /// Whether the ConfigMap, Secret or ClusterTrustBundle is there.
     pub(in crate::kubernetes) fn has_content(&self, object: &ObjectRef) -> bool {
         let name = ByName::of(&object.object_name());
@@ -126,7 +132,7 @@ impl Objects {
         for vendor in Vendor::all().into_iter().filter(|vendor| vendor.kind() == kind) {
             found |= self.extensions.remove(&(vendor, name.clone())).is_some();
         }
-        if let Some(kind) = ROUTES.into_iter().find(|route| *route == kind) {
+        if let Some(kind) = route_kind(kind) {
             found |= self.routes.remove(&(kind, name.clone())).is_some();
         }
         for (_, kind) in listener_set::KINDS.into_iter().filter(|(_, set)| *set == kind) {
@@ -152,6 +158,11 @@ impl Objects {
                 _ => false,
             }
     }
+}
+
+/// The kind, if it is one of routes.
+pub(in crate::kubernetes) fn route_kind(kind: &str) -> Option<&'static str> {
+    ROUTES.into_iter().find(|route| *route == kind)
 }
 
 const ROUTES: [&str; 5] = ["GRPCRoute", "HTTPRoute", "TCPRoute", "TLSRoute", TELEMETRY];

@@ -29,7 +29,7 @@ pub(in crate::kubernetes) struct ParentRef {
 }
 
 /// One entry of `backendRefs`, filters included.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(in crate::kubernetes) struct RouteBackend {
     /// `spec.rules[0].backendRefs[0]`
     pub(in crate::kubernetes) field: String,

@@ -7,7 +7,7 @@ use crate::kubernetes::model::provenance::Written;
 use crate::position::{Notes, Place};
 
 /// A reference to a Secret, in any namespace.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(in crate::kubernetes) struct SecretRef {
     #[serde(default)]

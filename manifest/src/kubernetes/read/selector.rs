@@ -8,9 +8,11 @@ use crate::node::{Node, Resolved, Value};
 pub(in crate::kubernetes) type Labels = BTreeMap<String, String>;
 
 /// `matchLabels` and `matchExpressions`, of which each has to hold.
+#[derive(PartialEq)]
 pub(in crate::kubernetes) struct LabelSelector(Vec<Requirement>);
 
 /// What one label has to be.
+#[derive(PartialEq)]
 struct Requirement {
     key: String,
     /// Whether it is wanted or excluded.

@@ -30,6 +30,10 @@ pub(in crate::kubernetes) fn identity(value: &Json, notes: &Notes<'_>) -> Option
         notes.parse_problem("", Place::NONE, "apiVersion and kind must say what the object is");
         return None;
     }
+    if let What::List(_) = What::of(api_version, kind) {
+        notes.parse_problem("", Place::NONE, "a list is no object: give each of its items");
+        return None;
+    }
     let head = Json::Object([("metadata".to_owned(), names(value.get("metadata")))].into_iter().collect());
     let name = object::name(&Reading::default().node(&head, 0).ok()?, notes)?;
     let group = api_version.split_once('/').map(|(group, _)| group);
@@ -127,4 +131,5 @@ impl Reading {
 /// Kinds without a namespace.
 const CLUSTER: [&str; 3] = ["ClusterTrustBundle", "GatewayClass", "Namespace"];
 const MAX_DEPTH: usize = 64;
-const MAX_NODES: usize = 200_000;
+/// How many names and values an object may have.
+pub(super) const MAX_NODES: usize = 200_000;

@@ -22,7 +22,7 @@ use crate::position::{Fault, Notes};
 
 impl Objects {
     /// An object of which nothing is known but its head. Of a foreign kind it is passed over, with this effect.
-    pub(super) fn headed(&mut self, document: &str, head: &Head, fault: Fault, foreign: Effect) {
+    pub(in crate::kubernetes) fn headed(&mut self, document: &str, head: &Head, fault: Fault, foreign: Effect) {
         let notes = Notes::new(document);
         let place = head.place.unwrap_or(fault.place);
         notes.fault(fault);

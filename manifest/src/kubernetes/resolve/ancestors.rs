@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::depends::Dependencies;
 use super::link::{Referrer, is_granted};
+use super::precedence::BackendKey;
 use super::scope::Scope;
 use crate::kubernetes::model::backend::BackendKind;
 use crate::kubernetes::model::object::{ObjectName, ObjectRef};
 use crate::kubernetes::model::provenance::Provenance;
-use crate::kubernetes::read::gateway::{GATEWAY, GATEWAY_GROUP};
+use crate::kubernetes::read::gateway::{GATEWAY, GATEWAY_GROUP, Gateway};
 use crate::kubernetes::read::listener::{Listener, Namespace};
 use crate::kubernetes::read::listener_set::{self, ListenerSet};
 use crate::kubernetes::read::objects::{Declared, Objects};
@@ -81,10 +82,57 @@ impl Ancestors {
         self.leading_to(kind, name, port).filter(is_its).collect()
     }
 
+    /// Finds anew what `who` uses: routes, Gateways and ListenerSets. `left` are the backends that they may have used. Gives back
+    /// those that they used or use.
+    pub(in crate::kubernetes) fn find_again(
+        &mut self,
+        objects: &Objects,
+        scope: &Scope,
+        who: &BTreeSet<ObjectRef>,
+        mut left: BTreeSet<ObjectName>,
+    ) -> BTreeSet<BackendKey> {
+        let dependencies = Dependencies::default();
+        let mut found = Found { dependencies: &dependencies, objects, scope, uses: BTreeMap::new() };
+        who.iter().for_each(|object| found.object(object));
+        let mut found = found.uses;
+        left.extend(found.keys().cloned());
+        let mut used = BTreeSet::new();
+        for name in left {
+            let mut uses = self.routes.remove(&name).unwrap_or_default();
+            let new = found.remove(&name).unwrap_or_default();
+            let gone = uses.iter().filter(|used| who.contains(&used.from.object));
+            used.extend(gone.chain(&new).map(|used| (used.kind, name.clone())));
+            uses.retain(|used| !who.contains(&used.from.object));
+            uses.extend(new);
+            uses.sort_by(|a, b| place(&a.from.object).cmp(&place(&b.from.object)));
+            if !uses.is_empty() {
+                uses.shrink_to_fit();
+                self.routes.insert(name, uses);
+            }
+        }
+        used
+    }
+
+    /// The backends that the caller says `gateway` uses.
+    pub(in crate::kubernetes) fn said_of(&self, gateway: &ObjectName) -> BTreeSet<BackendKey> {
+        let said = self.said.iter().flatten().filter(|(_, uses)| uses.iter().any(|used| used.gateway == *gateway));
+        said.flat_map(|(name, _)| BackendKind::all().map(|kind| (kind, name.clone()))).collect()
+    }
+
     fn leading_to(&self, kind: BackendKind, name: &ObjectName, port: Option<u16>) -> impl Iterator<Item = &RouteUse> {
         let all = self.routes.get(name).into_iter().flatten();
         all.filter(move |route| route.kind == kind && may_be(route.port, port))
     }
+}
+
+/// The order in which all objects are gone through: routes, Gateways, ListenerSets.
+fn place(object: &ObjectRef) -> (u8, &ObjectRef) {
+    let rank = match &*object.kind {
+        GATEWAY => 1,
+        kind if listener_set::KINDS.iter().any(|(_, set)| *set == kind) => 2,
+        _ => 0,
+    };
+    (rank, object)
 }
 
 fn may_be(a: Option<u16>, b: Option<u16>) -> bool {
@@ -93,24 +141,11 @@ fn may_be(a: Option<u16>, b: Option<u16>) -> bool {
 
 /// Who uses which backend: routes, and the listeners that ask a backend before they route.
 fn of_objects(objects: &Objects, dependencies: &Dependencies, scope: &Scope) -> BTreeMap<ObjectName, Vec<RouteUse>> {
-    let mut found = Found { dependencies, objects, uses: BTreeMap::new() };
-    let own = |gateway: &ObjectName| is_own(objects, scope, gateway);
-    for route in objects.routes.values().filter_map(Declared::once) {
-        let parents = route.parents.iter().filter_map(|parent| gateway_of(objects, dependencies, route, parent));
-        let gateways = parents.filter(own).collect();
-        let group = if route.kind == TELEMETRY { EXPERIMENTAL_GROUP } else { GATEWAY_GROUP };
-        found.add(Referrer { group, kind: route.kind, name: &route.meta.name }, &route.backends, gateways);
-    }
-    for (name, declared) in &objects.gateways {
-        let gateways = Some(name.clone()).into_iter().filter(own).collect();
-        found.add(Referrer { group: GATEWAY_GROUP, kind: GATEWAY, name }, &declared.value.backends, gateways);
-    }
+    let mut found = Found { dependencies, objects, scope, uses: BTreeMap::new() };
+    objects.routes.values().filter_map(Declared::once).for_each(|route| found.route(route));
+    objects.gateways.iter().for_each(|(name, declared)| found.gateway(name, &declared.value));
     for ((kind, name), set) in &objects.listener_sets {
-        let Some(set) = set.once().filter(|set| !set.backends.is_empty()) else { continue };
-        let group =
-            listener_set::KINDS.into_iter().find(|known| known.1 == *kind).map_or(GATEWAY_GROUP, |known| known.0);
-        let gateways = gateway_of_set(objects, set).into_iter().filter(own).collect();
-        found.add(Referrer { group, kind, name }, &set.backends, gateways);
+        set.once().into_iter().for_each(|set| found.listener_set(kind, name, set));
     }
     found.uses
 }
@@ -119,10 +154,50 @@ fn of_objects(objects: &Objects, dependencies: &Dependencies, scope: &Scope) -> 
 struct Found<'a> {
     dependencies: &'a Dependencies,
     objects: &'a Objects,
+    scope: &'a Scope,
     uses: BTreeMap<ObjectName, Vec<RouteUse>>,
 }
 
 impl Found<'_> {
+    fn route(&mut self, route: &Route) {
+        let gateway = |parent: &ParentRef| gateway_of(self.objects, self.dependencies, route, parent);
+        let gateways = self.own(route.parents.iter().filter_map(gateway));
+        let group = if route.kind == TELEMETRY { EXPERIMENTAL_GROUP } else { GATEWAY_GROUP };
+        self.add(Referrer { group, kind: route.kind, name: &route.meta.name }, &route.backends, gateways);
+    }
+
+    fn gateway(&mut self, name: &ObjectName, gateway: &Gateway) {
+        let gateways = self.own([name.clone()]);
+        self.add(Referrer { group: GATEWAY_GROUP, kind: GATEWAY, name }, &gateway.backends, gateways);
+    }
+
+    fn listener_set(&mut self, kind: &'static str, name: &ObjectName, set: &ListenerSet) {
+        if set.backends.is_empty() {
+            return;
+        }
+        let group =
+            listener_set::KINDS.into_iter().find(|known| known.1 == kind).map_or(GATEWAY_GROUP, |known| known.0);
+        let gateways = self.own(gateway_of_set(self.objects, set));
+        self.add(Referrer { group, kind, name }, &set.backends, gateways);
+    }
+
+    /// What one object uses, whichever of them it is.
+    fn object(&mut self, object: &ObjectRef) {
+        let (objects, name) = (self.objects, object.object_name());
+        if object.kind == GATEWAY {
+            objects.gateways.get(&name).into_iter().for_each(|declared| self.gateway(&name, &declared.value));
+        } else if let Some((_, kind)) = listener_set::KINDS.into_iter().find(|(_, kind)| *kind == object.kind) {
+            let set = objects.listener_sets.get(&(kind, name.clone())).and_then(Declared::once);
+            set.into_iter().for_each(|set| self.listener_set(kind, &name, set));
+        } else {
+            objects.route_of(object).into_iter().for_each(|route| self.route(route));
+        }
+    }
+
+    fn own(&self, gateways: impl IntoIterator<Item = ObjectName>) -> BTreeSet<ObjectName> {
+        gateways.into_iter().filter(|gateway| is_own(self.objects, self.scope, gateway)).collect()
+    }
+
     /// The backends of one object, which these Gateways use by it. Without a grant, what is in another namespace is not used.
     fn add(&mut self, referrer: Referrer<'_>, backends: &[RouteBackend], gateways: BTreeSet<ObjectName>) {
         let gateways: Arc<[_]> = gateways.into_iter().collect();
@@ -188,7 +263,7 @@ pub(in crate::kubernetes) fn is_own(objects: &Objects, scope: &Scope, gateway: &
     let Some(declared) = objects.gateways.get(gateway) else { return !scope.complete };
     let class = declared.value.class.as_ref().and_then(|class| objects.gateway_classes.get(class));
     match (class, &scope.controller_name) {
-        (Some(class), Some(controller)) => scope.any_class || *class.value == *controller,
+        (Some(class), Some(controller)) => scope.is_placeholder || *class.value == *controller,
         _ => true,
     }
 }

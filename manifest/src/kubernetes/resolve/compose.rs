@@ -69,6 +69,11 @@ impl Links {
         Self { ancestors, dependencies, full, index }
     }
 
+    /// Forgets what they were made of: a Store has it of each policy.
+    pub(in crate::kubernetes) fn without_dependencies(self) -> Self {
+        Self { dependencies: Dependencies::default(), ..self }
+    }
+
     /// Finds anew for which Gateways the status of the policy `name` has no room.
     pub(in crate::kubernetes) fn make_room(&mut self, imported: &Imported, scope: &Scope, name: &ObjectName) {
         let Some(controller) = &scope.controller_name else { return };

@@ -1,66 +1,78 @@
 //! The one policy of a backend: by its name, port and Gateway, or why there is none.
 
+use core::ops::Range;
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use uptls::{PolicyError, PolicyErrorKind, Problem, Problems};
 
 use super::effective::EffectivePolicy;
-use super::resolution::Resolution;
+use super::hints::Hints;
+use super::imported::ImportedPolicy;
 use super::unread::unread;
 use crate::kubernetes::model::backend::{BackendKind, BackendRef};
+use crate::kubernetes::model::diagnostic::Diagnostic;
 use crate::kubernetes::model::object::ObjectName;
-use crate::kubernetes::read::backend_tls_policy::KIND;
+use crate::kubernetes::read::objects::Objects;
 use crate::kubernetes::read::service::Service;
 
-impl Resolution {
-    /// The policy for `backend`, as `gateway` uses it, usable or not. A Gateway without a route to the backend has one,
-    /// too, because its client certificate is its own. Without `gateway` it is that of the scope.
+/// What the policy of a backend is found in.
+pub(in crate::kubernetes) struct Find<'a> {
+    pub(in crate::kubernetes) hints: &'a OnceLock<Hints>,
+    pub(in crate::kubernetes) objects: &'a Objects,
+    /// Every Gateway but this one is none of the scope's.
+    pub(in crate::kubernetes) only: Option<&'a ObjectName>,
+    pub(in crate::kubernetes) policies: &'a [EffectivePolicy],
+    /// The standard policies, for a message.
+    pub(in crate::kubernetes) standard: &'a [ImportedPolicy],
+    /// Of the diagnostics those that close backends.
+    pub(in crate::kubernetes) unread: &'a [Diagnostic],
+}
+
+impl<'a> Find<'a> {
+    /// The policy for `backend` where `gateway` uses it; without a Gateway, that of the scope's, or of all of them. `None`:
+    /// no route leads from that Gateway to the backend.
     ///
     /// # Errors
-    /// - `reference_unresolved`: no policy targets the backend (the message lists the backends that have one), or the
-    ///   Gateway does not exist.
-    /// - `policy_invalid`: the Service has no such port, or the answer depends on a kind, port or Gateway that was not given.
-    /// - The problems of everything unreadable: the policy of this backend may be in it.
-    pub fn policy_of(&self, backend: &BackendRef, gateway: Option<&ObjectName>) -> Result<&EffectivePolicy, Problems> {
-        if let Some(unread) = unread(&self.unread, &[(backend.kind, &backend.name)]) {
+    /// Those of [`super::Resolution::policy_of`].
+    pub(in crate::kubernetes) fn policy_of(
+        &self,
+        backend: &BackendRef,
+        gateway: Option<&ObjectName>,
+    ) -> Result<Option<&'a EffectivePolicy>, Problems> {
+        if let Some(unread) = unread(self.unread, &[(backend.kind, &backend.name)]) {
             return Err(unread);
         }
-        let only = self.elsewhere.only.as_ref();
-        let Some(gateway) = gateway.or(only) else {
-            return of_any_gateway(&self.of_port(&self.policies, backend)?, backend);
+        let Some(gateway) = gateway.or(self.only) else {
+            return of_any_gateway(&self.of_port(self.policies, backend)?, backend).map(Some);
         };
-        self.check_gateway(gateway)?;
-        if let Some(only) = only.filter(|only| *only != gateway) {
+        check_gateway(self.objects, gateway)?;
+        if let Some(only) = self.only.filter(|only| *only != gateway) {
             let reason = format!("the policies are those of Gateway {only}, and of {gateway} there are none");
             return Err(unresolved(backend, reason));
         }
-        let is_its = |policy: &&&EffectivePolicy| policy.gateway.as_ref() == Some(gateway);
-        if let Some(found) = self.of_port(&self.policies, backend)?.iter().find(is_its) {
-            return Ok(found);
-        }
-        let elsewhere = self.of_port(self.elsewhere.of(gateway), backend)?;
-        elsewhere.first().copied().ok_or_else(|| self.nothing_for(backend))
+        let is_its = |policy: &&'a EffectivePolicy| policy.gateway.as_ref() == Some(gateway);
+        Ok(self.of_port(self.policies, backend)?.into_iter().find(is_its))
     }
 
-    /// Checks that `gateway` is among the manifests: without it uptls does not know its client certificate (M6).
+    /// The first of `policies` for the port.
     ///
     /// # Errors
-    /// `reference_unresolved`.
-    pub fn check_gateway(&self, gateway: &ObjectName) -> Result<(), Problems> {
-        if self.gateways.contains(gateway) {
-            return Ok(());
-        }
-        let reason = "it is not among the manifests, so its client certificate is not known".to_owned();
-        let kind = PolicyErrorKind::ReferenceUnresolved { object: format!("Gateway {gateway}"), reason };
-        Err(Problem::from(PolicyError::new(GATEWAY, kind)).into())
+    /// There is none.
+    pub(in crate::kubernetes) fn first<'b>(
+        &self,
+        policies: &'b [EffectivePolicy],
+        backend: &BackendRef,
+    ) -> Result<&'b EffectivePolicy, Problems> {
+        self.of_port(policies, backend)?.first().copied().ok_or_else(|| self.nothing_for(backend))
     }
 
     /// Those of `policies` for the port, of which there is at least one.
-    fn of_port<'a>(
+    fn of_port<'b>(
         &self,
-        policies: &'a [EffectivePolicy],
+        policies: &'b [EffectivePolicy],
         backend: &BackendRef,
-    ) -> Result<Vec<&'a EffectivePolicy>, Problems> {
+    ) -> Result<Vec<&'b EffectivePolicy>, Problems> {
         let kind = self.kind_of(backend)?;
         let all: Vec<_> = of_backend(policies, kind, &backend.name).iter().collect();
         let service =
@@ -80,7 +92,7 @@ impl Resolution {
         if let Some(kind) = backend.kind {
             return Ok(kind);
         }
-        let has_any = |kind: &BackendKind| !of_backend(&self.policies, *kind, &backend.name).is_empty();
+        let has_any = |kind: &BackendKind| !of_backend(self.policies, *kind, &backend.name).is_empty();
         let mut kinds: BTreeSet<_> = BackendKind::all().into_iter().filter(has_any).collect();
         if self.objects.services.contains_key(&backend.name) {
             kinds.insert(BackendKind::Service);
@@ -99,21 +111,22 @@ impl Resolution {
     }
 
     fn nothing_for(&self, backend: &BackendRef) -> Problems {
-        if let Some(reason) = self.missing_ports.get(&backend.name) {
-            return unresolved(backend, reason.clone());
-        }
-        let mut candidates: Vec<_> = self.candidates.iter().cloned().collect();
-        let more = candidates.len().saturating_sub(SHOWN);
-        candidates.truncate(SHOWN);
-        let mut reason = match candidates.as_slice() {
-            [] => format!("no {KIND} is for any Service"),
-            some => format!("no {KIND} is for it, only for {}", some.join(", ")),
-        };
-        if more > 0 {
-            reason.push_str(&format!(" and {more} more"));
-        }
-        unresolved(backend, reason)
+        let hints = self.hints.get_or_init(|| Hints::new(self.standard, self.policies));
+        unresolved(backend, hints.why_none(&backend.name))
     }
+}
+
+/// Whether `gateway` is among the objects: without it uptls does not know its client certificate (M6).
+///
+/// # Errors
+/// `reference_unresolved`.
+pub(in crate::kubernetes) fn check_gateway(objects: &Objects, gateway: &ObjectName) -> Result<(), Problems> {
+    if objects.gateways.contains_key(gateway) {
+        return Ok(());
+    }
+    let reason = "it is not among the manifests, so its client certificate is not known".to_owned();
+    let kind = PolicyErrorKind::ReferenceUnresolved { object: format!("Gateway {gateway}"), reason };
+    Err(Problem::from(PolicyError::new(GATEWAY, kind)).into())
 }
 
 /// Those of a backend: policies are in the order of backends.
@@ -122,10 +135,17 @@ pub(in crate::kubernetes) fn of_backend<'a>(
     kind: BackendKind,
     name: &ObjectName,
 ) -> &'a [EffectivePolicy] {
+    policies.get(range_of(policies, kind, name)).unwrap_or_default()
+}
+
+/// Where those of a backend stand, or would.
+pub(in crate::kubernetes) fn range_of(
+    policies: &[EffectivePolicy],
+    kind: BackendKind,
+    name: &ObjectName,
+) -> Range<usize> {
     let order = |policy: &EffectivePolicy| (policy.backend_kind, &policy.backend).cmp(&(kind, name));
-    let begin = policies.partition_point(|policy| order(policy).is_lt());
-    let end = policies.partition_point(|policy| order(policy).is_le());
-    policies.get(begin..end).unwrap_or_default()
+    policies.partition_point(|policy| order(policy).is_lt())..policies.partition_point(|policy| order(policy).is_le())
 }
 
 /// Those of one port of a Service, or of all of them where they agree.
@@ -188,7 +208,7 @@ fn invalid(backend: &BackendRef, wanted: String) -> Problems {
     problem(PolicyErrorKind::Invalid { given: backend.to_string(), wanted })
 }
 
-fn unresolved(backend: &BackendRef, reason: String) -> Problems {
+pub(in crate::kubernetes) fn unresolved(backend: &BackendRef, reason: String) -> Problems {
     let object = match backend.kind {
         None => format!("Service {backend}"),
         Some(_) => backend.to_string(),
@@ -202,4 +222,3 @@ fn problem(kind: PolicyErrorKind) -> Problems {
 
 const BACKEND: &str = "backend";
 const GATEWAY: &str = "gateway";
-const SHOWN: usize = 5;

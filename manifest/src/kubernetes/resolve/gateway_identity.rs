@@ -12,7 +12,11 @@ use crate::kubernetes::model::{Diagnostic, Effect, ObjectRef};
 use crate::kubernetes::read::gateway::{GATEWAY, GATEWAY_GROUP, Gateway};
 
 /// What is wrong with the references of the Gateways of `scope`. A Gateway that cannot be read is said already.
-pub(super) fn diagnostics(imported: &Imported, scope: &Scope, dependencies: &Dependencies) -> Vec<Diagnostic> {
+pub(in crate::kubernetes) fn diagnostics(
+    imported: &Imported,
+    scope: &Scope,
+    dependencies: &Dependencies,
+) -> Vec<Diagnostic> {
     let gateways = imported.objects.gateways.values().map(|declared| &*declared.value);
     let ours = gateways.filter(|gateway| {
         let name = &gateway.meta.name;

@@ -79,6 +79,30 @@ impl Index {
         }
     }
 
+    /// Finds anew which extensions are for a Service, after it has changed: by its name, its labels or its annotations.
+    pub(in crate::kubernetes) fn extend_again(&mut self, objects: &Objects, service: &ObjectName) {
+        let mut found = Vec::new();
+        for vendor in Vendor::all() {
+            let first = (vendor, ObjectName::new(&service.namespace, ""));
+            let here = objects.extensions.range(first..);
+            let here = here.take_while(|((of, name), _)| *of == vendor && name.namespace == service.namespace);
+            for (key, extension) in here {
+                let ports = extension.targets.iter().filter_map(|target| port_of(objects, &target.what, service));
+                found.extend(ports.map(|port| OfPort(key.clone(), port)));
+            }
+        }
+        let backend = (BackendKind::Service, service.clone());
+        self.extensions.remove(&backend);
+        if !found.is_empty() {
+            self.extensions.insert(backend, found);
+        }
+    }
+
+    /// The Service behind an Upstream.
+    pub(in crate::kubernetes) fn service_behind(&self, upstream: &ObjectName) -> Option<&ObjectName> {
+        self.behind.get(upstream).map(|(service, _)| service)
+    }
+
     /// The slots of one backend.
     pub(in crate::kubernetes) fn slots_of(
         &self,
@@ -203,6 +227,23 @@ pub(in crate::kubernetes) fn targets(
     found
 }
 
+/// For which port a target is of the Service, which is in the namespace of the extension; `None`: it is for something else.
+fn port_of(objects: &Objects, target: &TargetOf, service: &ObjectName) -> Option<Option<u16>> {
+    match target {
+        TargetOf::Service { name, port } if name == service => Some(*port),
+        TargetOf::Labels { kind, labels } if kind != BackendKind::Backend.as_str() => {
+            let declared = objects.services.get(service)?;
+            has(&declared.value.meta.labels, labels).then_some(None)
+        }
+        _ => None,
+    }
+}
+
+/// Whether all `labels` are among those of an object.
+fn has(of: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> bool {
+    labels.iter().all(|(key, value)| of.get(key) == Some(value))
+}
+
 /// Gloo's Upstreams by the Service behind them, each with the port.
 pub(in crate::kubernetes) fn upstreams(objects: &Objects) -> Upstreams {
     let mut found = Upstreams::new();
@@ -241,7 +282,6 @@ fn labelled<'a>(
     kind: &str,
     labels: &'a BTreeMap<String, String>,
 ) -> Vec<(BackendKind, ObjectName, Option<u16>)> {
-    let has = |of: &BTreeMap<String, String>| labels.iter().all(|(key, value)| of.get(key) == Some(value));
     let namespace = &extension.meta.name.namespace;
     let first = ObjectName::new(namespace, "");
     let is_here = |name: &ObjectName| name.namespace == *namespace;
@@ -249,11 +289,13 @@ fn labelled<'a>(
     let names: Vec<_> = match kind {
         BackendKind::Backend => {
             let here = objects.backends.range(first..).take_while(|(name, _)| is_here(name));
-            here.filter(|(_, declared)| has(&declared.value.labels)).map(|(name, _)| name.clone()).collect()
+            here.filter(|(_, declared)| has(&declared.value.labels, labels)).map(|(name, _)| name.clone()).collect()
         }
         _ => {
             let here = objects.services.range(first..).take_while(|(name, _)| is_here(name));
-            here.filter(|(_, declared)| has(&declared.value.meta.labels)).map(|(name, _)| name.clone()).collect()
+            here.filter(|(_, declared)| has(&declared.value.meta.labels, labels))
+                .map(|(name, _)| name.clone())
+                .collect()
         }
     };
     names.into_iter().map(|name| (kind, name, None)).collect()

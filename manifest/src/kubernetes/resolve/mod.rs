@@ -7,6 +7,7 @@ pub(super) mod draft;
 pub(super) mod effective;
 pub(super) mod find;
 pub(super) mod gateway_identity;
+pub(super) mod hints;
 pub(super) mod imported;
 pub(super) mod index;
 pub(super) mod link;

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
+use uptls::Problems;
+
 use super::compose::{Resolved, compose};
 use super::depends::Dependency;
 use super::effective::EffectivePolicy;
+use super::find::{Find, check_gateway};
 use super::gateway_identity;
-use super::imported::{Imported, ImportedPolicy, TargetState};
+use super::hints::Hints;
+use super::imported::{Imported, ImportedPolicy};
 use super::scope::Scope;
-use crate::kubernetes::model::object::quotable;
-use crate::kubernetes::model::{BackendKind, Diagnostic, Effect, ObjectName, StatusPatch};
-use crate::kubernetes::read::backend_tls_policy::KIND;
+use crate::kubernetes::model::{BackendRef, Diagnostic, Effect, ObjectName, StatusPatch};
 use crate::kubernetes::read::objects::Objects;
 
 /// All policies of a set of objects for a [`super::Scope`], with the problems and the statuses for a controller.
@@ -44,15 +46,14 @@ pub struct Resolution {
     pub policies: Vec<EffectivePolicy>,
     /// The statuses to write, in the order of kinds and names; empty without [`super::Scope::controller_name`].
     pub statuses: Vec<StatusPatch>,
-    /// For which backends there are policies, for a message.
-    pub(super) candidates: BTreeSet<String>,
     /// For Gateways that no route leads through.
-    pub(super) elsewhere: Elsewhere,
-    /// Why a Service has no policy although one names it.
-    pub(super) missing_ports: BTreeMap<ObjectName, String>,
-    pub(super) objects: Arc<Objects>,
+    elsewhere: Elsewhere,
+    hints: OnceLock<Hints>,
+    objects: Arc<Objects>,
+    /// The standard policies.
+    standard: Arc<Vec<ImportedPolicy>>,
     /// Of the diagnostics those that close backends.
-    pub(super) unread: Vec<Diagnostic>,
+    unread: Vec<Diagnostic>,
 }
 
 impl Resolution {
@@ -69,18 +70,52 @@ impl Resolution {
         let objects = &imported.objects;
         let gateways = objects.gateways.keys().cloned().collect();
         Self {
-            candidates: candidates(&imported.policies, &policies),
             depends_on: dependencies.into_slice(),
             diagnostics,
             elsewhere: Elsewhere::new(imported, scope, &gateways),
             gateways,
             ignored: imported.ignored.clone(),
-            missing_ports: missing_ports(&imported.policies),
+            hints: OnceLock::new(),
             policies,
             objects: Arc::clone(objects),
+            standard: Arc::clone(&imported.policies),
             statuses,
             unread: imported.diagnostics.iter().filter(|of| of.effect == Effect::Unread).cloned().collect(),
         }
+    }
+}
+
+impl Resolution {
+    /// The policy for `backend` where `gateway` uses it, whether it can be used or not. A Gateway that no route to the
+    /// backend leads through has one as well: its certificate is its own. Without `gateway` it is that of the scope.
+    ///
+    /// # Errors
+    /// - `reference_unresolved`: no policy is for it; the message says for which backends there are some. Or there is no such
+    ///   Gateway.
+    /// - `policy_invalid`: the Service has no such port; or the answer differs by kind, port or Gateway, and none is given.
+    /// - Everything that could not be read: the policy for it might stand there.
+    pub fn policy_of(&self, backend: &BackendRef, gateway: Option<&ObjectName>) -> Result<&EffectivePolicy, Problems> {
+        let find = Find {
+            hints: &self.hints,
+            objects: &self.objects,
+            only: self.elsewhere.only.as_ref(),
+            policies: &self.policies,
+            standard: &self.standard,
+            unread: &self.unread,
+        };
+        if let Some(found) = find.policy_of(backend, gateway)? {
+            return Ok(found);
+        }
+        let elsewhere = gateway.map(|gateway| self.elsewhere.of(gateway)).unwrap_or_default();
+        find.first(elsewhere, backend)
+    }
+
+    /// Whether `gateway` is among the manifests: without it uptls does not know its client certificate (M6).
+    ///
+    /// # Errors
+    /// `reference_unresolved`.
+    pub fn check_gateway(&self, gateway: &ObjectName) -> Result<(), Problems> {
+        check_gateway(&self.objects, gateway)
     }
 }
 
@@ -118,43 +153,4 @@ impl Elsewhere {
         };
         slot.get_or_init(|| compose(&asked.imported, &asked.scope.clone().with_gateway(gateway.clone())).policies)
     }
-}
-
-/// For which backends there are policies: as targets have it, and those of objects that have no BackendTLSPolicy.
-fn candidates(standard: &[ImportedPolicy], policies: &[EffectivePolicy]) -> BTreeSet<String> {
-    let targets = standard.iter().flat_map(|policy| &policy.targets);
-    let attached = targets.filter(|target| target.state == TargetState::Attached);
-    let mut found: BTreeSet<_> = attached
-        .map(|target| match (&target.section_name, target.kind.as_str()) {
-            (Some(section), _) => format!("{} ({})", target.name, quotable(section)),
-            (None, "Service") => target.name.to_string(),
-            (None, kind) => format!("{kind}/{}", target.name),
-        })
-        .collect();
-    let of_standard = |policy: &&EffectivePolicy| policy.sources.iter().any(|source| source.kind == KIND);
-    let has_no_target =
-        |policy: &&EffectivePolicy| policy.backend_kind == BackendKind::Upstream || !of_standard(policy);
-    found.extend(policies.iter().filter(has_no_target).map(|policy| match policy.backend_kind {
-        BackendKind::Service => policy.backend.to_string(),
-        kind => format!("{kind}/{}", policy.backend),
-    }));
-    found
-}
-
-/// What policies are for ports that a backend has not, as a reason.
-fn missing_ports(policies: &[ImportedPolicy]) -> BTreeMap<ObjectName, String> {
-    let mut missing = BTreeMap::new();
-    for policy in policies {
-        for target in &policy.targets {
-            let port = quotable(target.section_name.as_deref().unwrap_or_default());
-            let reason = match target.state {
-                TargetState::SectionNotFound => format!("is for its port {port}, and it has none of that name"),
-                TargetState::ProtocolNotSupported => "is for a port of it that is not for TCP".to_owned(),
-                _ => continue,
-            };
-            let reason = format!("{KIND} {} {reason}", policy.name);
-            missing.entry(target.name.clone()).or_insert(reason);
-        }
-    }
-    missing
 }

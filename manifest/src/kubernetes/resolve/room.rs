@@ -45,7 +45,7 @@ impl<'a> Room<'a> {
         scope: &'a Scope,
     ) -> Self {
         let only = scope.gateway.as_ref();
-        Self { controller, list: "ancestors", max: MAX, meta, old, only, reference: "ancestorRef" }
+        Self { controller, list: "ancestors", max: scope.room(MAX), meta, old, only, reference: "ancestorRef" }
     }
 
     /// The entries with ours for the ancestors `wanted`, and the ancestors that have no room.

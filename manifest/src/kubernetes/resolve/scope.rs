@@ -49,8 +49,9 @@ pub struct Scope {
     /// The runtime whose provider checks that a client certificate and its key belong together (I2), for the statuses of
     /// objects that refer to them. Without it a status says only that they exist; a connector fails closed either way.
     pub runtime: Option<Runtime>,
-    /// Whether Gateways of any class count as the controller's own, since the controller is none.
-    pub(crate) any_class: bool,
+    /// Whether the controller is none, and its patches only say how objects stand: Gateways of any class count as its own, and
+    /// every status has room, since nothing is written.
+    pub(crate) is_placeholder: bool,
 }
 
 /// How to read a vendor's form that verifies less than it seems to (M8).
@@ -131,6 +132,11 @@ impl Scope {
     pub fn with_runtime(mut self, runtime: &Runtime) -> Self {
         self.runtime = Some(runtime.clone());
         self
+    }
+
+    /// How many entries there is room for in a list of a status that has at most `most`.
+    pub(in crate::kubernetes) fn room(&self, most: usize) -> usize {
+        if self.is_placeholder { usize::MAX } else { most }
     }
 
     /// Sets the time, unix seconds.

@@ -1,6 +1,6 @@
-//! BackendConfigPolicy: `Accepted` and `ResolvedRefs` for each backend, which is how kgateway keeps them.
+//! BackendConfigPolicy: `Accepted`, `Attached` and `Overridden` for each backend, in kgateway's own words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 use uptls::{Code, Problem, Problems};
@@ -11,8 +11,9 @@ use super::reason;
 use crate::kubernetes::model::backend::BackendKind;
 use crate::kubernetes::model::object::ObjectName;
 use crate::kubernetes::model::status_patch::StatusPatch;
+use crate::kubernetes::read::backend_tls_policy;
 use crate::kubernetes::read::extension::{Extension, Vendor};
-use crate::kubernetes::resolve::effective::EffectivePolicy;
+use crate::kubernetes::resolve::effective::{EffectivePolicy, Overridden};
 use crate::kubernetes::resolve::find::of_backend;
 use crate::kubernetes::resolve::imported::Imported;
 use crate::kubernetes::resolve::index::targets;
@@ -42,9 +43,9 @@ pub(super) fn patches(
         if wanted.is_empty() && old.is_null() {
             continue;
         }
-        let room =
-            Room { controller, list: "ancestors", max: MAX, meta, old: &old, only: None, reference: "ancestorRef" };
-        let status = Entries { generation: meta.generation, now: scope.now, room }.merge(&wanted);
+        let (list, max, reference) = ("ancestors", scope.room(MAX), "ancestorRef");
+        let room = Room { controller, list, max, meta, old: &old, only: None, reference };
+        let status = Entries { generation: meta.generation, now: scope.now, passing: PASSING, room }.merge(&wanted);
         patches.push(StatusPatch::new(API_VERSION, KIND, &meta.name, &old, status));
     }
     patches
@@ -65,31 +66,39 @@ fn said(extension: &Extension, kind: BackendKind, name: &ObjectName, policies: &
         .collect();
     unresolved.sort();
     unresolved.dedup();
+    let wrong: Vec<_> = extension.problems.iter().map(Problem::message).chain(unresolved).collect();
+    if !wrong.is_empty() {
+        let pending = Said::new(reason::CONFIG_PENDING, "the policy is not accepted");
+        return vec![Said::new(reason::CONFIG_INVALID, joined(wrong.into_iter())), pending];
+    }
+    let valid = Said::new(reason::CONFIG_VALID, "the policy is accepted");
     let winner = lost().find(|overridden| overridden.field == "spec").map(|overridden| &overridden.kept.object);
-    let accepted = match (extension.problems.is_empty(), winner) {
-        (false, _) => {
-            let message = joined(extension.problems.iter().map(Problem::message));
-            Said::new(reason::CONFIG_INVALID, message)
-        }
-        (true, Some(winner)) => Said::new(reason::CONFIG_CONFLICTED, format!("{winner} is older and counts")),
-        (true, None) => {
-            let mut parts: Vec<_> =
-                lost().map(|o| format!("{} overridden by {}", o.lost.field, o.kept.object)).collect();
-            parts.sort();
-            parts.dedup();
-            let message =
-                if parts.is_empty() { "the policy is accepted".to_owned() } else { joined(parts.into_iter()) };
-            Said::new(reason::CONFIG_VALID, message)
-        }
+    if let Some(winner) = winner {
+        return vec![valid, Said::new(reason::CONFIG_OVERRIDDEN, format!("{winner} is older and counts"))];
+    }
+    let (by_standard, others): (Vec<_>, Vec<_>) =
+        lost().partition(|of| of.kept.object.kind == backend_tls_policy::KIND);
+    let message = match others.as_slice() {
+        [] => "the policy is attached".to_owned(),
+        others => parts(others),
     };
-    let references = match unresolved.is_empty() {
-        true => Said::new(reason::CONFIG_RESOLVED, "all references are resolved"),
-        false => Said::new(reason::CONFIG_INVALID_REF, joined(unresolved.into_iter())),
-    };
-    vec![accepted, references]
+    let mut said = vec![valid, Said::new(reason::CONFIG_ATTACHED, message)];
+    if !by_standard.is_empty() {
+        said.push(Said::new(reason::CONFIG_CONFLICTED, parts(&by_standard)));
+    }
+    said
+}
+
+/// What other objects decide in place of the policy.
+fn parts(overridden: &[&Overridden]) -> String {
+    let all: BTreeSet<_> =
+        overridden.iter().map(|of| format!("{} overridden by {}", of.lost.field, of.kept.object)).collect();
+    joined(all.into_iter())
 }
 
 const API_VERSION: &str = "gateway.kgateway.dev/v1alpha1";
 const KIND: &str = "BackendConfigPolicy";
 /// How many ancestors there is room for.
 const MAX: usize = 16;
+/// The condition is there only while a BackendTLSPolicy overrides a part.
+const PASSING: &[&str] = &["Overridden"];

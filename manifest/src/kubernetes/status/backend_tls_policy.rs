@@ -35,7 +35,7 @@ pub(super) fn patches(imported: &Imported, scope: &Scope, controller: &str, ance
         if wanted.is_empty() && old.is_null() {
             continue;
         }
-        let status = Entries { generation: meta.generation, now: scope.now, room }.merge(&wanted);
+        let status = Entries { generation: meta.generation, now: scope.now, room, passing: &[] }.merge(&wanted);
         patches.push(StatusPatch::new(API_VERSION, KIND, &policy.name, &old, status));
     }
     patches

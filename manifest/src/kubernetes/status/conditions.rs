@@ -11,6 +11,8 @@ pub(super) struct Conditions<'a> {
     pub(super) now: u64,
     /// The conditions that stand there.
     pub(super) old: &'a [Value],
+    /// Types that stand there only as long as they are said.
+    pub(super) passing: &'static [&'static str],
 }
 
 /// One condition.
@@ -28,7 +30,10 @@ impl Said {
 impl Conditions<'_> {
     /// All conditions: those of other types stay as they are.
     pub(super) fn with(&self, said: &[Said]) -> Value {
-        let ours = |value: &&Value| said.iter().any(|said| value["type"] == said.reason.condition);
+        let ours = |value: &&Value| {
+            let is_one = |kind: &str| value["type"] == kind;
+            said.iter().any(|said| is_one(said.reason.condition)) || self.passing.iter().any(|kind| is_one(kind))
+        };
         let others = self.old.iter().filter(|value| !ours(value)).cloned();
         others.chain(said.iter().map(|said| self.one(said))).collect()
     }
@@ -82,7 +87,8 @@ mod tests {
     fn time_of(old: &Value, is_true: bool) -> Value {
         let reason = if is_true { POLICY_ACCEPTED } else { POLICY_INVALID };
         let said = Said::new(reason, "x".repeat(5000));
-        let conditions = Conditions { generation: Some(4), now: 1_800_000_000, old: std::slice::from_ref(old) };
+        let conditions =
+            Conditions { generation: Some(4), now: 1_800_000_000, old: std::slice::from_ref(old), passing: &[] };
         let list = conditions.with(&[said]);
         let one = list.as_array().unwrap().iter().find(|one| one["type"] == "Accepted").unwrap();
         assert_eq!(one["message"].as_str().unwrap().len(), MAX_MESSAGE);
@@ -103,10 +109,12 @@ mod tests {
     #[test]
     fn conditions_of_other_types_stay() {
         let old = json!({"type": "Other", "status": "False", "x": 1});
-        let conditions = Conditions { generation: None, now: 0, old: std::slice::from_ref(&old) };
-        let list = conditions.with(&[Said::new(POLICY_ACCEPTED, "")]);
+        let passing = |passing| Conditions { generation: None, now: 0, old: std::slice::from_ref(&old), passing };
+        let list = passing(&[]).with(&[Said::new(POLICY_ACCEPTED, "")]);
         assert_eq!(list[0], old);
         assert_eq!(list[1]["lastTransitionTime"], "1970-01-01T00:00:00Z");
         assert!(list[1].get("observedGeneration").is_none());
+        // The twin: what is said no more.
+        assert_eq!(passing(&["Other"]).with(&[Said::new(POLICY_ACCEPTED, "")]).as_array().map(Vec::len), Some(1));
     }
 }

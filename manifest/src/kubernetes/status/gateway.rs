@@ -28,7 +28,8 @@ pub(super) fn patches(imported: &Imported, scope: &Scope, dependencies: &Depende
         if said.reason.is_true && conditions.iter().any(is_of_others) {
             return None;
         }
-        let list = Conditions { generation: gateway.meta.generation, now: scope.now, old: conditions }.with(&[said]);
+        let list = Conditions { generation: gateway.meta.generation, now: scope.now, old: conditions, passing: &[] }
+            .with(&[said]);
         let mut status = old.as_object().cloned().unwrap_or_else(Map::new);
         status.insert("conditions".to_owned(), list);
         Some(StatusPatch::new(API_VERSION, GATEWAY, &gateway.meta.name, &old, status.into()))

@@ -11,6 +11,8 @@ use crate::kubernetes::resolve::room::{Entry, Room};
 pub(super) struct Entries<'a> {
     pub(super) generation: Option<i64>,
     pub(super) now: u64,
+    /// Types of conditions that stand there only as long as they are said.
+    pub(super) passing: &'static [&'static str],
     pub(super) room: Room<'a>,
 }
 
@@ -31,7 +33,7 @@ impl Entries<'_> {
 
     fn entry(&self, (reference, said): &(Value, Vec<Said>), old: Option<&Value>) -> Value {
         let old = old.and_then(|old| old["conditions"].as_array()).map(Vec::as_slice).unwrap_or_default();
-        let conditions = Conditions { generation: self.generation, now: self.now, old };
+        let conditions = Conditions { generation: self.generation, now: self.now, old, passing: self.passing };
         json!({
             self.room.reference: reference,
             "controllerName": self.room.controller,

@@ -43,12 +43,13 @@ reasons! {
     BACKEND_INVALID_CLIENT: false "ResolvedRefs" ("GatewayConditionResolvedRefs") "InvalidClientCertificateRef" ("GatewayReasonInvalidClientCertificateRef");
     BACKEND_NOT_PERMITTED: false "ResolvedRefs" ("GatewayConditionResolvedRefs") "RefNotPermitted" ("GatewayReasonRefNotPermitted");
 
-    // kgateway's own words.
-    CONFIG_CONFLICTED: false "Accepted" ("PolicyConditionAccepted") "Conflicted" ("PolicyReasonConflicted");
-    CONFIG_INVALID: false "Accepted" ("PolicyConditionAccepted") "Invalid" ("PolicyReasonInvalid");
-    CONFIG_VALID: true "Accepted" ("PolicyConditionAccepted") "Valid" ("");
-    CONFIG_INVALID_REF: false "ResolvedRefs" ("BackendTLSPolicyConditionResolvedRefs") "InvalidRef" ("");
-    CONFIG_RESOLVED: true "ResolvedRefs" ("BackendTLSPolicyConditionResolvedRefs") "ResolvedRefs" ("BackendTLSPolicyReasonResolvedRefs");
+    // kgateway's own words, which are not the standard's.
+    CONFIG_ATTACHED: true "Attached" ("") "Attached" ("");
+    CONFIG_CONFLICTED: true "Overridden" ("") "ConflictedWithBackendTLSPolicy" ("");
+    CONFIG_INVALID: false "Accepted" ("") "Invalid" ("");
+    CONFIG_OVERRIDDEN: false "Attached" ("") "Overridden" ("");
+    CONFIG_PENDING: false "Attached" ("") "Pending" ("");
+    CONFIG_VALID: true "Accepted" ("") "Valid" ("");
 }
 
 #[cfg(test)]
@@ -70,20 +71,31 @@ mod tests {
         serde_json::from_str(include_str!("../../../../testdata/gateway-api/conditions.json")).unwrap()
     }
 
+    /// The words of kgateway's Go types.
+    #[derive(Deserialize)]
+    struct Kgateway {
+        reasons: BTreeSet<String>,
+        types: BTreeSet<String>,
+    }
+
     #[test]
     fn types_and_reasons_are_those_of_the_standard() {
         let Standard { reasons, types } = standard();
-        let mut unknown = BTreeSet::new();
-        for (reason, name_of_type, name) in ALL {
-            assert_eq!(types.get(*name_of_type).map(String::as_str), Some(reason.condition), "{name_of_type}");
-            match name.is_empty() {
-                true => assert!(unknown.insert(reason.text), "{} stands twice", reason.text),
-                false => assert_eq!(reasons.get(*name).map(String::as_str), Some(reason.text), "{name}"),
-            }
+        let (own, theirs): (Vec<_>, Vec<_>) = ALL.iter().partition(|(_, name_of_type, _)| name_of_type.is_empty());
+        for (reason, name_of_type, name) in theirs {
+            assert_eq!(types.get(name_of_type).map(String::as_str), Some(reason.condition), "{name_of_type}");
+            assert_eq!(reasons.get(name).map(String::as_str), Some(reason.text), "{name}");
         }
-        assert_eq!(unknown, BTreeSet::from(["InvalidRef", "Valid"]), "kgateway's alone");
         // Its twin: a word that is no constant is none.
         assert_eq!(reasons.get("PolicyReasonAcceptable"), None);
+        let kgateway: Kgateway =
+            serde_json::from_str(include_str!("../../../../testdata/kgateway/types.json")).unwrap();
+        for (reason, ..) in &own {
+            assert!(kgateway.types.contains(reason.condition), "{}", reason.condition);
+            assert!(kgateway.reasons.contains(reason.text), "{}", reason.text);
+        }
+        assert_eq!(own.len(), 6);
+        assert!(!kgateway.reasons.contains("Conflicted"));
     }
 
     /// What the documentation names as the source of a condition.

@@ -47,8 +47,9 @@ pub(super) fn patches(
             continue;
         }
         let (list, reference) = declared.value.edition.status_fields();
-        let room = Room { controller, list, max: MAX, meta, old: &old, only: scope.gateway.as_ref(), reference };
-        let status = Entries { generation: meta.generation, now: scope.now, room }.merge(&wanted);
+        let room =
+            Room { controller, list, max: scope.room(MAX), meta, old: &old, only: scope.gateway.as_ref(), reference };
+        let status = Entries { generation: meta.generation, now: scope.now, room, passing: &[] }.merge(&wanted);
         patches.push(StatusPatch::new(API_VERSION, kind.as_str(), name, &old, status));
     }
     patches

@@ -1,19 +1,18 @@
-//! What is made anew when standard policies or the content of ConfigMaps, Secrets and ClusterTrustBundles change: what these
-//! objects touch, and nothing else.
+//! What is made anew when objects change that touch few backends: what they touch, and nothing else.
 
 use core::iter;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Store;
 use super::references::CONTENT;
+use super::{ChangedPolicy, Store};
 use crate::kubernetes::model::backend::BackendKind;
 use crate::kubernetes::model::object::{ObjectName, ObjectRef};
 use crate::kubernetes::read::backend_tls_policy::KIND;
 use crate::kubernetes::resolve::compose::{Links, Resolver};
 use crate::kubernetes::resolve::draft;
 use crate::kubernetes::resolve::effective::EffectivePolicy;
-use crate::kubernetes::resolve::find::of_backend;
+use crate::kubernetes::resolve::find::{of_backend, range_of};
 use crate::kubernetes::resolve::imported::ImportedPolicy;
 use crate::kubernetes::resolve::precedence::{BackendKey, backends};
 
@@ -23,14 +22,15 @@ pub(super) fn is_local(kind: &str) -> bool {
 }
 
 impl Store {
-    /// The backends that `changed` concerns, made anew; `None`: all of them have to be.
+    /// The policies that `changed` concerns, made anew; `None`: all of them have to be.
     pub(super) fn resolve_some(
         &mut self,
         mut links: Links,
         changed: &BTreeMap<ObjectRef, bool>,
-    ) -> Option<BTreeSet<BackendKey>> {
-        let (mut names, mut keys) = (BTreeSet::new(), BTreeSet::new());
-        for (object, came) in changed {
+    ) -> Option<BTreeSet<ChangedPolicy>> {
+        let mut keys = self.touch(&mut links, changed)?;
+        let mut names = self.contenders_of(&links, &keys);
+        for (object, came) in changed.iter().filter(|(object, _)| is_local(&object.kind)) {
             if object.kind == KIND {
                 names.insert(object.object_name());
                 continue;
@@ -51,9 +51,9 @@ impl Store {
             (key, made)
         });
         let made: BTreeMap<_, _> = made.collect();
-        let keys = self.put(made);
+        let told = self.replace(made);
         self.links = Some(links);
-        Some(keys)
+        Some(told)
     }
 
     /// An error about an object that is not there says where there is one of its name; so it is another one when that comes or
@@ -102,9 +102,9 @@ impl Store {
         Some(keys)
     }
 
-    /// Puts the policies of these backends in place of what they had. Those that have none, and had none, are not given back.
-    fn put(&mut self, made: BTreeMap<BackendKey, Vec<EffectivePolicy>>) -> BTreeSet<BackendKey> {
-        let mut keys = BTreeSet::new();
+    /// Puts the policies of these backends in place of what they had, and tells of both.
+    fn replace(&mut self, made: BTreeMap<BackendKey, Vec<EffectivePolicy>>) -> BTreeSet<ChangedPolicy> {
+        let mut told = BTreeSet::new();
         let mut fits = true;
         for (key, new) in &made {
             let old = of_backend(&self.policies, key.0, &key.1);
@@ -113,24 +113,19 @@ impl Store {
             };
             self.dependents.replace(key, depends_on(old).iter(), depends_on(new).iter());
             fits &= old.len() == new.len();
-            if !old.is_empty() || !new.is_empty() {
-                keys.insert(key.clone());
-            }
+            told.extend(old.iter().chain(new).map(ChangedPolicy::of));
         }
-        if !fits {
+        if !fits && made.len() > FEW {
             self.policies.retain(|policy| !made.contains_key(&key_of(policy)));
             self.policies.extend(made.into_values().flatten());
             self.policies.sort_by_cached_key(key_of);
-            return keys;
+            return told;
         }
         for (key, new) in made {
-            let begin =
-                self.policies.partition_point(|policy| (policy.backend_kind, &policy.backend) < (key.0, &key.1));
-            for (old, new) in self.policies.iter_mut().skip(begin).zip(new) {
-                *old = new;
-            }
+            let range = range_of(&self.policies, key.0, &key.1);
+            self.policies.splice(range, new);
         }
-        keys
+        told
     }
 }
 
@@ -159,3 +154,6 @@ fn exchange(policies: &mut Vec<ImportedPolicy>, made: BTreeMap<ObjectName, Optio
         policies.sort_by(|a, b| a.name.cmp(&b.name));
     }
 }
+
+/// Of so many backends the policies are put in place one by one: each may move all that follow.
+const FEW: usize = 16;

@@ -157,7 +157,7 @@ fn read_tls(fields: &Fields<'_>, policy: &ObjectName) -> ExtensionTls {
     files(fields, &mut tls);
     well_known(fields, &mut tls);
     if let Some(parameters) = fields.map("parameters") {
-        parameters.permit(&["cipherSuites", "ecdhCurves", "maxVersion", "minVersion", "signatureAlgorithms"]);
+        parameters.permit(&PARAMETERS);
         let (min, max) = (parameters.text("minVersion"), parameters.text("maxVersion"));
         parameters::versions(&parameters::KGATEWAY, min, max, &mut tls, fields.notes);
         parameters::cipher_suites(parameters.texts("cipherSuites"), &mut tls, fields.notes);
@@ -198,7 +198,7 @@ fn secret(fields: &Fields<'_>, policy: &ObjectName, tls: &mut ExtensionTls) {
 
 fn files(fields: &Fields<'_>, tls: &mut ExtensionTls) {
     let Some(files) = fields.map("files") else { return };
-    files.permit(&["rootCA", "tlsCertificate", "tlsKey"]);
+    files.permit(&FILES);
     let [certificate, key, ca] = ["tlsCertificate", "tlsKey", "rootCA"].map(|key| {
         let text = files.text(key);
         text.inspect(|text| TEXT.check(files.notes, &text.field, &text.value))
@@ -227,7 +227,7 @@ fn well_known(fields: &Fields<'_>, tls: &mut ExtensionTls) {
 }
 
 const KIND: &str = "BackendConfigPolicy";
-const FIELDS: [&str; 10] = [
+pub(super) const FIELDS: [&str; 10] = [
     "allowRenegotiation",
     "alpnProtocols",
     "files",
@@ -239,6 +239,9 @@ const FIELDS: [&str; 10] = [
     "verifySubjectAltNames",
     "wellKnownCACertificates",
 ];
+pub(super) const FILES: [&str; 3] = ["rootCA", "tlsCertificate", "tlsKey"];
+pub(super) const PARAMETERS: [&str; 5] =
+    ["cipherSuites", "ecdhCurves", "maxVersion", "minVersion", "signatureAlgorithms"];
 const HOSTNAME: (&str, &str) = ("networking.istio.io", "Hostname");
 const SNI_REQUIRED: &str = "sni is required when no trust source is set; set sni, provide secretRef, files, or \
                             wellKnownCACertificates, or set insecureSkipVerify to true";
@@ -246,6 +249,6 @@ const TEXT: Rule = Rule { max: usize::MAX, min: 1, pattern: None };
 const UNION: [&str; 4] = ["secretRef", "files", "insecureSkipVerify", "wellKnownCACertificates"];
 const DIRECT: &str = "a connection to the backend itself, which begins with TLS";
 /// What stands between a connection and its TLS.
-const ON_THE_WIRE: [(&str, &str); 2] =
+pub(super) const ON_THE_WIRE: [(&str, &str); 2] =
     [("tunnel", "a tunnel through a proxy"), ("upstreamProxyProtocol", "a header of the PROXY protocol before TLS")];
-const SPEC: [&str; 3] = ["targetRefs", "targetSelectors", "tls"];
+pub(super) const SPEC: [&str; 3] = ["targetRefs", "targetSelectors", "tls"];

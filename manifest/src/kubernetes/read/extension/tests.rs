@@ -341,3 +341,27 @@ fn signature_algorithms_are_all_or_refused() {
         refused(&of_policy(&narrower).problems, "spec.tls.parameters.signatureAlgorithms", &wanted);
     }
 }
+
+/// The fields of kgateway's Go types: `testdata/kgateway/types.json`.
+#[test]
+fn the_fields_are_those_of_the_go_types() {
+    let types: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../../testdata/kgateway/types.json")).unwrap();
+    let fields = |name: &str| serde_json::from_value::<Vec<String>>(types["fields"][name].clone()).unwrap();
+    assert_eq!(fields("TLS"), kgateway::FIELDS);
+    assert_eq!(fields("TLSFiles"), kgateway::FILES);
+    assert_eq!(fields("TLSParameters"), kgateway::PARAMETERS);
+    // What else stands in the spec is not about TLS, but for what is put before it; `tunnel` is newer than these types.
+    let spec = fields("BackendConfigPolicySpec");
+    for field in kgateway::SPEC.into_iter().chain(kgateway::ON_THE_WIRE.map(|(field, _)| field)) {
+        assert!(spec.iter().any(|known| known == field) || field == "tunnel", "{field}");
+    }
+    let others =
+        spec.iter().filter(|field| !kgateway::SPEC.contains(&field.as_str()) && *field != "upstreamProxyProtocol");
+    for field in others {
+        let head = "metadata: {name: a, namespace: shop}";
+        let text = format!("{head}\nspec: {{targetRefs: [{{group: '', kind: Service, name: pay}}], {field}: {{}}}}");
+        let read = read(kgateway::read, &text);
+        assert!(read.problems.is_empty() && read.notices.len() == 1 && read.tls.is_none(), "{field}");
+    }
+}
