@@ -50,21 +50,16 @@ mod trust;
 mod verify;
 
 #[cfg(feature = "aws-lc-rs")]
-#[path = "provider_aws_lc_rs.rs"]
 pub mod aws_lc_rs;
 pub mod danger;
 #[cfg(feature = "hyper")]
-#[path = "connect/hyper.rs"]
-pub mod hyper;
+pub mod hyper_client;
 pub mod interop;
 #[cfg(feature = "ring")]
-#[path = "provider_ring.rs"]
 pub mod ring;
 #[cfg(feature = "tokio")]
-#[path = "connect/tokio.rs"]
-pub mod tokio;
+pub mod tokio_client;
 #[cfg(feature = "watch")]
-#[path = "rotate/inotify.rs"]
 pub mod watch;
 
 /// The rustls whose types stand in this crate's interface: a provider for [`Runtime::builder`], [`interop`].

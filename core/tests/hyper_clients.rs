@@ -12,7 +12,7 @@ use handshake_support::{HOST, World, host, policy};
 use hyper::{Uri, Version};
 use hyper_support::{HttpServer, client, get};
 use tower_service::Service;
-use uptls::hyper::UpstreamService;
+use uptls::hyper_client::UpstreamService;
 use uptls::{Address, AlpnDraft, ConnectOptions, Connector, MaterialDraft, PolicySpec};
 use uptls_testkit::{Pki, RESPONSE_BODY, Server, ServerOptions, Versions};
 

@@ -23,8 +23,8 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
 use tower_service::Service;
-use uptls::hyper::{BoundService, ConnectionInfo, UpstreamService};
-use uptls::tokio::AsyncStream;
+use uptls::hyper_client::{BoundService, ConnectionInfo, UpstreamService};
+use uptls::tokio_client::AsyncStream;
 use uptls::{
     Address, AlpnDraft, Code, ConnectOptions, Connector, Error, MaterialDraft, PolicySpec, PoolKey, UpstreamTlsPolicy,
 };
@@ -69,10 +69,10 @@ async fn get(client: &Client<BoundService, String>, uri: Uri) -> Result<u64, Cod
 
 #[test]
 fn the_recipe_is_that_of_the_documentation() {
-    let documentation = include_str!("../src/connect/hyper.rs").lines().filter_map(|line| line.strip_prefix("//!"));
+    let documentation = include_str!("../src/hyper_client/mod.rs").lines().filter_map(|line| line.strip_prefix("//!"));
     let text: String = documentation.map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect();
     let (_, recipe) = include_str!("hyper_support/recipe.rs").split_once("\n\n").unwrap();
-    assert!(text.contains(&format!("```\n{recipe}```\n")), "src/connect/hyper.rs has another recipe");
+    assert!(text.contains(&format!("```\n{recipe}```\n")), "src/hyper_client/mod.rs has another recipe");
 }
 
 /// The documented recipe under A -> B -> A, with a publication between taking the client and sending by it.

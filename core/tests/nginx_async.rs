@@ -13,7 +13,7 @@ use hyper::Version;
 use hyper_support::{UpstreamClient, client};
 use nginx_support::{Answer, client_root, identity, patient, presenting, value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use uptls::hyper::{ConnectionInfo, UpstreamService};
+use uptls::hyper_client::{ConnectionInfo, UpstreamService};
 use uptls::{AlpnDraft, Code, Connector, Error, MaterialDraft, PolicySpec};
 use uptls_testkit::{Nginx, NginxOptions, Pki, San, Versions};
 

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_support::{Counted, accept, code, echo, read_all};
-use uptls::tokio::AsyncStream;
+use uptls::tokio_client::AsyncStream;
 use uptls::{Code, ConnectOptions, Connector, Error, PolicySpec, Rejection};
 use uptls_testkit::{HostileServer, Misbehaviour, Pki, RESPONSE_BODY, San, Server, Versions};
 

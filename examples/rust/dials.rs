@@ -16,8 +16,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpStream;
 use uptls::danger::DangerPermission;
-use uptls::hyper::UpstreamService;
-use uptls::tokio::{Destination, Dial, Unix};
+use uptls::hyper_client::UpstreamService;
+use uptls::tokio_client::{Destination, Dial, Unix};
 use uptls::{Connector, Runtime, UpstreamTlsPolicy};
 
 #[tokio::main(flavor = "current_thread")]

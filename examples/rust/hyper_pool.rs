@@ -16,7 +16,7 @@ use http_body_util::BodyExt;
 use hyper::Uri;
 use pool::Pool;
 use uptls::danger::DangerPermission;
-use uptls::hyper::{ConnectionInfo, UpstreamService};
+use uptls::hyper_client::{ConnectionInfo, UpstreamService};
 use uptls::{Connector, Runtime, UpstreamTlsPolicy};
 
 #[tokio::main(flavor = "current_thread")]

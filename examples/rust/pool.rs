@@ -9,7 +9,7 @@ use hyper::http::uri::Authority;
 use hyper::{Request, Response, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use uptls::hyper::{BoundService, UpstreamService};
+use uptls::hyper_client::{BoundService, UpstreamService};
 use uptls::{Code, PoolKey};
 
 type UpstreamClient = Client<BoundService, Empty<Bytes>>;

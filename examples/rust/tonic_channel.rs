@@ -16,7 +16,7 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::Endpoint;
 use tonic::{Request, Status};
 use uptls::danger::DangerPermission;
-use uptls::hyper::UpstreamService;
+use uptls::hyper_client::UpstreamService;
 use uptls::{Connector, Runtime, UpstreamTlsPolicy};
 
 #[tokio::main(flavor = "current_thread")]

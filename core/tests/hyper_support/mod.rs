@@ -23,7 +23,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use uptls::hyper::{BoundService, ConnectionInfo, UpstreamService};
+use uptls::hyper_client::{BoundService, ConnectionInfo, UpstreamService};
 use uptls_testkit::{ServerOptions, Sessions};
 
 pub const BODY: &str = "hello over HTTP";

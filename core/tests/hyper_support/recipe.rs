@@ -1,11 +1,11 @@
-//! The client of a pool as the documentation of `uptls::hyper` writes it, word for word.
+//! The client of a pool as the documentation of `uptls::hyper_client` writes it, word for word.
 
 use std::collections::HashMap;
 
 use hyper::{Uri, http::uri::Authority};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use uptls::PoolKey;
-use uptls::hyper::{BoundService, UpstreamService};
+use uptls::hyper_client::{BoundService, UpstreamService};
 
 type UpstreamClient = Client<BoundService, String>;
 

@@ -18,7 +18,7 @@ use pool::Pool;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use uptls::danger::DangerPermission;
-use uptls::hyper::{ConnectionInfo, UpstreamService};
+use uptls::hyper_client::{ConnectionInfo, UpstreamService};
 use uptls::{
     Code, Connector, Error, FixedClock, MaterialDraft, PolicyDraft, PolicySpec, Runtime, TrustDraft, UpstreamTlsPolicy,
 };

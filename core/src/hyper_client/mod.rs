@@ -9,7 +9,7 @@
 //! use hyper::{Uri, http::uri::Authority};
 //! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 //! use uptls::PoolKey;
-//! use uptls::hyper::{BoundService, UpstreamService};
+//! use uptls::hyper_client::{BoundService, UpstreamService};
 //!
 //! type UpstreamClient = Client<BoundService, String>;
 //!
@@ -56,14 +56,14 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
-use ::hyper::Uri;
+use hyper::Uri;
 
 use crate::connect::{Address, BoundConnector, ConnectOptions};
 use crate::error::{Error, Misuse, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::name::BackendHost;
 use crate::policy::UpstreamTlsPolicy;
 use crate::rotate::Connector;
-use crate::tokio::{Dial, Tcp};
+use crate::tokio_client::{Dial, Tcp};
 
 /// The settings of connections for URIs; [`UpstreamService::bind`] gives the service that makes them. A clone is cheap.
 ///
@@ -73,7 +73,7 @@ use crate::tokio::{Dial, Tcp};
 /// use hyper_util::client::legacy::Client;
 /// use hyper_util::rt::TokioExecutor;
 /// use uptls::Connector;
-/// use uptls::hyper::UpstreamService;
+/// use uptls::hyper_client::UpstreamService;
 ///
 /// fn client(connector: Connector) -> Result<(), Box<dyn std::error::Error>> {
 ///     let bound = UpstreamService::new(connector).bind(&"https://payments.internal/".parse()?)?;

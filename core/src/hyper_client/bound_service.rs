@@ -4,7 +4,7 @@ use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use ::hyper::Uri;
+use hyper::Uri;
 use tower_service::Service;
 
 use super::UpstreamService;
@@ -12,7 +12,7 @@ use super::upstream_stream::{UpstreamStream, Watched};
 use crate::connect::{BoundConnector, PoolKey};
 use crate::error::{Error, Misuse};
 use crate::name::BackendHost;
-use crate::tokio::{Dial, Tcp};
+use crate::tokio_client::{Dial, Tcp};
 
 /// Makes verified connections for URIs, all under one [`PoolKey`] ([`UpstreamService::bind`]). Build a client with it,
 /// and keep the client under this key. A clone is cheap.

@@ -16,9 +16,9 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::io;
 
-use ::tokio::io::{AsyncRead, AsyncWrite};
-use ::tokio::net::TcpStream;
-use ::tokio::time::{Instant, timeout, timeout_at};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::connect::blocking::{ALERT_DRAIN_TIMEOUT, AlertDrain};
 use crate::connect::sans_io::Handshake;

@@ -7,17 +7,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ::hyper::rt::{Read, ReadBufCursor, Write};
-use ::tokio::io::{AsyncRead, AsyncWrite};
-use ::tokio::net::TcpStream;
+use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
 use super::{Failures, H2};
 use crate::connect::Evidence;
 use crate::error::Error;
 use crate::name::BackendHost;
-use crate::tokio::AsyncStream;
+use crate::tokio_client::AsyncStream;
 
 /// A stream to a verified peer as hyper wants it.
 pub struct UpstreamStream<T = TcpStream> {
