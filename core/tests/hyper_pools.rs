@@ -1,4 +1,4 @@
-//! L8: a pool under hyper-util's client never uses again what the current policy refuses, whatever is published when.
+//! L8: a pool of one's own under hyper-util's client never uses again what the current policy refuses, whatever is published when.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
 mod handshake_support;
@@ -67,15 +67,7 @@ async fn get(client: &Client<BoundService, String>, uri: Uri) -> Result<u64, Cod
     Ok(generation)
 }
 
-#[test]
-fn the_recipe_is_that_of_the_documentation() {
-    let documentation = include_str!("../src/hyper_client/mod.rs").lines().filter_map(|line| line.strip_prefix("//!"));
-    let text: String = documentation.map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect();
-    let (_, recipe) = include_str!("hyper_support/recipe.rs").split_once("\n\n").unwrap();
-    assert!(text.contains(&format!("```\n{recipe}```\n")), "src/hyper_client/mod.rs has another recipe");
-}
-
-/// The documented recipe under A -> B -> A, with a publication between taking the client and sending by it.
+/// A pool of one's own under A -> B -> A, with a publication between taking the client and sending by it.
 #[tokio::test]
 async fn a_rollback_finds_nothing_that_the_mistake_accepted() {
     let world = World::new("mistake");

@@ -59,7 +59,7 @@ impl PoolKey {
         &self.session
     }
 
-    pub(super) fn offer(&self) -> &Offer {
+    pub(crate) fn offer(&self) -> &Offer {
         &self.offer
     }
 

@@ -62,8 +62,8 @@ impl<'a> Intent<'a> {
 
 /// The application protocols that a connection offers (H3).
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Offer {
-    pub(super) protocols: Vec<String>,
+pub(crate) struct Offer {
+    pub(crate) protocols: Vec<String>,
     /// Whether the peer must select one.
     pub(super) required: bool,
 }

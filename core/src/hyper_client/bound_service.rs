@@ -39,7 +39,12 @@ impl<D: Dial> BoundService<D> {
         self.bound.is_current()
     }
 
-    async fn connect(&self, uri: &Uri) -> Result<UpstreamStream<D::Transport>, Error> {
+    /// Whether this application protocol is offered (H3).
+    pub(super) fn offers(&self, protocol: &str) -> bool {
+        self.pool_key().offer().protocols.iter().any(|offered| offered == protocol)
+    }
+
+    pub(super) async fn connect(&self, uri: &Uri) -> Result<UpstreamStream<D::Transport>, Error> {
         self.service.check_scheme(uri)?;
         let host = self.service.host_of(uri)?;
         match self.connect_to(uri, &host).await {

@@ -7,6 +7,7 @@
     reason = "test code, shared by several test binaries that each use a part of it"
 )]
 
+pub mod pool_server;
 pub mod recipe;
 
 use std::convert::Infallible;

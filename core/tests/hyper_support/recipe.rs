@@ -1,4 +1,4 @@
-//! The client of a pool as the documentation of `uptls::hyper_client` writes it, word for word.
+//! A pool of one's own as a program with hyper-util's client writes it: one client for each authority, bound to the key that it is kept by.
 
 use std::collections::HashMap;
 
