@@ -16,8 +16,8 @@
 //! ```
 //!
 //! A [`Connector`] works over blocking transports ([`Connector::handshake`]) and bytes in, bytes out ([`sans_io`]); the
-//! features `tokio` and `hyper` add asynchronous streams and a connector service for HTTP clients, `watch` events of the
-//! file system for a [`FileSource`]. No feature picks a
+//! features `tokio` and `hyper` add asynchronous streams, a connector service for HTTP clients and a pool, `tokio-rustls` the
+//! stream of that crate, `watch` events of the file system for a [`FileSource`]. No feature picks a
 //! cryptography provider for the caller: `aws-lc-rs` and `ring` only offer theirs.
 //!
 //! Rule numbers in the documentation (T3, N6, H6) are those of `docs/semantics.md`.

@@ -19,7 +19,7 @@ use axum::http::header::{CONNECTION, HOST, HeaderMap, HeaderName, TE, TRANSFER_E
 use axum::http::{Request, Response, StatusCode, Uri};
 use uptls::danger::DangerPermission;
 use uptls::hyper_client::{Pool, UpstreamService};
-use uptls::{FileSource, OnInvalid, Problems, Registry, Runtime, UpstreamTlsPolicy, Watch, WatchedSource};
+use uptls::{FileSource, OnInvalid, Registry, Runtime, UpstreamTlsPolicy, Watch, WatchedSource};
 
 struct Gateway {
     address: SocketAddr,
@@ -82,7 +82,7 @@ impl Gateway {
             if path.extension().is_some_and(|extension| extension == "yaml") {
                 let host = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 let check = |draft| UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden);
-                documents.push((host, uptls_manifest::load(&path).map_err(Problems::from).and_then(check)));
+                documents.push((host, uptls_manifest::load(&path).and_then(check)));
             }
         }
         let synced = self.registry.sync(documents);

@@ -5,6 +5,8 @@
 mod async_stream;
 mod dial;
 mod polled;
+#[cfg(feature = "tokio-rustls")]
+mod rustls_stream;
 
 pub use async_stream::AsyncStream;
 #[cfg(unix)]

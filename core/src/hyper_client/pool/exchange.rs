@@ -31,7 +31,7 @@ struct Lease<B> {
 
 /// How a request comes to a connection.
 enum Step<B, D> {
-    Dial(BoundService<D>, watch::Sender<Dialled>),
+    Dial(Box<BoundService<D>>, watch::Sender<Dialled>),
     Use(Lease<B>),
     Wait(watch::Receiver<Dialled>),
 }
@@ -79,7 +79,7 @@ where
         loop {
             let outcome = match self.step(uri, anew).inspect_err(|error| self.counters.refused(error))? {
                 Step::Use(lease) => return Ok(lease),
-                Step::Dial(bound, told) => self.dial(uri, bound, told).await.map(Some),
+                Step::Dial(bound, told) => self.dial(uri, *bound, told).await.map(Some),
                 Step::Wait(mut dialling) => match dialling.changed().await {
                     Ok(()) => dialling.borrow().clone().transpose().map(|_| None).map_err(PoolError::Connect),
                     // The request that dialled was dropped.
@@ -125,7 +125,7 @@ where
             self.counters.reused();
             return Ok(Step::Use(Lease { active: connection.begin(), connection, reused: true, sender }));
         }
-        Ok(client.dialling().map_or_else(|| Step::Dial(bound, client.dial()), Step::Wait))
+        Ok(client.dialling().map_or_else(|| Step::Dial(Box::new(bound), client.dial()), Step::Wait))
     }
 
     /// Makes a connection, and tells those that wait for it.
