@@ -49,6 +49,10 @@ async fn get<D: Dial>(pool: &Pool<Empty<Bytes>, D>, uri: Uri) -> Result<u64, Cod
     Ok(generation)
 }
 
+fn number(count: usize) -> u64 {
+    count.try_into().unwrap()
+}
+
 fn closed(counts: &PoolCounts) -> Vec<(CloseReason, u64)> {
     counts.closed.iter().map(|(reason, count)| (*reason, *count)).collect()
 }
@@ -143,7 +147,7 @@ async fn a_publication_during_a_connect_costs_another_connect_and_no_request() {
             let pool = Pool::new(service(&connector, &server).with_dial(dial));
             assert_eq!(get(&pool, server.uri(HOST, "/")).await, answer, "{version:?}, {publications} publications");
             let superseded = pool.counts().refused.get(&Code::ConnectorSuperseded).copied().unwrap_or_default();
-            assert_eq!((superseded, server.requests()), (publications as u64, usize::from(answer.is_ok())));
+            assert_eq!((superseded, server.requests()), (number(publications), usize::from(answer.is_ok())));
         }
     }
 }
@@ -244,7 +248,7 @@ async fn a_burst_shares_one_connection_of_http2_and_none_of_http1() {
             })
             .collect();
         until("all are held", || server.waiting() == 8).await;
-        assert_eq!((server.accepted(), pool.counts().opened), (connections, connections as u64), "{speaks:?}");
+        assert_eq!((server.accepted(), pool.counts().opened), (connections, number(connections)), "{speaks:?}");
         server.release(8);
         for request in burst {
             assert_eq!(request.await.unwrap(), Ok(1));
@@ -348,14 +352,14 @@ async fn no_more_is_kept_than_the_options_permit() {
     for (most, reasons) in [(1, vec![(CloseReason::Limit, 1)]), (2, vec![])] {
         let pool = of(PoolOptions::default().max_idle(most));
         two(&pool).await;
-        until("the rest is closed", || pool.counts().alive == most as u64).await;
+        until("the rest is closed", || pool.counts().alive == number(most)).await;
         assert_eq!(closed(&pool.counts()), reasons);
     }
     for (most, reasons) in [(1, vec![(CloseReason::Limit, 1)]), (2, vec![])] {
         let pool = of(PoolOptions::default().max_clients(most));
         get(&pool, server.uri(HOST, "/")).await.unwrap();
         get(&pool, server.uri("other.example", "/")).await.unwrap();
-        until("the rest is closed", || pool.counts().alive == most as u64).await;
+        until("the rest is closed", || pool.counts().alive == number(most)).await;
         assert_eq!(closed(&pool.counts()), reasons);
         // The one that was used last stays.
         get(&pool, server.uri("other.example", "/")).await.unwrap();
@@ -365,7 +369,7 @@ async fn no_more_is_kept_than_the_options_permit() {
         let pool = of(PoolOptions::default().idle_timeout(timeout));
         get(&pool, server.uri(HOST, "/")).await.unwrap();
         pool.close_due();
-        until("it is closed", || pool.counts().alive == 1 - reasons.len() as u64).await;
+        until("it is closed", || pool.counts().alive == 1 - number(reasons.len())).await;
         assert_eq!(closed(&pool.counts()), reasons);
     }
 }

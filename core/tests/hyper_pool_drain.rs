@@ -50,6 +50,10 @@ async fn get(pool: &Pool<Empty<Bytes>>, uri: Uri) -> Result<(), Code> {
     Ok(())
 }
 
+fn number(count: usize) -> u64 {
+    count.try_into().unwrap()
+}
+
 fn reasons(of: &[(CloseReason, u64)]) -> BTreeMap<CloseReason, u64> {
     of.iter().copied().collect()
 }
@@ -79,12 +83,12 @@ impl Busy {
     async fn ends_for(self, reason: CloseReason, pool: &Pool<Empty<Bytes>>, server: &PoolServer) {
         let serving = self.connections.min(2);
         until("the idle one is closed", || server.open() == serving).await;
-        until("its end is counted", || pool.counts().alive == serving as u64).await;
+        until("its end is counted", || pool.counts().alive == number(serving)).await;
         assert_eq!((server.waiting(), pool.counts().idle), (2, 0));
         server.release(2);
         assert_eq!((self.body.await.unwrap(), self.head.await.unwrap()), (Ok(()), Ok(())));
         until("the others are closed", || server.open() == 0 && pool.counts().alive == 0).await;
-        assert_eq!(pool.counts().closed, reasons(&[(reason, self.connections as u64)]));
+        assert_eq!(pool.counts().closed, reasons(&[(reason, number(self.connections))]));
     }
 }
 

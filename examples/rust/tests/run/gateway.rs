@@ -59,12 +59,12 @@ impl World {
 
     /// The CA set, the identity and the document change, each in its turn.
     fn rotate(&self, number: usize) {
-        let others = if number % 2 == 0 { String::new() } else { self.stranger.pem() };
+        let others = if number.is_multiple_of(2) { String::new() } else { self.stranger.pem() };
         self.write("ca.pem", &format!("{}{others}", self.root.pem()));
         let client = number / 2 % 2;
         self.write(&format!("client{client}.pem"), &self.clients[client].pem());
         self.write(&format!("client{client}.key"), &pem("PRIVATE KEY", &self.clients[client].key().pkcs8_der()));
-        let alpn = if number / 4 % 2 == 0 { "h2, http/1.1" } else { "http/1.1" };
+        let alpn = if (number / 4).is_multiple_of(2) { "h2, http/1.1" } else { "http/1.1" };
         self.write("pay.test.yaml", &self.document(HOST, alpn, client));
     }
 }
@@ -187,7 +187,7 @@ fn gateway_loses_no_request_while_everything_rotates() {
                 for _ in 0..300 {
                     assert_eq!(get(&mut connection, HOST), ("HTTP/1.1 200 OK".to_owned(), "hello".to_owned()));
                     let number = answered.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
-                    if number % 100 == 0 {
+                    if number.is_multiple_of(100) {
                         world.rotate(number / 100);
                         // Time for the gateway to see it, while the other clients go on.
                         thread::sleep(Duration::from_millis(250));
