@@ -29,9 +29,9 @@ def lint(tally: Tally) -> None:
         tally,
         "lint",
         "clippy",
-        ["cargo", "clippy", "--workspace", "--all-targets", "--features", "uptls/hyper,uptls/watch", *strict],
+        ["cargo", "clippy", "--workspace", "--all-targets", "--features", "uptls/hyper,uptls/tokio-rustls,uptls/watch", *strict],
     )
-    for features in ("", "watch", "tokio", "ring,hyper", "ring,aws-lc-rs"):
+    for features in ("", "watch", "tokio", "tokio-rustls", "ring,hyper", "ring,aws-lc-rs"):
         name = f"clippy of core with {features or 'no features'}"
         check(
             tally,
@@ -60,7 +60,7 @@ def rust(tally: Tally) -> None:
     }.items():
         selected = [part for package in packages for part in ("-p", package)]
         if face == "rust":
-            selected += ["--features", "uptls/aws-lc-rs,uptls/hyper,uptls/watch"]
+            selected += ["--features", "uptls/aws-lc-rs,uptls/hyper,uptls/tokio-rustls,uptls/watch"]
         # Tests print `skipped: why` where they cannot run, so their output must be seen.
         cargo_tests(
             tally,

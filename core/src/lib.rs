@@ -16,8 +16,8 @@
 //! ```
 //!
 //! A [`Connector`] works over blocking transports ([`Connector::handshake`]) and bytes in, bytes out ([`sans_io`]); the
-//! features `tokio` and `hyper` add asynchronous streams and a connector service for HTTP clients, `watch` events of the
-//! file system for a [`FileSource`]. No feature picks a
+//! features `tokio` and `hyper` add asynchronous streams, a connector service for HTTP clients and a pool, `tokio-rustls` the
+//! stream of that crate, `watch` events of the file system for a [`FileSource`]. No feature picks a
 //! cryptography provider for the caller: `aws-lc-rs` and `ring` only offer theirs.
 //!
 //! Rule numbers in the documentation (T3, N6, H6) are those of `docs/semantics.md`.
@@ -56,21 +56,16 @@ mod verify;
 mod warning;
 
 #[cfg(feature = "aws-lc-rs")]
-#[path = "provider_aws_lc_rs.rs"]
 pub mod aws_lc_rs;
 pub mod danger;
 #[cfg(feature = "hyper")]
-#[path = "connect/hyper.rs"]
-pub mod hyper;
+pub mod hyper_client;
 pub mod interop;
 #[cfg(feature = "ring")]
-#[path = "provider_ring.rs"]
 pub mod ring;
 #[cfg(feature = "tokio")]
-#[path = "connect/tokio.rs"]
-pub mod tokio;
+pub mod tokio_client;
 #[cfg(feature = "watch")]
-#[path = "rotate/inotify.rs"]
 pub mod watch;
 
 /// The rustls whose types stand in this crate's interface: a provider for [`Runtime::builder`], [`interop`].

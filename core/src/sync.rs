@@ -37,6 +37,26 @@ pub(crate) fn block_until<T>(until: Option<Instant>, mut poll: impl FnMut(&mut C
     }
 }
 
+/// The tasks that wait for one thing to happen.
+#[derive(Default)]
+pub(crate) struct Waiting(Mutex<Vec<Waker>>);
+
+impl Waiting {
+    /// Wakes `waker` when it happens, once. Look whether it has happened after this call, not before.
+    pub(crate) fn wait(&self, waker: &Waker) {
+        let mut waiting = lock(&self.0);
+        if !waiting.iter().any(|other| other.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
+    }
+
+    /// It has happened.
+    pub(crate) fn wake(&self) {
+        let woken = core::mem::take(&mut *lock(&self.0));
+        woken.into_iter().for_each(Waker::wake);
+    }
+}
+
 /// Wakes a thread that parks.
 struct Unpark(Thread);
 

@@ -10,14 +10,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use http_body_util::{BodyExt, Empty};
-use hyper::Uri;
 use hyper::body::Bytes;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use hyper::{Request, Uri};
 use tokio::net::TcpStream;
 use uptls::danger::DangerPermission;
-use uptls::hyper::UpstreamService;
-use uptls::tokio::{Destination, Dial, Unix};
+use uptls::hyper_client::{Pool, UpstreamService};
+use uptls::tokio_client::{Destination, Dial, Unix};
 use uptls::{Connector, Runtime, UpstreamTlsPolicy};
 
 #[tokio::main(flavor = "current_thread")]
@@ -58,8 +56,7 @@ async fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
 }
 
 async fn get<D: Dial>(service: UpstreamService<D>, uri: Uri) -> Result<(), Box<dyn Error>> {
-    let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(service.bind(&uri)?);
-    let response = client.get(uri).await?;
+    let response = Pool::new(service).request(Request::get(uri).body(Empty::<Bytes>::new())?).await?;
     println!("{:?} {}", response.version(), response.status());
     println!("{}", String::from_utf8_lossy(&response.into_body().collect().await?.to_bytes()));
     Ok(())

@@ -1,22 +1,19 @@
 //! GETs through a pool that follows the policy: `hyper_pool POLICY URI ADDRESS:PORT [NEXT-POLICY]`.
 //!
-//! hyper-util keeps connections by scheme and authority. What was judged by an old policy must not serve requests under a
-//! new one, so each client is bound to one pool key (`pool.rs`): two GETs by POLICY share a connection, and with NEXT-POLICY two
-//! more share another.
+//! What was judged by an old policy must not serve requests under a new one. So two GETs by POLICY share a connection, and with
+//! NEXT-POLICY two more share another. At the end it prints the numbers of the pool.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
-
-mod pool;
 
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
-use http_body_util::BodyExt;
-use hyper::Uri;
-use pool::Pool;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::{Request, Uri};
 use uptls::danger::DangerPermission;
-use uptls::hyper::{ConnectionInfo, UpstreamService};
+use uptls::hyper_client::{ConnectionInfo, Pool, UpstreamService};
 use uptls::{Connector, Runtime, UpstreamTlsPolicy};
 
 #[tokio::main(flavor = "current_thread")]
@@ -44,12 +41,16 @@ async fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let connector = Connector::new(&runtime, &load(policy)?)?;
     // Where the sockets go is not who is there: the host of the URI stays the backend host.
     let service = UpstreamService::new(connector.clone()).with_address(address.parse::<SocketAddr>()?);
-    let mut pool = Pool::new(service);
-    get_twice(&mut pool, &uri).await?;
+    let pool = Pool::new(service);
+    // Closes idle connections when the policy changes, and when the peer's proof ends. It ends with the pool.
+    tokio::spawn(pool.maintain());
+    get_twice(&pool, &uri).await?;
     for next in next {
         connector.update(&load(next)?)?;
-        get_twice(&mut pool, &uri).await?;
+        get_twice(&pool, &uri).await?;
     }
+    let counts = pool.counts();
+    eprintln!("{} opened, {} resumed, {} reused", counts.opened, counts.resumed, counts.reused);
     Ok(())
 }
 
@@ -57,11 +58,12 @@ fn load(policy: &str) -> Result<UpstreamTlsPolicy, Box<dyn Error>> {
     Ok(UpstreamTlsPolicy::check(uptls_manifest::load(Path::new(policy))?, DangerPermission::Forbidden)?)
 }
 
-async fn get_twice(pool: &mut Pool, uri: &Uri) -> Result<(), Box<dyn Error>> {
+async fn get_twice(pool: &Pool<Empty<Bytes>>, uri: &Uri) -> Result<(), Box<dyn Error>> {
     for _ in 0..2 {
-        let (parts, body) = pool.get(uri).await?.into_parts();
+        let response = pool.request(Request::get(uri).body(Empty::new())?).await?;
+        let (parts, body) = response.into_parts();
         let body = body.collect().await?.to_bytes();
-        let info = parts.extensions.get::<ConnectionInfo>().ok_or("hyper-util tells of the connection")?;
+        let info = parts.extensions.get::<ConnectionInfo>().ok_or("the pool tells of the connection")?;
         let generation = info.evidence.generation;
         println!("generation {generation}: {:?} {}, {} bytes", parts.version, parts.status, body.len());
     }

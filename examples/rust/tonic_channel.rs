@@ -1,7 +1,7 @@
-//! Asks a gRPC server for its health over a verified channel: `tonic_channel POLICY HOST:PORT [ADDRESS:PORT]`.
+//! Asks a gRPC server for its health over a verified pool: `tonic_channel POLICY HOST:PORT [ADDRESS:PORT]`.
 //!
-//! The policy must offer `h2`. tonic is built without its TLS features: with one, `https` would be kept from the connector,
-//! and `Endpoint::origin` with `UpstreamService::also_for_http_uris` is the way.
+//! The policy must offer `h2`. The pool stands in the place of tonic's `Channel`, and follows the policy. Generated clients take it
+//! in the same way: `HealthClient::with_origin(pool, uri)`. tonic needs none of its TLS features, and not its `channel`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
 use std::error::Error;
@@ -13,10 +13,9 @@ use hyper::body::Buf as _;
 use hyper::http::uri::PathAndQuery;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::transport::Endpoint;
 use tonic::{Request, Status};
 use uptls::danger::DangerPermission;
-use uptls::hyper::UpstreamService;
+use uptls::hyper_client::{Pool, UpstreamService};
 use uptls::{Connector, Runtime, UpstreamTlsPolicy};
 
 #[tokio::main(flavor = "current_thread")]
@@ -51,12 +50,9 @@ async fn check(arguments: &[String]) -> Result<String, Box<dyn Error>> {
     if let Some(address) = rest.first() {
         upstream = upstream.with_address(address.parse::<SocketAddr>()?);
     }
-    // A channel is a pool of one, bound to the policy of now. A real program keeps `bound` beside it, and makes another channel
-    // once `bound.is_current()` is false; and it waits less: `connect_with_connector_lazy`, which connects again after a failure.
-    let bound = upstream.bind(&uri.parse()?)?;
-    let channel = Endpoint::from_shared(uri)?.connect_with_connector(bound).await?;
-    let mut health = Grpc::new(channel);
-    health.ready().await?;
+    // A channel would be bound to the policy of now; a pool asks for each call what is published.
+    let mut health = Grpc::with_origin(Pool::new(upstream), uri.parse()?);
+    health.ready().await.map_err(Box::<dyn Error>::from)?;
     let method = PathAndQuery::from_static("/grpc.health.v1.Health/Check");
     let answer = health.unary(Request::new(()), method, HealthCodec).await?;
     Ok(answer.into_inner())

@@ -102,6 +102,20 @@ impl Driver {
         }
     }
 
+    /// Gives rustls away, for a stream that moves the bytes itself. Sessions stay fenced (H6).
+    #[cfg(feature = "tokio-rustls")]
+    pub(super) fn into_tls(self) -> Result<ClientConnection, Error> {
+        self.check()?;
+        if self.outgoing == Outgoing::Closed {
+            return Err(Misuse::new("the connection is given away after its close_notify").into());
+        }
+        if let Some(session) = &self.session {
+            // No call counts the bytes of its tickets any more: each is charged as the largest.
+            session.expect(usize::MAX);
+        }
+        Ok(self.tls)
+    }
+
     /// Whether it can go on: why not is one error for ever.
     fn check(&self) -> Result<(), Error> {
         self.check_process()?;

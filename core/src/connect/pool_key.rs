@@ -10,8 +10,8 @@ use crate::text::listed;
 
 /// The application protocols that a connection offers (H3).
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Offer {
-    pub(super) protocols: Vec<String>,
+pub(crate) struct Offer {
+    pub(crate) protocols: Vec<String>,
     /// Whether the peer must select one.
     pub(super) required: bool,
 }
@@ -59,7 +59,7 @@ impl PoolKey {
         &self.session
     }
 
-    pub(super) fn offer(&self) -> &Offer {
+    pub(crate) fn offer(&self) -> &Offer {
         &self.offer
     }
 

@@ -428,6 +428,16 @@ impl Established {
     pub(crate) fn answered(&self) -> Answered {
         self.driver.answered()
     }
+
+    #[cfg(feature = "tokio-rustls")]
+    pub(crate) fn provider(&self) -> &std::sync::Arc<rustls::crypto::CryptoProvider> {
+        self.driver.judged().0.runtime().provider()
+    }
+
+    #[cfg(feature = "tokio-rustls")]
+    pub(crate) fn into_tls(self) -> Result<rustls::ClientConnection, Error> {
+        self.driver.into_tls()
+    }
 }
 
 impl fmt::Debug for Established {

@@ -25,6 +25,8 @@ pub use state::{ConnectorState, OnInvalid};
 pub use watch::{Watch, WatchState, WatchedSource};
 
 use core::fmt;
+#[cfg(feature = "hyper")]
+use core::task::Waker;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Misuse, PolicyError, PolicyErrorKind, Problem, Problems};
@@ -33,7 +35,7 @@ use crate::policy::UpstreamTlsPolicy;
 use crate::prepare::{Files, Prepared};
 use crate::runtime::Runtime;
 use crate::session::Publication;
-use crate::sync::{ArcSwap, Mutex, MutexGuard, lock};
+use crate::sync::{ArcSwap, Mutex, MutexGuard, Waiting, lock};
 use crate::time::seconds;
 use event::EventQueue;
 use expiry::ExpiryLog;
@@ -74,6 +76,8 @@ struct Shared {
     runtime: Runtime,
     /// Held while an update is validated, so that updates are published in the order in which they came.
     updating: Mutex<()>,
+    /// For the next publication, refusal or withdrawal.
+    waiting: Waiting,
 }
 
 /// What is published by one atomic store (R1).
@@ -159,6 +163,7 @@ impl Connector {
             publishing: Mutex::default(),
             runtime: runtime.clone(),
             updating: Mutex::default(),
+            waiting: Waiting::default(),
         }))
     }
 
@@ -272,11 +277,18 @@ impl Connector {
             publication.end();
         }
         drop(publishing);
+        self.0.waiting.wake();
         events.iter().for_each(|event| event.log(next.name.as_deref()));
         if !events.is_empty() {
             self.tell();
         }
         next
+    }
+
+    /// Wakes the task after the next change of what is published. It takes no event from anybody.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn wake_when_published(&self, waker: &Waker) {
+        self.0.waiting.wait(waker);
     }
 
     /// The oldest event that is waiting; `None` if there is none. Clones of a connector share its events, and each

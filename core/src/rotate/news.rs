@@ -6,16 +6,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use super::{Connector, Event};
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, Waiting, lock};
 
 /// Shared by a registry and its connectors.
 #[derive(Default)]
-pub(super) struct News(Mutex<Pending>);
-
-#[derive(Default)]
-struct Pending {
-    connectors: VecDeque<(Arc<str>, Connector)>,
-    waiting: Vec<Waker>,
+pub(super) struct News {
+    pending: Mutex<VecDeque<(Arc<str>, Connector)>>,
+    waiting: Waiting,
 }
 
 /// What a connector of a registry tells of its events.
@@ -30,7 +27,7 @@ impl News {
     /// The next event. The connectors that have some take turns, so that one of them never hides the others.
     pub(super) fn next(&self) -> Option<(Arc<str>, Event)> {
         loop {
-            let (name, connector) = lock(&self.0).connectors.pop_front()?;
+            let (name, connector) = lock(&self.pending).pop_front()?;
             // Before its events are looked at: one that comes from here on makes it pending again.
             if let Some(listener) = connector.0.listener.get() {
                 listener.pending.store(false, Ordering::SeqCst);
@@ -44,10 +41,7 @@ impl News {
 
     /// Wakes `waker` once there is an event.
     pub(super) fn wait(&self, waker: &Waker) {
-        let mut pending = lock(&self.0);
-        if !pending.waiting.iter().any(|waiting| waiting.will_wake(waker)) {
-            pending.waiting.push(waker.clone());
-        }
+        self.waiting.wait(waker);
     }
 }
 
@@ -65,11 +59,7 @@ impl Connector {
         if listener.pending.swap(true, Ordering::SeqCst) {
             return;
         }
-        let woken = {
-            let mut pending = lock(&news.0);
-            pending.connectors.push_back((Arc::clone(&listener.name), self.clone()));
-            core::mem::take(&mut pending.waiting)
-        };
-        woken.into_iter().for_each(Waker::wake);
+        lock(&news.pending).push_back((Arc::clone(&listener.name), self.clone()));
+        news.waiting.wake();
     }
 }

@@ -14,5 +14,7 @@ mod tokio_addresses;
 mod tokio_cancellation;
 #[cfg(feature = "tokio")]
 mod tokio_outcomes;
+#[cfg(feature = "tokio-rustls")]
+mod tokio_rustls_stream;
 #[cfg(feature = "tokio")]
 mod tokio_transports;

@@ -14,7 +14,7 @@ mod linux {
     use std::time::Duration;
 
     use tokio::time::Instant;
-    use uptls::tokio::{Destination, Dial, Tcp};
+    use uptls::tokio_client::{Destination, Dial, Tcp};
     use uptls::{Code, ConnectOptions, Connector, Error};
     use uptls_testkit::{Server, SilentAddress, Versions};
 

@@ -10,7 +10,7 @@ use crate::support::world::{BOTH, HOST, World, host, identity, trusting};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
-use uptls::tokio::AsyncStream;
+use uptls::tokio_client::AsyncStream;
 use uptls::{Code, ConnectOptions, Connector, Error, PolicySpec, Rejection};
 use uptls_testkit::{HostileServer, Misbehaviour, Pki, RESPONSE_BODY, San, Server, Versions};
 

@@ -11,8 +11,8 @@ use rustix::io::Errno;
 use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
 use tower_service::Service;
-use uptls::hyper::UpstreamService;
-use uptls::tokio::{Destination, Dial, Tcp};
+use uptls::hyper_client::UpstreamService;
+use uptls::tokio_client::{Destination, Dial, Tcp};
 use uptls::{Address, Code, ConnectOptions, Error, Misuse};
 
 use super::support::{Peers, serve};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
-use uptls::tokio::{Destination, HttpConnect};
+use uptls::tokio_client::{Destination, HttpConnect};
 use uptls::{Address, Code, Secret};
 
 use super::support::{Peers, accepting};

@@ -7,7 +7,7 @@ use proxy_header::{ParseConfig, ProxiedAddress, ProxyHeader as Read};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use uptls::Code;
-use uptls::tokio::{Destination, ProxyHeader};
+use uptls::tokio_client::{Destination, ProxyHeader};
 
 use super::support::{Peers, accepting, serve};
 

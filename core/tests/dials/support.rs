@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use uptls::tokio::Dial;
+use uptls::tokio_client::Dial;
 use uptls::{Address, Code, ConnectOptions, Connector, Error};
 use uptls_testkit::{Pki, Sessions, Versions};
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
-use uptls::tokio::{Destination, Dial, Tcp};
+use uptls::tokio_client::{Destination, Dial, Tcp};
 use uptls::{Address, Code, Error, TcpOptions};
 
 use super::support::Peers;

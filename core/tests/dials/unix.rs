@@ -2,7 +2,7 @@
 
 use tokio::net::UnixListener;
 use uptls::Code;
-use uptls::tokio::Unix;
+use uptls::tokio_client::Unix;
 
 use super::support::{Peers, serve};
 

@@ -8,7 +8,7 @@ use crate::support::http::{HttpServer, client, get};
 use crate::support::world::{HOST, World, host, policy};
 use hyper::{Uri, Version};
 use tower_service::Service;
-use uptls::hyper::UpstreamService;
+use uptls::hyper_client::UpstreamService;
 use uptls::{Address, AlpnDraft, ConnectOptions, Connector, MaterialDraft, PolicySpec};
 use uptls_testkit::{Pki, RESPONSE_BODY, Server, ServerOptions, Versions};
 

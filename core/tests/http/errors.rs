@@ -11,7 +11,7 @@ use hyper::Uri;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use uptls::hyper::{BoundService, UpstreamService};
+use uptls::hyper_client::{BoundService, UpstreamService};
 use uptls::{AlpnDraft, Code, Connector, Error, PolicySpec, Rejection};
 use uptls_testkit::{HostileServer, Misbehaviour, Pki, San, ServerOptions, Sessions, Versions};
 

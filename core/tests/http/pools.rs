@@ -1,4 +1,4 @@
-//! L8: a pool under hyper-util's client never uses again what the current policy refuses, whatever is published when.
+//! L8: a pool of one's own under hyper-util's client never uses again what the current policy refuses, whatever is published when.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -19,8 +19,8 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
 use tower_service::Service;
-use uptls::hyper::{BoundService, ConnectionInfo, UpstreamService};
-use uptls::tokio::AsyncStream;
+use uptls::hyper_client::{BoundService, ConnectionInfo, UpstreamService};
+use uptls::tokio_client::AsyncStream;
 use uptls::{
     Address, AlpnDraft, Code, ConnectOptions, Connector, Error, MaterialDraft, PolicySpec, PoolKey, UpstreamTlsPolicy,
 };
@@ -63,15 +63,7 @@ async fn get(client: &Client<BoundService, String>, uri: Uri) -> Result<u64, Cod
     Ok(generation)
 }
 
-#[test]
-fn the_recipe_is_that_of_the_documentation() {
-    let documentation = include_str!("../../src/connect/hyper.rs").lines().filter_map(|line| line.strip_prefix("//!"));
-    let text: String = documentation.map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect();
-    let (_, recipe) = include_str!("../support/http/recipe.rs").split_once("\n\n").unwrap();
-    assert!(text.contains(&format!("```\n{recipe}```\n")), "src/connect/hyper.rs has another recipe");
-}
-
-/// The documented recipe under A -> B -> A, with a publication between taking the client and sending by it.
+/// A pool of one's own under A -> B -> A, with a publication between taking the client and sending by it.
 #[tokio::test]
 async fn a_rollback_finds_nothing_that_the_mistake_accepted() {
     let world = World::new("mistake");

@@ -8,7 +8,7 @@ use crate::support::world::{BOTH, HOST, World, host, policy, trusting};
 use http_body_util::BodyExt;
 use hyper::Version;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use uptls::hyper::{ConnectionInfo, UpstreamService};
+use uptls::hyper_client::{ConnectionInfo, UpstreamService};
 use uptls::{AlpnDraft, Code, Connector, Error, MaterialDraft, PolicySpec};
 use uptls_testkit::{Nginx, NginxOptions, Pki, San, Versions};
 

@@ -60,19 +60,6 @@ fn the_programs_are_the_examples_that_run() {
     }
 }
 
-/// The guide's pool is the one that runs, without the indentation of its impl.
-#[test]
-fn the_pool_of_the_guide_is_the_example_that_runs() {
-    let pool = std::fs::read_to_string(root().join("examples/rust/pool.rs")).unwrap();
-    let guide = std::fs::read_to_string(root().join("docs/guide.md")).unwrap();
-    let (_, rest) = guide.split_once("### Pools\n").expect("the guide has the section");
-    let (_, rest) = rest.split_once("```rust\n").expect("it has a program");
-    let (shown, _) = rest.split_once("```").expect("which ends");
-    let indented: String =
-        shown.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") }).collect();
-    assert!(pool.contains(&indented), "docs/guide.md, Pools: is not the code of examples/rust/pool.rs:\n{shown}");
-}
-
 /// Lines without indentation and without what makes them a comment of rustdoc.
 fn lines(text: &str) -> String {
     let bare = |line: &str| format!("{}\n", line.trim().trim_start_matches("/// ").trim_start_matches("//! ").trim());

@@ -1,5 +1,6 @@
 //! What the tests of the hyper face share: an HTTP server for both versions, and a client.
 
+pub mod pool_server;
 pub mod recipe;
 
 use std::convert::Infallible;
@@ -16,7 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use uptls::hyper::{BoundService, ConnectionInfo, UpstreamService};
+use uptls::hyper_client::{BoundService, ConnectionInfo, UpstreamService};
 use uptls_testkit::{ServerOptions, Sessions};
 
 pub const BODY: &str = "hello over HTTP";

@@ -1,11 +1,11 @@
-//! The client of a pool as the documentation of `uptls::hyper` writes it, word for word.
+//! A pool of one's own as a program with hyper-util's client writes it: one client for each authority, bound to the key that it is kept by.
 
 use std::collections::HashMap;
 
 use hyper::{Uri, http::uri::Authority};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use uptls::PoolKey;
-use uptls::hyper::{BoundService, UpstreamService};
+use uptls::hyper_client::{BoundService, UpstreamService};
 
 type UpstreamClient = Client<BoundService, String>;
 

@@ -20,7 +20,11 @@ use crate::support::{Upstream, text};
 
 /// Answers HTTP/2 and HTTP/1.1, gRPC health checks among them, until the process of the tests ends.
 fn http_server(upstream: &Upstream, alpn: &[&'static [u8]]) -> SocketAddr {
-    let options = ServerOptions { alpn: alpn.to_vec(), ..ServerOptions::new(&[&upstream.leaf]) };
+    tls_server(&ServerOptions { alpn: alpn.to_vec(), ..ServerOptions::new(&[&upstream.leaf]) })
+}
+
+/// The same with these options.
+pub(crate) fn tls_server(options: &ServerOptions) -> SocketAddr {
     start(Some(TlsAcceptor::from(options.config(&Sessions::new()))))
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod asynchronous;
+mod gateway;
 mod nginx;
 mod programs;
 mod support;

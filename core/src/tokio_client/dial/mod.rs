@@ -17,8 +17,8 @@ use core::time::Duration;
 use std::io;
 use std::net::SocketAddr;
 
-use ::tokio::io::{AsyncRead, AsyncWrite};
-use ::tokio::time::Instant;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
 use super::within;
 use crate::connect::Address;
@@ -26,7 +26,7 @@ use crate::connect::deadline::Deadline;
 use crate::connect::fault;
 use crate::error::{ConnectError, Error};
 
-/// Makes the transport of a connection, over which TLS is spoken: [`Tcp`], [`Unix`](crate::tokio::Unix), [`HttpConnect`],
+/// Makes the transport of a connection, over which TLS is spoken: [`Tcp`], [`Unix`](crate::tokio_client::Unix), [`HttpConnect`],
 /// [`ProxyHeader`], or a closure.
 ///
 /// A transport is never an identity (N1). Whatever it is, the same policy judges the peer's certificate for the same backend host
@@ -36,7 +36,7 @@ use crate::error::{ConnectError, Error};
 ///
 /// ```no_run
 /// use tokio::net::TcpStream;
-/// use uptls::tokio::Destination;
+/// use uptls::tokio_client::Destination;
 /// use uptls::{BackendHost, ConnectOptions, Connector};
 ///
 /// async fn connect(connector: &Connector, host: &BackendHost) -> Result<(), uptls::Error> {

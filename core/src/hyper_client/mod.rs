@@ -1,69 +1,62 @@
-//! The hyper face: a connector for hyper-util's client, tonic, and every other caller of a `tower_service::Service<Uri>`.
+//! The hyper face: a [`Pool`] that sends requests, and a connector for hyper-util's client, tonic, and every other caller of a
+//! `tower_service::Service<Uri>`.
 //!
-//! An [`UpstreamService`] says how to connect. [`UpstreamService::bind`] makes a [`BoundService`] of it: a tower service, the
-//! [`PoolKey`](crate::PoolKey) of all its connections, and one policy. Keep one client for each authority and key:
+//! An [`UpstreamService`] says how to connect, and a [`Pool`] sends requests over the connections that it makes:
 //!
 //! ```
-//! use std::collections::HashMap;
+//! use http_body_util::Empty;
+//! use hyper::body::Bytes;
+//! use hyper::{Request, Response};
+//! use uptls::Connector;
+//! use uptls::hyper_client::{Pool, PoolBody, PoolError, UpstreamService};
 //!
-//! use hyper::{Uri, http::uri::Authority};
-//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-//! use uptls::PoolKey;
-//! use uptls::hyper::{BoundService, UpstreamService};
-//!
-//! type UpstreamClient = Client<BoundService, String>;
-//!
-//! /// Ask for the client anew for each request.
-//! pub fn client(
-//!     clients: &mut HashMap<Authority, (PoolKey, UpstreamClient)>,
-//!     service: &UpstreamService,
-//!     uri: &Uri,
-//! ) -> Result<UpstreamClient, uptls::Error> {
-//!     let bound = service.bind(uri)?;
-//!     let authority = uri.authority().ok_or_else(|| uptls::Misuse::new("the URI has no authority"))?;
-//!     match clients.get(authority) {
-//!         Some((key, client)) if key == bound.pool_key() => return Ok(client.clone()),
-//!         _ => {}
-//!     }
-//!     let key = bound.pool_key().clone();
-//!     let client = Client::builder(TokioExecutor::new()).build(bound);
-//!     clients.insert(authority.clone(), (key, client.clone()));
-//!     Ok(client)
+//! async fn get(connector: &Connector) -> Result<Response<PoolBody>, PoolError> {
+//!     let pool = Pool::new(UpstreamService::new(connector.clone()));
+//!     // Closes idle connections when the policy changes. The pool follows the connector without it, too.
+//!     tokio::spawn(pool.maintain());
+//!     let request = Request::get("https://payments.internal/").body(Empty::<Bytes>::new());
+//!     pool.request(request.expect("a request")).await
 //! }
 //! ```
 //!
+//! A program with a client of its own asks [`UpstreamService::bind`] for a [`BoundService`]: a tower service, the
+//! [`PoolKey`](crate::PoolKey) of all its connections, and one policy. It keeps one client for each authority and key.
+//!
 //! - **Never plaintext.** A URI with any other scheme than `https` is refused, see [`UpstreamService::also_for_http_uris`].
-//! - **Pools.** hyper-util keeps connections by scheme and authority, and knows nothing of policies: a client goes on with the
-//!   connections that it has (R7). So a client is bound to one key. Once [`Connector::update`] has published another generation
-//!   its new connections fail with `connector_superseded`, and never become connections by another policy that are kept under
-//!   the old key (L8): take the client of the new key, and try again. A client that is dropped finishes what is under way.
+//! - **Clients of other libraries.** hyper-util keeps connections by scheme and authority, and knows nothing of policies: a client
+//!   goes on with the connections that it has (R7). So a client is bound to one key. Once [`Connector::update`] has published
+//!   another generation its new connections fail with `connector_superseded`, and never become connections by another policy that
+//!   are kept under the old key (L8): take the client of the new key, and try again. A client that is dropped finishes what is
+//!   under way.
 //! - **Why.** [`Error::find_in`] finds the reason behind the errors of hyper and tonic, except those that h2 turns into text:
 //!   see [`UpstreamService::with_failures`]. Responses of hyper-util's client have [`ConnectionInfo`] among their extensions.
 //! - **Any transport.** [`UpstreamService::with_dial`] takes a [`Dial`]: a tunnel of a proxy, a Unix socket, TCP from a source
 //!   address, a closure. No key knows of it: keep the clients of each apart, like those of each authority.
-//! - **tonic** wants [`UpstreamService::http2_only`]. A `Channel` is a pool of one: make another when
-//!   [`BoundService::is_current`] says that it is due. With one of its TLS features tonic keeps `https` URIs for itself, and fails
-//!   after our handshake: write `http` into its `Endpoint`, set `Endpoint::origin` to the `https` URI, and use
-//!   [`UpstreamService::also_for_http_uris`].
+//! - **tonic** wants [`UpstreamService::http2_only`]. Its generated clients take a [`Pool`] in the place of a `Channel`. A `Channel`
+//!   is a pool of one: make another when [`BoundService::is_current`] says that it is due. With one of its TLS features tonic keeps
+//!   `https` URIs for itself, and fails after our handshake: write `http` into its `Endpoint`, set `Endpoint::origin` to the
+//!   `https` URI, and use [`UpstreamService::also_for_http_uris`].
 
 mod bound_service;
+mod pool;
 mod upstream_stream;
 
 pub use bound_service::BoundService;
+pub use pool::{CloseReason, Pool, PoolBody, PoolCounts, PoolError, PoolOptions};
 pub use upstream_stream::{ConnectionInfo, UpstreamStream};
 
 use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
-use ::hyper::Uri;
+use hyper::Uri;
 
 use crate::connect::{Address, BoundConnector, ConnectOptions};
 use crate::error::{Error, Misuse, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::name::BackendHost;
 use crate::policy::UpstreamTlsPolicy;
 use crate::rotate::Connector;
-use crate::tokio::{Dial, Tcp};
+use crate::tokio_client::{Dial, Tcp};
 
 /// The settings of connections for URIs; [`UpstreamService::bind`] gives the service that makes them. A clone is cheap.
 ///
@@ -73,8 +66,9 @@ use crate::tokio::{Dial, Tcp};
 /// use hyper_util::client::legacy::Client;
 /// use hyper_util::rt::TokioExecutor;
 /// use uptls::Connector;
-/// use uptls::hyper::UpstreamService;
+/// use uptls::hyper_client::UpstreamService;
 ///
+/// // For a client of hyper-util; a `Pool` needs none.
 /// fn client(connector: Connector) -> Result<(), Box<dyn std::error::Error>> {
 ///     let bound = UpstreamService::new(connector).bind(&"https://payments.internal/".parse()?)?;
 ///     // Keep one client for each authority and key.
@@ -220,6 +214,10 @@ impl<D: Dial> UpstreamService<D> {
         let options = self.options(snapshot.prepared.policy());
         let bound = BoundConnector::new(&self.connector, &snapshot, &host, options)?;
         Ok(BoundService::new(bound, self.clone()))
+    }
+
+    fn connector(&self) -> &Connector {
+        &self.connector
     }
 
     fn check_scheme(&self, uri: &Uri) -> Result<(), Error> {

@@ -5,8 +5,8 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker, ready};
 use std::io;
 
-use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use ::tokio::time::{Sleep, sleep};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 use super::polled::{poll_receive, poll_send};
 use crate::connect::Evidence;

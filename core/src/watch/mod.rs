@@ -116,5 +116,4 @@ fn signal(event: notify::Result<Event>) -> Option<Signal> {
 const CLOSES_ARE_TOLD: bool = cfg!(any(target_os = "android", target_os = "linux"));
 
 #[cfg(test)]
-#[path = "inotify/tests.rs"]
 mod tests;

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use ::tokio::io::AsyncWriteExt as _;
+use tokio::io::AsyncWriteExt as _;
 
 use super::{Destination, Dial, Tcp};
 
@@ -18,7 +18,7 @@ use super::{Destination, Dial, Tcp};
 /// service and one client for each pair of addresses, or [`ProxyHeader::local`].
 ///
 /// ```
-/// use uptls::tokio::ProxyHeader;
+/// use uptls::tokio_client::ProxyHeader;
 ///
 /// let client = ([192, 0, 2, 7], 41_000).into();
 /// let frontend = ([198, 51, 100, 1], 443).into();

@@ -4,7 +4,7 @@ use core::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use ::tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use zeroize::Zeroizing;
 
 use super::{Destination, Dial, Tcp};
@@ -22,7 +22,7 @@ use crate::name::BackendHost;
 /// may have 8 KiB, and nothing may follow it before TLS begins.
 ///
 /// ```
-/// use uptls::tokio::HttpConnect;
+/// use uptls::tokio_client::HttpConnect;
 ///
 /// # fn run() -> Result<(), uptls::Error> {
 /// let dial = HttpConnect::new(("proxy.internal", 3128));

@@ -4,7 +4,7 @@ use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use ::hyper::Uri;
+use hyper::Uri;
 use tower_service::Service;
 
 use super::UpstreamService;
@@ -12,7 +12,7 @@ use super::upstream_stream::{UpstreamStream, Watched};
 use crate::connect::{BoundConnector, PoolKey};
 use crate::error::{Error, Misuse};
 use crate::name::BackendHost;
-use crate::tokio::{Dial, Tcp};
+use crate::tokio_client::{Dial, Tcp};
 
 /// Makes verified connections for URIs, all under one [`PoolKey`] ([`UpstreamService::bind`]). Build a client with it,
 /// and keep the client under this key. A clone is cheap.
@@ -39,7 +39,12 @@ impl<D: Dial> BoundService<D> {
         self.bound.is_current()
     }
 
-    async fn connect(&self, uri: &Uri) -> Result<UpstreamStream<D::Transport>, Error> {
+    /// Whether this application protocol is offered (H3).
+    pub(super) fn offers(&self, protocol: &str) -> bool {
+        self.pool_key().offer().protocols.iter().any(|offered| offered == protocol)
+    }
+
+    pub(super) async fn connect(&self, uri: &Uri) -> Result<UpstreamStream<D::Transport>, Error> {
         self.service.check_scheme(uri)?;
         let host = self.service.host_of(uri)?;
         match self.connect_to(uri, &host).await {

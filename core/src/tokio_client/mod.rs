@@ -5,6 +5,8 @@
 mod async_stream;
 mod dial;
 mod polled;
+#[cfg(feature = "tokio-rustls")]
+mod rustls_stream;
 
 pub use async_stream::AsyncStream;
 #[cfg(unix)]
@@ -16,9 +18,9 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::io;
 
-use ::tokio::io::{AsyncRead, AsyncWrite};
-use ::tokio::net::TcpStream;
-use ::tokio::time::{Instant, timeout, timeout_at};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::connect::blocking::{ALERT_DRAIN_TIMEOUT, AlertDrain};
 use crate::connect::intent::Intent;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use ::tokio::net::UnixStream;
+use tokio::net::UnixStream;
 
 use super::{Destination, Dial};
 use crate::connect::fault;

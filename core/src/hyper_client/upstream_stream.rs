@@ -7,17 +7,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ::hyper::rt::{Read, ReadBufCursor, Write};
-use ::tokio::io::{AsyncRead, AsyncWrite};
-use ::tokio::net::TcpStream;
+use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
 use super::{Failures, H2};
 use crate::connect::Evidence;
 use crate::error::Error;
 use crate::name::BackendHost;
-use crate::tokio::AsyncStream;
+use crate::tokio_client::AsyncStream;
 
 /// A stream to a verified peer as hyper wants it.
 pub struct UpstreamStream<T = TcpStream> {
@@ -36,6 +36,16 @@ impl<T> UpstreamStream<T> {
         self.io.inner()
     }
 
+    pub(super) fn info(&self) -> ConnectionInfo {
+        let evidence = Arc::new(self.get_ref().evidence().clone());
+        ConnectionInfo { evidence, remote_address: self.remote_address }
+    }
+
+    /// Without ALPN it is HTTP/1.1 (RFC 9113 section 3.2).
+    pub(super) fn is_http2(&self) -> bool {
+        self.get_ref().evidence().alpn.as_deref() == Some(H2)
+    }
+
     /// The stream of the tokio face.
     pub fn into_inner(self) -> AsyncStream<T> {
         self.io.into_inner()
@@ -44,15 +54,8 @@ impl<T> UpstreamStream<T> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Connection for UpstreamStream<T> {
     fn connected(&self) -> Connected {
-        let stream = self.get_ref();
-        let connected = Connected::new().extra(ConnectionInfo {
-            evidence: Arc::new(stream.evidence().clone()),
-            remote_address: self.remote_address,
-        });
-        match stream.evidence().alpn.as_deref() {
-            Some(H2) => connected.negotiated_h2(),
-            _ => connected,
-        }
+        let connected = Connected::new().extra(self.info());
+        if self.is_http2() { connected.negotiated_h2() } else { connected }
     }
 }
 

@@ -6,14 +6,14 @@ use core::task::{Context, Poll};
 use std::io;
 use std::net::SocketAddr;
 
-use ::tokio::net::{TcpSocket, TcpStream};
-use ::tokio::time::Instant;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::Instant;
 
 use super::{Destination, Dial};
 use crate::connect::TcpOptions;
 use crate::connect::happy_eyeballs::{DialStep, HappyEyeballs};
 use crate::error::Error;
-use crate::tokio::within;
+use crate::tokio_client::within;
 
 /// TCP: a name is resolved, and its addresses are raced by Happy Eyeballs (H4). Nagle's algorithm is off.
 ///
