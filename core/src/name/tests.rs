@@ -71,3 +71,34 @@ fn spiffe_ids_follow_the_standard() {
         assert!(UriName::parse(bad).is_err(), "{bad}");
     }
 }
+
+/// Each limit holds to the byte (N2, N5, N7; RFC 1035 section 2.3.4, SPIFFE ID section 2.3).
+#[test]
+fn limits_hold_to_the_byte() {
+    let dns = |length: usize| DnsName::parse(&format!("{}a", "a.".repeat(length / 2)));
+    assert!(dns(253).is_ok());
+    let label = |length: usize| DnsName::parse(&format!("{}.example", "a".repeat(length)));
+    assert!(label(63).is_ok());
+    assert_eq!(label(64), Err(NameError::TooLong { limit: 63 }));
+    assert_eq!(DnsName::parse(&format!("{}ab", "a.".repeat(126))), Err(NameError::TooLong { limit: 253 }));
+
+    let uri = |length: usize| UriName::parse(&format!("urn:{}", "a".repeat(length - 4)));
+    assert!(uri(2048).is_ok());
+    assert_eq!(uri(2049), Err(NameError::TooLong { limit: 2048 }));
+    let spiffe = |length: usize| SpiffeId::parse(&format!("spiffe://a/{}", "b".repeat(length - 11)));
+    assert!(spiffe(2048).is_ok());
+    assert_eq!(spiffe(2049), Err(NameError::TooLong { limit: 2048 }));
+
+    assert!(TrustDomain::parse(&"a".repeat(255)).is_ok());
+    assert!(matches!(TrustDomain::parse(&"a".repeat(256)), Err(NameError::Spiffe { .. })));
+}
+
+#[test]
+fn a_uri_says_whether_it_is_a_spiffe_id() {
+    let text = "spiffe://prod/ns/pay";
+    let id = UriName::parse(text).unwrap();
+    assert_eq!((id.is_spiffe(), id.trust_domain()), (true, TrustDomain::parse("prod").ok()));
+    let other = UriName::parse("https://prod/ns/pay").unwrap();
+    assert_eq!((other.is_spiffe(), other.trust_domain()), (false, None));
+    assert_eq!(SpiffeId::parse(text).unwrap().as_str(), text);
+}
