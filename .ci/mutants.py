@@ -35,11 +35,14 @@ class Suite:
 
 
 CORE = ("uptls", "uptls-conformance")
-# Whatever decides is told by any of these.
+# Each file of a verdict or a session is told by any of these.
 CORE_TESTS = (
     "bundles",
     "chain_limits",
     "fingerprint",
+    "handshake_facts",
+    "handshake_identity",
+    "handshake_outcomes",
     "laws",
     "logs",
     "name_constraints",
@@ -47,6 +50,16 @@ CORE_TESTS = (
     "native_roots_issue",
     "path_order",
     "peer_texts",
+    "session_bounds",
+    "session_counts",
+    "session_publications",
+    "session_resumption",
+    "session_rotation",
+    "spiffe",
+    "vectors_rust",
+    "verified_chain",
+)
+ROTATION = (
     "rotate_authors",
     "rotate_batch",
     "rotate_events",
@@ -57,14 +70,6 @@ CORE_TESTS = (
     "rotate_unread",
     "rotate_watch",
     "rotate_withdrawn",
-    "session_bounds",
-    "session_counts",
-    "session_publications",
-    "session_resumption",
-    "session_rotation",
-    "spiffe",
-    "vectors_rust",
-    "verified_chain",
 )
 SAMPLE = Suite("sample", ("conformance/mutants/sample/src/*.rs",), ("uptls-mutants-sample",), (), patience=2)
 SUITES = (
@@ -72,7 +77,7 @@ SUITES = (
     Suite("verify", ("core/src/verify/*.rs", "core/src/verify/*/*.rs"), CORE, CORE_TESTS),
     Suite("trust", ("core/src/trust/*.rs", "core/src/trust/*/*.rs"), CORE, CORE_TESTS),
     Suite("session", ("core/src/session.rs", "core/src/session/*.rs"), CORE, CORE_TESTS),
-    Suite("rotate", ("core/src/rotate/*.rs", "core/src/rotate/*/*.rs"), CORE, CORE_TESTS),
+    Suite("rotate", ("core/src/rotate/*.rs", "core/src/rotate/*/*.rs"), CORE, CORE_TESTS + ROTATION),
     Suite(
         "merge",
         ("manifest/src/kubernetes/resolve/*.rs",),

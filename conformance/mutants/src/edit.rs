@@ -50,7 +50,7 @@ impl Edits {
         self.followed.entry((expression.start, expression.end)).or_default().push(text);
     }
 
-    /// Inserts text of which `code` belongs to the mutant.
+    /// Inserts text of which `code` belongs to the mutant; the switch is asked in `before`.
     pub(crate) fn insert(&mut self, at: usize, id: u32, before: &str, code: &str, after: &str) {
         let before = before.replace("on(", &format!("crate::{MODULE}::on("));
         self.points.push((at, before, Alternative { id, code: code.to_owned() }, after.to_owned()));

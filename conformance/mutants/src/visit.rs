@@ -194,7 +194,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         }
         for mutant in self.take(Genre::MatchArm, arm) {
             let at = arm.pat.span().byte_range().end;
-            self.found.edits.insert(at, mutant.id, " if !", &format!("on({})", mutant.id), "");
+            self.found.edits.insert(at, mutant.id, &format!(" if !on({})", mutant.id), "", "");
         }
         visit::visit_arm(self, arm);
     }

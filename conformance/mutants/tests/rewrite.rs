@@ -20,7 +20,9 @@ fn rewritten(source: &str, mutants: &[(Genre, &str, &str)]) -> Rewritten {
 }
 
 fn text(source: &str, mutants: &[(Genre, &str, &str)]) -> String {
-    rewritten(source, mutants).text.replace("crate::mutant_switch::on", "on")
+    let text = rewritten(source, mutants).text;
+    assert_eq!(text.matches("on(").count(), text.matches("crate::mutant_switch::on(").count(), "{text}");
+    text.replace("crate::mutant_switch::on", "on")
 }
 
 #[test]
