@@ -374,3 +374,6 @@ pub(super) const MAX_INTERMEDIATES: usize = 6;
 const MAX_NAMESAKES: usize = 4;
 /// A hundred names below a hundred constraints, twice over.
 const MAX_NAME_COMPARISONS: usize = 20_000;
+
+#[cfg(test)]
+mod tests;
