@@ -21,7 +21,7 @@ conformance:
 # schedules of two threads; the gate tries a part of each. UPTLS_LAWS_SEED is another seed.
 laws:
 	UPTLS_LAWS=1000000 cargo test --release --package uptls-conformance --test laws -- --show-output
-	UPTLS_MODEL_SEQUENCES=1000000 cargo test --release --package uptls --features uptls/aws-lc-rs --test rotate_model
+	UPTLS_MODEL_SEQUENCES=1000000 cargo test --release --package uptls --features uptls/aws-lc-rs --test all -- rotate::model
 	UPTLS_INTERLEAVINGS=3000 python3 .ci/gate.py interleavings
 
 # Makes each system call of the command, C and Python fail once, with every plausible errno, by strace: prints a table, and each

@@ -16,7 +16,7 @@ from steps import ROOT, TARGET, VENV, VISIBLE_SKIP, Tally, cargo_tests, check, p
 CROWD = TARGET / "venv-crowd"
 ATHERIS = TARGET / "venv-fuzz"
 FUZZING = ROOT / ".ci" / "fuzzing.py"
-HOSTS = ("uptls-host-both", "uptls-host-ring")
+HOSTS = ("uptls-host-both", "uptls-host-minimal", "uptls-host-ring")
 
 PYTEST_RESULT = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 FAULT_RESULT = re.compile(r"^faults: (\d+) injected, (\d+) defects$", re.MULTILINE)
@@ -40,6 +40,8 @@ def lint(tally: Tally) -> None:
             name,
             ["cargo", "clippy", "-p", "uptls", "--features", features, *strict],
         )
+    without = ["cargo", "clippy", "-p", "uptls", "--no-default-features", *strict]
+    check(tally, "lint", "clippy of core without defaults", without)
 
 
 def rust(tally: Tally) -> None:
@@ -82,9 +84,10 @@ def mutation(tally: Tally) -> None:
 def interleavings(tally: Tally) -> None:
     """Two threads on one connector under every schedule that shuttle draws. Its locks need a build of their own."""
     flags = f"{os.environ.get('RUSTFLAGS', '')} --cfg shuttle".strip()
-    features = ["--features", "uptls/aws-lc-rs", "--test", "rotate_interleavings"]
+    features = ["--features", "uptls/aws-lc-rs", "--test", "all"]
+    which = ["rotate::interleavings", "--show-output"]
     environment = {"RUSTFLAGS": flags, "CARGO_TARGET_DIR": str(TARGET / "shuttle")}
-    cargo_tests(tally, "rust", "interleavings", ["-p", "uptls", *features, "--", "--show-output"], **environment)
+    cargo_tests(tally, "rust", "interleavings", ["-p", "uptls", *features, "--", *which], **environment)
 
 
 def envoy(tally: Tally) -> None:

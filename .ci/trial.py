@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -119,9 +119,9 @@ def tests_of(name: str, program: Program) -> list[Test]:
     return [Test(name, test) for test in sorted(names() - names("--ignored"))]
 
 
-def measured(programs: dict[str, Program]) -> list[Test]:
-    """Runs each test alone, without a mutant: what it costs, and what it reaches."""
-    tests = [test for name, program in programs.items() for test in tests_of(name, program)]
+def measured(programs: dict[str, Program], wanted: Callable[[Test], bool]) -> list[Test]:
+    """Runs each wanted test alone, without a mutant: what it costs, and what it reaches."""
+    tests = [test for name, program in programs.items() for test in tests_of(name, program) if wanted(test)]
     for test in tests:
         REACHED.write_text("")
         # A test may go on as another user.

@@ -1,20 +1,22 @@
 //! What a policy trusts, sends and accepts, and what a certificate says: for people and for machines, judging nothing.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::certificate::pin_text;
 use crate::certificate::{CertificateView, facts_or_digest};
 use crate::encoding;
+use crate::facts::CertificateFacts;
 use crate::policy::{
     AlpnSelection, Resumption, RevocationDepth, ServerNameRule, SystemTrust, UnknownRevocation, group_name, suite_name,
 };
 use crate::prepare::Prepared;
-use crate::report::{CertificateFacts, PolicyFacts, Warning};
+use crate::report::PolicyFacts;
 use crate::text::{SHOWN, digest, hex, printable};
+use crate::warning::Warning;
 
 /// The description of a policy (`uptls.description/v1`).
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Description {
     /// Which policy.
@@ -32,7 +34,8 @@ pub struct Description {
 }
 
 /// What is trusted.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct TrustDescription {
     /// The system store, if it is trusted: `mozilla roots` or `native roots`.
@@ -50,7 +53,8 @@ pub struct TrustDescription {
 }
 
 /// The system store.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SystemDescription {
     /// Which store.
@@ -70,7 +74,8 @@ pub struct SystemDescription {
 }
 
 /// One entry of a bundle.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AnchorDescription {
     /// `issuer`, or `itself` for an entry that may not issue (T3).
@@ -83,7 +88,8 @@ pub struct AnchorDescription {
 }
 
 /// What is sent.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SendsDescription {
     /// `auto` (the backend host), a name, or `none`.
@@ -106,7 +112,8 @@ pub struct SendsDescription {
 }
 
 /// What the peer must show.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AcceptsDescription {
     /// The reference names (any of), or what takes their place.
@@ -230,7 +237,8 @@ impl Prepared {
 }
 
 /// What a certificate says (`uptls.inspect/v1`). Nothing of it is verified.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Inspection {
     /// Subject, issuer, validity, digest and names.

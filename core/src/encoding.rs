@@ -110,6 +110,7 @@ pub(crate) fn pkcs7_certificates(der: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     Ok(whole.into_iter().map(|(whole, _)| whole.to_vec()).collect())
 }
 
+#[cfg(feature = "encrypted-keys")]
 /// Whether `der` has the shape of an encrypted key (RFC 5958 section 3), whatever the scheme is.
 pub(crate) fn is_encrypted_key(der: &[u8]) -> bool {
     matches!(items(der).as_deref(), Some([scheme, data])

@@ -29,6 +29,10 @@ mod describe;
 mod digest;
 mod encoding;
 mod error;
+mod facts;
+mod failure_log;
+mod fix;
+mod generation;
 mod handshake;
 mod identity;
 #[doc(hidden)]
@@ -43,11 +47,13 @@ mod report;
 mod rotate;
 mod runtime;
 mod session;
+mod shared_config;
 mod sync;
 mod text;
 mod time;
 mod trust;
 mod verify;
+mod warning;
 
 #[cfg(feature = "aws-lc-rs")]
 #[path = "provider_aws_lc_rs.rs"]
@@ -73,8 +79,8 @@ pub use rustls;
 pub use rustls_pki_types;
 
 pub use connect::{
-    Address, BoundConnector, CheckOptions, CheckThen, ConnectOptions, Evidence, FailureLog, IdentityUse, PoolKey,
-    TcpOptions, Transport, VerifiedStream, sans_io,
+    Address, BoundConnector, CheckOptions, CheckThen, ConnectOptions, Evidence, IdentityUse, PoolKey, TcpOptions,
+    Transport, VerifiedStream, sans_io,
 };
 pub use describe::{
     AcceptsDescription, AnchorDescription, Description, Inspection, SendsDescription, SystemDescription,
@@ -82,9 +88,14 @@ pub use describe::{
 };
 pub use error::{
     Alert, AlertMoment, AlgorithmFault, ByPath, Category, Code, ConnectError, Conversion, Error, KnownPeer,
-    ListDistrust, LocalStep, MaterialError, MaterialErrorKind, Misuse, Origin, Oversized, PolicyError, PolicyErrorKind,
-    Problem, Problems, Refusal, Rejection, RejectionKind, Severity, Shortage, UnusableIdentity,
+    ListDistrust, LocalStep, MaterialError, MaterialErrorKind, Misuse, Origin, Outcome, Oversized, PolicyError,
+    PolicyErrorKind, Problem, Problems, Refusal, Rejection, RejectionKind, Severity, Shortage, Step, StepName,
+    UnusableIdentity,
 };
+pub use facts::{CertificateFacts, TlsFacts};
+pub use failure_log::FailureLog;
+pub use fix::{Fix, PatchOperation};
+pub use generation::Generation;
 pub use identity::{ClientIdentity, Secret, check_identity};
 pub use name::{BackendHost, DnsName, NameError, SpiffeId, SpiffePrefix, TrustDomain, UriName};
 pub use policy::{
@@ -95,13 +106,10 @@ pub use policy::{
     WildcardName,
 };
 pub use prepare::Prepared;
-pub use report::{
-    CertificateFacts, Envelope, Fix, Outcome, PatchOperation, PolicyFacts, ProblemFacts, Report, Step, StepName,
-    TlsFacts, Verdict, Warning, WarningCode,
-};
+pub use report::{Envelope, PolicyFacts, ProblemFacts, Report, Verdict};
 pub use rotate::{
     Connector, ConnectorState, DrainPlan, Event, EventFacts, EventKind, ExpiringCertificate, ExpiringFacts, ExpiryMark,
-    FileSource, Generation, OnInvalid, PollOutcome, Polled, Registry, Synced, Watch, WatchState, WatchedSource,
+    FileSource, OnInvalid, PollOutcome, Polled, Registry, Synced, Watch, WatchState, WatchedSource,
 };
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use session::HeldSessions;
@@ -109,3 +117,4 @@ pub use text::printable;
 pub use time::{Clock, FixedClock, SystemClock};
 pub use trust::{NativeRoots, check_trust_bundle};
 pub use verify::{VerifiedPeer, Verifier};
+pub use warning::{Warning, WarningCode};

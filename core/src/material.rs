@@ -83,6 +83,3 @@ pub(crate) fn read_secret(runtime: &Runtime, material: &SecretMaterial) -> Resul
         SecretMaterial::Inline(secret) => Ok(Zeroizing::new(secret.expose().to_vec())),
     }
 }
-
-/// 16 MiB: the largest CRLs in use are half of it.
-pub(crate) const MAX_FILE: u64 = 16 << 20;

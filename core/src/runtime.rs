@@ -1,27 +1,25 @@
 //! The Runtime: provider, clock, interned material, sessions and system roots; the only owner of shared state (T8).
 
 use core::fmt;
-use core::sync::atomic::{AtomicU64, Ordering};
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 use rustls_pki_types::UnixTime;
 use zeroize::Zeroizing;
 
-use crate::connect::FailureLog;
 use crate::digest::sha256;
-use crate::error::{MaterialError, MaterialErrorKind, Problem, Problems};
+use crate::error::Problem;
+use crate::failure_log::FailureLog;
 use crate::identity::ClientIdentity;
 use crate::input::{self, Unreadable};
 use crate::intern::Interned;
-use crate::material::MAX_FILE;
-use crate::policy::{SystemTrust, UpstreamTlsPolicy};
-use crate::prepare::{self, Batch, Files, Prepared, Shared};
+use crate::policy::SystemTrust;
 use crate::session::{HeldSessions, SessionStore};
+use crate::shared_config::SharedConfig;
 use crate::time::{Clock, SystemClock};
-use crate::trust::{NativeRoots, PlatformTrust, RevocationList, SystemRoots, TrustBundle, TrustStore};
+use crate::trust::{NativeRoots, PlatformTrust, RevocationList, SystemRoots, SystemStores, TrustBundle, TrustStore};
 
 /// The state that policies share. A clone is the same runtime; there is no global one.
 ///
@@ -52,17 +50,12 @@ struct Owned {
     crls: Interned<RevocationList>,
     failures: FailureLog,
     identities: Interned<ClientIdentity>,
-    mozilla: Mutex<Option<Arc<SystemRoots>>>,
-    native: Mutex<Option<Arc<SystemRoots>>>,
-    native_roots: NativeRoots,
-    platform: Mutex<Option<Arc<PlatformTrust>>>,
-    /// How often the platform's roots were loaded.
-    platform_loads: AtomicU64,
-    generations: Interned<Shared>,
+    generations: Interned<SharedConfig>,
     provider: Arc<CryptoProvider>,
     providers: Interned<CryptoProvider>,
     reading: Option<BeforeReading>,
     sessions: Arc<SessionStore>,
+    system: SystemStores,
     trust: Interned<TrustStore>,
 }
 
@@ -133,16 +126,12 @@ impl RuntimeBuilder {
             crls: Interned::default(),
             failures: FailureLog::default(),
             identities: Interned::default(),
-            mozilla: Mutex::new(None),
-            native: Mutex::new(None),
-            native_roots: self.native_roots,
-            platform: Mutex::new(None),
-            platform_loads: AtomicU64::new(0),
             generations: Interned::default(),
             provider: self.provider,
             providers: Interned::default(),
             reading: self.reading,
             sessions: Arc::new(SessionStore::new(self.session_bytes)),
+            system: SystemStores::new(self.native_roots),
             trust: Interned::default(),
         }))
     }
@@ -172,37 +161,12 @@ impl Runtime {
         Self::builder(provider).build()
     }
 
-    /// Reads and checks the policy's material, and makes everything that connections need. Equal content gives the same
-    /// fingerprint and the same verifier and resolver in memory, so sessions stay usable (R9).
-    ///
-    /// # Errors
-    /// [`Problems`]: every problem of the material, 1xx and 2xx.
-    pub fn prepare(&self, policy: &UpstreamTlsPolicy) -> Result<Arc<Prepared>, Problems> {
-        self.prepare_of(policy, Files::AsNeeded)
-    }
-
-    /// Prepares each of `policies`. It gives as many results, in their order, and a fault in one does not affect
-    /// another (R4).
-    /// A bundle that several policies name, the same file or the same `Arc` of a text, is read and parsed once.
-    pub fn prepare_all<'a>(
-        &self,
-        policies: impl IntoIterator<Item = &'a UpstreamTlsPolicy>,
-    ) -> Vec<Result<Arc<Prepared>, Problems>> {
-        let batch = Batch::default();
-        policies.into_iter().map(|policy| self.prepare_of(policy, Files::OfBatch(&batch))).collect()
-    }
-
     /// The content of a file that a policy names.
     pub(crate) fn read_file(&self, path: &Path) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
         if let Some(hook) = &self.0.reading {
             hook(path)?;
         }
         input::read_file(path, MAX_FILE)
-    }
-
-    /// As [`Runtime::prepare`], with the choice of where the content of files comes from.
-    pub(crate) fn prepare_of(&self, policy: &UpstreamTlsPolicy, files: Files<'_>) -> Result<Arc<Prepared>, Problems> {
-        prepare::prepare(self, policy, files)
     }
 
     /// The clock's time, RFC 3339, for reports of unusable policies.
@@ -252,7 +216,7 @@ impl Runtime {
     }
 
     /// What connections of one fingerprint share.
-    pub(crate) fn generations(&self) -> &Interned<Shared> {
+    pub(crate) fn generations(&self) -> &Interned<SharedConfig> {
         &self.0.generations
     }
 
@@ -283,49 +247,27 @@ impl Runtime {
 
     /// T6: loaded once, shared.
     pub(crate) fn system_roots(&self, kind: SystemTrust) -> Result<Option<Arc<SystemRoots>>, Problem> {
-        let unreadable = |failure| {
-            let kind = |reason| MaterialErrorKind::TrustUnreadable { reason };
-            Problem::from(MaterialError::unreadable("spec.trust.system", "native roots", failure, kind))
-        };
-        match kind {
-            SystemTrust::Off | SystemTrust::Platform => return Ok(None),
-            SystemTrust::Mozilla => load_once(&self.0.mozilla, || Ok(SystemRoots::mozilla())),
-            SystemTrust::Native => load_once(&self.0.native, || SystemRoots::native(&self.0.native_roots)),
-        }
-        .map(Some)
-        .map_err(unreadable)
+        self.0.system.roots(kind)
     }
 
     /// T6: the platform's verifier, loaded once.
     pub(crate) fn platform(&self) -> Result<Arc<PlatformTrust>, Problem> {
-        let load = || PlatformTrust::new(self.provider(), self.0.platform_loads.fetch_add(1, Ordering::Relaxed));
-        load_once(&self.0.platform, load).map_err(|failure| {
-            let kind = |reason| MaterialErrorKind::TrustUnreadable { reason };
-            Problem::from(MaterialError::unreadable("spec.trust.system", "the platform's verifier", failure, kind))
-        })
+        self.0.system.platform(self.provider())
     }
 
     /// Puts a verifier with roots of the test's own in the place of the platform's.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "platform"))]
     pub(crate) fn set_platform(&self, platform: PlatformTrust) {
-        *self.0.platform.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(platform));
+        self.0.system.set_platform(platform);
     }
 
     /// Drops the loaded system roots: the next policy that is prepared reads them again.
     pub fn refresh_system_roots(&self) {
-        *self.0.native.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        *self.0.platform.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.0.system.refresh();
     }
-}
-
-fn load_once<T, E>(slot: &Mutex<Option<Arc<T>>>, load: impl FnOnce() -> Result<T, E>) -> Result<Arc<T>, E> {
-    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(roots) = &*slot {
-        return Ok(Arc::clone(roots));
-    }
-    let roots = Arc::new(load()?);
-    *slot = Some(Arc::clone(&roots));
-    Ok(roots)
 }
 
 const DEFAULT_SESSION_BYTES: usize = 16 << 20;
+
+/// 16 MiB: the largest CRLs in use are half of it.
+const MAX_FILE: u64 = 16 << 20;

@@ -2,12 +2,12 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
-mod handshake_support;
+mod support;
 
 use std::io::{self, Read, Write};
 use std::time::Instant;
 
-use handshake_support::{BOTH, World, converse, establish, exchange, host, policy, read_all};
+use crate::support::world::{BOTH, World, converse, establish, exchange, host, policy, read_all};
 use uptls::sans_io::{Established, Handshake};
 use uptls::{Code, ConnectOptions, Connector, Error, FileSource, Transport, VerifiedStream, Watch, WatchState};
 use uptls_testkit::{MemoryServer, Versions};

@@ -2,16 +2,15 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
-mod handshake_support;
-mod rotate_support;
+mod support;
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use handshake_support::{World, host, policy};
-use rotate_support::{State, Volume, named_in, tempdir};
+use crate::support::rotation::{State, Volume, named_in, tempdir};
+use crate::support::world::{World, host, policy};
 use uptls::{Code, ConnectOptions, Connector, ConnectorState, Event, EventKind, FileSource, Watch, WatchState, watch};
 
 /// Waits for the next event. The limit only ends a test that hangs.

@@ -32,6 +32,7 @@ mod listen;
 pub mod manifests;
 #[cfg(target_os = "linux")]
 pub mod memory;
+pub mod module_graph;
 pub mod nginx;
 pub mod options;
 pub mod pair;

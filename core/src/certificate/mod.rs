@@ -27,7 +27,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::x509::{SubjectPublicKeyInfo, X509Version};
 
 use crate::digest::sha256;
-use crate::report::CertificateFacts;
+use crate::facts::CertificateFacts;
 use crate::text::{SHOWN, digest, listed, printable};
 use crate::time::rfc3339;
 

@@ -4,12 +4,14 @@ use std::net::TcpStream;
 
 use super::address::Address;
 use super::blocking::{self, Transport, VerifiedStream};
+use super::bond::Bond;
+use super::intent::Intent;
 use super::sans_io::Handshake;
-use super::setup::{Intent, pool_key};
+use super::setup::pool_key;
 use super::{ConnectOptions, PoolKey};
-use crate::error::{ConnectError, Error};
+use crate::error::Error;
 use crate::name::BackendHost;
-use crate::rotate::{Connector, Generation, Snapshot};
+use crate::rotate::{Connector, Snapshot};
 
 impl Connector {
     /// Binds connections to `host` to the published generation: the [`PoolKey`] of the result is the key of every
@@ -140,24 +142,5 @@ impl BoundConnector {
     pub(crate) fn with_host(&self, host: &BackendHost) -> Result<Option<Self>, Error> {
         let key = pool_key(&self.bond.check()?.prepared, host, &self.options)?;
         Ok((key == self.bond.key).then(|| Self { host: host.clone(), ..self.clone() }))
-    }
-}
-
-/// That a connection is made by one key, or not at all.
-#[derive(Clone, Debug)]
-pub(crate) struct Bond {
-    connector: Connector,
-    generation: Generation,
-    key: PoolKey,
-}
-
-impl Bond {
-    /// What is published, if it is what the key stands for.
-    pub(crate) fn check(&self) -> Result<Snapshot, Error> {
-        let snapshot = self.connector.snapshot()?;
-        if snapshot.prepared.fingerprint() == self.key.fingerprint() {
-            return Ok(snapshot);
-        }
-        Err(ConnectError::Superseded { bound: self.generation, current: snapshot.generation }.into())
     }
 }

@@ -10,11 +10,11 @@ use super::evidence::Evidence;
 use super::fault;
 use super::report;
 use super::{ConnectOptions, VerifiedStream};
-use crate::error::{ConnectError, Error, LocalStep};
+use crate::error::{ConnectError, Error, LocalStep, Outcome, Step, StepName};
 use crate::handshake::IdentityUse;
 use crate::name::BackendHost;
 use crate::policy::TlsVersion;
-use crate::report::{Outcome, Report, Step, StepName};
+use crate::report::Report;
 use crate::rotate::Connector;
 
 /// How [`Connector::check`] connects.

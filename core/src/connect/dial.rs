@@ -22,8 +22,8 @@ use ::tokio::time::Instant;
 
 use super::within;
 use crate::connect::Address;
+use crate::connect::deadline::Deadline;
 use crate::connect::fault;
-use crate::connect::sans_io::Deadline;
 use crate::error::{ConnectError, Error};
 
 /// Makes the transport of a connection, over which TLS is spoken: [`Tcp`], [`Unix`](crate::tokio::Unix), [`HttpConnect`],

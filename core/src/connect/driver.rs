@@ -13,15 +13,15 @@ use super::closing_alert::ClosingAlert;
 use super::evidence::Evidence;
 use super::failure::{Answered, Attempt, oversized_message};
 use super::fault::{Stage, meaning};
-use super::sans_io::Incoming;
+use super::incoming::Incoming;
 use super::setup::Setup;
 use super::tls_io::{Failure, ReadOutcome, Tap, process_new_packets};
 use super::{PoolKey, internal};
 use crate::error::{ConnectError, Error, Misuse};
+use crate::generation::Generation;
 use crate::handshake::{Asked, IdentityUse, Noted, Verdict, observe};
 use crate::name::BackendHost;
 use crate::prepare::Prepared;
-use crate::rotate::Generation;
 use crate::session::SessionHandle;
 use crate::text::printable;
 

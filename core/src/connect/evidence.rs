@@ -5,10 +5,10 @@ use std::sync::Arc;
 use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 
 use super::PoolKey;
+use crate::facts::TlsFacts;
+use crate::generation::Generation;
 use crate::handshake::IdentityUse;
 use crate::policy::{TlsVersion, group_name, suite_name};
-use crate::report::TlsFacts;
-use crate::rotate::Generation;
 use crate::verify::VerifiedPeer;
 
 /// The proof of a connection, and its negotiated parameters.

@@ -1,5 +1,6 @@
 //! What an error of rustls means: one function from every `rustls::Error` to a coded error.
 
+use core::any::Any;
 use std::sync::Arc;
 
 use rustls::{
@@ -76,7 +77,9 @@ impl Attempt {
         let Some(facts) = Negotiated::of(tls).map(|negotiated| negotiated.facts(tls)) else { return error };
         match error {
             Error::Connect { error, .. } => {
-                Error::Connect { error, known: Some(Arc::new(KnownPeer::new(peer.cloned(), facts))) }
+                let chain = peer.map(|peer| peer.chain_der().to_vec()).unwrap_or_default();
+                let proof = peer.map(|peer| -> Arc<dyn Any + Send + Sync> { Arc::<VerifiedPeer>::clone(peer) });
+                Error::Connect { error, known: Some(Arc::new(KnownPeer::new(chain, proof, facts))) }
             }
             Error::Rejected(mut rejection) => {
                 rejection.tls = Some(facts);
@@ -240,9 +243,6 @@ impl Attempt {
         Box::new(rejection).into()
     }
 }
-
-/// How many of the first bytes are kept.
-pub(super) const FIRST_BYTES: usize = 64;
 
 /// Only the signature of the handshake is left to rustls, so whatever it says is about that. Every variant is named: a new
 /// one is looked at before it is put here.

@@ -9,9 +9,9 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::address::Address;
+use super::deadline::Deadline;
 use super::fault;
 use super::resolver::Resolving;
-use super::sans_io::Deadline;
 use crate::error::{ConnectError, Error, Refusal, Shortage};
 
 /// The race to a connected socket by Happy Eyeballs (RFC 8305), for event loops and languages that have sockets of their own:

@@ -2,21 +2,24 @@
 
 mod address;
 pub(crate) mod blocking;
+mod bond;
 mod bound;
 mod check;
 mod closing_alert;
+pub(crate) mod deadline;
 mod driver;
 mod evidence;
 pub(crate) mod failure;
-mod failure_log;
 pub(crate) mod fault;
 pub(crate) mod happy_eyeballs;
+mod incoming;
+pub(crate) mod intent;
 mod pool_key;
 mod race;
 mod report;
 mod resolver;
 pub mod sans_io;
-pub(crate) mod setup;
+mod setup;
 pub(crate) mod tcp_options;
 pub(crate) mod tls_io;
 
@@ -26,7 +29,6 @@ pub use blocking::{Transport, VerifiedStream};
 pub use bound::BoundConnector;
 pub use check::{CheckOptions, CheckThen};
 pub use evidence::Evidence;
-pub use failure_log::FailureLog;
 pub use pool_key::PoolKey;
 pub use tcp_options::TcpOptions;
 
@@ -35,7 +37,7 @@ use core::time::Duration;
 use crate::error::{ConnectError, Error, Misuse};
 use crate::policy::{Alpn, AlpnSelection};
 use crate::rotate::Connector;
-use setup::Offer;
+use pool_key::Offer;
 
 impl Connector {
     /// Whether a new connection would use the same policy and material as this one (R7). A pool without keys asks this

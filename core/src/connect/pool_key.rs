@@ -5,9 +5,16 @@ use std::sync::Arc;
 
 use rustls_pki_types::ServerName;
 
-use super::setup::Offer;
 use crate::session::SessionKey;
 use crate::text::listed;
+
+/// The application protocols that a connection offers (H3).
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Offer {
+    pub(super) protocols: Vec<String>,
+    /// Whether the peer must select one.
+    pub(super) required: bool,
+}
 
 /// Which connections may stand in for each other (R7): those of one fingerprint, one server name, the same offer of application
 /// protocols in the same order, and the same answer to whether the peer must select one (H3).

@@ -1,13 +1,16 @@
 //! Reports of connections: what `report` says of the chain, and what the transport and the handshake add to it.
 
 use super::evidence::Evidence;
-use crate::error::{Code, ConnectError, Error, LocalStep, Rejection};
+use crate::error::{Code, ConnectError, Error, LocalStep, Outcome, Rejection, Step, StepName};
+use crate::fix::{Fix, PatchOperation};
 use crate::handshake::IdentityUse;
 use crate::name::BackendHost;
 use crate::policy::ServerNameRule;
 use crate::prepare::Prepared;
-use crate::report::{Fix, Outcome, PatchOperation, Report, Step, StepName, Verdict, Warning, WarningCode};
+use crate::report::{Report, Verdict};
 use crate::rotate::Connector;
+use crate::verify::VerifiedPeer;
+use crate::warning::{Warning, WarningCode};
 
 impl Connector {
     /// The report of a failed connection to `host`: the command prints it, and C and Python attach it to their errors.
@@ -101,7 +104,7 @@ pub(super) fn failed(prepared: &Prepared, host: &BackendHost, error: &Error) -> 
             return report;
         }
         Error::Rejected(rejection) => return rejected(prepared, host, rejection),
-        Error::Connect { known: Some(known), .. } => match known.peer() {
+        Error::Connect { known: Some(known), .. } => match known.proof::<VerifiedPeer>() {
             // The chain was verified before the connection failed for another reason.
             Some(peer) => {
                 let now = prepared.runtime().now();

@@ -40,36 +40,24 @@
 //! ```
 
 use core::fmt;
-use core::time::Duration;
 use std::io::{self, Read};
 use std::time::Instant;
 
 pub use super::happy_eyeballs::{DialStep, HappyEyeballs, Resolution};
+pub use super::incoming::Incoming;
 
-use super::ConnectOptions;
-use super::bound::Bond;
+use super::bond::Bond;
+use super::deadline::Deadline;
 use super::driver::{Driver, End};
 use super::evidence::Evidence;
 use super::failure::Answered;
 use super::fault::{self, Stage};
 use super::report;
-use super::setup::{Intent, Setup};
+use super::setup::Setup;
 use super::tls_io::{Failure, ReadOutcome};
 use crate::error::{Code, ConnectError, Error};
 use crate::name::BackendHost;
 use crate::report::Report;
-use crate::rotate::Connector;
-
-impl Connector {
-    /// Begins a connection to `host` by the current generation; the ClientHello waits to be drained.
-    ///
-    /// # Errors
-    /// [`Error::Policy`] with `policy_not_ready`, `policy_withdrawn`, or `identity_expired` (I4); [`Error::Misuse`] for
-    /// options that widen the policy (H3).
-    pub fn begin(&self, host: &BackendHost, options: &ConnectOptions) -> Result<Handshake, Error> {
-        Intent::new(self, host, options).begin()
-    }
-}
 
 /// A connection with a peer that is not verified yet. It carries no data.
 ///
@@ -423,58 +411,5 @@ impl fmt::Debug for Established {
             .field("evidence", &self.evidence)
             .field("error", &self.driver.error())
             .finish_non_exhaustive()
-    }
-}
-
-/// The result of [`Established::read`].
-///
-/// ```
-/// use std::io::Write;
-/// use uptls::sans_io::{Established, Incoming};
-///
-/// fn copy(established: &mut Established, out: &mut impl Write) -> Result<bool, Box<dyn std::error::Error>> {
-///     let mut data = [0; 4096];
-///     loop {
-///         match established.read(&mut data)? {
-///             Incoming::Data(count) => out.write_all(&data[..count])?,
-///             // Nothing yet: feed what the peer sends next.
-///             Incoming::WantRead => return Ok(false),
-///             Incoming::Closed => return Ok(true),
-///             other => return Err(format!("unknown: {other:?}").into()),
-///         }
-///     }
-/// }
-/// ```
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Incoming {
-    /// The peer ended its data with a close_notify: nothing is missing.
-    Closed,
-    /// So many bytes were read.
-    Data(usize),
-    /// Nothing yet: feed more.
-    WantRead,
-}
-
-/// A monotonic end of waiting (H4), and what it was asked as.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline {
-    pub(crate) after: Duration,
-    /// `None`: beyond what the clock can say.
-    pub(crate) at: Option<Instant>,
-}
-
-impl Deadline {
-    pub(crate) fn after(timeout: Duration) -> Self {
-        Self { after: timeout, at: Instant::now().checked_add(timeout) }
-    }
-
-    pub(crate) fn has_passed(self) -> bool {
-        self.at.is_some_and(|at| Instant::now() >= at)
-    }
-
-    /// What remains; never zero, which sockets would take as no limit.
-    pub(crate) fn remaining(self) -> Option<Duration> {
-        self.at.map(|at| at.saturating_duration_since(Instant::now()).max(Duration::from_millis(1)))
     }
 }

@@ -6,67 +6,15 @@ use rustls::client::Resumption as TlsResumption;
 use rustls::{ClientConfig, ClientConnection};
 use rustls_pki_types::ServerName;
 
-use super::bound::Bond;
-use super::sans_io::{Deadline, Handshake};
 use super::{ConnectOptions, PoolKey, internal};
 use crate::error::{Error, Problem, Problems};
+use crate::generation::Generation;
 use crate::name::BackendHost;
 use crate::policy::{Resumption, ServerNameRule, UpstreamTlsPolicy};
 use crate::prepare::Prepared;
-use crate::rotate::{Connector, Generation, Snapshot};
+use crate::rotate::Snapshot;
 use crate::session::{Publication, SessionHandle};
 use crate::time::seconds;
-
-/// What every face connects by: whatever is published when it asks, or with a bond one key alone (L8).
-pub(crate) struct Intent<'a> {
-    pub(super) bond: Option<&'a Bond>,
-    pub(super) connector: &'a Connector,
-    pub(super) host: &'a BackendHost,
-    pub(super) options: &'a ConnectOptions,
-}
-
-impl<'a> Intent<'a> {
-    pub(crate) fn new(connector: &'a Connector, host: &'a BackendHost, options: &'a ConnectOptions) -> Self {
-        Self { bond: None, connector, host, options }
-    }
-
-    /// The deadline of a connect that begins now (H4). Nothing is dialled for a policy or options that cannot be used.
-    pub(crate) fn deadline(&self) -> Result<Deadline, Error> {
-        self.setup().map(|setup| self.deadline_of(&setup))
-    }
-
-    /// Without dialling.
-    pub(crate) fn begin(&self) -> Result<Handshake, Error> {
-        let setup = self.setup()?;
-        let deadline = self.deadline_of(&setup);
-        Handshake::begin(setup, self.host, deadline, self.bond)
-    }
-
-    /// After dialling: what was withdrawn or replaced meanwhile is not connected by. The deadline alone is as it was.
-    pub(crate) fn begin_until(&self, deadline: Deadline) -> Result<Handshake, Error> {
-        Handshake::begin(self.setup()?, self.host, deadline, self.bond)
-    }
-
-    fn setup(&self) -> Result<Setup, Error> {
-        let snapshot = match self.bond {
-            None => self.connector.snapshot()?,
-            Some(bond) => bond.check()?,
-        };
-        Setup::new(snapshot, self.host, self.options)
-    }
-
-    fn deadline_of(&self, setup: &Setup) -> Deadline {
-        Deadline::after(self.options.timeout.unwrap_or_else(|| setup.prepared.policy().handshake_timeout()))
-    }
-}
-
-/// The application protocols that a connection offers (H3).
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Offer {
-    pub(super) protocols: Vec<String>,
-    /// Whether the peer must select one.
-    pub(super) required: bool,
-}
 
 /// A connection that can be begun.
 pub(super) struct Setup {
@@ -79,7 +27,7 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    fn new(snapshot: Snapshot, host: &BackendHost, options: &ConnectOptions) -> Result<Self, Error> {
+    pub(super) fn new(snapshot: Snapshot, host: &BackendHost, options: &ConnectOptions) -> Result<Self, Error> {
         let Snapshot { generation, prepared, publication } = snapshot;
         let now = seconds(prepared.runtime().now());
         check_identity(&prepared, now)?;

@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustls::{ClientConnection, IoState};
 
-use super::failure::FIRST_BYTES;
 use crate::error::Error;
 
 /// What [`Driver::receive`](super::driver::Driver::receive) met.
@@ -57,3 +56,6 @@ impl Read for Tap<'_> {
         }
     }
 }
+
+/// How many of the first bytes are kept.
+pub(super) const FIRST_BYTES: usize = 64;

@@ -21,8 +21,8 @@ use ::tokio::net::TcpStream;
 use ::tokio::time::{Instant, timeout, timeout_at};
 
 use crate::connect::blocking::{ALERT_DRAIN_TIMEOUT, AlertDrain};
+use crate::connect::intent::Intent;
 use crate::connect::sans_io::Handshake;
-use crate::connect::setup::Intent;
 use crate::connect::tls_io::{Failure, ReadOutcome};
 use crate::connect::{Address, BoundConnector, ConnectOptions, internal};
 use crate::error::Error;

@@ -1,5 +1,6 @@
 //! What goes wrong on the way to a verified peer that is not the peer's certificate: transport, remote alerts, protocol.
 
+use core::any::Any;
 use core::fmt;
 use std::sync::Arc;
 
@@ -7,10 +8,9 @@ use super::Code;
 use super::alert::{AlertMoment, UnusableIdentity, alpn_text, issuers};
 use super::local::{LocalStep, Refusal, Shortage};
 use super::oversized::Oversized;
-use crate::report::TlsFacts;
-use crate::rotate::Generation;
+use crate::facts::TlsFacts;
+use crate::generation::Generation;
 use crate::text::{listed, printable};
-use crate::verify::VerifiedPeer;
 
 /// A connection that failed for another reason than the peer's certificate.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -301,28 +301,28 @@ impl ConnectError {
 pub struct KnownPeer {
     /// Its verified certificates: DER, leaf first. Empty if the connection failed before them.
     pub chain: Vec<Vec<u8>>,
-    peer: Proven,
+    proof: Proof,
     /// What was negotiated so far; the group and the application protocol may be missing.
     pub tls: TlsFacts,
 }
 
 impl KnownPeer {
-    pub(crate) fn new(peer: Option<Arc<VerifiedPeer>>, tls: TlsFacts) -> Self {
-        let chain = peer.as_ref().map(|peer| peer.chain_der().to_vec()).unwrap_or_default();
-        Self { chain, peer: Proven(peer), tls }
+    /// `proof` is what the verifier made of the chain, which `connect` alone takes out again.
+    pub(crate) fn new(chain: Vec<Vec<u8>>, proof: Option<Arc<dyn Any + Send + Sync>>, tls: TlsFacts) -> Self {
+        Self { chain, proof: Proof(proof), tls }
     }
 
     /// The proof, for reports.
-    pub(crate) fn peer(&self) -> Option<&VerifiedPeer> {
-        self.peer.0.as_deref()
+    pub(crate) fn proof<T: 'static>(&self) -> Option<&T> {
+        self.proof.0.as_deref()?.downcast_ref()
     }
 }
 
 /// Two are equal: what they prove is the chain beside them.
 #[derive(Clone)]
-struct Proven(Option<Arc<VerifiedPeer>>);
+struct Proof(Option<Arc<dyn Any + Send + Sync>>);
 
-impl PartialEq for Proven {
+impl PartialEq for Proof {
     fn eq(&self, _: &Self) -> bool {
         true
     }

@@ -16,6 +16,8 @@ pub enum Conversion {
     Pkcs12,
     /// PKCS#7: `.p7b`, `.p7c`.
     Pkcs7,
+    /// A key under a passphrase, in a build without the feature `encrypted-keys`.
+    PlainKey,
     /// A `TRUSTED CERTIFICATE` block.
     TrustedCertificate,
     /// Text in UTF-16.
@@ -34,6 +36,7 @@ impl Conversion {
             Self::OpenSsh => format!("ssh-keygen -p -m PKCS8 -f {file}"),
             Self::Pkcs12 => format!("openssl pkcs12 -noenc -in {file} -out new.pem"),
             Self::Pkcs7 => format!("openssl pkcs7 -print_certs -in {file} -out new.pem"),
+            Self::PlainKey => format!("openssl pkcs8 -topk8 -nocrypt -in {file} -out new.key"),
             Self::TrustedCertificate => format!("openssl x509 -in {file} -out new.pem"),
             Self::Utf16 => format!("iconv -f UTF-16 -t UTF-8 {file} > new.pem"),
             Self::Utf32 => format!("iconv -f UTF-32 -t UTF-8 {file} > new.pem"),
@@ -45,6 +48,7 @@ impl Conversion {
             Self::EncryptedKey => ", and set identity.passphrase",
             Self::JavaKeyStore => " (for its certificates; a key goes by way of keytool -importkeystore)",
             Self::OpenSsh => " (it rewrites the file in place)",
+            Self::PlainKey => ", let the proxy alone read new.key, and remove identity.passphrase",
             Self::Pkcs12 => ", and name new.pem as certificate and as key",
             _ => "",
         };

@@ -16,6 +16,7 @@ mod policy_text;
 mod rejection;
 mod rejection_hint;
 mod rejection_text;
+mod step;
 mod table;
 
 pub use alert::{AlertMoment, UnusableIdentity};
@@ -30,13 +31,15 @@ pub use oversized::Oversized;
 pub use policy::{Origin, PolicyError, PolicyErrorKind};
 pub(crate) use rejection::Judgement;
 pub use rejection::{Rejection, RejectionKind};
+pub use step::{Outcome, Step, StepName};
 pub use table::{Alert, Category, Code, Severity};
 
 use core::fmt;
 use std::sync::Arc;
 
+use crate::facts::TlsFacts;
+use crate::fix::Fix;
 use crate::input::Cause;
-use crate::report::{Fix, TlsFacts};
 use crate::text::printable;
 
 /// Everything that can go wrong with a connector, by who must act.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::Code;
 use super::by_path::around;
+use crate::fix::Fix;
 use crate::name::NameError;
-use crate::report::Fix;
 use crate::text::printable;
 
 /// One field that cannot stand as it is written.

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use serde_json::json;
 
 use super::{PolicyError, PolicyErrorKind};
+use crate::fix::{Fix, PatchOperation};
 use crate::name::NameError;
-use crate::report::{Fix, PatchOperation};
 
 impl PolicyError {
     /// The hint as a change of the document; `None` if it leaves a choice, needs something that the document does not

@@ -1,7 +1,8 @@
 //! Why a peer failed the policy: what was wanted, what was presented, and the one thing to change.
 
+use super::Step;
 use super::{AlgorithmFault, Code, ListDistrust};
-use crate::report::{CertificateFacts, Step, TlsFacts};
+use crate::facts::{CertificateFacts, TlsFacts};
 
 /// A peer that the policy refuses. Produced by [`crate::Verifier`] alone.
 ///

@@ -1,10 +1,17 @@
 //! Our own identity towards the peer: chain and key, proven to belong together.
 
+#[cfg(feature = "encrypted-keys")]
+mod decrypt;
+#[cfg(not(feature = "encrypted-keys"))]
+mod decrypt_absent;
 mod key;
 mod secret;
 
 pub use secret::Secret;
 pub(crate) use secret::on_clean_stack;
+
+#[cfg(not(feature = "encrypted-keys"))]
+use decrypt_absent as decrypt;
 
 use core::fmt;
 use std::sync::Arc;
@@ -18,8 +25,9 @@ use crate::certificate::{CertificateView, KeyStrength};
 use crate::digest::CanonicalDigest;
 use crate::encoding;
 use crate::error::{MaterialError, MaterialErrorKind};
-use crate::report::{CertificateFacts, Warning, WarningCode};
+use crate::facts::CertificateFacts;
 use crate::time::{is_near_end, rfc3339};
+use crate::warning::{Warning, WarningCode};
 
 /// A client certificate chain and its private key. It never shows the key (I6).
 pub struct ClientIdentity {

@@ -9,7 +9,6 @@ use core::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::error::{ByPath, Origin};
@@ -66,7 +65,8 @@ impl PolicyDraft {
 }
 
 /// The fields of a policy.
-#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PolicySpec {
     /// Application protocols to offer (RFC 7301). Default: none.
@@ -99,12 +99,13 @@ pub struct PolicySpec {
 }
 
 /// What is trusted: at least one of these.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct TrustDraft {
     /// Bundles of CA certificates; a certificate in them that may not issue is trusted as itself.
     #[serde(deserialize_with = "bundle::list")]
-    #[schemars(with = "Vec<bundle::BundleDraft>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<bundle::BundleDraft>"))]
     pub bundles: Vec<MaterialDraft>,
     /// SHA-256 of leaf certificates that are trusted as themselves, hexadecimal.
     pub pinned_certificates: Vec<String>,
@@ -164,7 +165,8 @@ impl<'de> Deserialize<'de> for SystemTrustDraft {
     }
 }
 
-impl JsonSchema for SystemTrustDraft {
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for SystemTrustDraft {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "SystemTrust".into()
     }
@@ -175,7 +177,8 @@ impl JsonSchema for SystemTrustDraft {
 }
 
 /// Public material: a file, or the PEM text itself; exactly one of the two.
-#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct MaterialDraft {
     /// A file, relative to the document.
@@ -234,7 +237,8 @@ impl fmt::Debug for MaterialDraft {
 }
 
 /// Secret material: a file, or the text itself; exactly one of the two. It has no `Debug`.
-#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SecretDraft {
     /// A file, relative to the document.
@@ -256,7 +260,8 @@ impl SecretDraft {
 }
 
 /// Our own certificate and key.
-#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct IdentityDraft {
     /// The chain, leaf first.
@@ -268,7 +273,8 @@ pub struct IdentityDraft {
 }
 
 /// One wanted name: exactly one of the fields.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SanDraft {
     /// A dNSName.
@@ -312,7 +318,8 @@ impl SanDraft {
 }
 
 /// SPIFFE IDs of one trust domain.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SpiffeDraft {
     /// The first segments of the path, `/ns/pay`, which also covers what is below it, `/ns/pay/sa/api`, and never `/ns/payroll`.
@@ -323,7 +330,8 @@ pub struct SpiffeDraft {
 }
 
 /// The TLS versions: `"1.2"` or `"1.3"`.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct VersionsDraft {
     /// The highest. Default: 1.3.
@@ -333,7 +341,8 @@ pub struct VersionsDraft {
 }
 
 /// Application protocols.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct AlpnDraft {
     /// Their names, in order of preference.
@@ -343,7 +352,8 @@ pub struct AlpnDraft {
 }
 
 /// Revocation lists.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RevocationDraft {
     /// The lists, PEM or DER.
@@ -356,7 +366,8 @@ pub struct RevocationDraft {
 }
 
 /// The explicit weakenings (see `danger`).
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct DangerDraft {
     /// Nothing but the handshake signature is verified.
@@ -368,7 +379,8 @@ pub struct DangerDraft {
 }
 
 /// Why a weakening is needed.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReasonDraft {
     /// For the readers of the report.
@@ -376,7 +388,8 @@ pub struct ReasonDraft {
 }
 
 /// One rule that is not enforced.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TolerationDraft {
     /// For the readers of the report.

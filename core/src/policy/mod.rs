@@ -1,5 +1,6 @@
 //! A checked, frozen policy: nothing in it is a string that still has to be understood.
 
+mod absent;
 mod builder;
 mod bundle;
 mod check;
@@ -27,8 +28,8 @@ use crate::digest::{CanonicalDigest, sha256};
 use crate::error::{ByPath, Origin, Problems};
 use crate::identity::{Secret, on_clean_stack};
 use crate::name::{DnsName, TrustDomain};
-use crate::report::Warning;
 use crate::text;
+use crate::warning::Warning;
 
 /// The requirements on an upstream, and our identity for it: checked, canonical and immutable.
 ///

@@ -4,7 +4,7 @@ use core::fmt;
 
 use rustls::{CipherSuite as WireSuite, NamedGroup as WireGroup, SignatureScheme as WireScheme};
 
-use crate::report::{Warning, WarningCode};
+use crate::warning::{Warning, WarningCode};
 
 /// A TLS version (H1).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

@@ -14,19 +14,22 @@ use crate::certificate::{CertificateView, canonical_name};
 use crate::digest::CanonicalDigest;
 use crate::encoding;
 use crate::error::{
-    MaterialError, MaterialErrorKind, PolicyError, PolicyErrorKind, Problem, Problems, Rejection, RejectionKind,
+    MaterialError, MaterialErrorKind, Outcome, PolicyError, PolicyErrorKind, Problem, Problems, Rejection,
+    RejectionKind, Step, StepName,
 };
 use crate::handshake::{HandshakeVerifier, IdentityResolver};
 use crate::identity::ClientIdentity;
 use crate::material::FileSet;
 use crate::name::BackendHost;
 use crate::policy::{ServerNameRule, SystemTrust, TlsVersion, UpstreamTlsPolicy};
-use crate::report::{Outcome, Report, Step, StepName, Verdict, Warning};
+use crate::report::{Report, Verdict};
 use crate::runtime::Runtime;
+use crate::shared_config::SharedConfig;
 use crate::text;
 use crate::time::seconds;
 use crate::trust::{PlatformTrust, RevocationList, TrustStore};
 use crate::verify::{VerifiedPeer, Verifier};
+use crate::warning::Warning;
 
 pub(crate) use batch::Batch;
 use loader::Loader;
@@ -60,7 +63,7 @@ pub struct Prepared {
     runtime: Runtime,
     /// Held so that equal policies find it.
     #[allow(dead_code, reason = "an interned object lives as long as somebody holds it")]
-    shared: Arc<Shared>,
+    shared: Arc<SharedConfig>,
     verifier: Arc<Verifier>,
 }
 
@@ -235,6 +238,33 @@ fn read_chain(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, MaterialError
     Ok(chain)
 }
 
+impl Runtime {
+    /// Reads and checks the policy's material, and makes everything that connections need. Equal content gives the same
+    /// fingerprint and the same verifier and resolver in memory, so sessions stay usable (R9).
+    ///
+    /// # Errors
+    /// [`Problems`]: every problem of the material, 1xx and 2xx.
+    pub fn prepare(&self, policy: &UpstreamTlsPolicy) -> Result<Arc<Prepared>, Problems> {
+        self.prepare_of(policy, Files::AsNeeded)
+    }
+
+    /// Prepares each of `policies`. It gives as many results, in their order, and a fault in one does not affect
+    /// another (R4).
+    /// A bundle that several policies name, the same file or the same `Arc` of a text, is read and parsed once.
+    pub fn prepare_all<'a>(
+        &self,
+        policies: impl IntoIterator<Item = &'a UpstreamTlsPolicy>,
+    ) -> Vec<Result<Arc<Prepared>, Problems>> {
+        let batch = Batch::default();
+        policies.into_iter().map(|policy| self.prepare_of(policy, Files::OfBatch(&batch))).collect()
+    }
+
+    /// As [`Runtime::prepare`], with the choice of where the content of files comes from.
+    pub(crate) fn prepare_of(&self, policy: &UpstreamTlsPolicy, files: Files<'_>) -> Result<Arc<Prepared>, Problems> {
+        prepare(self, policy, files)
+    }
+}
+
 /// Where the content of a policy's files comes from.
 #[derive(Clone, Copy)]
 pub(crate) enum Files<'a> {
@@ -246,11 +276,7 @@ pub(crate) enum Files<'a> {
     OfBatch(&'a Batch),
 }
 
-pub(crate) fn prepare(
-    runtime: &Runtime,
-    policy: &UpstreamTlsPolicy,
-    files: Files<'_>,
-) -> Result<Arc<Prepared>, Problems> {
+fn prepare(runtime: &Runtime, policy: &UpstreamTlsPolicy, files: Files<'_>) -> Result<Arc<Prepared>, Problems> {
     let mut loader = Loader::new(runtime, policy, files);
     let bundles = loader.bundles();
     let platform = match policy.trust().system {
@@ -274,48 +300,17 @@ pub(crate) fn prepare(
     check_signatures(&trust, &crls, algorithms.all);
     let verifier = Verifier { algorithms, crls: crls.into(), fingerprint, platform, policy: policy.clone(), trust };
     let verifier = Arc::new(verifier);
-    let make = || Shared::new(runtime, &verifier, identity.as_ref(), provider);
-    let shared = runtime.generations().get_or_make(fingerprint, make).map_err(|error| {
+    let make = || {
+        let config = client_config(runtime, &verifier, identity.as_ref(), provider)?;
+        Ok(SharedConfig::new(config, Arc::clone(&verifier)))
+    };
+    let shared = runtime.generations().get_or_make(fingerprint, make).map_err(|error: rustls::Error| {
         let kind = PolicyErrorKind::Invalid { given: error.to_string(), wanted: "accepted by the provider".to_owned() };
         Problems::from(Problem::from(PolicyError::new("spec", kind)))
     })?;
     let verifier = shared.verifier_for(verifier);
-    let client_config = Arc::clone(&shared.client_config);
+    let client_config = Arc::clone(shared.client_config());
     Ok(Arc::new(Prepared { client_config, fingerprint, identity, runtime: runtime.clone(), shared, verifier }))
-}
-
-/// What all policies of one fingerprint share: a client configuration and the verifier inside it, never one without the other.
-pub(crate) struct Shared {
-    client_config: Arc<ClientConfig>,
-    verifier: Arc<Verifier>,
-}
-
-impl Shared {
-    fn new(
-        runtime: &Runtime,
-        verifier: &Arc<Verifier>,
-        identity: Option<&Arc<ClientIdentity>>,
-        provider: Arc<CryptoProvider>,
-    ) -> Result<Self, rustls::Error> {
-        let client_config = Arc::new(client_config(runtime, verifier, identity, provider)?);
-        Ok(Self { client_config, verifier: Arc::clone(verifier) })
-    }
-
-    /// `own`, for the names in its reports, over the lists and the platform that connections are judged by.
-    fn verifier_for(&self, own: Arc<Verifier>) -> Arc<Verifier> {
-        if Arc::ptr_eq(&self.verifier, &own) {
-            return own;
-        }
-        let Verifier { algorithms, crls, fingerprint, platform, policy: _, trust: _ } = &*self.verifier;
-        Arc::new(Verifier {
-            algorithms: *algorithms,
-            crls: Arc::clone(crls),
-            fingerprint: *fingerprint,
-            platform: platform.clone(),
-            policy: own.policy.clone(),
-            trust: Arc::clone(&own.trust),
-        })
-    }
 }
 
 /// Large lists are checked by the keys that are known now, and not in the first handshake that asks them.

@@ -1,13 +1,13 @@
-//! What a report says of a policy, a certificate, a connection and a problem.
+//! What a report says of a policy and of a problem.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Fix;
 use crate::error::{Code, Origin, Problem};
+use crate::fix::Fix;
 
 /// Which policy judged.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PolicyFacts {
     /// Its name.
@@ -24,57 +24,13 @@ pub struct PolicyFacts {
     pub generation: Option<u64>,
 }
 
-/// The facts of one certificate. Texts are escaped and bounded.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct CertificateFacts {
-    /// The subject.
-    pub subject: String,
-    /// The issuer.
-    pub issuer: String,
-    /// RFC 3339.
-    pub not_before: String,
-    /// RFC 3339.
-    pub not_after: String,
-    /// The digest of the whole certificate.
-    pub sha256: String,
-    /// `type:value`, at most ten.
-    pub sans: Vec<String>,
-    /// `peer`, or where the anchor came from.
-    pub source: String,
-}
-
-/// What was negotiated.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct TlsFacts {
-    /// `1.2` or `1.3`.
-    pub version: String,
-    /// The IANA name of the suite.
-    pub cipher: String,
-    /// The IANA name of the group.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub group: Option<String>,
-    /// The application protocol.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub alpn: Option<String>,
-    /// Whether a session was resumed.
-    pub resumed: bool,
-}
-
-impl TlsFacts {
-    /// Facts without group and protocol.
-    pub fn new(version: impl Into<String>, cipher: impl Into<String>) -> Self {
-        Self { version: version.into(), cipher: cipher.into(), ..Self::default() }
-    }
-}
-
 /// One thing that is wrong with a policy or its material.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ProblemFacts {
     /// The stable code.
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub code: Code,
     /// Its number.
     pub number: u16,

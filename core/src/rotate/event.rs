@@ -1,14 +1,12 @@
 //! What happened to a connector: pulled, bounded, in order (R7, R8).
 
-use core::fmt;
 use std::collections::VecDeque;
 
-use super::expiry::ExpiryMark;
+use super::expiry::ExpiringCertificate;
 use super::reduced::reduces_trust;
-use super::{ConnectorState, Generation, Published};
+use super::{ConnectorState, Published};
 use crate::error::Problems;
-use crate::text::printable;
-use crate::time::rfc3339;
+use crate::generation::Generation;
 
 /// Something that happened to a connector.
 ///
@@ -81,20 +79,6 @@ pub enum EventKind {
     },
 }
 
-/// A certificate that comes near its end.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct ExpiringCertificate {
-    /// How near.
-    pub mark: ExpiryMark,
-    /// The end of its validity (unix seconds); it may lie in the past.
-    pub not_after: i64,
-    /// The material that holds it; for an entry of a bundle with its place, `ca.pem #2`.
-    pub source: String,
-    /// Its subject.
-    pub subject: String,
-}
-
 impl Event {
     /// R10: the one line of a log for it.
     pub(super) fn log(&self, policy: Option<&str>) {
@@ -121,17 +105,6 @@ impl Event {
             EventKind::Withdrawn { reason: None } => {
                 tracing::warn!(target: "uptls", policy, generation, "withdrawn by the caller");
             }
-        }
-    }
-}
-
-impl fmt::Display for ExpiringCertificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (source, subject) = (printable(&self.source), printable(&self.subject));
-        let end = rfc3339(self.not_after);
-        match self.mark {
-            ExpiryMark::Ended => write!(f, "{source} ({subject}) has ended at {end}"),
-            mark => write!(f, "{source} ({subject}) ends at {end}: {mark}"),
         }
     }
 }

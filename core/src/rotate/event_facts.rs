@@ -1,6 +1,5 @@
 //! An event as a document: `uptls.event/v1`, for logs, C and machines.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Event, EventKind, ExpiringCertificate, ExpiryMark};
@@ -10,7 +9,8 @@ use crate::text::printable;
 use crate::time::rfc3339;
 
 /// One event under the schema `uptls.event/v1`. Fields that do not apply are absent; times are RFC 3339.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct EventFacts {
     /// When it happened.
@@ -34,7 +34,8 @@ pub struct EventFacts {
 }
 
 /// A certificate or a revocation list that comes near its end.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ExpiringFacts {
     /// How near: `one_third`, `one_seventh`, `30_days`, `ended`.

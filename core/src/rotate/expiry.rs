@@ -3,8 +3,34 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-use super::event::ExpiringCertificate;
 use crate::prepare::Prepared;
+use crate::text::printable;
+use crate::time::rfc3339;
+
+/// A certificate that comes near its end.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ExpiringCertificate {
+    /// How near.
+    pub mark: ExpiryMark,
+    /// The end of its validity (unix seconds); it may lie in the past.
+    pub not_after: i64,
+    /// The material that holds it; for an entry of a bundle with its place, `ca.pem #2`.
+    pub source: String,
+    /// Its subject.
+    pub subject: String,
+}
+
+impl fmt::Display for ExpiringCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (source, subject) = (printable(&self.source), printable(&self.subject));
+        let end = rfc3339(self.not_after);
+        match self.mark {
+            ExpiryMark::Ended => write!(f, "{source} ({subject}) has ended at {end}"),
+            mark => write!(f, "{source} ({subject}) ends at {end}: {mark}"),
+        }
+    }
+}
 
 /// How near a certificate is to its end.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

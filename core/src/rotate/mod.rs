@@ -16,18 +16,19 @@ mod update;
 pub(crate) mod watch;
 
 pub use drain::DrainPlan;
-pub use event::{Event, EventKind, ExpiringCertificate};
+pub use event::{Event, EventKind};
 pub use event_facts::{EventFacts, ExpiringFacts};
-pub use expiry::ExpiryMark;
+pub use expiry::{ExpiringCertificate, ExpiryMark};
 pub use registry::{Registry, Synced};
 pub use source::{FileSource, PollOutcome, Polled};
-pub use state::{ConnectorState, Generation, OnInvalid};
+pub use state::{ConnectorState, OnInvalid};
 pub use watch::{Watch, WatchState, WatchedSource};
 
 use core::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Misuse, PolicyError, PolicyErrorKind, Problem, Problems};
+use crate::generation::Generation;
 use crate::policy::UpstreamTlsPolicy;
 use crate::prepare::{Files, Prepared};
 use crate::runtime::Runtime;
@@ -356,7 +357,15 @@ impl Published {
     fn empty() -> Self {
         let standing = Standing::default();
         let (documents, state) = (Documents::default(), ConnectorState::Ready);
-        Self { content: None, documents, fingerprint: None, generation: Generation(0), name: None, standing, state }
+        Self {
+            content: None,
+            documents,
+            fingerprint: None,
+            generation: Generation::default(),
+            name: None,
+            standing,
+            state,
+        }
     }
 
     /// The same, to be changed and published.
@@ -382,7 +391,7 @@ impl Published {
     fn show(&mut self, prepared: Arc<Prepared>) {
         let fingerprint = *prepared.fingerprint();
         if self.fingerprint.replace(fingerprint) != Some(fingerprint) {
-            self.generation = Generation(self.generation.0 + 1);
+            self.generation = self.generation.next();
             self.content = None;
         }
         self.name = prepared.policy().name().map(str::to_owned);

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::news::News;
-use super::{Connector, ConnectorState, Event, Generation, OnInvalid};
+use super::{Connector, ConnectorState, Event, OnInvalid};
 use crate::error::Problems;
+use crate::generation::Generation;
 use crate::policy::UpstreamTlsPolicy;
 use crate::prepare::{Batch, Files};
 use crate::runtime::Runtime;

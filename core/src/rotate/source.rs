@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::Connector;
 use super::files::{self, Ways};
 use super::standing::{Documents, is_same};
-use super::{Connector, Generation};
 use crate::error::Problems;
+use crate::generation::Generation;
 use crate::policy::UpstreamTlsPolicy;
 
 /// Keeps a connector in step with the files that its policy names. It starts no thread and holds nothing open: a

@@ -4,23 +4,6 @@ use core::fmt;
 
 use crate::error::Problems;
 
-/// The number of a publication within one connector.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Generation(pub(super) u64);
-
-impl Generation {
-    /// 1 for the first; 0 before there was any.
-    pub fn number(self) -> u64 {
-        self.0
-    }
-}
-
-impl fmt::Display for Generation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 /// What an update with an invalid policy or material does (R2).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]

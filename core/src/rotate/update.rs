@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::standing::{Awaited, Claim, Standing, Word};
-use super::{Connector, ConnectorState, Generation, Published, Publishing, problem};
+use super::{Connector, ConnectorState, Published, Publishing, problem};
 use crate::error::{PolicyErrorKind, Problems};
+use crate::generation::Generation;
 use crate::policy::UpstreamTlsPolicy;
 use crate::prepare::Prepared;
 use crate::sync::{MutexGuard, lock};

@@ -6,8 +6,8 @@ use super::entry::Entry;
 use crate::encoding::{self, EncodingError};
 use crate::error::{Conversion, MaterialError, MaterialErrorKind};
 use crate::pem;
-use crate::report::{Warning, WarningCode};
 use crate::time::{is_near_end, rfc3339};
+use crate::warning::{Warning, WarningCode};
 
 /// The certificates of one source; never empty. It does not know the name of its source: equal content is one object,
 /// wherever it was read from (T7).

@@ -14,8 +14,8 @@ use crate::certificate::{CertificateView, PointNames, SignatureFailure, Signed, 
 use crate::digest::{CanonicalDigest, sha256};
 use crate::encoding;
 use crate::error::{MaterialError, MaterialErrorKind};
-use crate::report::{Warning, WarningCode};
 use crate::time::{is_near_end, rfc3339};
+use crate::warning::{Warning, WarningCode};
 
 /// One list.
 pub(crate) struct RevocationList {

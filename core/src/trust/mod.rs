@@ -3,16 +3,26 @@
 mod bundle;
 mod crl;
 mod entry;
+#[cfg(feature = "native")]
+mod native;
+#[cfg(feature = "platform")]
 mod platform;
+#[cfg(not(feature = "platform"))]
+mod platform_absent;
 mod system;
+mod system_stores;
 
 pub(crate) use bundle::TrustBundle;
 pub use bundle::check_trust_bundle;
 pub(crate) use crl::{RevocationList, Subject};
 pub(crate) use entry::{Entry, NoIssuer, check_issuer};
+#[cfg(feature = "platform")]
 pub(crate) use platform::PlatformTrust;
+#[cfg(not(feature = "platform"))]
+pub(crate) use platform_absent::PlatformTrust;
 pub use system::NativeRoots;
 pub(crate) use system::SystemRoots;
+pub(crate) use system_stores::SystemStores;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

@@ -1,13 +1,13 @@
 //! The system's roots (T6): best effort, counted, loaded once per Runtime and shared.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rustls_native_certs::{ErrorKind, load_certs_from_paths};
-use rustls_pki_types::{CertificateDer, TrustAnchor};
+#[cfg(feature = "native")]
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::TrustAnchor;
 
 use super::entry::Entry;
 use crate::digest::CanonicalDigest;
-use crate::input::{Cause, Unreadable};
 
 /// Where the roots of `trust.system: native` are (T6). Without a file and a folder: the platform's files.
 ///
@@ -35,20 +35,6 @@ impl NativeRoots {
         self.folders.push(folder.into());
         self
     }
-
-    fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.files.iter().chain(&self.folders).map(PathBuf::as_path)
-    }
-
-    /// What is named must be there: who counts on it would not know which roots are missing.
-    fn require(&self) -> Result<(), String> {
-        let missing = self.files.iter().find(|file| !file.is_file()).map(|file| (file, "file"));
-        let missing = missing.or_else(|| self.folders.iter().find(|path| !path.is_dir()).map(|path| (path, "folder")));
-        match missing {
-            None => Ok(()),
-            Some((path, what)) => Err(format!("{} is named as native roots, and is no {what}", path.display())),
-        }
-    }
 }
 
 /// The roots of the platform, or those that are compiled in.
@@ -63,6 +49,10 @@ pub(crate) struct SystemRoots {
     unreadable: usize,
 }
 
+#[cfg_attr(
+    not(all(feature = "mozilla", feature = "native")),
+    allow(dead_code, reason = "a build without system roots makes none")
+)]
 enum Roots {
     /// Names and keys alone.
     CompiledIn(Vec<TrustAnchor<'static>>),
@@ -72,6 +62,7 @@ enum Roots {
 
 impl SystemRoots {
     /// The Mozilla roots that are compiled in.
+    #[cfg(feature = "mozilla")]
     pub(crate) fn mozilla() -> Self {
         let anchors = webpki_roots::TLS_SERVER_ROOTS.to_vec();
         let mut digest = CanonicalDigest::new("uptls compiled-in roots v1");
@@ -86,54 +77,22 @@ impl SystemRoots {
         }
     }
 
-    /// The roots at `paths`, or else in the platform's root files. The environment is not asked: `SSL_CERT_FILE` and
-    /// `SSL_CERT_DIR` count only where the caller put them into `paths`.
-    ///
-    /// # Errors
-    /// A text that names the places where roots were looked for, if there is not one; and a shortage of ours, since what was
-    /// loaded is kept for as long as the Runtime lives, and would lack roots without a reason in the store.
-    pub(crate) fn native(paths: &NativeRoots) -> Result<Self, Unreadable> {
-        if *paths == NativeRoots::default() {
-            return Self::platform_files();
-        }
-        paths.require().map_err(Unreadable::unfit)?;
-        let (mut found, mut unreadable) = (Vec::new(), 0);
-        let files = paths.files.iter().map(|file| load_certs_from_paths(Some(file), None));
-        for loaded in files.chain(paths.folders.iter().map(|folder| load_certs_from_paths(None, Some(folder)))) {
-            refuse_shortage(&loaded.errors)?;
-            found.extend(loaded.certs);
-            unreadable += loaded.errors.len();
-        }
-        let named: Vec<_> = paths.paths().map(|path| path.display().to_string()).collect();
-        let named = named.join(", ");
-        let nothing = || Unreadable::unfit(format!("no root certificate in any of {named}"));
-        let mut roots = Self::best_effort(&found, unreadable).ok_or_else(nothing)?;
-        roots.replaced_by = Some(named);
-        Ok(roots)
-    }
-
-    fn platform_files() -> Result<Self, Unreadable> {
-        let file = FILES.iter().map(Path::new).find(|path| path.is_file());
-        let folder = FOLDERS.iter().map(Path::new).find(|path| path.is_dir());
-        let mut loaded = load_certs_from_paths(file, None);
-        refuse_shortage(&loaded.errors)?;
-        if loaded.certs.is_empty() {
-            loaded = load_certs_from_paths(None, folder);
-            refuse_shortage(&loaded.errors)?;
-        }
-        let nothing = || Unreadable::unfit(format!("no root certificate in any of {}", FILES.join(", ")));
-        Self::best_effort(&loaded.certs, loaded.errors.len()).ok_or_else(nothing)
+    /// These stand in the place of the platform's, which reports say.
+    #[cfg(feature = "native")]
+    pub(super) fn replacing(self, paths: String) -> Self {
+        Self { replaced_by: Some(paths), ..self }
     }
 
     /// Roots of the tests' own.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "platform"))]
     pub(crate) fn of_certificates(found: &[CertificateDer<'static>]) -> Option<Self> {
         Self::best_effort(found, 0)
     }
 
     /// The found certificates that may issue: a server's certificate that an administrator added to the store signs for
     /// no name (T3), and it is never trusted as itself (T5).
-    fn best_effort(found: &[CertificateDer<'static>], unreadable: usize) -> Option<Self> {
+    #[cfg(feature = "native")]
+    pub(super) fn best_effort(found: &[CertificateDer<'static>], unreadable: usize) -> Option<Self> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut not_issuing = Vec::new();
         let mut unreadable = unreadable;
@@ -211,17 +170,6 @@ impl SystemRoots {
     }
 }
 
-/// Best effort is about what the store holds, and not about what this process could not open.
-fn refuse_shortage(errors: &[rustls_native_certs::Error]) -> Result<(), Unreadable> {
-    let short = errors.iter().find_map(|error| match &error.kind {
-        ErrorKind::Io { inner, path } if Cause::of(inner) == Cause::Shortage => {
-            Some(Unreadable { cause: Cause::Shortage, reason: format!("{}: {inner}", path.display()) })
-        }
-        _ => None,
-    });
-    short.map_or(Ok(()), Err)
-}
-
 /// Of one compiled-in root.
 fn anchor_digest(anchor: &TrustAnchor<'_>) -> [u8; 32] {
     let mut digest = CanonicalDigest::new("uptls anchor v1");
@@ -230,15 +178,3 @@ fn anchor_digest(anchor: &TrustAnchor<'_>) -> [u8; 32] {
     digest.optional(anchor.name_constraints.as_deref());
     digest.finish()
 }
-
-/// Where distributions keep their roots in one file.
-const FILES: &[&str] = &[
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-    "/usr/local/etc/ssl/cert.pem",
-    "/usr/local/share/certs/ca-root-nss.crt",
-];
-const FOLDERS: &[&str] = &["/etc/ssl/certs", "/etc/pki/tls/certs", "/system/etc/security/cacerts"];

@@ -1,6 +1,6 @@
 //! The presented certificates that names lead to from the leaf, each once: all that a path can be made of.
 
-use super::steps::Context;
+use super::context::Context;
 use crate::certificate::CertificateView;
 use crate::error::RejectionKind;
 

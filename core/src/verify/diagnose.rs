@@ -5,14 +5,13 @@ mod issuer;
 mod signature;
 
 pub(super) use form::words;
-pub(super) use issuer::cannot_issue;
 
 use rustls_pki_types::CertificateDer;
 use webpki::{EndEntityCert, Error, KeyUsage};
 
-use super::path::{critical_extension, verification_time};
-use super::search::{MAX_INTERMEDIATES, Route};
-use super::steps::Context;
+use super::context::Context;
+use super::route::{MAX_INTERMEDIATES, Route};
+use super::rules::critical_extension;
 use crate::certificate::CertificateView;
 use crate::error::{ListDistrust, RejectionKind};
 use crate::time::rfc3339;
@@ -98,7 +97,7 @@ pub(super) fn without_anchor(context: &Context<'_>, leaf: &EndEntityCert<'_>) ->
         context.verifier.algorithms.all,
         &[],
         &intermediates,
-        verification_time(context),
+        context.verification_time(),
         KeyUsage::server_auth(),
         None,
         None,

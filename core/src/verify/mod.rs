@@ -1,15 +1,21 @@
 //! The one verifier: policy, presented chain and time in, a proof or a coded rejection out. Pure.
 
 mod candidates;
+mod chain;
+mod context;
 mod diagnose;
+mod matching;
 mod names;
 mod path;
 mod platform;
 mod report;
 mod revocation;
+mod route;
+mod rules;
 mod search;
 mod spiffe;
 mod steps;
+mod vouched;
 mod work;
 
 use core::fmt;
@@ -21,15 +27,16 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use crate::certificate::facts_or_digest;
 use crate::digest::sha256;
 use crate::error::{ChainDigests, Judgement, Rejection, RejectionKind};
+use crate::facts::CertificateFacts;
 use crate::name::BackendHost;
 use crate::policy::{SanMatcher, ServerNameRule, UpstreamTlsPolicy};
-use crate::report::CertificateFacts;
 use crate::text::{SHOWN, digest, printable};
 use crate::time::{rfc3339, seconds};
 use crate::trust::{PlatformTrust, RevocationList, TrustStore};
 
+use context::Context;
 use path::{Path, PathEnd};
-use steps::{CHAIN_STEPS, Context};
+use steps::CHAIN_STEPS;
 
 /// Judges peers by one policy and its material. Live handshakes, offline verification, the command, C and Python all
 /// reach this one (rule 1 of the architecture).
@@ -155,9 +162,9 @@ impl fmt::Debug for VerifiedPeer {
 }
 
 impl VerifiedPeer {
-    fn found(&self) -> report::Found<'_> {
+    fn found(&self) -> path::Findings<'_> {
         let (path, unrevoked) = (self.path.as_ref(), self.unrevoked.as_ref());
-        report::Found { matched_name: self.matched_name.as_deref(), path, unrevoked }
+        path::Findings { matched_name: self.matched_name.as_deref(), path, unrevoked }
     }
 
     /// The reference name that the certificate holds, `type:value`; `None` where names are not verified (D1, D2).

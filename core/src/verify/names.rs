@@ -6,10 +6,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use webpki::{EndEntityCert, Error};
 
+use super::matching::{Match, Verdict};
 use super::spiffe;
 use crate::certificate::{CertificateView, PresentedName};
 use crate::error::RejectionKind;
-use crate::name::{BackendHost, TrustDomain};
+use crate::name::BackendHost;
 use crate::policy::SanMatcher;
 use crate::text::foreign;
 
@@ -25,14 +26,6 @@ pub(super) struct Presented<'a> {
 pub(super) enum CommonName {
     Matched,
     NeverRead,
-}
-
-/// A reference name that the leaf holds.
-pub(super) struct Match {
-    /// As `type:value`.
-    pub(super) name: String,
-    /// The trust domain for which the end of the path must vouch; `None`: it counts under any anchor (L3).
-    pub(super) trust_domain: Option<TrustDomain>,
 }
 
 /// The reference names that the leaf holds, in their order and as far as the first that counts under any anchor; never empty.
@@ -88,15 +81,6 @@ fn read_by_both(presented: &Presented<'_>, names: &[PresentedName]) -> Result<()
 
 fn malformed() -> RejectionKind {
     RejectionKind::Malformed { index: 0, reason: "a subjectAltName entry is malformed".to_owned() }
-}
-
-/// How one reference name fares.
-pub(super) enum Verdict {
-    Malformed(String),
-    Match,
-    NoMatch,
-    /// The wanted ID is there, but the leaf is not a valid X.509-SVID.
-    Spiffe(String),
 }
 
 fn matches(matcher: &SanMatcher, presented: &Presented<'_>, names: &[PresentedName]) -> Verdict {

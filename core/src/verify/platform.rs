@@ -3,8 +3,9 @@
 use rustls::{CertificateError, Error};
 use rustls_pki_types::ServerName;
 
-use super::path::{Path, PathEnd, check_key, critical_extension};
-use super::steps::Context;
+use super::context::Context;
+use super::path::{Path, PathEnd};
+use super::rules::{check_key, critical_extension};
 use crate::certificate::{CertificateView, PresentedName};
 use crate::error::{AlgorithmFault, RejectionKind};
 use crate::name::{BackendHost, DnsName};

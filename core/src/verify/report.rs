@@ -5,18 +5,21 @@ use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use super::path::{Path, PathEnd};
-use super::steps::{CHAIN_STEPS, Context};
+use super::context::Context;
+use super::path::{Findings, Path, PathEnd};
+use super::steps::CHAIN_STEPS;
 use super::{PEER, VerifiedPeer, Verifier};
 use crate::certificate::{CertificateView, facts_or_digest, shown};
 use crate::danger::PeerDanger;
-use crate::error::{Judgement, Rejection, RejectionKind};
+use crate::error::{Judgement, Outcome, Rejection, RejectionKind, Step, StepName};
+use crate::facts::CertificateFacts;
 use crate::name::BackendHost;
 use crate::policy::SanMatcher;
-use crate::report::{CertificateFacts, Outcome, PolicyFacts, Report, Step, StepName, Verdict, Warning, WarningCode};
+use crate::report::{PolicyFacts, Report, Verdict};
 use crate::text::{SHOWN, digest, printable};
 use crate::time::{rfc3339, seconds};
 use crate::trust::{AnchorFacts, RevocationList, SystemRoots};
+use crate::warning::{Warning, WarningCode};
 
 impl Verifier {
     /// Judges as [`Verifier::verify`] does and says everything: same verdict, same first code.
@@ -178,7 +181,7 @@ impl Verifier {
     }
 
     /// A step that passed, with the one fact that it has to tell.
-    fn passed(&self, name: StepName, found: Found<'_>) -> Step {
+    fn passed(&self, name: StepName, found: Findings<'_>) -> Step {
         if !self.applies(name) {
             return Step::new(name, Outcome::Skip);
         }
@@ -208,14 +211,6 @@ impl Verifier {
         let step = step.with(TRUSTED, trusted).with("intermediates", path.intermediates.len().to_string());
         step.with("until", rfc3339(path.trusted_until))
     }
-}
-
-/// What the steps found so far.
-#[derive(Clone, Copy)]
-pub(super) struct Found<'a> {
-    pub(super) matched_name: Option<&'a str>,
-    pub(super) path: Option<&'a Path>,
-    pub(super) unrevoked: Option<&'a Path>,
 }
 
 /// The steps of a verification that failed at the one with the index `failed`: those before it passed, and those behind it

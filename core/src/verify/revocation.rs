@@ -7,9 +7,9 @@
 
 use core::cmp::Reverse;
 
+use super::context::Context;
 use super::path::Path;
-use super::search::Found;
-use super::steps::Context;
+use super::route::Found;
 use crate::certificate::{CertificateView, SignatureFailure, canonical_name};
 use crate::error::{ListDistrust, RejectionKind};
 use crate::policy::{RevocationDepth, RevocationSpec, UnknownRevocation};

@@ -10,32 +10,15 @@ use rustls_pki_types::{CertificateDer, TrustAnchor};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 use super::candidates::candidates;
+use super::context::Context;
 use super::diagnose;
-use super::path::{self, Path, PathEnd};
-use super::steps::Context;
+use super::path::Path;
+use super::route::{Found, MAX_INTERMEDIATES, Route};
+use super::rules::check_issuer;
 use super::work::{self, Exhausted, Signer, Work};
 use crate::certificate::CertificateView;
 use crate::error::RejectionKind;
 use crate::time::seconds;
-
-/// A path whose signatures, validity, constraints and purposes webpki accepts.
-pub(super) struct Found<'c, 'a> {
-    /// The index of its anchor in the trust store.
-    pub(super) anchor: usize,
-    /// From the leaf's issuer up.
-    pub(super) intermediates: Vec<&'c CertificateView<'a>>,
-    /// Their places in the chain that the peer sent.
-    pub(super) places: Vec<usize>,
-}
-
-impl<'c, 'a> Found<'c, 'a> {
-    /// A path that was found before; `None` if it does not end at an anchor.
-    pub(super) fn of(context: &'c Context<'a>, path: &Path) -> Option<Self> {
-        let PathEnd::Anchor(anchor) = path.end else { return None };
-        let intermediates = path.intermediates.iter().filter_map(|place| context.view(*place)).collect();
-        Some(Self { anchor, intermediates, places: path.intermediates.clone() })
-    }
-}
 
 /// What else a path must be; the first refusal is the reason, and another path may still pass.
 pub(super) type Accept<'c, 'a> = dyn Fn(&Found<'_, 'a>) -> Result<Path, RejectionKind> + 'c;
@@ -78,13 +61,6 @@ struct Refusals {
     own: Option<RejectionKind>,
     too_deep: bool,
     webpki: Option<(webpki::Error, Route)>,
-}
-
-/// A path that was judged: candidates from the leaf's issuer up, and the index of its anchor in the trust store.
-#[derive(Clone)]
-pub(super) struct Route {
-    pub(super) anchor: usize,
-    pub(super) path: Vec<usize>,
 }
 
 /// Which certificates are followed.
@@ -163,7 +139,7 @@ impl<'a> Search<'_, 'a> {
         let fits = |index: &usize| {
             self.context.view(*index).is_some_and(|issuer| {
                 issuer.subject_raw() == view.issuer_raw()
-                    && (way == Way::ByName || path::check_issuer(self.context, issuer).is_ok())
+                    && (way == Way::ByName || check_issuer(self.context, issuer).is_ok())
                     && !is_on_path(issuer)
             })
         };
@@ -274,7 +250,7 @@ impl<'a> Search<'_, 'a> {
             self.context.verifier.algorithms.all,
             core::slice::from_ref(anchor),
             ders,
-            path::verification_time(self.context),
+            self.context.verification_time(),
             KeyUsage::server_auth(),
             None,
             Some(&accept),
@@ -368,8 +344,7 @@ fn name_content(der: &[u8]) -> &[u8] {
 const COMPARISONS: &str = "20000 comparisons of a name with a name constraint";
 const NAMESAKES: &str = "4 certificates of one name in a row";
 const WORK: &str = "the work that a verification may take";
-/// webpki's own limit.
-pub(super) const MAX_INTERMEDIATES: usize = 6;
+
 /// Renewed and cross-signed certificates of one CA in a row.
 const MAX_NAMESAKES: usize = 4;
 /// A hundred names below a hundred constraints, twice over.

@@ -1,101 +1,17 @@
 //! The ordered steps V1..V6, each runnable on its own so that `verify` can stop and `report` need not.
 
-use core::cell::RefCell;
-
-use rustls_pki_types::{CertificateDer, UnixTime};
-use webpki::EndEntityCert;
-
-use super::path::{self, Path};
-use super::report::Found;
-use super::{VerifiedPeer, Verifier, names, spiffe};
-use crate::certificate::{CertificateView, PresentedName, shown};
+use super::context::Context;
+use super::matching::Match;
+use super::{VerifiedPeer, Verifier, chain, names, vouched};
 use crate::danger::{PeerDanger, ToleratedRule};
-use crate::error::RejectionKind;
-use crate::name::{BackendHost, TrustDomain};
-use crate::policy::SanMatcher;
-use crate::report::StepName;
+use crate::error::{RejectionKind, StepName};
 use crate::time::{NO_END, seconds};
 
 /// The steps that judge a chain, in their order.
 pub(super) const CHAIN_STEPS: &[StepName] =
     &[StepName::Chain, StepName::Revocation, StepName::Usage, StepName::Name, StepName::Pin];
 
-/// One verification on its way through the steps.
-pub(super) struct Context<'a> {
-    pub(super) backend_host: Option<&'a BackendHost>,
-    /// The leaf as webpki reads it.
-    pub(super) certificate: Option<Result<EndEntityCert<'a>, webpki::Error>>,
-    pub(super) chain: &'a [CertificateDer<'a>],
-    /// While a path is looked for whose end vouches for one of them (L3): these; empty: any path will do.
-    pub(super) domains: Vec<TrustDomain>,
-    pub(super) matched_name: Option<String>,
-    pub(super) now: UnixTime,
-    /// The path that the chain step found.
-    pub(super) path: Option<Path>,
-    pub(super) reference_names: Vec<SanMatcher>,
-    /// Signatures that were checked by the way.
-    signatures: RefCell<Vec<Signature>>,
-    /// The path that the revocation step found.
-    pub(super) unrevoked: Option<Path>,
-    pub(super) verifier: &'a Verifier,
-    /// Every certificate of the chain, read once; of a chain that is too large, the leaf alone.
-    pub(super) views: Vec<Result<CertificateView<'a>, String>>,
-}
-
-/// Whether a key signed a certificate.
-struct Signature {
-    holds: bool,
-    /// The certificate's place in the chain.
-    of: usize,
-    spki: Box<[u8]>,
-}
-
-impl<'a> Context<'a> {
-    pub(super) fn new(
-        verifier: &'a Verifier,
-        chain: &'a [CertificateDer<'a>],
-        backend_host: Option<&'a BackendHost>,
-        now: UnixTime,
-    ) -> Self {
-        let certificate = chain.first().map(EndEntityCert::try_from);
-        let is_readable = path::is_readable(chain.len(), chain.iter().map(|der| der.len()));
-        let read = if is_readable { chain.len() } else { 1 };
-        Self {
-            backend_host,
-            certificate,
-            chain,
-            domains: Vec::new(),
-            matched_name: None,
-            now,
-            path: None,
-            reference_names: verifier.reference_names(backend_host),
-            signatures: RefCell::default(),
-            unrevoked: None,
-            verifier,
-            views: chain.iter().take(read).map(|der| CertificateView::parse(der)).collect(),
-        }
-    }
-
-    /// The leaf, where x509-parser reads it.
-    pub(super) fn leaf(&self) -> Option<&CertificateView<'a>> {
-        self.view(0)
-    }
-
-    /// The certificate at `index` of the chain, where x509-parser reads it.
-    pub(super) fn view(&self, index: usize) -> Option<&CertificateView<'a>> {
-        self.views.get(index)?.as_ref().ok()
-    }
-
-    /// Whether the key `spki` signed the certificate at `index`, if that was checked before.
-    pub(super) fn known_signature(&self, index: usize, spki: &[u8]) -> Option<bool> {
-        let known = self.signatures.borrow();
-        known.iter().find(|known| known.of == index && *known.spki == *spki).map(|known| known.holds)
-    }
-
-    pub(super) fn remember_signature(&self, index: usize, spki: &[u8], holds: bool) {
-        self.signatures.borrow_mut().push(Signature { holds, of: index, spki: spki.into() });
-    }
-
+impl Context<'_> {
     /// Runs one step. A later step may be run after an earlier one failed, if [`Context::evaluable`] says so.
     pub(super) fn run(&mut self, step: StepName) -> Result<(), RejectionKind> {
         match step {
@@ -129,9 +45,9 @@ impl<'a> Context<'a> {
 
     /// V1 and V2. Under D2 a leaf must be there and parse; its signature is checked by the handshake (V7).
     fn chain(&mut self) -> Result<(), RejectionKind> {
-        path::check_form(self)?;
+        chain::check_form(self)?;
         if self.applies(StepName::Chain) {
-            self.path = Some(self.bounded(path::find(self)?));
+            self.path = Some(self.bounded(chain::find(self)?));
         }
         Ok(())
     }
@@ -139,26 +55,9 @@ impl<'a> Context<'a> {
     /// V3.
     fn revocation(&mut self) -> Result<(), RejectionKind> {
         if self.applies(StepName::Revocation) {
-            self.unrevoked = Some(self.bounded(path::find_unrevoked(self)?));
+            self.unrevoked = Some(self.bounded(chain::find_unrevoked(self)?));
         }
         Ok(())
-    }
-
-    /// A proof that may rest on a toleration ends with it (D4, H6).
-    pub(super) fn bounded(&self, mut path: Path) -> Path {
-        let end = self.verifier.policy.danger().first_end(seconds(self.now));
-        path.narrow(i64::MIN, end.unwrap_or(i64::MAX));
-        path
-    }
-
-    pub(super) fn found(&self) -> Found<'_> {
-        let (path, unrevoked) = (self.path.as_ref(), self.unrevoked.as_ref());
-        Found { matched_name: self.matched_name.as_deref(), path, unrevoked }
-    }
-
-    /// The path that everything rests on.
-    pub(super) fn proven(&self) -> Option<&Path> {
-        self.unrevoked.as_ref().or(self.path.as_ref())
     }
 
     /// V4.
@@ -179,7 +78,7 @@ impl<'a> Context<'a> {
             return Ok(());
         }
         let found = self.matched_names()?;
-        self.matched_name = Some(spiffe::vouched(self, &found)?);
+        self.matched_name = Some(vouched::vouched(self, &found)?);
         Ok(())
     }
 
@@ -188,9 +87,9 @@ impl<'a> Context<'a> {
         self.matched_names().is_ok_and(|found| found.iter().all(|found| found.trust_domain.is_some()))
     }
 
-    fn matched_names(&self) -> Result<Vec<names::Match>, RejectionKind> {
+    fn matched_names(&self) -> Result<Vec<Match>, RejectionKind> {
         let (Some(leaf), Some(certificate)) = (self.leaf(), &self.certificate) else { return Err(unreadable_leaf()) };
-        let certificate = certificate.as_ref().map_err(|error| path::leaf_error(leaf, error))?;
+        let certificate = certificate.as_ref().map_err(|error| chain::leaf_error(leaf, error))?;
         let presented = names::Presented { certificate, names: leaf.presented_names(), view: leaf };
         let common_name = if self.tolerates(ToleratedRule::CommonName) {
             names::CommonName::Matched
@@ -210,19 +109,6 @@ impl<'a> Context<'a> {
             return Ok(());
         }
         Err(RejectionKind::PinMismatch { presented: leaf.spki_pin() })
-    }
-
-    pub(super) fn tolerates(&self, rule: ToleratedRule) -> bool {
-        self.verifier.policy.danger().tolerates(rule, seconds(self.now))
-    }
-
-    pub(super) fn expected(&self) -> Vec<String> {
-        self.reference_names.iter().map(ToString::to_string).collect()
-    }
-
-    pub(super) fn presented(&self) -> Vec<String> {
-        let names: Vec<PresentedName> = self.leaf().and_then(CertificateView::presented_names).unwrap_or_default();
-        shown(&names)
     }
 
     pub(super) fn into_peer(self) -> VerifiedPeer {

@@ -15,8 +15,8 @@ use uptls::hyper::UpstreamService;
 use uptls::tokio::{Destination, Dial, Tcp};
 use uptls::{Address, Code, ConnectOptions, Error, Misuse};
 
-use crate::handshake_support::{HOST, host};
-use crate::support::{Peers, serve};
+use super::support::{Peers, serve};
+use crate::support::world::{HOST, host};
 
 type Failure = fn() -> io::Error;
 

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use uptls::tokio::{Destination, HttpConnect};
 use uptls::{Address, Code, Secret};
 
-use crate::support::{Peers, accepting};
+use super::support::{Peers, accepting};
 
 /// A proxy that gives these answers in turn, the last again and again, and leads to one backend behind those of 2xx.
 struct Proxy {

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use uptls::Code;
 use uptls::tokio::{Destination, ProxyHeader};
 
-use crate::support::{Peers, accepting, serve};
+use super::support::{Peers, accepting, serve};
 
 type Seen = Arc<Mutex<Vec<Option<ProxiedAddress>>>>;
 

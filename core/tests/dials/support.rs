@@ -9,7 +9,7 @@ use uptls::tokio::Dial;
 use uptls::{Address, Code, ConnectOptions, Connector, Error};
 use uptls_testkit::{Pki, Sessions, Versions};
 
-use crate::handshake_support::{World, host, trusting};
+use crate::support::world::{World, host, trusting};
 
 pub(crate) struct Peers {
     pub(crate) acceptor: TlsAcceptor,

@@ -7,7 +7,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 use uptls::tokio::{Destination, Dial, Tcp};
 use uptls::{Address, Code, Error, TcpOptions};
 
-use crate::support::Peers;
+use super::support::Peers;
 
 const HOUR: Duration = Duration::from_hours(1);
 

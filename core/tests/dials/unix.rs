@@ -4,7 +4,7 @@ use tokio::net::UnixListener;
 use uptls::Code;
 use uptls::tokio::Unix;
 
-use crate::support::{Peers, serve};
+use super::support::{Peers, serve};
 
 #[tokio::test]
 async fn a_unix_socket_is_a_transport() {

@@ -7,7 +7,7 @@ use super::{Remedy, Said, send};
 use crate::vectors::scenario::Scenario;
 
 const FIELD: &str = "field of the policy corrected";
-/// The commands that hints name are run by `core/tests/material_encodings.rs`.
+/// The commands that hints name are run by `core/tests/verify/material_encodings.rs`.
 const FILE: &str = "file replaced or made readable";
 
 pub(super) const REMEDIES: &[Remedy] = &[

@@ -5,6 +5,7 @@ use crate::certificate::{CertificateView, same_name};
 use crate::error::RejectionKind;
 use crate::text::{digest, hex};
 use crate::trust::{AnchorFacts, NoIssuer, check_issuer};
+use crate::verify::rules::cannot_issue;
 
 impl Views<'_, '_> {
     /// V9, in its order: self-signed; an issuer that may not issue; a rotated CA; a name in another encoding; an intermediate
@@ -122,11 +123,6 @@ impl Views<'_, '_> {
 
 /// How many signatures a diagnosis tries (L13).
 const MAX_NAMESAKES: usize = 4;
-
-/// That `subject` may not issue certificates.
-pub(in crate::verify) fn cannot_issue(subject: String, reason: &NoIssuer) -> RejectionKind {
-    RejectionKind::IssuerNotCa { reason: reason.to_string(), subject }
-}
 
 pub(super) fn rotated(lower: &CertificateView<'_>, trusted: &CertificateView<'_>) -> RejectionKind {
     RejectionKind::IssuerKeyChanged {

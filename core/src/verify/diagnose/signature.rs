@@ -5,7 +5,7 @@ use super::issuer::rotated;
 use crate::certificate::{CertificateView, SignatureFailure, Signed};
 use crate::error::{AlgorithmFault, RejectionKind};
 use crate::text::hex;
-use crate::verify::path::check_key;
+use crate::verify::rules::check_key;
 
 impl Views<'_, '_> {
     /// A signature that did not verify. An attack is suspected only where no other certificate explains it: a key that no

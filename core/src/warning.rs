@@ -1,0 +1,154 @@
+//! The warnings: no verdict, but worth knowing.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::text::printable;
+
+/// Something that is not a verdict, but should be known.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Warning {
+    /// Which warning.
+    pub code: WarningCode,
+    /// Facts: text by name.
+    pub detail: BTreeMap<&'static str, String>,
+}
+
+impl Warning {
+    /// A warning; texts are escaped and bounded.
+    pub fn new(code: WarningCode, detail: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let detail = detail.into_iter().map(|(name, text)| (name, printable(&text))).collect();
+        Self { code, detail }
+    }
+}
+
+/// The codes of warnings; never a verdict.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WarningCode {
+    /// A weakening is in force (D1..D4).
+    DangerActive,
+    /// An export can meet a difference of Envoy's engine (X1).
+    EngineDifference,
+    /// TLS 1.2 is permitted, where `groups` also names the curves of certificates, and it names none that they use (H2).
+    GroupsWithoutEcdsaCurve,
+    /// A seventh of the life of our certificate is left, or less (R8).
+    IdentityExpiring,
+    /// Our certificate has an EKU without clientAuth (I2).
+    IdentityPurpose,
+    /// Our certificate was not asked for (I5).
+    IdentityUnused,
+    /// Our certificate is of X.509 version 1, which many peers refuse (I2).
+    #[serde(rename = "identity_v1")]
+    IdentityV1,
+    /// A `*.x` entry matches only a certificate that holds it literally (N6).
+    NameWildcardLiteral,
+    /// A field was overridden in a merge (M5).
+    Overridden,
+    /// A revocation list has ended, and clears no certificate (V3).
+    RevocationListExpired,
+    /// A seventh of the life of a revocation list is left, or less.
+    RevocationListExpiring,
+    /// A wanted SPIFFE ID that never matches: nothing that is trusted vouches for its trust domain (T9).
+    SpiffeIdUnvouched,
+    /// An imported form was made stricter (M8).
+    Strengthened,
+    /// The native roots are at a place that an option of the caller names (T6).
+    SystemRootsReplaced,
+    /// A bundle entry stands twice.
+    TrustEntryDuplicate,
+    /// A bundle entry has expired (T4).
+    TrustEntryExpired,
+    /// A seventh of the life of a bundle entry is left, or less (R8).
+    TrustEntryExpiring,
+    /// A bundle entry has a key that is never accepted, so that it completes no path (T3, V2).
+    TrustEntryKeyNotAccepted,
+    /// A bundle entry may not issue and is trusted as itself (T3).
+    TrustEntryIsLeaf,
+    /// A bundle entry could not be used (T2).
+    TrustEntryUnusable,
+    /// A bundle entry is a self-signed X.509 v1 certificate (T3).
+    #[serde(rename = "trust_entry_v1")]
+    TrustEntryV1,
+}
+
+impl WarningCode {
+    /// The stable name, as in JSON: `identity_expiring`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DangerActive => "danger_active",
+            Self::EngineDifference => "engine_difference",
+            Self::GroupsWithoutEcdsaCurve => "groups_without_ecdsa_curve",
+            Self::IdentityExpiring => "identity_expiring",
+            Self::IdentityPurpose => "identity_purpose",
+            Self::IdentityUnused => "identity_unused",
+            Self::IdentityV1 => "identity_v1",
+            Self::NameWildcardLiteral => "name_wildcard_literal",
+            Self::Overridden => "overridden",
+            Self::RevocationListExpired => "revocation_list_expired",
+            Self::RevocationListExpiring => "revocation_list_expiring",
+            Self::SpiffeIdUnvouched => "spiffe_id_unvouched",
+            Self::Strengthened => "strengthened",
+            Self::SystemRootsReplaced => "system_roots_replaced",
+            Self::TrustEntryDuplicate => "trust_entry_duplicate",
+            Self::TrustEntryExpired => "trust_entry_expired",
+            Self::TrustEntryExpiring => "trust_entry_expiring",
+            Self::TrustEntryKeyNotAccepted => "trust_entry_key_not_accepted",
+            Self::TrustEntryIsLeaf => "trust_entry_is_leaf",
+            Self::TrustEntryUnusable => "trust_entry_unusable",
+            Self::TrustEntryV1 => "trust_entry_v1",
+        }
+    }
+}
+
+impl core::fmt::Display for WarningCode {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names of JSON and those of `as_str` are written apart; the schema counts the variants.
+    #[test]
+    fn a_code_is_called_in_json_as_by_its_name() {
+        let all = [
+            WarningCode::DangerActive,
+            WarningCode::EngineDifference,
+            WarningCode::GroupsWithoutEcdsaCurve,
+            WarningCode::IdentityExpiring,
+            WarningCode::IdentityPurpose,
+            WarningCode::IdentityUnused,
+            WarningCode::IdentityV1,
+            WarningCode::NameWildcardLiteral,
+            WarningCode::Overridden,
+            WarningCode::RevocationListExpired,
+            WarningCode::RevocationListExpiring,
+            WarningCode::SpiffeIdUnvouched,
+            WarningCode::Strengthened,
+            WarningCode::SystemRootsReplaced,
+            WarningCode::TrustEntryDuplicate,
+            WarningCode::TrustEntryExpired,
+            WarningCode::TrustEntryExpiring,
+            WarningCode::TrustEntryKeyNotAccepted,
+            WarningCode::TrustEntryIsLeaf,
+            WarningCode::TrustEntryUnusable,
+            WarningCode::TrustEntryV1,
+        ];
+        for code in all {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+        }
+        #[cfg(feature = "schema")]
+        {
+            let schema = schemars::schema_for!(WarningCode).to_value();
+            assert_eq!(schema["oneOf"].as_array().unwrap().len(), all.len(), "{schema}");
+        }
+    }
+}

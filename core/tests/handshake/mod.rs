@@ -1,0 +1,12 @@
+//! The handshake, without sockets.
+
+mod alerts;
+#[cfg(feature = "tokio")]
+mod alerts_tokio;
+mod bulk;
+mod facts;
+mod floods;
+mod identity;
+mod outcomes;
+mod providers;
+mod transport;

@@ -1,0 +1,6 @@
+//! Against a real nginx.
+
+#[cfg(feature = "hyper")]
+mod asynchronous;
+mod requests;
+mod rotation;

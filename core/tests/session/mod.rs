@@ -1,0 +1,7 @@
+//! The session store.
+
+mod bounds;
+mod counts;
+mod publications;
+mod resumption;
+mod rotation;
