@@ -11,10 +11,25 @@ use crate::{MODULE, Switched};
 pub(crate) struct Edits {
     /// Expressions, each with the mutants that stand in its place. Ranges nest or are apart.
     wraps: BTreeMap<(usize, usize), Vec<Alternative>>,
-    /// Expressions with what follows them, by mutant.
-    followed: BTreeMap<(usize, usize), Vec<(String, Alternative, String)>>,
-    /// Text at one place: before, mutant, after.
-    points: Vec<(usize, String, Alternative, String)>,
+    /// Expressions with what follows them.
+    followed: BTreeMap<(usize, usize), Vec<Text>>,
+    /// Text at one place.
+    points: Vec<(usize, Text)>,
+}
+
+/// Text of which a part is the code of a mutant.
+struct Text {
+    before: String,
+    alternative: Alternative,
+    after: String,
+}
+
+impl Text {
+    /// `before` asks the switch: `on(7)`.
+    fn new(id: u32, before: &str, code: &str, after: &str) -> Self {
+        let before = before.replace("on(", &format!("crate::{MODULE}::on("));
+        Self { before, alternative: Alternative { id, code: code.to_owned() }, after: after.to_owned() }
+    }
 }
 
 /// The code of one mutant.
@@ -42,23 +57,17 @@ impl Edits {
 
     /// Puts text behind an expression; `code` in it belongs to the mutant.
     pub(crate) fn follow(&mut self, expression: Range<usize>, id: u32, before: &str, code: &str, after: &str) {
-        let text = (
-            before.replace("on(", &format!("crate::{MODULE}::on(")),
-            Alternative { id, code: code.to_owned() },
-            after.to_owned(),
-        );
-        self.followed.entry((expression.start, expression.end)).or_default().push(text);
+        self.followed.entry((expression.start, expression.end)).or_default().push(Text::new(id, before, code, after));
     }
 
     /// Inserts text of which `code` belongs to the mutant; the switch is asked in `before`.
     pub(crate) fn insert(&mut self, at: usize, id: u32, before: &str, code: &str, after: &str) {
-        let before = before.replace("on(", &format!("crate::{MODULE}::on("));
-        self.points.push((at, before, Alternative { id, code: code.to_owned() }, after.to_owned()));
+        self.points.push((at, Text::new(id, before, code, after)));
     }
 
     /// The text with all insertions, and where each mutant stands in it.
     pub(crate) fn apply(self, source: &str) -> (String, BTreeMap<u32, Switched>) {
-        let mut insertions: Vec<Insertion> = self.points.into_iter().map(point).collect();
+        let mut insertions: Vec<Insertion> = self.points.into_iter().map(|(at, text)| point(at, text)).collect();
         for ((start, end), alternatives) in self.wraps {
             insertions.extend(wrap(start, end, &alternatives));
         }
@@ -124,10 +133,10 @@ fn wrap(start: usize, end: usize, alternatives: &[Alternative]) -> [Insertion; 2
 }
 
 /// `(` before an expression, and `)` with more behind it.
-fn follow(start: usize, end: usize, texts: Vec<(String, Alternative, String)>) -> [Insertion; 2] {
+fn follow(start: usize, end: usize, texts: Vec<Text>) -> [Insertion; 2] {
     let mut text = ")".to_owned();
     let mut alternatives = Vec::new();
-    for (before, Alternative { id, code }, after) in texts {
+    for Text { before, alternative: Alternative { id, code }, after } in texts {
         text.push_str(&before);
         alternatives.push((id, text.len()..text.len() + code.len()));
         text = text + &code + &after;
@@ -145,7 +154,7 @@ fn follow(start: usize, end: usize, texts: Vec<(String, Alternative, String)>) -
     [opening, Insertion { at: end, rank, text, alternatives, begins: ids.clone(), ends: ids }]
 }
 
-fn point((at, before, Alternative { id, code }, after): (usize, String, Alternative, String)) -> Insertion {
+fn point(at: usize, Text { before, alternative: Alternative { id, code }, after }: Text) -> Insertion {
     let place = before.len()..before.len() + code.len();
     Insertion {
         at,

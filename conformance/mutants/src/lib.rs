@@ -3,7 +3,11 @@
 //! cargo-mutants lists the mutants and [`Mutant`] is what it says of one. [`rewrite`] puts each beside the code that it replaces:
 //! `a == b` becomes `(if on(7) { a != b } else { a == b })`, and a function begins with `if on(8) { return false; }`. [`SWITCH`] is
 //! the module with `on`. `.ci/mutants.py` drives this.
-#![allow(clippy::exhaustive_structs, reason = "a tool of this workspace, and no published library")]
+#![allow(
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    reason = "a tool of this workspace, and no published library"
+)]
 
 mod edit;
 mod place;
