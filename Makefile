@@ -72,12 +72,14 @@ fuzz:
 fuzz-check:
 	python3 .ci/fuzzing.py check
 
-# Changes one thing in the code that decides, and demands that a test fails; survivors must be in .ci/mutants.txt. All of it takes
-# a day: make mutants SHARD=3/60 is a part with mutants of all files, and SUITES="verify trust" are some of the folders.
+# Changes one thing in the code that decides, and demands that a test fails; survivors must be in .ci/mutants.txt. One build holds
+# all mutants. make mutants SHARD=3/60 tries a part with mutants of all files, SUITES="verify trust" some of the folders, and
+# MATCHING=edit_if those with that in their name.
 SHARD ?=
 SUITES ?=
+MATCHING ?=
 mutants:
-	python3 .ci/mutants.py $(if $(SHARD),--shard $(SHARD)) $(SUITES)
+	python3 .ci/mutants.py $(if $(SHARD),--shard $(SHARD)) $(if $(MATCHING),--matching "$(MATCHING)") $(SUITES)
 
 # A release wheel in target/wheels.
 wheel:

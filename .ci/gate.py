@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+import time
 import venv
 from collections import defaultdict
 from pathlib import Path
@@ -53,7 +54,7 @@ def rust(tally: Tally) -> None:
     if ok:
         gateway_api["UPTLS_GATEWAY_API"] = output.strip().splitlines()[-1]
     for face, packages in {
-        "rust": ["uptls", "uptls-manifest", "uptls-process", "uptls-testkit", "uptls-examples"],
+        "rust": ["uptls", "uptls-manifest", "uptls-process", "uptls-testkit", "uptls-examples", "uptls-mutants"],
         "command": ["uptls-cli"],
         "c": ["uptls-ffi"],
         "vectors": ["uptls-conformance"],
@@ -73,6 +74,11 @@ def rust(tally: Tally) -> None:
     # Each alone: features are united over all that is selected, and nothing may bring a host another provider.
     for host in HOSTS:
         cargo_tests(tally, "rust", f"tests of {host}", ["-p", host])
+
+
+def mutation(tally: Tally) -> None:
+    """Whether `make mutants` finds what is planted in its sample."""
+    check(tally, "rust", "mutants of the sample", [sys.executable, str(ROOT / ".ci" / "mutants.py"), "sample"])
 
 
 def interleavings(tally: Tally) -> None:
@@ -271,9 +277,11 @@ def fuzz(tally: Tally) -> None:
     check(tally, "fuzz", "format of the fuzz targets", ["cargo", "fmt", "--check"], cwd=ROOT / "fuzz")
     if not check(tally, "fuzz", "build the fuzz targets", [sys.executable, str(FUZZING), "run", "--build"]):
         return
+    began = time.monotonic()
     for target in fuzzing.TARGETS:
         check(tally, "fuzz", f"fuzz {target}", [sys.executable, str(FUZZING), "run", target])
     facade(tally)
+    print(f"\n== fuzz: {len(fuzzing.TARGETS) + 1} targets ran in {time.monotonic() - began:.0f} s", flush=True)
 
 
 def facade(tally: Tally) -> None:
@@ -377,6 +385,7 @@ def main() -> int:
         return tally.report()
     envoy(tally)
     rust(tally)
+    mutation(tally)
     interleavings(tally)
     go(tally)
     docs(tally)

@@ -1,219 +1,79 @@
 """Mutation: changes one thing in the code that decides, and demands that a test fails.
 
-`make mutants` tries all of them, `make mutants SHARD=3/40` one part that is spread over all files. The cheapest tests
-come first, and only what survives them meets the dearer ones. A survivor fails the command unless `.ci/mutants.txt` has
-it, with the reason why no test can tell; so does an entry there that is no mutant any more.
+One build holds all mutants behind a switch, and the environment chooses one for a run (switched.py). Each meets the
+tests that come to its place, the cheapest first (trial.py). A survivor fails the command unless `.ci/mutants.txt` has
+it, with the reason why no test can tell; so does an entry there that is no mutant any more. `make mutants SHARD=3/40`
+tries one part that is spread over all files. A sample, whose mutants have a known fate, is tried first and every time.
 """
 
 import argparse
 import json
-import os
 import re
-import shutil
-import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import fuzzing
-from steps import ROOT, TARGET, tool
+from steps import ROOT
+from switched import PLACE, Build, Mutant, Selection, build, listed
+from trial import Test, killed, measured
 
-PLACE = TARGET / "mutants"
 REVIEWED = ROOT / ".ci" / "mutants.txt"
-VERSION = "27.1.0"
-SECONDS = 300
-"""For so long the tests of one mutant may run; one that hangs is found."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Some tests, which are run one binary after the other until one fails."""
-
-    packages: tuple[str, ...]
-    tests: tuple[str, ...]
-    features: tuple[str, ...] = ()
-    lib: bool = True
-
-    def words(self) -> list[str]:
-        """For cargo test."""
-        tests = [part for test in self.tests for part in ("--test", test)]
-        features = ["--features", ",".join(self.features)] if self.features else []
-        return [*(["--lib"] if self.lib else []), *tests, *features]
+OUTCOMES = PLACE / "outcomes.json"
 
 
 @dataclass(frozen=True)
 class Suite:
-    """Files, and what tells their mutants."""
+    """Files, and the packages and tests that tell their mutants; the unit tests of the packages are among them."""
 
     name: str
     files: tuple[str, ...]
-    stages: tuple[Stage, ...]
+    packages: tuple[str, ...]
+    tests: tuple[str, ...]
+    patience: float = 20
+    """For so many seconds of the processor a mutant may go on beyond what its tests take; then it hangs."""
 
 
-CORE = ("uptls/aws-lc-rs", "uptls/watch")
-VERDICTS = Stage(
-    ("uptls",),
-    (
-        "bundles",
-        "chain_limits",
-        "native_roots",
-        "native_roots_issue",
-        "path_order",
-        "peer_texts",
-        "spiffe",
-        "verified_chain",
-    ),
-    CORE,
-)
-VECTORS = Stage(("uptls-conformance",), ("vectors_rust", "name_constraints", "laws"), lib=False)
-SESSIONS = Stage(
-    ("uptls",),
-    (
-        "session_bounds",
-        "session_counts",
-        "session_publications",
-        "session_resumption",
-        "session_rotation",
-        "fingerprint",
-    ),
-    CORE,
-)
-ROTATION = Stage(
-    ("uptls",),
-    (
-        "rotate_authors",
-        "rotate_batch",
-        "rotate_events",
-        "rotate_faces",
-        "rotate_files",
-        "rotate_model",
-        "rotate_prepared",
-        "rotate_unread",
-        "rotate_watch",
-        "rotate_withdrawn",
-        "fingerprint",
-        "logs",
-    ),
-    CORE,
-)
+CORE = ("uptls", "uptls-conformance")
+# A program of tests, and of core's the folder. Each file of a verdict or a session is told by any of these.
+CORE_TESTS = ("all handshake::", "all session::", "all verify::", "laws", "name_constraints", "vectors_rust")
+ROTATION = ("all errors::logs::", "all rotate::", "rotate_watch")
+SAMPLE = Suite("sample", ("conformance/mutants/sample/src/*.rs",), ("uptls-mutants-sample",), (), patience=2)
 SUITES = (
-    Suite("names", ("core/src/name.rs", "core/src/name/*.rs"), (VERDICTS, VECTORS)),
-    Suite("verify", ("core/src/verify/*.rs",), (VERDICTS, VECTORS)),
-    Suite("trust", ("core/src/trust/*.rs", "core/src/trust/crl/*.rs"), (VERDICTS, VECTORS)),
-    Suite("session", ("core/src/session.rs", "core/src/session/*.rs"), (SESSIONS,)),
-    Suite("rotate", ("core/src/rotate/*.rs", "core/src/rotate/*/*.rs"), (ROTATION,)),
+    Suite("names", ("core/src/name.rs", "core/src/name/*.rs"), CORE, CORE_TESTS),
+    Suite("verify", ("core/src/verify/*.rs", "core/src/verify/*/*.rs"), CORE, CORE_TESTS),
+    Suite("trust", ("core/src/trust/*.rs", "core/src/trust/*/*.rs"), CORE, CORE_TESTS),
+    Suite("session", ("core/src/session.rs", "core/src/session/*.rs"), CORE, CORE_TESTS),
+    Suite("rotate", ("core/src/rotate/*.rs", "core/src/rotate/*/*.rs"), CORE, CORE_TESTS + ROTATION),
     Suite(
         "merge",
-        ("manifest/src/kubernetes/precedence.rs", "manifest/src/kubernetes/resolve/*.rs"),
-        (
-            Stage(("uptls-manifest",), ("all",)),
-            Stage(("uptls-conformance",), ("manifests_suite", "gateway_conformance", "laws"), lib=False),
-        ),
+        ("manifest/src/kubernetes/resolve/*.rs",),
+        ("uptls-manifest", "uptls-conformance"),
+        ("all", "manifests_suite", "gateway_conformance", "laws"),
     ),
     Suite(
         "boundary",
         ("ffi/src/boundary.rs", "ffi/src/exclusive.rs", "ffi/src/handle.rs"),
-        (Stage(("uptls-ffi",), ("nulls", "live", "c_program")),),
+        ("uptls-ffi",),
+        ("nulls", "live", "c_program"),
     ),
 )
+FEATURES = ("uptls/aws-lc-rs", "uptls/watch")
+KINDS = ("killed", "does not compile", "no switch holds it", "survives, reviewed", "survives")
+# What becomes of the mutants of the sample, by what their names hold.
+PLANTED = {
+    " dies": ("killed",),
+    " survives": ("survives", "all tests pass"),
+    " is_never_reached": ("survives", "no test comes to it"),
+    " does_not_compile": ("does not compile",),
+    ": replace + with": ("no switch holds it", "constant"),
+}
 
 
-def environment() -> dict[str, str]:
-    # The copies of the tree share what they depend on; symbols would be linked again for each mutant.
-    folder = str(PLACE / "target")
-    return {**os.environ, "CARGO_TARGET_DIR": folder, "CARGO_PROFILE_DEV_DEBUG": "none", "UPTLS_LAWS": "2000"}
-
-
-def mutate(suite: Suite, shard: str) -> Path:
-    """Runs cargo-mutants with the tests of the first stage; the folder of what it found."""
-    out = PLACE / suite.name
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
-    first = suite.stages[0]
-    command = [
-        tool("cargo-mutants", VERSION),
-        "mutants",
-        "--no-shuffle",
-        "--colors=never",
-        # The lints of the workspace do not concern mutants.
-        "--cap-lints=true",
-        f"--timeout={SECONDS}",
-        f"--output={out}",
-        *(f"--file={file}" for file in suite.files),
-        *(part for package in first.packages for part in ("--test-package", package)),
-        *(f"--cargo-test-arg={word}" for word in first.words()),
-        *([f"--shard={shard}", "--sharding=round-robin"] if shard else []),
-    ]
-    code = subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode
-    # Some survived, or hung.
-    if code not in {0, 2, 3}:
-        raise SystemExit(f"cargo-mutants failed with {code} in {suite.name}")
-    return out / "mutants.out"
-
-
-def passes(tree: Path, stage: Stage) -> bool:
-    """Whether the tests of a stage pass in a copy of the tree."""
-    packages = [part for package in stage.packages for part in ("-p", package)]
-    command = ["cargo", "test", "--quiet", *packages, *stage.words()]
-    try:
-        done = subprocess.run(
-            command, cwd=tree, env=environment(), capture_output=True, timeout=SECONDS + 600, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
-
-
-def survives(out: Path, outcome: dict[str, Any], stages: tuple[Stage, ...]) -> bool:
-    """Whether a mutant that cargo-mutants could not tell survives the dearer tests, too."""
-    tree = fuzzing.copy_tree(PLACE / "tree")
-    # In place of the second name, cargo-mutants says what the mutant does.
-    before, _, *rest = (out / outcome["diff_path"]).read_text().splitlines(keepends=True)
-    diff = out / "mutant.diff"
-    diff.write_text("".join([before, before.replace("---", "+++", 1), *rest]))
-    apply = ["git", "apply", "-p0", str(diff)]
-    subprocess.run(apply, cwd=tree, env=fuzzing.alone(tree), check=True)
-    try:
-        return all(passes(tree, stage) for stage in stages)
-    finally:
-        subprocess.run([*apply, "--reverse"], cwd=tree, env=fuzzing.alone(tree), check=True)
-
-
-@dataclass
-class Found:
-    """How the mutants of a suite fared."""
-
-    suite: str
-    tried: int
-    unviable: int
-    survivors: list[str]
-    seconds: float
-
-
-def attempt(suite: Suite, shard: str) -> Found:
-    """All stages: those behind the first for its survivors alone."""
-    began = time.monotonic()
-    out = mutate(suite, shard)
-    outcomes = json.loads((out / "outcomes.json").read_text())["outcomes"]
-    tried = [outcome for outcome in outcomes if outcome["scenario"] != "Baseline"]
-    missed = [outcome for outcome in tried if outcome["summary"] == "MissedMutant"]
-    dearer = suite.stages[1:]
-    if missed and not all(passes(fuzzing.copy_tree(PLACE / "tree"), stage) for stage in dearer):
-        raise SystemExit(f"the tests of {suite.name} fail without a mutant")
-    survivors = [name_of(outcome) for outcome in missed if survives(out, outcome, dearer)]
-    unviable = sum(outcome["summary"] == "Unviable" for outcome in tried)
-    return Found(suite.name, len(tried), unviable, survivors, time.monotonic() - began)
-
-
-def name_of(outcome: dict[str, Any]) -> str:
-    return str(outcome["scenario"]["Mutant"]["name"])
-
-
-def plain(name: str) -> str:
-    """The mutant without line and column, which other changes move."""
-    return re.sub(r"^([^:]+):\d+:\d+: ", r"\1: ", name)
+def selection(suites: list[Suite]) -> Selection:
+    packages = {package: None for suite in suites for package in suite.packages}
+    tests = {test.partition(" ")[0]: None for suite in suites for test in suite.tests}
+    return Selection(tuple(packages), tuple(tests), FEATURES if suites != [SAMPLE] else ())
 
 
 def reviewed() -> dict[str, str]:
@@ -229,38 +89,114 @@ def reviewed() -> dict[str, str]:
     return entries
 
 
-def known() -> set[str]:
-    """All mutants that there are."""
-    files = [f"--file={file}" for suite in SUITES for file in suite.files]
-    command = [tool("cargo-mutants", VERSION), "mutants", "--list", "--json", *files]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
-    return {plain(mutant["name"]) for mutant in json.loads(listed)}
+def suite_of(mutant: Mutant) -> Suite:
+    path = ROOT / mutant.file
+    return next(suite for suite in (SAMPLE, *SUITES) if any(path.match(file) for file in suite.files))
+
+
+def tells(suite: Suite, test: Test) -> bool:
+    """Whether a test belongs to a suite."""
+    package, _, program = test.program.partition(" ")
+    wanted = (entry.partition(" ") for entry in suite.tests)
+    named = any(program == name and test.name.startswith(folder) for name, _, folder in wanted)
+    return package in suite.packages and (program == "lib" or named)
+
+
+@dataclass
+class Outcome:
+    """How a mutant fared."""
+
+    mutant: Mutant
+    suite: str
+    kind: str
+    """One of KINDS."""
+    how: str
+
+
+def attempt(built: Build, tests: list[Test], mutant: Mutant, is_reviewed: bool) -> Outcome:
+    suite = suite_of(mutant)
+    if mutant in built.unviable:
+        return Outcome(mutant, suite.name, "does not compile", "")
+    if mutant in built.unswitched:
+        return Outcome(mutant, suite.name, "no switch holds it", built.unswitched[mutant])
+    reaching = [test for test in tests if mutant.number in test.reached and tells(suite, test)]
+    how = killed(mutant, reaching, built.programs, suite.patience)
+    if how:
+        return Outcome(mutant, suite.name, "killed", how)
+    kind = "survives, reviewed" if is_reviewed else "survives"
+    return Outcome(mutant, suite.name, kind, "all tests pass" if reaching else "no test comes to it")
+
+
+def attempts(chosen: list[Mutant], suites: list[Suite]) -> list[Outcome]:
+    """Measures the tests without a mutant, and then tries each mutant."""
+    reasons = reviewed()
+    built = build(chosen, selection(suites))
+    began = time.monotonic()
+    tests = measured(built.programs, lambda test: any(tells(suite, test) for suite in suites))
+    failing = [f"{test.program} {test.name}" for test in tests if not test.passed]
+    if failing:
+        raise SystemExit("these tests fail without a mutant:\n" + "\n".join(failing))
+    print(f"{len(tests)} tests measured in {time.monotonic() - began:.0f} s", flush=True)
+    outcomes = []
+    for mutant in chosen:
+        outcome = attempt(built, tests, mutant, mutant.plain in reasons)
+        outcomes.append(outcome)
+        if outcome.kind == "survives" and outcome.suite != SAMPLE.name:
+            print(f"survives: {mutant.name}: {outcome.how}", flush=True)
+    return outcomes
+
+
+def report(outcomes: list[Outcome], seconds: float) -> None:
+    rows: dict[str, Counter[str]] = {}
+    for outcome in outcomes:
+        rows.setdefault(outcome.suite, Counter())[outcome.kind] += 1
+    print("\n| suite | mutants | " + " | ".join(KINDS) + " |")
+    print("| --- " + "| ---: " * (len(KINDS) + 1) + "|")
+    for suite, counts in rows.items():
+        print(f"| {suite} | {counts.total()} | " + " | ".join(str(counts[kind]) for kind in KINDS) + " |")
+    told = [{"mutant": one.mutant.name, "kind": one.kind, "how": one.how} for one in outcomes]
+    OUTCOMES.write_text(json.dumps(told, indent=1))
+    print(f"\nmutants: {len(outcomes)} tried in {seconds:.0f} s; {OUTCOMES} says what told each")
+
+
+def unexpected(outcomes: list[Outcome]) -> list[str]:
+    """What was found otherwise in the sample: then nothing that was found can be believed."""
+    wrong = []
+    for one in outcomes:
+        wanted = next(wanted for part, wanted in PLANTED.items() if part in one.mutant.name)
+        if (one.kind, one.how)[: len(wanted)] != wanted:
+            wrong.append(f"{one.mutant.name}: {one.kind} ({one.how}), and not {' '.join(wanted)}")
+    print(f"\nsample: {len(outcomes) - len(wrong)} of {len(outcomes)} mutants fare as they must", flush=True)
+    return wrong
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("suites", nargs="*", help=f"of {', '.join(suite.name for suite in SUITES)}; all without any")
-    parser.add_argument("--shard", default="", help="k/n: the k-th of n parts, each of which has mutants of all files")
+    names = [suite.name for suite in SUITES]
+    parser.add_argument("suites", nargs="*", help=f"of {', '.join([*names, SAMPLE.name])}; all without any")
+    parser.add_argument("--shard", default="0/1", help="k/n: the k-th of n parts, each with mutants of all files")
+    parser.add_argument("--matching", default="", help="a regular expression: only mutants whose name it finds")
     options = parser.parse_args()
-    reasons, all_names = reviewed(), known()
-    stale = sorted(set(reasons) - all_names)
-    chosen = [suite for suite in SUITES if not options.suites or suite.name in options.suites]
-    results = [attempt(suite, options.shard) for suite in chosen]
-    print("\n| suite | tried | do not compile | survive, reviewed | survive | seconds for each |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    unknown = []
-    for found in results:
-        new = [name for name in found.survivors if plain(name) not in reasons]
-        unknown += new
-        each = found.seconds / max(found.tried, 1)
-        old = len(found.survivors) - len(new)
-        print(f"| {found.suite} | {found.tried} | {found.unviable} | {old} | {len(new)} | {each:.0f} |")
-    for name in unknown:
-        print(f"  FAILED: no test tells {name}")
-    for name in stale:
-        print(f"  FAILED: {REVIEWED.name} has a mutant that is none: {name}")
-    print(f"mutants: {sum(found.tried for found in results)} of {len(all_names)} tried", flush=True)
-    return 1 if unknown or stale else 0
+    unknown = set(options.suites) - {*names, SAMPLE.name}
+    if unknown:
+        parser.error(f"no suite is called {', '.join(sorted(unknown))}")
+    began = time.monotonic()
+    suites = [suite for suite in SUITES if suite.name in (options.suites or names)]
+    mutants = listed([file for suite in (SAMPLE, *SUITES) for file in suite.files])
+    part, parts = (int(number) for number in options.shard.split("/"))
+    chosen = [mutant for mutant in mutants if suite_of(mutant) in suites and re.search(options.matching, mutant.name)]
+    sample = [mutant for mutant in mutants if suite_of(mutant) is SAMPLE]
+    outcomes = attempts([*sample, *chosen[part::parts]], [SAMPLE, *suites])
+    wrong = unexpected([outcome for outcome in outcomes if outcome.suite == SAMPLE.name])
+    real = [outcome for outcome in outcomes if outcome.suite != SAMPLE.name]
+    if real:
+        report(real, time.monotonic() - began)
+    known = {mutant.plain for mutant in mutants}
+    wrong += [f"no test tells {one.mutant.name}: {one.how}" for one in real if one.kind == "survives"]
+    wrong += [f"{REVIEWED.name} has a mutant that is none: {name}" for name in sorted(set(reviewed()) - known)]
+    for text in wrong:
+        print(f"  FAILED: {text}")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -42,6 +42,24 @@ fn the_rust_face_says_what_is_committed() {
     println!("vectors: {} of {} equal (rust)", cases.len(), cases.len());
 }
 
+/// The same of what is committed alone, without minting it: `make mutants` asks this first.
+#[test]
+fn the_rust_face_judges_the_committed_files_as_their_reports_say() {
+    if std::env::var_os("UPTLS_BLESS").is_some() {
+        println!("the other test writes the reports");
+        return;
+    }
+    let mut differing = Vec::new();
+    for entry in fs::read_dir(root().join("cases")).expect("the cases") {
+        let folder = entry.expect("a folder").path();
+        let report = Envelope::reports(vec![Committed::read(&folder).judge()]).to_json() + "\n";
+        if report != fs::read_to_string(folder.join("report.json")).expect("a committed report") {
+            differing.push(folder);
+        }
+    }
+    assert!(differing.is_empty(), "not as committed: {differing:?}");
+}
+
 /// How a report differs from what was written by hand beside the declaration.
 fn unexpected(case: &Case, report: &Report) -> Vec<String> {
     let mut found = Vec::new();

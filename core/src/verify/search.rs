@@ -349,3 +349,6 @@ const WORK: &str = "the work that a verification may take";
 const MAX_NAMESAKES: usize = 4;
 /// A hundred names below a hundred constraints, twice over.
 const MAX_NAME_COMPARISONS: usize = 20_000;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+"""Runs tests against one mutant after the other: those tests alone that come to its place, the cheapest first."""
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from switched import PLACE, Mutant, Program, environment
+
+REACHED = PLACE / "reached"
+IDLE = 60
+"""For so many seconds a program may do nothing: then it waits for what never comes."""
+MEGABYTES = 4_096
+"""So much memory the programs of a run may have together."""
+ROUND = 0.5
+"""The tests of the first round take so many seconds; each further round takes four times as many."""
+
+
+@dataclass
+class Test:
+    """One test, what it costs without a mutant, and the mutants whose place it comes to."""
+
+    program: str
+    name: str
+    seconds: float = 0.0
+    passed: bool = False
+    reached: set[int] = field(default_factory=set)
+
+
+@dataclass
+class Ran:
+    passed: bool
+    seconds: float
+    """Of the processor."""
+    why: str
+    """How it failed."""
+
+
+def ran(program: Program, tests: list[str], seconds: float, **variables: str) -> Ran:
+    """Runs some tests of a program within so many seconds of the processor; what hangs is ended, with its children."""
+
+    def bounded() -> None:
+        whole = int(seconds) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (whole, whole + 5))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    process = subprocess.Popen(
+        [str(program.path), "--exact", *tests],
+        cwd=program.folder,
+        env={**environment(), "CARGO_MANIFEST_DIR": str(program.folder), **variables},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=bounded,  # noqa: PLW1509
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    has_ended = ends(process)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    code = process.wait()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    if not has_ended:
+        return Ran(False, spent, "waits for ever, or takes all memory")
+    if code in {-signal.SIGXCPU, -signal.SIGKILL}:
+        return Ran(False, spent, "hangs")
+    return Ran(code == 0, spent, "fails" if code > 0 else f"dies by signal {-code}")
+
+
+def ends(process: subprocess.Popen[bytes]) -> bool:
+    """Waits until a program ends, unless nothing in its session does anything, or it takes all memory."""
+    last, since, pause = 0, time.monotonic(), 0.01
+    while process.poll() is None:
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.5)
+        if pause < 0.5:
+            continue
+        ticks, megabytes = session(process.pid)
+        if megabytes > MEGABYTES:
+            return False
+        if ticks - last > 1:
+            last, since = ticks, time.monotonic()
+        elif time.monotonic() - since > IDLE:
+            return False
+    return True
+
+
+def session(leader: int) -> tuple[int, int]:
+    """What the processes of a session took: hundredths of a second, and megabytes."""
+    ticks, pages = 0, 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(words[3]) == leader:
+            ticks += sum(int(word) for word in words[11:15])
+            pages += int(words[21])
+    return ticks, pages * resource.getpagesize() >> 20
+
+
+def tests_of(name: str, program: Program) -> list[Test]:
+    """The tests that a program has; ignored ones are none."""
+
+    def names(*words: str) -> set[str]:
+        command = [str(program.path), "--list", "--format=terse", *words]
+        done = subprocess.run(
+            command, cwd=program.folder, env=environment(), capture_output=True, text=True, check=True
+        )
+        return {line.removesuffix(": test") for line in done.stdout.splitlines() if line.endswith(": test")}
+
+    return [Test(name, test) for test in sorted(names() - names("--ignored"))]
+
+
+def measured(programs: dict[str, Program], wanted: Callable[[Test], bool]) -> list[Test]:
+    """Runs each wanted test alone, without a mutant: what it costs, and what it reaches."""
+    tests = [test for name, program in programs.items() for test in tests_of(name, program) if wanted(test)]
+    for test in tests:
+        REACHED.write_text("")
+        # A test may go on as another user.
+        REACHED.chmod(0o666)
+        found = ran(programs[test.program], [test.name], 1_200, UPTLS_MUTANTS_REACHED=str(REACHED))
+        test.seconds, test.passed = found.seconds, found.passed
+        test.reached = {int(number) for number in REACHED.read_text().split()}
+    return tests
+
+
+def rounds(tests: Iterable[Test]) -> list[list[Test]]:
+    """The tests by what they cost, in rounds that take longer and longer."""
+    found: list[list[Test]] = [[]]
+    budget = ROUND
+    for test in sorted(tests, key=lambda test: test.seconds):
+        if found[-1] and sum(one.seconds for one in found[-1]) + test.seconds > budget:
+            found.append([])
+            budget *= 4
+        found[-1].append(test)
+    return found
+
+
+def killed(mutant: Mutant, tests: list[Test], programs: dict[str, Program], patience: float) -> str:
+    """What tells the mutant, or nothing. Tests may take `patience` seconds, and ten times what they take without it."""
+    for together in rounds(test for test in tests if mutant.number in test.reached):
+        by_program: dict[str, list[Test]] = defaultdict(list)
+        for test in together:
+            by_program[test.program].append(test)
+        for name, some in by_program.items():
+            bound = patience + 10 * sum(test.seconds for test in some)
+            found = ran(programs[name], [test.name for test in some], bound, UPTLS_MUTANT=str(mutant.number))
+            if not found.passed:
+                return f"{name} {found.why}"
+    return ""
