@@ -86,14 +86,14 @@ impl Resolution {
 }
 
 impl Resolution {
-    /// The policy for `backend` where `gateway` uses it, whether it can be used or not. A Gateway that no route to the
-    /// backend leads through has one as well: its certificate is its own. Without `gateway` it is that of the scope.
+    /// The policy for `backend`, as `gateway` uses it, usable or not. A Gateway without a route to the backend has one,
+    /// too, because its client certificate is its own. Without `gateway` it is that of the scope.
     ///
     /// # Errors
-    /// - `reference_unresolved`: no policy is for it; the message says for which backends there are some. Or there is no such
-    ///   Gateway.
-    /// - `policy_invalid`: the Service has no such port; or the answer differs by kind, port or Gateway, and none is given.
-    /// - Everything that could not be read: the policy for it might stand there.
+    /// - `reference_unresolved`: no policy targets the backend (the message lists the backends that have one), or the
+    ///   Gateway does not exist.
+    /// - `policy_invalid`: the Service has no such port, or the answer depends on a kind, port or Gateway that was not given.
+    /// - The problems of everything unreadable: the policy of this backend may be in it.
     pub fn policy_of(&self, backend: &BackendRef, gateway: Option<&ObjectName>) -> Result<&EffectivePolicy, Problems> {
         let find = Find {
             hints: &self.hints,
