@@ -74,6 +74,9 @@ def rust(tally: Tally) -> None:
     # Each alone: features are united over all that is selected, and nothing may bring a host another provider.
     for host in HOSTS:
         cargo_tests(tally, "rust", f"tests of {host}", ["-p", host])
+    # A workspace of its own: pingora brings a hundred crates that nothing else needs. The target folder is shared.
+    pingora = ["--manifest-path", str(ROOT / "examples" / "pingora" / "Cargo.toml")]
+    cargo_tests(tally, "rust", "tests of the pingora example", pingora, CARGO_TARGET_DIR=str(TARGET))
 
 
 def mutation(tally: Tally) -> None:

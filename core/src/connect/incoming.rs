@@ -1,6 +1,6 @@
 //! How a read ended.
 
-/// The result of [`Established::read`].
+/// The result of [`Established::read`](crate::sans_io::Established::read).
 ///
 /// ```
 /// use std::io::Write;
