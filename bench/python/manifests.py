@@ -2,7 +2,9 @@
 
     python manifests.py target/release/faces 5000
 
-The package under test must be one of a release build. It fails if a scenario takes more than twice the time of Rust.
+The package under test must be one of a release build. A figure is the least of several rounds. It fails if all
+policies take more than twice the time of Rust, or one change more than 2 ms: in Python a change is also an event
+and a line of the log.
 """
 
 import json
@@ -16,7 +18,9 @@ from time import thread_time
 
 import uptls
 
-MOST = 2.0
+CHANGE = "one changed Secret"
+MOST, MOST_OF_A_CHANGE = 2.0, 0.002
+ROUNDS = 3
 
 
 def timed(body: Callable[[], object]) -> float:
@@ -58,26 +62,34 @@ def python(folder: Path, count: int, at: str) -> dict[str, float]:
         (one.backend, one.gateway): uptls.Connector(store.policy(one.backend, gateway=one.gateway))
         for one in store.backends
     }
-    seconds["one changed Secret"] = timed(change) / len(changes)
+    seconds[CHANGE] = timed(change) / len(changes)
     return seconds
 
 
+def least(rounds: list[dict[str, float]]) -> dict[str, float]:
+    return {name: min(one[name] for one in rounds) for name in rounds[0]}
+
+
 def main(faces: str, count: int) -> int:
+    figures: dict[str, list[dict[str, float]]] = {"rust": [], "c": [], "python": []}
     with tempfile.TemporaryDirectory() as folder:
-        printed = subprocess.run([faces, str(count), folder], check=True, capture_output=True, text=True).stdout
-        figures = json.loads(printed)
-        at = datetime.fromtimestamp(figures["at"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        python(Path(folder), count, at)  # warms up
-        figures["python"] = python(Path(folder), count, at)
-    rust, worst = figures["rust"], 0.0
+        for _ in range(ROUNDS):
+            printed = subprocess.run([faces, str(count), folder], check=True, capture_output=True, text=True).stdout
+            found = json.loads(printed)
+            at = datetime.fromtimestamp(found["at"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            for face in ("rust", "c"):
+                figures[face].append(found[face])
+            figures["python"].append(python(Path(folder), count, at))
+    rust, *others = (least(rounds) for rounds in figures.values())
     print(f"| {count} backends, ms CPU | Rust | C | Python |")
     print("| --- | --- | --- | --- |")
+    good = True
     for name, base in rust.items():
-        others = [figures[face][name] for face in ("c", "python")]
-        worst = max(worst, *(other / base for other in others))
-        shown = " | ".join(f"{other * 1e3:.2f} ({other / base:.2f}x)" for other in others)
+        limit = MOST_OF_A_CHANGE if name == CHANGE else MOST * base
+        good = good and all(other[name] <= limit for other in others)
+        shown = " | ".join(f"{other[name] * 1e3:.2f} ({other[name] / base:.2f}x)" for other in others)
         print(f"| {name} | {base * 1e3:.2f} | {shown} |")
-    return 0 if worst <= MOST else 1
+    return 0 if good else 1
 
 
 if __name__ == "__main__":
