@@ -164,7 +164,7 @@ def build(mutants: list[Mutant], selection: Selection) -> Build:
     else:
         raise SystemExit(f"mutants do not compile after {ROUNDS} rounds")
     unswitched = {mutant: place["unswitched"] for mutant, place in places.items() if place["unswitched"]}
-    # A chain of `let` cannot have `||`, whoever compiles it.
+    # A chain of `let` cannot have `||`.
     unviable |= {mutant for mutant, reason in unswitched.items() if reason == "let_chain"}
     unswitched = {mutant: reason for mutant, reason in unswitched.items() if mutant not in unviable}
     return Build(programs(selection), set(switched), unviable, unswitched)

@@ -113,7 +113,9 @@ fn the_limit_holds_and_the_least_recently_used_gives_way() {
 fn looking_for_a_session_is_no_use_of_a_server() {
     let key = |name: &str| SessionKey::new([1; 32], &ServerName::try_from(format!("{name}.example")).unwrap());
     for (looks_only, gives_way) in [(true, "a"), (false, "b")] {
-        let store = Arc::new(SessionStore::new(1_100));
+        // Each takes its entry, and its name in two maps: there is room for two, to the byte.
+        let room = 2 * (512 + 2 * "dns:a.example".len());
+        let store = Arc::new(SessionStore::new(room));
         let publication = Publication::new(&store, [1; 32]);
         let keep = |name| store.edit(&key(name), |entry| entry.group = Some(NamedGroup::X25519));
         keep("a");
@@ -126,6 +128,7 @@ fn looking_for_a_session_is_no_use_of_a_server() {
         } else {
             keep("a");
         }
+        assert_eq!((store.held().bytes, store.held().servers), (room, 2));
         keep("c");
         let held = ["a", "b", "c"].map(|name| store.lock().by_key.contains_key(&key(name)));
         assert_eq!(held, ["a", "b", "c"].map(|name| name != gives_way), "looks only: {looks_only}");
@@ -245,7 +248,9 @@ fn fingerprints_take_room_while_they_are_published_or_stored_under() {
     one.end();
     drop(one);
     assert_eq!(store.held().servers, 1, "it counts once");
+    assert!(store.lock().is_published(&[1; 32]), "the other publishes it");
     drop(two);
+    assert!(!store.lock().is_published(&[1; 32]));
     assert_eq!((store.held().servers, store.lock().fingerprints()), (1, 1));
     store.lock().remove(&key);
     assert_eq!(store.lock().fingerprints(), 0);

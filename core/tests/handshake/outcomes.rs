@@ -24,6 +24,10 @@ fn a_full_handshake_gives_evidence() {
         assert!(evidence.group.is_some() && !evidence.resumed && evidence.alpn.is_none());
         assert_eq!(evidence.server_name.as_deref(), Some(HOST));
         assert_eq!(evidence.peer.leaf_sha256(), Some(world.leaf.sha256()));
+        let chain = evidence.peer.chain();
+        assert_eq!(chain.len(), evidence.peer.chain_der().len());
+        assert!(chain[0].sans.contains(&format!("dns:{HOST}")), "{chain:?}");
+        assert!(chain.iter().all(|facts| facts.source == "peer"), "{chain:?}");
         assert_eq!((evidence.identity, evidence.identity_unused), (IdentityUse::NotRequested, false));
         assert_eq!(evidence.generation.number(), 1);
         assert!(connector.is_current(evidence));
