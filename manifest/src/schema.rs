@@ -55,9 +55,19 @@ fn envelope<T: JsonSchema>(name: &str, title: &str) -> Value {
 fn finish<T: JsonSchema>(generator: SchemaGenerator, name: &str, title: &str) -> Value {
     let mut schema = generator.into_root_schema_for::<T>();
     RecursiveTransform(without_null).transform(&mut schema);
+    RecursiveTransform(without_examples).transform(&mut schema);
     schema.insert("$id".to_owned(), json!(format!("urn:uptls:schema:{name}:v1")));
     schema.insert("title".to_owned(), json!(title));
     schema.to_value()
+}
+
+/// The examples of Rust in a description are for readers of Rust. They stand at its end.
+fn without_examples(schema: &mut Schema) {
+    if let Some(Value::String(description)) = schema.get_mut("description")
+        && let Some(at) = description.find("\n\n```")
+    {
+        description.truncate(at);
+    }
 }
 
 /// A field that has no value is absent, never null: neither does the reader take one, nor do reports hold one.
