@@ -40,7 +40,7 @@ use crate::report::{Import, ImportOptions, Status, status};
 ///
 /// store.remove(&reference);
 /// for changed in store.resolve_changed() {
-///     // The policy is gone, so nothing says any more whom to trust.
+///     // The policy is gone, so its connector must stop.
 ///     assert!(store.publish(&connector, &changed.backend, changed.gateway.as_ref()).is_err());
 /// }
 /// assert!(matches!(connector.state(), ConnectorState::NotReady { .. }));

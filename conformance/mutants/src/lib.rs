@@ -35,7 +35,7 @@ pub struct Rewritten {
     pub unswitched: BTreeMap<u32, Unswitched>,
 }
 
-/// Where a mutant stands, in octets of the rewritten file: the compiler's errors are told apart by that.
+/// The place of a mutant, in bytes of the rewritten file: it says which compiler error belongs to which mutant.
 #[derive(Clone, Debug, Eq, PartialEq, serde::Serialize)]
 pub struct Switched {
     /// The code that the mutant has in place of the file's own.

@@ -56,7 +56,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
     }
 }
 
-/// For a connection that sends nothing and would trust nobody. Of TLS 1.2, where a ClientHello costs no key.
+/// The configuration of a connection that sends nothing and trusts no peer: of TLS 1.2, whose ClientHello costs no key.
 fn placeholder(provider: Arc<CryptoProvider>) -> Result<ClientConfig, Error> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
     let builder = builder

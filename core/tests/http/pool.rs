@@ -88,7 +88,8 @@ async fn a_rollback_finds_nothing_that_the_mistake_accepted() {
     }
 }
 
-/// The twin: what both accept is answered by a connection of its own, and again by the first one where nobody looked between.
+/// The twin: if both policies accept the peer, each has a connection of its own, and the first one serves again after a rollback
+/// without a request in between.
 #[tokio::test]
 async fn what_is_published_again_finds_its_connections() {
     for version in HTTP {

@@ -99,7 +99,7 @@ async fn reduced_trust_closes_idle_connections_and_finishes_the_others() {
         let pool = pool(&connector, &server);
         tokio::spawn(pool.maintain());
         let busy = busy(&pool, &server, version).await;
-        // The twin: equal content ends nothing, whoever looks.
+        // The twin: equal content ends no connection.
         connector.update(&policy(more)).unwrap();
         pool.close_due();
         assert_eq!((server.open(), pool.counts().closed), (busy.connections, BTreeMap::new()));
@@ -154,7 +154,7 @@ async fn a_proof_that_has_ended_ends_its_connections() {
             }
             world.leaf = renewed;
             server.renew(&ServerOptions { alpn: self::server(&world, version).alpn, ..world.server(Versions::Both) });
-            // Whether somebody looked or not: no request goes over what has ended.
+            // Maintained or not, no request uses an ended connection.
             let accepted = server.accepted();
             assert_eq!(get(&pool, server.uri(HOST, "/")).await, Ok(()));
             assert_eq!(server.accepted(), accepted + 1, "{version:?}, maintained: {maintained}");

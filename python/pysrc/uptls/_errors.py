@@ -236,7 +236,7 @@ class WantWriteError(ssl.SSLWantWriteError, BlockingIOError):
         super().__init__(errno.EAGAIN, "nothing can be sent now")
 
 
-def _whom(report: "Report") -> str:
+def _peer_of(report: "Report") -> str:
     """The peer and the policy, as far as they are known: ``payments.internal (10.0.0.7:8443), policy payments``."""
     peer = report.backend_host or report.server_name or ""
     if report.address:
@@ -249,8 +249,8 @@ def _notes(report: "Report") -> "Iterator[str]":
     """The lines that a traceback shows below the message. An exception made from a text has none."""
     if report.code in (None, "internal"):
         return
-    whom = _whom(report)
-    yield f"uptls: {report.code} ({report.number}){': ' if whom else ''}{whom}"
+    peer = _peer_of(report)
+    yield f"uptls: {report.code} ({report.number}){': ' if peer else ''}{peer}"
     if report.hint:
         yield f"hint: {report.hint}"
 
@@ -289,8 +289,8 @@ def log_refusal(error: UptlsError, unlogged: int) -> None:
     is_bug = isinstance(error, MisuseError) and not isinstance(error, PolicyFrozenError)
     level = logging.INFO if is_bug else logging.WARNING
     more = f" ({unlogged} refusals before it were not logged)" if unlogged else ""
-    whom = _whom(error.report) or "a peer"
-    _LOG.log(level, "%s: %s: %s; hint: %s%s", whom, error.code, error, error.hint, more, extra={"uptls": error.report})
+    peer = _peer_of(error.report) or "a peer"
+    _LOG.log(level, "%s: %s: %s; hint: %s%s", peer, error.code, error, error.hint, more, extra={"uptls": error.report})
 
 
 def log_event(event: "Event") -> None:
