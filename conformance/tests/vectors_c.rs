@@ -30,7 +30,11 @@ fn c_says_what_is_committed() {
     let text = String::from_utf8(output.stdout).expect("JSON is UTF-8");
     let reports: Vec<&str> = text.split_terminator("----\n").collect();
     assert_eq!(reports.len(), cases.len(), "one report for each case");
-    compare("c", cases.into_iter().zip(reports).map(|(case, report)| (case, report.as_bytes().to_vec())));
+    compare(
+        "c",
+        |report| report,
+        cases.into_iter().zip(reports).map(|(case, report)| (case, report.as_bytes().to_vec())),
+    );
 }
 
 /// A case as `vectors.c` wants it.
