@@ -28,10 +28,16 @@ use crate::source::Origin;
 /// Give it every object with `upsert` and `remove`; `resolve_changed` then names the policies that may be others now, and
 /// `publish` gives each connector its own. One change costs what it touches. Usable from any thread, one after the other.
 ///
-///     for kind, object in changes:  # of a watch
-///         store.remove(object) if kind == "DELETED" else store.upsert(object)
-///     for one in store.resolve_changed():
-///         store.publish(connectors[one.backend, one.gateway], one.backend, gateway=one.gateway)
+/// >>> store = uptls.ManifestStore()
+/// >>> store.upsert({
+/// ...     "apiVersion": "gateway.networking.k8s.io/v1", "kind": "BackendTLSPolicy",
+/// ...     "metadata": {"name": "payments", "namespace": "shop"},
+/// ...     "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": "payments"}],
+/// ...              "validation": {"hostname": "payments.internal", "wellKnownCACertificates": "System"}}})
+/// >>> [(one.backend, one.gateway) for one in store.resolve_changed()]
+/// [('Service/shop/payments', None)]
+/// >>> store.backends[0].objects
+/// ['BackendTLSPolicy shop/payments']
 #[pyclass(frozen, name = "ManifestStore", module = "uptls")]
 pub(crate) struct PyManifestStore {
     permission: DangerPermission,
