@@ -30,7 +30,15 @@ def lint(tally: Tally) -> None:
         tally,
         "lint",
         "clippy",
-        ["cargo", "clippy", "--workspace", "--all-targets", "--features", "uptls/hyper,uptls/tokio-rustls,uptls/watch", *strict],
+        [
+            "cargo",
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--features",
+            "uptls/hyper,uptls/tokio-rustls,uptls/watch",
+            *strict,
+        ],
     )
     for features in ("", "watch", "tokio", "tokio-rustls", "ring,hyper", "ring,aws-lc-rs"):
         name = f"clippy of core with {features or 'no features'}"
