@@ -94,7 +94,8 @@ impl Reader {
                 Err(PemError { index, line: number, reason: "base64 stands outside of a block".to_owned() })
             }
             None => Ok(()),
-            Some(open) if find(line, b"-----END ").is_some() && find(line, b"-----BEGIN ").is_some() => {
+            // A line of base64 has no dash, and is not searched.
+            Some(open) if line.contains(&b'-') && holds_both_boundaries(line) => {
                 Err(open.error("ends in the line in which the next one begins: a line break is missing"))
             }
             Some(open) if line.starts_with(b"-----") => Err(open.error("holds a broken boundary line")),
@@ -154,13 +155,17 @@ fn is_damaged_boundary(line: &[u8]) -> bool {
 
 /// What is wrong with such a line. Its text is not shown: a key may stand in it.
 fn damage(line: &[u8]) -> &'static str {
-    if find(line, b"-----BEGIN ").is_some() && find(line, b"-----END ").is_some() {
+    if holds_both_boundaries(line) {
         "BEGIN and END stand in one line: the line breaks of the block are lost"
     } else if line.starts_with(b">") {
         "the BEGIN or END line begins with >, as in a quoted mail"
     } else {
         "a BEGIN or END line is damaged"
     }
+}
+
+fn holds_both_boundaries(line: &[u8]) -> bool {
+    find(line, b"-----BEGIN ").is_some() && find(line, b"-----END ").is_some()
 }
 
 /// Where `part` stands in `text`.
