@@ -1,5 +1,6 @@
 //! One request through a pool: find or make a connection, send, and keep the connection.
 
+use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::sync::Arc;
 
@@ -112,12 +113,7 @@ where
             clients.remove(authority).into_iter().for_each(|client| client.close(CloseReason::Superseded));
         }
         if !clients.contains_key(authority) && clients.len() >= self.options.max_clients {
-            let longest =
-                clients.iter().min_by_key(|(_, client)| client.used()).map(|(authority, _)| authority.clone());
-            longest
-                .and_then(|longest| clients.remove(&longest))
-                .into_iter()
-                .for_each(|it| it.close(CloseReason::Limit));
+            forget_one(&mut clients);
         }
         let client = clients.entry(authority.clone()).or_insert_with(|| Client::new(bound.clone()));
         let kept = if anew { None } else { client.take(self.now()) };
@@ -228,6 +224,14 @@ where
             Some(_) if !connection.is_trusted(self.now()) => connection.end_for(CloseReason::TrustEnded),
             Some(client) => client.keep(sender, connection, self.options.max_idle),
         }
+    }
+}
+
+/// Gives up the connections to the authority that was used longest ago.
+fn forget_one<B, D: Dial>(clients: &mut HashMap<Authority, Client<B, D>>) {
+    let longest = clients.iter().min_by_key(|(_, client)| client.used()).map(|(authority, _)| authority.clone());
+    if let Some(client) = longest.and_then(|longest| clients.remove(&longest)) {
+        client.close(CloseReason::Limit);
     }
 }
 
