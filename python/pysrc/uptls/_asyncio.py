@@ -8,7 +8,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from uptls._context import PolicySSLContext
-from uptls._dial import reached
+from uptls._dial import reached, shown
 from uptls._errors import UptlsError
 
 if TYPE_CHECKING:
@@ -108,8 +108,7 @@ async def open_connection(  # noqa: PLR0913
     """
     address = (connect_to or host, port) if not isinstance(connect_to, tuple) else connect_to
     # Where the loop connects to; it tells which address it was only after the handshake.
-    target = f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
-    buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout, address=target)
+    buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout, address=shown(*address))
     context = _OneConnection(connector, buffer)
     seconds = buffer.deadline
     loop = asyncio.get_running_loop()

@@ -27,14 +27,18 @@ def dialled(dial: "Dial") -> socket.socket:
             close(sock)
 
 
+def shown(ip: str, port: int) -> str:
+    """An address as reports have it: ``10.0.0.7:8443`` or ``[fd00::7]:8443``."""
+    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+
+
 def reached(buffer: "Buffer", sock: socket.socket) -> None:
     """Tells the buffer where its socket is connected to, for reports, exceptions and the log."""
     # A socket that is not connected has no peer, and one of a program may have no such method.
     with contextlib.suppress(OSError, AttributeError):
         name = sock.getpeername()
         if isinstance(name, tuple):
-            ip, port = name[:2]
-            buffer._reach(f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}")  # noqa: SLF001
+            buffer._reach(shown(*name[:2]))  # noqa: SLF001
         elif name:
             buffer._reach(os.fsdecode(name))  # noqa: SLF001
 
