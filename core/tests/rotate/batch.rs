@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use crate::support::rotation::{State, Stepper, Volume, named_in, tempdir};
-use crate::support::world::{Backend, HOST, World, host, policy, trusting};
+use crate::support::world::{Backend, HOST, MovableClock, World, builder, host, policy, trusting};
 use uptls::danger::DangerPermission;
 use uptls::{
     Code, ConnectOptions, ConnectorState, EventKind, MaterialDraft, OnInvalid, PolicyDraft, PolicySpec, PollOutcome,
-    Registry, Runtime, TrustDraft, UpstreamTlsPolicy,
+    Registry, TrustDraft, UpstreamTlsPolicy,
 };
 use uptls_testkit::{Pki, San, ServerOptions, Versions};
 
@@ -166,7 +166,7 @@ fn a_batch_reads_a_bundle_once() {
     use std::sync::Arc;
     let (folder, reads) = (tempdir(), Arc::new(AtomicUsize::new(0)));
     let (file, counted) = (folder.path().join("ca.pem"), Arc::clone(&reads));
-    let runtime = Runtime::builder(uptls::aws_lc_rs::provider())
+    let runtime = builder(&MovableClock::default())
         .before_reading(move |_| {
             counted.fetch_add(1, Ordering::SeqCst);
             Ok(())
