@@ -1,9 +1,9 @@
 """Servers on the loopback interface, with the TLS of the standard library. They count what they see."""
 
 import contextlib
+import select
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -188,22 +188,17 @@ def websocket(tls: ssl.SSLSocket, seen: Seen) -> bool:
 
 
 def forward(tls: ssl.SSLSocket, port: int) -> None:
-    """Copies both ways until one ends."""
-    with socket.create_connection(("127.0.0.1", port)) as onward:
-
-        def back() -> None:
-            with contextlib.suppress(OSError):
-                while raw := onward.recv(65536):
-                    tls.sendall(raw)
-
-        thread = threading.Thread(target=back)
-        thread.start()
-        with contextlib.suppress(OSError):
-            while raw := tls.recv(65536):
-                onward.sendall(raw)
-        with contextlib.suppress(OSError):
-            onward.shutdown(socket.SHUT_RDWR)
-        thread.join()
+    """Copies both ways until the client ends, in one thread: a connection of OpenSSL is not for two at once."""
+    with socket.create_connection(("127.0.0.1", port)) as onward, contextlib.suppress(OSError):
+        sources: list[socket.socket] = [tls, onward]
+        while True:
+            for source in [tls] if tls.pending() else select.select(sources, [], [])[0]:
+                if raw := source.recv(65536):
+                    (onward if source is tls else tls).sendall(raw)
+                elif source is tls:
+                    return
+                else:
+                    sources.remove(onward)
 
 
 def proxy(tls: ssl.SSLSocket, seen: Seen) -> bool:
