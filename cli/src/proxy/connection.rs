@@ -78,21 +78,25 @@ impl Told {
         route: &Route,
         mut ending: watch::Receiver<bool>,
     ) -> Outcome {
+        let open = route.connector.opened(&route.spec.target.host, &upstream.evidence().peer);
+        let mut closable = route.closers.add(open);
         let mut relay = Relay::new(client, upstream);
-        let end = tokio::select! {
-            end = relay.run(route.spec.idle_timeout) => Some(end),
-            () = is_true(&mut ending) => None,
+        let outcome = tokio::select! {
+            end = relay.run(route.spec.idle_timeout) => match end {
+                End::Both => Outcome::Ended("closed"),
+                End::Client(error) => Outcome::BadClient(error.to_string()),
+                End::Idle => Outcome::Ended("idle_timeout"),
+                End::Upstream(error) => lost(&error),
+            },
+            error = closable.refused() => Outcome::Refused(Box::new(error)),
+            () = is_true(&mut ending) => Outcome::Ended("drain_timeout"),
         };
         self.moved = relay.moved();
         let (client, _) = relay.into_parts();
-        let outcome = match end {
-            Some(End::Both) => return Outcome::Ended("closed"),
-            Some(End::Client(error)) => Outcome::BadClient(error.to_string()),
-            Some(End::Idle) => Outcome::Ended("idle_timeout"),
-            // A client must not take half of an answer for the whole.
-            Some(End::Upstream(error)) => lost(&error),
-            None => Outcome::Ended("drain_timeout"),
-        };
+        if matches!(outcome, Outcome::Ended("closed")) {
+            return outcome;
+        }
+        // A client must not take half of an answer for the whole.
         client.abort();
         outcome
     }

@@ -12,6 +12,7 @@
 mod admin;
 mod args;
 mod client;
+mod closers;
 mod connection;
 mod listen;
 mod live;
@@ -125,6 +126,20 @@ async fn tell_events(proxy: Arc<Proxy>, is_json: bool) {
             true => serde_json::json!({"route": &*route, "event": event.facts()}).to_string(),
             false => line(&route, &event),
         });
+        if event.trust_reduced {
+            reconsider(&proxy, &route).await;
+        }
+    }
+}
+
+/// R11: open connections that the policy of now would refuse end, spread over some seconds.
+async fn reconsider(proxy: &Proxy, name: &str) {
+    let Some(route) = proxy.routes().into_iter().find(|route| route.spec.name == name) else { return };
+    if let Some((count, error)) = closers::reconsider(&route).await {
+        let (at, name) = (route::now(), print::printable(name));
+        print::print_error(&format!(
+            "{at} {name} ends {count} open connections, whose peers it would refuse now: {error}"
+        ));
     }
 }
 

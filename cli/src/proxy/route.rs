@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use uptls::{Address, Code, Connector};
 
+use super::closers::Closers;
 use super::listen::Listen;
 use super::relay::Moved;
 use crate::args::Source;
@@ -46,6 +47,7 @@ pub(super) struct Route {
     pub(super) spec: RouteSpec,
     pub(super) connector: Connector,
     pub(super) permits: Arc<Semaphore>,
+    pub(super) closers: Closers,
     pub(super) counts: Counts,
     refusals: Mutex<VecDeque<Refusal>>,
 }
@@ -89,7 +91,14 @@ impl Route {
     pub(super) fn new(spec: RouteSpec, connector: Connector) -> Self {
         let permits = usize::try_from(spec.max_connections).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let permits = Arc::new(Semaphore::new(permits));
-        Self { spec, connector, permits, counts: Counts::default(), refusals: Mutex::default() }
+        Self {
+            spec,
+            connector,
+            permits,
+            closers: Closers::default(),
+            counts: Counts::default(),
+            refusals: Mutex::default(),
+        }
     }
 
     /// Whether new connections are made: by the current policy, or by the last good one.

@@ -207,6 +207,25 @@ fn a_new_ca_counts_for_the_next_connection() {
     assert_eq!(proxy.entry()["generation"], 3);
 }
 
+#[test]
+fn an_open_connection_ends_if_its_peer_would_be_refused_now() {
+    let folder = Folder::new();
+    let server = Server::start(&folder.options());
+    let proxy = Proxy::to(&folder, server.addr(), &[]);
+    let address = proxy.address("listens on");
+    let mut open = connect(address);
+    server.wait_for_handshakes(1);
+    // The twin: a CA more changes nothing for it.
+    let other = lasting(Template::ca("Other Root")).self_signed(&Key::p256("other root"));
+    folder.write("ca.pem", &(folder.root.pem() + &other.pem()));
+    proxy.told("\"kind\":\"updated\"");
+    folder.write("ca.pem", &other.pem());
+    proxy.told("ends 1 open connections");
+    assert_eq!(open.read(&mut [0]).map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
+    let entry = proxy.entry();
+    assert_eq!((&entry["code"], &entry["generation"]), (&"cert_unknown_issuer".into(), &1.into()));
+}
+
 fn route(name: &str, server: &Server, more: &str) -> String {
     let to = server.addr();
     format!(
