@@ -26,7 +26,7 @@ use crate::target::{ConnectTo, Target, parse_timeout};
 #[command(mut_group("source", |group| group.required(false)))]
 pub(crate) struct ProxyArgs {
     /// Where clients connect: PORT or ADDRESS:PORT, or unix:PATH, which only the proxy's own user can connect to. A PORT alone
-    /// is one of 127.0.0.1.
+    /// is one of 127.0.0.1. systemd:0 is the first socket of a socket unit, which says who can connect.
     #[arg(long, value_name = "WHERE", value_parser = Listen::parse, requires = "target")]
     pub(crate) listen: Option<Listen>,
     #[command(flatten)]

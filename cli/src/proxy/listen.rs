@@ -8,16 +8,18 @@ use std::path::{Path, PathBuf};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::client::Client;
+use super::inherited::{self, Socket};
 
-/// An address, or the path of a Unix socket.
+/// An address, the path of a Unix socket, or the number of a socket of systemd.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Listen {
+    Systemd(usize),
     Tcp(SocketAddr),
     Unix(PathBuf),
 }
 
 impl Listen {
-    /// Parses `PORT`, `ADDRESS:PORT`, `[IPv6]:PORT` or `unix:PATH`. A name is refused: it may resolve to an address that other
+    /// Parses `PORT`, `ADDRESS:PORT`, `[IPv6]:PORT`, `unix:PATH` or `systemd:NUMBER`. A name is refused: it may resolve to an address that other
     /// hosts reach.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if let Some(path) = text.strip_prefix("unix:") {
@@ -26,10 +28,18 @@ impl Listen {
                 path => Ok(Self::Unix(PathBuf::from(path))),
             };
         }
+        if let Some(number) = text.strip_prefix("systemd:") {
+            return number
+                .parse()
+                .map(Self::Systemd)
+                .map_err(|_| "systemd:0 is the first socket of the unit".to_owned());
+        }
         if let Ok(port) = text.parse::<u16>() {
             return Ok(Self::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port))));
         }
-        text.parse().map(Self::Tcp).map_err(|_| "it is not a PORT, ADDRESS:PORT or unix:PATH".to_owned())
+        text.parse()
+            .map(Self::Tcp)
+            .map_err(|_| "it is not a PORT, ADDRESS:PORT, unix:PATH or systemd:NUMBER".to_owned())
     }
 
     /// Whether other hosts can connect to it.
@@ -48,19 +58,30 @@ impl Listen {
     /// The system's: the address is in use, the folder of the socket does not exist.
     pub(super) fn bind(&self) -> io::Result<Listener> {
         match self {
-            Self::Tcp(address) => {
-                let listener = std::net::TcpListener::bind(address)?;
-                listener.set_nonblocking(true)?;
-                Ok(Listener::Tcp(TcpListener::from_std(listener)?))
+            Self::Systemd(number) => match inherited::take(*number)? {
+                Socket::Tcp(listener) => of_tcp(listener),
+                Socket::Unix(listener) => {
+                    listener.set_nonblocking(true)?;
+                    Ok(Listener::Unix { listener: UnixListener::from_std(listener)?, _file: None })
+                }
+            },
+            Self::Tcp(address) => of_tcp(std::net::TcpListener::bind(address)?),
+            Self::Unix(path) => {
+                Ok(Listener::Unix { listener: bind_unix(path)?, _file: Some(SocketFile(path.clone())) })
             }
-            Self::Unix(path) => Ok(Listener::Unix(bind_unix(path)?, SocketFile(path.clone()))),
         }
     }
+}
+
+fn of_tcp(listener: std::net::TcpListener) -> io::Result<Listener> {
+    listener.set_nonblocking(true)?;
+    Ok(Listener::Tcp(TcpListener::from_std(listener)?))
 }
 
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Systemd(number) => write!(f, "systemd:{number}"),
             Self::Tcp(address) => address.fmt(f),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
@@ -70,14 +91,18 @@ impl fmt::Display for Listen {
 /// An open socket that clients connect to.
 pub(super) enum Listener {
     Tcp(TcpListener),
-    Unix(UnixListener, SocketFile),
+    Unix {
+        listener: UnixListener,
+        /// Ends with the listener, if the proxy made it.
+        _file: Option<SocketFile>,
+    },
 }
 
 impl Listener {
     pub(super) async fn accept(&self) -> io::Result<Client> {
         match self {
             Self::Tcp(listener) => listener.accept().await.and_then(|(stream, address)| Client::tcp(stream, address)),
-            Self::Unix(listener, _) => listener.accept().await.map(|(stream, _)| Client::unix(stream)),
+            Self::Unix { listener, .. } => listener.accept().await.map(|(stream, _)| Client::unix(stream)),
         }
     }
 
@@ -85,7 +110,10 @@ impl Listener {
     pub(super) fn place(&self) -> io::Result<Listen> {
         match self {
             Self::Tcp(listener) => Ok(Listen::Tcp(listener.local_addr()?)),
-            Self::Unix(_, file) => Ok(Listen::Unix(file.0.clone())),
+            Self::Unix { listener, .. } => {
+                let path = listener.local_addr()?.as_pathname().map(Path::to_owned);
+                Ok(Listen::Unix(path.unwrap_or_default()))
+            }
         }
     }
 }
@@ -147,7 +175,8 @@ mod tests {
         ] {
             assert_eq!(shown(text), Ok((wanted.to_owned(), is_remote)), "{text}");
         }
-        for bad in ["", "unix:", "localhost:6380", "127.0.0.1", "::1:6380", "70000"] {
+        assert_eq!(shown("systemd:0"), Ok(("systemd:0".to_owned(), false)));
+        for bad in ["", "unix:", "systemd:", "systemd:a", "localhost:6380", "127.0.0.1", "::1:6380", "70000"] {
             assert!(Listen::parse(bad).is_err(), "{bad}");
         }
     }

@@ -214,7 +214,11 @@ impl Proxy {
                 // The runtime's, which the thread of this call is none of.
                 let _within = self.threads.enter();
                 let failed = |error| Refused::Routes(format!("cannot listen on {}: {error}", spec.listen));
-                Arc::new(spec.listen.bind().map_err(failed)?)
+                let listener = spec.listen.bind().map_err(failed)?;
+                // What systemd opened is known only now.
+                let place = listener.place().map_err(failed)?;
+                routes::local(&place, self.args.allow_remote_clients).map_err(Refused::Routes)?;
+                Arc::new(listener)
             }
         };
         Ok(Wanted { listener, policy, spec })

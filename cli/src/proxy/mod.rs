@@ -14,6 +14,7 @@ mod args;
 mod client;
 mod closers;
 mod connection;
+mod inherited;
 mod listen;
 mod live;
 mod log;
@@ -31,6 +32,7 @@ use core::future::poll_fn;
 use core::time::Duration;
 use std::sync::Arc;
 
+use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use uptls::{Event, OnInvalid, Report};
 
@@ -42,6 +44,7 @@ use log::AccessLog;
 
 /// Runs until a signal ends it.
 pub(crate) fn run(args: &ProxyArgs) -> Result<u8, CliError> {
+    inherited::note();
     if let Some(admin) = &args.admin {
         routes::local(admin, args.allow_remote_clients).map_err(|reason| CliError::new(USAGE, reason))?;
     }
@@ -69,6 +72,7 @@ async fn serve(args: &ProxyArgs, log: AccessLog) -> Result<u8, CliError> {
                 .map_err(|error| CliError::new(USAGE, format!("cannot listen on {place} (--admin): {error}")))?,
         ),
     };
+    tell_systemd(NotifyState::Ready);
     let events = tokio::spawn(tell_events(Arc::clone(&proxy), args.json));
     let following = tokio::spawn(follow(Arc::clone(&proxy)));
     loop {
@@ -77,6 +81,7 @@ async fn serve(args: &ProxyArgs, log: AccessLog) -> Result<u8, CliError> {
             Asked::Reload => in_background(&proxy, Proxy::follow).await,
         }
     }
+    tell_systemd(NotifyState::Stopping);
     following.abort();
     let end = proxy.end(args.drain_timeout);
     tokio::select! {
@@ -87,6 +92,12 @@ async fn serve(args: &ProxyArgs, log: AccessLog) -> Result<u8, CliError> {
     events.abort();
     drop(admin);
     Ok(0)
+}
+
+/// For units of the type `notify`; nothing elsewhere.
+fn tell_systemd(state: NotifyState<'_>) {
+    // It may have gone away: the proxy works without it.
+    let _ = sd_notify::notify(&[state]);
 }
 
 /// Reads documents again and again; the watch sees to the files that they name.

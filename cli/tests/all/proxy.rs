@@ -345,6 +345,52 @@ fn a_unix_socket_is_for_its_owner_and_ends_with_the_proxy() {
 }
 
 #[test]
+fn a_socket_of_systemd_is_taken_and_told_when_it_serves() {
+    let folder = Folder::new();
+    let server = Server::start(&folder.options());
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let told = std::os::unix::net::UnixDatagram::bind(folder.path().join("notify")).unwrap();
+    told.set_read_timeout(Some(PATIENCE)).unwrap();
+    // Clients wait from the beginning.
+    let mut client = connect(address);
+    client.write_all(REQUEST.as_bytes()).unwrap();
+    let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$UPTLS\" proxy --listen systemd:0 --policy policy.yaml \
+                  --connect-to \"$TO\" payments.internal:443 3<&0";
+    let child = Command::new("sh")
+        .args(["-c", script])
+        .env("UPTLS", env!("CARGO_BIN_EXE_uptls"))
+        .env("TO", server.addr().to_string())
+        .env("NOTIFY_SOCKET", folder.path().join("notify"))
+        .current_dir(folder.path())
+        .stdin(Stdio::from(std::os::fd::OwnedFd::from(socket)))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let (complaints, log) = (lines(std::io::empty()), lines(std::io::empty()));
+    let proxy = Proxy { child, complaints, log };
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with(RESPONSE_BODY));
+    drop(client);
+    let state = || {
+        let mut bytes = [0; 64];
+        let count = told.recv(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
+    };
+    assert!(state().starts_with("READY=1"));
+    proxy.signal("TERM");
+    assert!(state().starts_with("STOPPING=1"));
+    assert_eq!(proxy.exit_code(), Some(0));
+    // The twin: there is none.
+    let ran =
+        uptls(folder.path(), &["proxy", "--listen", "systemd:0", "--policy", "policy.yaml", "payments.internal:443"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.stderr.contains("systemd gave 0 sockets"), "{ran:?}");
+}
+
+#[test]
 fn a_client_behind_a_load_balancer_is_named_by_its_header() {
     let folder = Folder::new();
     let server = Server::start(&folder.options());
