@@ -8,7 +8,7 @@ use std::time::Instant;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use uptls::tokio_client::{AsyncStream, ProxyHeader};
-use uptls::{ConnectError, ConnectOptions, Error, Evidence};
+use uptls::{Code, ConnectError, ConnectOptions, Error, Evidence};
 
 use super::client::{Addresses, Client, Origin};
 use super::log::{Entry, Outcome};
@@ -92,6 +92,11 @@ impl Told {
             () = is_true(&mut ending) => Outcome::Ended("drain_timeout"),
         };
         self.moved = relay.moved();
+        let outcome = match outcome {
+            // Many servers forget their close_notify once the client has left. No answer is cut.
+            Outcome::Refused(error) if relay.is_left() && error.code() == Code::Truncated => Outcome::Ended("left"),
+            outcome => outcome,
+        };
         let (client, _) = relay.into_parts();
         if matches!(outcome, Outcome::Ended("closed")) {
             return outcome;

@@ -38,14 +38,14 @@ pub(super) struct Entry {
 pub(super) enum Outcome {
     /// The client broke off, or did not say what it should.
     BadClient(String),
-    /// In order: `closed`, `idle_timeout` or `drain_timeout`.
+    /// In order: `closed`, `left`, `idle_timeout` or `drain_timeout`.
     Ended(&'static str),
     /// There was no upstream, or it was lost.
     Refused(Box<Error>),
 }
 
 impl Outcome {
-    /// `closed`, `idle_timeout`, `drain_timeout`, `client_lost`, or the code of the error.
+    /// `closed`, `left`, `idle_timeout`, `drain_timeout`, `client_lost`, or the code of the error.
     pub(super) fn code(&self) -> &'static str {
         match self {
             Self::BadClient(_) => "client_lost",

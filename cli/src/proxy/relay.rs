@@ -36,11 +36,13 @@ pub(super) struct Relay<C, U> {
     upstream: U,
     up: Direction,
     down: Direction,
+    /// What the upstream had sent when the client ended.
+    answered: Option<u64>,
 }
 
 impl<C: AsyncRead + AsyncWrite + Unpin, U: AsyncRead + AsyncWrite + Unpin> Relay<C, U> {
     pub(super) fn new(client: C, upstream: U) -> Self {
-        Self { client, upstream, up: Direction::default(), down: Direction::default() }
+        Self { client, upstream, up: Direction::default(), down: Direction::default(), answered: None }
     }
 
     /// Runs until both directions have ended, one failed, or nothing moved for `idle`.
@@ -64,6 +66,11 @@ impl<C: AsyncRead + AsyncWrite + Unpin, U: AsyncRead + AsyncWrite + Unpin> Relay
         Moved { from_client: self.up.bytes, from_upstream: self.down.bytes }
     }
 
+    /// Whether the client ended first, and the upstream sent nothing afterwards.
+    pub(super) fn is_left(&self) -> bool {
+        self.answered == Some(self.down.bytes)
+    }
+
     pub(super) fn into_parts(self) -> (C, U) {
         (self.client, self.upstream)
     }
@@ -72,6 +79,9 @@ impl<C: AsyncRead + AsyncWrite + Unpin, U: AsyncRead + AsyncWrite + Unpin> Relay
         let up = self.up.poll(&mut self.client, &mut self.upstream, cx);
         if let Poll::Ready(Err(fault)) = up {
             return Poll::Ready(fault.end(End::Client, End::Upstream));
+        }
+        if up.is_ready() {
+            self.answered.get_or_insert(self.down.bytes);
         }
         let down = self.down.poll(&mut self.upstream, &mut self.client, cx);
         if let Poll::Ready(Err(fault)) = down {

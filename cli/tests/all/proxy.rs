@@ -181,6 +181,18 @@ fn half_of_an_answer_is_not_given_as_the_whole() {
 }
 
 #[test]
+fn an_upstream_that_breaks_off_after_the_client_left_cuts_nothing() {
+    let folder = Folder::new();
+    // It reads the end of the client instead of a request, and drops the connection without close_notify.
+    let server = Server::start(&folder.options());
+    let proxy = Proxy::to(&folder, server.addr(), &[]);
+    let client = connect(proxy.address("listens on"));
+    server.wait_for_handshakes(1);
+    drop(client);
+    assert_eq!(proxy.entry()["code"], "left");
+}
+
+#[test]
 fn a_new_ca_counts_for_the_next_connection() {
     let folder = Folder::new();
     let server = Server::start(&folder.options());
