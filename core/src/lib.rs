@@ -39,7 +39,9 @@ mod identity;
 pub mod input;
 mod intern;
 mod material;
+mod metrics;
 mod name;
+mod observe;
 mod pem;
 mod policy;
 mod prepare;
@@ -92,7 +94,13 @@ pub use failure_log::FailureLog;
 pub use fix::{Fix, PatchOperation};
 pub use generation::Generation;
 pub use identity::{ClientIdentity, Secret, check_identity};
+pub use metrics::Metrics;
 pub use name::{BackendHost, DnsName, NameError, SpiffeId, SpiffePrefix, TrustDomain, UriName};
+pub use observe::{
+    CertificateExpiring, ConnectionAbandoned, ConnectionClosed, ConnectionFacts, ConnectionFailed, ConnectionOpened,
+    ConnectorChanged, GenerationPublished, HandshakeStarted, Observation, ObservationQueue, Observer, PolicyNews,
+    PolicyRecovered, PolicyWithdrawn, Standing, Terms, UpdateRefused,
+};
 pub use policy::{
     Alpn, AlpnDraft, AlpnSelection, BundleSpec, DangerDraft, IdentityDraft, IdentitySpec, Material, MaterialDraft,
     PolicyBuilder, PolicyDraft, PolicySpec, ReasonDraft, Resumption, RevocationDepth, RevocationDraft, RevocationSpec,

@@ -37,7 +37,8 @@ impl Connector {
     /// # Errors
     /// [`Error::Policy`] with `policy_not_ready` or `policy_withdrawn`; [`Error::Misuse`] for options that widen the policy (H3).
     pub fn bind(&self, host: &BackendHost, options: &ConnectOptions) -> Result<BoundConnector, Error> {
-        BoundConnector::new(self, &self.snapshot()?, host, options.clone())
+        let snapshot = self.snapshot().inspect_err(|error| self.tell_failed(host, error, None))?;
+        BoundConnector::new(self, &snapshot, host, options.clone())
     }
 }
 

@@ -2,11 +2,14 @@
 
 mod complete;
 
+use core::mem;
+use core::time::Duration;
 use std::io::{self, BufRead as _, Read, Write as _};
 use std::sync::Arc;
 use std::time::Instant;
 
 use rustls::ClientConnection;
+use tracing::Span;
 use uptls_process::Process;
 
 use super::closing_alert::ClosingAlert;
@@ -14,10 +17,12 @@ use super::evidence::Evidence;
 use super::failure::{Answered, Attempt, oversized_message};
 use super::fault::{Stage, meaning};
 use super::incoming::Incoming;
+use super::observation::Observation;
 use super::setup::Setup;
+use super::span;
 use super::tls_io::{Failure, ReadOutcome, Tap, process_new_packets};
 use super::{PoolKey, internal};
-use crate::error::{ConnectError, Error, Misuse};
+use crate::error::{Code, ConnectError, Error, Misuse};
 use crate::generation::Generation;
 use crate::handshake::{Asked, IdentityUse, Noted, Verdict, observe};
 use crate::name::BackendHost;
@@ -33,10 +38,14 @@ pub(super) struct Driver {
     evidence: Option<Arc<Evidence>>,
     closing_alert: ClosingAlert,
     generation: Generation,
+    /// What observers are told; `None` without any.
+    observation: Option<Box<Observation>>,
     outgoing: Outgoing,
     pool_key: PoolKey,
     process: Process,
     session: Option<Arc<SessionHandle>>,
+    /// Of the handshake.
+    span: Span,
     tls: ClientConnection,
     /// Decrypted bytes that were not read yet.
     unread: usize,
@@ -65,6 +74,8 @@ impl Driver {
         let process = Process::current().map_err(internal)?;
         let (tls, session) = setup.start()?;
         let Setup { generation, pool_key, prepared, .. } = setup;
+        let observation = Observation::begin(&prepared, host, generation, process);
+        let span = span::begin(&prepared, host, generation);
         let attempt = Attempt {
             alpn: pool_key.offer().protocols.clone(),
             answered: Answered::NotYet,
@@ -83,10 +94,12 @@ impl Driver {
             evidence: None,
             closing_alert: ClosingAlert::default(),
             generation,
+            observation,
             outgoing: Outgoing::Open,
             pool_key,
             process,
             session,
+            span,
             tls,
             unread: 0,
             window: 0,
@@ -192,6 +205,9 @@ impl Driver {
         }
         if self.end == End::Open {
             self.end = End::Truncated;
+            if let Some(observation) = &mut self.observation {
+                observation.truncate();
+            }
         }
         Ok(())
     }
@@ -272,8 +288,31 @@ impl Driver {
         }
         self.closing_alert.queue(&mut self.tls, &error);
         self.log(&error);
+        self.tell_failed(error.code());
         self.error = Some(error.clone());
         error
+    }
+
+    /// R11
+    fn tell_failed(&mut self, code: Code) {
+        span::fail(mem::replace(&mut self.span, Span::none()), code);
+        if let Some(observation) = &mut self.observation {
+            observation.fail(code);
+        }
+    }
+
+    /// The connection is handed out.
+    pub(super) fn open(&mut self) {
+        if let (Some(observation), Some(evidence)) = (&mut self.observation, &self.evidence) {
+            observation.open(evidence);
+        }
+    }
+
+    /// The transport is there, after so long (`None`: since it was begun), and goes to that address.
+    pub(super) fn dialled(&mut self, dial: Option<Duration>, address: impl FnOnce() -> Option<String>) {
+        if let Some(observation) = &mut self.observation {
+            observation.dialled(dial, address());
+        }
     }
 
     /// R10
@@ -329,6 +368,9 @@ impl Driver {
     /// Writes once to `sink`.
     pub(super) fn send(&mut self, sink: &mut dyn io::Write) -> io::Result<usize> {
         self.check_process()?;
+        if let Some(observation) = &mut self.observation {
+            observation.start();
+        }
         match self.closing_alert.is_empty() {
             true => self.tls.write_tls(sink),
             false => self.closing_alert.send(sink),

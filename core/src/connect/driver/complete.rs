@@ -1,12 +1,14 @@
 //! The end of a handshake: what was proven and negotiated becomes evidence, and sessions are kept.
 
+use core::mem;
 use std::sync::Arc;
 
 use rustls::HandshakeKind;
+use tracing::Span;
 
 use super::Driver;
 use crate::connect::evidence::{Evidence, Negotiated};
-use crate::connect::internal;
+use crate::connect::{internal, span};
 use crate::error::Error;
 use crate::handshake::IdentityUse;
 use crate::session::Proof;
@@ -37,7 +39,7 @@ impl Driver {
         prepared.runtime().failures().succeeded(prepared.fingerprint(), &self.attempt.host);
         let configured = prepared.identity().is_some();
         self.attempt.identity = proof.identity;
-        self.evidence = Some(Arc::new(Evidence {
+        let evidence = Evidence {
             alpn: negotiated.alpn,
             cipher_suite: negotiated.cipher_suite,
             fingerprint: *self.attempt.prepared.fingerprint(),
@@ -50,7 +52,12 @@ impl Driver {
             resumed,
             server_name: self.attempt.server_name.clone(),
             version: negotiated.version,
-        }));
+        };
+        span::complete(mem::replace(&mut self.span, Span::none()), &evidence);
+        self.evidence = Some(Arc::new(evidence));
+        if let Some(observation) = &mut self.observation {
+            observation.complete();
+        }
         Ok(())
     }
 
