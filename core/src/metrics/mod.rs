@@ -1,7 +1,12 @@
 //! Counters of connections and policies, and their text for Prometheus. `docs/observability.md` has each of them.
 
+#[cfg(feature = "metrics")]
+mod facade;
 mod histogram;
 mod text;
+
+#[cfg(feature = "metrics")]
+pub use facade::MetricsFacade;
 
 use core::fmt;
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
