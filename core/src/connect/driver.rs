@@ -308,7 +308,7 @@ impl Driver {
         }
     }
 
-    /// The transport is there, after so long (`None`: since it was begun), and goes to that address.
+    /// The transport is there, after so long, and goes to that address.
     pub(super) fn dialled(&mut self, dial: Option<Duration>, address: impl FnOnce() -> Option<String>) {
         if let Some(observation) = &mut self.observation {
             observation.dialled(dial, address());

@@ -40,7 +40,6 @@ impl Connector {
 /// A connection that observers are told of. There is none without observers.
 pub(super) struct Observation {
     address: Option<String>,
-    begun: Instant,
     dial: Option<Duration>,
     /// The code that ended it once it was open.
     ended: Option<Code>,
@@ -78,7 +77,6 @@ impl Observation {
         }
         Some(Box::new(Self {
             address: None,
-            begun: Instant::now(),
             dial: None,
             ended: None,
             generation,
@@ -90,12 +88,9 @@ impl Observation {
         }))
     }
 
-    /// The transport is there, after so long; `None`: since it was begun.
+    /// The transport is there, after so long, and goes to that address.
     pub(super) fn dialled(&mut self, dial: Option<Duration>, address: Option<String>) {
-        if let Phase::Begun = self.phase {
-            self.dial = Some(dial.unwrap_or_else(|| self.begun.elapsed()));
-        }
-        self.address = address;
+        (self.dial, self.address) = (dial, address);
     }
 
     /// Bytes are taken for the peer.

@@ -227,13 +227,13 @@ impl Handshake {
         }
     }
 
-    /// Tells that the transport is connected now, to `address` if that is known: for observers alone (R11). The time since
-    /// [`Connector::begin`](crate::Connector::begin) is then that of the dial.
-    pub fn dialled(&mut self, address: Option<String>) {
-        self.driver.dialled(None, || address);
+    /// Tells observers that the transport is there (R11): how long its dial took, if this caller knows, and its network
+    /// address, `10.0.0.7:8443`. Call it before the first bytes are drained; it decides nothing.
+    pub fn dialled(&mut self, dial: Option<Duration>, address: Option<String>) {
+        self.driver.dialled(dial, || address);
     }
 
-    /// The same for a dial that came before.
+    /// The same for the faces that dial.
     pub(crate) fn dialled_in(&mut self, dial: Option<Duration>, address: impl FnOnce() -> Option<SocketAddr>) {
         if dial.is_some() {
             self.driver.dialled(dial, || address().map(|address| address.to_string()));

@@ -80,6 +80,9 @@ pub trait Observer: Send + Sync {
 
     /// A connector was made, changed its state or content, or is gone: what it stood at before and after, for gauges.
     fn connector_changed(&self, _changed: &ConnectorChanged<'_>) {}
+
+    /// The runtime is gone, with all connectors and connections of it: nothing more comes. For observers with a thread.
+    fn ended(&self) {}
 }
 
 /// For a program that keeps the observer, too.
@@ -126,5 +129,9 @@ impl<T: Observer + ?Sized> Observer for Arc<T> {
 
     fn connector_changed(&self, changed: &ConnectorChanged<'_>) {
         (**self).connector_changed(changed);
+    }
+
+    fn ended(&self) {
+        (**self).ended();
     }
 }

@@ -41,14 +41,8 @@ impl Observers {
 
     /// Tells each of them, in the order in which they were given.
     pub(crate) fn tell(&self, tell: impl Fn(&dyn Observer)) {
-        let Some(known) = &self.0 else { return };
-        for observer in &known.observers {
-            let Err(payload) = catch_unwind(AssertUnwindSafe(|| tell(&**observer))) else { continue };
-            // Its destructor may panic too, and nothing would catch that here.
-            mem::forget(payload);
-            if !known.said.swap(true, Ordering::Relaxed) {
-                tracing::error!(target: "uptls", "an observer panicked; the library goes on, and says so once");
-            }
+        if let Some(known) = &self.0 {
+            known.tell(tell);
         }
     }
 
@@ -68,6 +62,25 @@ impl Observers {
             DEPTH.set(DEPTH.get() + 1);
             Postponed
         })
+    }
+}
+
+impl Known {
+    fn tell(&self, tell: impl Fn(&dyn Observer)) {
+        for observer in &self.observers {
+            let Err(payload) = catch_unwind(AssertUnwindSafe(|| tell(&**observer))) else { continue };
+            // Its destructor may panic too, and nothing would catch that here.
+            mem::forget(payload);
+            if !self.said.swap(true, Ordering::Relaxed) {
+                tracing::error!(target: "uptls", "an observer panicked; the library goes on, and says so once");
+            }
+        }
+    }
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        self.tell(|observer| observer.ended());
     }
 }
 

@@ -11,7 +11,8 @@ use super::{
     GenerationPublished, HandshakeStarted, Observer, PolicyRecovered, PolicyWithdrawn, UpdateRefused,
 };
 
-/// An observer that keeps what it is told, in JSON, until it is taken: at most so many, the oldest are dropped and counted.
+/// An observer of one runtime that keeps what it is told, in JSON, until it is taken: at most so many; the oldest are dropped and
+/// counted.
 ///
 /// ```
 #[doc = include_str!("../../doc/policy.txt")]
@@ -78,20 +79,14 @@ impl ObservationQueue {
         self.lock().observations.pop_front()
     }
 
-    /// The same; waits for one, so long at most. `None` at once if the queue is closed and empty.
+    /// The same; waits for one, so long at most. `None` at once if the runtime is gone and nothing waits.
     pub fn wait(&self, timeout: Duration) -> Option<Observation> {
         let nothing = |kept: &mut Kept| kept.observations.is_empty() && !kept.closed;
         let waited = self.came.wait_timeout_while(self.lock(), timeout, nothing);
         waited.unwrap_or_else(PoisonError::into_inner).0.observations.pop_front()
     }
 
-    /// Nothing is kept from now on, and nobody waits any more.
-    pub fn close(&self) {
-        self.lock().closed = true;
-        self.came.notify_all();
-    }
-
-    /// Whether it was closed.
+    /// Whether the runtime is gone: what waits is all that there is.
     pub fn is_closed(&self) -> bool {
         self.lock().closed
     }
@@ -174,5 +169,10 @@ impl Observer for ObservationQueue {
 
     fn connector_changed(&self, changed: &ConnectorChanged<'_>) {
         self.push("connector_changed", changed);
+    }
+
+    fn ended(&self) {
+        self.lock().closed = true;
+        self.came.notify_all();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Observed, steady};
 use crate::support::world::HOST;
@@ -45,8 +45,9 @@ async fn visit(face: Face, connector: &Connector, host: &BackendHost, address: S
         }
         Face::SansIo => {
             let mut handshake = connector.begin(host, &options)?;
+            let begun = Instant::now();
             let mut socket = TcpStream::connect(address).map_err(|error| handshake.feed_error(&error))?;
-            handshake.dialled(Some(address.to_string()));
+            handshake.dialled(Some(begun.elapsed()), Some(address.to_string()));
             let mut bytes = [0; 4096];
             while !handshake.is_done() {
                 let mut out = Vec::new();

@@ -1,9 +1,12 @@
 //! What observers are told (R11), by each face and of each change.
 
+#[cfg(feature = "metrics")]
+mod facade;
 #[cfg(all(feature = "hyper", feature = "tokio-rustls"))]
 mod faces;
 mod policies;
 mod prometheus;
+mod rotation;
 mod spans;
 
 use std::sync::Arc;

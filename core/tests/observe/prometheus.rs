@@ -1,6 +1,7 @@
 //! The counters, against a server; and their text, line by line.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::Observed;
 use crate::support::world::{Backend, HOST, establish, host, policy, trusting};
@@ -125,4 +126,31 @@ fn many_policies_are_as_many_lines_as_one() {
         .collect();
     assert_eq!(observed.text("").len(), lines);
     drop((one, many));
+}
+
+/// `docs/observability.md` has every metric with its type, every observation, and the rotation that all faces replay.
+#[test]
+fn the_page_is_complete() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let page = read("docs/observability.md");
+    let observed = Observed::new("page");
+    let types = observed.text("# TYPE ");
+    assert!(types.len() > 12);
+    for line in types {
+        let (name, kind) = line.split_once(' ').unwrap();
+        let row = page.lines().find(|row| row.starts_with('|') && row.contains(&format!("`{name}`")));
+        assert!(row.is_some_and(|row| row.contains(&format!("| {kind} |"))), "{line}: {row:?}");
+    }
+    let methods = read("core/src/observe/mod.rs");
+    let methods: Vec<_> =
+        methods.lines().filter_map(|line| line.strip_prefix("    fn ")?.split_once("(&self, _")).collect();
+    assert_eq!(methods.len(), 11);
+    for (name, _) in methods {
+        assert!(page.contains(&format!("\n| `{name}` | ")), "{name}");
+    }
+    for (name, language) in [("rotation.txt", "text"), ("rotation.prom", "text")] {
+        let golden = read(&format!("testdata/observations/{name}"));
+        assert!(page.contains(&format!("```{language}\n{golden}```\n")), "{name} stands in the page as it is");
+    }
 }
