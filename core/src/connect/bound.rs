@@ -134,7 +134,8 @@ impl BoundConnector {
     /// The same for another host of the same key; `None` if that has another.
     #[cfg(feature = "hyper")]
     pub(crate) fn with_host(&self, host: &BackendHost) -> Result<Option<Self>, Error> {
-        let key = pool_key(&self.bond.check()?.prepared, host, &self.options)?;
+        let snapshot = self.bond.check().inspect_err(|error| self.bond.connector.tell_failed(host, error, None))?;
+        let key = pool_key(&snapshot.prepared, host, &self.options)?;
         Ok((key == self.bond.key).then(|| Self { host: host.clone(), ..self.clone() }))
     }
 }

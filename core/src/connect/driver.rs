@@ -2,8 +2,6 @@
 
 mod complete;
 
-use core::mem;
-use core::time::Duration;
 use std::io::{self, BufRead as _, Read, Write as _};
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,7 +20,7 @@ use super::setup::Setup;
 use super::span;
 use super::tls_io::{Failure, ReadOutcome, Tap, process_new_packets};
 use super::{PoolKey, internal};
-use crate::error::{Code, ConnectError, Error, Misuse};
+use crate::error::{ConnectError, Error, Misuse};
 use crate::generation::Generation;
 use crate::handshake::{Asked, IdentityUse, Noted, Verdict, observe};
 use crate::name::BackendHost;
@@ -291,28 +289,6 @@ impl Driver {
         self.tell_failed(error.code());
         self.error = Some(error.clone());
         error
-    }
-
-    /// R11
-    fn tell_failed(&mut self, code: Code) {
-        span::fail(mem::replace(&mut self.span, Span::none()), code);
-        if let Some(observation) = &mut self.observation {
-            observation.fail(code);
-        }
-    }
-
-    /// The connection is handed out.
-    pub(super) fn open(&mut self) {
-        if let (Some(observation), Some(evidence)) = (&mut self.observation, &self.evidence) {
-            observation.open(evidence);
-        }
-    }
-
-    /// The transport is there, after so long, and goes to that address.
-    pub(super) fn dialled(&mut self, dial: Option<Duration>, address: impl FnOnce() -> Option<String>) {
-        if let Some(observation) = &mut self.observation {
-            observation.dialled(dial, address());
-        }
     }
 
     /// R10

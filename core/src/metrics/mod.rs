@@ -157,7 +157,7 @@ impl Metrics {
     }
 
     fn write_policies(&self, out: &mut String) -> fmt::Result {
-        let help = "Connectors by their state: degraded uses the last good generation, not_ready and withdrawn connect to nobody.";
+        let help = "Connectors by their state: degraded uses the last good generation, not_ready and withdrawn make no connection.";
         let mut metric = Metric::begin(out, "uptls_policies", "gauge", help)?;
         for (state, count) in STATES.iter().zip(&self.policies) {
             metric.value(&[("state", state)], count.load(Ordering::Relaxed))?;

@@ -34,7 +34,7 @@ impl Observers {
         Self((!known.observers.is_empty()).then(|| Arc::new(known)))
     }
 
-    /// Whether nobody is told: then nothing is measured.
+    /// Whether there are none: then nothing is measured.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }

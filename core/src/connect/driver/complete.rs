@@ -1,6 +1,7 @@
-//! The end of a handshake: what was proven and negotiated becomes evidence, and sessions are kept.
+//! The end of a handshake: what was proven and negotiated becomes evidence, sessions are kept, and observers are told.
 
 use core::mem;
+use core::time::Duration;
 use std::sync::Arc;
 
 use rustls::HandshakeKind;
@@ -9,7 +10,7 @@ use tracing::Span;
 use super::Driver;
 use crate::connect::evidence::{Evidence, Negotiated};
 use crate::connect::{internal, span};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::handshake::IdentityUse;
 use crate::session::Proof;
 use crate::time::seconds;
@@ -75,6 +76,28 @@ impl Driver {
             usable_from: peer.trusted_from().max(identity_start),
             usable_until: peer.trusted_until().min(identity_end),
             peer,
+        }
+    }
+
+    /// R11
+    pub(super) fn tell_failed(&mut self, code: Code) {
+        span::fail(mem::replace(&mut self.span, Span::none()), code);
+        if let Some(observation) = &mut self.observation {
+            observation.fail(code);
+        }
+    }
+
+    /// The connection is handed out.
+    pub(in crate::connect) fn open(&mut self) {
+        if let (Some(observation), Some(evidence)) = (&mut self.observation, &self.evidence) {
+            observation.open(evidence);
+        }
+    }
+
+    /// The transport is there, after so long, and goes to that address.
+    pub(in crate::connect) fn dialled(&mut self, dial: Option<Duration>, address: impl FnOnce() -> Option<String>) {
+        if let Some(observation) = &mut self.observation {
+            observation.dialled(dial, address());
         }
     }
 }
