@@ -20,7 +20,7 @@
 //! stream of that crate, `watch` events of the file system for a [`FileSource`]. No feature picks a
 //! cryptography provider for the caller: `aws-lc-rs` and `ring` only offer theirs.
 //!
-//! A [`Runtime`] tells its [`Observer`]s of connections and policies (R11); [`Metrics`] counts them for Prometheus, and the
+//! A [`Runtime`] tells its [`Observer`]s of connections and policies (R12); [`Metrics`] counts them for Prometheus, and the
 //! feature `metrics` does through that crate. Each handshake is a span of `tracing`: `tls.client.handshake`, target `uptls`,
 //! level DEBUG. Its fields are `server.address` (the backend host), `uptls.policy`, `uptls.generation`, and at its end
 //! `tls.established`, then `tls.protocol.version`, `tls.cipher`, `tls.curve`, `tls.next_protocol` and `tls.resumed`, or
@@ -120,7 +120,8 @@ pub use prepare::Prepared;
 pub use report::{Envelope, PolicyFacts, ProblemFacts, Report, Verdict};
 pub use rotate::{
     Connector, ConnectorState, DrainPlan, Event, EventFacts, EventKind, ExpiringCertificate, ExpiringFacts, ExpiryMark,
-    FileSource, OnInvalid, PollOutcome, Polled, Registry, Synced, Watch, WatchState, WatchedSource,
+    FileSource, OnInvalid, OpenConnection, PollOutcome, Polled, Reconsidered, RefusedConnection, Registry, Synced,
+    Watch, WatchState, WatchedSource,
 };
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use session::HeldSessions;

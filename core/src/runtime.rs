@@ -117,7 +117,7 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Tells `observer` of connections and policies of this runtime (R11), after the observers that were given before.
+    /// Tells `observer` of connections and policies of this runtime (R12), after the observers that were given before.
     /// Default: none, and then nothing is measured.
     ///
     /// ```

@@ -53,7 +53,7 @@ fn observed(peers: &Peers) -> Vec<String> {
     arguments
 }
 
-/// R11: the observations and metrics of one rotation are those of Rust.
+/// R12: the observations and metrics of one rotation are those of Rust.
 #[test]
 fn a_rotation_is_told_and_counted_as_in_every_face() {
     let (installed, peers) = (Installed::new(), Peers::new());

@@ -1,5 +1,5 @@
 //! What observers of Python are told. The core is never called back by an interpreter: it leaves observations in a queue, and a
-//! thread of Python takes them (R11).
+//! thread of Python takes them (R12).
 
 use core::time::Duration;
 use std::sync::Arc;

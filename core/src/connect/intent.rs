@@ -61,7 +61,7 @@ impl<'a> Intent<'a> {
         self.told(snapshot.and_then(|snapshot| Setup::new(snapshot, self.host, self.options)), None)
     }
 
-    /// When a dial begins; `None` without observers, who want to know how long it takes (R11).
+    /// When a dial begins; `None` without observers, who want to know how long it takes (R12).
     pub(crate) fn dial_begins(&self) -> Option<Instant> {
         (!self.connector.runtime().observers().is_empty()).then(Instant::now)
     }

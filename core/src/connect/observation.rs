@@ -1,4 +1,4 @@
-//! What is told of one connection, from its first bytes to its end (R11).
+//! What is told of one connection, from its first bytes to its end (R12).
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::prepare::Prepared;
 use crate::rotate::Connector;
 
 impl Connector {
-    /// Tells the runtime's observers that `host` could not be dialled (R11). For programs that make the transport before
+    /// Tells the runtime's observers that `host` could not be dialled (R12). For programs that make the transport before
     /// [`Connector::begin`]; whatever dials itself does this.
     pub fn note_undialled(&self, host: &BackendHost, error: &Error) {
         self.tell_failed(host, error, None);

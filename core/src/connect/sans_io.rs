@@ -227,7 +227,7 @@ impl Handshake {
         }
     }
 
-    /// Tells observers that the transport is there (R11): how long its dial took, if this caller knows, and its network
+    /// Tells observers that the transport is there (R12): how long its dial took, if this caller knows, and its network
     /// address, `10.0.0.7:8443`. Call it before the first bytes are drained; it decides nothing.
     pub fn dialled(&mut self, dial: Option<Duration>, address: Option<String>) {
         self.driver.dialled(dial, || address);

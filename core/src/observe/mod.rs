@@ -1,4 +1,4 @@
-//! What a program is told of connections and policies while they happen (R11).
+//! What a program is told of connections and policies while they happen (R12).
 
 mod connection;
 mod document;

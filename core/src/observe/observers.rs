@@ -1,4 +1,4 @@
-//! The observers of a runtime: none by default, called without a lock, and never a way for a panic (R11).
+//! The observers of a runtime: none by default, called without a lock, and never a way for a panic (R12).
 
 use core::cell::{Cell, RefCell};
 use core::mem;

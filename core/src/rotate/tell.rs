@@ -1,4 +1,4 @@
-//! What observers are told of a connector: its events, and what it stood at before and after (R11).
+//! What observers are told of a connector: its events, and what it stood at before and after (R12).
 
 use super::expiry::earliest_ends;
 use super::{Connector, Event, EventKind, Published, Shared};

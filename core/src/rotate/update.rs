@@ -15,7 +15,7 @@ use crate::sync::{MutexGuard, lock};
 pub(super) struct Update<'a> {
     connector: &'a Connector,
     _in_order: MutexGuard<'a, ()>,
-    /// Dropped after the lock: observers may call this connector (R11).
+    /// Dropped after the lock: observers may call this connector (R12).
     _postponed: Option<Postponed>,
     withdrawals: u64,
 }

@@ -1,4 +1,4 @@
-//! One scenario over every face: each tells observers the same (R11). C and Python replay it in their own tests.
+//! One scenario over every face: each tells observers the same (R12). C and Python replay it in their own tests.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

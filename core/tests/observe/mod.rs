@@ -1,4 +1,4 @@
-//! What observers are told (R11), by each face and of each change.
+//! What observers are told (R12), by each face and of each change.
 
 #[cfg(feature = "metrics")]
 mod facade;

@@ -43,14 +43,14 @@ impl Connection {
         Ok(Self { connector: connector.clone(), host, phase: Phase::Handshaking(Box::new(handshake)) })
     }
 
-    /// The transport is there, after so long, and goes to that address (R11).
+    /// The transport is there, after so long, and goes to that address (R12).
     pub(crate) fn dialled(&mut self, dial: Duration, address: Option<SocketAddr>) {
         if let Phase::Handshaking(handshake) = &mut self.phase {
             handshake.dialled(Some(dial), address.map(|address| address.to_string()));
         }
     }
 
-    /// The failure of a peer that was not reached (R11).
+    /// The failure of a peer that was not reached (R12).
     pub(crate) fn undialled(&self, error: &uptls::Error) -> Failure {
         self.connector.note_undialled(&self.host, error);
         self.failure(error)

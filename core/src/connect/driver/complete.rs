@@ -79,7 +79,7 @@ impl Driver {
         }
     }
 
-    /// R11
+    /// R12
     pub(super) fn tell_failed(&mut self, code: Code) {
         span::fail(mem::replace(&mut self.span, Span::none()), code);
         if let Some(observation) = &mut self.observation {
