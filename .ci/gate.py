@@ -36,11 +36,11 @@ def lint(tally: Tally) -> None:
             "--workspace",
             "--all-targets",
             "--features",
-            "uptls/hyper,uptls/tokio-rustls,uptls/watch",
+            "uptls/hyper,uptls/metrics,uptls/tokio-rustls,uptls/watch",
             *strict,
         ],
     )
-    for features in ("", "watch", "tokio", "tokio-rustls", "ring,hyper", "ring,aws-lc-rs"):
+    for features in ("", "metrics", "watch", "tokio", "tokio-rustls", "ring,hyper", "ring,aws-lc-rs"):
         name = f"clippy of core with {features or 'no features'}"
         check(
             tally,
@@ -69,7 +69,7 @@ def rust(tally: Tally) -> None:
     }.items():
         selected = [part for package in packages for part in ("-p", package)]
         if face == "rust":
-            selected += ["--features", "uptls/aws-lc-rs,uptls/hyper,uptls/tokio-rustls,uptls/watch"]
+            selected += ["--features", "uptls/aws-lc-rs,uptls/hyper,uptls/metrics,uptls/tokio-rustls,uptls/watch"]
         # Tests print `skipped: why` where they cannot run, so their output must be seen.
         cargo_tests(
             tally,

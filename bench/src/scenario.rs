@@ -10,8 +10,8 @@ use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use uptls::danger::DangerPermission;
 use uptls::{
-    BackendHost, ConnectOptions, Connector, FixedClock, MaterialDraft, PolicyDraft, PolicySpec, Runtime, TrustDraft,
-    UpstreamTlsPolicy,
+    BackendHost, ConnectOptions, Connector, FixedClock, MaterialDraft, Metrics, PolicyDraft, PolicySpec, Runtime,
+    TrustDraft, UpstreamTlsPolicy,
 };
 use uptls_testkit::{MemoryServer, NOW, Pki, San, ServerOptions, Sessions};
 
@@ -63,10 +63,12 @@ pub(crate) enum Who {
     Rustls,
     /// The crate uptls.
     Uptls,
+    /// The same with [`Metrics`] as an observer.
+    UptlsMetrics,
 }
 
 impl Who {
-    pub(crate) const ALL: [Who; 5] = [Who::C, Who::CX25519, Who::OpenSsl, Who::Rustls, Who::Uptls];
+    pub(crate) const ALL: [Who; 6] = [Who::C, Who::CX25519, Who::OpenSsl, Who::Rustls, Who::Uptls, Who::UptlsMetrics];
 
     /// As it is called on the command line.
     pub(crate) fn name(self) -> &'static str {
@@ -76,6 +78,7 @@ impl Who {
             Who::OpenSsl => "openssl",
             Who::Rustls => "rustls",
             Who::Uptls => "uptls",
+            Who::UptlsMetrics => "uptls-metrics",
         }
     }
 }
@@ -90,6 +93,7 @@ pub(crate) struct World {
     openssl: Option<OpenSsl>,
     rustls: Rustls,
     uptls: Uptls,
+    uptls_metrics: Uptls,
     scenario: Scenario,
     server: Arc<ServerConfig>,
 }
@@ -106,18 +110,22 @@ impl World {
         let runtime = Runtime::builder(Arc::clone(&provider)).clock(FixedClock::at(now)).build();
         let connector = Connector::new(&runtime, &policy(&pki, None)).expect("the policy is good");
         let host = BackendHost::parse(HOST).expect("a name");
-        let uptls = Uptls { connector, host, options: ConnectOptions::default() };
+        let uptls = Uptls { connector, host: host.clone(), options: ConnectOptions::default() };
+        let counting = Runtime::builder(Arc::clone(&provider)).clock(FixedClock::at(now)).observer(Metrics::default());
+        let connector = Connector::new(&counting.build(), &policy(&pki, None)).expect("the policy is good");
+        let uptls_metrics = Uptls { connector, host, options: ConnectOptions::default() };
         let name = ServerName::try_from(HOST).expect("a name");
         let rustls = Rustls { config: client_config(&pki, provider), name };
         let root = pki.root.pem();
         let (c, c_x25519) = (C::new(&root, HOST, &[]), C::new(&root, HOST, &[c"X25519"]));
         let openssl = openssl::side(&root, HOST);
         let server = options.config(&Sessions::new());
-        let world = World { pki, runtime, c, c_x25519, openssl, rustls, uptls, scenario, server };
+        let world = World { pki, runtime, c, c_x25519, openssl, rustls, uptls, uptls_metrics, scenario, server };
         // The first connections load what is loaded once, and leave the sessions that the next ones resume.
         let idle = &mut Meter::idle();
         drop(world.connect(&world.rustls, idle));
         drop(world.connect(&world.uptls, idle));
+        drop(world.connect(&world.uptls_metrics, idle));
         drop(world.connect(&world.c, idle));
         drop(world.connect(&world.c_x25519, idle));
         drop(world.openssl.as_ref().map(|openssl| world.connect(openssl, idle)));
@@ -132,6 +140,7 @@ impl World {
             Who::OpenSsl => self.run_side(self.openssl.as_ref().expect("OpenSSL is there"), rounds, meter),
             Who::Rustls => self.run_side(&self.rustls, rounds, meter),
             Who::Uptls => self.run_side(&self.uptls, rounds, meter),
+            Who::UptlsMetrics => self.run_side(&self.uptls_metrics, rounds, meter),
         }
     }
 

@@ -20,6 +20,12 @@
 //! stream of that crate, `watch` events of the file system for a [`FileSource`]. No feature picks a
 //! cryptography provider for the caller: `aws-lc-rs` and `ring` only offer theirs.
 //!
+//! A [`Runtime`] tells its [`Observer`]s of connections and policies (R12); [`Metrics`] counts them for Prometheus, and the
+//! feature `metrics` does through that crate. Each handshake is a span of `tracing`: `tls.client.handshake`, target `uptls`,
+//! level DEBUG. Its fields are `server.address` (the backend host), `uptls.policy`, `uptls.generation`, and at its end
+//! `tls.established`, then `tls.protocol.version`, `tls.cipher`, `tls.curve`, `tls.next_protocol` and `tls.resumed`, or
+//! `error.type`, the [`Code`]. Log lines, one for each change (R10), have the same target, and levels from INFO on.
+//!
 //! Rule numbers in the documentation (T3, N6, H6) are those of `docs/semantics.md`.
 #![forbid(unsafe_code)]
 
@@ -39,7 +45,9 @@ mod identity;
 pub mod input;
 mod intern;
 mod material;
+mod metrics;
 mod name;
+mod observe;
 mod pem;
 mod policy;
 mod prepare;
@@ -92,7 +100,15 @@ pub use failure_log::FailureLog;
 pub use fix::{Fix, PatchOperation};
 pub use generation::Generation;
 pub use identity::{ClientIdentity, Secret, check_identity};
+pub use metrics::Metrics;
+#[cfg(feature = "metrics")]
+pub use metrics::MetricsFacade;
 pub use name::{BackendHost, DnsName, NameError, SpiffeId, SpiffePrefix, TrustDomain, UriName};
+pub use observe::{
+    CertificateExpiring, ConnectionAbandoned, ConnectionClosed, ConnectionFacts, ConnectionFailed, ConnectionOpened,
+    ConnectorChanged, GenerationPublished, HandshakeStarted, Observation, ObservationQueue, Observer, PolicyNews,
+    PolicyRecovered, PolicyWithdrawn, Standing, Terms, UpdateRefused,
+};
 pub use policy::{
     Alpn, AlpnDraft, AlpnSelection, BundleSpec, DangerDraft, IdentityDraft, IdentitySpec, Material, MaterialDraft,
     PolicyBuilder, PolicyDraft, PolicySpec, ReasonDraft, Resumption, RevocationDepth, RevocationDraft, RevocationSpec,

@@ -15,6 +15,7 @@ use crate::failure_log::FailureLog;
 use crate::identity::ClientIdentity;
 use crate::input::{self, Unreadable};
 use crate::intern::Interned;
+use crate::observe::{Observer, Observers};
 use crate::policy::SystemTrust;
 use crate::session::{HeldSessions, SessionStore};
 use crate::shared_config::SharedConfig;
@@ -46,6 +47,7 @@ struct Owned {
     failures: FailureLog,
     identities: Interned<ClientIdentity>,
     generations: Interned<SharedConfig>,
+    observers: Observers,
     provider: Arc<CryptoProvider>,
     providers: Interned<CryptoProvider>,
     reading: Option<BeforeReading>,
@@ -70,6 +72,7 @@ type BeforeReading = Box<dyn Fn(&Path) -> io::Result<()> + Send + Sync>;
 pub struct RuntimeBuilder {
     clock: Box<dyn Clock>,
     native_roots: NativeRoots,
+    observers: Vec<Box<dyn Observer>>,
     provider: Arc<CryptoProvider>,
     reading: Option<BeforeReading>,
     session_bytes: usize,
@@ -114,6 +117,23 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Tells `observer` of connections and policies of this runtime (R12), after the observers that were given before.
+    /// Default: none, and then nothing is measured.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use uptls::{Metrics, Runtime};
+    ///
+    /// let metrics = Arc::new(Metrics::default());
+    /// let runtime = Runtime::builder(uptls::aws_lc_rs::provider()).observer(Arc::clone(&metrics)).build();
+    /// assert!(metrics.prometheus_text(&runtime).contains("uptls_connections 0"));
+    /// ```
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observers.push(Box::new(observer));
+        self
+    }
+
     /// The most bytes for the sessions of all policies together. Default: 16 MiB. A session that falls out costs a full
     /// handshake.
     #[must_use]
@@ -131,6 +151,7 @@ impl RuntimeBuilder {
             failures: FailureLog::default(),
             identities: Interned::default(),
             generations: Interned::default(),
+            observers: Observers::new(self.observers),
             provider: self.provider,
             providers: Interned::default(),
             reading: self.reading,
@@ -154,6 +175,7 @@ impl Runtime {
         RuntimeBuilder {
             clock: Box::new(SystemClock),
             native_roots: NativeRoots::default(),
+            observers: Vec::new(),
             provider,
             reading: None,
             session_bytes: DEFAULT_SESSION_BYTES,
@@ -225,6 +247,10 @@ impl Runtime {
     /// Which failures of connections are logged (R10).
     pub(crate) fn failures(&self) -> &FailureLog {
         &self.0.failures
+    }
+
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.0.observers
     }
 
     /// What connections of one fingerprint share.

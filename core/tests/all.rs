@@ -15,6 +15,8 @@ mod http;
 mod layout;
 #[cfg(not(shuttle))]
 mod nginx;
+#[cfg(not(shuttle))]
+mod observe;
 mod rotate;
 #[cfg(not(shuttle))]
 mod session;

@@ -743,6 +743,38 @@ uptls_status uptls_runtime_held_sessions(const uptls_runtime *runtime,
                                          uptls_error **err);
 
 /**
+ * The counters of its connections and policies, and its sessions, in the text format of Prometheus (0.0.4): what an
+ * endpoint /metrics answers as `text/plain; version=0.0.4`. `docs/observability.md` has each metric. `*text` is owned by
+ * the caller: `uptls_string_free`. `err` may be NULL.
+ */
+uptls_status uptls_runtime_metrics_text(const uptls_runtime *runtime,
+                                        char **text,
+                                        uptls_error **err);
+
+/**
+ * Keeps what happens to connections and policies from now on, until `uptls_runtime_next_observation` takes it: the last
+ * `most`. 0, as at the beginning: nothing. `err` may be NULL.
+ */
+uptls_status uptls_runtime_observe(const uptls_runtime *runtime,
+                                   size_t most,
+                                   uptls_error **err);
+
+/**
+ * Takes the oldest observation that is kept: one JSON object on one line, whose `observation` is `handshake_started`,
+ * `connection_opened`, `connection_failed`, `connection_abandoned`, `connection_closed`, `generation_published`,
+ * `update_refused`, `policy_recovered`, `policy_withdrawn`, `certificate_expiring` or `connector_changed`; more may come.
+ * `*json` is NULL if none is kept, and else owned by the caller: `uptls_string_free`. `err` may be NULL.
+ */
+uptls_status uptls_runtime_next_observation(const uptls_runtime *runtime,
+                                            char **json,
+                                            uptls_error **err);
+
+/**
+ * How many observations were dropped because the program did not take them in time; 0 for NULL.
+ */
+uint64_t uptls_runtime_lost_observations(const uptls_runtime *runtime);
+
+/**
  * Frees a runtime; policies that were made with it stay valid. NULL is fine.
  */
 void uptls_runtime_free(uptls_runtime *runtime);

@@ -110,7 +110,11 @@ pub use policy::{
     uptls_policy_from_document, uptls_policy_from_file, uptls_policy_name, uptls_policy_ref, uptls_policy_unref,
     uptls_policy_verify,
 };
-pub use runtime::{Runtime, uptls_runtime_free, uptls_runtime_held_sessions, uptls_runtime_new, uptls_runtime_new_at};
+pub use runtime::{
+    Runtime, uptls_runtime_free, uptls_runtime_held_sessions, uptls_runtime_lost_observations,
+    uptls_runtime_metrics_text, uptls_runtime_new, uptls_runtime_new_at, uptls_runtime_next_observation,
+    uptls_runtime_observe,
+};
 pub use status::{
     Status, UPTLS_CLOSED, UPTLS_E_CANCELLED, UPTLS_E_CONFIG, UPTLS_E_INTERNAL, UPTLS_E_IO, UPTLS_E_LOCAL, UPTLS_E_NAME,
     UPTLS_E_PANIC, UPTLS_E_PEER_ALERT, UPTLS_E_PROTOCOL, UPTLS_E_REVOKED, UPTLS_E_TIMEOUT, UPTLS_E_TRUNCATED,

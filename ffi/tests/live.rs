@@ -9,8 +9,9 @@ mod fixture;
 #[path = "common/peers.rs"]
 mod peers;
 
-use common::{Installed, Link, Programs, command, program, required_or_skipped, run};
+use common::{Installed, Link, Programs, command, crate_folder, program, required_or_skipped, run, succeed};
 use peers::Peers;
+use uptls_testkit::observations;
 
 /// Each program with its arguments.
 fn programs(peers: &Peers) -> Programs {
@@ -32,9 +33,40 @@ fn programs(peers: &Peers) -> Programs {
             "facts.c",
             vec![peers.fixture.text_path("client.yaml"), now.clone(), port(peers.strict.addr()), honest.clone()],
         ),
+        ("observe.c", observed(peers)),
         ("prefork.c", vec![folder, both, now, honest]),
         ("stream.c", all),
     ]
+}
+
+/// The arguments of `observe.c`.
+fn observed(peers: &Peers) -> Vec<String> {
+    let fixture = &peers.fixture;
+    let policy = String::from_utf8(fixture.read("policy.yaml")).expect("UTF-8");
+    fixture.write("more.yaml", &policy.replace("file: ca.pem", "file: both.pem"));
+    fixture.write("nothing.pem", "no certificate");
+    fixture.write("empty.yaml", &policy.replace("file: ca.pem", "file: nothing.pem"));
+    let mut arguments: Vec<_> =
+        ["policy.yaml", "more.yaml", "empty.yaml"].iter().map(|name| fixture.text_path(name)).collect();
+    arguments.push(fixture::Fixture::now());
+    arguments.extend([&peers.honest, &peers.other].map(|server| server.addr().port().to_string()));
+    arguments
+}
+
+/// R12: the observations and metrics of one rotation are those of Rust.
+#[test]
+fn a_rotation_is_told_and_counted_as_in_every_face() {
+    let (installed, peers) = (Installed::new(), Peers::new());
+    let executable = installed.compile(&program("observe.c"), Link::Shared);
+    let printed = succeed(&mut command(executable, observed(&peers)), &[]);
+    let printed = String::from_utf8(printed).expect("UTF-8");
+    let (told, text) = printed.split_once("metrics\n").expect("both");
+    let wanted = |name: &str| {
+        let path = crate_folder().join("../testdata/observations").join(name);
+        std::fs::read_to_string(path).expect("what Rust told")
+    };
+    assert_eq!(observations::lines(told.lines()), wanted("rotation.txt"));
+    assert_eq!(observations::samples(text), wanted("rotation.prom"));
 }
 
 #[test]

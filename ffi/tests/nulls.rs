@@ -261,7 +261,7 @@ static uptls_policy *out_uptls_policy_out;
 static uptls_runtime *out_uptls_runtime_out;
 static uptls_stream *out_uptls_stream_out;
 static uptls_watch *out_uptls_watch_out;
-static char *out_char_json, *out_char_reason, *out_char_report;
+static char *out_char_json, *out_char_reason, *out_char_report, *out_char_text;
 static const uint8_t *out_const_uint8_t_der;
 static size_t number_used, number_got, number_count, number_bytes, number_length, number_changed;
 static uint64_t long_generation;

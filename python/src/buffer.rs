@@ -1,5 +1,6 @@
 //! `uptls.Buffer`: bytes in, bytes out, for any event loop.
 
+use core::time::Duration;
 use std::io;
 use std::sync::Mutex;
 
@@ -204,10 +205,11 @@ impl PyTlsBuffer {
         self.with_brief(py, |conversation| conversation.deadline())
     }
 
-    /// The transport is connected to this network address.
-    #[pyo3(name = "_reach")]
-    fn reach(&self, py: Python<'_>, address: String) -> PyResult<()> {
-        self.with_brief(py, |conversation| conversation.reach(address))
+    /// The transport is connected to this network address, after so many seconds, if that is known.
+    #[pyo3(name = "_reach", signature = (address, seconds=None))]
+    fn reach(&self, py: Python<'_>, address: String, seconds: Option<f64>) -> PyResult<()> {
+        let dial = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        self.with_brief(py, |conversation| conversation.reach(address, dial))
     }
 
     /// Whether it can use bytes from the peer.

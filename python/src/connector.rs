@@ -123,8 +123,11 @@ impl PyConnector {
         }
     }
 
-    /// The same, and reports it to the log and the hook.
+    /// The same for a peer that was not reached, and reports it to the log, the hook and observers.
     pub(crate) fn refusal(&self, py: Python<'_>, host: &BackendHost, error: &Error) -> PyErr {
+        if let Err(panic) = detached(py, || self.connector.note_undialled(host, error)) {
+            return panic;
+        }
         let exception = self.exception(py, host, error, None);
         self.tell_refusal(py, host, error, &exception);
         exception

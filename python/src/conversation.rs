@@ -1,5 +1,6 @@
 //! One connection from the ClientHello to its end: the handshake first, and what it became afterwards.
 
+use core::time::Duration;
 use std::io::{self, Write};
 use std::time::Instant;
 
@@ -26,7 +27,8 @@ enum Phase {
 }
 
 impl Conversation {
-    pub(crate) fn new(handshake: Handshake, address: Option<String>) -> Self {
+    pub(crate) fn new(mut handshake: Handshake, address: Option<String>) -> Self {
+        handshake.dialled(None, address.clone());
         Self { address, phase: Some(Phase::Handshake(Box::new(handshake))), failure: None, noted: false, told: false }
     }
 
@@ -34,8 +36,11 @@ impl Conversation {
         self.address.clone()
     }
 
-    /// The transport is connected to `address`.
-    pub(crate) fn reach(&mut self, address: String) {
+    /// The transport is connected to `address`, after so long, if that is known.
+    pub(crate) fn reach(&mut self, address: String, dial: Option<Duration>) {
+        if let Some(Phase::Handshake(handshake)) = &mut self.phase {
+            handshake.dialled(dial, Some(address.clone()));
+        }
         self.address = Some(address);
     }
 

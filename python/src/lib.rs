@@ -28,6 +28,7 @@ mod manifest_set;
 mod manifest_store;
 mod manifests;
 mod material;
+mod observations;
 mod peer;
 mod policy;
 mod report;
@@ -69,6 +70,8 @@ mod native {
     use crate::manifest_store::PyManifestStore;
     #[pymodule_export]
     use crate::material::{PyClientIdentity, PyRevocation, PySan, PyTrustBundle};
+    #[pymodule_export]
+    use crate::observations::PyObservations;
     #[pymodule_export]
     use crate::peer::PyPeer;
     #[pymodule_export]

@@ -34,6 +34,7 @@ pub mod manifests;
 pub mod memory;
 pub mod module_graph;
 pub mod nginx;
+pub mod observations;
 pub mod options;
 pub mod pair;
 pub mod pem;

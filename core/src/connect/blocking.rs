@@ -68,8 +68,13 @@ impl Connector {
 
 pub(super) fn connect(intent: &Intent<'_>, address: &Address) -> Result<VerifiedStream<TcpStream>, Error> {
     let deadline = intent.deadline()?;
-    let transport = race::dial(address, &TcpOptions::default(), deadline)?;
-    negotiate(intent.begin_until(deadline)?, transport)
+    let begun = intent.dial_begins();
+    let dialled = race::dial(address, &TcpOptions::default(), deadline);
+    let dial = begun.map(|begun| begun.elapsed());
+    let transport = intent.told(dialled, dial)?;
+    let mut handshake = intent.begin_until(deadline)?;
+    handshake.dialled_in(dial, || transport.peer_addr().ok());
+    negotiate(handshake, transport)
 }
 
 /// A blocking transport that can be given a deadline.

@@ -37,7 +37,8 @@ impl Connector {
     /// # Errors
     /// [`Error::Policy`] with `policy_not_ready` or `policy_withdrawn`; [`Error::Misuse`] for options that widen the policy (H3).
     pub fn bind(&self, host: &BackendHost, options: &ConnectOptions) -> Result<BoundConnector, Error> {
-        BoundConnector::new(self, &self.snapshot()?, host, options.clone())
+        let snapshot = self.snapshot().inspect_err(|error| self.tell_failed(host, error, None))?;
+        BoundConnector::new(self, &snapshot, host, options.clone())
     }
 }
 
@@ -133,7 +134,8 @@ impl BoundConnector {
     /// The same for another host of the same key; `None` if that has another.
     #[cfg(feature = "hyper")]
     pub(crate) fn with_host(&self, host: &BackendHost) -> Result<Option<Self>, Error> {
-        let key = pool_key(&self.bond.check()?.prepared, host, &self.options)?;
+        let snapshot = self.bond.check().inspect_err(|error| self.bond.connector.tell_failed(host, error, None))?;
+        let key = pool_key(&snapshot.prepared, host, &self.options)?;
         Ok((key == self.bond.key).then(|| Self { host: host.clone(), ..self.clone() }))
     }
 }

@@ -82,13 +82,19 @@ impl Connector {
         let begin = Instant::now();
         let prepared = match self.snapshot() {
             Ok(snapshot) => snapshot.prepared,
-            Err(error) => return self.report_of(host, &error),
+            Err(error) => {
+                self.tell_failed(host, &error, None);
+                return self.report_of(host, &error);
+            }
         };
         let timeout = options.connect.timeout.unwrap_or_else(|| prepared.policy().handshake_timeout());
         let dialled = address.into().dial(timeout);
         let elapsed = begin.elapsed();
         match dialled {
-            Err(error) => self.report_of(host, &error),
+            Err(error) => {
+                self.tell_failed(host, &error, Some(elapsed));
+                self.report_of(host, &error)
+            }
             Ok(stream) => {
                 let address = stream.peer_addr().ok().map(|address| address.to_string());
                 let connect = options.connect.clone().with_timeout(remaining(timeout, begin));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rustls::ClientConnection;
+use tracing::Span;
 use uptls_process::Process;
 
 use super::closing_alert::ClosingAlert;
@@ -14,7 +15,9 @@ use super::evidence::Evidence;
 use super::failure::{Answered, Attempt, oversized_message};
 use super::fault::{Stage, meaning};
 use super::incoming::Incoming;
+use super::observation::Observation;
 use super::setup::Setup;
+use super::span;
 use super::tls_io::{Failure, ReadOutcome, Tap, process_new_packets};
 use super::{PoolKey, internal};
 use crate::error::{ConnectError, Error, Misuse};
@@ -33,10 +36,14 @@ pub(super) struct Driver {
     evidence: Option<Arc<Evidence>>,
     closing_alert: ClosingAlert,
     generation: Generation,
+    /// What observers are told; `None` without any.
+    observation: Option<Box<Observation>>,
     outgoing: Outgoing,
     pool_key: PoolKey,
     process: Process,
     session: Option<Arc<SessionHandle>>,
+    /// Of the handshake.
+    span: Span,
     tls: ClientConnection,
     /// Decrypted bytes that were not read yet.
     unread: usize,
@@ -65,6 +72,8 @@ impl Driver {
         let process = Process::current().map_err(internal)?;
         let (tls, session) = setup.start()?;
         let Setup { generation, pool_key, prepared, .. } = setup;
+        let observation = Observation::begin(&prepared, host, generation, process);
+        let span = span::begin(&prepared, host, generation);
         let attempt = Attempt {
             alpn: pool_key.offer().protocols.clone(),
             answered: Answered::NotYet,
@@ -83,10 +92,12 @@ impl Driver {
             evidence: None,
             closing_alert: ClosingAlert::default(),
             generation,
+            observation,
             outgoing: Outgoing::Open,
             pool_key,
             process,
             session,
+            span,
             tls,
             unread: 0,
             window: 0,
@@ -192,6 +203,9 @@ impl Driver {
         }
         if self.end == End::Open {
             self.end = End::Truncated;
+            if let Some(observation) = &mut self.observation {
+                observation.truncate();
+            }
         }
         Ok(())
     }
@@ -272,6 +286,7 @@ impl Driver {
         }
         self.closing_alert.queue(&mut self.tls, &error);
         self.log(&error);
+        self.tell_failed(error.code());
         self.error = Some(error.clone());
         error
     }
@@ -329,6 +344,9 @@ impl Driver {
     /// Writes once to `sink`.
     pub(super) fn send(&mut self, sink: &mut dyn io::Write) -> io::Result<usize> {
         self.check_process()?;
+        if let Some(observation) = &mut self.observation {
+            observation.start();
+        }
         match self.closing_alert.is_empty() {
             true => self.tls.write_tls(sink),
             false => self.closing_alert.send(sink),

@@ -1,5 +1,8 @@
 //! Beginning a connection: by whatever is published, or with a bond by one key alone (L8).
 
+use core::time::Duration;
+use std::time::Instant;
+
 use super::ConnectOptions;
 use super::bond::Bond;
 use super::deadline::Deadline;
@@ -42,20 +45,30 @@ impl<'a> Intent<'a> {
     pub(crate) fn begin(&self) -> Result<Handshake, Error> {
         let setup = self.setup()?;
         let deadline = self.deadline_of(&setup);
-        Handshake::begin(setup, self.host, deadline, self.bond)
+        self.told(Handshake::begin(setup, self.host, deadline, self.bond), None)
     }
 
     /// After dialling: what was withdrawn or replaced meanwhile is not connected by. The deadline alone is as it was.
     pub(crate) fn begin_until(&self, deadline: Deadline) -> Result<Handshake, Error> {
-        Handshake::begin(self.setup()?, self.host, deadline, self.bond)
+        self.told(Handshake::begin(self.setup()?, self.host, deadline, self.bond), None)
     }
 
     fn setup(&self) -> Result<Setup, Error> {
         let snapshot = match self.bond {
-            None => self.connector.snapshot()?,
-            Some(bond) => bond.check()?,
+            None => self.connector.snapshot(),
+            Some(bond) => bond.check(),
         };
-        Setup::new(snapshot, self.host, self.options)
+        self.told(snapshot.and_then(|snapshot| Setup::new(snapshot, self.host, self.options)), None)
+    }
+
+    /// When a dial begins; `None` without observers, who want to know how long it takes (R12).
+    pub(crate) fn dial_begins(&self) -> Option<Instant> {
+        (!self.connector.runtime().observers().is_empty()).then(Instant::now)
+    }
+
+    /// What failed without a handshake is told to observers.
+    pub(crate) fn told<T>(&self, outcome: Result<T, Error>, dial: Option<Duration>) -> Result<T, Error> {
+        outcome.inspect_err(|error| self.connector.tell_failed(self.host, error, dial))
     }
 
     fn deadline_of(&self, setup: &Setup) -> Deadline {

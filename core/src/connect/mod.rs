@@ -14,12 +14,14 @@ pub(crate) mod fault;
 pub(crate) mod happy_eyeballs;
 mod incoming;
 pub(crate) mod intent;
+mod observation;
 mod pool_key;
 mod race;
 mod report;
 mod resolver;
 pub mod sans_io;
 mod setup;
+mod span;
 pub(crate) mod tcp_options;
 pub(crate) mod tls_io;
 

@@ -40,7 +40,9 @@
 //! ```
 
 use core::fmt;
+use core::time::Duration;
 use std::io::{self, Read};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 pub use super::happy_eyeballs::{DialStep, HappyEyeballs, Resolution};
@@ -200,6 +202,9 @@ impl Handshake {
         {
             self.driver.fail(error);
         }
+        if self.is_done() {
+            self.driver.open();
+        }
         match self.driver.evidence() {
             Some(evidence) if self.driver.error().is_none() => {
                 Ok(Established { evidence: Evidence::clone(evidence), driver: self.driver })
@@ -219,6 +224,19 @@ impl Handshake {
             }
             (None, Some(evidence)) => Some(report::accepted(prepared, host, evidence)),
             (None, None) => None,
+        }
+    }
+
+    /// Tells observers that the transport is there (R12): how long its dial took, if this caller knows, and its network
+    /// address, `10.0.0.7:8443`. Call it before the first bytes are drained; it decides nothing.
+    pub fn dialled(&mut self, dial: Option<Duration>, address: Option<String>) {
+        self.driver.dialled(dial, || address);
+    }
+
+    /// The same for the faces that dial.
+    pub(crate) fn dialled_in(&mut self, dial: Option<Duration>, address: impl FnOnce() -> Option<SocketAddr>) {
+        if dial.is_some() {
+            self.driver.dialled(dial, || address().map(|address| address.to_string()));
         }
     }
 

@@ -210,7 +210,7 @@ impl<D: Dial> UpstreamService<D> {
     pub fn bind(&self, uri: &Uri) -> Result<BoundService<D>, Error> {
         self.check_scheme(uri)?;
         let host = self.host_of(uri)?;
-        let snapshot = self.connector.snapshot()?;
+        let snapshot = self.connector.snapshot().inspect_err(|error| self.connector.tell_failed(&host, error, None))?;
         let options = self.options(snapshot.prepared.policy());
         let bound = BoundConnector::new(&self.connector, &snapshot, &host, options)?;
         Ok(BoundService::new(bound, self.clone()))

@@ -3,9 +3,11 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
+use crate::observe::Terms;
 use crate::prepare::Prepared;
 use crate::text::printable;
 use crate::time::rfc3339;
+use crate::trust::Entry;
 
 /// A certificate that comes near its end.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,6 +125,18 @@ fn terms(prepared: &Prepared) -> Vec<Term> {
         subject: list.text(),
     });
     anchors.chain(identity).chain(lists).collect()
+}
+
+/// When the first of each kind ends.
+pub(super) fn earliest_ends(prepared: &Prepared) -> Terms {
+    let verifier = prepared.verifier();
+    let anchors = verifier.trust.bundle_entries().filter_map(|facts| facts.entry().map(Entry::not_after));
+    let lists = verifier.crls.iter().map(|list| list.next_update());
+    Terms {
+        trust: anchors.min(),
+        identity: prepared.identity().map(|identity| identity.not_after()),
+        revocation_list: lists.min(),
+    }
 }
 
 /// The last mark that `term` has passed at `now`.

@@ -13,6 +13,7 @@ mod source;
 mod standing;
 mod state;
 mod step;
+mod tell;
 mod update;
 pub(crate) mod watch;
 
@@ -160,7 +161,7 @@ impl Connector {
 
     fn publish_first(runtime: &Runtime, on_invalid: OnInvalid, mut published: Published) -> Self {
         published.settle(on_invalid);
-        Self(Arc::new(Shared {
+        let connector = Self(Arc::new(Shared {
             current: ArcSwap::from_pointee(published),
             expiry: Mutex::default(),
             listener: OnceLock::new(),
@@ -170,7 +171,9 @@ impl Connector {
             runtime: runtime.clone(),
             updating: Mutex::default(),
             waiting: Waiting::default(),
-        }))
+        }));
+        connector.tell_first();
+        connector
     }
 
     /// Validates `policy` and its material, then publishes it (R2). Equal content is no new generation (R5, R9). It ends what
@@ -273,7 +276,8 @@ impl Connector {
     ) -> Arc<Published> {
         next.settle(self.0.on_invalid);
         let (current, next) = (self.0.current.load_full(), Arc::new(next));
-        let events = event::between(&current, &next, self.now(), gone);
+        let at = self.now();
+        let events = event::between(&current, &next, at, gone);
         publishing.events.extend(events.iter().cloned());
         let stays = next.content.as_ref().map(|content| Arc::clone(&content.publication));
         self.0.current.store(Arc::clone(&next));
@@ -288,6 +292,7 @@ impl Connector {
         if !events.is_empty() {
             self.tell();
         }
+        self.tell_replaced(&current, &next, &events, at);
         next
     }
 
@@ -340,6 +345,7 @@ impl Connector {
         lock(&self.0.publishing).events.extend(events.iter().cloned());
         events.iter().for_each(|event| event.log(prepared.policy().name()));
         self.tell();
+        tell::tell_events(self.0.runtime.observers(), prepared.policy().name(), &events);
     }
 
     fn is_withdrawn_by_caller(&self) -> bool {

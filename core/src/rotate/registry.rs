@@ -84,6 +84,7 @@ impl Registry {
         &self,
         batch: impl IntoIterator<Item = (String, Result<UpstreamTlsPolicy, Problems>)>,
     ) -> Vec<(String, Result<Generation, Problems>)> {
+        let _postponed = self.runtime.observers().postpone();
         let _in_order = lock(&self.applying);
         self.apply_all(batch)
     }
@@ -91,6 +92,7 @@ impl Registry {
     /// The same where `batch` is all that there is: what is not in it is withdrawn, so that an object that was deleted does
     /// not go on deciding whom the gateway trusts (R3).
     pub fn sync(&self, batch: impl IntoIterator<Item = (String, Result<UpstreamTlsPolicy, Problems>)>) -> Synced {
+        let _postponed = self.runtime.observers().postpone();
         let _in_order = lock(&self.applying);
         let results = self.apply_all(batch);
         let wanted: BTreeSet<&str> = results.iter().map(|(name, _)| name.as_str()).collect();
@@ -190,6 +192,7 @@ impl Registry {
     pub fn remove(&self, name: &str) -> Option<Connector> {
         // At once; and again, should a batch under way have published it meanwhile.
         self.connector(name)?.withdraw();
+        let _postponed = self.runtime.observers().postpone();
         let _in_order = lock(&self.applying);
         let connector = lock(&self.connectors).remove(name)?;
         connector.withdraw();

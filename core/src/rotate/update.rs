@@ -6,6 +6,7 @@ use super::standing::{Awaited, Claim, Standing, Word};
 use super::{Connector, ConnectorState, Published, Publishing, problem};
 use crate::error::{PolicyErrorKind, Problems};
 use crate::generation::Generation;
+use crate::observe::Postponed;
 use crate::policy::UpstreamTlsPolicy;
 use crate::prepare::Prepared;
 use crate::sync::{MutexGuard, lock};
@@ -14,6 +15,8 @@ use crate::sync::{MutexGuard, lock};
 pub(super) struct Update<'a> {
     connector: &'a Connector,
     _in_order: MutexGuard<'a, ()>,
+    /// Dropped after the lock: observers may call this connector (R12).
+    _postponed: Option<Postponed>,
     withdrawals: u64,
 }
 
@@ -28,9 +31,10 @@ pub(super) struct Followed {
 impl Connector {
     /// Withdrawals are counted before anything is read, so that none is undone by what was read before it.
     pub(super) fn begin_update(&self) -> Update<'_> {
+        let postponed = self.0.runtime.observers().postpone();
         let in_order = lock(&self.0.updating);
         let withdrawals = lock(&self.0.publishing).withdrawals;
-        Update { connector: self, _in_order: in_order, withdrawals }
+        Update { connector: self, _in_order: in_order, _postponed: postponed, withdrawals }
     }
 }
 

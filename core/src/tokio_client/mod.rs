@@ -134,8 +134,13 @@ impl BoundConnector {
 
 async fn connect<D: Dial>(intent: &Intent<'_>, dial: &D, address: Address) -> Result<AsyncStream<D::Transport>, Error> {
     let deadline = intent.deadline()?;
-    let transport = dial::transport(dial, Destination::until(address, deadline)).await?;
-    negotiate(intent.begin_until(deadline)?, transport).await
+    let begun = intent.dial_begins();
+    let dialled = dial::transport(dial, Destination::until(address, deadline)).await;
+    let took = begun.map(|begun| begun.elapsed());
+    let transport = intent.told(dialled, took)?;
+    let mut handshake = intent.begin_until(deadline)?;
+    handshake.dialled_in(took, || dial.remote_address(&transport));
+    negotiate(handshake, transport).await
 }
 
 async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(

@@ -1,7 +1,9 @@
 //! One connection from its first byte to its last, over any transport: handshake, then data.
 
 use core::mem;
+use core::time::Duration;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use uptls::sans_io::{Established, Handshake, Incoming};
@@ -39,6 +41,19 @@ impl Connection {
         let handshake = connector.begin(&host, options);
         let handshake = handshake.map_err(|error| Failure::connection(connector, &host, &error))?;
         Ok(Self { connector: connector.clone(), host, phase: Phase::Handshaking(Box::new(handshake)) })
+    }
+
+    /// The transport is there, after so long, and goes to that address (R12).
+    pub(crate) fn dialled(&mut self, dial: Duration, address: Option<SocketAddr>) {
+        if let Phase::Handshaking(handshake) = &mut self.phase {
+            handshake.dialled(Some(dial), address.map(|address| address.to_string()));
+        }
+    }
+
+    /// The failure of a peer that was not reached (R12).
+    pub(crate) fn undialled(&self, error: &uptls::Error) -> Failure {
+        self.connector.note_undialled(&self.host, error);
+        self.failure(error)
     }
 
     /// Takes bytes from the peer and gives how many.

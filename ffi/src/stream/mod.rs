@@ -305,10 +305,12 @@ pub unsafe extern "C" fn uptls_stream_report(
 
 /// Within what remains of the deadline.
 fn dial(connection: &mut Connection, address: &Address) -> Result<OwnedFd, Failure> {
-    let sockets = address.resolve_here().map_err(|error| connection.failure(&error))?;
+    let begun = Instant::now();
+    let sockets = address.resolve_here().map_err(|error| connection.undialled(&error))?;
     connection.expire(Instant::now())?;
     let left = connection.deadline().map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
-    let stream = Address::from(sockets).dial(left).map_err(|error| connection.failure(&error))?;
+    let stream = Address::from(sockets).dial(left).map_err(|error| connection.undialled(&error))?;
+    connection.dialled(begun.elapsed(), stream.peer_addr().ok());
     Ok(stream.into())
 }
 

@@ -65,6 +65,11 @@ impl World {
         for program in ["get", "poll", "memory", "relay"] {
             runs.push(self.run(program, "policy.yaml", self.truncating.addr(), 1, &[TRUNCATED, "hint: "]));
         }
+        let opened =
+            ["\"observation\":\"connection_opened\"", "uptls_handshakes_total{kind=\"full\",version=\"1.3\"} 1\n"];
+        runs.push(self.run("metrics", "policy.yaml", self.server.addr(), 0, &opened));
+        let failed = ["\"code\":\"name_mismatch\"", "uptls_handshake_failures_total{reason=\"name_mismatch\"} 1\n"];
+        runs.push(self.run("metrics", "other.yaml", self.server.addr(), 1, &failed));
         let mut epoll = |policy, code, says: &'static str| {
             let mut run = self.run("epoll", policy, self.server.addr(), code, &[]);
             run.arguments.push(many.to_string());
@@ -173,8 +178,8 @@ pub(crate) fn source(program: &str) -> PathBuf {
     crate_folder().join("../examples/c").join(format!("{program}.c"))
 }
 
-pub(crate) const EXAMPLES: [&str; 10] =
-    ["build", "epoll", "errors", "get", "memory", "poll", "refused", "relay", "verify", "watch"];
+pub(crate) const EXAMPLES: [&str; 11] =
+    ["build", "epoll", "errors", "get", "memory", "metrics", "poll", "refused", "relay", "verify", "watch"];
 
 /// What goes into the relay; the others make their request themselves.
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: pay.test\r\nConnection: close\r\n\r\n";

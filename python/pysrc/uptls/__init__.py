@@ -77,6 +77,7 @@ from uptls._native import (
     codes,
     verify_document,
 )
+from uptls._observe import Observation, Observer
 from uptls._stream import TlsStream
 from uptls._watch import Watch
 
@@ -103,6 +104,8 @@ __all__ = [
     "NameMismatchError",
     "NameResolutionError",
     "NotYetValidError",
+    "Observation",
+    "Observer",
     "PeerInfo",
     "PeerRefusedError",
     "PeerResetError",

@@ -32,15 +32,15 @@ def shown(ip: str, port: int) -> str:
     return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
 
 
-def reached(buffer: "Buffer", sock: socket.socket) -> None:
-    """Tells the buffer where its socket is connected to, for reports, exceptions and the log."""
+def reached(buffer: "Buffer", sock: socket.socket, seconds: float | None = None) -> None:
+    """Tells the buffer where its socket is connected to, and after how long, for all that reports it."""
     # A socket that is not connected has no peer, and one of a program may have no such method.
     with contextlib.suppress(OSError, AttributeError):
         name = sock.getpeername()
         if isinstance(name, tuple):
-            buffer._reach(shown(*name[:2]))  # noqa: SLF001
+            buffer._reach(shown(*name[:2]), seconds)  # noqa: SLF001
         elif name:
-            buffer._reach(os.fsdecode(name))  # noqa: SLF001
+            buffer._reach(os.fsdecode(name), seconds)  # noqa: SLF001
 
 
 def _begin(dial: "Dial", attempts: dict[int, socket.socket], number: int, target: tuple[Any, ...]) -> None:

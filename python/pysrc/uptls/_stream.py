@@ -39,8 +39,9 @@ def connect(  # noqa: PLR0913
     """
     # Nothing is dialled for a policy or options that cannot be used.
     buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout)
+    begun = time.monotonic()
     sock = dialled(connector._dial(host, port, connect_to, buffer.deadline))  # noqa: SLF001
-    reached(buffer, sock)
+    reached(buffer, sock, time.monotonic() - begun)
     try:
         stream = TlsStream(sock, buffer)
     except OSError as error:

@@ -1,13 +1,16 @@
-//! The end of a handshake: what was proven and negotiated becomes evidence, and sessions are kept.
+//! The end of a handshake: what was proven and negotiated becomes evidence, sessions are kept, and observers are told.
 
+use core::mem;
+use core::time::Duration;
 use std::sync::Arc;
 
 use rustls::HandshakeKind;
+use tracing::Span;
 
 use super::Driver;
 use crate::connect::evidence::{Evidence, Negotiated};
-use crate::connect::internal;
-use crate::error::Error;
+use crate::connect::{internal, span};
+use crate::error::{Code, Error};
 use crate::handshake::IdentityUse;
 use crate::session::Proof;
 use crate::time::seconds;
@@ -37,7 +40,7 @@ impl Driver {
         prepared.runtime().failures().succeeded(prepared.fingerprint(), &self.attempt.host);
         let configured = prepared.identity().is_some();
         self.attempt.identity = proof.identity;
-        self.evidence = Some(Arc::new(Evidence {
+        let evidence = Evidence {
             alpn: negotiated.alpn,
             cipher_suite: negotiated.cipher_suite,
             fingerprint: *self.attempt.prepared.fingerprint(),
@@ -50,7 +53,12 @@ impl Driver {
             resumed,
             server_name: self.attempt.server_name.clone(),
             version: negotiated.version,
-        }));
+        };
+        span::complete(mem::replace(&mut self.span, Span::none()), &evidence);
+        self.evidence = Some(Arc::new(evidence));
+        if let Some(observation) = &mut self.observation {
+            observation.complete();
+        }
         Ok(())
     }
 
@@ -68,6 +76,28 @@ impl Driver {
             usable_from: peer.trusted_from().max(identity_start),
             usable_until: peer.trusted_until().min(identity_end),
             peer,
+        }
+    }
+
+    /// R12
+    pub(super) fn tell_failed(&mut self, code: Code) {
+        span::fail(mem::replace(&mut self.span, Span::none()), code);
+        if let Some(observation) = &mut self.observation {
+            observation.fail(code);
+        }
+    }
+
+    /// The connection is handed out.
+    pub(in crate::connect) fn open(&mut self) {
+        if let (Some(observation), Some(evidence)) = (&mut self.observation, &self.evidence) {
+            observation.open(evidence);
+        }
+    }
+
+    /// The transport is there, after so long, and goes to that address.
+    pub(in crate::connect) fn dialled(&mut self, dial: Option<Duration>, address: impl FnOnce() -> Option<String>) {
+        if let Some(observation) = &mut self.observation {
+            observation.dialled(dial, address());
         }
     }
 }
