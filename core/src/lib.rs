@@ -40,6 +40,8 @@ pub mod input;
 mod intern;
 mod material;
 mod name;
+#[doc(hidden)]
+pub mod panic;
 mod pem;
 mod policy;
 mod prepare;
@@ -102,9 +104,13 @@ pub use policy::{
 };
 pub use prepare::Prepared;
 pub use report::{Envelope, PolicyFacts, ProblemFacts, Report, Verdict};
+#[doc(hidden)]
+pub use rotate::watched_directories;
+#[cfg(unix)]
+pub use rotate::{AskedWatch, DispatchedWatch};
 pub use rotate::{
     Connector, ConnectorState, DrainPlan, Event, EventFacts, EventKind, ExpiringCertificate, ExpiringFacts, ExpiryMark,
-    FileSource, OnInvalid, PollOutcome, Polled, Registry, Synced, Watch, WatchState, WatchedSource,
+    FileSource, OnInvalid, PollOutcome, Polled, Registry, Synced, Watch, WatchState, WatchedFiles, WatchedSource,
 };
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use session::HeldSessions;

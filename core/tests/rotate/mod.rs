@@ -17,6 +17,8 @@ mod model;
 #[cfg(not(shuttle))]
 mod prepared;
 #[cfg(all(unix, not(shuttle)))]
+mod shared;
+#[cfg(all(unix, not(shuttle)))]
 mod unread;
 #[cfg(all(not(shuttle), feature = "aws-lc-rs"))]
 mod withdrawn;
