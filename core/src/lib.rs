@@ -110,7 +110,8 @@ pub use rotate::watched_directories;
 pub use rotate::{AskedWatch, DispatchedWatch};
 pub use rotate::{
     Connector, ConnectorState, DrainPlan, Event, EventFacts, EventKind, ExpiringCertificate, ExpiringFacts, ExpiryMark,
-    FileSource, OnInvalid, PollOutcome, Polled, Registry, Synced, Watch, WatchState, WatchedFiles, WatchedSource,
+    FileSource, OnInvalid, OpenConnection, PollOutcome, Polled, Reconsidered, RefusedConnection, Registry, Synced,
+    Watch, WatchState, WatchedFiles, WatchedSource,
 };
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use session::HeldSessions;

@@ -1,4 +1,4 @@
-//! A folder of manifests that a watch follows, and connectors that follow the folder (R11).
+//! A folder of manifests that a watch follows, and connectors that follow the folder (R12).
 
 mod file;
 mod source;

@@ -1,4 +1,4 @@
-//! A folder of manifests that is followed (R11): what is added, changed, removed, broken, half-written or gone.
+//! A folder of manifests that is followed (R12): what is added, changed, removed, broken, half-written or gone.
 #![cfg(unix)]
 
 use std::fs;
