@@ -1,12 +1,12 @@
 //! What the processes of benches count by: time on a processor, and numbers to divide by.
 
-use std::fs;
+use rustix::time::{ClockId, clock_gettime};
 
-/// How long this process has run on a processor, as the scheduler of Linux counts it.
+/// How long this process has run on processors, all of its threads together.
 pub(crate) fn cpu_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    let nanoseconds: f64 = stat.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or_default();
-    nanoseconds / 1e9
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let (seconds, nanoseconds) = (u32::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+    f64::from(seconds.unwrap_or_default()) + f64::from(nanoseconds.unwrap_or_default()) / 1e9
 }
 
 /// A count to divide by.

@@ -16,11 +16,13 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use uptls::{
-    DnsName, FixedClock, OnInvalid, PolicyBuilder, Problems, Registry, Runtime, Secret, ServerNameRule,
-    UpstreamTlsPolicy,
+    Connector, DnsName, FileSource, FixedClock, OnInvalid, PolicyBuilder, Problems, Registry, Runtime, Secret,
+    ServerNameRule, UpstreamTlsPolicy, WatchState,
 };
 use uptls_testkit::envoy::{self, Binary, Envoy};
 use uptls_testkit::{Key, NOW, Pki, San, Template};
@@ -74,7 +76,8 @@ fn one(count: usize, mode: &str) -> Outcome {
     }
 }
 
-/// A registry of so many policies: all of them, one changed, and all of them after the bundle was replaced.
+/// A registry of so many policies: all of them, one changed, and all of them after the bundle was replaced. A file is followed by
+/// a watch; of a text the caller applies another.
 fn policies(count: usize, mode: &str) -> Outcome {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("ca.pem");
@@ -88,29 +91,88 @@ fn policies(count: usize, mode: &str) -> Outcome {
     drop(text);
     let runtime = Runtime::builder(uptls::aws_lc_rs::provider()).clock(FixedClock::at(NOW.unsigned_abs())).build();
     let registry = Registry::new(&runtime, OnInvalid::KeepLastGood);
-    let batch = |names: core::ops::Range<usize>, suffix: &'static str| {
-        names.map(|index| (index.to_string(), policy(&trusting, identities.get(index), index, suffix)))
+    let entry = |trusting: &PolicyBuilder, index: usize, suffix: &'static str| {
+        (index.to_string(), policy(trusting, identities.get(index), index, suffix))
     };
     let before = Usage::now();
-    let bad = registry.apply(batch(0..count, "example")).into_iter().filter(|(_, result)| result.is_err()).count();
+    let bad = registry.apply((0..count).map(|index| entry(&trusting, index, "example")));
+    let bad = bad.into_iter().filter(|(_, result)| result.is_err()).count();
     let applied = Usage::now();
     if bad > 0 {
         return Err(format!("{bad} policies are not ready").into());
     }
     let changes = count.min(CHANGES);
-    drop(registry.apply(batch(0..changes, "changed")));
+    for index in 0..changes {
+        drop(registry.apply([entry(&trusting, index, "changed")]));
+    }
     let changed = Usage::now();
-    fs::write(&file, Pki::new("another").root.pem())?;
-    drop(registry.apply(batch(0..count, "example")));
-    let replaced = Usage::now();
+    drop(registry.apply((0..changes).map(|index| entry(&trusting, index, "example"))));
+    let replaced = match mode {
+        "inline" => {
+            let begun = Usage::now();
+            let trusting = UpstreamTlsPolicy::builder().add_ca_pem(renewed());
+            drop(registry.apply((0..count).map(|index| entry(&trusting, index, "example"))));
+            json!({"cpu_s": round(Usage::now().cpu_since(&begun))})
+        }
+        _ => replaced(&registry, &file)?,
+    };
     Ok(json!({
         "policies": count,
         "kib_per_policy": round(applied.kib_since(&before) / float(count)),
         "rss_mib": round(applied.kib() / 1024.0),
         "policies_per_cpu_second": (float(count) / applied.cpu_since(&before)).round(),
         "one_changed_us": round(changed.cpu_since(&applied) * 1e6 / float(changes)),
-        "bundle_replaced_cpu_s": round(replaced.cpu_since(&changed)),
+        "bundle_replaced": replaced,
     }))
+}
+
+/// All connectors follow the one file, and another is put in its place.
+fn replaced(registry: &Registry, file: &Path) -> Outcome {
+    let connectors: Vec<Connector> = registry.connectors().into_iter().map(|(_, connector)| connector).collect();
+    let before: Vec<u64> = connectors.iter().map(|connector| connector.generation().number()).collect();
+    let unwatched = Usage::now();
+    let watch = uptls::watch::start(connectors.iter().map(FileSource::following))?;
+    while watch.state() != WatchState::Events {
+        thread::sleep(PAUSE);
+    }
+    settle();
+    let begun = (Usage::now(), Instant::now());
+    let new = file.with_extension("new");
+    fs::write(&new, renewed())?;
+    fs::rename(&new, file)?;
+    let is_published = |(connector, before): (&Connector, &u64)| connector.generation().number() > *before;
+    while !connectors.last().zip(before.last()).is_some_and(is_published)
+        || !connectors.iter().zip(&before).all(is_published)
+    {
+        thread::sleep(PAUSE);
+    }
+    let done = Usage::now();
+    Ok(json!({
+        "cpu_s": round(done.cpu_since(&begun.0)),
+        "wall_s": round(begun.1.elapsed().as_secs_f64()),
+        "watched_rss_mib": round(begun.0.kib() / 1024.0),
+        "watch_cpu_s": round(begun.0.cpu_since(&unwatched)),
+    }))
+}
+
+/// Until nothing in this process is busy.
+fn settle() {
+    let mut before = Usage::now();
+    loop {
+        thread::sleep(Duration::from_millis(300));
+        let now = Usage::now();
+        if now.cpu_since(&before) < 0.003 {
+            return;
+        }
+        before = now;
+    }
+}
+
+/// The bundle, of which one root was replaced.
+fn renewed() -> String {
+    let text = bundle();
+    let end = text.find("-----END").and_then(|at| text.get(at..)?.find('\n').map(|line| at + line + 1)).unwrap_or(0);
+    format!("{}{}", Pki::new("another").root.pem(), text.get(end..).unwrap_or_default())
 }
 
 fn policy(
@@ -192,3 +254,4 @@ const PEER_COUNT: usize = 4000;
 /// In bytes: what the roots of browsers take.
 const BUNDLE: usize = 220_000;
 const CHANGES: usize = 1000;
+const PAUSE: Duration = Duration::from_millis(5);

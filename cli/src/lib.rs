@@ -21,9 +21,9 @@ mod target;
 mod verify;
 
 use std::ffi::OsString;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use clap::Parser;
+use uptls::panic;
 
 use crate::args::{Cli, Command};
 use crate::print::CliError;
@@ -40,7 +40,7 @@ where
         Err(error) => return usage(&error),
     };
     // Python calls this too: a panic ends the command, not its caller.
-    let outcome = catch_unwind(AssertUnwindSafe(|| dispatch(&cli.command)));
+    let outcome = panic::catch(|| dispatch(&cli.command));
     let outcome =
         outcome.unwrap_or_else(|_| Err(CliError::internal("something that should not happen; please report it")));
     outcome.unwrap_or_else(|error| {

@@ -59,6 +59,9 @@ pub struct Danger {
     pub tolerations: Vec<Toleration>,
 }
 
+/// What most policies have.
+pub(crate) static NO_DANGER: Danger = Danger { peer: PeerDanger::None, tolerations: Vec::new() };
+
 impl Danger {
     /// Whether it weakens anything.
     pub fn is_active(&self) -> bool {

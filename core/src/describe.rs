@@ -202,7 +202,7 @@ impl Prepared {
 
     fn sends(&self) -> SendsDescription {
         let policy = self.policy();
-        let provider = self.client_config().crypto_provider();
+        let provider = self.provider();
         let versions = policy.versions();
         SendsDescription {
             server_name: match policy.server_name() {

@@ -6,7 +6,6 @@
 
 use core::cell::RefCell;
 use core::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use rustls::client::ResolvesClientCert;
@@ -20,6 +19,7 @@ use crate::certificate::raw_name_text;
 use crate::error::{Alert, Category, Code, Rejection};
 use crate::identity::ClientIdentity;
 use crate::name::{BackendHost, DnsName};
+use crate::panic;
 use crate::text::SHOWN;
 use crate::verify::{VerifiedPeer, Verifier};
 
@@ -47,8 +47,7 @@ impl ServerCertVerifier for HandshakeVerifier {
         let chain = core::iter::once(end_entity).chain(intermediates);
         let chain: Vec<CertificateDer<'_>> = chain.map(|der| CertificateDer::from(der.as_ref())).collect();
         let host = backend_host(server_name);
-        let verify = AssertUnwindSafe(|| self.verifier.verify(&chain, host.as_ref(), now));
-        match catch_unwind(verify) {
+        match panic::catch(|| self.verifier.verify(&chain, host.as_ref(), now)) {
             Ok(Ok(peer)) => {
                 note(|noted| noted.verdict = Some(Verdict::Accepted(peer)));
                 Ok(ServerCertVerified::assertion())

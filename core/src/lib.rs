@@ -48,6 +48,8 @@ mod material;
 mod metrics;
 mod name;
 mod observe;
+#[doc(hidden)]
+pub mod panic;
 mod pem;
 mod policy;
 mod prepare;
@@ -118,10 +120,14 @@ pub use policy::{
 };
 pub use prepare::Prepared;
 pub use report::{Envelope, PolicyFacts, ProblemFacts, Report, Verdict};
+#[doc(hidden)]
+pub use rotate::watched_directories;
+#[cfg(unix)]
+pub use rotate::{AskedWatch, DispatchedWatch};
 pub use rotate::{
     Connector, ConnectorState, DrainPlan, Event, EventFacts, EventKind, ExpiringCertificate, ExpiringFacts, ExpiryMark,
     FileSource, OnInvalid, OpenConnection, PollOutcome, Polled, Reconsidered, RefusedConnection, Registry, Synced,
-    Watch, WatchState, WatchedSource,
+    Watch, WatchState, WatchedFiles, WatchedSource,
 };
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use session::HeldSessions;

@@ -18,9 +18,11 @@ use crate::intern::Interned;
 use crate::observe::{Observer, Observers};
 use crate::policy::SystemTrust;
 use crate::session::{HeldSessions, SessionStore};
-use crate::shared_config::SharedConfig;
+use crate::shared_config::{ConfigTemplate, SharedConfig};
 use crate::time::{Clock, SystemClock};
-use crate::trust::{NativeRoots, PlatformTrust, RevocationList, SystemRoots, SystemStores, TrustBundle, TrustStore};
+use crate::trust::{
+    BundleError, NativeRoots, PlatformTrust, RevocationList, SystemRoots, SystemStores, TrustBundle, TrustStore,
+};
 
 /// The state that policies share. A clone is the same runtime; there is no global one.
 ///
@@ -53,6 +55,7 @@ struct Owned {
     reading: Option<BeforeReading>,
     sessions: Arc<SessionStore>,
     system: SystemStores,
+    templates: Interned<ConfigTemplate>,
     trust: Interned<TrustStore>,
 }
 
@@ -157,6 +160,7 @@ impl RuntimeBuilder {
             reading: self.reading,
             sessions: Arc::new(SessionStore::new(self.session_bytes)),
             system: SystemStores::new(self.native_roots),
+            templates: Interned::default(),
             trust: Interned::default(),
         }))
     }
@@ -226,6 +230,11 @@ impl Runtime {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// What no other runtime has while this one lives.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// The provider of all cryptography.
     pub fn provider(&self) -> &Arc<CryptoProvider> {
         &self.0.provider
@@ -258,13 +267,18 @@ impl Runtime {
         &self.0.generations
     }
 
+    /// What rustls has accepted of a provider and versions.
+    pub(crate) fn templates(&self) -> &Interned<ConfigTemplate> {
+        &self.0.templates
+    }
+
     pub(crate) fn identities(&self) -> &Interned<ClientIdentity> {
         &self.0.identities
     }
 
-    pub(crate) fn bundle(&self, path: &str, source: &str, text: &[u8]) -> Result<Arc<TrustBundle>, Problem> {
-        let parse = || TrustBundle::parse(text).map_err(|error| error.of(path, source).into());
-        self.0.bundles.get_or_make(sha256(text), parse)
+    /// The bundle that `text` is, whose digest is `sha256`.
+    pub(crate) fn bundle(&self, sha256: [u8; 32], text: &[u8]) -> Result<Arc<TrustBundle>, BundleError> {
+        self.0.bundles.get_or_make(sha256, || TrustBundle::parse(text))
     }
 
     pub(crate) fn crl(&self, path: &str, source: &str, der: &[u8]) -> Result<Arc<RevocationList>, Problem> {

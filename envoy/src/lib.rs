@@ -20,4 +20,3 @@ mod config;
 mod entry;
 mod host;
 mod validator;
-mod watch;

@@ -1,47 +1,25 @@
 //! One policy inside Envoy: made of a document, kept current with its files, asked for verdicts.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
-use std::time::Instant;
 
 use rustls_pki_types::CertificateDer;
 use uptls::danger::{DangerPermission, PeerDanger};
 use uptls::{
-    AlpnSelection, BackendHost, Code, Connector, ConnectorState, EventKind, FileSource, PolicyError, PolicyErrorKind,
-    PollOutcome, Polled, Prepared, Problem, Problems, Runtime, ServerNameRule, UpstreamTlsPolicy,
+    AlpnSelection, AskedWatch, BackendHost, Code, Connector, ConnectorState, EventKind, FileSource, PolicyError,
+    PolicyErrorKind, Prepared, Problem, Problems, Runtime, ServerNameRule, UpstreamTlsPolicy,
 };
 
 use crate::config::Config;
 use crate::host;
-use crate::watch::Watch;
 
 /// The validator of one TLS context of Envoy.
 pub(crate) struct Validator {
     connector: Connector,
     /// Whose fingerprint was given to Envoy last: the bytes must stay.
     fenced_by: Mutex<Option<Arc<Prepared>>>,
-    files: Mutex<Files>,
+    /// What keeps the connector in step with its files.
+    files: Mutex<AskedWatch>,
     policy: UpstreamTlsPolicy,
-}
-
-/// The files of the policy: how they were found, and what is made of them.
-struct Files {
-    /// When they are read although nothing changed; `None`: they are good.
-    again: Option<Instant>,
-    source: FileSource,
-    watch: Watch,
-}
-
-impl Files {
-    fn follow(&mut self, now: Instant) {
-        let is_due = self.again.is_some_and(|again| again <= now);
-        // Asked in any case: it notes what it sees.
-        if !self.watch.has_changed() && !is_due {
-            return;
-        }
-        let Polled { next, outcome, .. } = self.source.poll(now);
-        let is_good = matches!(outcome, PollOutcome::Unchanged | PollOutcome::Updated(_));
-        self.again = (!is_good).then_some(next);
-    }
 }
 
 impl Validator {
@@ -66,10 +44,8 @@ impl Validator {
         let draft = uptls_manifest::parse(document, DOCUMENT, None)?;
         let policy = UpstreamTlsPolicy::check(draft, permission)?;
         refuse_what_envoy_must_do(&policy)?;
-        // Before the files are read: what changes between is then read again.
-        let watch = Watch::new(&policy);
         let connector = Connector::with_on_invalid(runtime(), &policy, on_invalid)?;
-        let files = Mutex::new(Files { again: None, source: FileSource::new(&connector, &policy), watch });
+        let files = Mutex::new(AskedWatch::new(FileSource::new(&connector, &policy)));
         Ok(Self { connector, fenced_by: Mutex::default(), files, policy })
     }
 
@@ -105,7 +81,7 @@ impl Validator {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return,
         };
-        files.follow(Instant::now());
+        files.look();
         while let Some(event) = self.connector.next_event() {
             self.tell(&event.kind);
         }

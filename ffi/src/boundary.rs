@@ -1,8 +1,6 @@
 //! The border: no panic leaves it, and every failure becomes a status and an error object.
 
-use core::mem;
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use uptls::panic;
 
 use crate::error::{Error, Failure};
 use crate::handle::{self, Out};
@@ -19,7 +17,7 @@ pub(crate) unsafe fn call<P: Into<Progress>>(
 ) -> Status {
     // SAFETY: the contract is the same.
     let err = unsafe { Out::wanted(err) };
-    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| Err(Failure::Panic(words(payload))));
+    let outcome = panic::catch(body).unwrap_or_else(|words| Err(Failure::Panic(words)));
     let failure = match outcome {
         Ok(progress) => return progress.into().status(),
         Err(failure) => failure,
@@ -27,32 +25,14 @@ pub(crate) unsafe fn call<P: Into<Progress>>(
     let status = failure.status();
     if let Some(err) = err {
         // What is said of a failure is no reason to fail again: without it, err stays NULL.
-        let _ = catch_unwind(AssertUnwindSafe(|| err.set(handle::give(Error::new(failure)))));
+        let _ = panic::catch(|| err.set(handle::give(Error::new(failure))));
     }
     status
 }
 
 /// Runs `body`; a panic gives `fallback`.
 pub(crate) fn value<T>(fallback: T, body: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
-        words(payload);
-        fallback
-    })
-}
-
-/// What a panic said.
-fn words(payload: Box<dyn Any + Send>) -> String {
-    match payload.downcast::<&str>() {
-        Ok(text) => (*text).to_owned(),
-        Err(payload) => match payload.downcast::<String>() {
-            Ok(text) => *text,
-            Err(unknown) => {
-                // Its destructor may panic too, and nothing would catch that here.
-                mem::forget(unknown);
-                "no text".to_owned()
-            }
-        },
-    }
+    panic::catch(body).unwrap_or(fallback)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Connectors for C: the current generation of one policy, shared by threads.
 
 use core::ffi::c_char;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use uptls::{CheckOptions, Code, ConnectorState, Envelope, Generation, Misuse, OnInvalid, Prepared, Problems};
 use uptls_manifest::kubernetes::ON_INVALID;
@@ -20,8 +20,6 @@ use crate::target::Target;
 /// update never changes a connection that exists. Reference-counted.
 pub struct Connector {
     core: uptls::Connector,
-    /// The last policy that was given, whose files a watch reads; `None`: there was none that could be used.
-    given: Mutex<Option<Arc<Prepared>>>,
 }
 
 impl Handle for Connector {
@@ -54,12 +52,11 @@ pub const UPTLS_STATE_WITHDRAWN: State = 4;
 impl Connector {
     pub(crate) fn of(policy: &Policy, on_invalid: OnInvalid) -> Self {
         let prepared = policy.prepared();
-        let core = uptls::Connector::of_prepared(Arc::clone(prepared), on_invalid);
-        Self { core, given: Mutex::new(Some(Arc::clone(prepared))) }
+        Self { core: uptls::Connector::of_prepared(Arc::clone(prepared), on_invalid) }
     }
 
     pub(crate) fn not_ready(runtime: &uptls::Runtime, reason: Problems, on_invalid: OnInvalid) -> Self {
-        Self { core: uptls::Connector::not_ready(runtime, reason, on_invalid), given: Mutex::default() }
+        Self { core: uptls::Connector::not_ready(runtime, reason, on_invalid) }
     }
 
     /// As the Gateway API wants it: without a policy that can be used, its connections fail with the reason.
@@ -95,25 +92,11 @@ impl Connector {
     /// # Errors
     /// It was withdrawn meanwhile, or is of another runtime.
     pub(crate) fn publish(&self, prepared: &Arc<Prepared>) -> Result<Generation, Failure> {
-        // Held meanwhile, so that what is noted as given last was published last.
-        let mut given = self.hold();
-        let published = self.core.publish(Arc::clone(prepared)).map_err(|error| match error {
+        self.core.publish(Arc::clone(prepared)).map_err(|error| match error {
             uptls::Error::Policy(problems) => Failure::Unusable(problems, prepared.runtime().now_text()),
             uptls::Error::Misuse(misuse) => misuse.into(),
             other => Failure::without_policy(other.code(), other.to_string()),
-        })?;
-        *given = Some(Arc::clone(prepared));
-        Ok(published)
-    }
-
-    /// The last policy that was given.
-    pub(crate) fn given(&self) -> Option<Arc<Prepared>> {
-        self.hold().clone()
-    }
-
-    /// The same, and no update is published meanwhile. Locks do not poison: what is stored is one pointer.
-    pub(crate) fn hold(&self) -> MutexGuard<'_, Option<Arc<Prepared>>> {
-        self.given.lock().unwrap_or_else(PoisonError::into_inner)
+        })
     }
 }
 

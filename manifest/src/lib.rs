@@ -18,6 +18,8 @@
 //!
 //! [`ManifestSet`] reads those objects once and answers for each backend: what C and Python hold.
 //!
+//! [`ManifestFolder`] follows the files of a folder, with a connector for each backend in it.
+//!
 //! [`fix`] applies what a hint asks for to the text itself.
 //!
 //! Everything but [`load`], [`prepare_file`], [`kubernetes::load`] and [`envoy::Export::write`] is pure: bytes in, value or
@@ -63,6 +65,7 @@ mod calls;
 mod decode;
 mod document;
 mod head;
+mod manifest_folder;
 mod manifest_set;
 mod manifest_store;
 mod native;
@@ -79,6 +82,7 @@ pub mod report;
 pub mod schema;
 
 pub use calls::{prepare, prepare_file, verify_document};
+pub use manifest_folder::ManifestFolder;
 pub use manifest_set::ManifestSet;
 pub use manifest_store::ManifestStore;
 pub use native::{load, parse};

@@ -2,18 +2,17 @@
 
 use core::time::Duration;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use pyo3::prelude::*;
 use uptls::sans_io::{DialStep, HappyEyeballs, Resolution};
-use uptls::{Address, BackendHost, Misuse};
+use uptls::{Address, BackendHost, Misuse, panic};
 
 use crate::connector::PyConnector;
 use crate::errors;
-use crate::guard::{attached, detached, words};
+use crate::guard::{attached, detached};
 
 /// `connect_to`: a host, or a pair of host and port.
 #[derive(FromPyObject)]
@@ -135,7 +134,7 @@ pub(crate) fn interruptible<T: Send + 'static>(
     let (sender, receiver) = channel();
     let work = move || {
         // The caller may have stopped waiting.
-        let _ = sender.send(catch_unwind(AssertUnwindSafe(body)));
+        let _ = sender.send(panic::catch(body));
     };
     let spawned = thread::Builder::new().name("uptls-connect".to_owned()).spawn(work);
     if let Err(error) = spawned {
@@ -147,7 +146,7 @@ pub(crate) fn interruptible<T: Send + 'static>(
         let outcome = detached(py, || receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(SIGNALS))?;
         match outcome {
             Ok(Ok(value)) => return Ok(Ok(value)),
-            Ok(Err(payload)) => return Err(errors::panic(py, &words(payload))),
+            Ok(Err(words)) => return Err(errors::panic(py, &words)),
             Err(RecvTimeoutError::Disconnected) => return Err(errors::panic(py, "the thread is gone")),
             Err(RecvTimeoutError::Timeout) => attached(|| py.check_signals())?,
         }

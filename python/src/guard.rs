@@ -5,15 +5,13 @@
 //! Python's objects without the GIL on the way. So, once the interpreter ends, threads that are out do not come back, and
 //! those that are just coming back are waited for.
 
-use core::mem;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::thread::{self, ThreadId};
 
 use pyo3::prelude::*;
+use uptls::panic;
 
 use crate::errors;
 
@@ -23,7 +21,7 @@ use crate::errors;
 /// `UptlsError` with the code `panic`, for a panic.
 pub(crate) fn detached<T: Send>(py: Python<'_>, body: impl FnOnce() -> T + Send) -> PyResult<T> {
     let (outcome, _present) = py.detach(|| {
-        let outcome = catch_unwind(AssertUnwindSafe(body)).map_err(words);
+        let outcome = panic::catch(body);
         (outcome, Present::come_back())
     });
     outcome.map_err(|words| errors::panic(py, &words))
@@ -35,7 +33,7 @@ pub(crate) fn detached<T: Send>(py: Python<'_>, body: impl FnOnce() -> T + Send)
 /// # Errors
 /// `UptlsError` with the code `panic`, for a panic.
 pub(crate) fn brief<T>(py: Python<'_>, body: impl FnOnce() -> T) -> PyResult<T> {
-    catch_unwind(AssertUnwindSafe(body)).map_err(|payload| errors::panic(py, &words(payload)))
+    panic::catch(body).map_err(|words| errors::panic(py, &words))
 }
 
 /// Runs `body`, which calls functions of Python: in them the GIL may change hands.
@@ -93,14 +91,6 @@ pub(crate) fn _end(py: Python<'_>) {
 #[pyfunction]
 pub(crate) fn _forked() {
     PRESENT.store(0, Ordering::SeqCst);
-}
-
-pub(crate) fn words(payload: Box<dyn Any + Send>) -> String {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text").to_owned();
-    // Its destructor may panic too, and nothing would catch that here.
-    mem::forget(payload);
-    text
 }
 
 /// Panics inside the border; only in debug builds, for the tests.

@@ -170,12 +170,12 @@ impl Attempt {
     }
 
     fn groups(&self) -> Vec<String> {
-        let provider = self.prepared.client_config().crypto_provider();
+        let provider = self.prepared.provider();
         provider.kx_groups.iter().map(|group| group_name(group.name())).collect()
     }
 
     fn suites(&self) -> Vec<String> {
-        let provider = self.prepared.client_config().crypto_provider();
+        let provider = self.prepared.provider();
         provider.cipher_suites.iter().map(|suite| suite_name(suite.suite())).collect()
     }
 

@@ -1,11 +1,11 @@
 //! How bytes reach rustls.
 
 use std::io::{self, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustls::{ClientConnection, IoState};
 
 use crate::error::Error;
+use crate::panic;
 
 /// What [`Driver::receive`](super::driver::Driver::receive) met.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -25,7 +25,7 @@ pub(crate) enum Failure {
 /// A panic in rustls must not take the caller's thread with it: with debug assertions, 0.23 panics when a peer misbehaves
 /// after our close_notify. Its state is an error afterwards, and so is ours.
 pub(super) fn process_new_packets(tls: &mut ClientConnection) -> Result<IoState, rustls::Error> {
-    catch_unwind(AssertUnwindSafe(|| tls.process_new_packets()))
+    panic::catch(|| tls.process_new_packets())
         .unwrap_or_else(|_| Err(rustls::Error::General("rustls panicked".to_owned())))
 }
 

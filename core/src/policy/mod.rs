@@ -23,7 +23,7 @@ use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::danger::{Danger, DangerPermission, PeerDanger};
+use crate::danger::{Danger, DangerPermission, NO_DANGER, PeerDanger};
 use crate::digest::{CanonicalDigest, sha256};
 use crate::error::{ByPath, Origin, Problems};
 use crate::identity::{Secret, on_clean_stack};
@@ -52,20 +52,21 @@ use crate::warning::Warning;
 #[derive(Clone)]
 pub struct UpstreamTlsPolicy(Arc<Fields>);
 
+/// A gateway has a hundred thousand of these, so what is rare is behind a pointer.
 pub(crate) struct Fields {
     pub(crate) alpn: Alpn,
-    pub(crate) cipher_suites: Vec<&'static str>,
-    pub(crate) danger: Danger,
-    pub(crate) groups: Vec<&'static str>,
+    pub(crate) cipher_suites: Box<[&'static str]>,
+    pub(crate) danger: Option<Box<Danger>>,
+    pub(crate) groups: Box<[&'static str]>,
     pub(crate) handshake_timeout: Duration,
-    pub(crate) identity: Option<IdentitySpec>,
-    pub(crate) name: Option<String>,
+    pub(crate) identity: Option<Box<IdentitySpec>>,
+    pub(crate) name: Option<Box<str>>,
     pub(crate) origins: ByPath<Origin>,
     pub(crate) resumption: Resumption,
-    pub(crate) revocation: Option<RevocationSpec>,
+    pub(crate) revocation: Option<Box<RevocationSpec>>,
     pub(crate) server_name: ServerNameRule,
-    pub(crate) spki_pins: Vec<[u8; 32]>,
-    pub(crate) subject_alt_names: Vec<SanMatcher>,
+    pub(crate) spki_pins: Box<[[u8; 32]]>,
+    pub(crate) subject_alt_names: Box<[SanMatcher]>,
     pub(crate) trust: TrustSpec,
     pub(crate) versions: Versions,
 }
@@ -78,6 +79,11 @@ impl UpstreamTlsPolicy {
     /// [`DangerPermission::Allowed`].
     pub fn check(draft: PolicyDraft, permission: DangerPermission) -> Result<Self, Problems> {
         check::check(draft, permission).map(|fields| Self(Arc::new(fields)))
+    }
+
+    /// Whether it is the same object: a clone.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The name for reports.
@@ -107,7 +113,7 @@ impl UpstreamTlsPolicy {
 
     /// Our own certificate and key.
     pub fn identity(&self) -> Option<&IdentitySpec> {
-        self.0.identity.as_ref()
+        self.0.identity.as_deref()
     }
 
     /// The versions that are offered.
@@ -132,7 +138,7 @@ impl UpstreamTlsPolicy {
 
     /// Revocation lists and how they are used.
     pub fn revocation(&self) -> Option<&RevocationSpec> {
-        self.0.revocation.as_ref()
+        self.0.revocation.as_deref()
     }
 
     /// Whether sessions are resumed.
@@ -147,7 +153,7 @@ impl UpstreamTlsPolicy {
 
     /// The explicit weakenings.
     pub fn danger(&self) -> &Danger {
-        &self.0.danger
+        self.0.danger.as_deref().unwrap_or(&NO_DANGER)
     }
 
     /// T9: wanted SPIFFE IDs for which nothing that is trusted vouches, beside names that can match.
@@ -174,12 +180,12 @@ impl UpstreamTlsPolicy {
         self.write(&mut digest);
         let Fields { trust, identity, revocation, .. } = &*self.0;
         digest.list(trust.bundles.iter().map(BundleSpec::canonical));
-        if let Some(IdentitySpec { certificate, key, passphrase }) = identity {
+        if let Some(IdentitySpec { certificate, key, passphrase }) = identity.as_deref() {
             digest.bytes(&certificate.canonical());
             digest.bytes(&key.canonical());
             digest.optional(passphrase.as_ref().map(SecretMaterial::canonical).as_deref());
         }
-        if let Some(RevocationSpec { crls, depth: _, unknown: _ }) = revocation {
+        if let Some(RevocationSpec { crls, depth: _, unknown: _ }) = revocation.as_deref() {
             digest.list(crls.iter().map(Material::canonical));
         }
         digest.finish()
@@ -208,24 +214,24 @@ impl UpstreamTlsPolicy {
         let Alpn { protocols, selection } = alpn;
         digest.list(protocols);
         digest.text(&format!("{selection:?}"));
-        digest.list(cipher_suites);
-        let Danger { peer, tolerations } = danger;
+        digest.list(&**cipher_suites);
+        let Danger { peer, tolerations } = danger.as_deref().unwrap_or(&NO_DANGER);
         digest.text(match peer {
             PeerDanger::AnyCertificate { .. } => "any certificate",
             PeerDanger::AnyName { .. } => "any name",
             PeerDanger::None => "none",
         });
         digest.set(tolerations.iter().map(|t| format!("{} {:?}", t.rule, t.until)));
-        digest.list(groups);
+        digest.list(&**groups);
         digest.bytes(&handshake_timeout.as_nanos().to_be_bytes());
         digest.text(if identity.is_some() { "identity" } else { "anonymous" });
         digest.text(&format!("{resumption:?}"));
-        match revocation {
+        match revocation.as_deref() {
             None => digest.text("no revocation"),
             Some(RevocationSpec { crls: _, depth, unknown }) => digest.text(&format!("{depth:?} {unknown:?}")),
         }
         digest.text(&format!("{server_name:?}"));
-        digest.set(spki_pins);
+        digest.set(&**spki_pins);
         digest.set(subject_alt_names.iter().map(ToString::to_string));
         // What a bundle vouches for belongs to its content: `TrustStore::digest_of` has both.
         let TrustSpec { bundles: _, pinned_certificates, pinned_keys, system, system_trust_domain } = trust;

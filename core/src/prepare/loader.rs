@@ -8,7 +8,7 @@ use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use zeroize::Zeroizing;
 
 use crate::danger::ToleratedRule;
-use crate::digest::CanonicalDigest;
+use crate::digest::{CanonicalDigest, sha256};
 use crate::error::{MaterialError, MaterialErrorKind, PolicyError, PolicyErrorKind, Problem, Problems};
 use crate::identity::{CERTIFICATE_PATH, ClientIdentity, IdentitySource, KEY_PATH, trim_passphrase};
 use crate::input::Unreadable;
@@ -91,9 +91,21 @@ impl<'a> Loader<'a> {
         let source = material.source();
         let kind = |reason| MaterialErrorKind::TrustUnreadable { reason };
         let unreadable = |failure| MaterialError::unreadable(path, &source, failure, kind);
-        let text = self.read(material).map_err(unreadable);
-        let text = self.keep(text)?;
-        self.keep(self.runtime.bundle(path, &source, &text))
+        let runtime = self.runtime;
+        let shared = match self.files {
+            Files::AsRead(files) => files.content(material),
+            Files::AsNeeded | Files::OfBatch(_) => None,
+        };
+        let parsed = match (shared, material) {
+            (Some(content), _) => self.keep(content.map_err(unreadable))?.bundle(runtime),
+            (None, Material::Inline { content, name: _ }) => runtime.bundle(sha256(content), content),
+            (None, Material::File { .. }) => {
+                let text = self.read(material).map_err(unreadable);
+                let text = self.keep(text)?;
+                runtime.bundle(sha256(&text), &text)
+            }
+        };
+        self.keep(parsed.map_err(|error| error.of(path, &source)))
     }
 
     /// T4: whether there is nothing left that a peer could be trusted by. What is wrong with one bundle says nothing of

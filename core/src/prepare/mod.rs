@@ -3,11 +3,11 @@
 mod batch;
 mod loader;
 
+use core::convert::Infallible;
 use std::sync::Arc;
 
-use rustls::client::Resumption as RustlsResumption;
+use rustls::ClientConfig;
 use rustls::crypto::CryptoProvider;
-use rustls::{ClientConfig, SupportedProtocolVersion};
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 
 use crate::certificate::{CertificateView, canonical_name};
@@ -17,14 +17,13 @@ use crate::error::{
     MaterialError, MaterialErrorKind, Outcome, PolicyError, PolicyErrorKind, Problem, Problems, Rejection,
     RejectionKind, Step, StepName,
 };
-use crate::handshake::{HandshakeVerifier, IdentityResolver};
 use crate::identity::ClientIdentity;
 use crate::material::FileSet;
 use crate::name::BackendHost;
-use crate::policy::{ServerNameRule, SystemTrust, TlsVersion, UpstreamTlsPolicy};
+use crate::policy::{SystemTrust, UpstreamTlsPolicy};
 use crate::report::{Report, Verdict};
 use crate::runtime::Runtime;
-use crate::shared_config::SharedConfig;
+use crate::shared_config::{ConfigTemplate, SharedConfig};
 use crate::text;
 use crate::time::seconds;
 use crate::trust::{PlatformTrust, RevocationList, TrustStore};
@@ -49,13 +48,8 @@ use loader::Loader;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 pub struct Prepared {
-    /// One per fingerprint (R9): rustls resumes only with the same verifier and resolver in memory.
-    client_config: Arc<ClientConfig>,
-    fingerprint: [u8; 32],
-    identity: Option<Arc<ClientIdentity>>,
     runtime: Runtime,
-    /// Held so that equal policies find it.
-    #[allow(dead_code, reason = "an interned object lives as long as somebody holds it")]
+    /// One per fingerprint (R9): rustls resumes only with the same verifier and resolver in memory.
     shared: Arc<SharedConfig>,
     verifier: Arc<Verifier>,
 }
@@ -77,7 +71,7 @@ impl Prepared {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn fingerprint(&self) -> &[u8; 32] {
-        &self.fingerprint
+        &self.verifier.fingerprint
     }
 
     /// The runtime that it was prepared by.
@@ -87,7 +81,7 @@ impl Prepared {
 
     /// Our own identity.
     pub fn identity(&self) -> Option<&Arc<ClientIdentity>> {
-        self.identity.as_ref()
+        self.shared.identity()
     }
 
     /// Judges a chain (DER, leaf first) offline, at the runtime's clock, exactly as a live handshake would.
@@ -221,7 +215,7 @@ impl Prepared {
     pub(crate) fn identity_warnings(&self, now: UnixTime) -> Vec<Warning> {
         let spec = self.policy().identity();
         let source = spec.map(|spec| spec.certificate.source()).unwrap_or_default();
-        self.identity.as_ref().map(|identity| identity.warnings(&source, seconds(now))).unwrap_or_default()
+        self.identity().map(|identity| identity.warnings(&source, seconds(now))).unwrap_or_default()
     }
 
     pub(crate) fn verifier(&self) -> &Arc<Verifier> {
@@ -229,7 +223,12 @@ impl Prepared {
     }
 
     pub(crate) fn client_config(&self) -> &Arc<ClientConfig> {
-        &self.client_config
+        self.shared.client_config()
+    }
+
+    /// The runtime's, narrowed by the policy.
+    pub(crate) fn provider(&self) -> &Arc<CryptoProvider> {
+        self.shared.provider()
     }
 }
 
@@ -237,7 +236,7 @@ impl core::fmt::Debug for Prepared {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Prepared")
             .field("policy", self.policy())
-            .field("fingerprint", &text::digest(&self.fingerprint))
+            .field("fingerprint", &text::digest(self.fingerprint()))
             .finish_non_exhaustive()
     }
 }
@@ -328,22 +327,35 @@ fn prepare(runtime: &Runtime, policy: &UpstreamTlsPolicy, files: Files<'_>) -> R
     let provider = loader.provider();
     loader.finish()?;
     let trust = runtime.trust(bundles, system);
+    let template = template(runtime, policy, &provider)?;
     let fingerprint = fingerprint(policy, &trust, platform.as_deref(), &crls, identity.as_deref(), &provider);
     let algorithms = provider.signature_verification_algorithms;
     check_signatures(&trust, &crls, algorithms.all);
-    let verifier = Verifier { algorithms, crls: crls.into(), fingerprint, platform, policy: policy.clone(), trust };
+    // Most policies have none, and the empty list is one for all.
+    let crls = if crls.is_empty() { Arc::default() } else { crls.into() };
+    let verifier = Verifier { algorithms, crls, fingerprint, platform, policy: policy.clone(), trust };
     let verifier = Arc::new(verifier);
-    let make = || {
-        let config = client_config(runtime, &verifier, identity.as_ref(), provider)?;
-        Ok(SharedConfig::new(config, Arc::clone(&verifier)))
-    };
-    let shared = runtime.generations().get_or_make(fingerprint, make).map_err(|error: rustls::Error| {
+    let make = || Ok::<_, Infallible>(SharedConfig::new(template, Arc::clone(&verifier), identity));
+    let Ok(shared) = runtime.generations().get_or_make(fingerprint, make);
+    let verifier = shared.verifier_for(verifier);
+    Ok(Arc::new(Prepared { runtime: runtime.clone(), shared, verifier }))
+}
+
+/// What rustls accepts of the provider and the versions: what cannot be configured fails here, and not with a connection.
+fn template(
+    runtime: &Runtime,
+    policy: &UpstreamTlsPolicy,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<ConfigTemplate>, Problems> {
+    let mut key = CanonicalDigest::new("uptls configuration v1");
+    key.list(policy.cipher_suites());
+    key.list(policy.groups());
+    key.text(&format!("{:?}", policy.versions()));
+    let make = || ConfigTemplate::new(Arc::new(RustlsClock(runtime.clone())), Arc::clone(provider), policy.versions());
+    runtime.templates().get_or_make(key.finish(), make).map_err(|error| {
         let kind = PolicyErrorKind::Invalid { given: error.to_string(), wanted: "accepted by the provider".to_owned() };
         Problems::from(Problem::from(PolicyError::new("spec", kind)))
-    })?;
-    let verifier = shared.verifier_for(verifier);
-    let client_config = Arc::clone(shared.client_config());
-    Ok(Arc::new(Prepared { client_config, fingerprint, identity, runtime: runtime.clone(), shared, verifier }))
+    })
 }
 
 /// Large lists are checked by the keys that are known now, and not in the first handshake that asks them.
@@ -387,30 +399,6 @@ fn fingerprint(
     digest.list(kx_groups.iter().map(|group| u16::from(group.name()).to_be_bytes()));
     digest.list(signature_verification_algorithms.supported_schemes().iter().map(|s| u16::from(*s).to_be_bytes()));
     digest.finish()
-}
-
-fn client_config(
-    runtime: &Runtime,
-    verifier: &Arc<Verifier>,
-    identity: Option<&Arc<ClientIdentity>>,
-    provider: Arc<CryptoProvider>,
-) -> Result<ClientConfig, rustls::Error> {
-    let policy = verifier.policy();
-    let versions: Vec<&'static SupportedProtocolVersion> =
-        [(TlsVersion::V1_2, &rustls::version::TLS12), (TlsVersion::V1_3, &rustls::version::TLS13)]
-            .into_iter()
-            .filter(|(version, _)| policy.versions().contains(*version))
-            .map(|(_, supported)| supported)
-            .collect();
-    let mut config = ClientConfig::builder_with_details(provider, Arc::new(RustlsClock(runtime.clone())))
-        .with_protocol_versions(&versions)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(HandshakeVerifier::new(Arc::clone(verifier))))
-        .with_client_cert_resolver(Arc::new(IdentityResolver::new(identity.cloned())));
-    config.alpn_protocols = policy.alpn().protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-    config.enable_sni = !matches!(policy.server_name(), ServerNameRule::None);
-    config.resumption = RustlsResumption::disabled();
-    Ok(config)
 }
 
 /// The runtime's clock for rustls.

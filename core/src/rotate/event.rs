@@ -147,12 +147,12 @@ pub(super) fn between(before: &Published, after: &Published, at: i64, gone: Opti
         };
         events.push(event(EventKind::Updated, reduced));
     }
-    let known = match &before.state {
+    let known = match before.state() {
         ConnectorState::Degraded { reason, .. } | ConnectorState::NotReady { reason, .. } => Some(reason),
         ConnectorState::Ready | ConnectorState::Withdrawn { .. } => None,
     };
-    match &after.state {
-        ConnectorState::Ready if before.state != ConnectorState::Ready => {
+    match after.state() {
+        ConnectorState::Ready if *before.state() != ConnectorState::Ready => {
             events.push(event(EventKind::Recovered, false));
         }
         ConnectorState::Degraded { reason, since } if !known.is_some_and(|known| known.is_same_as(reason)) => {
@@ -161,7 +161,7 @@ pub(super) fn between(before: &Published, after: &Published, at: i64, gone: Opti
         ConnectorState::NotReady { reason, since } if !known.is_some_and(|known| known.is_same_as(reason)) => {
             events.push(event(EventKind::NotReady { reason: reason.clone(), since: *since }, false));
         }
-        ConnectorState::Withdrawn { .. } if !matches!(before.state, ConnectorState::Withdrawn { .. }) => {
+        ConnectorState::Withdrawn { .. } if !matches!(before.state(), ConnectorState::Withdrawn { .. }) => {
             events.push(event(EventKind::Withdrawn { reason: gone }, true));
         }
         _ => {}

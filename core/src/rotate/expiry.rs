@@ -1,6 +1,8 @@
 //! How near certificates are to their end, and what was said of it already (R8).
 
 use core::fmt;
+use core::mem;
+use core::ops::Range;
 use std::collections::BTreeMap;
 
 use crate::observe::Terms;
@@ -62,69 +64,81 @@ impl fmt::Display for ExpiryMark {
 
 /// The nearest mark (seconds before the end) that was said of each certificate.
 #[derive(Default)]
-pub(super) struct ExpiryLog(BTreeMap<[u8; 32], i64>);
+pub(super) struct ExpiryLog {
+    /// Of which content nothing is to be said, from when until when: thousands of connectors ask every few seconds, each of a
+    /// bundle with hundreds of certificates.
+    quiet: Option<([u8; 32], Range<i64>)>,
+    said: BTreeMap<[u8; 32], i64>,
+}
 
 /// A certificate that can expire.
-struct Term {
+struct Term<S> {
     digest: [u8; 32],
     /// Whether it has ended at `not_after` already: a list has (V3).
     excludes_end: bool,
     not_after: i64,
     not_before: i64,
-    source: String,
-    subject: String,
+    /// The material that holds it, and its subject.
+    texts: S,
 }
 
 impl ExpiryLog {
     /// What is to be said of the certificates of `prepared` at `now`. Of several marks that were passed at once only the
     /// nearest is said. The roots of the system are the system's business.
     pub(super) fn check(&mut self, prepared: &Prepared, now: i64) -> Vec<ExpiringCertificate> {
-        let terms = terms(prepared);
-        self.0.retain(|digest, _| terms.iter().any(|term| term.digest == *digest));
+        if self.quiet.as_ref().is_some_and(|(of, time)| of == prepared.fingerprint() && time.contains(&now)) {
+            return Vec::new();
+        }
+        let before = mem::take(&mut self.said);
         let mut expiring = Vec::new();
-        for term in terms {
-            let Some((left, mark)) = nearest(&term, now) else { continue };
-            let said = self.0.entry(term.digest).or_insert(i64::MAX);
-            if left < *said {
-                *said = left;
-                let Term { digest: _, excludes_end: _, not_after, not_before: _, source, subject } = term;
+        let mut until = i64::MAX;
+        for_each_term(prepared, |Term { digest, excludes_end, not_after, not_before, texts }| {
+            let term = Term { digest, excludes_end, not_after, not_before, texts: () };
+            until = until.min(next(&term, now));
+            // It may stand in several bundles.
+            let said = self.said.get(&digest).or(before.get(&digest)).copied();
+            let news = nearest(&term, now).filter(|(left, _)| said.is_none_or(|said| *left < said));
+            if let Some(said) = news.as_ref().map(|(left, _)| *left).or(said) {
+                // Kept also while a clock that went back says that nothing has passed.
+                self.said.insert(digest, said);
+            }
+            if let Some((_, mark)) = news {
+                let (source, subject) = texts();
                 expiring.push(ExpiringCertificate { mark, not_after, source, subject });
             }
-        }
+        });
+        self.quiet = Some((*prepared.fingerprint(), now..until));
         expiring
     }
 }
 
-fn terms(prepared: &Prepared) -> Vec<Term> {
+fn for_each_term(prepared: &Prepared, mut tell: impl FnMut(Term<&dyn Fn() -> (String, String)>)) {
     let policy = prepared.policy();
-    let anchors = prepared.verifier().trust.bundle_entries().filter_map(|facts| {
-        let entry = facts.entry()?;
-        Some(Term {
-            digest: entry.sha256(),
-            excludes_end: false,
-            not_after: entry.not_after(),
-            not_before: entry.not_before(),
-            source: facts.source(policy),
-            subject: entry.subject().to_owned(),
-        })
-    });
-    let identity = prepared.identity().map(|identity| Term {
-        digest: identity.digest(),
-        excludes_end: false,
-        not_after: identity.not_after(),
-        not_before: identity.not_before(),
-        source: policy.identity().map(|spec| spec.certificate.source()).unwrap_or_default(),
-        subject: identity.facts().subject.clone(),
-    });
-    let lists = prepared.verifier().crls.iter().map(|list| Term {
-        digest: list.sha256(),
-        excludes_end: true,
-        not_after: list.next_update(),
-        not_before: list.this_update(),
-        source: "spec.revocation.crls".to_owned(),
-        subject: list.text(),
-    });
-    anchors.chain(identity).chain(lists).collect()
+    for facts in prepared.verifier().trust.bundle_entries() {
+        let Some(entry) = facts.entry() else { continue };
+        let (digest, not_after, not_before) = (entry.sha256(), entry.not_after(), entry.not_before());
+        let texts = || (facts.source(policy), entry.subject().to_owned());
+        tell(Term { digest, excludes_end: false, not_after, not_before, texts: &texts });
+    }
+    if let Some(identity) = prepared.identity() {
+        let (digest, not_after, not_before) = (identity.digest(), identity.not_after(), identity.not_before());
+        let source = || policy.identity().map(|spec| spec.certificate.source()).unwrap_or_default();
+        let texts = || (source(), identity.facts().subject.clone());
+        tell(Term { digest, excludes_end: false, not_after, not_before, texts: &texts });
+    }
+    for list in &*prepared.verifier().crls {
+        let (digest, not_after, not_before) = (list.sha256(), list.next_update(), list.this_update());
+        let texts = || ("spec.revocation.crls".to_owned(), list.text());
+        tell(Term { digest, excludes_end: true, not_after, not_before, texts: &texts });
+    }
+}
+
+/// The marks of a term, each so many seconds before its end.
+fn marks(term: &Term<()>) -> impl Iterator<Item = (i64, ExpiryMark)> {
+    let lifetime = term.not_after.saturating_sub(term.not_before);
+    let days = DAYS.iter().map(|days| (i64::from(*days) * DAY, ExpiryMark::Days(*days)));
+    let parts = [(lifetime / 7, ExpiryMark::OneSeventh), (lifetime / 3, ExpiryMark::OneThird)];
+    days.chain(parts).filter(move |(before, _)| *before < lifetime)
 }
 
 /// When the first of each kind ends.
@@ -140,17 +154,24 @@ pub(super) fn earliest_ends(prepared: &Prepared) -> Terms {
 }
 
 /// The last mark that `term` has passed at `now`.
-fn nearest(term: &Term, now: i64) -> Option<(i64, ExpiryMark)> {
-    let lifetime = term.not_after.saturating_sub(term.not_before);
-    let left = term.not_after.saturating_sub(now);
-    // The last second of a certificate is its notAfter (RFC 5280 4.1.2.5), that of a list the one before its nextUpdate.
-    if left < 0 || (left == 0 && term.excludes_end) {
+fn nearest(term: &Term<()>, now: i64) -> Option<(i64, ExpiryMark)> {
+    if now >= end(term) {
         return Some((ENDED, ExpiryMark::Ended));
     }
-    let days = DAYS.iter().map(|days| (i64::from(*days) * DAY, ExpiryMark::Days(*days)));
-    let parts = [(lifetime / 7, ExpiryMark::OneSeventh), (lifetime / 3, ExpiryMark::OneThird)];
-    let marks = days.chain(parts).filter(|(before, _)| *before < lifetime && left <= *before);
-    marks.min_by_key(|(before, _)| *before)
+    let left = term.not_after.saturating_sub(now);
+    marks(term).filter(|(before, _)| left <= *before).min_by_key(|(before, _)| *before)
+}
+
+/// When `term` passes its next mark after `now`.
+fn next(term: &Term<()>, now: i64) -> i64 {
+    let times = marks(term).map(|(before, _)| term.not_after.saturating_sub(before));
+    times.chain([end(term)]).filter(|time| *time > now).min().unwrap_or(i64::MAX)
+}
+
+/// The first second that `term` does not cover. The last second of a certificate is its notAfter (RFC 5280 4.1.2.5), that of a
+/// list the one before its nextUpdate.
+fn end(term: &Term<()>) -> i64 {
+    term.not_after.saturating_add(i64::from(!term.excludes_end))
 }
 
 const DAY: i64 = 24 * 3600;

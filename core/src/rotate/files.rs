@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::material::FileSet;
+use crate::material::{FileSet, Readings};
 use crate::policy::{IdentitySpec, Material, SecretMaterial, UpstreamTlsPolicy, resolve};
 use crate::runtime::Runtime;
 
@@ -40,12 +41,12 @@ pub(super) fn in_order(policy: &UpstreamTlsPolicy) -> Vec<PathBuf> {
 /// The content of `paths` with every symlink leading to the same place before and after; `None` if they were swapped each
 /// time. Without this the certificate could be of one state and the CA of the next. What is missing is looked for twice: a
 /// directory that a swap left behind can be deleted on the way.
-pub(super) fn read(runtime: &Runtime, paths: &[PathBuf]) -> Option<FileSet> {
+pub(super) fn read(runtime: &Runtime, paths: &[PathBuf], readings: &Readings) -> Option<FileSet> {
     let places = || -> Vec<Option<PathBuf>> { paths.iter().map(|path| fs::canonicalize(path).ok()).collect() };
     let mut before = places();
     let mut missed = false;
     for _ in 0..READS {
-        let files = FileSet::read(runtime, paths);
+        let files = FileSet::read(runtime, paths, &before, readings);
         let after = places();
         if before == after && (missed || !files.is_withdrawn()) {
             return Some(files);
@@ -56,14 +57,16 @@ pub(super) fn read(runtime: &Runtime, paths: &[PathBuf]) -> Option<FileSet> {
     None
 }
 
-/// Where changes of some files show.
-#[derive(Default)]
+/// Where changes of some files show. Sources of the same files share one.
+#[derive(Default, PartialEq)]
 pub(super) struct Ways {
     /// The directories that hold the files, and those of every symlink on the way there: Kubernetes swaps `..data`, which
     /// lies beside the file as it is named, or further up. For what does not exist, the directory in which it would appear.
     pub(super) directories: BTreeSet<PathBuf>,
     /// The files themselves, behind the last symlink, as absolute paths.
     pub(super) places: BTreeSet<PathBuf>,
+    /// The directories as absolute paths, which is how a watch calls them.
+    pub(super) watched: Arc<BTreeSet<PathBuf>>,
 }
 
 impl Ways {
@@ -73,8 +76,14 @@ impl Ways {
             let place = follow(path, &mut ways.directories);
             ways.places.extend(place.map(|place| absolute(&place)));
         }
+        ways.watched = Arc::new(ways.directories.iter().map(|directory| absolute(directory)).collect());
         ways
     }
+}
+
+/// The directories in which a change of the files at `paths` shows: those that hold them, and those of every symlink on the way.
+pub fn watched_directories(paths: &[PathBuf]) -> BTreeSet<PathBuf> {
+    Ways::to(paths).directories
 }
 
 /// As one name for one place: watches name paths as they were told to.

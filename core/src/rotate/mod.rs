@@ -21,13 +21,17 @@ pub use drain::DrainPlan;
 pub use event::{Event, EventKind};
 pub use event_facts::{EventFacts, ExpiringFacts};
 pub use expiry::{ExpiringCertificate, ExpiryMark};
+pub use files::watched_directories;
 pub use open::{OpenConnection, Reconsidered, RefusedConnection};
 pub use registry::{Registry, Synced};
 pub use source::{FileSource, PollOutcome, Polled};
 pub use state::{ConnectorState, OnInvalid};
-pub use watch::{Watch, WatchState, WatchedSource};
+#[cfg(unix)]
+pub use watch::{AskedWatch, DispatchedWatch};
+pub use watch::{Watch, WatchState, WatchedFiles, WatchedSource};
 
 use core::fmt;
+use core::mem;
 #[cfg(feature = "hyper")]
 use core::task::Waker;
 use std::sync::{Arc, OnceLock};
@@ -71,7 +75,8 @@ pub struct Connector(Arc<Shared>);
 
 struct Shared {
     current: ArcSwap<Published>,
-    expiry: Mutex<ExpiryLog>,
+    /// Once something was asked of it.
+    expiry: Mutex<Option<Box<ExpiryLog>>>,
     /// Of the registry that it belongs to.
     listener: OnceLock<Listener>,
     on_invalid: OnInvalid,
@@ -86,6 +91,9 @@ struct Shared {
     waiting: Waiting,
 }
 
+/// Its generation and the kind of its state.
+pub(crate) type Mark = (Generation, mem::Discriminant<ConnectorState>);
+
 /// What is published by one atomic store (R1).
 struct Published {
     content: Option<Content>,
@@ -94,10 +102,10 @@ struct Published {
     fingerprint: Option<[u8; 32]>,
     generation: Generation,
     /// The policy's, for errors.
-    name: Option<String>,
+    name: Option<Box<str>>,
     standing: Standing,
-    /// What `standing` comes to.
-    state: ConnectorState,
+    /// What `standing` comes to, unless it is ready.
+    stopped: Option<Box<ConnectorState>>,
 }
 
 /// What connections are made with. It is kept while they are refused, so that equal content gets its `Arc`s back (R5), and
@@ -335,7 +343,7 @@ impl Connector {
     pub fn check_expiry(&self) {
         let Ok(Snapshot { generation, prepared, .. }) = self.snapshot() else { return };
         let at = self.now();
-        let expiring = lock(&self.0.expiry).check(&prepared, at);
+        let expiring = lock(&self.0.expiry).get_or_insert_default().check(&prepared, at);
         if expiring.is_empty() {
             return;
         }
@@ -356,6 +364,12 @@ impl Connector {
         seconds(self.0.runtime.now())
     }
 
+    /// What a change of is a change of the connector.
+    pub(crate) fn mark(&self) -> Mark {
+        let current = self.0.current.load();
+        (current.generation, mem::discriminant(current.state()))
+    }
+
     /// The number of the current generation: it grows with each publication of other content.
     pub fn generation(&self) -> Generation {
         self.0.current.load().generation
@@ -371,7 +385,7 @@ impl Connector {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn state(&self) -> ConnectorState {
-        self.0.current.load().state.clone()
+        self.0.current.load().state().clone()
     }
 
     /// The policy of new connections; `None` unless the state is ready or degraded.
@@ -383,7 +397,7 @@ impl Connector {
     pub(crate) fn snapshot(&self) -> Result<Snapshot, Error> {
         let current = self.0.current.load();
         let name = current.name.as_deref();
-        let kind = match (&current.state, &current.content) {
+        let kind = match (current.state(), &current.content) {
             (ConnectorState::Degraded { .. } | ConnectorState::Ready, Some(content)) => {
                 let Content { prepared, publication } = content.clone();
                 return Ok(Snapshot { generation: current.generation, prepared, publication });
@@ -403,7 +417,7 @@ impl fmt::Debug for Connector {
         let current = self.0.current.load();
         f.debug_struct("Connector")
             .field("generation", &current.generation)
-            .field("state", &current.state)
+            .field("state", current.state())
             .finish_non_exhaustive()
     }
 }
@@ -418,22 +432,20 @@ pub(crate) struct Snapshot {
 impl Published {
     /// Before there is any content.
     fn empty() -> Self {
-        let standing = Standing::default();
-        let (documents, state) = (Documents::default(), ConnectorState::Ready);
         Self {
             content: None,
-            documents,
+            documents: Documents::default(),
             fingerprint: None,
             generation: Generation::default(),
             name: None,
-            standing,
-            state,
+            standing: Standing::default(),
+            stopped: None,
         }
     }
 
     /// The same, to be changed and published.
     fn again(&self) -> Self {
-        let Self { content, documents, fingerprint, generation, name, standing, state } = self;
+        let Self { content, documents, fingerprint, generation, name, standing, stopped } = self;
         Self {
             content: content.clone(),
             documents: documents.clone(),
@@ -441,7 +453,7 @@ impl Published {
             generation: *generation,
             name: name.clone(),
             standing: standing.clone(),
-            state: state.clone(),
+            stopped: stopped.clone(),
         }
     }
 
@@ -457,7 +469,7 @@ impl Published {
             self.generation = self.generation.next();
             self.content = None;
         }
-        self.name = prepared.policy().name().map(str::to_owned);
+        self.name = prepared.policy().name().map(Box::from);
         let publication = match self.content.take() {
             Some(content) => content.publication,
             None => Publication::new(prepared.runtime().sessions(), fingerprint),
@@ -466,7 +478,12 @@ impl Published {
     }
 
     fn settle(&mut self, on_invalid: OnInvalid) {
-        self.state = self.standing.state(on_invalid, self.content.is_some());
+        let state = self.standing.state(on_invalid, self.content.is_some());
+        self.stopped = Some(state).filter(|state| *state != ConnectorState::Ready).map(Box::new);
+    }
+
+    fn state(&self) -> &ConnectorState {
+        self.stopped.as_deref().unwrap_or(&ConnectorState::Ready)
     }
 }
 

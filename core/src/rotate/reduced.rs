@@ -1,6 +1,5 @@
 //! Whether a generation may refuse what the one before it accepted (R7).
 
-use core::ptr;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use crate::policy::{
     AlpnSelection, RevocationDepth, RevocationSpec, SystemTrust, UnknownRevocation, UpstreamTlsPolicy,
 };
 use crate::prepare::Prepared;
-use crate::trust::{RevocationList, SystemRoots, TrustStore};
+use crate::trust::RevocationList;
 
 /// Whether trust or the identity was removed or changed between two generations. In doubt it was: a pool that drains in
 /// vain costs handshakes.
@@ -22,7 +21,7 @@ pub(super) fn reduces_trust(before: &Prepared, after: &Prepared) -> bool {
         return loses_identity || narrows_negotiation(before, after);
     }
     loses_identity
-        || loses_anchors(&before.verifier().trust, &after.verifier().trust)
+        || after.verifier().trust.lacks_some_of(&before.verifier().trust)
         || (old.trust().system == SystemTrust::Platform && new.trust().system != SystemTrust::Platform)
         || loses(&old.trust().pinned_certificates, &new.trust().pinned_certificates)
         || loses(&old.trust().pinned_keys, &new.trust().pinned_keys)
@@ -41,31 +40,16 @@ fn loses<T: Ord>(old: &[T], new: &[T]) -> bool {
     old.iter().any(|item| !new.contains(item))
 }
 
-fn loses_anchors(old: &TrustStore, new: &TrustStore) -> bool {
-    // Equal trust is one object (T7). To compare the entries of a large bundle costs more than all the rest of an update.
-    if ptr::eq(old, new) {
-        return false;
-    }
-    let entries = |store: &TrustStore| -> Vec<[u8; 32]> {
-        store.bundle_entries().filter_map(|facts| facts.entry().map(|entry| entry.sha256())).collect()
-    };
-    // Every root counts by its whole certificate: a renewed one may end earlier or permit shorter paths.
-    let roots = |system: &SystemRoots| -> Vec<[u8; 32]> { system.anchors().map(|(_, digest, _)| digest).collect() };
-    let system = match (old.system(), new.system()) {
-        (None, _) => false,
-        (Some(_), None) => true,
-        (Some(old), Some(new)) => old.digest() != new.digest() && loses(&roots(old), &roots(new)),
-    };
-    system || loses(&entries(old), &entries(new))
-}
-
 /// T9: whether an entry, or the system's roots, vouch for a trust domain no longer.
 fn loses_vouchers(before: &Prepared, after: &Prepared) -> bool {
+    let names_domains =
+        |prepared: &Prepared| prepared.policy().trust().bundles.iter().any(|b| b.trust_domain.is_some());
     let vouching =
         |prepared: &Prepared| -> Vec<_> { prepared.verifier().trust.vouching(prepared.policy()).into_iter().collect() };
     let system = |prepared: &Prepared| prepared.policy().trust().system_trust_domain.clone();
     let lost = system(before).is_some() && system(before) != system(after);
-    lost || loses(&vouching(before), &vouching(after))
+    // Entries that vouch for no domain of their own are lost as anchors.
+    lost || ((names_domains(before) || names_domains(after)) && loses(&vouching(before), &vouching(after)))
 }
 
 /// N3, N4: without entries the server name is the reference name.
@@ -120,7 +104,7 @@ fn loses_lists(before: &Prepared, after: &Prepared) -> bool {
 fn narrows_negotiation(before: &Prepared, after: &Prepared) -> bool {
     let (old, new) = (before.policy(), after.policy());
     let offered = |prepared: &Prepared| -> Vec<u16> {
-        let provider = prepared.client_config().crypto_provider();
+        let provider = prepared.provider();
         let suites = provider.cipher_suites.iter().map(|suite| u16::from(suite.suite()));
         suites.chain(provider.kx_groups.iter().map(|group| u16::from(group.name()))).collect()
     };

@@ -150,6 +150,11 @@ impl Registry {
         result
     }
 
+    /// The runtime of its connectors.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
     /// The connector of `name`.
     ///
     /// ```

@@ -50,21 +50,22 @@ pub struct FileSource {
     /// Whether it goes over to what the connector is updated to.
     follows: bool,
     pub(super) interval: Duration,
-    pub(super) paths: Vec<PathBuf>,
+    /// The files that the policy names, once each, in order.
+    pub(super) paths: Arc<[PathBuf]>,
     /// `None`: it follows a connector that has none.
     pub(super) policy: Option<UpstreamTlsPolicy>,
     /// The files behind the last success, and how many documents the connector had published by then.
     pub(super) published: Option<([u8; 32], u64)>,
-    pub(super) refused: Option<Refused>,
+    pub(super) refused: Option<Box<Refused>>,
     /// Since when files could not be read for a shortage.
     pub(super) short_since: Option<Instant>,
     /// Whether the watch that it belonged to has ended.
     stopped: Arc<AtomicBool>,
     /// Since when the content has not been valid.
     pub(super) torn_since: Option<Instant>,
-    ways: Ways,
+    pub(super) ways: Arc<Ways>,
     /// The places that a writer has changed and not closed.
-    pub(super) writers: BTreeSet<PathBuf>,
+    pub(super) writers: BTreeSet<Arc<Path>>,
     /// Since when that holds up what the files hold.
     pub(super) writing_since: Option<Instant>,
 }
@@ -125,6 +126,7 @@ impl FileSource {
     pub fn new(connector: &Connector, policy: &UpstreamTlsPolicy) -> Self {
         let mut source = Self::without_policy(connector, false);
         source.turn_to(Some(policy.clone()));
+        source.ways = Arc::new(Ways::to(&source.paths));
         source
     }
 
@@ -141,22 +143,22 @@ impl FileSource {
             connector: connector.clone(),
             follows,
             interval: MAX_INTERVAL,
-            paths: Vec::new(),
+            paths: Arc::default(),
             policy: None,
             published: None,
             refused: None,
             short_since: None,
             stopped: Arc::default(),
             torn_since: None,
-            ways: Ways::default(),
+            ways: Arc::default(),
             writers: BTreeSet::new(),
             writing_since: None,
         }
     }
 
     fn turn_to(&mut self, policy: Option<UpstreamTlsPolicy>) {
-        self.paths = policy.as_ref().map(files::named_by).unwrap_or_default();
-        self.ways = Ways::to(&self.paths);
+        self.paths = policy.as_ref().map(files::named_by).unwrap_or_default().into();
+        self.ways = Arc::default();
         self.policy = policy;
         self.published = None;
         self.refused = None;
@@ -175,9 +177,20 @@ impl FileSource {
             (Some(now), Some(policy)) => is_same(now, policy),
             (now, policy) => now.is_none() && policy.is_none(),
         };
-        if !is_known {
+        if is_known {
+            self.policy.clone_from(&documents.published);
+        } else {
             self.turn_to(documents.published.clone());
         }
+    }
+
+    /// Whether it follows a connector that was given another document since, or the same again.
+    pub(super) fn is_behind(&self) -> bool {
+        let is_same = |now: Option<&UpstreamTlsPolicy>| match (now, &self.policy) {
+            (Some(now), Some(policy)) => now.is(policy),
+            (now, policy) => now.is_none() && policy.is_none(),
+        };
+        self.follows && !is_same(self.connector.0.current.load().documents.published.as_ref())
     }
 
     /// The longest time between two readings of the files if no change is reported. Default and limit: 10 s (R6); at
@@ -205,18 +218,25 @@ impl FileSource {
     /// other files. For callers with their own watcher; without it, half a file is published if a writer pauses for
     /// longer than the caller waits.
     pub fn writing(&mut self, path: &Path) {
-        let place = files::absolute(path);
-        if self.ways.places.contains(&place) {
-            self.writers.insert(place);
+        self.is_writing(&files::absolute(path).into());
+    }
+
+    /// The same of an absolute path.
+    pub(super) fn is_writing(&mut self, place: &Arc<Path>) {
+        if self.ways.places.contains(&**place) {
+            self.writers.insert(Arc::clone(place));
         }
     }
 
     /// Takes [`FileSource::writing`] back: the writer of `path` has closed it, or another file is there by now (IN_CLOSE_WRITE,
     /// IN_MOVED_TO, IN_CREATE, IN_DELETE).
     pub fn written(&mut self, path: &Path) {
-        if !self.writers.is_empty() {
-            self.writers.remove(&files::absolute(path));
-        }
+        self.has_written(&files::absolute(path));
+    }
+
+    /// The same of an absolute path.
+    pub(super) fn has_written(&mut self, place: &Path) {
+        self.writers.remove(place);
     }
 
     /// Takes [`FileSource::writing`] back for every file: events were lost, and the end of a write may be among them.
@@ -237,9 +257,13 @@ impl FileSource {
     pub(super) fn find_directories(&mut self) {
         let current = self.connector.0.current.load_full();
         self.keep_up(&current.documents);
-        self.ways = Ways::to(&self.paths);
-        let places = &self.ways.places;
-        self.writers.retain(|place| places.contains(place));
+        self.go_by(&Arc::new(Ways::to(&self.paths)));
+    }
+
+    /// Its files are where `ways` lead.
+    pub(super) fn go_by(&mut self, ways: &Arc<Ways>) {
+        self.ways = Arc::clone(ways);
+        self.writers.retain(|place| ways.places.contains(&**place));
     }
 
     /// One step: reads the files, publishes or withdraws if they have changed, and notes what expires (R8). `now` is
@@ -248,6 +272,11 @@ impl FileSource {
     pub fn poll(&mut self, now: Instant) -> Polled {
         let outcome = self.step(now);
         self.find_directories();
+        self.polled(outcome, now)
+    }
+
+    /// The end of a step.
+    pub(super) fn polled(&self, outcome: PollOutcome, now: Instant) -> Polled {
         self.connector.check_expiry();
         let next = self.next(&outcome, now);
         Polled { next, outcome }

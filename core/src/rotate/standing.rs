@@ -37,7 +37,7 @@ pub(super) enum Word {
     #[default]
     Good,
     Refused {
-        reason: Problems,
+        reason: Box<Problems>,
         since: i64,
     },
     /// By the caller, or because a file is gone.
@@ -50,8 +50,8 @@ impl Word {
     /// A refusal begins with the first of several, and never ends a withdrawal.
     pub(super) fn refuse(&mut self, reason: Problems, at: i64) {
         match self {
-            Self::Good => *self = Self::Refused { reason, since: at },
-            Self::Refused { reason: known, .. } => *known = reason,
+            Self::Good => *self = Self::Refused { reason: Box::new(reason), since: at },
+            Self::Refused { reason: known, .. } => **known = reason,
             Self::Withdrawn { .. } => {}
         }
     }
@@ -81,7 +81,7 @@ impl Standing {
                 (reason, *since)
             }
         };
-        let reason = reason.clone();
+        let reason = Problems::clone(reason);
         match on_invalid {
             OnInvalid::KeepLastGood if has_content => ConnectorState::Degraded { reason, since },
             OnInvalid::KeepLastGood | OnInvalid::FailClosed => ConnectorState::NotReady { reason, since },
@@ -137,5 +137,5 @@ impl Documents {
 
 /// By what was written, by where its files are (equal documents of two folders are two), and by the name that errors say.
 pub(super) fn is_same(one: &UpstreamTlsPolicy, other: &UpstreamTlsPolicy) -> bool {
-    one.name() == other.name() && files::in_order(one) == files::in_order(other) && one == other
+    one.is(other) || (one.name() == other.name() && files::in_order(one) == files::in_order(other) && one == other)
 }

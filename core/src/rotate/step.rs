@@ -10,18 +10,22 @@ use super::update::{Followed, Update};
 use super::{Published, files};
 use crate::error::{Code, Problem, Problems};
 use crate::input::Cause;
-use crate::material::FileSet;
+use crate::material::{FileSet, Readings};
 use crate::policy::UpstreamTlsPolicy;
 use crate::prepare::{Files, Prepared};
 
+/// What a step is about, taken before any file is read for it.
+pub(super) struct Begun {
+    claim: Claim,
+    current: Arc<Published>,
+    policy: UpstreamTlsPolicy,
+}
+
 /// What is judged in one step.
 struct Found<'a> {
-    claim: Claim,
-    /// Of the files.
-    digest: [u8; 32],
+    begun: &'a Begun,
     files: &'a FileSet,
     now: Instant,
-    policy: &'a UpstreamTlsPolicy,
 }
 
 impl FileSource {
@@ -29,59 +33,72 @@ impl FileSource {
     /// has the files read again.
     pub(super) fn step(&mut self, now: Instant) -> PollOutcome {
         for _ in 0..ATTEMPTS {
-            if let Some(outcome) = self.attempt(now) {
-                return outcome;
+            let attempt = self.begin().map(|begun| {
+                let files = files::read(self.connector.runtime(), &self.paths, &Readings::default());
+                self.finish(&begun, files.as_ref(), now)
+            });
+            match attempt {
+                Ok(None) => {}
+                Ok(Some(outcome)) | Err(outcome) => return outcome,
             }
         }
         self.torn_since.get_or_insert(now);
         PollOutcome::Unsettled
     }
 
-    /// `None`: something was published while files were read.
-    fn attempt(&mut self, now: Instant) -> Option<PollOutcome> {
-        let connector = self.connector.clone();
-        let current = connector.0.current.load_full();
+    /// The same step in two: what is there before the files are read, and what they come to.
+    ///
+    /// # Errors
+    /// The outcome, if there is nothing to read.
+    pub(super) fn begin(&mut self) -> Result<Begun, PollOutcome> {
+        let current = self.connector.0.current.load_full();
         self.keep_up(&current.documents);
         if current.standing.caller.is_withdrawn() {
-            return Some(PollOutcome::Withdrawn);
+            return Err(PollOutcome::Withdrawn);
         }
-        let Some(policy) = self.policy.clone() else { return Some(PollOutcome::Superseded) };
+        let Some(policy) = self.policy.clone() else { return Err(PollOutcome::Superseded) };
         let claim = current.documents.claim(&policy);
         if claim == Claim::Superseded {
             (self.short_since, self.torn_since) = (None, None);
-            return Some(PollOutcome::Superseded);
+            return Err(PollOutcome::Superseded);
         }
-        let Some(files) = files::read(connector.runtime(), &self.paths) else {
+        Ok(Begun { claim, current, policy })
+    }
+
+    /// What `files`, which were read after `begun` was taken, come to. `None`: something was published while they were read.
+    pub(super) fn finish(&mut self, begun: &Begun, files: Option<&FileSet>, now: Instant) -> Option<PollOutcome> {
+        let Some(files) = files else {
             self.torn_since.get_or_insert(now);
             return Some(PollOutcome::Unsettled);
         };
         if self.is_stopped() {
             return Some(PollOutcome::Superseded);
         }
+        let connector = self.connector.clone();
         let update = connector.begin_update();
-        if !Arc::ptr_eq(&current, &update.current()) {
+        if !Arc::ptr_eq(&begun.current, &update.current()) {
             return None;
         }
-        let found = Found { claim, digest: files.digest(), files: &files, now, policy: &policy };
-        Some(self.judge(update, &current, &found))
+        Some(self.judge(update, &Found { begun, files, now }))
     }
 
-    fn judge(&mut self, update: Update<'_>, current: &Published, found: &Found<'_>) -> PollOutcome {
-        let known = Some((found.digest, current.documents.count));
-        if found.claim == Claim::Published && current.standing.files == Word::Good && self.published == known {
+    fn judge(&mut self, update: Update<'_>, found: &Found<'_>) -> PollOutcome {
+        let Begun { claim, current, policy } = found.begun;
+        let known = Some((found.files.digest(), current.documents.count));
+        if *claim == Claim::Published && current.standing.files == Word::Good && self.published == known {
             (self.short_since, self.torn_since) = (None, None);
             return PollOutcome::Unchanged;
         }
-        let is_gone = found.files.is_withdrawn() && found.claim == Claim::Published;
+        let is_gone = found.files.is_withdrawn() && *claim == Claim::Published;
         if !is_gone && self.is_being_written(found.now) {
             return PollOutcome::Unsettled;
         }
         match self.prepare(found) {
             Ok(prepared) => {
                 (self.short_since, self.torn_since) = (None, None);
-                let followed = update.files(found.policy, found.claim, Ok(prepared));
+                let followed = update.files(policy, *claim, Ok(prepared));
                 let Some(followed) = followed else { return PollOutcome::Withdrawn };
-                self.published = Some((found.digest, followed.documents));
+                self.published = Some((found.files.digest(), followed.documents));
                 followed.outcome()
             }
             // What never was there is an error, with its reason (`policy_not_ready`).
@@ -99,18 +116,19 @@ impl FileSource {
 
     /// What was refused and is as it was is judged again after an interval: the clock may have made it good.
     fn prepare(&mut self, found: &Found<'_>) -> Result<Arc<Prepared>, Problems> {
-        if let Some(Refused { files, judged, problems }) = &self.refused
-            && *files == found.digest
+        let digest = found.files.digest();
+        if let Some(Refused { files, judged, problems }) = self.refused.as_deref()
+            && *files == digest
             && found.now < *judged + self.interval
         {
             return Err(problems.clone());
         }
         self.refused = None;
-        let prepared = self.connector.runtime().prepare_of(found.policy, Files::AsRead(found.files));
+        let prepared = self.connector.runtime().prepare_of(&found.begun.policy, Files::AsRead(found.files));
         if let Err(problems) = &prepared
             && !problems.is_shortage()
         {
-            self.refused = Some(Refused { files: found.digest, judged: found.now, problems: problems.clone() });
+            self.refused = Some(Box::new(Refused { files: digest, judged: found.now, problems: problems.clone() }));
         }
         prepared
     }
@@ -133,7 +151,7 @@ impl FileSource {
         if self.is_torn(found.now) && is_passing {
             return PollOutcome::Unsettled;
         }
-        match update.files(found.policy, found.claim, Err(problems.clone())) {
+        match update.files(&found.begun.policy, found.begun.claim, Err(problems.clone())) {
             Some(_) => PollOutcome::Invalid(problems),
             None => PollOutcome::Withdrawn,
         }

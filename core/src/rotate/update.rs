@@ -130,10 +130,10 @@ impl Update<'_> {
     fn follow(self, gone: Option<Problems>, change: impl FnOnce(&mut Published, i64)) -> Option<Followed> {
         let publishing = self.enter(None).ok()?;
         let mut next = self.current().again();
-        let before = (next.generation, next.state.clone());
+        let before = (next.generation, next.state().clone());
         change(&mut next, self.connector.now());
         let next = self.connector.replace(publishing, next, gone);
-        let after = (next.generation, next.state.clone());
+        let after = (next.generation, next.state().clone());
         Some(Followed { before, after, documents: next.documents.count })
     }
 }

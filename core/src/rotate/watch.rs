@@ -1,8 +1,22 @@
 //! A thread on request that has file sources polled: when a directory changes, when a step is due, and every 10 s anyway (R6).
 
+mod armed;
 mod arming;
+#[cfg(unix)]
+mod asked;
+#[cfg(unix)]
+mod dispatch;
+mod followed;
+mod job;
 mod readers;
+mod schedule;
 mod watcher;
+
+#[cfg(unix)]
+pub use asked::AskedWatch;
+#[cfg(unix)]
+pub use dispatch::DispatchedWatch;
+pub use followed::WatchedFiles;
 
 use core::fmt;
 use core::mem;
@@ -18,7 +32,9 @@ use uptls_process::Process;
 
 use super::FileSource;
 use crate::sync::{Mutex, lock};
-use watcher::{Read, Watcher};
+use followed::Followed;
+use job::Done;
+use watcher::Watcher;
 
 /// A thread that keeps connectors in step with their files, until this handle is dropped.
 ///
@@ -26,7 +42,8 @@ use watcher::{Read, Watcher};
 /// reads them as soon as the system says that a directory changed; if the system cannot (no watches are left), it
 /// polls, and asks for lost watches again each time that it reads files.
 ///
-/// It reads files on short-lived threads. A source with storage that does not answer delays no other, unless 16 sources
+/// It reads files on short-lived threads. Sources that name the same file are read together: when a CA file that thousands of
+/// policies trust is replaced, it is read and parsed once, and each connector publishes it in its own state. A source with storage that does not answer delays no other, unless 16 sources
 /// of one watch wait at the same time.
 ///
 /// A fork takes no thread along: a child follows nothing ([`WatchState::Elsewhere`]) until it starts its own watch.
@@ -86,11 +103,11 @@ pub struct WatchedSource(usize);
 /// What wakes the thread.
 pub(crate) enum Signal {
     /// One more source, under its number.
-    Add(usize, Box<FileSource>),
+    Add(usize, Followed),
     /// These paths changed, or whatever is in them.
     Changed(Vec<PathBuf>, Writer),
     /// A reader is done.
-    Read(Box<Read>),
+    Read(Box<Done>),
     /// No source has this number any more.
     Remove(usize),
     /// Events were lost: anything may have changed.
@@ -110,12 +127,12 @@ pub(crate) enum Writer {
 
 /// Where signals come from.
 pub(crate) trait Notifier: Send {
-    /// Watches no directories but `all`, and `anew` as what their paths lead to by now: behind one that was watched there may
-    /// be another. The others of `all` are not touched, since their storage may not answer.
+    /// Watches `anew`, as what their paths lead to by now: behind one that was watched there may be another. It watches those of
+    /// `gone` no longer, and does not touch others, since their storage may not answer.
     ///
     /// # Errors
     /// Why not all of them are watched.
-    fn arm(&mut self, all: &BTreeSet<PathBuf>, anew: &BTreeSet<PathBuf>) -> Result<WatchState, String>;
+    fn arm(&mut self, anew: &BTreeSet<PathBuf>, gone: &BTreeSet<PathBuf>) -> Result<WatchState, String>;
 }
 
 impl Watch {
@@ -136,7 +153,7 @@ impl Watch {
     ) -> io::Result<Self> {
         let process = Process::current()?;
         let state = Arc::new(Mutex::new(WatchState::Polling { reason: None }));
-        let sources: Vec<FileSource> = sources.into_iter().collect();
+        let sources: Vec<Followed> = sources.into_iter().map(Followed::from).collect();
         let next = AtomicUsize::new(sources.len());
         let mut watcher = Watcher::new(sources, notifier, signals.clone(), Arc::clone(&state));
         let thread = thread::Builder::new().name("uptls-watch".to_owned()).spawn(move || watcher.run(&woken))?;
@@ -158,8 +175,17 @@ impl Watch {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn add(&self, source: FileSource) -> WatchedSource {
+        self.follow(source.into())
+    }
+
+    /// Follows something else that is made of files: a folder of manifests, for example. It is read at once.
+    pub fn add_files(&self, source: impl WatchedFiles + 'static) -> WatchedSource {
+        self.follow(Followed::Other(Box::new(source), Arc::default()))
+    }
+
+    fn follow(&self, source: Followed) -> WatchedSource {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        self.signal(Signal::Add(id, Box::new(source)));
+        self.signal(Signal::Add(id, source));
         WatchedSource(id)
     }
 

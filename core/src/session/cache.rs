@@ -87,29 +87,25 @@ impl ServerEntry {
 pub(super) struct SessionCache {
     pub(super) by_key: HashMap<SessionKey, ServerEntry>,
     by_use: BTreeMap<u64, SessionKey>,
-    fingerprints: HashMap<[u8; 32], Fingerprint>,
     pub(super) bytes: usize,
+    /// How many connectors publish a fingerprint. A gateway has a hundred thousand, most of them without sessions.
+    publications: HashMap<[u8; 32], u32>,
+    /// What is stored under a fingerprint.
+    stored: HashMap<[u8; 32], HashSet<SessionKey>>,
     uses: u64,
     /// How many cache were looked at to forget some.
     #[cfg(test)]
     pub(super) visits: usize,
 }
 
-/// What is known of one fingerprint, as long as it is published or something is kept under it.
-#[derive(Default)]
-struct Fingerprint {
-    keys: HashSet<SessionKey>,
-    publications: usize,
-}
-
 impl SessionCache {
     /// One more connector publishes `fingerprint`.
     pub(super) fn publish(&mut self, fingerprint: [u8; 32]) {
-        self.fingerprints.entry(fingerprint).or_default().publications += 1;
+        *self.publications.entry(fingerprint).or_default() += 1;
     }
 
     pub(super) fn is_published(&self, fingerprint: &[u8; 32]) -> bool {
-        self.fingerprints.get(fingerprint).is_some_and(|known| known.publications > 0)
+        self.publications.contains_key(fingerprint)
     }
 
     /// One connector less publishes `fingerprint`. With the last, what was stored under it is dropped, by what is stored
@@ -119,8 +115,7 @@ impl SessionCache {
         if self.is_published(fingerprint) {
             return;
         }
-        let keys = self.fingerprints.remove(fingerprint).map(|known| known.keys).unwrap_or_default();
-        for key in keys {
+        for key in self.stored.remove(fingerprint).unwrap_or_default() {
             #[cfg(test)]
             {
                 self.visits += 1;
@@ -131,21 +126,17 @@ impl SessionCache {
 
     /// A connector was dropped without a withdrawal: stored sessions stay, for later connectors.
     pub(super) fn release(&mut self, fingerprint: &[u8; 32]) {
-        let Some(known) = self.fingerprints.get_mut(fingerprint) else { return };
-        known.publications = known.publications.saturating_sub(1);
-        self.tidy(fingerprint);
-    }
-
-    #[cfg(test)]
-    pub(super) fn fingerprints(&self) -> usize {
-        self.fingerprints.len()
+        let Some(publications) = self.publications.get_mut(fingerprint) else { return };
+        *publications -= 1;
+        if *publications == 0 {
+            self.publications.remove(fingerprint);
+        }
     }
 
     /// What is neither published nor stored under takes no room.
-    fn tidy(&mut self, fingerprint: &[u8; 32]) {
-        if self.fingerprints.get(fingerprint).is_some_and(|known| known.publications == 0 && known.keys.is_empty()) {
-            self.fingerprints.remove(fingerprint);
-        }
+    #[cfg(test)]
+    pub(super) fn fingerprints(&self) -> usize {
+        self.publications.keys().chain(self.stored.keys()).collect::<HashSet<_>>().len()
     }
 
     pub(super) fn edit<R>(&mut self, key: &SessionKey, limit: usize, change: impl FnOnce(&mut ServerEntry) -> R) -> R {
@@ -193,7 +184,7 @@ impl SessionCache {
         entry.bytes = entry.charge(&key);
         self.bytes = self.bytes.saturating_add(entry.bytes);
         self.by_use.insert(entry.last_use, key.clone());
-        self.fingerprints.entry(key.fingerprint).or_default().keys.insert(key.clone());
+        self.stored.entry(key.fingerprint).or_default().insert(key.clone());
         self.by_key.insert(key, entry);
     }
 
@@ -201,10 +192,12 @@ impl SessionCache {
         let entry = self.by_key.remove(key)?;
         self.by_use.remove(&entry.last_use);
         self.bytes = self.bytes.saturating_sub(entry.bytes);
-        if let Some(known) = self.fingerprints.get_mut(&key.fingerprint) {
-            known.keys.remove(key);
+        if let Some(stored) = self.stored.get_mut(&key.fingerprint) {
+            stored.remove(key);
+            if stored.is_empty() {
+                self.stored.remove(&key.fingerprint);
+            }
         }
-        self.tidy(&key.fingerprint);
         Some(entry)
     }
 }

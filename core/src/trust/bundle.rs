@@ -25,6 +25,7 @@ struct Oddity {
 }
 
 /// Why a text is not a bundle, and the block (index and line) that is to blame.
+#[derive(Clone)]
 pub(crate) struct BundleError {
     block: Option<(usize, usize)>,
     conversion: Option<Conversion>,

@@ -12,8 +12,8 @@ mod platform_absent;
 mod system;
 mod system_stores;
 
-pub(crate) use bundle::TrustBundle;
 pub use bundle::check_trust_bundle;
+pub(crate) use bundle::{BundleError, TrustBundle};
 pub(crate) use crl::{RevocationList, Subject};
 pub(crate) use entry::{Entry, NoIssuer, check_issuer};
 #[cfg(feature = "platform")]
@@ -25,7 +25,7 @@ pub(crate) use system::SystemRoots;
 pub(crate) use system_stores::SystemStores;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls_pki_types::TrustAnchor;
 
@@ -46,6 +46,8 @@ pub(crate) struct TrustStore {
     issuers: Vec<Issuer>,
     /// Every place of an entry: a certificate may stand in several bundles, which vouch for different things (L4).
     itself: BTreeMap<[u8; 32], Vec<Place>>,
+    /// What it was last compared with, by its digest, and whether it lacks some of that.
+    lacks: Mutex<Option<([u8; 32], bool)>>,
     system: Option<Arc<SystemRoots>>,
 }
 
@@ -73,6 +75,7 @@ impl TrustStore {
             entries_by_subject: HashMap::new(),
             issuers: Vec::new(),
             itself: BTreeMap::new(),
+            lacks: Mutex::default(),
             bundles,
             system,
         };
@@ -156,6 +159,34 @@ impl TrustStore {
             pairs.extend(content.entries().iter().map(|entry| [&entry.sha256(), domain.as_bytes()].concat()));
         }
         pairs
+    }
+
+    /// Whether `old` has an entry or a root of the system that this has not. Every root counts by its whole certificate: a renewed
+    /// one may end earlier or permit shorter paths. Thousands of policies go from one store to the next together, and to compare
+    /// the entries of a large bundle costs more than all the rest of an update: it is done once.
+    pub(crate) fn lacks_some_of(&self, old: &Self) -> bool {
+        if self.digest == old.digest {
+            return false;
+        }
+        let mut known = self.lacks.lock().unwrap_or_else(PoisonError::into_inner);
+        match *known {
+            Some((of, lacks)) if of == old.digest => lacks,
+            _ => known.insert((old.digest, self.lacks_entries_of(old) || self.lacks_roots_of(old))).1,
+        }
+    }
+
+    fn lacks_entries_of(&self, old: &Self) -> bool {
+        old.itself.keys().any(|entry| !self.itself.contains_key(entry))
+    }
+
+    fn lacks_roots_of(&self, old: &Self) -> bool {
+        let roots =
+            |system: &SystemRoots| -> BTreeSet<[u8; 32]> { system.anchors().map(|(_, digest, _)| digest).collect() };
+        match (&old.system, &self.system) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(old), Some(new)) => old.digest() != new.digest() && !roots(old).is_subset(&roots(new)),
+        }
     }
 
     /// What path building may end at.

@@ -58,11 +58,12 @@ impl Directories {
 
     fn unwatch(&mut self, gone: &BTreeSet<PathBuf>) {
         for directory in gone {
-            if let Some(watcher) = &mut self.watcher {
+            if self.watched.remove(directory)
+                && let Some(watcher) = &mut self.watcher
+            {
                 // It may be gone in every sense.
                 let _ = watcher.unwatch(directory);
             }
-            self.watched.remove(directory);
         }
     }
 
@@ -73,10 +74,9 @@ impl Directories {
 }
 
 impl Notifier for Directories {
-    fn arm(&mut self, all: &BTreeSet<PathBuf>, anew: &BTreeSet<PathBuf>) -> Result<WatchState, String> {
-        let gone: BTreeSet<PathBuf> = self.watched.difference(all).cloned().collect();
-        self.unwatch(&gone);
-        self.refused.retain(|directory, _| all.contains(directory));
+    fn arm(&mut self, anew: &BTreeSet<PathBuf>, gone: &BTreeSet<PathBuf>) -> Result<WatchState, String> {
+        self.unwatch(gone);
+        self.refused.retain(|directory, _| !gone.contains(directory));
         for directory in anew {
             match self.watch(directory) {
                 Ok(()) => {

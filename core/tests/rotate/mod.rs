@@ -19,6 +19,8 @@ mod prepared;
 #[cfg(not(shuttle))]
 mod reconsidered;
 #[cfg(all(unix, not(shuttle)))]
+mod shared;
+#[cfg(all(unix, not(shuttle)))]
 mod unread;
 #[cfg(all(not(shuttle), feature = "aws-lc-rs"))]
 mod withdrawn;

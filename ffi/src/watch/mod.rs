@@ -1,10 +1,5 @@
 //! Files as the source of connectors' material, for C: no thread, one descriptor to poll, one call when it is ready.
 
-#[cfg(any(target_os = "android", target_os = "linux"))]
-mod inotify;
-#[cfg(not(any(target_os = "android", target_os = "linux")))]
-#[path = "timeout.rs"]
-mod inotify;
 mod sources;
 
 use core::ffi::{c_char, c_int};
@@ -150,7 +145,7 @@ pub unsafe extern "C" fn uptls_watch_reason(
         // SAFETY: by the contract of the header it is NULL or live.
         let sources = unsafe { enter(watch) }?;
         if let Some(text) = sources.reason() {
-            reason.set(strings::give(text));
+            reason.set(strings::give(&text));
         }
         Ok(())
     };

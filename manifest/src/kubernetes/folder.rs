@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use uptls::Problems;
+use uptls::input::{Cause, Unreadable};
 use zeroize::Zeroizing;
 
 use super::document::{Content, Document};
+use super::read::stream;
 use crate::position::{Fault, Notes, Place};
 use crate::source;
 
@@ -166,6 +168,33 @@ impl Listing {
 /// The manifests of a folder; none, if it cannot be read.
 pub(crate) fn manifest_files(folder: &Path) -> Vec<PathBuf> {
     Listing::of(folder).map(|listing| listing.files).unwrap_or_default()
+}
+
+/// The manifests of a folder that is followed, which may have none for a while.
+///
+/// # Errors
+/// Why it cannot be read, and what that means; [`Cause::Unfit`] if it has too many files.
+pub(crate) fn list_folder(folder: &Path) -> Result<Vec<PathBuf>, (Cause, Problems)> {
+    let cause = |path: &Path| path.read_dir().err().map_or(Cause::Storage, |error| Unreadable::from(error).cause);
+    let Listing { files, .. } = Listing::of(folder).map_err(|fault| (cause(folder), refuse(folder, fault)))?;
+    if files.len() > MAX_FILES {
+        let fault = Fault::too_large(Place::START, format!("the limit of {MAX_FILES} files"));
+        return Err((Cause::Unfit, refuse(folder, fault)));
+    }
+    Ok(files)
+}
+
+/// The problems of a file that could not be read.
+pub(crate) fn unreadable(name: &str, failure: &Unreadable) -> Problems {
+    refuse(Path::new(name), Fault::unreadable(Path::new(name), &failure.reason))
+}
+
+/// Whether the text of the file `name` can be read as documents, whatever stands in them.
+///
+/// # Errors
+/// `document_parse` with the line, or `document_too_large`.
+pub(crate) fn check_text(name: &str, text: &[u8]) -> Result<(), Problems> {
+    stream::check(text).map_err(|fault| refuse(Path::new(name), fault))
 }
 
 /// Whether a file of this name counts in a folder.

@@ -20,6 +20,7 @@ mod fuzz_seeds;
 mod gateways;
 mod kinds;
 mod kubernetes;
+mod manifest_folder;
 mod manifest_store;
 #[cfg(target_os = "linux")]
 mod memory;

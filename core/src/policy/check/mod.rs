@@ -33,7 +33,7 @@ pub(super) fn check(draft: PolicyDraft, permission: DangerPermission) -> Result<
     };
     let problems = checker.problems.into_iter().map(locate).collect();
     fields.origins = origins;
-    fields.name.clone_from(&name);
+    fields.name = name.as_deref().map(Box::from);
     Problems::or_else(name.as_deref(), problems, fields)
 }
 
@@ -98,17 +98,17 @@ impl Checker {
         };
         Fields {
             alpn,
-            cipher_suites,
-            danger,
-            groups,
+            cipher_suites: cipher_suites.into(),
+            danger: Some(danger).filter(Danger::is_active).map(Box::new),
+            groups: groups.into(),
             handshake_timeout,
-            identity,
+            identity: identity.map(Box::new),
             name: None,
             origins: Default::default(),
             resumption,
-            revocation,
+            revocation: revocation.map(Box::new),
             server_name,
-            spki_pins,
+            spki_pins: spki_pins.into(),
             subject_alt_names,
             trust,
             versions,
@@ -148,8 +148,11 @@ impl Checker {
             SystemTrustDraft::Off => SystemTrust::Off,
             SystemTrustDraft::Platform => SystemTrust::Platform,
         };
+        let mut bundles = self.bundles(bundles);
+        // Of a draft's list there may be room for three more, in each of a hundred thousand policies.
+        bundles.shrink_to_fit();
         TrustSpec {
-            bundles: self.bundles(bundles),
+            bundles,
             pinned_certificates: self.sha256_list("spec.trust.pinnedCertificates", &pinned_certificates, parse_hex),
             pinned_keys: self.sha256_list("spec.trust.pinnedKeys", &pinned_keys, parse_base64),
             system_trust_domain: self.system_trust_domain(system, system_trust_domain.as_deref()),

@@ -65,6 +65,10 @@ impl Watched {
         FileSource::new(&self.connector, &self.policy)
     }
 
+    pub(super) fn generation(&self) -> u64 {
+        self.connector.generation().number()
+    }
+
     fn wait_for_update(&self) {
         wait_until(|| self.connector.next_event().is_some_and(|event| event.kind == EventKind::Updated));
     }
@@ -87,8 +91,8 @@ fn wait_until(mut done: impl FnMut() -> bool) {
 struct Exhaustible(Arc<AtomicBool>);
 
 impl Notifier for Exhaustible {
-    fn arm(&mut self, all: &BTreeSet<PathBuf>, anew: &BTreeSet<PathBuf>) -> Result<WatchState, String> {
-        assert_eq!((all.len(), all), (1, anew));
+    fn arm(&mut self, anew: &BTreeSet<PathBuf>, gone: &BTreeSet<PathBuf>) -> Result<WatchState, String> {
+        assert_eq!((anew.len(), gone.len()), (1, 0));
         if self.0.load(Ordering::SeqCst) { Err("no watches are left".to_owned()) } else { Ok(WatchState::Events) }
     }
 }
@@ -192,8 +196,10 @@ fn a_source_that_waits_for_its_storage_stops_no_other() {
 struct Known(Arc<Mutex<BTreeSet<PathBuf>>>);
 
 impl Notifier for Known {
-    fn arm(&mut self, all: &BTreeSet<PathBuf>, _: &BTreeSet<PathBuf>) -> Result<WatchState, String> {
-        lock(&self.0).clone_from(all);
+    fn arm(&mut self, anew: &BTreeSet<PathBuf>, gone: &BTreeSet<PathBuf>) -> Result<WatchState, String> {
+        let mut known = lock(&self.0);
+        known.retain(|directory| !gone.contains(directory));
+        known.extend(anew.iter().cloned());
         Ok(WatchState::Events)
     }
 }

@@ -19,7 +19,7 @@ pub(super) mod secret;
 pub(super) mod secret_ref;
 pub(super) mod selector;
 pub(super) mod service;
-mod stream;
+pub(in crate::kubernetes) mod stream;
 pub(super) mod texts;
 pub(super) mod typed;
 mod unread;

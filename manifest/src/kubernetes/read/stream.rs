@@ -86,6 +86,20 @@ impl Objects {
     }
 }
 
+/// Whether each document of a text can be read, whatever stands in it.
+///
+/// # Errors
+/// The first fault.
+pub(in crate::kubernetes) fn check(bytes: &[u8]) -> Result<(), Fault> {
+    for (lines, text) in documents(source::manifests(bytes)?) {
+        // A long list, and a stream of values: their items are judged one by one.
+        if text.len() <= source::MAX_DOCUMENT && json_values(text).len() < 2 {
+            yaml::manifests(text, lines)?;
+        }
+    }
+    Ok(())
+}
+
 /// The documents of a stream of YAML, each with the number of lines before it. A line that begins with `---` can stand in
 /// no scalar (YAML 1.2, section 9.1.2).
 fn documents(text: &str) -> Vec<(u64, &str)> {

@@ -1,20 +1,74 @@
-//! Whether the files of a policy may have changed (R6): asked before each verification, without a thread and without waiting.
+//! A watch without thread and descriptor: it is asked before each use whether a file may have changed (R6).
 //!
 //! Names are followed each time, so that swapped symbolic links (Kubernetes `..data`) show. What changed is only a reason to
 //! read again; whether it is another generation, the content decides (R5).
 
+use core::fmt;
 use core::time::Duration;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
-use uptls::{Material, UpstreamTlsPolicy};
+use super::super::{FileSource, PollOutcome, Polled};
 
-/// The files that decide a verdict, and how they were found.
-pub(crate) struct Watch {
-    files: Vec<PathBuf>,
+/// Keeps a connector in step with the files of its policy for a host that neither polls a descriptor for it nor lets it have a
+/// thread: call [`AskedWatch::look`] before each use. It costs one `stat` of each file, and reads them only if that shows a
+/// change, or if a change within one tick of the file system's clock could hide.
+///
+/// ```
+#[doc = include_str!("../../../doc/policy.txt")]
+/// use uptls::{AskedWatch, Connector, FileSource};
+///
+/// let connector = Connector::new(&runtime, &policy)?;
+/// let mut watch = AskedWatch::new(FileSource::new(&connector, &policy));
+/// watch.look();
+/// assert_eq!(connector.state().as_str(), "ready");
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+pub struct AskedWatch {
+    /// When the files are read although nothing changed; `None`: they are good.
+    again: Option<Instant>,
+    source: FileSource,
+    stamps: Stamps,
+}
+
+impl AskedWatch {
+    /// Follows the files of `source`. The first look reads them: they may have changed since the connector was made.
+    pub fn new(source: FileSource) -> Self {
+        let stamps = Stamps::new(&source.paths);
+        Self { again: Some(Instant::now()), source, stamps }
+    }
+
+    /// Publishes or withdraws if a file has changed. It waits for nothing but regular files.
+    pub fn look(&mut self) {
+        let now = Instant::now();
+        let is_due = self.again.is_some_and(|again| again <= now);
+        // Asked in any case: it notes what it sees.
+        if !self.stamps.have_changed() && !is_due {
+            return;
+        }
+        let Polled { next, outcome } = self.source.poll(now);
+        if !Arc::ptr_eq(&self.stamps.files, &self.source.paths) {
+            self.stamps = Stamps::new(&self.source.paths);
+        }
+        let is_good = matches!(outcome, PollOutcome::Unchanged | PollOutcome::Updated(_));
+        self.again = (!is_good).then_some(next);
+    }
+}
+
+impl fmt::Debug for AskedWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AskedWatch").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+/// Some files, and how they were found.
+struct Stamps {
+    files: Arc<[PathBuf]>,
     found: Vec<Result<State, io::ErrorKind>>,
     unsettled: Option<Unsettled>,
 }
@@ -25,23 +79,16 @@ struct Unsettled {
     until: Instant,
 }
 
-impl Watch {
-    pub(crate) fn new(policy: &UpstreamTlsPolicy) -> Self {
-        let lists = policy.revocation().map(|revocation| revocation.crls.as_slice()).unwrap_or_default();
-        let bundles = policy.trust().bundles.iter().map(|bundle| &bundle.material);
-        let files = bundles.chain(lists).filter_map(|material| match material {
-            Material::File { base, path } => Some(base.as_deref().unwrap_or(Path::new("")).join(path)),
-            _ => None,
-        });
-        let files: Vec<PathBuf> = files.collect();
+impl Stamps {
+    fn new(files: &Arc<[PathBuf]>) -> Self {
         let found = files.iter().map(|file| State::of(file)).collect();
-        let mut watch = Self { files, found, unsettled: None };
-        watch.unsettle();
-        watch
+        let mut stamps = Self { files: Arc::clone(files), found, unsettled: None };
+        stamps.unsettle();
+        stamps
     }
 
     /// Whether something may have changed since the last call.
-    pub(crate) fn has_changed(&mut self) -> bool {
+    fn have_changed(&mut self) -> bool {
         let mut changed = false;
         for (file, found) in self.files.iter().zip(&mut self.found) {
             let now = State::of(file);
@@ -100,22 +147,15 @@ const SETTLES: Duration = Duration::from_secs(4);
 
 #[cfg(test)]
 mod tests {
-    use uptls::danger::DangerPermission;
-
     use super::*;
 
-    /// A watch over one file, which has rested.
-    fn rested(file: &Path) -> Watch {
+    /// The stamps of one file, which has rested.
+    fn rested(file: &Path) -> Stamps {
         fs::write(file, "a").unwrap();
-        let text = format!(
-            "{{apiVersion: uptls/v1, kind: UpstreamTlsPolicy, spec: {{trust: {{bundles: [{{file: {}}}]}}}}}}",
-            file.display()
-        );
-        let draft = uptls_manifest::parse(text.as_bytes(), "test", None).unwrap();
-        let mut watch = Watch::new(&UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden).unwrap());
-        assert!(watch.unsettled.take().is_some(), "what has just been written may have been written again");
-        assert!(!watch.has_changed());
-        watch
+        let mut stamps = Stamps::new(&Arc::from([file.to_owned()]));
+        assert!(stamps.unsettled.take().is_some(), "what has just been written may have been written again");
+        assert!(!stamps.have_changed());
+        stamps
     }
 
     #[test]
@@ -137,9 +177,9 @@ mod tests {
             },
         ];
         for (number, change) in changes.iter().enumerate() {
-            let mut watch = rested(&file);
+            let mut stamps = rested(&file);
             change();
-            assert!(watch.has_changed(), "change {number}");
+            assert!(stamps.have_changed(), "change {number}");
         }
     }
 
@@ -147,16 +187,16 @@ mod tests {
     fn after_a_change_it_rests_again() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
-        let mut watch = rested(&file);
+        let mut stamps = rested(&file);
         fs::write(&file, "ab").unwrap();
-        assert!(watch.has_changed());
-        assert!(!watch.has_changed());
+        assert!(stamps.have_changed());
+        assert!(!stamps.have_changed());
         let now = Instant::now();
-        watch.unsettled = Some(Unsettled { next: now, until: now + SETTLES });
-        assert!(watch.has_changed(), "now and then");
-        assert!(!watch.has_changed());
-        watch.unsettled = Some(Unsettled { next: now, until: now });
-        assert!(watch.has_changed(), "and once more");
-        assert!(!watch.has_changed() && watch.unsettled.is_none());
+        stamps.unsettled = Some(Unsettled { next: now, until: now + SETTLES });
+        assert!(stamps.have_changed(), "now and then");
+        assert!(!stamps.have_changed());
+        stamps.unsettled = Some(Unsettled { next: now, until: now });
+        assert!(stamps.have_changed(), "and once more");
+        assert!(!stamps.have_changed() && stamps.unsettled.is_none());
     }
 }
