@@ -139,7 +139,7 @@ fn nearest(term: &Term, now: i64) -> Option<(i64, ExpiryMark)> {
     marks.min_by_key(|(before, _)| *before)
 }
 
-const DAY: i64 = 24 * 3600;
+const DAY: i64 = 86_400;
 /// Nearer than any other mark.
-const ENDED: i64 = -1;
+const ENDED: i64 = i64::MIN;
 const DAYS: [u8; 4] = [30, 14, 7, 1];
