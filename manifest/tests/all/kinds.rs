@@ -122,14 +122,27 @@ fn a_service_without_ports_is_a_backend_at_any_port() {
 
 #[test]
 fn an_x_backend_says_whom_to_trust() {
+    let config_map = format!(
+        "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: ca, namespace: shop}}\ndata:\n  ca.crt: |\n{}",
+        indent(&Pki::new("kinds").root.pem(), 4)
+    );
     let with = |tls: &str| {
         let text = format!(
             "apiVersion: gateway.networking.x-k8s.io/v1alpha1\nkind: XBackend\nmetadata: {{name: far, namespace: shop}}\nspec: {{type: ExternalHostname, port: {{port: 443}}, externalHostname: {{hostname: far.example}}, tls: {tls}}}\n"
         );
-        problem(&[&text], "XBackend/shop/far:443")
+        problem(&[&text, &config_map], "XBackend/shop/far:443")
     };
     assert_eq!(with("{mode: ServerOnly}"), "document_parse spec.tls.validation");
     assert_eq!(with("{mode: ServerOnly, validation: {wellKnownCACertificates: System, hostname: far.example}}"), "");
+    // M3: what one reference lacks, another may have.
+    let refs = |names: &[&str]| {
+        let refs: Vec<_> = names.iter().map(|name| format!("{{group: '', kind: ConfigMap, name: {name}}}")).collect();
+        let refs = refs.join(", ");
+        with(&format!("{{mode: ServerOnly, validation: {{caCertificateRefs: [{refs}], hostname: far.example}}}}"))
+    };
+    assert_eq!(refs(&["ca"]), "");
+    assert_eq!(refs(&["ca", "absent"]), "");
+    assert_eq!(refs(&["absent"]), "reference_unresolved spec.tls.validation.caCertificateRefs[0]");
 }
 
 #[test]

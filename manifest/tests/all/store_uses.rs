@@ -94,3 +94,57 @@ fn a_changed_gateway_costs_the_backends_that_it_is_said_to_use() {
     store.upsert(&gateway("other", "absent")).unwrap();
     assert_eq!(changed(&mut store).len(), 0);
 }
+
+/// An extension finds by labels what is in its namespace and of its kind: a changed Service gets no other's.
+#[test]
+fn a_changed_service_gets_the_extensions_that_are_for_it() {
+    let extension = |namespace: &str, kind: &str, group: &str| {
+        let selector = json!({"group": group, "kind": kind, "matchLabels": {"app": "orders"}});
+        json!({"apiVersion": "gateway.kgateway.dev/v1alpha1", "kind": "BackendConfigPolicy", "metadata": meta("more", namespace),
+            "spec": {"targetSelectors": [selector], "tls": {"sni": "orders.example", "wellKnownCACertificates": "System"}}})
+    };
+    let service = |port: u16| {
+        json!({"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": port}]},
+            "metadata": {"name": "orders", "namespace": "shop", "labels": {"app": "orders"}}})
+    };
+    for (namespace, kind, group, wanted) in [
+        ("shop", "Service", "", 1),
+        ("there", "Service", "", 0),
+        ("here", "Service", "", 0),
+        ("shop", "Backend", "gateway.kgateway.dev", 0),
+    ] {
+        let mut store = store(Scope::new("example.com/own"));
+        store.upsert(&extension(namespace, kind, group)).unwrap();
+        for port in [443, 8443] {
+            store.upsert(&service(port)).unwrap();
+            store.resolve_changed();
+            let name = ObjectName::new("shop", "orders");
+            let found = store.policies_of(BackendKind::Service, &name).len();
+            assert_eq!(found, wanted, "{kind} in {namespace}, port {port}");
+        }
+    }
+}
+
+/// M9: a standard policy is for the Service behind an Upstream, so that its status names the Gateway of a route to the Upstream.
+#[test]
+fn a_route_to_an_upstream_is_one_to_the_policy_behind_it() {
+    let mut store = store(Scope::new("example.com/own"));
+    let upstream = json!({"sslConfig": {"sni": "pay.example"}, "kube": {"serviceName": "pay", "serviceNamespace": "shop", "servicePort": 443}});
+    add(&mut store, "gloo.solo.io/v1", "Upstream", "up", upstream);
+    add(&mut store, STANDARD, "Gateway", "own", json!({}));
+    store.resolve_changed();
+    let ancestors = |store: &Store| {
+        let statuses = store.statuses();
+        let status = statuses.iter().find(|patch| patch.kind == "BackendTLSPolicy").map(|patch| patch.status.clone());
+        status.and_then(|status| Some(status["ancestors"].as_array()?.len())).unwrap_or_default()
+    };
+    assert_eq!(ancestors(&store), 0);
+    let backend = json!({"group": "gloo.solo.io", "kind": "Upstream", "name": "up"});
+    let spec = json!({"parentRefs": [{"name": "own"}], "rules": [{"backendRefs": [backend]}]});
+    add(&mut store, STANDARD, "HTTPRoute", "r", spec);
+    store.resolve_changed();
+    assert_eq!(ancestors(&store), 1);
+    store.remove(&ObjectRef::new("HTTPRoute", "shop", "r"));
+    store.resolve_changed();
+    assert_eq!(ancestors(&store), 0);
+}

@@ -85,7 +85,7 @@ impl Index {
         for vendor in Vendor::all() {
             let first = (vendor, ObjectName::new(&service.namespace, ""));
             let here = objects.extensions.range(first..);
-            let here = here.take_while(|((of, name), _)| *of == vendor && name.namespace == service.namespace);
+            let here = here.take_while(|((of, name), _)| (*of, &name.namespace) == (vendor, &service.namespace));
             for (key, extension) in here {
                 let ports = extension.targets.iter().filter_map(|target| port_of(objects, &target.what, service));
                 found.extend(ports.map(|port| OfPort(key.clone(), port)));
