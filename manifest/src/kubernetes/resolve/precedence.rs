@@ -20,7 +20,7 @@ impl Contenders {
     pub(in crate::kubernetes) fn settle_all(policies: &mut [ImportedPolicy]) -> Self {
         let mut contenders = Self::default();
         policies.iter().for_each(|policy| contenders.add(policy));
-        let contested = contenders.0.iter().filter(|(_, names)| names.len() > 1);
+        let contested = contenders.0.iter().filter(|(_, names)| matches!(names.as_slice(), [_, _, ..]));
         contested.for_each(|(backend, names)| settle(backend, names, policies));
         policies.iter_mut().for_each(accept);
         contenders
