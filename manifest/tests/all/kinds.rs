@@ -156,6 +156,19 @@ fn an_x_backend_says_whom_to_trust() {
     assert_eq!(refs(&["absent"]), "reference_unresolved spec.tls.validation.caCertificateRefs[0]");
 }
 
+/// Who asks for a backend without a policy is told which have one: a Service by its own policy or extension, and an Upstream also
+/// by the policy of the Service behind it.
+#[test]
+fn a_backend_without_a_policy_is_told_which_have_one() {
+    let upstream = "apiVersion: gloo.solo.io/v1\nkind: Upstream\nmetadata: {name: up, namespace: shop}\n\
+                    spec: {sslConfig: {sni: pay.shop}, kube: {serviceName: pay, serviceNamespace: shop, servicePort: 443}}\n---\n";
+    let more = SERVICE.replace("name: pay,", "name: more,");
+    let own = extension("tls: {sni: more.shop, wellKnownCACertificates: System}").replace("name: pay}", "name: more}");
+    let resolution = resolved(&[SERVICE, POLICY, upstream, &more, &own], &Scope::default());
+    let absent = resolution.policy_of(&BackendRef::parse("shop/absent").unwrap(), None).err().unwrap().to_string();
+    assert!(absent.contains("only for Upstream/shop/up, shop/more, shop/pay"), "{absent}");
+}
+
 /// A Backend's ports have no names.
 #[test]
 fn a_section_of_a_backend_is_not_found() {

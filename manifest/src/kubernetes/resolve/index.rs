@@ -144,7 +144,8 @@ impl Index {
             None => {
                 let own = self.extensions.get(key);
                 let ports: BTreeSet<_> = own.into_iter().flatten().map(|OfPort(_, port)| *port).collect();
-                if *kind != BackendKind::Upstream || ports.is_empty() {
+                // An Upstream is for the port that it names, or for every one: its own extension says so.
+                if *kind != BackendKind::Upstream {
                     slots.insert(slot(None, None));
                 }
                 slots.extend(ports.into_iter().map(|port| slot(port, None)));
