@@ -49,7 +49,8 @@ def decides(path: Path) -> bool:
 
 
 class Kept:
-    """Outcomes under target/. All count while the tree is the same; with `kills`, what was killed counts for longer."""
+    """Outcomes under target/. All count while the tree is the same. With `kills` those that a new test cannot change count
+    while the file of the mutant is the same."""
 
     def __init__(self, kills: bool) -> None:
         self.kills = kills
@@ -72,10 +73,12 @@ class Kept:
 
     def get(self, mutant: Mutant) -> Outcome | None:
         """The outcome of an earlier run, if it counts."""
+        # The file as it is now: while mutants are tried, somebody may change it.
+        file = self.file(mutant)
         line = self.lines.get(mutant.name)
         if line is None:
             return None
-        stays = self.kills and line.outcome.kind == "killed" and line.file == self.file(mutant)
+        stays = self.kills and line.outcome.kind in {"killed", "does not compile"} and line.file == file
         return line.outcome if stays or line.tree == self.tree else None
 
     def add(self, mutant: Mutant, outcome: Outcome) -> None:

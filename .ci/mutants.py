@@ -7,7 +7,7 @@ tries one part that is spread over all files. A sample, whose mutants have a kno
 
 Each outcome is written at once (kept.py). A run that was cut goes on from there; after a change of anything but pages
 and reasons all mutants are tried anew. `--keep-kills`, for those who only add tests, tries the survivors anew, and of
-what was killed only the mutants of changed files.
+the others only the mutants of changed files.
 """
 
 import argparse
@@ -217,7 +217,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--shard", default="0/1", help="k/n: the k-th of n parts, each with mutants of all files")
     parser.add_argument("--matching", default="", help="a regular expression: only mutants whose name it finds")
     parser.add_argument("--workers", type=int, default=2, help="so many mutants are tried at once; 2 without it")
-    parser.add_argument("--keep-kills", action="store_true", help="try nothing anew that was killed in a file as it is")
+    parser.add_argument("--keep-kills", action="store_true", help="of files that have not changed, try survivors alone")
     options = parser.parse_args()
     unknown = set(options.suites) - {*names, SAMPLE.name}
     if unknown:
