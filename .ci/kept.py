@@ -49,8 +49,10 @@ def decides(path: Path) -> bool:
 
 
 class Kept:
-    """Outcomes under target/. All count while the tree is the same. With `kills` those that a new test cannot change count
-    while the file of the mutant is the same."""
+    """Outcomes under target/. All count while the tree is the same.
+
+    With `kills` those that a new test cannot change count while the file of the mutant is the same.
+    """
 
     def __init__(self, kills: bool) -> None:
         self.kills = kills
