@@ -16,7 +16,7 @@ from pathlib import Path
 from switched import PLACE, Mutant, Program, environment
 
 IDLE = 30
-"""For so many seconds a program may do nothing: then it waits for what never comes."""
+"""For so many seconds a program may do nearly nothing, though it could: then it waits for what never comes."""
 STARVED = 1.0
 """A test that waited for so many seconds may have failed by its own deadline, as other programs had the processor."""
 MEGABYTES = 4_096
@@ -86,35 +86,36 @@ def judged(program: Program, tests: list[str], seconds: float, **variables: str)
 
 
 def ends(leader: int) -> bool:
-    """Waits until a program ends, unless nothing in its session does anything, or it takes all memory."""
-    last, since, pause = 0, time.monotonic(), 0.01
+    """Waits until a program ends, unless nearly always nothing in its session can run, or it takes all memory."""
+    looks, busy, since, pause = 0, 0, time.monotonic(), 0.01
     while os.waitid(os.P_PID, leader, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         time.sleep(pause)
         pause = min(pause * 1.5, 0.5)
         if pause < 0.5:
             continue
-        ticks, megabytes = session(leader)
+        is_busy, megabytes = session(leader)
         if megabytes > MEGABYTES:
             return False
-        if ticks - last > 1:
-            last, since = ticks, time.monotonic()
+        looks, busy = looks + 1, busy + is_busy
+        if busy * 5 > looks:
+            looks, busy, since = 0, 0, time.monotonic()
         elif time.monotonic() - since > IDLE:
             return False
     return True
 
 
-def session(leader: int) -> tuple[int, int]:
-    """What the processes of a session took: hundredths of a second, and megabytes."""
-    ticks, pages = 0, 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            words = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(words[3]) == leader:
-            ticks += sum(int(word) for word in words[11:15])
+def session(leader: int) -> tuple[bool, int]:
+    """Whether a thread of a session runs, or would if the processor were free, and the megabytes of its processes."""
+    is_busy, pages = False, 0
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (process / "stat").read_text().rpartition(")")[2].split()
+            if int(words[3]) != leader:
+                continue
             pages += int(words[21])
-    return ticks, pages * resource.getpagesize() >> 20
+            threads = [stat.read_text() for stat in process.glob("task/*/stat")]
+            is_busy |= any(text.rpartition(")")[2].split()[0] in "RD" for text in threads)
+    return is_busy, pages * resource.getpagesize() >> 20
 
 
 def tests_of(name: str, program: Program) -> list[Test]:
