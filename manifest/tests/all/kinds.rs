@@ -190,7 +190,8 @@ fn a_secret_without_a_certificate_is_an_identity_nowhere() {
     let secret = |data: &str| {
         format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: s, namespace: shop}}\nstringData: {data}\n---\n")
     };
-    let with = |tls: &str, secret: &str| problem(&[SERVICE, &extension(&format!("tls: {tls}")), secret], "shop/pay:443");
+    let with =
+        |tls: &str, secret: &str| problem(&[SERVICE, &extension(&format!("tls: {tls}")), secret], "shop/pay:443");
     let trusting = "{sni: pay.shop, secretRef: {name: s}}";
     assert_eq!(with(trusting, &secret(&format!("{{ca.crt: {ca:?}}}"))), "");
     assert_eq!(with(trusting, &secret("{other: x}")), "identity_incomplete spec.tls.secretRef");

@@ -148,3 +148,26 @@ fn a_route_to_an_upstream_is_one_to_the_policy_behind_it() {
     store.resolve_changed();
     assert_eq!(ancestors(&store), 0);
 }
+
+/// L7: a policy is implemented for the Gateways that its status has room for, which others can take and give back at any time.
+#[test]
+fn a_status_that_others_fill_and_empty_decides_each_time() {
+    let mut store = store(Scope::new("example.com/own"));
+    let policy = |others: usize| {
+        let ancestor =
+            |index| json!({"controllerName": "example.com/other", "ancestorRef": {"name": format!("g{index}")}});
+        let ancestors: Vec<_> = (0..others).map(ancestor).collect();
+        json!({"apiVersion": STANDARD, "kind": "BackendTLSPolicy", "metadata": meta("p", "shop"), "status": {"ancestors": ancestors},
+            "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": "pay"}],
+                "validation": {"hostname": "pay.example", "wellKnownCACertificates": "System"}}})
+    };
+    add(&mut store, STANDARD, "Gateway", "own", json!({}));
+    let spec = json!({"parentRefs": [{"name": "own"}], "rules": [{"backendRefs": [{"name": "pay", "port": 443}]}]});
+    add(&mut store, STANDARD, "HTTPRoute", "r", spec);
+    let (backend, own) = (BackendRef::new("shop", "pay", Some(443)), ObjectName::new("shop", "own"));
+    for (others, is_ready) in [(0, true), (16, false), (15, true), (16, false)] {
+        store.upsert(&policy(others)).unwrap();
+        store.resolve_changed();
+        assert_eq!(store.policy_of(&backend, Some(&own)).unwrap().draft.is_ok(), is_ready, "{others} others");
+    }
+}
