@@ -25,3 +25,13 @@ fn what_is_over_the_limits_is_not_parsed() {
     // A refusal may keep what was sent, once; a hundred parsed certificates take more than that.
     assert!(beyond < within + 2_000 * 512, "{beyond} bytes for 2,000 certificates, {within} for 100");
 }
+
+/// Few certificates may be too many bytes.
+#[test]
+fn what_is_over_one_limit_alone_is_not_parsed() {
+    let (code, within) = judge(100);
+    assert_eq!(code, None);
+    let (code, beyond) = judge(127);
+    assert_eq!(code, Some(Code::CertBudgetExceeded));
+    assert!(beyond < within / 2, "{beyond} bytes for 128 certificates of more than 64 KiB, {within} for 100");
+}

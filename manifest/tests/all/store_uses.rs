@@ -129,8 +129,7 @@ fn a_changed_service_gets_the_extensions_that_are_for_it() {
 #[test]
 fn a_route_to_an_upstream_is_one_to_the_policy_behind_it() {
     let mut store = store(Scope::new("example.com/own"));
-    let upstream = json!({"sslConfig": {"sni": "pay.example"}, "kube": {"serviceName": "pay", "serviceNamespace": "shop", "servicePort": 443}});
-    add(&mut store, "gloo.solo.io/v1", "Upstream", "up", upstream);
+    add(&mut store, "gloo.solo.io/v1", "Upstream", "up", upstream());
     add(&mut store, STANDARD, "Gateway", "own", json!({}));
     store.resolve_changed();
     let ancestors = |store: &Store| {
@@ -153,21 +152,46 @@ fn a_route_to_an_upstream_is_one_to_the_policy_behind_it() {
 #[test]
 fn a_status_that_others_fill_and_empty_decides_each_time() {
     let mut store = store(Scope::new("example.com/own"));
-    let policy = |others: usize| {
-        let ancestor =
-            |index| json!({"controllerName": "example.com/other", "ancestorRef": {"name": format!("g{index}")}});
-        let ancestors: Vec<_> = (0..others).map(ancestor).collect();
-        json!({"apiVersion": STANDARD, "kind": "BackendTLSPolicy", "metadata": meta("p", "shop"), "status": {"ancestors": ancestors},
-            "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": "pay"}],
-                "validation": {"hostname": "pay.example", "wellKnownCACertificates": "System"}}})
-    };
     add(&mut store, STANDARD, "Gateway", "own", json!({}));
     let spec = json!({"parentRefs": [{"name": "own"}], "rules": [{"backendRefs": [{"name": "pay", "port": 443}]}]});
     add(&mut store, STANDARD, "HTTPRoute", "r", spec);
     let (backend, own) = (BackendRef::new("shop", "pay", Some(443)), ObjectName::new("shop", "own"));
     for (others, is_ready) in [(0, true), (16, false), (15, true), (16, false)] {
-        store.upsert(&policy(others)).unwrap();
+        store.upsert(&with_ancestors(others)).unwrap();
         store.resolve_changed();
         assert_eq!(store.policy_of(&backend, Some(&own)).unwrap().draft.is_ok(), is_ready, "{others} others");
     }
+}
+
+/// The same where the Gateway comes later, by a route to the Upstream before the Service.
+#[test]
+fn a_gateway_that_comes_by_an_upstream_needs_room_too() {
+    for (others, is_ready) in [(16, false), (15, true)] {
+        let mut store = store(Scope::new("example.com/own"));
+        store.upsert(&with_ancestors(others)).unwrap();
+        add(&mut store, STANDARD, "Gateway", "own", json!({}));
+        add(&mut store, "gloo.solo.io/v1", "Upstream", "up", upstream());
+        store.resolve_changed();
+        let backend = json!({"group": "gloo.solo.io", "kind": "Upstream", "name": "up"});
+        let spec = json!({"parentRefs": [{"name": "own"}], "rules": [{"backendRefs": [backend]}]});
+        add(&mut store, STANDARD, "HTTPRoute", "r", spec);
+        store.resolve_changed();
+        let backend = BackendRef::new("shop", "up", Some(443)).with_kind(BackendKind::Upstream);
+        let policy = store.policy_of(&backend, Some(&ObjectName::new("shop", "own"))).unwrap();
+        assert_eq!(policy.draft.is_ok(), is_ready, "{others} others");
+    }
+}
+
+fn upstream() -> Value {
+    json!({"sslConfig": {"sni": "pay.example"},
+        "kube": {"serviceName": "pay", "serviceNamespace": "shop", "servicePort": 443}})
+}
+
+/// The policy of `shop/pay`, whose status has so many ancestors of another controller.
+fn with_ancestors(others: usize) -> Value {
+    let ancestor = |index| json!({"controllerName": "example.com/other", "ancestorRef": {"name": format!("g{index}")}});
+    let ancestors: Vec<_> = (0..others).map(ancestor).collect();
+    json!({"apiVersion": STANDARD, "kind": "BackendTLSPolicy", "metadata": meta("p", "shop"), "status": {"ancestors": ancestors},
+        "spec": {"targetRefs": [{"group": "", "kind": "Service", "name": "pay"}],
+            "validation": {"hostname": "pay.example", "wellKnownCACertificates": "System"}}})
 }
