@@ -74,7 +74,7 @@ fuzz-check:
 
 # Changes one thing in the code that decides, and demands that a test fails; survivors must be in .ci/mutants.txt. One build holds
 # all mutants. make mutants SHARD=3/60 tries a part with mutants of all files, SUITES="verify trust" some of the folders, and
-# MATCHING=edit_if those with that in their name. A run that was cut goes on where it was. KEEP_KILLS=1, for those who only add
+# MATCHING=edit_if those with that in their name. A run that was cut is continued by the next. KEEP_KILLS=1, for those who only add
 # tests, tries only the survivors of files that have not changed; WORKERS=1 tries one mutant at a time, and not two.
 SHARD ?=
 SUITES ?=
