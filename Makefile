@@ -80,12 +80,16 @@ fuzz-check:
 
 # Changes one thing in the code that decides, and demands that a test fails; survivors must be in .ci/mutants.txt. One build holds
 # all mutants. make mutants SHARD=3/60 tries a part with mutants of all files, SUITES="verify trust" some of the folders, and
-# MATCHING=edit_if those with that in their name.
+# MATCHING=edit_if those with that in their name. A run that was cut is continued by the next. KEEP_KILLS=1, for those who only add
+# tests, tries only the survivors of files that have not changed; WORKERS=1 tries one mutant at a time, and not two.
 SHARD ?=
 SUITES ?=
 MATCHING ?=
+KEEP_KILLS ?=
+WORKERS ?= 2
 mutants:
-	python3 .ci/mutants.py $(if $(SHARD),--shard $(SHARD)) $(if $(MATCHING),--matching "$(MATCHING)") $(SUITES)
+	python3 .ci/mutants.py $(if $(SHARD),--shard $(SHARD)) $(if $(MATCHING),--matching "$(MATCHING)") \
+		$(if $(KEEP_KILLS),--keep-kills) --workers $(WORKERS) $(SUITES)
 
 # A release wheel in target/wheels.
 wheel:

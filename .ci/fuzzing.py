@@ -131,15 +131,20 @@ class Found:
     is_found: bool
 
 
-def copy_tree(tree: Path = TARGET / "fuzz-check" / "tree") -> Path:
-    """The tree as it stands, beside the build: files that are equal keep their times, so that little is built again."""
+def tree_files() -> set[Path]:
+    """The files of the tree as it stands, relative to it: what git knows, and what it would not ignore."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
         capture_output=True,
         check=True,
     )
-    wanted = {Path(os.fsdecode(name)) for name in listed.stdout.split(b"\0") if name}
+    return {Path(os.fsdecode(name)) for name in listed.stdout.split(b"\0") if name}
+
+
+def copy_tree(tree: Path = TARGET / "fuzz-check" / "tree") -> Path:
+    """The tree as it stands, beside the build: files that are equal keep their times, so that little is built again."""
+    wanted = tree_files()
     for known in [path for path in tree.rglob("*") if path.is_file()] if tree.exists() else []:
         if known.relative_to(tree) not in wanted:
             known.unlink()

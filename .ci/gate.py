@@ -88,7 +88,7 @@ def rust(tally: Tally) -> None:
 
 
 def mutation(tally: Tally) -> None:
-    """Whether `make mutants` finds what is planted in its sample."""
+    """Whether `make mutants` finds what is planted in its sample; the list of its mutants is committed."""
     check(tally, "rust", "mutants of the sample", [sys.executable, str(ROOT / ".ci" / "mutants.py"), "sample"])
 
 

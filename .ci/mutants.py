@@ -4,22 +4,30 @@ One build holds all mutants behind a switch, and the environment chooses one for
 tests that come to its place, the cheapest first (trial.py). A survivor fails the command unless `.ci/mutants.txt` has
 it, with the reason why no test can tell; so does an entry there that is no mutant any more. `make mutants SHARD=3/40`
 tries one part that is spread over all files. A sample, whose mutants have a known fate, is tried first and every time.
+
+Each outcome is written at once (kept.py). A run that was cut goes on from there; after a change of anything but pages
+and reasons all mutants are tried anew. `--keep-kills`, for those who only add tests, tries the survivors anew, and of
+the others only the mutants of changed files.
 """
 
 import argparse
-import json
+import os
 import re
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
+from kept import OUTCOMES, Kept, Outcome
 from steps import ROOT
-from switched import PLACE, Build, Mutant, Selection, build, listed
+from switched import Build, Mutant, Selection, build, listed, read, written
 from trial import Test, killed, measured
 
 REVIEWED = ROOT / ".ci" / "mutants.txt"
-OUTCOMES = PLACE / "outcomes.json"
+SAMPLE_LIST = ROOT / "conformance" / "mutants" / "sample" / "mutants.json"
+"""What cargo-mutants lists for the sample, so that the gate can try the sample without that tool."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +45,13 @@ class Suite:
 CORE = ("uptls", "uptls-conformance")
 # A program of tests, and of core's the folder. Each file of a verdict or a session is told by any of these.
 CORE_TESTS = ("all handshake::", "all session::", "all verify::", "laws", "name_constraints", "vectors_rust")
+# Only callgrind sees what an order of the work costs.
+WORK = ("work_bound",)
 ROTATION = ("all errors::logs::", "all rotate::", "rotate_watch")
 SAMPLE = Suite("sample", ("conformance/mutants/sample/src/*.rs",), ("uptls-mutants-sample",), (), patience=2)
 SUITES = (
     Suite("names", ("core/src/name.rs", "core/src/name/*.rs"), CORE, CORE_TESTS),
-    Suite("verify", ("core/src/verify/*.rs", "core/src/verify/*/*.rs"), CORE, CORE_TESTS),
+    Suite("verify", ("core/src/verify/*.rs", "core/src/verify/*/*.rs"), CORE, CORE_TESTS + WORK),
     Suite("trust", ("core/src/trust/*.rs", "core/src/trust/*/*.rs"), CORE, CORE_TESTS),
     Suite("session", ("core/src/session.rs", "core/src/session/*.rs"), CORE, CORE_TESTS),
     Suite("rotate", ("core/src/rotate/*.rs", "core/src/rotate/*/*.rs"), CORE, CORE_TESTS + ROTATION),
@@ -102,98 +112,139 @@ def tells(suite: Suite, test: Test) -> bool:
     return package in suite.packages and (program == "lib" or named)
 
 
-@dataclass
-class Outcome:
-    """How a mutant fared."""
-
-    mutant: Mutant
-    suite: str
-    kind: str
-    """One of KINDS."""
-    how: str
-
-
-def attempt(built: Build, tests: list[Test], mutant: Mutant, is_reviewed: bool) -> Outcome:
+def attempt(built: Build, tests: list[Test], mutant: Mutant) -> Outcome:
     suite = suite_of(mutant)
     if mutant in built.unviable:
-        return Outcome(mutant, suite.name, "does not compile", "")
+        return Outcome(mutant.name, suite.name, "does not compile", "")
     if mutant in built.unswitched:
-        return Outcome(mutant, suite.name, "no switch holds it", built.unswitched[mutant])
+        return Outcome(mutant.name, suite.name, "no switch holds it", built.unswitched[mutant])
     reaching = [test for test in tests if mutant.number in test.reached and tells(suite, test)]
     how = killed(mutant, reaching, built.programs, suite.patience)
     if how:
-        return Outcome(mutant, suite.name, "killed", how)
-    kind = "survives, reviewed" if is_reviewed else "survives"
-    return Outcome(mutant, suite.name, kind, "all tests pass" if reaching else "no test comes to it")
+        return Outcome(mutant.name, suite.name, "killed", how)
+    return Outcome(mutant.name, suite.name, "survives", "all tests pass" if reaching else "no test comes to it")
 
 
-def attempts(chosen: list[Mutant], suites: list[Suite]) -> list[Outcome]:
-    """Measures the tests without a mutant, and then tries each mutant."""
-    reasons = reviewed()
+@dataclass
+class Trial:
+    """A build with the tests that judge its mutants."""
+
+    built: Build
+    tests: list[Test]
+    workers: int
+
+    def outcomes(self, mutants: list[Mutant]) -> Iterator[tuple[Mutant, Outcome]]:
+        """Tries mutants, as many at once as there are workers; the outcomes come as they are found."""
+        pool = ThreadPoolExecutor(self.workers)
+        trials = {pool.submit(attempt, self.built, self.tests, mutant): mutant for mutant in mutants}
+        try:
+            for trial in as_completed(trials):
+                yield trials[trial], trial.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def prepared(chosen: list[Mutant], suites: list[Suite], workers: int) -> Trial:
+    """Builds what holds some mutants, and measures the tests without a mutant."""
     built = build(chosen, selection(suites))
     began = time.monotonic()
-    tests = measured(built.programs, lambda test: any(tells(suite, test) for suite in suites))
+    tests = measured(built.programs, lambda test: any(tells(suite, test) for suite in suites), workers)
     failing = [f"{test.program} {test.name}" for test in tests if not test.passed]
     if failing:
         raise SystemExit("these tests fail without a mutant:\n" + "\n".join(failing))
     print(f"{len(tests)} tests measured in {time.monotonic() - began:.0f} s", flush=True)
-    outcomes = []
-    for mutant in chosen:
-        outcome = attempt(built, tests, mutant, mutant.plain in reasons)
-        outcomes.append(outcome)
-        if outcome.kind == "survives" and outcome.suite != SAMPLE.name:
-            print(f"survives: {mutant.name}: {outcome.how}", flush=True)
-    return outcomes
+    return Trial(built, tests, workers)
 
 
-def report(outcomes: list[Outcome], seconds: float) -> None:
+def found(left: list[Mutant], trial: Trial, kept: Kept) -> None:
+    """Tries mutants, and keeps what becomes of each."""
+    began = time.monotonic()
+    for done, (mutant, outcome) in enumerate(trial.outcomes(left), start=1):
+        kept.add(mutant, outcome)
+        if outcome.kind == "survives":
+            print(f"survives: {outcome.mutant}: {outcome.how}", flush=True)
+        if done % 100 == 0:
+            print(f"{done} of {len(left)} after {time.monotonic() - began:.0f} s", flush=True)
+
+
+def reported(outcomes: list[tuple[Mutant, Outcome]], seconds: float) -> list[str]:
+    """Prints the table; returns what no test tells and nobody reviewed."""
+    reasons = reviewed()
     rows: dict[str, Counter[str]] = {}
-    for outcome in outcomes:
-        rows.setdefault(outcome.suite, Counter())[outcome.kind] += 1
+    wrong = []
+    for mutant, one in outcomes:
+        is_reviewed = one.kind == "survives" and mutant.plain in reasons
+        rows.setdefault(one.suite, Counter())["survives, reviewed" if is_reviewed else one.kind] += 1
+        if one.kind == "survives" and not is_reviewed:
+            wrong.append(f"no test tells {one.mutant}: {one.how}")
     print("\n| suite | mutants | " + " | ".join(KINDS) + " |")
     print("| --- " + "| ---: " * (len(KINDS) + 1) + "|")
     for suite, counts in rows.items():
         print(f"| {suite} | {counts.total()} | " + " | ".join(str(counts[kind]) for kind in KINDS) + " |")
-    told = [{"mutant": one.mutant.name, "kind": one.kind, "how": one.how} for one in outcomes]
-    OUTCOMES.write_text(json.dumps(told, indent=1))
-    print(f"\nmutants: {len(outcomes)} tried in {seconds:.0f} s; {OUTCOMES} says what told each")
+    print(f"\nmutants: {len(outcomes)}, in {seconds:.0f} s; {OUTCOMES} says what told each")
+    return wrong
 
 
 def unexpected(outcomes: list[Outcome]) -> list[str]:
     """What was found otherwise in the sample: then nothing that was found can be believed."""
     wrong = []
     for one in outcomes:
-        wanted = next(wanted for part, wanted in PLANTED.items() if part in one.mutant.name)
+        wanted = next(wanted for part, wanted in PLANTED.items() if part in one.mutant)
         if (one.kind, one.how)[: len(wanted)] != wanted:
-            wrong.append(f"{one.mutant.name}: {one.kind} ({one.how}), and not {' '.join(wanted)}")
+            wrong.append(f"{one.mutant}: {one.kind} ({one.how}), and not {' '.join(wanted)}")
     print(f"\nsample: {len(outcomes) - len(wrong)} of {len(outcomes)} mutants fare as they must", flush=True)
     return wrong
 
 
-def main() -> int:
+def all_mutants(suites: list[Suite]) -> list[Mutant]:
+    """All mutants of all files; for the sample alone, those of its committed list."""
+    blessing = os.environ.get("UPTLS_BLESS") == "1"
+    if not suites and not blessing:
+        return read(SAMPLE_LIST.read_text())
+    mutants = listed([file for suite in (SAMPLE, *SUITES) for file in suite.files])
+    text = written([mutant for mutant in mutants if suite_of(mutant) is SAMPLE])
+    if blessing:
+        SAMPLE_LIST.write_text(text)
+    elif text != SAMPLE_LIST.read_text():
+        raise SystemExit(f"{SAMPLE_LIST} is not what cargo-mutants lists; `UPTLS_BLESS=1 make mutants SUITES=sample`")
+    return mutants
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [suite.name for suite in SUITES]
     parser.add_argument("suites", nargs="*", help=f"of {', '.join([*names, SAMPLE.name])}; all without any")
     parser.add_argument("--shard", default="0/1", help="k/n: the k-th of n parts, each with mutants of all files")
     parser.add_argument("--matching", default="", help="a regular expression: only mutants whose name it finds")
+    parser.add_argument("--workers", type=int, default=2, help="so many mutants are tried at once; 2 without it")
+    parser.add_argument("--keep-kills", action="store_true", help="of files that have not changed, try survivors alone")
     options = parser.parse_args()
     unknown = set(options.suites) - {*names, SAMPLE.name}
     if unknown:
         parser.error(f"no suite is called {', '.join(sorted(unknown))}")
+    return options
+
+
+def main() -> int:
+    options = arguments()
     began = time.monotonic()
-    suites = [suite for suite in SUITES if suite.name in (options.suites or names)]
-    mutants = listed([file for suite in (SAMPLE, *SUITES) for file in suite.files])
+    suites = [suite for suite in SUITES if suite.name in options.suites or not options.suites]
+    mutants = all_mutants(suites)
     part, parts = (int(number) for number in options.shard.split("/"))
-    chosen = [mutant for mutant in mutants if suite_of(mutant) in suites and re.search(options.matching, mutant.name)]
+    matching = [mutant for mutant in mutants if re.search(options.matching, mutant.name)]
+    chosen = [mutant for mutant in matching if suite_of(mutant) in suites][part::parts]
     sample = [mutant for mutant in mutants if suite_of(mutant) is SAMPLE]
-    outcomes = attempts([*sample, *chosen[part::parts]], [SAMPLE, *suites])
-    wrong = unexpected([outcome for outcome in outcomes if outcome.suite == SAMPLE.name])
-    real = [outcome for outcome in outcomes if outcome.suite != SAMPLE.name]
-    if real:
-        report(real, time.monotonic() - began)
-    known = {mutant.plain for mutant in mutants}
-    wrong += [f"no test tells {one.mutant.name}: {one.how}" for one in real if one.kind == "survives"]
-    wrong += [f"{REVIEWED.name} has a mutant that is none: {name}" for name in sorted(set(reviewed()) - known)]
+    kept = Kept(kills=options.keep_kills)
+    left = [mutant for mutant in chosen if kept.get(mutant) is None]
+    print(f"{len(chosen)} mutants, {len(chosen) - len(left)} of them known from earlier runs", flush=True)
+    trial = prepared([*sample, *left], [SAMPLE, *suites], options.workers)
+    wrong = unexpected([outcome for _, outcome in trial.outcomes(sample)])
+    if not wrong and suites:
+        found(left, trial, kept)
+        outcomes = [(mutant, outcome) for mutant in chosen if (outcome := kept.get(mutant))]
+        wrong = reported(outcomes, time.monotonic() - began)
+        known = {mutant.plain for mutant in mutants}
+        wrong += [f"{REVIEWED.name} has a mutant that is none: {name}" for name in sorted(set(reviewed()) - known)]
     for text in wrong:
         print(f"  FAILED: {text}")
     return 1 if wrong else 0

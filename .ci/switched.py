@@ -71,10 +71,9 @@ class Selection:
     tests: tuple[str, ...]
     features: tuple[str, ...]
 
-    def words(self, *, tests: bool) -> list[str]:
+    def words(self) -> list[str]:
         words = ["--lib", *(part for package in self.packages for part in ("--package", package))]
-        if tests:
-            words += [part for test in self.tests for part in ("--test", test)]
+        words += [part for test in self.tests for part in ("--test", test)]
         return [*words, "--features", ",".join(self.features)] if self.features else words
 
 
@@ -91,10 +90,22 @@ def listed(files: list[str]) -> list[Mutant]:
         if not any(ROOT.glob(pattern)):
             raise SystemExit(f"no file is called {pattern}")
     command = [tool("cargo-mutants", VERSION), "mutants", "--list", "--json", *(f"--file={file}" for file in files)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return read(done.stdout)
+
+
+def read(text: str) -> list[Mutant]:
+    """What cargo-mutants lists."""
     # What stands in for a feature is no part of a build that has it.
-    present = [found for found in json.loads(done.stdout) if not found["file"].endswith("_absent.rs")]
+    present = [found for found in json.loads(text) if not found["file"].endswith("_absent.rs")]
     return [Mutant(number, found) for number, found in enumerate(present, start=1)]
+
+
+def written(mutants: list[Mutant]) -> str:
+    """A list that `read` takes: one line for each mutant, with all that is used here."""
+    fields = ("name", "file", "genre", "span", "replacement")
+    lines = [json.dumps({field: mutant.listed[field] for field in fields}) for mutant in mutants]
+    return "[\n" + ",\n".join(lines) + "\n]\n"
 
 
 def rewritten(mutants: list[Mutant]) -> dict[Mutant, dict[str, Any]]:
@@ -152,7 +163,7 @@ def build(mutants: list[Mutant], selection: Selection) -> Build:
     for _ in range(ROUNDS):
         places = rewritten([mutant for mutant in mutants if mutant not in unviable])
         switched = {mutant: place for mutant, place in places.items() if place["switched"]}
-        ok, messages = cargo(["check", "--keep-going", *selection.words(tests=False)])
+        ok, messages = cargo(["test", "--no-run", *selection.words()])
         if ok:
             break
         found = errors(messages)
@@ -167,14 +178,11 @@ def build(mutants: list[Mutant], selection: Selection) -> Build:
     # A chain of `let` cannot have `||`.
     unviable |= {mutant for mutant, reason in unswitched.items() if reason == "let_chain"}
     unswitched = {mutant: reason for mutant, reason in unswitched.items() if mutant not in unviable}
-    return Build(programs(selection), set(switched), unviable, unswitched)
+    return Build(programs(messages), set(switched), unviable, unswitched)
 
 
-def programs(selection: Selection) -> dict[str, Program]:
-    """Builds the tests; each program by package and name."""
-    ok, messages = cargo(["test", "--no-run", *selection.words(tests=True)])
-    if not ok:
-        raise SystemExit("the tests do not compile:\n" + "\n".join(error["rendered"] for error in errors(messages)))
+def programs(messages: list[dict[str, Any]]) -> dict[str, Program]:
+    """The programs of tests that cargo built, each by package and name."""
     found = {}
     for message in messages:
         if message["reason"] == "compiler-artifact" and message["executable"] and message["profile"]["test"]:

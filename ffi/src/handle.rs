@@ -277,8 +277,8 @@ pub(crate) fn null(name: &str) -> Failure {
     Misuse::new(format!("{name} must not be NULL")).into()
 }
 
-/// The most bytes that are zeroed for one call; no peer has more ready.
-const MAX_ROOM: usize = 64 << 10;
+/// The most bytes that are zeroed for one call (64 KiB); no peer has more ready.
+const MAX_ROOM: usize = 65_536;
 
 #[cfg(test)]
 mod tests {

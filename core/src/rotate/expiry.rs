@@ -174,7 +174,7 @@ fn end(term: &Term<()>) -> i64 {
     term.not_after.saturating_add(i64::from(!term.excludes_end))
 }
 
-const DAY: i64 = 24 * 3600;
+const DAY: i64 = 86_400;
 /// Nearer than any other mark.
-const ENDED: i64 = -1;
+const ENDED: i64 = i64::MIN;
 const DAYS: [u8; 4] = [30, 14, 7, 1];

@@ -330,7 +330,7 @@ fn serial(entry: &RevokedCertificate<'_>) -> Result<Box<[u8]>, String> {
 /// A CA has a few keys under one name, and a list is by one of them.
 const REMEMBERED_KEYS: usize = 16;
 /// 256 KiB: hashing them costs about as much as a signature.
-const LARGE: usize = 256 << 10;
+const LARGE: usize = 262_144;
 const EXPIRED_CERTS_ON_CRL_OID: Oid<'static> = oid!(2.5.29.60);
 const ISSUING_DISTRIBUTION_POINT_OID: Oid<'static> = oid!(2.5.29.28);
 const DELTA_CRL_INDICATOR_OID: Oid<'static> = oid!(2.5.29.27);

@@ -141,4 +141,4 @@ pub(super) fn has_too_many_bytes(lengths: impl Iterator<Item = usize>) -> bool {
 
 /// V1; the TLS layer has the same limit (rustls: 64 KiB for the certificate message).
 pub(super) const MAX_CERTIFICATES: usize = 128;
-pub(super) const MAX_BYTES: usize = 64 * 1024;
+pub(super) const MAX_BYTES: usize = 65_536;

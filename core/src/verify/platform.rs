@@ -213,7 +213,12 @@ mod tests {
         let below =
             |root: &Certificate| Template::leaf("leaf").with_sans(&a).issued_by(root, &Key::p256("platform leaf"));
         let ca = root(Template::ca("wiki"));
-        assert_eq!(verdict(&prepared(&ca, &[]), &[&below(&ca)]), "accepted");
+        let by_ca = prepared(&ca, &[]);
+        assert_eq!(verdict(&by_ca, &[&below(&ca)]), "accepted");
+        // Whose verdict it was is said, though the roots are ours to read here.
+        let chain = [below(&ca)].map(|leaf| CertificateDer::from(leaf.der().to_vec()));
+        let report = by_ca.report(&chain, Some(&BackendHost::parse("a.test").unwrap()));
+        assert!(format!("{:?}", report.steps).contains("the platform's verifier"), "{:?}", report.steps);
         let server = root(Template::leaf("wiki").with_sans(&a));
         let runtime = Runtime::builder(provider()).clock(FixedClock::at(NOW.unsigned_abs())).build();
         let extra = [&server, &Pki::new("platform").root].map(|one| CertificateDer::from(one.der().to_vec()));

@@ -25,3 +25,15 @@ fn what_is_over_the_limits_is_not_parsed() {
     // A refusal may keep what was sent, once; a hundred parsed certificates take more than that.
     assert!(beyond < within + 2_000 * 512, "{beyond} bytes for 2,000 certificates, {within} for 100");
 }
+
+/// Either limit is enough: these are too many certificates, and not too many bytes.
+#[test]
+fn what_is_over_one_limit_alone_is_not_parsed() {
+    let World { leaf, pki, .. } = World::new("limits");
+    assert!(128 * leaf.der().len() + pki.intermediate.der().len() <= 65_536, "{} bytes", leaf.der().len());
+    let (code, within) = judge(127);
+    assert_eq!(code, None);
+    let (code, beyond) = judge(128);
+    assert_eq!(code, Some(Code::CertBudgetExceeded));
+    assert!(beyond < within / 2, "{beyond} bytes for 129 certificates, {within} for 128");
+}

@@ -61,6 +61,33 @@ fn where_another_gateway_has_the_route_it_is_asked_for_all_the_same() {
     assert_eq!(other.unwrap().code().as_str(), "reference_unresolved");
 }
 
+/// The certificate of a Gateway is checked where the Gateway is the controller's own and, where one alone is asked for, that one.
+#[test]
+fn the_certificate_of_another_controllers_gateway_is_not_checked() {
+    let theirs = "\
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: theirs}
+spec: {controllerName: example.com/other}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: far, namespace: infra}
+spec: {gatewayClassName: theirs, tls: {backend: {clientCertificateRef: {name: absent}}}}
+";
+    let said = |scope: &Scope| {
+        let resolution = resolved(theirs, scope);
+        let objects = resolution.diagnostics.iter().filter_map(|diagnostic| diagnostic.object.as_ref());
+        objects.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let own = || Scope::new("example.com/own");
+    assert_eq!(said(&own()), ["Gateway infra/broken"]);
+    assert_eq!(said(&own().with_gateway(gateway("broken"))), ["Gateway infra/broken"]);
+    assert_eq!(said(&own().with_gateway(gateway("plain"))), Vec::<String>::new());
+    assert_eq!(said(&own().with_gateway(gateway("far"))), Vec::<String>::new());
+    assert_eq!(said(&Scope::new("example.com/other")), ["Gateway infra/broken", "Gateway infra/far"]);
+}
+
 #[test]
 fn a_gateway_that_nobody_declared_has_no_policy() {
     let unknown = "reference_unresolved: gateway: ";

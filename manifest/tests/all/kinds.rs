@@ -122,14 +122,79 @@ fn a_service_without_ports_is_a_backend_at_any_port() {
 
 #[test]
 fn an_x_backend_says_whom_to_trust() {
-    let with = |tls: &str| {
-        let text = format!(
+    let config_map = format!(
+        "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: ca, namespace: shop}}\ndata:\n  ca.crt: |\n{}",
+        indent(&Pki::new("kinds").root.pem(), 4)
+    );
+    let object = |tls: &str| {
+        format!(
             "apiVersion: gateway.networking.x-k8s.io/v1alpha1\nkind: XBackend\nmetadata: {{name: far, namespace: shop}}\nspec: {{type: ExternalHostname, port: {{port: 443}}, externalHostname: {{hostname: far.example}}, tls: {tls}}}\n"
-        );
-        problem(&[&text], "XBackend/shop/far:443")
+        )
     };
+    let with = |tls: &str| problem(&[&object(tls), &config_map], "XBackend/shop/far:443");
     assert_eq!(with("{mode: ServerOnly}"), "document_parse spec.tls.validation");
     assert_eq!(with("{mode: ServerOnly, validation: {wellKnownCACertificates: System, hostname: far.example}}"), "");
+    // What the standard refuses is said once.
+    let all = |tls: &str| {
+        let resolution = resolved(&[&object(tls)], &Scope::default());
+        let problems = found(&resolution, "XBackend/shop/far:443").draft.clone().err().unwrap();
+        problems.iter().map(|problem| format!("{} {}", problem.code(), problem.path())).collect::<Vec<_>>()
+    };
+    assert_eq!(all("{mode: ServerOnly, clientCertificateRef: {name: c}}"), ["policy_invalid spec.tls"]);
+    assert_eq!(
+        all("{mode: ClientAndServer, validation: {wellKnownCACertificates: System, hostname: far.example}}"),
+        ["policy_invalid spec.tls", "identity_incomplete spec.tls.mode"]
+    );
+    // M3: what one reference lacks, another may have.
+    let refs = |names: &[&str]| {
+        let refs: Vec<_> = names.iter().map(|name| format!("{{group: '', kind: ConfigMap, name: {name}}}")).collect();
+        let refs = refs.join(", ");
+        with(&format!("{{mode: ServerOnly, validation: {{caCertificateRefs: [{refs}], hostname: far.example}}}}"))
+    };
+    assert_eq!(refs(&["ca"]), "");
+    assert_eq!(refs(&["ca", "absent"]), "");
+    assert_eq!(refs(&["absent"]), "reference_unresolved spec.tls.validation.caCertificateRefs[0]");
+}
+
+/// Who asks for a backend without a policy is told which have one: a Service by its own policy or extension, and an Upstream also
+/// by the policy of the Service behind it.
+#[test]
+fn a_backend_without_a_policy_is_told_which_have_one() {
+    let upstream = "apiVersion: gloo.solo.io/v1\nkind: Upstream\nmetadata: {name: up, namespace: shop}\n\
+                    spec: {sslConfig: {sni: pay.shop}, kube: {serviceName: pay, serviceNamespace: shop, servicePort: 443}}\n---\n";
+    let more = SERVICE.replace("name: pay,", "name: more,");
+    let own = extension("tls: {sni: more.shop, wellKnownCACertificates: System}").replace("name: pay}", "name: more}");
+    let resolution = resolved(&[SERVICE, POLICY, upstream, &more, &own], &Scope::default());
+    let absent = resolution.policy_of(&BackendRef::parse("shop/absent").unwrap(), None).err().unwrap().to_string();
+    assert!(absent.contains("only for Upstream/shop/up, shop/more, shop/pay"), "{absent}");
+}
+
+/// A Backend's ports have no names.
+#[test]
+fn a_section_of_a_backend_is_not_found() {
+    let accepted = |section: &str| {
+        let backend = "apiVersion: gateway.kgateway.dev/v1alpha1\nkind: Backend\nmetadata: {name: b, namespace: shop}\n\
+                       spec: {static: {hosts: [{host: a.b, port: 443}]}}\n---\n";
+        let target = format!("{{group: gateway.kgateway.dev, kind: Backend, name: b{section}}}");
+        let policy = POLICY.replace("{group: '', kind: Service, name: pay}", &target);
+        read(&[backend, &policy]).policies[0].accepted.as_str()
+    };
+    assert_eq!(accepted(""), "Accepted");
+    assert_eq!(accepted(", sectionName: https"), "TargetNotFound");
+}
+
+/// A Secret of a CA alone is no identity: it is none where it is what the extension trusts, and a mistake elsewhere.
+#[test]
+fn a_secret_without_a_certificate_is_an_identity_nowhere() {
+    let ca = Pki::new("kinds").root.pem();
+    let secret = |data: &str| {
+        format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: s, namespace: shop}}\nstringData: {data}\n---\n")
+    };
+    let with =
+        |tls: &str, secret: &str| problem(&[SERVICE, &extension(&format!("tls: {tls}")), secret], "shop/pay:443");
+    let trusting = "{sni: pay.shop, secretRef: {name: s}}";
+    assert_eq!(with(trusting, &secret(&format!("{{ca.crt: {ca:?}}}"))), "");
+    assert_eq!(with(trusting, &secret("{other: x}")), "identity_incomplete spec.tls.secretRef");
 }
 
 #[test]

@@ -40,6 +40,7 @@ mod selectors;
 mod statuses;
 mod store;
 mod store_places;
+mod store_uses;
 mod subset;
 mod universe;
 mod unread;

@@ -99,3 +99,37 @@ fn the_labels_of_a_namespace_decide_which_listener_sets_attach() {
     assert_eq!(attached(&[&gateway, &route, &namespace("{team: other}")]), (false, Vec::new()));
     assert_eq!(attached(&[&gateway, &route]), (true, SAID.map(str::to_owned).to_vec()));
 }
+
+/// The notice names the object whose listeners have the selector.
+#[test]
+fn the_listeners_of_a_set_have_selectors_of_their_own() {
+    const SELECTOR: &str = "allowedRoutes: {namespaces: {from: Selector, selector: {matchLabels: {team: pay}}}}";
+    for (kind, group) in [("ListenerSet", "k8s.io/v1"), ("XListenerSet", "x-k8s.io/v1alpha1")] {
+        let set = format!(
+            "apiVersion: gateway.networking.{group}\nkind: {kind}\nmetadata: {{name: own, namespace: shop}}\n\
+             spec: {{parentRef: {{name: public, namespace: edge}}, listeners: [{{name: a, port: 80, {SELECTOR}}}]}}\n---\n"
+        );
+        let group = group.split('/').next().unwrap();
+        let route = route(&format!("{{group: gateway.networking.{group}, kind: {kind}, name: own}}"));
+        let gateway = gateway("{allowedListeners: {namespaces: {from: All}}}");
+        assert_eq!(attached(&[&gateway, &set, &route]), (true, vec![format!("{kind} shop/own")]));
+        assert_eq!(attached(&[&gateway, &set, &route, &namespace("{team: pay}")]), (true, Vec::new()));
+    }
+}
+
+/// Five Namespaces are named, and that there are more is said.
+#[test]
+fn a_notice_names_a_few_namespaces() {
+    let gateway = gateway(
+        "{listeners: [{name: a, port: 80, allowedRoutes: {namespaces: {from: Selector, selector: {matchLabels: {team: pay}}}}}]}",
+    );
+    let said = |count: u8| {
+        let parent = "{name: public, namespace: edge}";
+        let routes = (1..=count).map(|index| route(parent).replace("shop", &format!("n{index}")));
+        let text = [gateway.clone(), routes.collect()].concat();
+        let imported = import([Document::new("in", text.as_bytes())]);
+        imported.resolve(&Scope::default()).diagnostics[0].problem.message()
+    };
+    assert!(said(5).contains("Namespace n1, n2, n3, n4, n5 "), "{}", said(5));
+    assert!(said(6).contains("Namespace n1, n2, n3, n4, n5, ... "), "{}", said(6));
+}

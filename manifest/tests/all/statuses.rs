@@ -253,17 +253,23 @@ fn a_listener_with_a_filter_uses_its_backend() {
     assert_eq!(said(&[gateway("public", &spec.replace("443", "8443")), grant("Gateway")]), "True Accepted", "any port");
     assert_eq!(said(&[gateway("public", &spec.replace("name: pay", "name: x")), grant("Gateway")]), "nothing");
     // A ListenerSet's filter is its Gateway's, where the Gateway permits the set.
-    let set = |kind: &str, group: &str| {
-        let spec = listeners("{name: pay, port: 443}");
+    let set = |kind: &str, group: &str, of: &str| {
+        let spec = listeners("{name: pay, namespace: shop, port: 443}");
         format!(
-            "apiVersion: gateway.networking.{group}\nkind: {kind}\nmetadata: {{name: set, namespace: shop}}\n\
+            "apiVersion: gateway.networking.{group}\nkind: {kind}\nmetadata: {{name: set, namespace: {of}}}\n\
              spec: {{parentRef: {{name: public, namespace: edge}}, {spec}}}\n---\n"
         )
     };
     let from = |from: &str| gateway("public", &format!("{{allowedListeners: {{namespaces: {{from: {from}}}}}}}"));
-    for set in [set("ListenerSet", "k8s.io/v1"), set("XListenerSet", "x-k8s.io/v1alpha1")] {
-        assert_eq!(said(&[from("All"), set.clone()]), "True Accepted");
-        assert_eq!(said(&[from("None"), set]), "nothing");
+    for (kind, group) in [("ListenerSet", "k8s.io/v1"), ("XListenerSet", "x-k8s.io/v1alpha1")] {
+        assert_eq!(said(&[from("All"), set(kind, group, "shop")]), "True Accepted");
+        assert_eq!(said(&[from("None"), set(kind, group, "shop")]), "nothing");
+        // A grant is for the group and the kind of the set.
+        let group_of_grant = format!("gateway.networking.{}", group.split('/').next().unwrap_or_default());
+        let granted = grant(kind).replace("group: gateway.networking.k8s.io", &format!("group: {group_of_grant}"));
+        let other = grant(kind).replace("group: gateway.networking.k8s.io", "group: gateway.networking.other.io");
+        assert_eq!(said(&[from("All"), set(kind, group, "edge"), granted]), "True Accepted", "{kind}");
+        assert_eq!(said(&[from("All"), set(kind, group, "edge"), other]), "nothing", "{kind}");
     }
 }
 

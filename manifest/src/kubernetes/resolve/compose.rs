@@ -70,8 +70,9 @@ impl Links {
     }
 
     /// Forgets what they were made of: a Store has it of each policy.
-    pub(in crate::kubernetes) fn without_dependencies(self) -> Self {
-        Self { dependencies: Dependencies::default(), ..self }
+    pub(in crate::kubernetes) fn without_dependencies(mut self) -> Self {
+        self.dependencies = Dependencies::default();
+        self
     }
 
     /// Finds anew for which Gateways the status of the policy `name` has no room.
@@ -180,20 +181,18 @@ impl<'a> Resolver<'a> {
                 return Some(slot.name.to_string());
             }
         };
-        let mut extensions = self.links.index.extensions(self.objects, slot);
-        // What stands before TLS matters where there is some.
-        let is_tls = standard.is_some() || extensions.iter().any(|extension| extension.speaks());
-        extensions.retain(|extension| is_tls && (extension.speaks() || !extension.wire.is_empty()));
-        merge.problems.extend(extensions.iter().flat_map(|extension| &extension.wire).cloned());
-        let name = match (standard, extensions.iter().find(|extension| extension.speaks())) {
-            (Some(policy), _) => {
-                self.standard(merge, policy, gateway);
-                policy.name.to_string()
-            }
+        let extensions = self.links.index.extensions(self.objects, slot);
+        let speaking: Vec<_> = extensions.iter().copied().filter(|extension| extension.speaks()).collect();
+        let name = match (standard, speaking.first()) {
+            (Some(policy), _) => policy.name.to_string(),
             (None, Some(extension)) => extension.meta.name.to_string(),
             (None, None) => return None,
         };
-        let speaking: Vec<_> = extensions.into_iter().filter(|extension| extension.speaks()).collect();
+        // What stands before TLS matters where there is some.
+        merge.problems.extend(extensions.iter().flat_map(|extension| &extension.wire).cloned());
+        if let Some(policy) = standard {
+            self.standard(merge, policy, gateway);
+        }
         if let Some((first, others)) = speaking.split_first() {
             merge.dependencies.note(first.object(), Some(()));
             match standard {
@@ -325,14 +324,10 @@ impl<'a> Resolver<'a> {
             }
             kind => {
                 let own = self.objects.backends.get(&slot.name).filter(|_| kind == BackendKind::Backend);
-                let upstreams = self
-                    .links
-                    .index
-                    .extensions(self.objects, slot)
-                    .into_iter()
-                    .filter(|_| kind == BackendKind::Upstream);
+                // Of extensions an Upstream alone has hosts.
+                let extensions = self.links.index.extensions(self.objects, slot).into_iter();
                 let hosts = own.into_iter().flat_map(|declared| &declared.value.hosts);
-                let all = hosts.chain(upstreams.flat_map(|upstream| &upstream.hosts)).map(|host| host.host.clone());
+                let all = hosts.chain(extensions.flat_map(|extension| &extension.hosts)).map(|host| host.host.clone());
                 all.filter(|host| host.parse::<IpAddr>().is_err()).collect()
             }
         }

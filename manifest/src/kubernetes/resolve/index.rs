@@ -85,7 +85,7 @@ impl Index {
         for vendor in Vendor::all() {
             let first = (vendor, ObjectName::new(&service.namespace, ""));
             let here = objects.extensions.range(first..);
-            let here = here.take_while(|((of, name), _)| *of == vendor && name.namespace == service.namespace);
+            let here = here.take_while(|((of, name), _)| (*of, &name.namespace) == (vendor, &service.namespace));
             for (key, extension) in here {
                 let ports = extension.targets.iter().filter_map(|target| port_of(objects, &target.what, service));
                 found.extend(ports.map(|port| OfPort(key.clone(), port)));
@@ -144,7 +144,8 @@ impl Index {
             None => {
                 let own = self.extensions.get(key);
                 let ports: BTreeSet<_> = own.into_iter().flatten().map(|OfPort(_, port)| *port).collect();
-                if *kind != BackendKind::Upstream || ports.is_empty() {
+                // An Upstream is for the port that it names, or for every one: its own extension says so.
+                if *kind != BackendKind::Upstream {
                     slots.insert(slot(None, None));
                 }
                 slots.extend(ports.into_iter().map(|port| slot(port, None)));

@@ -20,7 +20,7 @@ impl Contenders {
     pub(in crate::kubernetes) fn settle_all(policies: &mut [ImportedPolicy]) -> Self {
         let mut contenders = Self::default();
         policies.iter().for_each(|policy| contenders.add(policy));
-        let contested = contenders.0.iter().filter(|(_, names)| names.len() > 1);
+        let contested = contenders.0.iter().filter(|(_, names)| matches!(names.as_slice(), [_, _, ..]));
         contested.for_each(|(backend, names)| settle(backend, names, policies));
         policies.iter_mut().for_each(accept);
         contenders
@@ -141,5 +141,39 @@ pub(in crate::kubernetes) fn accepted<'a>(states: impl IntoIterator<Item = &'a T
         Accepted::Invalid
     } else {
         Accepted::TargetNotFound
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::{BackendKind, Contenders};
+    use crate::kubernetes::{Document, ObjectName, import};
+
+    const POLICY: &str = "\
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: a, namespace: shop}
+spec:
+  targetRefs: [{group: '', kind: Service, name: pay}]
+  validation: {wellKnownCACertificates: System, hostname: pay.shop}
+";
+
+    /// Who stays in the list after its end costs memory for ever, and each change of the backend time.
+    #[test]
+    fn a_policy_that_is_gone_contends_no_longer() {
+        let second = POLICY.replace("name: a", "name: b");
+        let texts = [POLICY, &second].map(|text| Document::new("in", text.as_bytes()));
+        let policies = import(texts).policies.to_vec();
+        let mut contenders = Contenders::default();
+        policies.iter().for_each(|policy| contenders.add(policy));
+        let backend = (BackendKind::Service, ObjectName::new("shop", "pay"));
+        let [a, b] = ["a", "b"].map(|name| ObjectName::new("shop", name));
+        assert_eq!(contenders.of(&backend), [a, b.clone()]);
+        contenders.remove(policies.first().unwrap());
+        assert_eq!(contenders.of(&backend), [b]);
+        contenders.remove(policies.last().unwrap());
+        assert!(contenders.0.is_empty());
     }
 }
