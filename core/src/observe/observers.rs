@@ -1,12 +1,11 @@
 //! The observers of a runtime: none by default, called without a lock, and never a way for a panic (R12).
 
 use core::cell::{Cell, RefCell};
-use core::mem;
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::Observer;
+use crate::panic;
 
 /// A clone is the same observers; without any it is nothing.
 #[derive(Clone, Default)]
@@ -68,11 +67,10 @@ impl Observers {
 impl Known {
     fn tell(&self, tell: impl Fn(&dyn Observer)) {
         for observer in &self.observers {
-            let Err(payload) = catch_unwind(AssertUnwindSafe(|| tell(&**observer))) else { continue };
-            // Its destructor may panic too, and nothing would catch that here.
-            mem::forget(payload);
+            let Err(words) = panic::catch(|| tell(&**observer)) else { continue };
+            // The library goes on, and says so once.
             if !self.said.swap(true, Ordering::Relaxed) {
-                tracing::error!(target: "uptls", "an observer panicked; the library goes on, and says so once");
+                panic::log("an observer", &words);
             }
         }
     }

@@ -13,7 +13,7 @@ impl Connector {
     /// The policy's name, if it has one, and the generation of now.
     pub(crate) fn name_and_generation(&self) -> (Option<String>, Generation) {
         let current = self.0.current.load();
-        (current.name.clone(), current.generation)
+        (current.name.as_deref().map(str::to_owned), current.generation)
     }
 
     /// The connector is made.
@@ -23,7 +23,7 @@ impl Connector {
             return;
         }
         let (current, at) = (self.0.current.load(), self.now());
-        let kind = match &current.state {
+        let kind = match current.state() {
             super::ConnectorState::NotReady { reason, since } => {
                 EventKind::NotReady { reason: reason.clone(), since: *since }
             }
@@ -102,5 +102,5 @@ fn tell_change(observers: &Observers, before: Option<&Published>, after: Option<
 
 fn standing(published: &Published) -> Standing {
     let terms = published.content.as_ref().map(|content| earliest_ends(&content.prepared)).unwrap_or_default();
-    Standing { state: published.state.as_str(), terms }
+    Standing { state: published.state().as_str(), terms }
 }
