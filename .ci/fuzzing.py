@@ -362,7 +362,7 @@ def main() -> int:
     parser.add_argument("what", choices=("run", "check", "minimise", "table"))
     parser.add_argument("names", nargs="*", help="targets, or for `check` planted bugs; all without any")
     parser.add_argument("--build", action="store_true", help="build the targets and run none")
-    parser.add_argument("--seed", type=int, default=SEED, help="what inputs are drawn from, without --seconds: %(default)s")
+    parser.add_argument("--seed", type=int, default=SEED, help="of what is drawn, without --seconds: %(default)s")
     parser.add_argument("--seconds", type=int, help="for how long each target runs, with AddressSanitizer")
     options = parser.parse_args()
     if options.what == "check":

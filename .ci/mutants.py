@@ -45,13 +45,13 @@ class Suite:
 CORE = ("uptls", "uptls-conformance")
 # A program of tests, and of core's the folder. Each file of a verdict or a session is told by any of these.
 CORE_TESTS = ("all handshake::", "all session::", "all verify::", "laws", "name_constraints", "vectors_rust")
-# Only callgrind sees what an order of the work costs.
-WORK = ("work_bound",)
+# Only callgrind sees what an order of the work costs, and only connections ask for the report of a peer afterwards.
+JUDGEMENT = ("all connect::connect_reports::", "work_bound")
 ROTATION = ("all errors::logs::", "all rotate::", "rotate_watch")
 SAMPLE = Suite("sample", ("conformance/mutants/sample/src/*.rs",), ("uptls-mutants-sample",), (), patience=2)
 SUITES = (
     Suite("names", ("core/src/name.rs", "core/src/name/*.rs"), CORE, CORE_TESTS),
-    Suite("verify", ("core/src/verify/*.rs", "core/src/verify/*/*.rs"), CORE, CORE_TESTS + WORK),
+    Suite("verify", ("core/src/verify/*.rs", "core/src/verify/*/*.rs"), CORE, CORE_TESTS + JUDGEMENT),
     Suite("trust", ("core/src/trust/*.rs", "core/src/trust/*/*.rs"), CORE, CORE_TESTS),
     Suite("session", ("core/src/session.rs", "core/src/session/*.rs"), CORE, CORE_TESTS),
     Suite("rotate", ("core/src/rotate/*.rs", "core/src/rotate/*/*.rs"), CORE, CORE_TESTS + ROTATION),
