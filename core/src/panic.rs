@@ -18,11 +18,17 @@ pub fn log(what: &str, words: &str) {
 }
 
 fn words(payload: Box<dyn Any + Send>) -> String {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text").to_owned();
-    // Its destructor may panic too, and nothing would catch that here.
-    mem::forget(payload);
-    text
+    match payload.downcast::<&str>() {
+        Ok(text) => (*text).to_owned(),
+        Err(payload) => match payload.downcast::<String>() {
+            Ok(text) => *text,
+            Err(unknown) => {
+                // Its destructor may panic too, and nothing would catch that here.
+                mem::forget(unknown);
+                "no text".to_owned()
+            }
+        },
+    }
 }
 
 #[cfg(test)]

@@ -94,6 +94,12 @@ impl ExpiryLog {
         let mut until = i64::MAX;
         for_each_term(prepared, |Term { digest, excludes_end, not_after, not_before, texts }| {
             let term = Term { digest, excludes_end, not_after, not_before, texts: () };
+            // Most are far from any mark, and there are hundreds in a bundle.
+            let first = not_after.saturating_sub(longest(&term));
+            if now < first && before.is_empty() {
+                until = until.min(first);
+                return;
+            }
             until = until.min(next(&term, now));
             // It may stand in several bundles.
             let said = self.said.get(&digest).or(before.get(&digest)).copied();
@@ -151,6 +157,12 @@ pub(super) fn earliest_ends(prepared: &Prepared) -> Terms {
         identity: prepared.identity().map(|identity| identity.not_after()),
         revocation_list: lists.min(),
     }
+}
+
+/// Not shorter than any of the marks.
+fn longest(term: &Term<()>) -> i64 {
+    let lifetime = term.not_after.saturating_sub(term.not_before);
+    (lifetime / 3).max(DAY.saturating_mul(30).min(lifetime)).max(0)
 }
 
 /// The last mark that `term` has passed at `now`.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::entry::Entry;
+use crate::digest::CanonicalDigest;
 use crate::encoding::{self, EncodingError};
 use crate::error::{Conversion, MaterialError, MaterialErrorKind};
 use crate::pem;
@@ -12,6 +13,8 @@ use crate::warning::{Warning, WarningCode};
 /// The certificates of one source; never empty. It does not know the name of its source: equal content is one object,
 /// wherever it was read from (T7).
 pub(crate) struct TrustBundle {
+    /// Of its entries in their order: thousands of policies look for what is made of it.
+    digest: [u8; 32],
     entries: Vec<Entry>,
     /// What is odd about the content, whatever the clock says.
     oddities: Vec<Oddity>,
@@ -73,7 +76,7 @@ impl TrustBundle {
     /// `trust_bundle_parse` with block and line, or `trust_bundle_empty`.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, BundleError> {
         let blocks = encoding::blocks(text)?;
-        let mut bundle = Self { entries: Vec::new(), oddities: Vec::new() };
+        let mut bundle = Self { digest: [0; 32], entries: Vec::new(), oddities: Vec::new() };
         let mut last_unusable = None;
         for block in &blocks {
             let at = |error: BundleError| error.at(block.index, block.line);
@@ -84,7 +87,9 @@ impl TrustBundle {
             }
         }
         if !bundle.entries.is_empty() {
-            return Ok(bundle);
+            let mut digest = CanonicalDigest::new("uptls bundle v1");
+            digest.list(bundle.entries.iter().map(Entry::sha256));
+            return Ok(Self { digest: digest.finish(), ..bundle });
         }
         let empty = BundleError { block: None, conversion: None, kind: MaterialErrorKind::TrustBundleEmpty };
         Err(last_unusable.unwrap_or(empty))
@@ -117,6 +122,10 @@ impl TrustBundle {
         }
         self.entries.push(entry);
         Ok(())
+    }
+
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        self.digest
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {

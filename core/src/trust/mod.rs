@@ -121,9 +121,7 @@ impl TrustStore {
     /// The key to intern by: equal bundles in equal order.
     pub(crate) fn intern_key(bundles: &[Arc<TrustBundle>], system: Option<&SystemRoots>) -> [u8; 32] {
         let mut digest = CanonicalDigest::new("uptls trust store v1");
-        for bundle in bundles {
-            digest.list(bundle.entries().iter().map(Entry::sha256));
-        }
+        digest.list(bundles.iter().map(|bundle| bundle.digest()));
         digest.optional(system.map(|system| system.digest()).as_ref().map(|digest| &digest[..]));
         digest.finish()
     }
