@@ -73,7 +73,6 @@ pub unsafe extern "C" fn uptls_dialer_new_tcp(
 /// connect are not dialled then; `host` is still the backend host that the policy judges.
 ///
 /// `*out` is owned by the caller: `uptls_dialer_free`. `err` may be NULL.
-#[cfg(unix)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_dialer_new_unix(
     path: *const c_char,
@@ -85,7 +84,7 @@ pub unsafe extern "C" fn uptls_dialer_new_unix(
         let out = unsafe { Out::cleared(out, "out") }?;
         // SAFETY: by the contract of the header it is NULL or NUL-terminated.
         let path = unsafe { handle::text(path, "path") }?;
-        out.set(handle::give(Dialer::new(uptls::Dialer::unix(path))));
+        out.set(handle::give(Dialer::new(unix(path)?)));
         Ok(())
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
@@ -174,6 +173,17 @@ unsafe fn change(
     };
     // SAFETY: the contract is the same.
     unsafe { boundary::call(err, body) }
+}
+
+#[cfg(unix)]
+#[allow(clippy::unnecessary_wraps, reason = "other systems have none")]
+fn unix(path: &str) -> Result<uptls::Dialer, Misuse> {
+    Ok(uptls::Dialer::unix(path))
+}
+
+#[cfg(not(unix))]
+fn unix(path: &str) -> Result<uptls::Dialer, Misuse> {
+    Err(Misuse::new(format!("path is {path}, and there are no Unix sockets on this system")))
 }
 
 fn ip(name: &str, text: &str) -> Result<IpAddr, Misuse> {
