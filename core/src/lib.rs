@@ -74,7 +74,7 @@ pub use rustls;
 pub use rustls_pki_types;
 
 pub use connect::{
-    Address, BoundConnector, CheckOptions, CheckThen, ConnectOptions, DialedSocket, Dialer, Evidence, IdentityUse,
+    Address, BoundConnector, CheckOptions, CheckThen, ConnectOptions, Dialer, DialledSocket, Evidence, IdentityUse,
     PoolKey, TcpOptions, Transport, VerifiedStream, sans_io,
 };
 pub use describe::{

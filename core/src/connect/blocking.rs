@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::address::Address;
-use super::dialer::{DialedSocket, Dialer};
+use super::dialer::{Dialer, DialledSocket};
 use super::evidence::Evidence;
 use super::failure::Answered;
 use super::fault::{self, Stage, is_temporary};
@@ -89,7 +89,7 @@ impl Connector {
         address: impl Into<Address>,
         host: &BackendHost,
         options: &ConnectOptions,
-    ) -> Result<VerifiedStream<DialedSocket>, Error> {
+    ) -> Result<VerifiedStream<DialledSocket>, Error> {
         connect_over(&Intent::new(self, host, options), dialer, &address.into())
     }
 }
@@ -104,7 +104,7 @@ pub(super) fn connect_over(
     intent: &Intent<'_>,
     dialer: &Dialer,
     address: &Address,
-) -> Result<VerifiedStream<DialedSocket>, Error> {
+) -> Result<VerifiedStream<DialledSocket>, Error> {
     let deadline = intent.deadline()?;
     let transport = dialer.dial_until(address, deadline)?;
     negotiate(intent.begin_until(deadline)?, transport)

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use super::address::Address;
 use super::blocking::{self, VerifiedStream};
 use super::bond::Bond;
-use super::dialer::{DialedSocket, Dialer};
+use super::dialer::{Dialer, DialledSocket};
 use super::intent::Intent;
 use super::sans_io::Handshake;
 use super::setup::pool_key;
@@ -136,7 +136,7 @@ impl BoundConnector {
         &self,
         dialer: &Dialer,
         address: impl Into<Address>,
-    ) -> Result<VerifiedStream<DialedSocket>, Error> {
+    ) -> Result<VerifiedStream<DialledSocket>, Error> {
         blocking::connect_over(&self.intent(), dialer, &address.into())
     }
 

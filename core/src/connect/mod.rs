@@ -30,7 +30,7 @@ pub use address::Address;
 pub use blocking::VerifiedStream;
 pub use bound::BoundConnector;
 pub use check::{CheckOptions, CheckThen};
-pub use dialer::{DialedSocket, Dialer};
+pub use dialer::{Dialer, DialledSocket};
 pub use evidence::Evidence;
 pub use pool_key::PoolKey;
 pub use tcp_options::TcpOptions;

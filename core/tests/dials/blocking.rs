@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use uptls::{Address, Code, ConnectOptions, Connector, DialedSocket, Dialer, Error, Secret, TcpOptions};
+use uptls::{Address, Code, ConnectOptions, Connector, Dialer, DialledSocket, Error, Secret, TcpOptions};
 use uptls_testkit::relay::{HttpProxy, Prefixed};
 use uptls_testkit::{Pki, Server, Versions};
 
@@ -26,7 +26,7 @@ impl Peers {
     }
 
     /// Connects by `dialer`, and is refused by the policy of the stranger over the same way: a dialer proves nothing.
-    fn is_judged_over(&self, dialer: &Dialer, address: impl Into<Address>) -> DialedSocket {
+    fn is_judged_over(&self, dialer: &Dialer, address: impl Into<Address>) -> DialledSocket {
         let address = address.into();
         let stream = self.good.connect_blocking_over(dialer, address.clone(), &host(), &options()).unwrap();
         let refused = self.stranger.connect_blocking_over(dialer, address, &host(), &options()).unwrap_err();
@@ -151,7 +151,7 @@ fn a_source_address_that_is_not_ours_is_a_shortage() {
     let from = |source: [u8; 4]| Dialer::tcp(TcpOptions::default().with_source(source.into()));
     let socket = peers.is_judged_over(&from([127, 0, 0, 2]), peers.server.addr());
     assert_eq!(socket.peer_addr(), Some(peers.server.addr()));
-    let DialedSocket::Tcp(stream) = socket else { panic!("TCP") };
+    let DialledSocket::Tcp(stream) = socket else { panic!("TCP") };
     assert_eq!(stream.local_addr().unwrap().ip().to_string(), "127.0.0.2");
     // The twin; the way to a proxy is no exception.
     assert_eq!(peers.failure(&from([192, 0, 2, 1]), peers.server.addr()).code(), Code::LocalResources);
@@ -203,7 +203,7 @@ mod unix {
         unix_socket(&path, peers.server.addr());
         // The address is not used.
         let socket = peers.is_judged_over(&Dialer::unix(&path), ("nobody.invalid", 1));
-        assert!(matches!(socket, DialedSocket::Unix(_)) && socket.peer_addr().is_none());
+        assert!(matches!(socket, DialledSocket::Unix(_)) && socket.peer_addr().is_none());
         assert!(Dialer::unix(&path).dial_here(("nobody.invalid", 1), Duration::from_hours(1)).is_ok());
     }
 

@@ -7,7 +7,7 @@ mod socket;
 #[cfg(unix)]
 pub(crate) mod unix;
 
-pub use socket::DialedSocket;
+pub use socket::DialledSocket;
 
 use core::fmt;
 use core::time::Duration;
@@ -130,7 +130,7 @@ impl Dialer {
     /// # Errors
     /// Those of [`Address::dial_with`]; `tcp_refused` for a proxy that makes no tunnel; [`Error::Misuse`] for a Unix path that no
     /// socket can have, and for a host that no proxy can be asked for.
-    pub fn dial(&self, address: impl Into<Address>, timeout: Duration) -> Result<DialedSocket, Error> {
+    pub fn dial(&self, address: impl Into<Address>, timeout: Duration) -> Result<DialledSocket, Error> {
         self.dial_until(&address.into(), Deadline::after(timeout))
     }
 
@@ -139,7 +139,7 @@ impl Dialer {
     ///
     /// # Errors
     /// Those of [`Dialer::dial`]; `tcp_timeout` if resolving alone took longer than `timeout`.
-    pub fn dial_here(&self, address: impl Into<Address>, timeout: Duration) -> Result<DialedSocket, Error> {
+    pub fn dial_here(&self, address: impl Into<Address>, timeout: Duration) -> Result<DialledSocket, Error> {
         let (mut dialer, mut address) = (self.clone(), address.into());
         let deadline = Deadline::after(timeout);
         if let First::Tcp(_) = dialer.first {
@@ -153,7 +153,7 @@ impl Dialer {
         dialer.dial_until(&address, deadline)
     }
 
-    pub(super) fn dial_until(&self, address: &Address, deadline: Deadline) -> Result<DialedSocket, Error> {
+    pub(super) fn dial_until(&self, address: &Address, deadline: Deadline) -> Result<DialledSocket, Error> {
         let mut socket = match &self.proxy {
             None => self.connect(address, deadline)?,
             Some(proxy) => self.tunnel(proxy, address, deadline)?,
@@ -163,16 +163,16 @@ impl Dialer {
         sent.map(|()| socket).map_err(|error| failure(&error, address, deadline))
     }
 
-    fn connect(&self, address: &Address, deadline: Deadline) -> Result<DialedSocket, Error> {
+    fn connect(&self, address: &Address, deadline: Deadline) -> Result<DialledSocket, Error> {
         match &self.first {
-            First::Tcp(options) => race::dial(address, options, deadline).map(DialedSocket::Tcp),
+            First::Tcp(options) => race::dial(address, options, deadline).map(DialledSocket::Tcp),
             #[cfg(unix)]
-            First::Unix(path) => unix::connect(path, deadline).map(DialedSocket::Unix),
+            First::Unix(path) => unix::connect(path, deadline).map(DialledSocket::Unix),
         }
     }
 
     /// A tunnel to the first of the addresses that the proxy reaches, each by a connection of its own.
-    fn tunnel(&self, proxy: &Proxy, address: &Address, deadline: Deadline) -> Result<DialedSocket, Error> {
+    fn tunnel(&self, proxy: &Proxy, address: &Address, deadline: Deadline) -> Result<DialledSocket, Error> {
         let mut outcome = Err(failure(&io::Error::other("no address was given"), address, deadline));
         for authority in http_connect::authorities(address)? {
             let mut socket = self.connect(&proxy.address, deadline)?;
@@ -196,7 +196,7 @@ impl fmt::Debug for Dialer {
 }
 
 /// All of `bytes`; the time is set anew before each part, so that a peer that takes one byte at a time ends at the deadline too.
-fn send(socket: &mut DialedSocket, mut bytes: &[u8], deadline: Deadline) -> io::Result<()> {
+fn send(socket: &mut DialledSocket, mut bytes: &[u8], deadline: Deadline) -> io::Result<()> {
     while !bytes.is_empty() {
         socket.set_deadline(deadline.at)?;
         match socket.write(bytes) {
@@ -210,7 +210,7 @@ fn send(socket: &mut DialedSocket, mut bytes: &[u8], deadline: Deadline) -> io::
 }
 
 /// The answer to CONNECT. Why it makes no tunnel, where it does not.
-fn receive_answer(socket: &mut DialedSocket, deadline: Deadline) -> io::Result<Result<(), String>> {
+fn receive_answer(socket: &mut DialledSocket, deadline: Deadline) -> io::Result<Result<(), String>> {
     let mut answer = Answer::new();
     loop {
         socket.set_deadline(deadline.at)?;

@@ -16,11 +16,11 @@ use crate::connect::transport::Transport;
 ///
 /// ```no_run
 /// use std::time::Duration;
-/// use uptls::{BackendHost, ConnectOptions, Connector, DialedSocket, Dialer};
+/// use uptls::{BackendHost, ConnectOptions, Connector, DialledSocket, Dialer};
 ///
 /// fn connect(connector: &Connector, host: &BackendHost) -> Result<(), uptls::Error> {
 ///     let socket = Dialer::default().dial((host, 443), Duration::from_secs(5))?;
-///     if let DialedSocket::Tcp(tcp) = &socket {
+///     if let DialledSocket::Tcp(tcp) = &socket {
 ///         println!("{:?}", tcp.local_addr());
 ///     }
 ///     connector.handshake(socket, host, &ConnectOptions::default()).map(drop)
@@ -28,7 +28,7 @@ use crate::connect::transport::Transport;
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum DialedSocket {
+pub enum DialledSocket {
     /// TCP, with Nagle's algorithm off where the system permits.
     Tcp(TcpStream),
     /// A Unix socket.
@@ -36,7 +36,7 @@ pub enum DialedSocket {
     Unix(UnixStream),
 }
 
-impl DialedSocket {
+impl DialledSocket {
     /// Where it is connected to; `None` for a Unix socket. Behind a proxy it is the proxy's address.
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         match self {
@@ -47,7 +47,7 @@ impl DialedSocket {
     }
 }
 
-impl Read for DialedSocket {
+impl Read for DialledSocket {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.read(out),
@@ -57,7 +57,7 @@ impl Read for DialedSocket {
     }
 }
 
-impl Write for DialedSocket {
+impl Write for DialledSocket {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.write(data),
@@ -75,7 +75,7 @@ impl Write for DialedSocket {
     }
 }
 
-impl Transport for DialedSocket {
+impl Transport for DialledSocket {
     fn blocks(&self) -> bool {
         match self {
             Self::Tcp(stream) => Transport::blocks(stream),
@@ -94,20 +94,20 @@ impl Transport for DialedSocket {
 }
 
 #[cfg(unix)]
-impl From<DialedSocket> for OwnedFd {
-    fn from(socket: DialedSocket) -> Self {
+impl From<DialledSocket> for OwnedFd {
+    fn from(socket: DialledSocket) -> Self {
         match socket {
-            DialedSocket::Tcp(stream) => stream.into(),
-            DialedSocket::Unix(stream) => stream.into(),
+            DialledSocket::Tcp(stream) => stream.into(),
+            DialledSocket::Unix(stream) => stream.into(),
         }
     }
 }
 
 #[cfg(windows)]
-impl From<DialedSocket> for OwnedSocket {
-    fn from(socket: DialedSocket) -> Self {
+impl From<DialledSocket> for OwnedSocket {
+    fn from(socket: DialledSocket) -> Self {
         match socket {
-            DialedSocket::Tcp(stream) => stream.into(),
+            DialledSocket::Tcp(stream) => stream.into(),
         }
     }
 }
