@@ -310,6 +310,7 @@ def facade(tally: Tally) -> None:
     finds.mkdir(parents=True, exist_ok=True)
     limits = [
         "-runs=10000",
+        f"-seed={fuzzing.SEED}",
         "-max_len=4096",
         "-len_control=0",
         "-keep_seed=1",

@@ -7,6 +7,8 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use uptls::{BackendHost, FixedClock};
 use uptls_manifest::kubernetes::{BackendRef, ObjectName};
 
+#[cfg(unix)]
+use crate::proxy::ProxyArgs;
 use crate::target::{ConnectTo, Target, parse_timeout};
 
 /// Tell whether a policy accepts an upstream, and if not, the one thing to change.
@@ -30,6 +32,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     Import(ImportArgs),
     Inspect(InspectArgs),
+    #[cfg(unix)]
+    Proxy(Box<ProxyArgs>),
     Schema(SchemaArgs),
 }
 
@@ -267,7 +271,7 @@ pub(crate) struct SchemaArgs {
 }
 
 /// Where the policy comes from: a document of its own, or Kubernetes objects.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, PartialEq)]
 #[group(skip)]
 #[command(group(ArgGroup::new("source").required(true).args(["policy", "manifests"])))]
 pub(crate) struct Source {
@@ -338,7 +342,7 @@ fn parse_host(text: &str) -> Result<BackendHost, String> {
 }
 
 /// What stands below each help text.
-fn help(examples: &str) -> String {
+pub(crate) fn help(examples: &str) -> String {
     format!("Examples:\n  {examples}\n\n{EXIT_CODES}")
 }
 

@@ -13,6 +13,8 @@ mod fix;
 mod import;
 mod inspect;
 mod print;
+#[cfg(unix)]
+mod proxy;
 mod schema;
 mod source;
 mod target;
@@ -55,6 +57,8 @@ fn dispatch(command: &Command) -> Result<u8, CliError> {
         Command::Export(args) => export::run(args),
         Command::Import(args) => import::run(args),
         Command::Inspect(args) => inspect::run(args),
+        #[cfg(unix)]
+        Command::Proxy(args) => proxy::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Verify(args) => verify::run(args),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use uptls::{Address, BackendHost};
 
 /// The backend host and its port.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Target {
     pub(crate) host: BackendHost,
     pub(crate) port: u16,
@@ -31,7 +31,7 @@ impl core::fmt::Display for Target {
 }
 
 /// Where the socket goes instead.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ConnectTo {
     pub(crate) host: String,
     pub(crate) port: Option<u16>,

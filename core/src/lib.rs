@@ -104,7 +104,8 @@ pub use prepare::Prepared;
 pub use report::{Envelope, PolicyFacts, ProblemFacts, Report, Verdict};
 pub use rotate::{
     Connector, ConnectorState, DrainPlan, Event, EventFacts, EventKind, ExpiringCertificate, ExpiringFacts, ExpiryMark,
-    FileSource, OnInvalid, PollOutcome, Polled, Registry, Synced, Watch, WatchState, WatchedSource,
+    FileSource, OnInvalid, OpenConnection, PollOutcome, Polled, Reconsidered, RefusedConnection, Registry, Synced,
+    Watch, WatchState, WatchedSource,
 };
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use session::HeldSessions;

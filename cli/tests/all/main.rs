@@ -15,6 +15,8 @@ mod outputs;
 #[cfg(unix)]
 mod outputs_shared;
 mod pages;
+#[cfg(unix)]
+mod proxy;
 mod style;
 mod support;
 mod usage;

@@ -6,6 +6,7 @@ mod event_facts;
 mod expiry;
 mod files;
 mod news;
+mod open;
 mod reduced;
 mod registry;
 mod source;
@@ -19,6 +20,7 @@ pub use drain::DrainPlan;
 pub use event::{Event, EventKind};
 pub use event_facts::{EventFacts, ExpiringFacts};
 pub use expiry::{ExpiringCertificate, ExpiryMark};
+pub use open::{OpenConnection, Reconsidered, RefusedConnection};
 pub use registry::{Registry, Synced};
 pub use source::{FileSource, PollOutcome, Polled};
 pub use state::{ConnectorState, OnInvalid};
@@ -40,6 +42,7 @@ use crate::time::seconds;
 use event::EventQueue;
 use expiry::ExpiryLog;
 use news::Listener;
+use open::Open;
 use standing::{Awaited, Documents, Standing, Word};
 
 /// Makes verified connections by the current generation of one policy. A clone is cheap, and the same connector.
@@ -71,6 +74,8 @@ struct Shared {
     /// Of the registry that it belongs to.
     listener: OnceLock<Listener>,
     on_invalid: OnInvalid,
+    /// Made for the first connection that is noted.
+    open: OnceLock<Arc<Mutex<Open>>>,
     /// Held for the few instructions of publishing.
     publishing: Mutex<Publishing>,
     runtime: Runtime,
@@ -159,6 +164,7 @@ impl Connector {
             current: ArcSwap::from_pointee(published),
             expiry: Mutex::default(),
             listener: OnceLock::new(),
+            open: OnceLock::new(),
             on_invalid,
             publishing: Mutex::default(),
             runtime: runtime.clone(),

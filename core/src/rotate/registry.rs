@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::news::News;
-use super::{Connector, ConnectorState, Event, OnInvalid};
+use super::{Connector, ConnectorState, Event, OnInvalid, Reconsidered};
 use crate::error::Problems;
 use crate::generation::Generation;
 use crate::policy::UpstreamTlsPolicy;
@@ -159,6 +159,11 @@ impl Registry {
     /// ```
     pub fn connector(&self, name: &str) -> Option<Connector> {
         lock(&self.connectors).get(name).cloned()
+    }
+
+    /// [`Connector::reconsider`] of the connector of `name`. `None`: there is none, or it has no policy to judge by.
+    pub fn reconsider(&self, name: &str) -> Option<Reconsidered> {
+        self.connector(name)?.reconsider()
     }
 
     /// All of them as they are now, in the order of their names.

@@ -16,6 +16,8 @@ mod interleavings;
 mod model;
 #[cfg(not(shuttle))]
 mod prepared;
+#[cfg(not(shuttle))]
+mod reconsidered;
 #[cfg(all(unix, not(shuttle)))]
 mod unread;
 #[cfg(all(not(shuttle), feature = "aws-lc-rs"))]

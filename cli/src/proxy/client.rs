@@ -1,0 +1,113 @@
+//! The connection of a client, over TCP or a Unix socket.
+
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+/// A client, which speaks without TLS.
+pub(super) struct Client {
+    addresses: Option<Addresses>,
+    /// Bytes that were read behind a PROXY header.
+    unread: Vec<u8>,
+    stream: Stream,
+}
+
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Where a connection comes from, and where it was accepted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Addresses {
+    pub(super) source: SocketAddr,
+    pub(super) destination: SocketAddr,
+}
+
+impl Client {
+    pub(super) fn tcp(stream: TcpStream, source: SocketAddr) -> io::Result<Self> {
+        // Small requests and answers take turns on most connections.
+        stream.set_nodelay(true)?;
+        let addresses = Some(Addresses { source, destination: stream.local_addr()? });
+        Ok(Self { addresses, unread: Vec::new(), stream: Stream::Tcp(stream) })
+    }
+
+    pub(super) fn unix(stream: UnixStream) -> Self {
+        Self { addresses: None, unread: Vec::new(), stream: Stream::Unix(stream) }
+    }
+
+    /// `None` for a Unix socket.
+    pub(super) fn addresses(&self) -> Option<Addresses> {
+        self.addresses
+    }
+
+    /// Gives bytes back: they are read again, before all others.
+    pub(super) fn unread(&mut self, bytes: &[u8]) {
+        self.unread = bytes.to_vec();
+    }
+
+    /// Closes it so that the client cannot take it for an orderly end: by a reset, where the transport has one.
+    pub(super) fn abort(self) {
+        if let Stream::Tcp(stream) = self.stream {
+            // Without it the client sees an end like any other.
+            let _ = socket2::SockRef::from(&stream).set_linger(Some(core::time::Duration::ZERO));
+        }
+    }
+}
+
+/// Who a client is, for the log: its address, or `unix`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin(pub(super) Option<Addresses>);
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(Addresses { source, .. }) => source.fmt(f),
+            None => f.write_str("unix"),
+        }
+    }
+}
+
+impl AsyncRead for Client {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Self { unread, stream, .. } = self.get_mut();
+        if !unread.is_empty() && buf.remaining() > 0 {
+            let given = buf.remaining().min(unread.len());
+            buf.put_slice(&unread[..given]);
+            unread.drain(..given);
+            return Poll::Ready(Ok(()));
+        }
+        match stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Client {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_write(cx, data),
+            Stream::Unix(stream) => Pin::new(stream).poll_write(cx, data),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Unix(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

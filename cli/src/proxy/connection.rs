@@ -1,0 +1,158 @@
+//! One connection of a client: its upstream, the bytes between them, and its line in the log.
+
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use uptls::tokio_client::{AsyncStream, ProxyHeader};
+use uptls::{Code, ConnectError, ConnectOptions, Error, Evidence};
+
+use super::client::{Addresses, Client, Origin};
+use super::log::{Entry, Outcome};
+use super::proxy_header;
+use super::relay::{End, Moved, Relay};
+use super::route::{Route, now};
+
+/// Serves a client to its end, and gives the line of the log. When `ending` becomes true, it closes both sides.
+pub(super) async fn serve(client: Client, route: Arc<Route>, ending: watch::Receiver<bool>) -> Entry {
+    let (at, began, direct) = (now(), Instant::now(), client.addresses());
+    let mut told = Told { origin: direct, connect: None, evidence: None, moved: Moved::default(), remote: None };
+    let outcome = told.serve(client, &route, ending).await;
+    told.entry(at, began.elapsed(), &route, outcome)
+}
+
+/// What is known of the connection so far.
+struct Told {
+    origin: Option<Addresses>,
+    /// How long it took to have the upstream.
+    connect: Option<Duration>,
+    evidence: Option<Box<Evidence>>,
+    moved: Moved,
+    remote: Option<std::net::SocketAddr>,
+}
+
+impl Told {
+    async fn serve(&mut self, mut client: Client, route: &Route, mut ending: watch::Receiver<bool>) -> Outcome {
+        if route.spec.accept_proxy_header {
+            match proxy_header::read(&mut client).await {
+                Ok(behind) => self.origin = behind.or(self.origin),
+                Err(error) => {
+                    client.abort();
+                    return Outcome::BadClient(error.to_string());
+                }
+            }
+        }
+        let began = Instant::now();
+        let connected = tokio::select! {
+            connected = connect(route, self.origin) => connected,
+            () = is_true(&mut ending) => {
+                client.abort();
+                return Outcome::Ended("drain_timeout");
+            }
+        };
+        match connected {
+            Err(error) => {
+                route.refused(&error);
+                client.abort();
+                Outcome::Refused(Box::new(error))
+            }
+            Ok(upstream) => {
+                self.connect = Some(began.elapsed());
+                self.remote = upstream.get_ref().peer_addr().ok();
+                self.evidence = Some(Box::new(upstream.evidence().clone()));
+                route.counts.opened();
+                let outcome = self.relay(client, upstream, route, ending).await;
+                route.counts.ended(self.moved);
+                outcome
+            }
+        }
+    }
+
+    async fn relay(
+        &mut self,
+        client: Client,
+        upstream: AsyncStream<TcpStream>,
+        route: &Route,
+        mut ending: watch::Receiver<bool>,
+    ) -> Outcome {
+        let open = route.connector.opened(&route.spec.target.host, &upstream.evidence().peer);
+        let mut closable = route.closers.add(open);
+        let mut relay = Relay::new(client, upstream);
+        let outcome = tokio::select! {
+            end = relay.run(route.spec.idle_timeout) => match end {
+                End::Both => Outcome::Ended("closed"),
+                End::Client(error) => Outcome::BadClient(error.to_string()),
+                End::Idle => Outcome::Ended("idle_timeout"),
+                End::Upstream(error) => lost(&error),
+            },
+            error = closable.refused() => Outcome::Refused(Box::new(error)),
+            () = is_true(&mut ending) => Outcome::Ended("drain_timeout"),
+        };
+        self.moved = relay.moved();
+        let outcome = match outcome {
+            // Many servers forget their close_notify once the client has left. No answer is cut.
+            Outcome::Refused(error) if relay.is_left() && error.code() == Code::Truncated => Outcome::Ended("left"),
+            outcome => outcome,
+        };
+        let (client, _) = relay.into_parts();
+        if matches!(outcome, Outcome::Ended("closed")) {
+            return outcome;
+        }
+        // A client must not take half of an answer for the whole.
+        client.abort();
+        outcome
+    }
+
+    fn entry(self, at: String, duration: Duration, route: &Route, outcome: Outcome) -> Entry {
+        let evidence = self.evidence;
+        Entry {
+            at,
+            route: route.spec.name.clone(),
+            client: Origin(self.origin).to_string(),
+            upstream: route.spec.target.to_string(),
+            address: self.remote.map(|remote| remote.to_string()),
+            generation: evidence.as_ref().map(|evidence| evidence.generation.number()),
+            matched_name: evidence.as_ref().and_then(|evidence| evidence.peer.matched_name().map(str::to_owned)),
+            tls_version: evidence.as_ref().map(|evidence| evidence.version.as_str()),
+            resumed: evidence.as_ref().map(|evidence| evidence.resumed),
+            connect_ms: self.connect.map(milliseconds),
+            duration_ms: milliseconds(duration),
+            bytes_from_client: self.moved.from_client,
+            bytes_from_upstream: self.moved.from_upstream,
+            outcome,
+        }
+    }
+}
+
+fn lost(error: &io::Error) -> Outcome {
+    match Error::find_in(error) {
+        Some(error) => Outcome::Refused(Box::new(error.clone())),
+        // Every error of the stream holds one of ours.
+        None => Outcome::Refused(Box::new(ConnectError::ConnectionLost { reason: error.to_string() }.into())),
+    }
+}
+
+/// The verified upstream. A header for it, if one is wanted, goes before TLS (H11).
+async fn connect(route: &Route, client: Option<Addresses>) -> Result<AsyncStream<TcpStream>, Error> {
+    let (connector, host, options) = (&route.connector, &route.spec.target.host, ConnectOptions::default());
+    if !route.spec.send_proxy_header {
+        return connector.connect_async(route.spec.address(), host, &options).await;
+    }
+    let header = match client {
+        Some(Addresses { source, destination }) => ProxyHeader::proxied(source, destination),
+        None => ProxyHeader::local(),
+    };
+    connector.connect_over(&header, route.spec.address(), host, &options).await
+}
+
+async fn is_true(flag: &mut watch::Receiver<bool>) {
+    // The sender lives as long as the proxy; without it there is an end, too.
+    let _ = flag.wait_for(|is_ending| *is_ending).await;
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

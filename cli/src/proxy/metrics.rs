@@ -1,0 +1,71 @@
+//! /metrics: the counts of each route in Prometheus' text format.
+
+use core::fmt::Write as _;
+use std::sync::Arc;
+
+use super::live::Proxy;
+use super::route::{Route, Snapshot};
+
+/// Name, type, help, and where the figure comes from.
+type Family = (&'static str, &'static str, &'static str, fn(&Route, &Snapshot) -> u64);
+
+const FAMILIES: &[Family] = &[
+    (
+        "uptls_proxy_bytes_from_client_total",
+        "counter",
+        "Bytes that clients sent, of connections that ended.",
+        |_, now| now.bytes_from_client,
+    ),
+    (
+        "uptls_proxy_bytes_from_upstream_total",
+        "counter",
+        "Bytes that upstreams sent, of connections that ended.",
+        |_, now| now.bytes_from_upstream,
+    ),
+    ("uptls_proxy_connections", "gauge", "Verified connections that are open.", |_, now| now.open),
+    ("uptls_proxy_connections_total", "counter", "Verified connections that were made.", |_, now| now.opened),
+    ("uptls_proxy_failures_total", "counter", "Clients that got no connection.", |_, now| now.failed),
+    ("uptls_proxy_generation", "gauge", "The generation of the policy.", |route, _| {
+        route.connector.generation().number()
+    }),
+    ("uptls_proxy_route_ready", "gauge", "1 if the route makes connections, else 0.", |route, _| {
+        u64::from(route.is_ready())
+    }),
+];
+
+/// The text of all routes.
+pub(super) fn text(proxy: &Proxy) -> String {
+    let routes: Vec<(Arc<Route>, Snapshot)> = proxy
+        .routes()
+        .into_iter()
+        .map(|route| {
+            let now = route.counts.snapshot();
+            (route, now)
+        })
+        .collect();
+    let mut text = String::new();
+    for (name, kind, help, figure) in FAMILIES {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for (route, now) in &routes {
+            let _ = writeln!(text, "{name}{{route=\"{}\"}} {}", escaped(&route.spec.name), figure(route, now));
+        }
+    }
+    text
+}
+
+/// As label values are written.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escaped;
+
+    #[test]
+    fn a_label_value_ends_where_it_should() {
+        assert_eq!(escaped("a\"} 1\n\\"), "a\\\"} 1\\n\\\\");
+        assert_eq!(escaped("redis.internal:6379"), "redis.internal:6379");
+    }
+}

@@ -1,0 +1,160 @@
+//! One route: where clients come in, where they go, and what became of them.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use uptls::{Address, Code, Connector};
+
+use super::closers::Closers;
+use super::listen::Listen;
+use super::relay::Moved;
+use crate::args::Source;
+use crate::target::{ConnectTo, Target, address};
+
+/// What a route should be.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct RouteSpec {
+    pub(super) name: String,
+    pub(super) listen: Listen,
+    pub(super) target: Target,
+    pub(super) source: Source,
+    pub(super) connect_to: Option<ConnectTo>,
+    pub(super) max_connections: u32,
+    pub(super) idle_timeout: Option<Duration>,
+    pub(super) accept_proxy_header: bool,
+    pub(super) send_proxy_header: bool,
+}
+
+impl RouteSpec {
+    /// Where the socket to the upstream goes.
+    pub(super) fn address(&self) -> Address {
+        address(&self.target, self.connect_to.as_ref())
+    }
+
+    /// The file or folder that the policy comes from.
+    pub(super) fn origin(&self) -> Option<&PathBuf> {
+        self.source.policy.as_ref().or(self.source.manifests.as_ref())
+    }
+}
+
+/// A route that works.
+pub(super) struct Route {
+    pub(super) spec: RouteSpec,
+    pub(super) connector: Connector,
+    pub(super) permits: Arc<Semaphore>,
+    pub(super) closers: Closers,
+    pub(super) counts: Counts,
+    refusals: Mutex<VecDeque<Refusal>>,
+}
+
+/// What became of the connections of a route.
+#[derive(Default)]
+pub(super) struct Counts {
+    opened: AtomicU64,
+    ended: AtomicU64,
+    failed: AtomicU64,
+    from_client: AtomicU64,
+    from_upstream: AtomicU64,
+}
+
+/// The counts of one moment.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Serialize)]
+pub(super) struct Snapshot {
+    /// Connections to the upstream that are open now.
+    pub(super) open: u64,
+    /// Connections to the upstream that were made.
+    pub(super) opened: u64,
+    /// Clients that got none.
+    pub(super) failed: u64,
+    pub(super) bytes_from_client: u64,
+    pub(super) bytes_from_upstream: u64,
+}
+
+/// Why clients got no connection.
+#[derive(Clone, Debug, serde::Serialize)]
+pub(super) struct Refusal {
+    /// When it was last met, RFC 3339.
+    pub(super) at: String,
+    /// How often in succession.
+    pub(super) times: u64,
+    pub(super) code: Code,
+    pub(super) message: String,
+    pub(super) hint: String,
+}
+
+impl Route {
+    pub(super) fn new(spec: RouteSpec, connector: Connector) -> Self {
+        let permits = usize::try_from(spec.max_connections).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        let permits = Arc::new(Semaphore::new(permits));
+        Self {
+            spec,
+            connector,
+            permits,
+            closers: Closers::default(),
+            counts: Counts::default(),
+            refusals: Mutex::default(),
+        }
+    }
+
+    /// Whether new connections are made: by the current policy, or by the last good one.
+    pub(super) fn is_ready(&self) -> bool {
+        self.connector.prepared().is_some()
+    }
+
+    pub(super) fn refused(&self, error: &uptls::Error) {
+        self.counts.failed.fetch_add(1, Ordering::Relaxed);
+        let (code, message, at) = (error.code(), error.to_string(), now());
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = refusals.back_mut().filter(|last| last.code == code && last.message == message) {
+            (last.times, last.at) = (last.times + 1, at);
+            return;
+        }
+        if refusals.len() == MOST_REFUSALS {
+            refusals.pop_front();
+        }
+        refusals.push_back(Refusal { at, times: 1, code, message, hint: error.hint() });
+    }
+
+    /// The last refusals, the newest first.
+    pub(super) fn refusals(&self) -> Vec<Refusal> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+    }
+}
+
+impl Counts {
+    pub(super) fn opened(&self) {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn ended(&self, moved: Moved) {
+        self.from_client.fetch_add(moved.from_client, Ordering::Relaxed);
+        self.from_upstream.fetch_add(moved.from_upstream, Ordering::Relaxed);
+        self.ended.fetch_add(1, Ordering::Release);
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        // In this order: no connection has ended that is not opened.
+        let ended = self.ended.load(Ordering::Acquire);
+        let opened = self.opened.load(Ordering::Relaxed);
+        Snapshot {
+            open: opened.saturating_sub(ended),
+            opened,
+            failed: self.failed.load(Ordering::Relaxed),
+            bytes_from_client: self.from_client.load(Ordering::Relaxed),
+            bytes_from_upstream: self.from_upstream.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// The time for people and logs, to the millisecond.
+pub(super) fn now() -> String {
+    format!("{:.3}", Timestamp::now())
+}
+
+/// How many different refusals of a route the status shows.
+const MOST_REFUSALS: usize = 8;
