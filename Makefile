@@ -1,5 +1,5 @@
 # Thin: each target calls the real tool.
-.PHONY: demo soak test check laws faults hostile conformance bench header bless fuzz fuzz-check mutants wheel install go docs clean
+.PHONY: demo soak test check laws faults hostile conformance bench weigh load header bless fuzz fuzz-check mutants wheel install go docs clean
 
 # The main job, on freshly made certificates and upstreams.
 demo:
@@ -52,6 +52,14 @@ bench:
 	cargo run --release --package uptls-bench
 	cargo build --release --package uptls-bench --bin faces
 	python3 .ci/gate.py bench
+
+# Crates and bytes of a minimal client: by uptls, beside hyper without TLS and hyper-rustls.
+weigh:
+	python3 bench/weight/weigh.py
+
+# The gateway of the examples under load, while CA, identity and document change every two seconds: make load T=60
+load:
+	UPTLS_LOAD_SECONDS=$(T) cargo test --release --package uptls-examples --test run -- --ignored --nocapture gateway_under_load
 
 # The C header alone.
 header:

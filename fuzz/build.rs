@@ -152,6 +152,7 @@ fn argument(function: &str, kind: &str, name: &str, ends: bool, next_is_length: 
         "void *" if next_is_length => by("*mut u8", "s.room()".to_owned()),
         "size_t" if after_bytes => by("usize", "s.length()".to_owned()),
         "size_t" => by("usize", "s.small() as usize".to_owned()),
+        "uint32_t" => by("u32", "s.small() as u32".to_owned()),
         "uint16_t" => by("u16", format!("s.number(\"{name}\")")),
         "int64_t" => by("i64", "s.seconds()".to_owned()),
         "int" if name == "fd" => by("i32", "s.socket()".to_owned()),

@@ -84,8 +84,8 @@ pub use rustls;
 pub use rustls_pki_types;
 
 pub use connect::{
-    Address, BoundConnector, CheckOptions, CheckThen, ConnectOptions, Evidence, IdentityUse, PoolKey, TcpOptions,
-    Transport, VerifiedStream, sans_io,
+    Address, BoundConnector, CheckOptions, CheckThen, ConnectOptions, Dialer, DialledSocket, Evidence, IdentityUse,
+    PoolKey, TcpOptions, Transport, VerifiedStream, sans_io,
 };
 pub use describe::{
     AcceptsDescription, AnchorDescription, Description, Inspection, SendsDescription, SystemDescription,

@@ -32,6 +32,7 @@
  *   uptls_evidence   any thread, several at once; each thread that keeps it takes a reference
  *   uptls_manifest_set
  *                    any thread, several at once; each thread that keeps it takes a reference
+ *   uptls_dialer     any thread, several at once; freed once, when no call uses it
  *   uptls_error      any thread, several at once; freed once, when no thread uses it or its texts
  *   uptls_builder    any thread, one at a time
  *   uptls_manifest_store
@@ -229,6 +230,15 @@ typedef struct uptls_conn uptls_conn;
 typedef struct uptls_connector uptls_connector;
 
 /**
+ * How `uptls_stream_connect` makes its socket: TCP or a Unix socket, then a tunnel through an HTTP proxy if there is one, then a
+ * header of the PROXY protocol if there is one, then TLS. It goes into the field `dialer` of `uptls_connect_options`.
+ *
+ * It is no identity: whatever it is, the same policy judges the peer for the same host under the same deadline. If it fails, the
+ * library tries nothing without it. A way that is none of these is a socket of the program's own, for `uptls_stream_adopt_fd`.
+ */
+typedef struct uptls_dialer uptls_dialer;
+
+/**
  * Why a call failed. It owns all texts that its accessors return.
  */
 typedef struct uptls_error uptls_error;
@@ -304,7 +314,7 @@ typedef int32_t uptls_on_invalid;
 
 /**
  * The options of one connection that differ from its policy. None can weaken a check. Set all of it to 0 first and
- * `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL}`. A NULL pointer selects the
+ * `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL, NULL}`. A NULL pointer selects the
  * defaults.
  */
 typedef struct {
@@ -321,6 +331,11 @@ typedef struct {
    * An empty text: none.
    */
   const char *alpn;
+  /**
+   * How `uptls_stream_connect` makes its socket; NULL: by TCP. It stays the caller's, and the call keeps no pointer to it.
+   * Calls that make no socket, or a socket of their own, refuse one (`UPTLS_E_USAGE`).
+   */
+  const uptls_dialer *dialer;
 } uptls_connect_options;
 
 /**
@@ -1489,6 +1504,62 @@ uptls_status uptls_manifest_store_report(const uptls_manifest_store *store,
                                          uptls_error **err);
 
 /**
+ * Makes a dialer for TCP. `sources` are addresses of this host to connect from, one for each family at most:
+ * `192.0.2.7,2001:db8::7`; NULL: the system chooses. Once one family has a source, addresses of the other fail with
+ * `local_resources`, and so does a source that this host does not have. `mark` (SO_MARK) marks the packets for rules of routing and
+ * firewalls; 0: none. A process without CAP_NET_ADMIN or CAP_NET_RAW fails with `local_resources`.
+ *
+ * `*out` is owned by the caller: `uptls_dialer_free`. `err` may be NULL.
+ */
+uptls_status uptls_dialer_new_tcp(const char *sources,
+                                  uint32_t mark,
+                                  uptls_dialer **out,
+                                  uptls_error **err);
+
+/**
+ * Makes a dialer for the Unix socket at `path`, wherever the connection goes: a sidecar's, for example. `host` and `port` of the
+ * connect are not dialled then; `host` is still the backend host that the policy judges.
+ *
+ * `*out` is owned by the caller: `uptls_dialer_free`. `err` may be NULL.
+ */
+uptls_status uptls_dialer_new_unix(const char *path,
+                                   uptls_dialer **out,
+                                   uptls_error **err);
+
+/**
+ * Frees a dialer. Streams that were made by it stay open. NULL is fine.
+ */
+void uptls_dialer_free(uptls_dialer *dialer);
+
+/**
+ * Connects to the HTTP proxy at `host` and `port`, and asks it for a tunnel (CONNECT); TLS with the backend begins in it. The
+ * proxy resolves the name that is connected to. `authorization` is the value of `Proxy-Authorization`, such as
+ * `Basic dXNlcjpwYXNzd29yZA==`, or NULL: without TLS every host on the way to the proxy can read it. `UPTLS_E_USAGE` for a value
+ * that is not 1 to 4096 bytes of visible ASCII. Replaces an earlier proxy.
+ *
+ * A whole answer of 2xx, of 8 KiB and 64 fields at most, with nothing behind it, is a tunnel. Any other is `tcp_refused`.
+ * `err` may be NULL.
+ */
+uptls_status uptls_dialer_set_http_proxy(uptls_dialer *dialer,
+                                         const char *host,
+                                         uint16_t port,
+                                         const char *authorization,
+                                         uptls_error **err);
+
+/**
+ * Sends a header of the PROXY protocol, version 2, before TLS: for a client at the IP address `source`, which connected to
+ * `destination`; NULL for both: a connection of this program's own (LOCAL). The backend must expect it. Replaces an earlier one.
+ *
+ * Never reuse a connection of one client for another: no pool key knows of the header. `err` may be NULL.
+ */
+uptls_status uptls_dialer_set_proxy_header(uptls_dialer *dialer,
+                                           const char *source,
+                                           uint16_t source_port,
+                                           const char *destination,
+                                           uint16_t destination_port,
+                                           uptls_error **err);
+
+/**
  * Takes one more reference and returns it. NULL gives NULL.
  */
 uptls_evidence *uptls_evidence_ref(const uptls_evidence *evidence);
@@ -1712,7 +1783,8 @@ uptls_status uptls_conn_report(const uptls_conn *conn,
                                uptls_error **err);
 
 /**
- * Connects to `host` on `port` over TCP and makes the handshake, blocking, within one deadline. `host` is the backend
+ * Connects to `host` on `port` and makes the handshake, blocking, within one deadline: over TCP, or over the socket that the
+ * `dialer` of `options` makes. `host` is the backend
  * host: the identity of the peer if the policy names none. `connect_to` is the address for the socket instead of
  * `host`, a name or an IP address, and may be NULL. `options` may be NULL.
  *
@@ -1732,6 +1804,9 @@ uptls_status uptls_stream_connect(const uptls_connector *connector,
  * Makes a stream over `fd`, a stream socket of any family that is connected, or does not block and is still
  * connecting. If it fails to connect, the error is that of `uptls_stream_connect`. Call `uptls_stream_handshake` next.
  * `own` says who closes `fd`. `host` is the backend host; `options` may be NULL. The deadline runs from now on.
+ *
+ * This is the call for a program that dials in a way of its own. What it sent on `fd` before is no part of TLS, and what it
+ * received must be all that the peer sent: a byte that was read too far is lost, and the handshake fails.
  *
  * `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
  */

@@ -23,6 +23,7 @@ mod builder;
 mod codes;
 mod conn;
 mod connector;
+mod dialer;
 mod error;
 mod evidence;
 mod exclusive;
@@ -74,6 +75,10 @@ pub use connector::{
     uptls_connector_new, uptls_connector_next_event, uptls_connector_policy, uptls_connector_ref,
     uptls_connector_refuse, uptls_connector_state, uptls_connector_unref, uptls_connector_update,
     uptls_connector_withdraw,
+};
+pub use dialer::{
+    Dialer, uptls_dialer_free, uptls_dialer_new_tcp, uptls_dialer_new_unix, uptls_dialer_set_http_proxy,
+    uptls_dialer_set_proxy_header,
 };
 pub use error::{
     Error, uptls_error_code, uptls_error_free, uptls_error_hint, uptls_error_json, uptls_error_message,

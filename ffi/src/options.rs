@@ -6,11 +6,12 @@ use core::time::Duration;
 
 use uptls::{ConnectOptions, Misuse};
 
+use crate::dialer::Dialer;
 use crate::error::Failure;
 use crate::handle;
 
 /// The options of one connection that differ from its policy. None can weaken a check. Set all of it to 0 first and
-/// `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL}`. A NULL pointer selects the
+/// `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL, NULL}`. A NULL pointer selects the
 /// defaults.
 #[repr(C)]
 #[allow(clippy::exhaustive_structs, reason = "C writes it; it grows at its end, and struct_size tells how far")]
@@ -22,6 +23,26 @@ pub struct ConnOptions {
     /// The application protocols to offer, some of the policy's, in this order: `h2,http/1.1`. NULL: all of the policy's.
     /// An empty text: none.
     pub alpn: *const c_char,
+    /// How `uptls_stream_connect` makes its socket; NULL: by TCP. It stays the caller's, and the call keeps no pointer to it.
+    /// Calls that make no socket, or a socket of their own, refuse one (`UPTLS_E_USAGE`).
+    pub dialer: *const Dialer,
+}
+
+/// Reads the options that C gave to a call that makes no socket of its own.
+///
+/// # Errors
+/// Those of [`parse_with_dialer`], and [`Misuse`] for a dialer.
+///
+/// # Safety
+/// That of [`parse_with_dialer`].
+pub(crate) unsafe fn parse(options: *const ConnOptions) -> Result<ConnectOptions, Failure> {
+    // SAFETY: the contract is the same.
+    match unsafe { parse_with_dialer(options) }? {
+        (parsed, None) => Ok(parsed),
+        (_, Some(_)) => {
+            Err(Misuse::new("dialer must be NULL: only uptls_stream_connect makes its socket by one").into())
+        }
+    }
 }
 
 /// Reads the options that C gave.
@@ -31,25 +52,29 @@ pub struct ConnOptions {
 ///
 /// # Safety
 /// `options` is NULL or points to a structure of as many bytes as its `struct_size` says, with texts that are NULL or
-/// NUL-terminated.
-pub(crate) unsafe fn parse(options: *const ConnOptions) -> Result<ConnectOptions, Failure> {
+/// NUL-terminated, and a dialer that is NULL or live.
+pub(crate) unsafe fn parse_with_dialer(
+    options: *const ConnOptions,
+) -> Result<(ConnectOptions, Option<uptls::Dialer>), Failure> {
     let mut parsed = ConnectOptions::default();
     if options.is_null() {
-        return Ok(parsed);
+        return Ok((parsed, None));
     }
     // SAFETY: not NULL; the contract is the same.
-    let ConnOptions { struct_size: _, timeout_ms, alpn } = unsafe { known_part(options) }?;
+    let ConnOptions { struct_size: _, timeout_ms, alpn, dialer } = unsafe { known_part(options) }?;
     if timeout_ms != 0 {
         let timeout = u64::try_from(timeout_ms)
             .map_err(|_| Misuse::new(format!("timeout_ms must be 0 or more, it is {timeout_ms}")))?;
         parsed = parsed.with_timeout(Duration::from_millis(timeout));
     }
     // SAFETY: by the contract it is NULL or NUL-terminated.
-    match unsafe { handle::optional_text(alpn, "alpn") }? {
-        None => Ok(parsed),
-        Some("") => Ok(parsed.with_alpn([""; 0])),
-        Some(names) => Ok(parsed.with_alpn(names.split(','))),
-    }
+    parsed = match unsafe { handle::optional_text(alpn, "alpn") }? {
+        None => parsed,
+        Some("") => parsed.with_alpn([""; 0]),
+        Some(names) => parsed.with_alpn(names.split(',')),
+    };
+    // SAFETY: by the contract it is NULL or live.
+    Ok((parsed, unsafe { dialer.as_ref() }.map(Dialer::core)))
 }
 
 /// A structure that C writes and that grows at its end: its first field is `struct_size`.
@@ -63,7 +88,8 @@ pub(crate) unsafe trait Growing: Sized {
 
 // SAFETY: it begins with its size, and NULL and 0 are values of every field.
 unsafe impl Growing for ConnOptions {
-    const KNOWN_SIZES: &'static [usize] = &[offset_of!(Self, timeout_ms), offset_of!(Self, alpn)];
+    const KNOWN_SIZES: &'static [usize] =
+        &[offset_of!(Self, timeout_ms), offset_of!(Self, alpn), offset_of!(Self, dialer)];
 }
 
 /// As much of the structure as both sides know; the rest is 0.
@@ -108,8 +134,8 @@ mod tests {
 
     fn of(struct_size: usize, timeout_ms: i64, alpn: *const c_char) -> Result<ConnectOptions, Failure> {
         let options = [
-            ConnOptions { struct_size, timeout_ms, alpn },
-            ConnOptions { struct_size: 0, timeout_ms: 0, alpn: ptr::null() },
+            ConnOptions { struct_size, timeout_ms, alpn, dialer: ptr::null() },
+            ConnOptions { struct_size: 0, timeout_ms: 0, alpn: ptr::null(), dialer: ptr::null() },
         ];
         // SAFETY: two structures stand there, so even a size that is too large can be read.
         unsafe { parse(options.as_ptr()) }
@@ -128,6 +154,7 @@ mod tests {
         let wanted = ConnectOptions::default().with_timeout(Duration::from_millis(5));
         assert!(matches!(of(offset_of!(ConnOptions, alpn), 5, names), Ok(options) if options == wanted));
         let wanted = wanted.with_alpn(["h2", "http/1.1"]);
+        assert!(matches!(of(offset_of!(ConnOptions, dialer), 5, names), Ok(options) if options == wanted));
         assert!(matches!(of(WHOLE, 5, names), Ok(options) if options == wanted));
         assert!(matches!(of(WHOLE * 2 - 8, 5, names), Ok(options) if options == wanted));
         assert!(matches!(of(WHOLE, 0, c"".as_ptr()), Ok(options) if options.alpn.as_deref() == Some(&[])));
@@ -141,8 +168,8 @@ mod tests {
         assert!(of(WHOLE, -1, ptr::null()).is_err());
         assert!(of(WHOLE, 0, c"\xff".as_ptr()).is_err());
         let unknown = [
-            ConnOptions { struct_size: WHOLE * 2, timeout_ms: 0, alpn: ptr::null() },
-            ConnOptions { struct_size: 0, timeout_ms: 1, alpn: ptr::null() },
+            ConnOptions { struct_size: WHOLE * 2, timeout_ms: 0, alpn: ptr::null(), dialer: ptr::null() },
+            ConnOptions { struct_size: 0, timeout_ms: 1, alpn: ptr::null(), dialer: ptr::null() },
         ];
         // SAFETY: two structures stand there.
         assert!(unsafe { parse(unknown.as_ptr()) }.is_err());

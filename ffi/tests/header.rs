@@ -7,7 +7,7 @@ use std::path::Path;
 
 use uptls::Code;
 
-const SOURCES: [&str; 17] = [
+const SOURCES: [&str; 18] = [
     "status.rs",
     "version.rs",
     "codes.rs",
@@ -20,6 +20,7 @@ const SOURCES: [&str; 17] = [
     "connector.rs",
     "manifest_set.rs",
     "manifest_store.rs",
+    "dialer.rs",
     "options.rs",
     "evidence.rs",
     "conn/mod.rs",

@@ -19,6 +19,7 @@ fn programs(peers: &Peers) -> Programs {
     let policy = peers.policy();
     let now = fixture::Fixture::now();
     let port = |address: std::net::SocketAddr| address.port().to_string();
+    let other_port = port(other.addr());
     let ports = [honest.addr(), truncating.addr(), silent.addr(), closing.addr(), other.addr()].map(port);
     let [honest, truncating, silent, closing, other] = ports;
     let folder = peers.fixture.text_path("watched");
@@ -27,6 +28,7 @@ fn programs(peers: &Peers) -> Programs {
     vec![
         ("bulk.c", vec![policy.clone(), now.clone(), port(peers.echo)]),
         ("conn.c", all.clone()),
+        ("dialers.c", peers.ways.arguments(&[policy.clone(), now.clone(), honest.clone(), other_port])),
         ("connecting.c", all.clone()),
         ("crowd.c", vec![policy, now.clone(), honest.clone()]),
         (

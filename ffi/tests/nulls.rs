@@ -155,7 +155,7 @@ fn value(function: &Function, parameter: &Parameter, null: &Parameter) -> String
     }
     let kind = parameter.kind.replace("const ", "").replace(' ', "");
     let text = match parameter.name.as_str() {
-        "host" | "backend_host" | "connect_to" => "\"127.0.0.1\"",
+        "host" | "backend_host" | "connect_to" | "destination" | "source" | "sources" => "\"127.0.0.1\"",
         "backend" => "\"shop/pay:443\"",
         _ => "\"x\"",
     };
@@ -169,7 +169,7 @@ fn value(function: &Function, parameter: &Parameter, null: &Parameter) -> String
         "uptls_manifest_options*" => "&manifest_options".to_owned(),
         "int32_t" if parameter.name == "os_error" => "104".to_owned(),
         "int" => "sockets[0]".to_owned(),
-        "size_t" | "uint16_t" => "1".to_owned(),
+        "size_t" | "uint16_t" | "uint32_t" => "1".to_owned(),
         "uptls_status" | "int64_t" => "0".to_owned(),
         handle if handle.starts_with("uptls_") && handle.ends_with('*') => {
             handle.trim_start_matches("uptls_").trim_end_matches('*').to_owned()
@@ -186,11 +186,12 @@ fn place(parameter: &Parameter) -> String {
 }
 
 /// How what a call gave is given back.
-const RELEASES: [(&str, &str); 11] = [
+const RELEASES: [(&str, &str); 12] = [
     ("char", "uptls_string_free"),
     ("uptls_builder", "uptls_builder_free"),
     ("uptls_conn", "uptls_conn_free"),
     ("uptls_connector", "uptls_connector_unref"),
+    ("uptls_dialer", "uptls_dialer_free"),
     ("uptls_evidence", "uptls_evidence_unref"),
     ("uptls_manifest_set", "uptls_manifest_set_unref"),
     ("uptls_manifest_store", "uptls_manifest_store_free"),
@@ -201,7 +202,7 @@ const RELEASES: [(&str, &str); 11] = [
 ];
 
 /// Where NULL says that something is absent.
-const OPTIONAL: [(&str, &str); 26] = [
+const OPTIONAL: [(&str, &str); 28] = [
     ("uptls_builder_add_ca_pem", "name"),
     ("uptls_builder_add_crl_pem", "name"),
     ("uptls_builder_add_spiffe_ca_pem", "name"),
@@ -212,6 +213,8 @@ const OPTIONAL: [(&str, &str); 26] = [
     ("uptls_connector_check", "connect_to"),
     ("uptls_connector_check", "options"),
     ("uptls_connector_from_manifests", "gateway"),
+    ("uptls_dialer_new_tcp", "sources"),
+    ("uptls_dialer_set_http_proxy", "authorization"),
     ("uptls_manifest_set_connector", "gateway"),
     ("uptls_manifest_set_load", "options"),
     ("uptls_manifest_set_parse", "options"),
@@ -240,13 +243,14 @@ static uptls_builder *builder;
 static uptls_connector *connector;
 static uptls_conn *conn;
 static uptls_stream *stream;
+static uptls_dialer *dialer;
 static uptls_evidence *evidence;
 static uptls_watch *watch;
 static uptls_error *error;
 static uptls_error *reason;
 static uptls_manifest_set *manifest_set;
 static uptls_manifest_store *manifest_store;
-static uptls_connect_options options = {sizeof options, 0, NULL};
+static uptls_connect_options options = {sizeof options, 0, NULL, NULL};
 static uptls_manifest_options manifest_options = {sizeof manifest_options, NULL, NULL, NULL, 0, 0, 0};
 static const char *paths[1] = {"/nonexistent"};
 static char buffer[1];
@@ -254,6 +258,7 @@ static int sockets[2];
 static uptls_builder *out_uptls_builder_out;
 static uptls_conn *out_uptls_conn_out;
 static uptls_connector *out_uptls_connector_out;
+static uptls_dialer *out_uptls_dialer_out;
 static uptls_evidence *out_uptls_evidence_out;
 static uptls_manifest_set *out_uptls_manifest_set_out;
 static uptls_manifest_store *out_uptls_manifest_store_out;
@@ -304,6 +309,7 @@ int main(int argc, char **argv) {
   CHECK(uptls_stream_adopt_fd(connector, sockets[0], HOST, UPTLS_FD_BORROW, NULL, &stream, NULL) == UPTLS_OK);
   CHECK(uptls_stream_connect(connector, HOST, (uint16_t)atoi(argv[3]), "127.0.0.1", NULL, &live, NULL) == UPTLS_OK);
   CHECK(uptls_stream_evidence(live, &evidence, NULL) == UPTLS_OK);
+  CHECK(uptls_dialer_new_tcp(NULL, 0, &dialer, NULL) == UPTLS_OK);
   CHECK(uptls_runtime_new(NULL, &reason) == UPTLS_E_USAGE);
   CHECK(uptls_manifest_set_parse(runtime, NULL, 0, "empty", NULL, &manifest_set, NULL) == UPTLS_OK);
   CHECK(uptls_manifest_store_new(runtime, NULL, &manifest_store, NULL) == UPTLS_OK);
@@ -311,6 +317,7 @@ int main(int argc, char **argv) {
   uptls_manifest_store_free(manifest_store);
   uptls_manifest_set_unref(manifest_set);
   uptls_error_free(reason);
+  uptls_dialer_free(dialer);
   uptls_stream_free(live);
   uptls_stream_free(stream);
   uptls_conn_free(conn);

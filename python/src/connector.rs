@@ -17,6 +17,7 @@ use crate::arguments::{backend_host, duration};
 use crate::buffer::PyTlsBuffer;
 use crate::conversation::Conversation;
 use crate::dial::{self, ConnectTo, PyDial};
+use crate::dialer::PyDialer;
 use crate::errors;
 use crate::event::PyEvent;
 use crate::guard::{attached, detached};
@@ -384,6 +385,22 @@ impl PyConnector {
         let address = dial::address(&host, port, connect_to);
         let race = HappyEyeballs::new(&address, dial::whole_milliseconds(timeout));
         Ok(PyDial::new(slf.clone().unbind(), host, race))
+    }
+
+    /// The number of a connected socket that `dialer` made within `timeout` seconds. It is the caller's to close.
+    #[pyo3(name = "_dial_by")]
+    fn dial_by(
+        &self,
+        py: Python<'_>,
+        dialer: &Bound<'_, PyDialer>,
+        host: &str,
+        target: (String, u16),
+        timeout: Option<f64>,
+    ) -> PyResult<u64> {
+        let host = backend_host(py, host)?;
+        let (dialer, limit) = (dialer.get().core().clone(), dial::whole_milliseconds(timeout));
+        let dialled = dial::interruptible(py, move || dialer.dial((target.0.as_str(), target.1), limit))?;
+        dialled.and_then(|socket| socket).map(dial::number).map_err(|error| self.refusal(py, &host, &error))
     }
 
     /// The exception for a host that an event loop could not reach: its OSError, or several that it puts into one.

@@ -8,7 +8,7 @@ use std::thread;
 
 use pyo3::prelude::*;
 use uptls::sans_io::{DialStep, HappyEyeballs, Resolution};
-use uptls::{Address, BackendHost, Misuse, panic};
+use uptls::{Address, BackendHost, DialledSocket, Misuse, panic};
 
 use crate::connector::PyConnector;
 use crate::errors;
@@ -138,7 +138,7 @@ pub(crate) fn interruptible<T: Send + 'static>(
     };
     let spawned = thread::Builder::new().name("uptls-connect".to_owned()).spawn(work);
     if let Err(error) = spawned {
-        return Ok(Err(uptls::ConnectError::threadless(&error, "wait for the check").into()));
+        return Ok(Err(uptls::ConnectError::threadless(&error, "connect").into()));
     }
     // Between two turns it is used by one thread at a time.
     let receiver = Mutex::new(receiver);
@@ -151,6 +151,14 @@ pub(crate) fn interruptible<T: Send + 'static>(
             Err(RecvTimeoutError::Timeout) => attached(|| py.check_signals())?,
         }
     }
+}
+
+/// The number by which Python takes a socket over.
+pub(crate) fn number(socket: DialledSocket) -> u64 {
+    #[cfg(unix)]
+    return u64::from(std::os::fd::IntoRawFd::into_raw_fd(std::os::fd::OwnedFd::from(socket)).unsigned_abs());
+    #[cfg(windows)]
+    return std::os::windows::io::IntoRawSocket::into_raw_socket(std::os::windows::io::OwnedSocket::from(socket));
 }
 
 /// How often signals are looked at.

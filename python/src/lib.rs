@@ -18,6 +18,7 @@ mod conversation;
 mod decoded;
 mod description;
 mod dial;
+mod dialer;
 mod errors;
 mod event;
 mod facts;
@@ -56,6 +57,8 @@ mod native {
     use crate::description::{Accepts, Anchor, PyDescription, Sends, System, Trusts};
     #[pymodule_export]
     use crate::dial::PyDial;
+    #[pymodule_export]
+    use crate::dialer::PyDialer;
     #[pymodule_export]
     use crate::errors::text_report;
     #[pymodule_export]

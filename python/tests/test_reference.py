@@ -16,7 +16,7 @@ PAGE = (ROOT / "docs/python-reference.md").read_text()
 STUB = ast.parse((ROOT / "python/pysrc/uptls/_native.pyi").read_text())
 CLASSES = {node.name: node for node in STUB.body if isinstance(node, ast.ClassDef)}
 MADE_BY = ("TrustBundle", "San", "ClientIdentity")
-MADE = ("Revocation", "Runtime")
+MADE = ("Revocation", "Runtime", "Dialer")
 METHODS = ("ssl_context", "connect", "check", "buffer")
 
 

@@ -39,6 +39,7 @@ pub mod options;
 pub mod pair;
 pub mod pem;
 pub mod pki;
+pub mod relay;
 pub mod rotation;
 pub mod san;
 pub mod server;

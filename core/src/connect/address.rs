@@ -67,6 +67,18 @@ impl Address {
             Self::Sockets(sockets) => Ok(sockets.clone()),
         }
     }
+
+    /// For errors: of several sockets the first.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Name { host, port } => format!("{host}:{port}"),
+            Self::Sockets(sockets) => match sockets.as_slice() {
+                [] => "nowhere".to_owned(),
+                [socket] => socket.to_string(),
+                [socket, rest @ ..] => format!("{socket} or {} others", rest.len()),
+            },
+        }
+    }
 }
 
 /// An IP address as text; an IPv6 address may have a zone in digits.

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::address::Address;
+use super::dialer::{Dialer, DialledSocket};
 use super::evidence::Evidence;
 use super::failure::Answered;
 use super::fault::{self, Stage, is_temporary};
@@ -16,6 +17,7 @@ use super::race;
 use super::sans_io::{Established, Handshake, Incoming};
 use super::tcp_options::TcpOptions;
 use super::tls_io::{Failure, ReadOutcome};
+use super::transport::Transport;
 use super::{ConnectOptions, internal};
 use crate::error::{Code, Error, Misuse};
 use crate::name::BackendHost;
@@ -64,6 +66,32 @@ impl Connector {
     ) -> Result<VerifiedStream<TcpStream>, Error> {
         connect(&Intent::new(self, host, options), &address.into())
     }
+
+    /// As [`Connector::connect_blocking`] over the socket that `dialer` makes, be it a tunnel or a Unix socket. The deadline covers
+    /// that, too (H11).
+    ///
+    /// ```no_run
+    /// use uptls::{BackendHost, ConnectOptions, Connector, Dialer};
+    ///
+    /// fn connect(connector: &Connector, host: &BackendHost) -> Result<(), uptls::Error> {
+    ///     let dialer = Dialer::default().with_http_proxy(("proxy.internal", 3128), None)?;
+    ///     let stream = connector.connect_blocking_over(&dialer, (host, 443), host, &ConnectOptions::default())?;
+    ///     println!("{:?}", stream.evidence().peer.matched_name());
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Dialer::dial`] and of [`Connector::handshake`].
+    pub fn connect_blocking_over(
+        &self,
+        dialer: &Dialer,
+        address: impl Into<Address>,
+        host: &BackendHost,
+        options: &ConnectOptions,
+    ) -> Result<VerifiedStream<DialledSocket>, Error> {
+        connect_over(&Intent::new(self, host, options), dialer, &address.into())
+    }
 }
 
 pub(super) fn connect(intent: &Intent<'_>, address: &Address) -> Result<VerifiedStream<TcpStream>, Error> {
@@ -77,66 +105,14 @@ pub(super) fn connect(intent: &Intent<'_>, address: &Address) -> Result<Verified
     negotiate(handshake, transport)
 }
 
-/// A blocking transport that can be given a deadline.
-pub trait Transport: Read + Write {
-    /// Bounds the reads and writes from now on: past `deadline` they fail with `WouldBlock` or `TimedOut`. `None`: no
-    /// bound. Called before every read and write of a handshake, so that a peer that sends one byte at a time ends at the
-    /// deadline too, and once with `None` after it: a bound of the caller's own is set on the finished stream.
-    ///
-    /// # Errors
-    /// What the system says.
-    fn set_deadline(&mut self, deadline: Option<Instant>) -> io::Result<()>;
-
-    /// Whether a read waits for data, as far as that is known. One that does not is misuse of this face; one that says so
-    /// and gives `WouldBlock` before the deadline all the same is asked again, after a pause.
-    fn blocks(&self) -> bool {
-        true
-    }
-}
-
-impl Transport for TcpStream {
-    fn blocks(&self) -> bool {
-        blocks(self)
-    }
-
-    fn set_deadline(&mut self, deadline: Option<Instant>) -> io::Result<()> {
-        let remaining = remaining(deadline)?;
-        self.set_read_timeout(remaining)?;
-        self.set_write_timeout(remaining)
-    }
-}
-
-#[cfg(unix)]
-impl Transport for std::os::unix::net::UnixStream {
-    fn blocks(&self) -> bool {
-        blocks(self)
-    }
-
-    fn set_deadline(&mut self, deadline: Option<Instant>) -> io::Result<()> {
-        let remaining = remaining(deadline)?;
-        self.set_read_timeout(remaining)?;
-        self.set_write_timeout(remaining)
-    }
-}
-
-impl<T: Transport + ?Sized> Transport for &mut T {
-    fn blocks(&self) -> bool {
-        (**self).blocks()
-    }
-
-    fn set_deadline(&mut self, deadline: Option<Instant>) -> io::Result<()> {
-        (**self).set_deadline(deadline)
-    }
-}
-
-impl<T: Transport + ?Sized> Transport for Box<T> {
-    fn blocks(&self) -> bool {
-        (**self).blocks()
-    }
-
-    fn set_deadline(&mut self, deadline: Option<Instant>) -> io::Result<()> {
-        (**self).set_deadline(deadline)
-    }
+pub(super) fn connect_over(
+    intent: &Intent<'_>,
+    dialer: &Dialer,
+    address: &Address,
+) -> Result<VerifiedStream<DialledSocket>, Error> {
+    let deadline = intent.deadline()?;
+    let transport = dialer.dial_until(address, deadline)?;
+    negotiate(intent.begin_until(deadline)?, transport)
 }
 
 /// A blocking stream to a verified peer.
@@ -387,25 +363,6 @@ fn drain_alert<T: Transport>(handshake: &mut Handshake, transport: &mut T) {
 /// What an error means on a connection that exists.
 pub(crate) fn lost(error: &io::Error) -> Error {
     fault::meaning(error, Stage::Reached).into()
-}
-
-#[cfg(unix)]
-fn blocks(socket: &impl std::os::fd::AsFd) -> bool {
-    let flags = rustix::fs::fcntl_getfl(socket);
-    !flags.is_ok_and(|flags| flags.contains(rustix::fs::OFlags::NONBLOCK))
-}
-
-#[cfg(not(unix))]
-fn blocks<T>(_: &T) -> bool {
-    true
-}
-
-fn remaining(deadline: Option<Instant>) -> io::Result<Option<Duration>> {
-    let Some(deadline) = deadline else { return Ok(None) };
-    match deadline.checked_duration_since(Instant::now()) {
-        Some(remaining) if !remaining.is_zero() => Ok(Some(remaining)),
-        _ => Err(io::ErrorKind::TimedOut.into()),
-    }
 }
 
 impl From<Error> for io::Error {

@@ -3,11 +3,13 @@
 use std::net::TcpStream;
 
 use super::address::Address;
-use super::blocking::{self, Transport, VerifiedStream};
+use super::blocking::{self, VerifiedStream};
 use super::bond::Bond;
+use super::dialer::{Dialer, DialledSocket};
 use super::intent::Intent;
 use super::sans_io::Handshake;
 use super::setup::pool_key;
+use super::transport::Transport;
 use super::{ConnectOptions, PoolKey};
 use crate::error::Error;
 use crate::name::BackendHost;
@@ -125,6 +127,18 @@ impl BoundConnector {
     /// Those of [`Connector::connect_blocking`], and `connector_superseded`.
     pub fn connect_blocking(&self, address: impl Into<Address>) -> Result<VerifiedStream<TcpStream>, Error> {
         blocking::connect(&self.intent(), &address.into())
+    }
+
+    /// As [`Connector::connect_blocking_over`].
+    ///
+    /// # Errors
+    /// Those of [`Connector::connect_blocking_over`], and `connector_superseded`.
+    pub fn connect_blocking_over(
+        &self,
+        dialer: &Dialer,
+        address: impl Into<Address>,
+    ) -> Result<VerifiedStream<DialledSocket>, Error> {
+        blocking::connect_over(&self.intent(), dialer, &address.into())
     }
 
     pub(crate) fn intent(&self) -> Intent<'_> {

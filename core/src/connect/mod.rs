@@ -7,6 +7,7 @@ mod bound;
 mod check;
 mod closing_alert;
 pub(crate) mod deadline;
+pub(crate) mod dialer;
 mod driver;
 mod evidence;
 pub(crate) mod failure;
@@ -24,15 +25,18 @@ mod setup;
 mod span;
 pub(crate) mod tcp_options;
 pub(crate) mod tls_io;
+mod transport;
 
 pub use crate::handshake::IdentityUse;
 pub use address::Address;
-pub use blocking::{Transport, VerifiedStream};
+pub use blocking::VerifiedStream;
 pub use bound::BoundConnector;
 pub use check::{CheckOptions, CheckThen};
+pub use dialer::{Dialer, DialledSocket};
 pub use evidence::Evidence;
 pub use pool_key::PoolKey;
 pub use tcp_options::TcpOptions;
+pub use transport::Transport;
 
 use core::time::Duration;
 

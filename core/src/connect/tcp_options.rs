@@ -11,9 +11,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// ```
 /// use uptls::TcpOptions;
 ///
-/// let options = TcpOptions::default().with_source([192, 0, 2, 7].into());
-/// #[cfg(target_os = "linux")]
-/// let options = options.with_mark(0x2a);
+/// let options = TcpOptions::default().with_source([192, 0, 2, 7].into()).with_mark(0x2a);
+/// # let _ = options;
 /// ```
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -40,7 +39,7 @@ impl TcpOptions {
 
     /// Marks the packets (SO_MARK), for rules of routing and firewalls: a transparent proxy marks its own connections, so that
     /// they are not redirected to itself. A process without CAP_NET_ADMIN or CAP_NET_RAW fails with `local_resources`.
-    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    /// So does every process where the system has no SO_MARK: anywhere but on Linux, Android and Fuchsia.
     #[must_use]
     pub fn with_mark(mut self, mark: u32) -> Self {
         self.mark = Some(mark);
@@ -74,7 +73,7 @@ impl TcpOptions {
 
     #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
     fn mark(&self, _: &Socket) -> io::Result<()> {
-        Ok(())
+        self.mark.map_or(Ok(()), |_| Err(rustix::io::Errno::OPNOTSUPP.into()))
     }
 }
 

@@ -50,7 +50,32 @@ impl Proxy {
     }
 }
 
-const TUNNEL: &str = "HTTP/1.1 200 Connection established\r\nVia: 1.1 proxy\r\n\r\n";
+pub(super) const TUNNEL: &str = "HTTP/1.1 200 Connection established\r\nVia: 1.1 proxy\r\n\r\n";
+
+/// Answers that make no tunnel, and what is told of each.
+pub(super) fn refusals(server: SocketAddr) -> Vec<(String, &'static str)> {
+    let endless = format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(9000));
+    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: y\r\n".repeat(65));
+    let redirect = format!("HTTP/1.1 302 Found\r\nLocation: http://{server}/\r\n\r\n");
+    let table = [
+        (
+            "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n\r\n",
+            "answered 407 Proxy Authen",
+        ),
+        ("HTTP/1.1 403 Forbidden\r\n\r\n<html>", "answered 403 Forbidden"),
+        ("HTTP/1.1 502\r\n\r\n", "answered 502"),
+        ("HTTP/1.1 100 Continue\r\n\r\n", "answered 100 Continue"),
+        (redirect.as_str(), "answered 302 Found"),
+        ("HTTP/1.1 200 OK\r\n\r\nSSH-2.0", "sent 7 bytes after its answer"),
+        (endless.as_str(), "no end of its answer"),
+        (many.as_str(), "did not answer CONNECT by HTTP/1.1"),
+        ("HTTP/2 200 OK\r\n\r\n", "did not answer CONNECT by HTTP/1.1"),
+        ("220 smtp.example\r\n", "did not answer CONNECT by HTTP/1.1"),
+        ("HTTP/1.1 200", "closed the connection"),
+        ("", "closed the connection"),
+    ];
+    table.map(|(answer, reason)| (answer.to_owned(), reason)).to_vec()
+}
 
 #[tokio::test]
 async fn the_backend_is_judged_through_the_tunnel() {
@@ -104,28 +129,8 @@ async fn the_hint_of_a_refusal_is_followed() {
 async fn whatever_else_a_proxy_answers_is_a_refusal() {
     let peers = Peers::new();
     let server = peers.server().await;
-    let endless = format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(9000));
-    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: y\r\n".repeat(65));
-    let redirect = format!("HTTP/1.1 302 Found\r\nLocation: http://{server}/\r\n\r\n");
-    let table = [
-        (
-            "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n\r\n",
-            "answered 407 Proxy Authen",
-        ),
-        ("HTTP/1.1 403 Forbidden\r\n\r\n<html>", "answered 403 Forbidden"),
-        ("HTTP/1.1 502\r\n\r\n", "answered 502"),
-        ("HTTP/1.1 100 Continue\r\n\r\n", "answered 100 Continue"),
-        (&redirect, "answered 302 Found"),
-        ("HTTP/1.1 200 OK\r\n\r\nSSH-2.0", "sent 7 bytes after its answer"),
-        (&endless, "no end of its answer"),
-        (&many, "did not answer CONNECT by HTTP/1.1"),
-        ("HTTP/2 200 OK\r\n\r\n", "did not answer CONNECT by HTTP/1.1"),
-        ("220 smtp.example\r\n", "did not answer CONNECT by HTTP/1.1"),
-        ("HTTP/1.1 200", "closed the connection"),
-        ("", "closed the connection"),
-    ];
-    for (answer, reason) in table {
-        let proxy = Proxy::start(server, &[answer]).await;
+    for (answer, reason) in refusals(server) {
+        let proxy = Proxy::start(server, &[&answer]).await;
         let error = peers.failure(&HttpConnect::new(proxy.address), ("backend.invalid", 443)).await;
         assert_eq!(error.code(), Code::TcpRefused, "{answer:?}: {error}");
         let text = error.to_string();

@@ -1,5 +1,6 @@
 //! H11: whatever a connection goes over, the same policy judges the same host under the same deadline.
 
+mod blocking;
 mod closures;
 mod http_connect;
 mod proxy_header;

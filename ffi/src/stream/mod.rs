@@ -10,7 +10,7 @@ use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
 
 use rustix::event::PollFlags;
-use uptls::{Address, Envelope, Misuse};
+use uptls::{Address, Dialer, Envelope, Misuse};
 
 use crate::boundary;
 use crate::conn::{Connection, HandshakeState, UPTLS_HANDSHAKE_FAILED, milliseconds_until, state_of};
@@ -42,7 +42,8 @@ pub const UPTLS_FD_BORROW: FdOwnership = 0;
 /// The stream: `uptls_stream_free` closes the descriptor. If `uptls_stream_adopt_fd` fails, the caller still owns it.
 pub const UPTLS_FD_OWN: FdOwnership = 1;
 
-/// Connects to `host` on `port` over TCP and makes the handshake, blocking, within one deadline. `host` is the backend
+/// Connects to `host` on `port` and makes the handshake, blocking, within one deadline: over TCP, or over the socket that the
+/// `dialer` of `options` makes. `host` is the backend
 /// host: the identity of the peer if the policy names none. `connect_to` is the address for the socket instead of
 /// `host`, a name or an IP address, and may be NULL. `options` may be NULL.
 ///
@@ -67,10 +68,10 @@ pub unsafe extern "C" fn uptls_stream_connect(
         // SAFETY: by the contract of the header they are NULL or NUL-terminated.
         let Target { address, host } = unsafe { Target::parse(host, port, connect_to) }?;
         // SAFETY: by the contract of the header it is NULL, or as large as it says.
-        let options = unsafe { options::parse(options) }?;
+        let (options, dialer) = unsafe { options::parse_with_dialer(options) }?;
         // Nothing is dialled for a policy or options that cannot be used; and the deadline runs from here on.
         let mut connection = Connection::begin(connector, host, &options)?;
-        let socket = dial(&mut connection, &address)?;
+        let socket = dial(&mut connection, &dialer.unwrap_or_default(), address)?;
         let mut pump = Pump::new(connection, Socket::Owned(socket));
         match pump.handshake()? {
             Progress::Done => out.set(handle::give(Stream(Exclusive::of_this_process(pump)?))),
@@ -85,6 +86,9 @@ pub unsafe extern "C" fn uptls_stream_connect(
 /// Makes a stream over `fd`, a stream socket of any family that is connected, or does not block and is still
 /// connecting. If it fails to connect, the error is that of `uptls_stream_connect`. Call `uptls_stream_handshake` next.
 /// `own` says who closes `fd`. `host` is the backend host; `options` may be NULL. The deadline runs from now on.
+///
+/// This is the call for a program that dials in a way of its own. What it sent on `fd` before is no part of TLS, and what it
+/// received must be all that the peer sent: a byte that was read too far is lost, and the handshake fails.
 ///
 /// `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
 #[unsafe(no_mangle)]
@@ -304,14 +308,12 @@ pub unsafe extern "C" fn uptls_stream_report(
 }
 
 /// Within what remains of the deadline.
-fn dial(connection: &mut Connection, address: &Address) -> Result<OwnedFd, Failure> {
+fn dial(connection: &mut Connection, dialer: &Dialer, address: Address) -> Result<OwnedFd, Failure> {
     let begun = Instant::now();
-    let sockets = address.resolve_here().map_err(|error| connection.undialled(&error))?;
-    connection.expire(Instant::now())?;
-    let left = connection.deadline().map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
-    let stream = Address::from(sockets).dial(left).map_err(|error| connection.undialled(&error))?;
-    connection.dialled(begun.elapsed(), stream.peer_addr().ok());
-    Ok(stream.into())
+    let left = connection.deadline().map_or(Duration::MAX, |at| at.saturating_duration_since(begun));
+    let socket = dialer.dial_here(address, left).map_err(|error| connection.undialled(&error))?;
+    connection.dialled(begun.elapsed(), socket.peer_addr());
+    Ok(socket.into())
 }
 
 /// # Safety

@@ -160,7 +160,7 @@ static void truncated(uptls_connector *connector, const char *port) {
 }
 
 static void silent(uptls_connector *connector, const char *port) {
-  uptls_connect_options options = {sizeof options, 20, NULL};
+  uptls_connect_options options = {sizeof options, 20, NULL, NULL};
   struct timespec nap = {0, 5000000};
   uptls_conn *conn;
   uptls_error *error;
@@ -250,8 +250,9 @@ static void options(uptls_connector *connector) {
   struct {
     uptls_connect_options known;
     char later[8];
-  } future = {{sizeof future, 0, NULL}, {0}};
-  uptls_connect_options bad = {sizeof bad, -1, NULL};
+  } future = {{sizeof future, 0, NULL, NULL}, {0}};
+  uptls_connect_options bad = {sizeof bad, -1, NULL, NULL};
+  uptls_dialer *dialer;
   uptls_conn *conn;
   uptls_error *error;
   net_failed(uptls_conn_new(connector, HOST, &bad, &conn, &error), error, UPTLS_E_USAGE, "misuse");
@@ -263,6 +264,11 @@ static void options(uptls_connector *connector) {
   net_failed(uptls_conn_new(connector, HOST, &bad, &conn, &error), error, UPTLS_E_USAGE, "misuse");
   bad.alpn = "\xff";
   net_failed(uptls_conn_new(connector, HOST, &bad, &conn, &error), error, UPTLS_E_USAGE, "misuse");
+  bad.alpn = NULL;
+  CHECK(uptls_dialer_new_tcp(NULL, 0, &dialer, NULL) == UPTLS_OK);
+  bad.dialer = dialer; /* it has no socket to make */
+  net_failed(uptls_conn_new(connector, HOST, &bad, &conn, &error), error, UPTLS_E_USAGE, "misuse");
+  uptls_dialer_free(dialer);
   CHECK(conn == NULL);
   CHECK(uptls_conn_new(connector, HOST, &future.known, &conn, NULL) == UPTLS_OK);
   uptls_conn_free(conn);

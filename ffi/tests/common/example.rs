@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use uptls_testkit::relay::HttpProxy;
 use uptls_testkit::{HostileServer, Misbehaviour, Server};
 
 use super::common::{command, crate_folder, run};
@@ -29,6 +30,7 @@ pub(crate) struct World {
     upstream: Upstream,
     fixture: Fixture,
     nginx: Option<uptls_testkit::Nginx>,
+    proxies: [HttpProxy; 2],
     server: Server,
     truncating: HostileServer,
 }
@@ -38,7 +40,9 @@ impl World {
         let upstream = Upstream::new();
         let server = Server::start(&upstream.options());
         let truncating = HostileServer::start(Misbehaviour::CutsTheResponse(Box::new(upstream.options())));
-        Self { fixture: Fixture::new(), nginx: upstream.nginx(), server, truncating, upstream }
+        let answers = ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 403 Forbidden\r\n\r\n"];
+        let proxies = answers.map(|answer| HttpProxy::start(server.addr(), answer));
+        Self { fixture: Fixture::new(), nginx: upstream.nginx(), proxies, server, truncating, upstream }
     }
 
     /// One good end and one bad end of each client: valgrind takes its time.
@@ -62,6 +66,10 @@ impl World {
         // nginx takes the end of a relay's input for the end of the connection, and then sends no close_notify.
         runs.push(self.run("relay", "policy.yaml", self.server.addr(), 0, &["HTTP/1.1 200"]));
         runs.push(self.run("relay", "other.yaml", self.server.addr(), 1, &["name_mismatch: ", "hint: "]));
+        let [tunnel, refuses] = &self.proxies;
+        runs.push(self.run("tunnel", "policy.yaml", tunnel.addr(), 0, &["HTTP/1.1 200"]));
+        runs.push(self.run("tunnel", "other.yaml", tunnel.addr(), 1, &["name_mismatch: ", "hint: "]));
+        runs.push(self.run("tunnel", "policy.yaml", refuses.addr(), 1, &["tcp_refused: ", "answered 403", "hint: "]));
         for program in ["get", "poll", "memory", "relay"] {
             runs.push(self.run(program, "policy.yaml", self.truncating.addr(), 1, &[TRUNCATED, "hint: "]));
         }
@@ -96,6 +104,8 @@ impl World {
         let (address, port) = (to.ip().to_string(), to.port().to_string());
         let arguments = match program {
             "get" => vec![policy, name, port, address],
+            // Of the proxy, which resolves the name.
+            "tunnel" => vec![policy, name, "443".to_owned(), address, port],
             _ => vec![policy, name, address, port],
         };
         Run { program, arguments, code, says: says.to_vec() }
@@ -178,8 +188,8 @@ pub(crate) fn source(program: &str) -> PathBuf {
     crate_folder().join("../examples/c").join(format!("{program}.c"))
 }
 
-pub(crate) const EXAMPLES: [&str; 11] =
-    ["build", "epoll", "errors", "get", "memory", "metrics", "poll", "refused", "relay", "verify", "watch"];
+pub(crate) const EXAMPLES: [&str; 12] =
+    ["build", "epoll", "errors", "get", "memory", "metrics", "poll", "refused", "relay", "tunnel", "verify", "watch"];
 
 /// What goes into the relay; the others make their request themselves.
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: pay.test\r\nConnection: close\r\n\r\n";

@@ -7,6 +7,7 @@ mod echo;
 
 use std::net::SocketAddr;
 
+use uptls_testkit::relay::{HttpProxy, Prefixed, unix_socket};
 use uptls_testkit::{HostileServer, Misbehaviour, NOW, Pki, San, Server, ServerOptions};
 
 use crate::fixture::Fixture;
@@ -23,6 +24,36 @@ pub(crate) struct Peers {
     /// Wants a client certificate, and speaks two protocols.
     pub(crate) strict: Server,
     pub(crate) truncating: HostileServer,
+    /// To `honest`.
+    pub(crate) ways: Ways,
+}
+
+/// Ways to one server that are not TCP alone (H11).
+pub(crate) struct Ways {
+    header: Prefixed,
+    proxies: [HttpProxy; 3],
+    unix: String,
+}
+
+impl Ways {
+    fn to(backend: SocketAddr, fixture: &Fixture) -> Self {
+        let unix = fixture.text_path("backend.sock");
+        unix_socket(unix.as_ref(), backend);
+        let answers = [
+            "HTTP/1.1 200 Connection established\r\n\r\n",
+            "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n\r\nSSH-2.0",
+        ];
+        let proxies = answers.map(|answer| HttpProxy::start(backend, answer));
+        Self { header: Prefixed::start(backend, HEADER), proxies, unix }
+    }
+
+    /// `first`, then the ports, and the path of the socket.
+    pub(crate) fn arguments(&self, first: &[String]) -> Vec<String> {
+        let ports = self.proxies.iter().map(HttpProxy::addr).chain([self.header.addr()]);
+        let ports = ports.map(|address| address.port().to_string());
+        first.iter().cloned().chain(ports).chain([self.unix.clone()]).collect()
+    }
 }
 
 impl Peers {
@@ -33,10 +64,12 @@ impl Peers {
         let options = |name| ServerOptions::new(&[&pki.leaf(&[San::dns(name)]), &pki.intermediate]);
         let good = options("payments.internal");
         assert_eq!(good.time, Some(NOW));
+        let honest = Server::start(&good);
         Self {
+            ways: Ways::to(honest.addr(), &fixture),
             closing: HostileServer::start(Misbehaviour::CloseAfterClientHello),
             echo: echo::start(good.clone()),
-            honest: Server::start(&good),
+            honest,
             other: Server::start(&options("payments-v2.internal")),
             silent: HostileServer::start(Misbehaviour::Silent),
             strict: Server::start(&ServerOptions {
@@ -53,3 +86,6 @@ impl Peers {
         self.fixture.text_path("policy.yaml")
     }
 }
+
+/// Version 2 with PROXY and TCP over IPv4: 192.0.2.7:41000 to 198.51.100.1:443.
+const HEADER: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x07\xc6\x33\x64\x01\xa0\x28\x01\xbb";

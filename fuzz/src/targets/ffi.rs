@@ -347,7 +347,7 @@ impl Session<'_, '_> {
 
     /// Options of a size that is right, old, future or none.
     fn options(&mut self) -> *const c_void {
-        let size = self.u.pick(&[0_u64, 24, 24, 8, 16, 32, 7, 4096]);
+        let size = self.u.pick(&[0_u64, 32, 24, 8, 16, 40, 7, 4096]);
         if size == 0 {
             return core::ptr::null();
         }

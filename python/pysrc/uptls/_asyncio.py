@@ -8,13 +8,14 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from uptls._context import PolicySSLContext
-from uptls._dial import reached, shown
+from uptls._dial import close, opened, reached, shown, target_of, unreached
 from uptls._errors import UptlsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from uptls._native import Buffer, Connector
+    from uptls._dial import Way
+    from uptls._native import Buffer, Connector, Dialer
 
 _ATTEMPT_DELAY = 0.25
 """Seconds between two attempts, as in the core (RFC 8305 section 5)."""
@@ -77,12 +78,43 @@ class _Protocol(asyncio.StreamReaderProtocol):
 
 def _unreached(connector: "Connector", host: str, address: tuple[str, int], error: OSError) -> UptlsError:
     """The exception for an unreachable host. It puts the errors of several addresses into one text."""
-    name, port = address
-    if isinstance(error, socket.gaierror):
-        return connector._unresolved(host, name, str(error))  # noqa: SLF001
     numbers = [int(number) for number in re.findall(r"\[Errno (\d+)\]", str(error))] if error.errno is None else []
     failures = [OSError(number, os.strerror(number)) for number in numbers] or [error]
-    return connector._undialled(host, f"{name}:{port}", failures)  # noqa: SLF001
+    return unreached(connector, host, address, failures)
+
+
+async def _way(
+    connector: "Connector", dialer: "Dialer | Way | None", host: str, target: tuple[str, int], seconds: float | None
+) -> dict[str, Any]:
+    """What the loop connects to: an address, or a socket that was dialled."""
+    if dialer is not None:
+        return {"sock": await _opened(connector, dialer, host, target, seconds)}
+    race = {"happy_eyeballs_delay": _ATTEMPT_DELAY}
+    is_known = isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop)
+    return {"host": target[0], "port": target[1]} | (race if is_known else {})
+
+
+async def _opened(
+    connector: "Connector", dialer: "Dialer | Way", host: str, target: tuple[str, int], seconds: float | None
+) -> socket.socket:
+    """A connected socket that `dialer` makes in a thread of the loop's. One that is late is closed."""
+    work = asyncio.get_running_loop().run_in_executor(None, opened, connector, dialer, host, target, seconds)
+    try:
+        async with asyncio.timeout(None if seconds is None else seconds + _GRACE):
+            return await asyncio.shield(work)
+    except TimeoutError as error:
+        if isinstance(error, UptlsError):
+            raise
+        work.add_done_callback(_close_late)
+        raise unreached(connector, host, target, [error]) from None
+    except asyncio.CancelledError:
+        work.add_done_callback(_close_late)
+        raise
+
+
+def _close_late(work: "asyncio.Future[socket.socket]") -> None:
+    if not work.cancelled() and work.exception() is None:
+        close(work.result())
 
 
 async def open_connection(  # noqa: PLR0913
@@ -94,6 +126,7 @@ async def open_connection(  # noqa: PLR0913
     alpn: "Iterable[str] | None" = None,
     timeout: float | None = None,  # noqa: ASYNC109
     limit: int = 65536,
+    dialer: "Dialer | Way | None" = None,
     **options: Any,
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Streams of asyncio to a verified peer; ``writer.get_extra_info("ssl_object").peer`` has the proof.
@@ -102,28 +135,26 @@ async def open_connection(  # noqa: PLR0913
     only these of the policy's protocols. `timeout` bounds the whole call, in seconds; default: the policy's (H4).
     `limit` is as in ``asyncio.open_connection``, and `options` are as in ``create_connection`` of the event loop.
     asyncio's loops race several addresses (Happy Eyeballs), unless `options` have another
-    ``happy_eyeballs_delay``; uvloop cannot.
+    ``happy_eyeballs_delay``; uvloop cannot. `dialer` is as in `connect`, and runs in the loop's default executor.
 
     Raises the same exceptions as `Connector.connect`.
     """
-    address = (connect_to or host, port) if not isinstance(connect_to, tuple) else connect_to
+    address = target_of(host, port, connect_to)
     # Where the loop connects to; it tells which address it was only after the handshake.
     buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout, address=shown(*address))
     context = _OneConnection(connector, buffer)
-    seconds = buffer.deadline
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=limit, loop=loop)
-    if isinstance(loop, asyncio.BaseEventLoop):
-        options.setdefault("happy_eyeballs_delay", _ATTEMPT_DELAY)
+    way = await _way(connector, dialer, host, address, buffer.deadline)
+    seconds = buffer.deadline
     try:
         async with asyncio.timeout(seconds):
             transport, protocol = await loop.create_connection(
                 lambda: _Protocol(buffer, reader),
-                *address,
                 ssl=context,
                 server_hostname=host,
                 ssl_handshake_timeout=None if seconds is None else seconds + _GRACE,
-                **options,
+                **(way | options),
             )
     except UptlsError:
         raise

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from uptls._native import Connector, Description, Report, UpstreamTlsPolicy
+from uptls._dial import Way
+from uptls._native import Connector, Description, Dialer, Report, UpstreamTlsPolicy
 from uptls._stream import TlsStream
 
 
@@ -36,6 +37,7 @@ def connect(  # noqa: PLR0913
     connect_to: str | tuple[str, int] | None = None,
     timeout: float | None = None,
     alpn: Sequence[str] | None = None,
+    dialer: Dialer | Way | None = None,
 ) -> TlsStream:
     """A blocking stream to a verified peer. Raises PeerVerificationError if the policy refuses the peer."""
-    return policy.connect(host, port, connect_to=connect_to, timeout=timeout, alpn=alpn)
+    return policy.connect(host, port, connect_to=connect_to, timeout=timeout, alpn=alpn, dialer=dialer)

@@ -4,10 +4,18 @@ import contextlib
 import os
 import select
 import socket
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from uptls._errors import UptlsError
+from uptls._native import Dialer
 
 if TYPE_CHECKING:
-    from uptls._native import Buffer, Dial
+    from uptls._native import Buffer, Connector, Dial
+
+Way: TypeAlias = Callable[[str, int, float | None], socket.socket]
+"""Makes a connected socket to a host and port within so many seconds."""
 
 
 def dialled(dial: "Dial") -> socket.socket:
@@ -25,6 +33,40 @@ def dialled(dial: "Dial") -> socket.socket:
     finally:
         for sock in attempts.values():
             close(sock)
+
+
+def opened(
+    connector: "Connector", dialer: "Dialer | Way", host: str, target: tuple[str, int], seconds: float | None
+) -> socket.socket:
+    """A connected socket, made as `dialer` says."""
+    if isinstance(dialer, Dialer):
+        return socket.socket(fileno=connector._dial_by(dialer, host, target, seconds))  # noqa: SLF001
+    end = None if seconds is None else time.monotonic() + seconds
+    try:
+        sock = dialer(*target, seconds)
+        # A dial that ends after the deadline has not ended in time (H11).
+        if end is not None and time.monotonic() >= end:
+            close(sock)
+            raise TimeoutError
+    except UptlsError:
+        raise
+    except OSError as error:
+        raise unreached(connector, host, target, [error]) from error
+    if not isinstance(sock, socket.socket):
+        raise TypeError(f"dialer must return a socket.socket, not {type(sock).__name__}")
+    return sock
+
+
+def target_of(host: str, port: int, connect_to: str | tuple[str, int] | None) -> tuple[str, int]:
+    """What is connected to."""
+    return connect_to if isinstance(connect_to, tuple) else (connect_to or host, port)
+
+
+def unreached(connector: "Connector", host: str, target: tuple[str, int], failures: list[OSError]) -> UptlsError:
+    """The exception for an unreachable target; the errors are those of its addresses."""
+    if isinstance(failures[0], socket.gaierror):
+        return connector._unresolved(host, target[0], str(failures[0]))  # noqa: SLF001
+    return connector._undialled(host, shown(*target), failures)  # noqa: SLF001
 
 
 def shown(ip: str, port: int) -> str:

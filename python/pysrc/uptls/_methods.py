@@ -7,7 +7,8 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from uptls._native import Connector, UpstreamTlsPolicy
+from uptls._dial import Way
+from uptls._native import Connector, Dialer, UpstreamTlsPolicy
 from uptls._stream import TlsStream
 from uptls._stream import connect as connect_by
 from uptls._watch import Watch
@@ -31,9 +32,11 @@ def connect(  # noqa: PLR0913
     connect_to: str | tuple[str, int] | None = None,
     timeout: float | None = None,
     alpn: Sequence[str] | None = None,
+    dialer: Dialer | Way | None = None,
 ) -> TlsStream:
     """A blocking stream to a verified peer: see ``uptls.connect``."""
-    return connect_by(_connector(self), host, port, connect_to=connect_to, timeout=timeout, alpn=alpn)
+    made = _connector(self)
+    return connect_by(made, host, port, connect_to=connect_to, timeout=timeout, alpn=alpn, dialer=dialer)
 
 
 def open_connection(

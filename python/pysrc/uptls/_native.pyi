@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, TypedDict, Unpack, final
 from typing_extensions import Buffer as Bytes
 from typing_extensions import deprecated
 
+from uptls._dial import Way
 from uptls._errors import PolicyError, UptlsError
 from uptls._observe import Observer
 from uptls._stream import TlsStream
@@ -360,6 +361,21 @@ class Revocation:
         unknown: Literal["allow", "deny"] | None = None,
     ) -> Revocation: ...
 
+@final
+class Dialer:
+    """How a connect makes its socket."""
+
+    def __new__(
+        cls,
+        *,
+        sources: Iterable[str] | None = None,
+        mark: int | None = None,
+        unix_path: _Path | None = None,
+        http_proxy: tuple[str, int] | None = None,
+        proxy_authorization: str | bytes | bytearray | None = None,
+        proxy_header: Literal["local"] | tuple[tuple[str, int], tuple[str, int]] | None = None,
+    ) -> Dialer: ...
+
 class _Fields(TypedDict, total=False):
     server_name: str | None
     subject_alt_names: Iterable[San] | None
@@ -530,6 +546,7 @@ class UpstreamTlsPolicy:
         connect_to: _ConnectTo | None = None,
         timeout: float | None = None,
         alpn: Sequence[str] | None = None,
+        dialer: Dialer | Way | None = None,
     ) -> TlsStream: ...
     async def open_connection(
         self, host: str, port: int, **options: Any
@@ -604,6 +621,7 @@ class Connector:
         connect_to: _ConnectTo | None = None,
         timeout: float | None = None,
         alpn: Sequence[str] | None = None,
+        dialer: Dialer | Way | None = None,
     ) -> TlsStream: ...
     async def open_connection(
         self, host: str, port: int, **options: Any
@@ -611,6 +629,7 @@ class Connector:
     def ssl_context(self, *, alpn: Iterable[str] | None = None) -> ssl.SSLContext: ...
     def watch(self, *, interval: float = 10.0) -> FileWatch: ...
     def _dial(self, host: str, port: int, connect_to: _ConnectTo | None, timeout: float | None) -> Dial: ...
+    def _dial_by(self, dialer: Dialer, host: str, target: tuple[str, int], timeout: float | None) -> int: ...
     def _threadless(self, host: str, reason: str) -> UptlsError: ...
     def _undialled(self, host: str, target: str, failures: list[OSError]) -> UptlsError: ...
     def _unresolved(self, host: str, name: str, reason: str) -> UptlsError: ...

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from uptls._dial import close, dialled, reached
+from uptls._dial import close, dialled, opened, reached, target_of
 from uptls._errors import MisuseError, UptlsError, WantReadError, WantWriteError, misuse
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer as Bytes
 
-    from uptls._native import Buffer, Connector, PeerInfo, Report
+    from uptls._dial import Way
+    from uptls._native import Buffer, Connector, Dialer, PeerInfo, Report
 
 
 def connect(  # noqa: PLR0913
@@ -27,6 +28,7 @@ def connect(  # noqa: PLR0913
     connect_to: str | tuple[str, int] | None = None,
     timeout: float | None = None,
     alpn: Sequence[str] | None = None,
+    dialer: "Dialer | Way | None" = None,
 ) -> "TlsStream":
     """Connects to `host` and shakes hands; the peer of the stream is verified.
 
@@ -35,12 +37,18 @@ def connect(  # noqa: PLR0913
     ``socket.create_connection``. Without it the policy's timeout bounds connecting, and the stream then blocks. `alpn`
     offers only these of the policy's protocols.
 
+    `dialer` makes the socket, instead of TCP: a Dialer, or a function of the host, the port and the seconds that are
+    left (None: no limit) that returns a connected ``socket.socket``, on which TLS can begin. It is no identity.
+
     Raises PeerVerificationError if the policy refuses the peer, and the other UptlsErrors.
     """
     # Nothing is dialled for a policy or options that cannot be used.
     buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout)
     begun = time.monotonic()
-    sock = dialled(connector._dial(host, port, connect_to, buffer.deadline))  # noqa: SLF001
+    if dialer is None:
+        sock = dialled(connector._dial(host, port, connect_to, buffer.deadline))  # noqa: SLF001
+    else:
+        sock = opened(connector, dialer, host, target_of(host, port, connect_to), buffer.deadline)
     reached(buffer, sock, time.monotonic() - begun)
     try:
         stream = TlsStream(sock, buffer)

@@ -120,17 +120,9 @@ impl Destination {
     }
 }
 
-/// For errors: of several sockets the first.
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.address {
-            Address::Name { host, port } => write!(f, "{host}:{port}"),
-            Address::Sockets(sockets) => match sockets.as_slice() {
-                [] => f.write_str("nowhere"),
-                [socket] => socket.fmt(f),
-                [socket, rest @ ..] => write!(f, "{socket} or {} others", rest.len()),
-            },
-        }
+        f.write_str(&self.address.shown())
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use uptls_testkit::{CLIENT_AUTH, Certificate, Key, NOW, San, ServerOptions, Template, YEAR, pem};
 
@@ -202,3 +202,57 @@ fn gateway_loses_no_request_while_everything_rotates() {
     assert!(updates >= 9, "{updates} updates: {log}");
     assert!(!log.contains("_"), "no refusal and no other code is in the log: {log}");
 }
+
+/// The figures of docs/guide.md. Sixteen clients ask as fast as they are answered, and every two seconds the CA set, the identity
+/// and the document are other ones.
+#[test]
+#[ignore = "it takes UPTLS_LOAD_SECONDS, 60 by default: make load"]
+#[allow(clippy::disallowed_methods, reason = "how long a load lasts is its caller's to say")]
+fn gateway_under_load() {
+    let seconds = std::env::var("UPTLS_LOAD_SECONDS").map_or(60, |text| text.parse().expect("seconds"));
+    let world = World::new();
+    let gateway = Gateway::start(world.folder.path(), world.upstream);
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let (mut rotations, mut latencies, mut failures) = (0, Vec::new(), Vec::new());
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..16).map(|_| scope.spawn(|| ask_until(&gateway, end))).collect();
+        while Instant::now() + ROTATION < end {
+            thread::sleep(ROTATION);
+            rotations += 1;
+            world.rotate(rotations);
+        }
+        for client in clients {
+            let (times, refused) = client.join().unwrap();
+            latencies.extend(times);
+            failures.extend(refused);
+        }
+    });
+    latencies.sort_unstable();
+    let at = |part: usize| latencies[(latencies.len() - 1) * part / 1000];
+    let updates = gateway.stop().lines().filter(|line| line.ends_with(": updated")).count();
+    println!(
+        "{} requests in {seconds} s by 16 clients, {} failed; {rotations} rotations, {updates} generations; median {:?}, 99.9% {:?}",
+        latencies.len() + failures.len(),
+        failures.len(),
+        at(500),
+        at(999),
+    );
+    assert_eq!(failures, Vec::<(String, String)>::new());
+    assert!(updates + 1 >= rotations, "the gateway saw {updates} of {rotations} rotations");
+}
+
+/// How long each answer took, and the answers that were none.
+fn ask_until(gateway: &Gateway, end: Instant) -> (Vec<Duration>, Vec<(String, String)>) {
+    let (mut times, mut failures) = (Vec::new(), Vec::new());
+    let mut connection = gateway.connect();
+    while Instant::now() < end {
+        let begin = Instant::now();
+        match get(&mut connection, HOST) {
+            (status, body) if status == "HTTP/1.1 200 OK" && body == "hello" => times.push(begin.elapsed()),
+            other => failures.push(other),
+        }
+    }
+    (times, failures)
+}
+
+const ROTATION: Duration = Duration::from_secs(2);
