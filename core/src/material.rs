@@ -39,12 +39,15 @@ impl FileContent {
 /// The files that several sources read in one go: each is read once, though many policies name it (R6). A shared reading is used
 /// for a second; what could not be read is tried anew by each.
 pub(crate) struct Readings {
-    files: Mutex<HashMap<FileKey, Arc<Mutex<Option<Arc<FileContent>>>>>>,
+    files: Mutex<HashMap<FileKey, Reading>>,
     until: Instant,
 }
 
 /// A file by the runtime that reads it, its name, and where its symlinks led when it was read.
 type FileKey = (usize, PathBuf, PathBuf);
+
+/// One file, once it was read.
+type Reading = Arc<Mutex<Option<Arc<FileContent>>>>;
 
 impl Default for Readings {
     fn default() -> Self {

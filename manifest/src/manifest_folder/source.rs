@@ -58,7 +58,9 @@ impl FolderSource {
         let mut changed = false;
         for path in listed {
             let mut file = before.remove(&path).unwrap_or_default();
-            let read = read_start(&path, LIMIT);
+            // One byte more than all manifests may have, so that more is seen.
+            let limit = u64::try_from(MAX_MANIFESTS).unwrap_or(u64::MAX).saturating_add(1);
+            let read = read_start(&path, limit);
             let is_busy = self.writers.contains(&place(&path));
             match file.take(&path.display().to_string(), read, is_busy, now) {
                 Seen::Gone => {
@@ -152,8 +154,6 @@ fn place(path: &Path) -> PathBuf {
     real.or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
-/// One byte more than all manifests may have, so that more is seen.
-const LIMIT: u64 = MAX_MANIFESTS as u64 + 1;
 /// How long the folder goes unread if no change is reported (R6).
 const INTERVAL: Duration = Duration::from_secs(10);
 const SOON: Duration = Duration::from_secs(1);
