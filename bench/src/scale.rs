@@ -230,7 +230,7 @@ fn clusters(count: usize) -> Outcome {
     };
     let start = |count: usize| {
         let clusters = (0..count).map(|index| envoy::cluster(&format!("c{index}"), &context(index))).collect();
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         let envoy = Envoy::start(&binary, folder.path(), clusters);
         (envoy.resident_kib(), begun.elapsed().as_secs_f64())
     };
