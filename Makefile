@@ -1,5 +1,5 @@
 # Thin: each target calls the real tool.
-.PHONY: demo test check laws faults hostile conformance bench header bless fuzz fuzz-check mutants wheel install go docs clean
+.PHONY: demo soak test check laws faults hostile conformance bench header bless fuzz fuzz-check mutants wheel install go docs clean
 
 # The main job, on freshly made certificates and upstreams.
 demo:
@@ -36,6 +36,12 @@ hostile:
 # Rewrites what is generated and committed: vectors, header, schemas, documentation.
 bless:
 	UPTLS_BLESS=1 cargo test --workspace --quiet
+
+# Ten minutes of 64 clients through `uptls proxy`, while CA, identity and manifests change: no request may fail.
+SOAK = 600
+soak:
+	cargo build --release --package uptls-cli --package uptls-bench --bin uptls --bin soak
+	target/release/soak $(SOAK) 64
 
 # What uptls costs over rustls, C over Rust, C beside OpenSSL, in Envoy over Envoy's own validator, and Python beside the
 # module ssl and rtls: tables, and target/bench/core.json, c.json, envoy.json and python.json.

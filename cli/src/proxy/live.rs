@@ -92,6 +92,10 @@ impl Proxy {
         self.state().routes.values().map(|live| Arc::clone(&live.route)).collect()
     }
 
+    pub(super) fn route(&self, name: &str) -> Option<Arc<Route>> {
+        self.state().routes.get(name).map(|live| Arc::clone(&live.route))
+    }
+
     /// Whether every route makes connections, and new clients are taken.
     pub(super) fn is_ready(&self) -> bool {
         let routes = self.routes();

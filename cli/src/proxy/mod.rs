@@ -133,6 +133,9 @@ fn refused(refused: Refused) -> CliError {
 async fn tell_events(proxy: Arc<Proxy>, is_json: bool) {
     loop {
         let (route, event) = poll_fn(|cx| proxy.registry().poll_event(cx)).await;
+        if let Some(route) = proxy.route(&route) {
+            route.note(&event);
+        }
         print::print_error(&match is_json {
             true => serde_json::json!({"route": &*route, "event": event.facts()}).to_string(),
             false => line(&route, &event),
@@ -145,7 +148,7 @@ async fn tell_events(proxy: Arc<Proxy>, is_json: bool) {
 
 /// R11: open connections that the policy of now would refuse end, spread over some seconds.
 async fn reconsider(proxy: &Proxy, name: &str) {
-    let Some(route) = proxy.routes().into_iter().find(|route| route.spec.name == name) else { return };
+    let Some(route) = proxy.route(name) else { return };
     if let Some((count, error)) = closers::reconsider(&route).await {
         let (at, name) = (route::now(), print::printable(name));
         print::print_error(&format!(

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
-use uptls::{Address, Code, Connector};
+use uptls::{Address, Code, Connector, Event};
 
 use super::closers::Closers;
 use super::listen::Listen;
@@ -49,6 +49,8 @@ pub(super) struct Route {
     pub(super) permits: Arc<Semaphore>,
     pub(super) closers: Closers,
     pub(super) counts: Counts,
+    /// The last event, in one sentence.
+    event: Mutex<Option<String>>,
     refusals: Mutex<VecDeque<Refusal>>,
 }
 
@@ -97,6 +99,7 @@ impl Route {
             permits,
             closers: Closers::default(),
             counts: Counts::default(),
+            event: Mutex::default(),
             refusals: Mutex::default(),
         }
     }
@@ -104,6 +107,14 @@ impl Route {
     /// Whether new connections are made: by the current policy, or by the last good one.
     pub(super) fn is_ready(&self) -> bool {
         self.connector.prepared().is_some()
+    }
+
+    pub(super) fn note(&self, event: &Event) {
+        *self.event.lock().unwrap_or_else(PoisonError::into_inner) = Some(event.message());
+    }
+
+    pub(super) fn last_event(&self) -> Option<String> {
+        self.event.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn refused(&self, error: &uptls::Error) {

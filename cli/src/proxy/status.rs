@@ -72,7 +72,7 @@ impl RouteStatus {
             state: state.as_str(),
             generation: route.connector.generation().number(),
             code: state.reason().map(|reason| reason.code()),
-            reason: state.reason().map(ToString::to_string).or_else(|| withdrawn(&state)),
+            reason: state.reason().map(ToString::to_string).or_else(|| withdrawn(&state, route)),
             connections: route.counts.snapshot(),
             expires: route.connector.prepared().map(|prepared| expiries(&prepared)).unwrap_or_default(),
             refusals: route.refusals(),
@@ -80,8 +80,9 @@ impl RouteStatus {
     }
 }
 
-fn withdrawn(state: &ConnectorState) -> Option<String> {
-    matches!(state, ConnectorState::Withdrawn { .. }).then(|| "its policy or a file of it is gone".to_owned())
+/// Which file is gone.
+fn withdrawn(state: &ConnectorState, route: &Route) -> Option<String> {
+    matches!(state, ConnectorState::Withdrawn { .. }).then(|| route.last_event()).flatten()
 }
 
 fn expiries(prepared: &Prepared) -> Vec<Expiry> {

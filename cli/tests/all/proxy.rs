@@ -488,6 +488,7 @@ fn the_admin_socket_tells_the_state_and_changes_nothing() {
     let one = &status["routes"][0];
     assert_eq!((&one["state"], &one["connections"]["failed"]), (&"withdrawn".into(), &1.into()));
     assert_eq!(one["refusals"][0]["code"], "policy_withdrawn");
+    assert!(one["reason"].as_str().unwrap().contains("ca.pem"), "{one}");
 }
 
 #[test]
