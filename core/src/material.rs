@@ -175,6 +175,7 @@ pub(crate) fn read_secret(runtime: &Runtime, material: &SecretMaterial) -> Resul
 }
 
 #[cfg(all(test, feature = "aws-lc-rs"))]
+#[allow(clippy::unwrap_used, reason = "test code")]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 

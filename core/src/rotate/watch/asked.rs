@@ -146,6 +146,7 @@ const INTERVAL: Duration = Duration::from_millis(50);
 const SETTLES: Duration = Duration::from_secs(4);
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "test code")]
 mod tests {
     use super::*;
 

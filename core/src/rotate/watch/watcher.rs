@@ -108,6 +108,7 @@ const IDLE: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "test code")]
 mod tests {
     use std::path::{Path, PathBuf};
     use std::sync::atomic::Ordering;

@@ -210,6 +210,7 @@ const EVENTS: usize = 4096;
 const SHORTEST: Duration = Duration::from_nanos(1);
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "test code")]
 mod tests {
     use std::fs::{self, File};
     use std::io::Write as _;
