@@ -207,7 +207,11 @@ fn gateway_loses_no_request_while_everything_rotates() {
 /// and the document are other ones.
 #[test]
 #[ignore = "it takes UPTLS_LOAD_SECONDS, 60 by default: make load"]
-#[allow(clippy::disallowed_methods, reason = "how long a load lasts is its caller's to say")]
+#[allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "its caller says how long it lasts, and reads the figures"
+)]
 fn gateway_under_load() {
     let seconds = std::env::var("UPTLS_LOAD_SECONDS").map_or(60, |text| text.parse().expect("seconds"));
     let world = World::new();
