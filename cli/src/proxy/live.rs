@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
-use uptls::{FileSource, OnInvalid, Problems, Registry, Runtime, UpstreamTlsPolicy, Watch, WatchedSource};
+use uptls::{FileSource, Metrics, OnInvalid, Problems, Registry, Runtime, UpstreamTlsPolicy, Watch, WatchedSource};
 
 use super::args::ProxyArgs;
 use super::connection;
@@ -27,6 +27,8 @@ pub(super) struct Proxy {
     ending: watch::Sender<bool>,
     is_draining: AtomicBool,
     log: Arc<AccessLog>,
+    /// Of all connections, whatever their route.
+    metrics: Arc<Metrics>,
     registry: Registry,
     runtime: Runtime,
     state: Mutex<State>,
@@ -68,12 +70,15 @@ struct Wanted {
 
 impl Proxy {
     /// Without routes, within the runtime of tokio that will serve them.
-    pub(super) fn new(args: &ProxyArgs, runtime: Runtime, on_invalid: OnInvalid, log: AccessLog) -> io::Result<Self> {
+    pub(super) fn new(args: &ProxyArgs, on_invalid: OnInvalid, log: AccessLog) -> io::Result<Self> {
+        let metrics = Arc::new(Metrics::default());
+        let runtime = Runtime::builder(uptls::aws_lc_rs::provider()).observer(Arc::clone(&metrics)).build();
         Ok(Self {
             args: args.clone(),
             ending: watch::Sender::new(false),
             is_draining: AtomicBool::new(false),
             log: Arc::new(log),
+            metrics,
             registry: Registry::new(&runtime, on_invalid),
             runtime,
             state: Mutex::default(),
@@ -85,6 +90,11 @@ impl Proxy {
 
     pub(super) fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// The text of the library's metrics, without a label for a route.
+    pub(super) fn library_metrics(&self) -> String {
+        self.metrics.prometheus_text(&self.runtime)
     }
 
     /// In the order of their names.

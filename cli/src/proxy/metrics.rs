@@ -1,4 +1,4 @@
-//! /metrics: the counts of each route in Prometheus' text format.
+//! /metrics: the counts of each route and of the library, in Prometheus' text format.
 
 use core::fmt::Write as _;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ const FAMILIES: &[Family] = &[
     }),
 ];
 
-/// The text of all routes.
+/// All of it.
 pub(super) fn text(proxy: &Proxy) -> String {
     let routes: Vec<(Arc<Route>, Snapshot)> = proxy
         .routes()
@@ -43,7 +43,7 @@ pub(super) fn text(proxy: &Proxy) -> String {
             (route, now)
         })
         .collect();
-    let mut text = String::new();
+    let mut text = proxy.library_metrics();
     for (name, kind, help, figure) in FAMILIES {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");

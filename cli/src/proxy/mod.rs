@@ -61,7 +61,7 @@ pub(crate) fn run(args: &ProxyArgs) -> Result<u8, CliError> {
 async fn serve(args: &ProxyArgs, log: AccessLog) -> Result<u8, CliError> {
     let mut signals =
         Signals::new().map_err(|error| CliError::internal(format!("cannot wait for signals: {error}")))?;
-    let proxy = Proxy::new(args, runtime_at(None), OnInvalid::KeepLastGood, log);
+    let proxy = Proxy::new(args, OnInvalid::KeepLastGood, log);
     let proxy = Arc::new(proxy.map_err(|error| CliError::internal(format!("cannot watch files: {error}")))?);
     let begun = in_background(&proxy, Proxy::begin).await;
     begun.map_err(refused)?;

@@ -473,6 +473,7 @@ fn the_admin_socket_tells_the_state_and_changes_nothing() {
     assert!(one["expires"][0]["subject"].as_str().unwrap().contains("Test Root"), "{one}");
     let metrics = admin(at, "GET", "/metrics").1;
     assert!(metrics.contains("uptls_proxy_connections_total{route=\"payments.internal:443\"} 1\n"), "{metrics}");
+    assert!(metrics.contains("uptls_handshakes_total{kind=\"full\",version=\"1.3\"} 1\n"), "{metrics}");
     let page = admin(at, "GET", "/").1;
     assert!(page.contains("uptls proxy is <span class=\"state good\">ready</span>"), "{page}");
     assert!(!page.contains("http:") && !page.contains("https:") && !page.contains("<script"), "no outside resource");

@@ -85,7 +85,7 @@ fn the_page_on_rust_shows_code_that_runs() {
     let page = std::fs::read_to_string(root().join("docs/rust.md")).unwrap();
     let blocks: Vec<_> = page.split("```rust\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(blocks.len() >= 5, "{} blocks", blocks.len());
-    let run = sources(&root().join("examples/rust")) + &sources(&root().join("core/src"));
+    let run: String = ["examples/rust", "core/src", "manifest/src"].map(|place| sources(&root().join(place))).concat();
     for block in blocks {
         assert!(run.contains(&lines(block)), "docs/rust.md shows what no example holds:\n{block}");
     }
