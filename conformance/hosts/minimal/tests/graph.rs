@@ -26,4 +26,4 @@ fn no_default_feature_comes_along() {
     assert!(minimal.len() <= LIMIT, "{} packages: {minimal:?}", minimal.len());
 }
 
-const LIMIT: usize = 74;
+const LIMIT: usize = 75;
