@@ -59,7 +59,7 @@ weigh:
 
 # The gateway of the examples under load, while CA, identity and document change every two seconds: make load T=60
 load:
-	UPTLS_LOAD_SECONDS=$(T) cargo test --release --package uptls-examples --test run -- --ignored --nocapture gateway_under_load
+	UPTLS_LOAD_SECONDS=$(T) cargo test --release --package uptls-examples --test run -- --nocapture gateway_under_load
 
 # The C header alone.
 header:
