@@ -203,8 +203,8 @@ fn gateway_loses_no_request_while_everything_rotates() {
     assert!(!log.contains("_"), "no refusal and no other code is in the log: {log}");
 }
 
-/// `make load T=60` has figures; without it the load lasts five seconds (UPTLS_LOAD_SECONDS). Sixteen clients ask as fast as they are answered, and every two seconds the CA set, the identity
-/// and the document are other ones.
+/// Sixteen clients ask as fast as they are answered, and every two seconds the CA set, the identity and the document are other
+/// ones. `make load T=60` takes a minute and prints figures; without it the load lasts five seconds.
 #[test]
 #[allow(
     clippy::disallowed_methods,
