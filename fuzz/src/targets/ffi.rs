@@ -215,6 +215,7 @@ impl Session<'_, '_> {
             ("policy", uptls_policy_unref),
             ("manifest_set", uptls_manifest_set_unref),
             ("manifest_store", uptls_manifest_store_free),
+            ("dialer", uptls_dialer_free),
             ("builder", uptls_builder_free),
             ("runtime", uptls_runtime_free),
             ("error", uptls_error_free),
