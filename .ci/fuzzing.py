@@ -51,8 +51,9 @@ MEGABYTES = 2_048
 FOUND_WITHIN = 300
 # The gate tries the same inputs for the same tree; campaigns draw other ones each time.
 SEED = 1
-# For so many looks, five in a second, a program may live that has written what it found.
+# For so many looks, five in a second, a program may live that has said or written what it found.
 HANGING = 50
+DEADLY = b"ERROR: libFuzzer: deadly signal"
 
 
 def build(tree: Path = ROOT, sanitize: bool = False) -> Path:
@@ -198,11 +199,11 @@ def hunt(program: Path, target: str) -> tuple[float, int, str, bool]:
             stderr=subprocess.STDOUT,
             preexec_fn=bounded,  # noqa: PLW1509
         )
-        # What ends inside of malloc hangs there once its input is written.
+        # What ends inside of malloc hangs there, before or after its input is written.
         hanging = 0
         while process.poll() is None and hanging < HANGING:
             time.sleep(0.2)
-            hanging += int(any(place.glob("crash-*")))
+            hanging += int(any(place.glob("crash-*")) or DEADLY in log.read_bytes())
         process.kill()
         process.wait()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -210,7 +211,7 @@ def hunt(program: Path, target: str) -> tuple[float, int, str, bool]:
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     counts = [int(count) for count in re.findall(r"^#(\d+)", output, re.MULTILINE)]
     inputs = [path for path in place.iterdir() if path.is_file() and path.name.startswith(("crash-", "oom-"))]
-    return seconds, max(counts, default=0), reason(output), bool(inputs)
+    return seconds, max(counts, default=0), reason(output), bool(inputs) or DEADLY.decode() in output
 
 
 def reason(output: str) -> str:
