@@ -75,7 +75,7 @@ class Kept:
 
     def get(self, mutant: Mutant) -> Outcome | None:
         """The outcome of an earlier run, if it counts."""
-        # The file as it is now: while mutants are tried, somebody may change it.
+        # The file as it is now: while mutants are tried, an editor may change it.
         file = self.file(mutant)
         line = self.lines.get(mutant.name)
         if line is None:

@@ -168,7 +168,7 @@ def found(left: list[Mutant], trial: Trial, kept: Kept) -> None:
 
 
 def reported(outcomes: list[tuple[Mutant, Outcome]], seconds: float) -> list[str]:
-    """Prints the table; returns what no test tells and nobody reviewed."""
+    """Prints the table; returns what no test tells and the list does not have."""
     reasons = reviewed()
     rows: dict[str, Counter[str]] = {}
     wrong = []

@@ -71,7 +71,7 @@ impl Readings {
             return Ok(Arc::clone(known));
         }
         let content = content()?;
-        // A swap in between: nobody else must take it for what is behind `place`.
+        // A swap in between: no other reader may take it for what is behind `place`.
         if fs::canonicalize(path).is_ok_and(|now| now == place) {
             *known = Some(Arc::clone(&content));
         }
@@ -215,7 +215,7 @@ mod tests {
         let read = |place: &Path| readings.read(&runtime, &path, Some(place)).map(|content| content.bytes.to_vec());
         assert_eq!(read(&path).unwrap_err().cause, Cause::Gone);
         fs::write(&path, "one").unwrap();
-        assert_eq!(read(&other).unwrap(), b"one", "it does not lead there, and nobody is told so");
+        assert_eq!(read(&other).unwrap(), b"one", "it does not lead there, and no other reader is told so");
         fs::write(&path, "two").unwrap();
         assert_eq!([read(&other).unwrap(), read(&path).unwrap()], [b"two", b"two"]);
         fs::write(&path, "three").unwrap();

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::client::{Addresses, Client};
 
-/// Reads the header, of version 1 or 2. `None`: the load balancer speaks for itself, or does not say for whom.
+/// Reads the header, of version 1 or 2. `None`: the load balancer speaks for itself, or names no client.
 ///
 /// # Errors
 /// Anything but a header within [`LONGEST`] bytes and [`PATIENCE`].

@@ -17,7 +17,7 @@ pub struct ConnectionFacts<'a> {
     /// The policy's name, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<&'a str>,
-    /// The backend host: whom the caller asked for.
+    /// The backend host, as the caller gave it.
     #[serde(serialize_with = "shown")]
     pub host: &'a BackendHost,
     /// The network address of the peer, if it is known: `10.0.0.7:8443`. It is no identity (N1).

@@ -1,4 +1,4 @@
-//! One span for each handshake, for whoever listens to tracing.
+//! One span for each handshake, for subscribers of tracing.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
