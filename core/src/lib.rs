@@ -102,6 +102,8 @@ pub use failure_log::FailureLog;
 pub use fix::{Fix, PatchOperation};
 pub use generation::Generation;
 pub use identity::{ClientIdentity, Secret, check_identity};
+#[doc(hidden)]
+pub use metrics::Metric;
 pub use metrics::Metrics;
 #[cfg(feature = "metrics")]
 pub use metrics::MetricsFacade;

@@ -1,7 +1,8 @@
 //! /metrics: the counts of each route and of the library, in Prometheus' text format.
 
-use core::fmt::Write as _;
 use std::sync::Arc;
+
+use uptls::Metric;
 
 use super::live::Proxy;
 use super::route::{Route, Snapshot};
@@ -44,28 +45,10 @@ pub(super) fn text(proxy: &Proxy) -> String {
         })
         .collect();
     let mut text = proxy.library_metrics();
-    for (name, kind, help, figure) in FAMILIES {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-        for (route, now) in &routes {
-            let _ = writeln!(text, "{name}{{route=\"{}\"}} {}", escaped(&route.spec.name), figure(route, now));
-        }
-    }
+    // Writing to a String cannot fail.
+    let _ = FAMILIES.iter().try_for_each(|(name, kind, help, figure)| {
+        let mut metric = Metric::begin(&mut text, name, kind, help)?;
+        routes.iter().try_for_each(|(route, now)| metric.value(&[("route", &route.spec.name)], figure(route, now)))
+    });
     text
-}
-
-/// As label values are written.
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::escaped;
-
-    #[test]
-    fn a_label_value_ends_where_it_should() {
-        assert_eq!(escaped("a\"} 1\n\\"), "a\\\"} 1\\n\\\\");
-        assert_eq!(escaped("redis.internal:6379"), "redis.internal:6379");
-    }
 }

@@ -21,7 +21,7 @@ use crate::observe::{
 use crate::policy::TlsVersion;
 use crate::runtime::Runtime;
 use histogram::Histogram;
-use text::Metric;
+pub use text::Metric;
 
 /// An observer that counts, and says so to Prometheus.
 ///

@@ -2,8 +2,9 @@
 
 use core::fmt::{self, Display, Write};
 
-/// The lines of one metric.
-pub(super) struct Metric<'a> {
+/// The lines of one metric. For programs of this workspace with metrics of their own.
+#[derive(Debug)]
+pub struct Metric<'a> {
     name: &'a str,
     out: &'a mut String,
 }
@@ -15,7 +16,11 @@ pub(super) struct Sample<'a> {
 }
 
 impl<'a> Metric<'a> {
-    pub(super) fn begin(out: &'a mut String, name: &'a str, kind: &str, help: &str) -> Result<Self, fmt::Error> {
+    /// Writes what it is: `counter`, `gauge` or `histogram`, and a sentence.
+    ///
+    /// # Errors
+    /// None: a String takes everything.
+    pub fn begin(out: &'a mut String, name: &'a str, kind: &str, help: &str) -> Result<Self, fmt::Error> {
         writeln!(out, "# HELP {name} {help}")?;
         writeln!(out, "# TYPE {name} {kind}")?;
         Ok(Self { name, out })
@@ -33,7 +38,11 @@ impl<'a> Metric<'a> {
         writeln!(self.out, "{end} {value}")
     }
 
-    pub(super) fn value(&mut self, labels: &[(&str, &str)], value: impl Display) -> fmt::Result {
+    /// A line with labels, whose values may hold anything.
+    ///
+    /// # Errors
+    /// None: a String takes everything.
+    pub fn value(&mut self, labels: &[(&str, &str)], value: impl Display) -> fmt::Result {
         self.line(Sample { suffix: "", labels }, value)
     }
 }
