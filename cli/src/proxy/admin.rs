@@ -17,9 +17,9 @@ use tokio::task::JoinHandle;
 
 use super::listen::Listen;
 use super::live::Proxy;
+use super::log::tell;
 use super::status::Status;
-use super::{metrics, page, route};
-use crate::print::print_error;
+use super::{metrics, page};
 
 /// Ends the admin socket when it is dropped.
 pub(super) struct Admin(JoinHandle<()>);
@@ -36,16 +36,13 @@ impl Drop for Admin {
 /// The system's: the address is in use.
 pub(super) fn start(place: &Listen, proxy: &Arc<Proxy>) -> io::Result<Admin> {
     let listener = place.bind()?;
-    print_error(&format!("{} the admin socket listens on {}", route::now(), listener.place()?));
+    tell(&format!("the admin socket listens on {}", listener.place()?));
     let proxy = Arc::clone(proxy);
     let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     Ok(Admin(tokio::spawn(async move {
         loop {
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-            let Ok(client) = listener.accept().await else {
-                tokio::time::sleep(SHORTAGE).await;
-                continue;
-            };
+            let client = listener.accept("the admin socket").await;
             let proxy = Arc::clone(&proxy);
             tokio::spawn(async move {
                 let service = service_fn(move |request| {
@@ -113,5 +110,3 @@ const MAX_HEAD: usize = 16 << 10;
 const MOST_CONNECTIONS: usize = 64;
 /// How long a request may take to be sent.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long no client is taken when the system is short.
-const SHORTAGE: Duration = Duration::from_millis(100);

@@ -8,18 +8,14 @@ use std::net::SocketAddr;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_util::either::Either;
 
 /// A client, which speaks without TLS.
 pub(super) struct Client {
     addresses: Option<Addresses>,
     /// Bytes that were read behind a PROXY header.
     unread: Vec<u8>,
-    stream: Stream,
-}
-
-enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
+    stream: Either<TcpStream, UnixStream>,
 }
 
 /// Where a connection comes from, and where it was accepted.
@@ -34,11 +30,11 @@ impl Client {
         // Small requests and answers take turns on most connections.
         stream.set_nodelay(true)?;
         let addresses = Some(Addresses { source, destination: stream.local_addr()? });
-        Ok(Self { addresses, unread: Vec::new(), stream: Stream::Tcp(stream) })
+        Ok(Self { addresses, unread: Vec::new(), stream: Either::Left(stream) })
     }
 
     pub(super) fn unix(stream: UnixStream) -> Self {
-        Self { addresses: None, unread: Vec::new(), stream: Stream::Unix(stream) }
+        Self { addresses: None, unread: Vec::new(), stream: Either::Right(stream) }
     }
 
     /// `None` for a Unix socket.
@@ -53,7 +49,7 @@ impl Client {
 
     /// Closes it so that the client cannot take it for an orderly end: by a reset, where the transport has one.
     pub(super) fn abort(self) {
-        if let Stream::Tcp(stream) = self.stream {
+        if let Either::Left(stream) = self.stream {
             // Without it the client sees an end like any other.
             let _ = socket2::SockRef::from(&stream).set_linger(Some(core::time::Duration::ZERO));
         }
@@ -82,32 +78,20 @@ impl AsyncRead for Client {
             unread.drain(..given);
             return Poll::Ready(Ok(()));
         }
-        match stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
-            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
+        Pin::new(stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Client {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_write(cx, data),
-            Stream::Unix(stream) => Pin::new(stream).poll_write(cx, data),
-        }
+        Pin::new(&mut self.get_mut().stream).poll_write(cx, data)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Unix(stream) => Pin::new(stream).poll_flush(cx),
-        }
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }

@@ -4,11 +4,14 @@ use core::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
+use tokio::time::sleep;
 
 use super::client::Client;
 use super::inherited::{self, Socket};
+use super::log::tell;
 
 /// An address, the path of a Unix socket, or the number of a socket of systemd.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -99,7 +102,21 @@ pub(super) enum Listener {
 }
 
 impl Listener {
-    pub(super) async fn accept(&self) -> io::Result<Client> {
+    /// The next client. A shortage of descriptors ends: one line says that there was one, for `whom`.
+    pub(super) async fn accept(&self, whom: &str) -> Client {
+        let mut is_short = false;
+        loop {
+            match self.try_accept().await {
+                Ok(client) => return client,
+                Err(error) if is_short => drop(error),
+                Err(error) => tell(&format!("{whom}: cannot take a client: {error}")),
+            }
+            is_short = true;
+            sleep(SHORTAGE).await;
+        }
+    }
+
+    async fn try_accept(&self) -> io::Result<Client> {
         match self {
             Self::Tcp(listener) => listener.accept().await.and_then(|(stream, address)| Client::tcp(stream, address)),
             Self::Unix { listener, .. } => listener.accept().await.map(|(stream, _)| Client::unix(stream)),
@@ -155,6 +172,9 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     listener.set_nonblocking(true)?;
     UnixListener::from_std(listener)
 }
+
+/// How long no client is taken when the system is short.
+const SHORTAGE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {

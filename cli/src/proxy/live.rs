@@ -9,17 +9,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use uptls::{FileSource, Metrics, OnInvalid, Problems, Registry, Runtime, UpstreamTlsPolicy, Watch, WatchedSource};
 
 use super::args::ProxyArgs;
 use super::connection;
 use super::listen::Listener;
-use super::log::AccessLog;
-use super::route::{Route, RouteSpec, now};
+use super::log::{AccessLog, tell};
+use super::route::{Route, RouteSpec};
 use super::routes;
-use crate::print::{print_error, printable};
+use crate::print::printable;
 
 /// All routes.
 pub(super) struct Proxy {
@@ -295,29 +295,16 @@ async fn accept(
     ending: watch::Receiver<bool>,
     log: Arc<AccessLog>,
 ) {
-    let mut is_short = false;
     loop {
         // Clients beyond the limit wait in the system's queue.
         let Ok(permit) = Arc::clone(&route.permits).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok(client) => {
-                is_short = false;
-                let (route, ending, log) = (Arc::clone(&route), ending.clone(), Arc::clone(&log));
-                tasks.spawn(async move {
-                    let entry = connection::serve(client, route, ending).await;
-                    drop(permit);
-                    log.write(&entry);
-                });
-            }
-            Err(error) => {
-                // A shortage of descriptors ends; one line says that there was one.
-                if !is_short {
-                    tell(&format!("{}: cannot take a client: {error}", printable(&route.spec.name)));
-                }
-                is_short = true;
-                sleep(SHORTAGE).await;
-            }
-        }
+        let client = listener.accept(&printable(&route.spec.name)).await;
+        let (route, ending, log) = (Arc::clone(&route), ending.clone(), Arc::clone(&log));
+        tasks.spawn(async move {
+            let entry = connection::serve(client, route, ending).await;
+            drop(permit);
+            log.write(&entry);
+        });
     }
 }
 
@@ -344,12 +331,6 @@ fn shown(path: &Path) -> String {
     printable(&path.display().to_string())
 }
 
-fn tell(text: &str) {
-    print_error(&format!("{} {text}", now()));
-}
-
 /// How long closing takes at most.
 const CLOSING: Duration = Duration::from_secs(2);
 const MAX_DOCUMENT: u64 = 1 << 20;
-/// How long no client is taken when the system is short.
-const SHORTAGE: Duration = Duration::from_millis(100);

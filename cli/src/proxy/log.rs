@@ -11,7 +11,8 @@ use serde::Serialize;
 use serde::ser::SerializeMap as _;
 use uptls::Error;
 
-use crate::print::printable;
+use super::route::now;
+use crate::print::{print_error, printable};
 
 /// A connection that has ended.
 #[derive(Debug)]
@@ -114,6 +115,11 @@ impl Serialize for Entry {
     }
 }
 
+/// A line on stderr, with the time: for what is no connection.
+pub(super) fn tell(text: &str) {
+    print_error(&format!("{} {text}", now()));
+}
+
 /// Writes lines on a thread of its own: a reader that does not read delays no connection.
 pub(super) struct AccessLog {
     is_json: bool,
@@ -141,9 +147,7 @@ impl AccessLog {
                 match missing.swap(0, Ordering::Relaxed) {
                     0 => {}
                     // It is no connection, so it is no line of theirs.
-                    lost => {
-                        crate::print::print_error(&format!("{lost} lines of the log were lost: its reader is too slow"))
-                    }
+                    lost => print_error(&format!("{lost} lines of the log were lost: its reader is too slow")),
                 }
                 let mut stdout = std::io::stdout().lock();
                 // A log without a reader is no reason to end.

@@ -40,7 +40,7 @@ use crate::USAGE;
 use crate::describe::runtime_at;
 use crate::print::{self, CliError, report};
 use live::{Proxy, Refused};
-use log::AccessLog;
+use log::{AccessLog, tell};
 
 /// Runs until a signal ends it.
 pub(crate) fn run(args: &ProxyArgs) -> Result<u8, CliError> {
@@ -136,10 +136,10 @@ async fn tell_events(proxy: Arc<Proxy>, is_json: bool) {
         if let Some(route) = proxy.route(&route) {
             route.note(&event);
         }
-        print::print_error(&match is_json {
-            true => serde_json::json!({"route": &*route, "event": event.facts()}).to_string(),
-            false => line(&route, &event),
-        });
+        match is_json {
+            true => print::print_error(&serde_json::json!({"route": &*route, "event": event.facts()}).to_string()),
+            false => tell(&line(&route, &event)),
+        }
         if event.trust_reduced {
             reconsider(&proxy, &route).await;
         }
@@ -150,18 +150,16 @@ async fn tell_events(proxy: Arc<Proxy>, is_json: bool) {
 async fn reconsider(proxy: &Proxy, name: &str) {
     let Some(route) = proxy.route(name) else { return };
     if let Some((count, error)) = closers::reconsider(&route).await {
-        let (at, name) = (route::now(), print::printable(name));
-        print::print_error(&format!(
-            "{at} {name} ends {count} open connections, whose peers it would refuse now: {error}"
-        ));
+        let name = print::printable(name);
+        tell(&format!("{name} ends {count} open connections, whose peers it would refuse now: {error}"));
     }
 }
 
 /// R10: the one line for a change.
 fn line(route: &str, event: &Event) -> String {
-    let (at, name, kind) = (route::now(), print::printable(route), event.kind.as_str());
+    let (name, kind) = (print::printable(route), event.kind.as_str());
     let reduced = if event.trust_reduced { "; trust is reduced, and open connections were judged before" } else { "" };
-    format!("{at} {name} {kind}: {}{reduced}", event.message())
+    format!("{name} {kind}: {}{reduced}", event.message())
 }
 
 /// The signals of a service.
