@@ -28,6 +28,7 @@ pub mod envoy;
 mod extensions;
 pub mod hostile;
 pub mod key;
+mod lines;
 mod listen;
 pub mod manifests;
 #[cfg(target_os = "linux")]
@@ -53,6 +54,7 @@ pub use clock::{DAY, NOW, YEAR};
 pub use crl::{CrlTemplate, crl_pem};
 pub use hostile::{HostileServer, Misbehaviour};
 pub use key::{Key, SignatureHash};
+pub use lines::lines_of;
 pub use nginx::{Nginx, NginxOptions};
 pub use options::{ProtocolVersion, Seen, ServerOptions, Sessions, Versions};
 pub use pair::MemoryServer;

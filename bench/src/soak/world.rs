@@ -1,15 +1,16 @@
 //! The world of the soak: an upstream, a proxy with two routes, and everything that rotates.
 
 use core::fmt;
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use uptls_testkit::{CLIENT_AUTH, Certificate, Key, NOW, San, Server, ServerOptions, Template, YEAR, chain_pem};
+use uptls_testkit::{
+    CLIENT_AUTH, Certificate, Key, NOW, San, Server, ServerOptions, Template, YEAR, chain_pem, lines_of,
+};
 
 /// A proxy under rotation.
 pub(crate) struct World {
@@ -64,7 +65,7 @@ impl World {
             .stderr(Stdio::piped())
             .spawn()
             .expect("cargo build --release -p uptls-cli comes first");
-        let lines = lines(proxy.stderr.take().unwrap());
+        let lines = lines_of(proxy.stderr.take().unwrap());
         let mut world = World { addresses: Vec::new(), authorities, folder, lines, proxy, server, step: 0 };
         while world.addresses.len() < 2 {
             let line = world.line();
@@ -177,18 +178,6 @@ fn write(folder: &Path, name: &str, text: &str) {
     let new = folder.join(format!(".{name}.new"));
     std::fs::write(&new, text).unwrap();
     std::fs::rename(new, folder.join(name)).unwrap();
-}
-
-fn lines(stream: impl std::io::Read + Send + 'static) -> Receiver<String> {
-    let (out, lines) = channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            if out.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    lines
 }
 
 /// Beside this program.

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{PATIENCE, Proxy, REQUEST, connect, get, lines};
+use super::{PATIENCE, Proxy, REQUEST, connect, get, with_open_connection};
 use crate::support::{Folder, uptls};
-use uptls_testkit::{RESPONSE_BODY, Server};
+use uptls_testkit::{RESPONSE_BODY, Server, lines_of};
 
 #[test]
 fn a_unix_socket_is_for_its_owner_and_ends_with_the_proxy() {
@@ -68,7 +68,7 @@ fn a_socket_of_systemd_is_taken_and_told_when_it_serves() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let (complaints, log) = (lines(std::io::empty()), lines(std::io::empty()));
+    let (complaints, log) = (lines_of(std::io::empty()), lines_of(std::io::empty()));
     let proxy = Proxy { child, complaints, log };
     let mut answer = String::new();
     client.read_to_string(&mut answer).unwrap();
@@ -137,10 +137,7 @@ fn the_upstream_learns_the_client_before_tls() {
 fn the_number_of_connections_is_bounded() {
     let folder = Folder::new();
     let server = Server::start(&folder.options());
-    let proxy = Proxy::to(&folder, server.addr(), &["--max-connections", "1"]);
-    let address = proxy.address("listens on");
-    let first = connect(address);
-    server.wait_for_handshakes(1);
+    let (_proxy, address, first) = with_open_connection(&folder, &server, &["--max-connections", "1"]);
     let mut second = connect(address);
     second.write_all(REQUEST.as_bytes()).unwrap();
     second.set_read_timeout(Some(Duration::from_millis(300))).unwrap();

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
-use super::{Proxy, REQUEST, connect, eventually, get};
+use super::{Proxy, REQUEST, connect, eventually, get, with_open_connection};
 use crate::support::Folder;
 use uptls_testkit::{HostileServer, Misbehaviour, RESPONSE_BODY, Server};
 
@@ -11,10 +11,7 @@ use uptls_testkit::{HostileServer, Misbehaviour, RESPONSE_BODY, Server};
 fn open_connections_end_by_themselves_after_sigterm() {
     let folder = Folder::new();
     let server = Server::start(&folder.options());
-    let proxy = Proxy::to(&folder, server.addr(), &[]);
-    let address = proxy.address("listens on");
-    let mut open = connect(address);
-    server.wait_for_handshakes(1);
+    let (proxy, address, mut open) = with_open_connection(&folder, &server, &[]);
     proxy.signal("TERM");
     proxy.told("ending: 1 connections are open");
     eventually("the end of the listener", || TcpStream::connect(address).is_err().then_some(()));
@@ -31,9 +28,7 @@ fn open_connections_end_by_themselves_after_sigterm() {
 fn connections_that_outlast_the_drain_are_closed() {
     let folder = Folder::new();
     let server = Server::start(&folder.options());
-    let proxy = Proxy::to(&folder, server.addr(), &["--drain-timeout", "100ms"]);
-    let mut open = connect(proxy.address("listens on"));
-    server.wait_for_handshakes(1);
+    let (proxy, _, mut open) = with_open_connection(&folder, &server, &["--drain-timeout", "100ms"]);
     proxy.signal("TERM");
     assert_eq!(open.read(&mut [0]).map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
     assert_eq!(proxy.entry()["code"], "drain_timeout");
@@ -65,9 +60,7 @@ fn an_upstream_that_breaks_off_after_the_client_left_cuts_nothing() {
     let folder = Folder::new();
     // It reads the end of the client instead of a request, and drops the connection without close_notify.
     let server = Server::start(&folder.options());
-    let proxy = Proxy::to(&folder, server.addr(), &[]);
-    let client = connect(proxy.address("listens on"));
-    server.wait_for_handshakes(1);
+    let (proxy, _, client) = with_open_connection(&folder, &server, &[]);
     drop(client);
     assert_eq!(proxy.entry()["code"], "left");
 }

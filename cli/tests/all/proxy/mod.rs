@@ -5,16 +5,16 @@ mod clients;
 mod ends;
 mod rotation;
 
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::support::{Folder, lasting, uptls};
-use uptls_testkit::{RESPONSE_BODY, San, Server, Template};
+use uptls_testkit::{RESPONSE_BODY, San, Server, Template, lines_of};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: payments.internal\r\n\r\n";
 
@@ -39,8 +39,8 @@ impl Proxy {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let complaints = lines(child.stderr.take().unwrap());
-        let log = lines(child.stdout.take().unwrap());
+        let complaints = lines_of(child.stderr.take().unwrap());
+        let log = lines_of(child.stdout.take().unwrap());
         Proxy { child, complaints, log }
     }
 
@@ -91,16 +91,13 @@ impl Drop for Proxy {
     }
 }
 
-fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
-    let (out, lines) = channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(stream).lines() {
-            if out.send(line.unwrap()).is_err() {
-                return;
-            }
-        }
-    });
-    lines
+/// A proxy to `server` with one open connection.
+fn with_open_connection(folder: &Folder, server: &Server, more: &[&str]) -> (Proxy, SocketAddr, TcpStream) {
+    let proxy = Proxy::to(folder, server.addr(), more);
+    let address = proxy.address("listens on");
+    let open = connect(address);
+    server.wait_for_handshakes(1);
+    (proxy, address, open)
 }
 
 fn connect(address: SocketAddr) -> TcpStream {

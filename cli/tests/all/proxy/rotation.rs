@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 
-use super::{Proxy, connect, eventually, get};
+use super::{Proxy, eventually, get, with_open_connection};
 use crate::support::{Folder, lasting};
 use uptls_testkit::{Key, Server, Template};
 
@@ -38,10 +38,7 @@ fn a_new_ca_counts_for_the_next_connection() {
 fn an_open_connection_ends_if_its_peer_would_be_refused_now() {
     let folder = Folder::new();
     let server = Server::start(&folder.options());
-    let proxy = Proxy::to(&folder, server.addr(), &[]);
-    let address = proxy.address("listens on");
-    let mut open = connect(address);
-    server.wait_for_handshakes(1);
+    let (proxy, _, mut open) = with_open_connection(&folder, &server, &[]);
     // The twin: a CA more changes nothing for it.
     let other = lasting(Template::ca("Other Root")).self_signed(&Key::p256("other root"));
     folder.write("ca.pem", &(folder.root.pem() + &other.pem()));
