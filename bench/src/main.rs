@@ -18,14 +18,16 @@ mod meter;
 #[cfg(openssl)]
 mod openssl;
 #[cfg(not(openssl))]
-#[path = "openssl_absent.rs"]
-mod openssl;
+mod openssl_absent;
 mod prepare;
 mod report_c;
 mod scenario;
 
 use std::error::Error;
 use std::io::Write as _;
+
+#[cfg(not(openssl))]
+use openssl_absent as openssl;
 
 use figures::{Figures, folder, median, round};
 use meter::Meter;

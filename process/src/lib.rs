@@ -19,11 +19,13 @@
 #[cfg(unix)]
 mod mark;
 #[cfg(not(unix))]
-#[path = "single.rs"]
-mod mark;
+mod single;
 
 use core::num::NonZeroU64;
 use std::io;
+
+#[cfg(not(unix))]
+use single as mark;
 
 /// The process in which something was made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -8,7 +8,7 @@ use std::process::Command;
 fn every_error_of_webpki_is_mapped_by_name() {
     let variants = variants(&source_of("rustls-webpki", "src/error.rs"), "pub enum Error {");
     assert!(variants.len() > 40, "{variants:?}");
-    assert_named(&variants, "Error", &["src/verify/diagnose.rs"]);
+    assert_named(&variants, "Error", &["src/verify/diagnose/mod.rs"]);
 }
 
 #[test]

@@ -31,7 +31,7 @@ use alarm_absent::Alarm;
 /// A watch belongs to the process that made it: a child of a fork follows nothing until it makes its own.
 ///
 /// ```
-#[doc = include_str!("../../../doc/policy.txt")]
+#[doc = include_str!("../../../../doc/policy.txt")]
 /// use std::time::Instant;
 /// use uptls::{Connector, DispatchedWatch, FileSource};
 ///

@@ -49,7 +49,7 @@ use watcher::Watcher;
 /// A fork takes no thread along: a child follows nothing ([`WatchState::Elsewhere`]) until it starts its own watch.
 ///
 /// ```
-#[doc = include_str!("../../doc/policy.txt")]
+#[doc = include_str!("../../../doc/policy.txt")]
 /// use uptls::{Connector, FileSource, Watch};
 ///
 /// let connector = Connector::new(&runtime, &policy)?;
@@ -163,7 +163,7 @@ impl Watch {
     /// Follows one more source from now on. Its files are read at once.
     ///
     /// ```
-    #[doc = include_str!("../../doc/policy.txt")]
+    #[doc = include_str!("../../../doc/policy.txt")]
     /// use uptls::{Connector, FileSource, Watch};
     ///
     /// let connector = Connector::new(&runtime, &policy)?;

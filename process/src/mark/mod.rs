@@ -1,9 +1,8 @@
 //! The mark of this process, and the place that keeps it.
 
-#[cfg(any(target_os = "android", target_os = "linux"))]
-mod page;
 #[cfg(not(any(target_os = "android", target_os = "linux")))]
-#[path = "mark/no_page.rs"]
+mod no_page;
+#[cfg(any(target_os = "android", target_os = "linux"))]
 mod page;
 #[cfg(test)]
 mod tests;
@@ -15,6 +14,9 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::io;
 use std::process;
 
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+use no_page::Page;
+#[cfg(any(target_os = "android", target_os = "linux"))]
 use page::Page;
 
 /// The mark of this process, made now if it has none.

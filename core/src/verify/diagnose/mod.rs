@@ -94,7 +94,7 @@ pub(super) fn without_anchor(context: &Context<'_>, leaf: &EndEntityCert<'_>) ->
     let above = views.walked.iter().skip(1).take(MAX_INTERMEDIATES);
     let intermediates: Vec<CertificateDer<'_>> = above.map(|view| CertificateDer::from(view.der())).collect();
     let found = leaf.verify_for_usage(
-        context.verifier.algorithms.all,
+        context.verifier.algorithms().all,
         &[],
         &intermediates,
         context.verification_time(),

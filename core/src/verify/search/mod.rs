@@ -185,7 +185,7 @@ impl<'a> Search<'_, 'a> {
             self.refusals.exhausted = Some(WORK);
             return false;
         }
-        let holds = view.is_signed_by(self.context.verifier.algorithms.all, spki);
+        let holds = view.is_signed_by(self.context.verifier.algorithms().all, spki);
         self.context.remember_signature(below, spki, holds);
         holds
     }
@@ -247,7 +247,7 @@ impl<'a> Search<'_, 'a> {
             }
         };
         let found = self.leaf.verify_for_usage(
-            self.context.verifier.algorithms.all,
+            self.context.verifier.algorithms().all,
             core::slice::from_ref(anchor),
             ders,
             self.context.verification_time(),
