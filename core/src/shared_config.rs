@@ -60,13 +60,13 @@ impl SharedConfig {
         if Arc::ptr_eq(&self.verifier, &own) {
             return own;
         }
-        let Verifier { algorithms, crls, fingerprint, platform, policy: _, trust: _ } = &*self.verifier;
+        let Verifier { crls, fingerprint, platform, policy: _, provider, trust: _ } = &*self.verifier;
         Arc::new(Verifier {
-            algorithms: *algorithms,
             crls: Arc::clone(crls),
             fingerprint: *fingerprint,
             platform: platform.clone(),
             policy: own.policy.clone(),
+            provider: Arc::clone(provider),
             trust: Arc::clone(&own.trust),
         })
     }

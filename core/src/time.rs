@@ -108,6 +108,14 @@ pub(crate) fn is_near_end(begin: i64, end: i64, now: i64) -> bool {
     left >= 0 && left <= end.saturating_sub(begin) / 7
 }
 
+/// When the first mark of a life passes (R8), or earlier: a third of it is left, or 30 days if that is more.
+pub(crate) fn first_expiry_mark(begin: i64, end: i64) -> i64 {
+    let lifetime = end.saturating_sub(begin).max(0);
+    end.saturating_sub((lifetime / 3).max(lifetime.min(30 * DAY)))
+}
+
+/// In seconds.
+pub(crate) const DAY: i64 = 86_400;
 /// The end of what has no end: 9999-12-31T23:59:59Z (RFC 5280 section 4.1.2.5).
 pub(crate) const NO_END: i64 = 253_402_300_799;
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);

@@ -166,7 +166,7 @@ impl Attempt {
     fn unusable_identity(&self) -> Option<UnusableIdentity> {
         let identity = self.prepared.identity()?;
         let accepted = self.asked.schemes.clone();
-        (!accepted.is_empty()).then(|| UnusableIdentity { accepted, key: identity.key().to_owned() })
+        (!accepted.is_empty()).then(|| UnusableIdentity { accepted, key: identity.key() })
     }
 
     fn groups(&self) -> Vec<String> {

@@ -14,14 +14,14 @@ pub(crate) use secret::on_clean_stack;
 use decrypt_absent as decrypt;
 
 use core::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
-use crate::certificate::{CertificateView, KeyStrength};
+use crate::certificate::{CertificateView, KeyStrength, facts_or_digest};
 use crate::digest::CanonicalDigest;
 use crate::encoding;
 use crate::error::{MaterialError, MaterialErrorKind};
@@ -33,9 +33,9 @@ use crate::warning::{Warning, WarningCode};
 pub struct ClientIdentity {
     certified_key: Arc<CertifiedKey>,
     digest: [u8; 32],
-    facts: CertificateFacts,
+    /// Read anew from the leaf when it is asked for: a gateway has a hundred thousand identities, and shows few.
+    facts: OnceLock<Box<CertificateFacts>>,
     is_v1: bool,
-    key: String,
     not_after: i64,
     not_before: i64,
     permits_client_auth: bool,
@@ -97,9 +97,8 @@ impl ClientIdentity {
         Ok(Self {
             certified_key: Arc::new(certified_key),
             digest: digest.finish(),
-            facts: view.facts("identity"),
+            facts: OnceLock::new(),
             is_v1: view.is_v1(),
-            key: view.key().text(),
             not_after: view.not_after(),
             not_before: view.not_before(),
             permits_client_auth: view.extended_key_usage().is_none_or(|usage| usage.client_auth),
@@ -131,9 +130,13 @@ impl ClientIdentity {
         self.digest
     }
 
+    fn leaf(&self) -> &[u8] {
+        self.certified_key.cert.first().map(|der| &**der).unwrap_or_default()
+    }
+
     /// The kind and size of its key: `RSA of 2048 bits`.
-    pub(crate) fn key(&self) -> &str {
-        &self.key
+    pub(crate) fn key(&self) -> String {
+        CertificateView::parse(self.leaf()).map(|view| view.key().text()).unwrap_or_default()
     }
 
     /// Unix seconds.
@@ -148,7 +151,7 @@ impl ClientIdentity {
 
     /// What the leaf says.
     pub fn facts(&self) -> &CertificateFacts {
-        &self.facts
+        self.facts.get_or_init(|| Box::new(facts_or_digest(self.leaf(), "identity")))
     }
 
     /// I4: an identity that is not valid now fails here, not with an opaque alert from the peer.
@@ -170,11 +173,11 @@ impl ClientIdentity {
             warnings.push(Warning::new(WarningCode::IdentityExpiring, detail));
         }
         if !self.permits_client_auth {
-            let detail = [("source", source.to_owned()), ("subject", self.facts.subject.clone())];
+            let detail = [("source", source.to_owned()), ("subject", self.facts().subject.clone())];
             warnings.push(Warning::new(WarningCode::IdentityPurpose, detail));
         }
         if self.is_v1 {
-            let detail = [("source", source.to_owned()), ("subject", self.facts.subject.clone())];
+            let detail = [("source", source.to_owned()), ("subject", self.facts().subject.clone())];
             warnings.push(Warning::new(WarningCode::IdentityV1, detail));
         }
         warnings
@@ -183,7 +186,7 @@ impl ClientIdentity {
 
 impl fmt::Debug for ClientIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientIdentity").field("leaf", &self.facts).finish_non_exhaustive()
+        f.debug_struct("ClientIdentity").field("leaf", self.facts()).finish_non_exhaustive()
     }
 }
 
@@ -230,6 +233,8 @@ fn read_chain(source: &IdentitySource<'_>) -> Result<Vec<CertificateDer<'static>
     if chain.is_empty() {
         return Err(parse("it holds no CERTIFICATE block".to_owned()));
     }
+    // Of a list there may be room for three more, in each of a hundred thousand identities.
+    chain.shrink_to_fit();
     Ok(chain)
 }
 

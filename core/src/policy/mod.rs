@@ -54,21 +54,39 @@ pub struct UpstreamTlsPolicy(Arc<Fields>);
 
 /// A gateway has a hundred thousand of these, so what is rare is behind a pointer.
 pub(crate) struct Fields {
-    pub(crate) alpn: Alpn,
-    pub(crate) cipher_suites: Box<[&'static str]>,
     pub(crate) danger: Option<Box<Danger>>,
-    pub(crate) groups: Box<[&'static str]>,
-    pub(crate) handshake_timeout: Duration,
     pub(crate) identity: Option<Box<IdentitySpec>>,
     pub(crate) name: Option<Box<str>>,
+    /// `None`: the default.
+    pub(crate) negotiation: Option<Box<Negotiation>>,
     pub(crate) origins: ByPath<Origin>,
-    pub(crate) resumption: Resumption,
     pub(crate) revocation: Option<Box<RevocationSpec>>,
     pub(crate) server_name: ServerNameRule,
     pub(crate) spki_pins: Box<[[u8; 32]]>,
     pub(crate) subject_alt_names: Box<[SanMatcher]>,
     pub(crate) trust: TrustSpec,
+}
+
+/// How the handshake is made.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Negotiation {
+    pub(crate) alpn: Alpn,
+    pub(crate) cipher_suites: Vec<&'static str>,
+    pub(crate) groups: Vec<&'static str>,
+    pub(crate) handshake_timeout: Duration,
+    pub(crate) resumption: Resumption,
     pub(crate) versions: Versions,
+}
+
+impl Negotiation {
+    pub(crate) const DEFAULT: Self = Self {
+        alpn: Alpn { protocols: Vec::new(), selection: AlpnSelection::Optional },
+        cipher_suites: Vec::new(),
+        groups: Vec::new(),
+        handshake_timeout: Duration::from_secs(10),
+        resumption: Resumption::Enabled,
+        versions: Versions { max: TlsVersion::V1_3, min: TlsVersion::V1_2 },
+    };
 }
 
 impl UpstreamTlsPolicy {
@@ -118,22 +136,22 @@ impl UpstreamTlsPolicy {
 
     /// The versions that are offered.
     pub fn versions(&self) -> Versions {
-        self.0.versions
+        self.negotiation().versions
     }
 
     /// IANA names of the cipher suites; empty: the provider's.
     pub fn cipher_suites(&self) -> &[&'static str] {
-        &self.0.cipher_suites
+        &self.negotiation().cipher_suites
     }
 
     /// IANA names of the groups; empty: the default of H2.
     pub fn groups(&self) -> &[&'static str] {
-        &self.0.groups
+        &self.negotiation().groups
     }
 
     /// Application protocols.
     pub fn alpn(&self) -> &Alpn {
-        &self.0.alpn
+        &self.negotiation().alpn
     }
 
     /// Revocation lists and how they are used.
@@ -143,12 +161,17 @@ impl UpstreamTlsPolicy {
 
     /// Whether sessions are resumed.
     pub fn resumption(&self) -> Resumption {
-        self.0.resumption
+        self.negotiation().resumption
     }
 
     /// The deadline of a whole connect.
     pub fn handshake_timeout(&self) -> Duration {
-        self.0.handshake_timeout
+        self.negotiation().handshake_timeout
+    }
+
+    fn negotiation(&self) -> &Negotiation {
+        const DEFAULT: &Negotiation = &Negotiation::DEFAULT;
+        self.0.negotiation.as_deref().unwrap_or(DEFAULT)
     }
 
     /// The explicit weakenings.
@@ -166,7 +189,7 @@ impl UpstreamTlsPolicy {
     }
 
     pub(crate) fn group_warning(&self) -> Option<Warning> {
-        negotiation::group_warning(&self.0.groups, self.0.versions)
+        negotiation::group_warning(self.groups(), self.versions())
     }
 
     /// Where `path`, or the nearest field around it, was written.
@@ -195,26 +218,22 @@ impl UpstreamTlsPolicy {
     /// covered here does not compile (R9).
     pub(crate) fn write(&self, digest: &mut CanonicalDigest) {
         let Fields {
-            alpn,
-            cipher_suites,
             danger,
-            groups,
-            handshake_timeout,
             identity,
             name: _,
+            negotiation: _,
             origins: _,
-            resumption,
             revocation,
             server_name,
             spki_pins,
             subject_alt_names,
             trust,
-            versions,
         } = &*self.0;
+        let Negotiation { alpn, cipher_suites, groups, handshake_timeout, resumption, versions } = self.negotiation();
         let Alpn { protocols, selection } = alpn;
         digest.list(protocols);
         digest.text(&format!("{selection:?}"));
-        digest.list(&**cipher_suites);
+        digest.list(cipher_suites);
         let Danger { peer, tolerations } = danger.as_deref().unwrap_or(&NO_DANGER);
         digest.text(match peer {
             PeerDanger::AnyCertificate { .. } => "any certificate",
@@ -222,7 +241,7 @@ impl UpstreamTlsPolicy {
             PeerDanger::None => "none",
         });
         digest.set(tolerations.iter().map(|t| format!("{} {:?}", t.rule, t.until)));
-        digest.list(&**groups);
+        digest.list(groups);
         digest.bytes(&handshake_timeout.as_nanos().to_be_bytes());
         digest.text(if identity.is_some() { "identity" } else { "anonymous" });
         digest.text(&format!("{resumption:?}"));
@@ -235,8 +254,8 @@ impl UpstreamTlsPolicy {
         digest.set(subject_alt_names.iter().map(ToString::to_string));
         // What a bundle vouches for belongs to its content: `TrustStore::digest_of` has both.
         let TrustSpec { bundles: _, pinned_certificates, pinned_keys, system, system_trust_domain } = trust;
-        digest.set(pinned_certificates);
-        digest.set(pinned_keys);
+        digest.set(&**pinned_certificates);
+        digest.set(&**pinned_keys);
         match system_trust_domain {
             None => digest.text(&format!("{system:?}")),
             Some(domain) => digest.text(&format!("{system:?} vouches for {domain}")),
@@ -271,11 +290,11 @@ impl Eq for UpstreamTlsPolicy {}
 #[non_exhaustive]
 pub struct TrustSpec {
     /// Bundles of certificates.
-    pub bundles: Vec<BundleSpec>,
+    pub bundles: Box<[BundleSpec]>,
     /// SHA-256 of certificates trusted as themselves (T5).
-    pub pinned_certificates: Vec<[u8; 32]>,
+    pub pinned_certificates: Box<[[u8; 32]]>,
     /// SHA-256 of SubjectPublicKeyInfos trusted as themselves (T5).
-    pub pinned_keys: Vec<[u8; 32]>,
+    pub pinned_keys: Box<[[u8; 32]]>,
     /// Roots of the system (T6).
     pub system: SystemTrust,
     /// The SPIFFE trust domain that they vouch for; `None`: none (T9).

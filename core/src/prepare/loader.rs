@@ -1,6 +1,7 @@
 //! Reads what a policy names, and collects what is wrong with it.
 
 use core::convert::Infallible;
+use core::mem;
 use std::sync::Arc;
 
 use rustls::SupportedCipherSuite;
@@ -101,8 +102,13 @@ impl<'a> Loader<'a> {
             (None, Material::Inline { content, name: _ }) => runtime.bundle(sha256(content), content),
             (None, Material::File { .. }) => {
                 let text = self.read(material).map_err(unreadable);
-                let text = self.keep(text)?;
-                runtime.bundle(sha256(&text), &text)
+                let mut text = self.keep(text)?;
+                let bundle = runtime.bundle(sha256(&text), &text);
+                if bundle.is_ok() {
+                    // It is no key, and to overwrite 200 KB costs a third of the update of one policy.
+                    drop(mem::take(&mut *text));
+                }
+                bundle
             }
         };
         self.keep(parsed.map_err(|error| error.of(path, &source)))

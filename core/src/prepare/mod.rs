@@ -329,11 +329,10 @@ fn prepare(runtime: &Runtime, policy: &UpstreamTlsPolicy, files: Files<'_>) -> R
     let trust = runtime.trust(bundles, system);
     let template = template(runtime, policy, &provider)?;
     let fingerprint = fingerprint(policy, &trust, platform.as_deref(), &crls, identity.as_deref(), &provider);
-    let algorithms = provider.signature_verification_algorithms;
-    check_signatures(&trust, &crls, algorithms.all);
+    check_signatures(&trust, &crls, provider.signature_verification_algorithms.all);
     // Most policies have none, and the empty list is one for all.
     let crls = if crls.is_empty() { Arc::default() } else { crls.into() };
-    let verifier = Verifier { algorithms, crls, fingerprint, platform, policy: policy.clone(), trust };
+    let verifier = Verifier { crls, fingerprint, platform, policy: policy.clone(), provider, trust };
     let verifier = Arc::new(verifier);
     let make = || Ok::<_, Infallible>(SharedConfig::new(template, Arc::clone(&verifier), identity));
     let Ok(shared) = runtime.generations().get_or_make(fingerprint, make);

@@ -104,20 +104,25 @@ impl Event {
 
 /// Bounded, and never waits: the oldest event is dropped when a new one does not fit.
 #[derive(Default)]
-pub(super) struct EventQueue {
-    events: VecDeque<Event>,
+pub(super) struct EventQueue(Option<Box<Events>>);
+
+/// Once there was one.
+#[derive(Default)]
+struct Events {
     lost: u64,
+    waiting: VecDeque<Event>,
 }
 
 impl EventQueue {
     pub(super) fn push(&mut self, event: Event) {
-        self.events.push_back(event);
-        if self.events.len() <= MAX_EVENTS {
+        let Events { lost, waiting } = &mut **self.0.get_or_insert_default();
+        waiting.push_back(event);
+        if waiting.len() <= MAX_EVENTS {
             return;
         }
-        self.lost += 1;
-        let reduced = self.events.pop_front().is_some_and(|lost| lost.trust_reduced);
-        if let Some(oldest) = self.events.front_mut() {
+        *lost += 1;
+        let reduced = waiting.pop_front().is_some_and(|lost| lost.trust_reduced);
+        if let Some(oldest) = waiting.front_mut() {
             oldest.trust_reduced |= reduced;
         }
     }
@@ -127,11 +132,17 @@ impl EventQueue {
     }
 
     pub(super) fn pop(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let events = self.0.as_mut()?;
+        let event = events.waiting.pop_front();
+        // Of a large gateway each connector has one event at times, and room for four of them is more than all the rest of it.
+        if events.waiting.is_empty() && events.lost == 0 {
+            self.0 = None;
+        }
+        event
     }
 
     pub(super) fn lost(&self) -> u64 {
-        self.lost
+        self.0.as_ref().map(|events| events.lost).unwrap_or_default()
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::observe::Terms;
 use crate::prepare::Prepared;
 use crate::text::printable;
-use crate::time::rfc3339;
+use crate::time::{DAY, first_expiry_mark, rfc3339};
 use crate::trust::Entry;
 
 /// A certificate that comes near its end.
@@ -83,6 +83,11 @@ struct Term<S> {
 }
 
 impl ExpiryLog {
+    /// Whether nothing was ever said.
+    pub(super) fn is_silent(&self) -> bool {
+        self.said.is_empty()
+    }
+
     /// What is to be said of the certificates of `prepared` at `now`. Of several marks that were passed at once only the
     /// nearest is said. The roots of the system are the system's business.
     pub(super) fn check(&mut self, prepared: &Prepared, now: i64) -> Vec<ExpiringCertificate> {
@@ -94,12 +99,6 @@ impl ExpiryLog {
         let mut until = i64::MAX;
         for_each_term(prepared, |Term { digest, excludes_end, not_after, not_before, texts }| {
             let term = Term { digest, excludes_end, not_after, not_before, texts: () };
-            // Most are far from any mark, and there are hundreds in a bundle.
-            let first = not_after.saturating_sub(longest(&term));
-            if now < first && before.is_empty() {
-                until = until.min(first);
-                return;
-            }
             until = until.min(next(&term, now));
             // It may stand in several bundles.
             let said = self.said.get(&digest).or(before.get(&digest)).copied();
@@ -159,10 +158,13 @@ pub(super) fn earliest_ends(prepared: &Prepared) -> Terms {
     }
 }
 
-/// Not shorter than any of the marks.
-fn longest(term: &Term<()>) -> i64 {
-    let lifetime = term.not_after.saturating_sub(term.not_before);
-    (lifetime / 3).max(DAY.saturating_mul(30).min(lifetime)).max(0)
+/// When the first mark of any certificate of `prepared` passes, or earlier: before that nothing is to be said of it.
+pub(super) fn first_mark(prepared: &Prepared) -> i64 {
+    let verifier = prepared.verifier();
+    let bundles = verifier.trust.bundles().iter().map(|bundle| bundle.first_mark());
+    let identity = prepared.identity().map(|identity| first_expiry_mark(identity.not_before(), identity.not_after()));
+    let lists = verifier.crls.iter().map(|list| first_expiry_mark(list.this_update(), list.next_update()));
+    bundles.chain(identity).chain(lists).min().unwrap_or(i64::MAX)
 }
 
 /// The last mark that `term` has passed at `now`.
@@ -186,7 +188,6 @@ fn end(term: &Term<()>) -> i64 {
     term.not_after.saturating_add(i64::from(!term.excludes_end))
 }
 
-const DAY: i64 = 86_400;
 /// Nearer than any other mark.
 const ENDED: i64 = i64::MIN;
 const DAYS: [u8; 4] = [30, 14, 7, 1];

@@ -6,7 +6,9 @@ mod event_facts;
 mod expiry;
 mod files;
 mod news;
+mod on_demand;
 mod open;
+mod published;
 mod reduced;
 mod registry;
 mod source;
@@ -42,12 +44,12 @@ use crate::policy::UpstreamTlsPolicy;
 use crate::prepare::{Files, Prepared};
 use crate::runtime::Runtime;
 use crate::session::Publication;
-use crate::sync::{ArcSwap, Mutex, MutexGuard, Waiting, lock};
+use crate::sync::{ArcSwap, Mutex, MutexGuard, lock};
 use crate::time::seconds;
 use event::EventQueue;
-use expiry::ExpiryLog;
 use news::Listener;
-use open::Open;
+use on_demand::OnDemand;
+use published::{Content, Published};
 use standing::{Awaited, Documents, Standing, Word};
 
 /// Makes verified connections by the current generation of one policy. A clone is cheap, and the same connector.
@@ -75,46 +77,20 @@ pub struct Connector(Arc<Shared>);
 
 struct Shared {
     current: ArcSwap<Published>,
-    /// Once something was asked of it.
-    expiry: Mutex<Option<Box<ExpiryLog>>>,
     /// Of the registry that it belongs to.
     listener: OnceLock<Listener>,
+    /// A gateway has a hundred thousand connectors, and most of them never need it.
+    on_demand: OnceLock<Box<OnDemand>>,
     on_invalid: OnInvalid,
-    /// Made for the first connection that is noted.
-    open: OnceLock<Arc<Mutex<Open>>>,
     /// Held for the few instructions of publishing.
     publishing: Mutex<Publishing>,
     runtime: Runtime,
     /// Held while an update is validated, so that updates are published in the order in which they came.
     updating: Mutex<()>,
-    /// For the next publication, refusal or withdrawal.
-    waiting: Waiting,
 }
 
 /// Its generation and the kind of its state.
 pub(crate) type Mark = (Generation, mem::Discriminant<ConnectorState>);
-
-/// What is published by one atomic store (R1).
-struct Published {
-    content: Option<Content>,
-    documents: Documents,
-    /// The fingerprint of the last content, which is that of the generation.
-    fingerprint: Option<[u8; 32]>,
-    generation: Generation,
-    /// The policy's, for errors.
-    name: Option<Box<str>>,
-    standing: Standing,
-    /// What `standing` comes to, unless it is ready.
-    stopped: Option<Box<ConnectorState>>,
-}
-
-/// What connections are made with. It is kept while they are refused, so that equal content gets its `Arc`s back (R5), and
-/// not once it was withdrawn.
-#[derive(Clone)]
-struct Content {
-    prepared: Arc<Prepared>,
-    publication: Arc<Publication>,
-}
 
 #[derive(Default)]
 struct Publishing {
@@ -160,7 +136,7 @@ impl Connector {
         let mut published = Published::empty();
         published.documents.awaited = Awaited::Any;
         let at = seconds(runtime.now());
-        published.standing.caller.refuse(reason.clone(), at);
+        published.change_standing(|standing| standing.caller.refuse(reason.clone(), at));
         // The beginning is no event, and yet a line of the log: the same refusal later is no news (R10).
         let kind = EventKind::NotReady { reason: reason.clone(), since: at };
         Event { at, generation: published.generation, kind, trust_reduced: false }.log(reason.policy());
@@ -171,14 +147,12 @@ impl Connector {
         published.settle(on_invalid);
         let connector = Self(Arc::new(Shared {
             current: ArcSwap::from_pointee(published),
-            expiry: Mutex::default(),
             listener: OnceLock::new(),
-            open: OnceLock::new(),
+            on_demand: OnceLock::new(),
             on_invalid,
             publishing: Mutex::default(),
             runtime: runtime.clone(),
             updating: Mutex::default(),
-            waiting: Waiting::default(),
         }));
         connector.tell_first();
         connector
@@ -265,11 +239,11 @@ impl Connector {
         publishing.withdrawals += 1;
         let mut next = self.0.current.load().without_content();
         next.documents = Documents { count: next.documents.count, ..Documents::default() };
-        let since = match next.standing.caller {
+        let since = match next.standing().caller {
             Word::Withdrawn { since } => since,
             Word::Good | Word::Refused { .. } => self.now(),
         };
-        next.standing = Standing { caller: Word::Withdrawn { since }, files: Word::Good };
+        next.change_standing(|standing| *standing = Standing { caller: Word::Withdrawn { since }, files: Word::Good });
         self.replace(publishing, next, None);
     }
 
@@ -295,7 +269,9 @@ impl Connector {
             publication.end();
         }
         drop(publishing);
-        self.0.waiting.wake();
+        if let Some(on_demand) = self.0.on_demand.get() {
+            on_demand.waiting.wake();
+        }
         events.iter().for_each(|event| event.log(next.name.as_deref()));
         if !events.is_empty() {
             self.tell();
@@ -307,7 +283,7 @@ impl Connector {
     /// Wakes the task after the next change of what is published. It takes no event from anybody.
     #[cfg(feature = "hyper")]
     pub(crate) fn wake_when_published(&self, waker: &Waker) {
-        self.0.waiting.wait(waker);
+        self.on_demand().waiting.wait(waker);
     }
 
     /// The oldest event that is waiting; `None` if there is none. Clones of a connector share its events, and each
@@ -343,7 +319,11 @@ impl Connector {
     pub fn check_expiry(&self) {
         let Ok(Snapshot { generation, prepared, .. }) = self.snapshot() else { return };
         let at = self.now();
-        let expiring = lock(&self.0.expiry).get_or_insert_default().check(&prepared, at);
+        let is_silent = || self.0.on_demand.get().is_none_or(|on_demand| lock(&on_demand.expiry).is_silent());
+        if at < expiry::first_mark(&prepared) && is_silent() {
+            return;
+        }
+        let expiring = lock(&self.on_demand().expiry).check(&prepared, at);
         if expiring.is_empty() {
             return;
         }
@@ -356,8 +336,12 @@ impl Connector {
         tell::tell_events(self.0.runtime.observers(), prepared.policy().name(), &events);
     }
 
+    fn on_demand(&self) -> &OnDemand {
+        self.0.on_demand.get_or_init(Box::default)
+    }
+
     fn is_withdrawn_by_caller(&self) -> bool {
-        self.0.current.load().standing.caller.is_withdrawn()
+        self.0.current.load().standing().caller.is_withdrawn()
     }
 
     fn now(&self) -> i64 {
@@ -427,64 +411,6 @@ pub(crate) struct Snapshot {
     pub(crate) generation: Generation,
     pub(crate) prepared: Arc<Prepared>,
     pub(crate) publication: Arc<Publication>,
-}
-
-impl Published {
-    /// Before there is any content.
-    fn empty() -> Self {
-        Self {
-            content: None,
-            documents: Documents::default(),
-            fingerprint: None,
-            generation: Generation::default(),
-            name: None,
-            standing: Standing::default(),
-            stopped: None,
-        }
-    }
-
-    /// The same, to be changed and published.
-    fn again(&self) -> Self {
-        let Self { content, documents, fingerprint, generation, name, standing, stopped } = self;
-        Self {
-            content: content.clone(),
-            documents: documents.clone(),
-            fingerprint: *fingerprint,
-            generation: *generation,
-            name: name.clone(),
-            standing: standing.clone(),
-            stopped: stopped.clone(),
-        }
-    }
-
-    fn without_content(&self) -> Self {
-        Self { content: None, ..self.again() }
-    }
-
-    /// Other content is another generation (R5). The same is the same configuration in memory, too (R9): the runtime gives
-    /// equal content equal `Arc`s while one is held.
-    fn show(&mut self, prepared: Arc<Prepared>) {
-        let fingerprint = *prepared.fingerprint();
-        if self.fingerprint.replace(fingerprint) != Some(fingerprint) {
-            self.generation = self.generation.next();
-            self.content = None;
-        }
-        self.name = prepared.policy().name().map(Box::from);
-        let publication = match self.content.take() {
-            Some(content) => content.publication,
-            None => Publication::new(prepared.runtime().sessions(), fingerprint),
-        };
-        self.content = Some(Content { prepared, publication });
-    }
-
-    fn settle(&mut self, on_invalid: OnInvalid) {
-        let state = self.standing.state(on_invalid, self.content.is_some());
-        self.stopped = Some(state).filter(|state| *state != ConnectorState::Ready).map(Box::new);
-    }
-
-    fn state(&self) -> &ConnectorState {
-        self.stopped.as_deref().unwrap_or(&ConnectorState::Ready)
-    }
 }
 
 fn problem(policy: Option<&str>, kind: PolicyErrorKind) -> Problems {

@@ -115,7 +115,7 @@ impl Connector {
     /// }
     /// ```
     pub fn opened(&self, host: &BackendHost, peer: &Arc<VerifiedPeer>) -> OpenConnection {
-        let open = Arc::clone(self.0.open.get_or_init(Arc::default));
+        let open = Arc::clone(&self.on_demand().open);
         let peer = Presented { host: host.clone(), peer: Arc::clone(peer) };
         let mut all = lock(&open);
         all.last += 1;
@@ -144,7 +144,8 @@ impl Connector {
     /// ```
     pub fn reconsider(&self) -> Option<Reconsidered> {
         let snapshot = self.snapshot().ok()?;
-        let peers: Vec<(Presented, Vec<u64>)> = self.0.open.get().map(|open| lock(open).listed()).unwrap_or_default();
+        let peers: Vec<(Presented, Vec<u64>)> =
+            self.0.on_demand.get().map(|on_demand| lock(&on_demand.open).listed()).unwrap_or_default();
         let mut refused = Vec::new();
         for (Presented { host, peer }, ids) in &peers {
             let chain: Vec<_> = peer.chain_der().iter().map(|der| CertificateDer::from_slice(der)).collect();

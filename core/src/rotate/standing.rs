@@ -62,13 +62,16 @@ impl Word {
 }
 
 /// What both authors say.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Standing {
     pub(super) caller: Word,
     pub(super) files: Word,
 }
 
 impl Standing {
+    /// Nothing stops the connector.
+    pub(super) const GOOD: Self = Self { caller: Word::Good, files: Word::Good };
+
     /// The stricter word counts; of two refusals the reason of the caller, whose document is the newer.
     pub(super) fn state(&self, on_invalid: OnInvalid, has_content: bool) -> ConnectorState {
         let (reason, since) = match (&self.caller, &self.files) {

@@ -53,7 +53,7 @@ impl FileSource {
     pub(super) fn begin(&mut self) -> Result<Begun, PollOutcome> {
         let current = self.connector.0.current.load_full();
         self.keep_up(&current.documents);
-        if current.standing.caller.is_withdrawn() {
+        if current.standing().caller.is_withdrawn() {
             return Err(PollOutcome::Withdrawn);
         }
         let Some(policy) = self.policy.clone() else { return Err(PollOutcome::Superseded) };
@@ -85,7 +85,7 @@ impl FileSource {
     fn judge(&mut self, update: Update<'_>, found: &Found<'_>) -> PollOutcome {
         let Begun { claim, current, policy } = found.begun;
         let known = Some((found.files.digest(), current.documents.count));
-        if *claim == Claim::Published && current.standing.files == Word::Good && self.published == known {
+        if *claim == Claim::Published && current.standing().files == Word::Good && self.published == known {
             (self.short_since, self.torn_since) = (None, None);
             return PollOutcome::Unchanged;
         }
@@ -104,7 +104,7 @@ impl FileSource {
             // What never was there is an error, with its reason (`policy_not_ready`).
             Err(problems) if is_gone => {
                 (self.short_since, self.torn_since) = (None, None);
-                if !current.standing.files.is_withdrawn() {
+                if !current.standing().files.is_withdrawn() {
                     update.files_are_gone(problems);
                 }
                 PollOutcome::Withdrawn

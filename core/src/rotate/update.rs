@@ -55,7 +55,7 @@ impl Update<'_> {
         match prepared {
             Ok(prepared) => {
                 next.documents.publish(policy);
-                next.standing = Standing::default();
+                next.change_standing(|standing| *standing = Standing::GOOD);
                 next.show(prepared);
                 let generation = next.generation;
                 self.connector.replace(publishing, next, None);
@@ -84,7 +84,7 @@ impl Update<'_> {
     }
 
     fn refused(&self, publishing: MutexGuard<'_, Publishing>, mut next: Published, reason: &Problems) {
-        next.standing.caller.refuse(reason.clone(), self.connector.now());
+        next.change_standing(|standing| standing.caller.refuse(reason.clone(), self.connector.now()));
         self.connector.replace(publishing, next, None);
     }
 
@@ -106,15 +106,15 @@ impl Update<'_> {
         self.follow(None, |next, at| match (prepared, claim) {
             (Ok(prepared), Claim::Awaited) => {
                 next.documents.publish(policy);
-                next.standing = Standing::default();
+                next.change_standing(|standing| *standing = Standing::GOOD);
                 next.show(prepared);
             }
             (Ok(prepared), Claim::Published) => {
-                next.standing.files = Word::Good;
+                next.change_standing(|standing| standing.files = Word::Good);
                 next.show(prepared);
             }
-            (Err(reason), Claim::Awaited) => next.standing.caller.refuse(reason, at),
-            (Err(reason), Claim::Published) => next.standing.files.refuse(reason, at),
+            (Err(reason), Claim::Awaited) => next.change_standing(|standing| standing.caller.refuse(reason, at)),
+            (Err(reason), Claim::Published) => next.change_standing(|standing| standing.files.refuse(reason, at)),
             (_, Claim::Superseded) => {}
         })
     }
@@ -122,8 +122,8 @@ impl Update<'_> {
     /// R3: a file of the published document is gone. `None`: the caller withdrew it meanwhile.
     pub(super) fn files_are_gone(self, reason: Problems) -> Option<Followed> {
         self.follow(Some(reason), |next, at| {
-            next.content = None;
-            next.standing.files = Word::Withdrawn { since: at };
+            next.lose_content();
+            next.change_standing(|standing| standing.files = Word::Withdrawn { since: at });
         })
     }
 

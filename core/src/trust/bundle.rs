@@ -7,7 +7,7 @@ use crate::digest::CanonicalDigest;
 use crate::encoding::{self, EncodingError};
 use crate::error::{Conversion, MaterialError, MaterialErrorKind};
 use crate::pem;
-use crate::time::{is_near_end, rfc3339};
+use crate::time::{first_expiry_mark, is_near_end, rfc3339};
 use crate::warning::{Warning, WarningCode};
 
 /// The certificates of one source; never empty. It does not know the name of its source: equal content is one object,
@@ -16,6 +16,8 @@ pub(crate) struct TrustBundle {
     /// Of its entries in their order: thousands of policies look for what is made of it.
     digest: [u8; 32],
     entries: Vec<Entry>,
+    /// Until then nothing is to be said of the end of any entry (R8): each of thousands of connectors asks every few seconds.
+    first_mark: i64,
     /// What is odd about the content, whatever the clock says.
     oddities: Vec<Oddity>,
 }
@@ -76,7 +78,7 @@ impl TrustBundle {
     /// `trust_bundle_parse` with block and line, or `trust_bundle_empty`.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, BundleError> {
         let blocks = encoding::blocks(text)?;
-        let mut bundle = Self { digest: [0; 32], entries: Vec::new(), oddities: Vec::new() };
+        let mut bundle = Self { digest: [0; 32], entries: Vec::new(), first_mark: i64::MAX, oddities: Vec::new() };
         let mut last_unusable = None;
         for block in &blocks {
             let at = |error: BundleError| error.at(block.index, block.line);
@@ -89,10 +91,17 @@ impl TrustBundle {
         if !bundle.entries.is_empty() {
             let mut digest = CanonicalDigest::new("uptls bundle v1");
             digest.list(bundle.entries.iter().map(Entry::sha256));
-            return Ok(Self { digest: digest.finish(), ..bundle });
+            let marks = bundle.entries.iter().map(|entry| first_expiry_mark(entry.not_before(), entry.not_after()));
+            let first_mark = marks.min().unwrap_or(i64::MAX);
+            return Ok(Self { digest: digest.finish(), first_mark, ..bundle });
         }
         let empty = BundleError { block: None, conversion: None, kind: MaterialErrorKind::TrustBundleEmpty };
         Err(last_unusable.unwrap_or(empty))
+    }
+
+    /// Until then nothing is to be said of the end of any entry (R8).
+    pub(crate) fn first_mark(&self) -> i64 {
+        self.first_mark
     }
 
     fn push(&mut self, index: usize, der: &[u8]) -> Result<(), String> {

@@ -21,7 +21,7 @@ mod work;
 use core::fmt;
 use std::sync::Arc;
 
-use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls_pki_types::{CertificateDer, UnixTime};
 
 use crate::certificate::facts_or_digest;
@@ -41,12 +41,13 @@ use steps::CHAIN_STEPS;
 /// Judges peers by one policy and its material. Live handshakes, offline verification, the command, C and Python all
 /// reach this one (rule 1 of the architecture).
 pub struct Verifier {
-    pub(crate) algorithms: WebPkiSupportedAlgorithms,
     /// Sorted, each once.
     pub(crate) crls: Arc<[Arc<RevocationList>]>,
     pub(crate) fingerprint: [u8; 32],
     pub(crate) platform: Option<Arc<PlatformTrust>>,
     pub(crate) policy: UpstreamTlsPolicy,
+    /// The runtime's, narrowed by the policy.
+    pub(crate) provider: Arc<CryptoProvider>,
     pub(crate) trust: Arc<TrustStore>,
 }
 
@@ -79,7 +80,7 @@ impl Verifier {
     }
 
     pub(crate) fn algorithms(&self) -> &WebPkiSupportedAlgorithms {
-        &self.algorithms
+        &self.provider.signature_verification_algorithms
     }
 
     /// The reference names (N3, N4); empty if the policy takes the backend host and none is given.

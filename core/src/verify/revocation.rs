@@ -108,7 +108,7 @@ fn check_one(
             answers.set_aside = Some("its list begins in the future");
             continue;
         }
-        match list.check_signature(context.verifier.algorithms.all, &issuer.spki) {
+        match list.check_signature(context.verifier.algorithms().all, &issuer.spki) {
             Ok(()) if issuer.signs_lists => answers.add(list, certificate, &subject, now)?,
             Ok(()) => answers.untrusted = Some(ListDistrust::Signer),
             Err(_) if list.is_by_another_key(issuer.key_id) => {

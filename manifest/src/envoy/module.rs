@@ -163,7 +163,7 @@ impl Writer<'_> {
         let mut trust = Map::new();
         let bundles = match self.target {
             Target::CaFile { file, key } => self.with_texts_in(file, key, bundles),
-            _ => bundles.clone(),
+            _ => bundles.to_vec(),
         };
         trust.insert("bundles".to_owned(), self.bundles(&bundles)?);
         let pinned: Vec<String> = pinned_certificates.iter().map(|digest| hex(digest)).collect();

@@ -13,8 +13,8 @@ use std::path::PathBuf;
 
 use super::draft::{IdentityDraft, PolicyDraft, PolicySpec, RevocationDraft, SanDraft, SystemTrustDraft, TrustDraft};
 use super::{
-    Fields, IdentitySpec, Resumption, RevocationDepth, RevocationSpec, SanMatcher, ServerNameRule, SystemTrust,
-    TrustSpec, UnknownRevocation, WildcardName,
+    Fields, IdentitySpec, Negotiation, Resumption, RevocationDepth, RevocationSpec, SanMatcher, ServerNameRule,
+    SystemTrust, TrustSpec, UnknownRevocation, WildcardName,
 };
 use crate::danger::{Danger, DangerPermission, PeerDanger};
 use crate::error::{PolicyError, PolicyErrorKind, Problem, Problems};
@@ -96,22 +96,18 @@ impl Checker {
             (_, SystemTrust::Platform) | (Some(false), _) => Resumption::Disabled,
             (None | Some(true), _) => Resumption::Enabled,
         };
+        let negotiation = Negotiation { alpn, cipher_suites, groups, handshake_timeout, resumption, versions };
         Fields {
-            alpn,
-            cipher_suites: cipher_suites.into(),
             danger: Some(danger).filter(Danger::is_active).map(Box::new),
-            groups: groups.into(),
-            handshake_timeout,
             identity: identity.map(Box::new),
             name: None,
+            negotiation: Some(negotiation).filter(|made| *made != Negotiation::DEFAULT).map(Box::new),
             origins: Default::default(),
-            resumption,
             revocation: revocation.map(Box::new),
             server_name,
             spki_pins: spki_pins.into(),
             subject_alt_names,
             trust,
-            versions,
         }
     }
 
@@ -148,13 +144,12 @@ impl Checker {
             SystemTrustDraft::Off => SystemTrust::Off,
             SystemTrustDraft::Platform => SystemTrust::Platform,
         };
-        let mut bundles = self.bundles(bundles);
-        // Of a draft's list there may be room for three more, in each of a hundred thousand policies.
-        bundles.shrink_to_fit();
         TrustSpec {
-            bundles,
-            pinned_certificates: self.sha256_list("spec.trust.pinnedCertificates", &pinned_certificates, parse_hex),
-            pinned_keys: self.sha256_list("spec.trust.pinnedKeys", &pinned_keys, parse_base64),
+            bundles: self.bundles(bundles).into(),
+            pinned_certificates: self
+                .sha256_list("spec.trust.pinnedCertificates", &pinned_certificates, parse_hex)
+                .into(),
+            pinned_keys: self.sha256_list("spec.trust.pinnedKeys", &pinned_keys, parse_base64).into(),
             system_trust_domain: self.system_trust_domain(system, system_trust_domain.as_deref()),
             system,
         }

@@ -6,7 +6,9 @@ use jiff::SignedDuration;
 
 use super::Checker;
 use crate::error::PolicyErrorKind;
-use crate::policy::{Alpn, AlpnDraft, AlpnSelection, CIPHER_SUITES, GROUPS, TlsVersion, Versions, VersionsDraft};
+use crate::policy::{
+    Alpn, AlpnDraft, AlpnSelection, CIPHER_SUITES, GROUPS, Negotiation, TlsVersion, Versions, VersionsDraft,
+};
 
 impl Checker {
     /// H1.
@@ -96,19 +98,18 @@ impl Checker {
     }
 
     pub(super) fn timeout(&mut self, text: Option<&str>) -> Duration {
-        let Some(text) = text else { return DEFAULT_TIMEOUT };
+        let Some(text) = text else { return Negotiation::DEFAULT.handshake_timeout };
         let parsed = text.parse::<SignedDuration>().ok().and_then(|d| Duration::try_from(d).ok());
         match parsed {
             Some(timeout) if (MIN_TIMEOUT..=MAX_TIMEOUT).contains(&timeout) => timeout,
             _ => {
                 self.invalid("spec.handshakeTimeout", text, "a duration from 1ms to 1h, as 10s or 500ms");
-                DEFAULT_TIMEOUT
+                Negotiation::DEFAULT.handshake_timeout
             }
         }
     }
 }
 
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 

@@ -28,7 +28,7 @@ impl Views<'_, '_> {
             if let Some(reason) = entry.no_issuer() {
                 return cannot_issue(entry.subject().to_owned(), reason);
             }
-            return match top.is_signed_by(self.context.verifier.algorithms.all, view.spki()) {
+            return match top.is_signed_by(self.context.verifier.algorithms().all, view.spki()) {
                 true => self.sound_signatures(),
                 false => rotated(top, &view),
             };
@@ -53,7 +53,7 @@ impl Views<'_, '_> {
     /// made the signature: names are compared byte by byte (V2).
     fn other_encoding(&self) -> Option<RejectionKind> {
         let top = self.walked.last()?;
-        let algorithms = self.context.verifier.algorithms.all;
+        let algorithms = self.context.verifier.algorithms().all;
         let is_alike = |name: &[u8]| name != top.issuer_raw() && same_name(name, top.issuer_raw());
         let presented = self.all.iter().filter(|view| is_alike(view.subject_raw())).map(|view| view.der());
         let entries = self.context.verifier.trust.bundle_entries();

@@ -33,7 +33,7 @@ impl Views<'_, '_> {
 
     /// Why the key of `issuer` did not sign `lower`; `None` if it did.
     fn broken(&self, lower: &CertificateView<'_>, issuer: &CertificateView<'_>) -> Option<RejectionKind> {
-        let algorithms = self.context.verifier.algorithms.all;
+        let algorithms = self.context.verifier.algorithms().all;
         let failure = match Signed::parse(lower.der()) {
             Some(signed) => signed.verify(algorithms, issuer.spki()).err()?,
             None => SignatureFailure::Invalid,
@@ -68,7 +68,7 @@ impl Views<'_, '_> {
 
     /// The signature algorithm that is not accepted, and whose certificate has it.
     pub(super) fn algorithm(&self) -> RejectionKind {
-        let algorithms = self.context.verifier.algorithms.all;
+        let algorithms = self.context.verifier.algorithms().all;
         let is_foreign = |view: &&&CertificateView<'_>| !view.has_accepted_signature_algorithm(algorithms);
         let found = self.walked.iter().find(is_foreign).copied().or(self.leaf());
         RejectionKind::AlgorithmUnsupported {

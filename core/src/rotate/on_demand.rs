@@ -1,0 +1,16 @@
+//! What a connector needs once it is asked for: most of a large gateway's connectors have it never.
+
+use std::sync::Arc;
+
+use super::expiry::ExpiryLog;
+use super::open::Open;
+use crate::sync::{Mutex, Waiting};
+
+#[derive(Default)]
+pub(super) struct OnDemand {
+    pub(super) expiry: Mutex<ExpiryLog>,
+    /// The connections that were noted.
+    pub(super) open: Arc<Mutex<Open>>,
+    /// For the next publication, refusal or withdrawal.
+    pub(super) waiting: Waiting,
+}
