@@ -1,5 +1,5 @@
 # Thin: each target calls the real tool.
-.PHONY: demo soak test check laws faults hostile conformance bench weigh load header bless fuzz fuzz-check mutants wheel install go docs clean
+.PHONY: demo soak test check laws faults hostile conformance bench weigh load proxies header bless fuzz fuzz-check mutants wheel install go docs clean
 
 # The main job, on freshly made certificates and upstreams.
 demo:
@@ -56,6 +56,13 @@ bench:
 # Crates and bytes of a minimal client: by uptls, beside hyper without TLS and hyper-rustls.
 weigh:
 	python3 bench/weight/weigh.py
+
+# `uptls proxy` beside stunnel, HAProxy, ghostunnel and Envoy, as far as they are installed: make proxies N=2000
+N ?= 2000
+proxies:
+	-python3 .ci/envoy.py
+	cargo build --release --package uptls-cli
+	cargo run --release --package uptls-bench --bin proxies -- $(N)
 
 # The gateway of the examples under load, while CA, identity and document change every two seconds: make load T=60
 load:
