@@ -42,6 +42,7 @@ TARGETS = {
     "rotation": Bounds(runs=20_000, length=48),
     "san_match": Bounds(runs=40_000, length=200),
     "session": Bounds(runs=2_000, length=64),
+    "tunnel": Bounds(runs=20_000, length=512),
     "verify_chain": Bounds(runs=60_000, length=8_192),
 }
 # No input may take so many seconds or megabytes; an ordinary one takes a thousandth and a tenth of them.

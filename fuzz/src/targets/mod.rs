@@ -15,6 +15,7 @@ mod policy_document;
 mod rotation;
 mod san_match;
 mod session;
+mod tunnel;
 mod verify_chain;
 
 /// A target.
@@ -37,5 +38,6 @@ pub const ALL: &[(&str, Target)] = &[
     ("rotation", rotation::run),
     ("san_match", san_match::run),
     ("session", session::run),
+    ("tunnel", tunnel::run),
     ("verify_chain", verify_chain::run),
 ];
