@@ -60,7 +60,7 @@ pub struct Danger {
 }
 
 /// What most policies have.
-pub(crate) static NO_DANGER: Danger = Danger { peer: PeerDanger::None, tolerations: Vec::new() };
+pub(crate) const NO_DANGER: Danger = Danger { peer: PeerDanger::None, tolerations: Vec::new() };
 
 impl Danger {
     /// Whether it weakens anything.

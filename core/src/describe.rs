@@ -195,7 +195,7 @@ impl Prepared {
                     UnknownRevocation::Allow => "accepted",
                     UnknownRevocation::Deny => "refused",
                 };
-                format!("{} lists, {depth}; what no list covers is {unknown}", self.verifier().crls.len())
+                format!("{} lists, {depth}; what no list covers is {unknown}", self.verifier().crls().len())
             }),
         }
     }

@@ -62,7 +62,7 @@ impl SharedConfig {
         }
         let Verifier { crls, fingerprint, platform, policy: _, provider, trust: _ } = &*self.verifier;
         Arc::new(Verifier {
-            crls: Arc::clone(crls),
+            crls: crls.clone(),
             fingerprint: *fingerprint,
             platform: platform.clone(),
             policy: own.policy.clone(),

@@ -191,7 +191,7 @@ impl fmt::Display for UriName {
 /// # Ok::<_, uptls::NameError>(())
 /// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct TrustDomain(String);
+pub struct TrustDomain(Box<str>);
 
 impl TrustDomain {
     /// Parses the bare name of a trust domain, without a scheme.
@@ -203,7 +203,7 @@ impl TrustDomain {
         if text.is_empty() || text.len() > 255 || !text.bytes().all(allowed) {
             return Err(NameError::Spiffe { reason: "the trust domain has characters outside a-z 0-9 . - _" });
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 
     /// The bare name.

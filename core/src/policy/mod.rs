@@ -54,17 +54,32 @@ pub struct UpstreamTlsPolicy(Arc<Fields>);
 
 /// A gateway has a hundred thousand of these, so what is rare is behind a pointer.
 pub(crate) struct Fields {
-    pub(crate) danger: Option<Box<Danger>>,
     pub(crate) identity: Option<Box<IdentitySpec>>,
     pub(crate) name: Option<Box<str>>,
     /// `None`: the default.
     pub(crate) negotiation: Option<Box<Negotiation>>,
     pub(crate) origins: ByPath<Origin>,
-    pub(crate) revocation: Option<Box<RevocationSpec>>,
     pub(crate) server_name: ServerNameRule,
-    pub(crate) spki_pins: Box<[[u8; 32]]>,
     pub(crate) subject_alt_names: Box<[SanMatcher]>,
     pub(crate) trust: TrustSpec,
+    /// `None`: nothing of it.
+    pub(crate) uncommon: Option<Box<Uncommon>>,
+}
+
+/// What few policies say of the peer.
+#[derive(Debug)]
+pub(crate) struct Uncommon {
+    pub(crate) danger: Danger,
+    pub(crate) revocation: Option<RevocationSpec>,
+    pub(crate) spki_pins: Vec<[u8; 32]>,
+}
+
+impl Uncommon {
+    pub(crate) const NOTHING: Self = Self { danger: NO_DANGER, revocation: None, spki_pins: Vec::new() };
+
+    pub(crate) fn is_nothing(&self) -> bool {
+        !self.danger.is_active() && self.revocation.is_none() && self.spki_pins.is_empty()
+    }
 }
 
 /// How the handshake is made.
@@ -126,7 +141,7 @@ impl UpstreamTlsPolicy {
 
     /// SHA-256 of the keys of which the leaf must have one (V6).
     pub fn spki_pins(&self) -> &[[u8; 32]] {
-        &self.0.spki_pins
+        &self.uncommon().spki_pins
     }
 
     /// Our own certificate and key.
@@ -156,7 +171,7 @@ impl UpstreamTlsPolicy {
 
     /// Revocation lists and how they are used.
     pub fn revocation(&self) -> Option<&RevocationSpec> {
-        self.0.revocation.as_deref()
+        self.uncommon().revocation.as_ref()
     }
 
     /// Whether sessions are resumed.
@@ -169,6 +184,11 @@ impl UpstreamTlsPolicy {
         self.negotiation().handshake_timeout
     }
 
+    fn uncommon(&self) -> &Uncommon {
+        const NOTHING: &Uncommon = &Uncommon::NOTHING;
+        self.0.uncommon.as_deref().unwrap_or(NOTHING)
+    }
+
     fn negotiation(&self) -> &Negotiation {
         const DEFAULT: &Negotiation = &Negotiation::DEFAULT;
         self.0.negotiation.as_deref().unwrap_or(DEFAULT)
@@ -176,7 +196,7 @@ impl UpstreamTlsPolicy {
 
     /// The explicit weakenings.
     pub fn danger(&self) -> &Danger {
-        self.0.danger.as_deref().unwrap_or(&NO_DANGER)
+        &self.uncommon().danger
     }
 
     /// T9: wanted SPIFFE IDs for which nothing that is trusted vouches, beside names that can match.
@@ -201,14 +221,14 @@ impl UpstreamTlsPolicy {
     pub fn spec_digest(&self) -> [u8; 32] {
         let mut digest = CanonicalDigest::new("uptls spec v1");
         self.write(&mut digest);
-        let Fields { trust, identity, revocation, .. } = &*self.0;
+        let Fields { trust, identity, .. } = &*self.0;
         digest.list(trust.bundles.iter().map(BundleSpec::canonical));
         if let Some(IdentitySpec { certificate, key, passphrase }) = identity.as_deref() {
             digest.bytes(&certificate.canonical());
             digest.bytes(&key.canonical());
             digest.optional(passphrase.as_ref().map(SecretMaterial::canonical).as_deref());
         }
-        if let Some(RevocationSpec { crls, depth: _, unknown: _ }) = revocation.as_deref() {
+        if let Some(RevocationSpec { crls, depth: _, unknown: _ }) = self.revocation() {
             digest.list(crls.iter().map(Material::canonical));
         }
         digest.finish()
@@ -218,23 +238,22 @@ impl UpstreamTlsPolicy {
     /// covered here does not compile (R9).
     pub(crate) fn write(&self, digest: &mut CanonicalDigest) {
         let Fields {
-            danger,
             identity,
             name: _,
             negotiation: _,
             origins: _,
-            revocation,
             server_name,
-            spki_pins,
             subject_alt_names,
             trust,
+            uncommon: _,
         } = &*self.0;
+        let Uncommon { danger, revocation, spki_pins } = self.uncommon();
         let Negotiation { alpn, cipher_suites, groups, handshake_timeout, resumption, versions } = self.negotiation();
         let Alpn { protocols, selection } = alpn;
         digest.list(protocols);
         digest.text(&format!("{selection:?}"));
         digest.list(cipher_suites);
-        let Danger { peer, tolerations } = danger.as_deref().unwrap_or(&NO_DANGER);
+        let Danger { peer, tolerations } = danger;
         digest.text(match peer {
             PeerDanger::AnyCertificate { .. } => "any certificate",
             PeerDanger::AnyName { .. } => "any name",
@@ -245,12 +264,12 @@ impl UpstreamTlsPolicy {
         digest.bytes(&handshake_timeout.as_nanos().to_be_bytes());
         digest.text(if identity.is_some() { "identity" } else { "anonymous" });
         digest.text(&format!("{resumption:?}"));
-        match revocation.as_deref() {
+        match revocation {
             None => digest.text("no revocation"),
             Some(RevocationSpec { crls: _, depth, unknown }) => digest.text(&format!("{depth:?} {unknown:?}")),
         }
         digest.text(&format!("{server_name:?}"));
-        digest.set(&**spki_pins);
+        digest.set(spki_pins);
         digest.set(subject_alt_names.iter().map(ToString::to_string));
         // What a bundle vouches for belongs to its content: `TrustStore::digest_of` has both.
         let TrustSpec { bundles: _, pinned_certificates, pinned_keys, system, system_trust_domain } = trust;

@@ -330,8 +330,7 @@ fn prepare(runtime: &Runtime, policy: &UpstreamTlsPolicy, files: Files<'_>) -> R
     let template = template(runtime, policy, &provider)?;
     let fingerprint = fingerprint(policy, &trust, platform.as_deref(), &crls, identity.as_deref(), &provider);
     check_signatures(&trust, &crls, provider.signature_verification_algorithms.all);
-    // Most policies have none, and the empty list is one for all.
-    let crls = if crls.is_empty() { Arc::default() } else { crls.into() };
+    let crls = (!crls.is_empty()).then(|| Arc::new(crls));
     let verifier = Verifier { crls, fingerprint, platform, policy: policy.clone(), provider, trust };
     let verifier = Arc::new(verifier);
     let make = || Ok::<_, Infallible>(SharedConfig::new(template, Arc::clone(&verifier), identity));

@@ -131,7 +131,7 @@ fn for_each_term(prepared: &Prepared, mut tell: impl FnMut(Term<&dyn Fn() -> (St
         let texts = || (source(), identity.facts().subject.clone());
         tell(Term { digest, excludes_end: false, not_after, not_before, texts: &texts });
     }
-    for list in &*prepared.verifier().crls {
+    for list in prepared.verifier().crls() {
         let (digest, not_after, not_before) = (list.sha256(), list.next_update(), list.this_update());
         let texts = || ("spec.revocation.crls".to_owned(), list.text());
         tell(Term { digest, excludes_end: true, not_after, not_before, texts: &texts });
@@ -150,7 +150,7 @@ fn marks(term: &Term<()>) -> impl Iterator<Item = (i64, ExpiryMark)> {
 pub(super) fn earliest_ends(prepared: &Prepared) -> Terms {
     let verifier = prepared.verifier();
     let anchors = verifier.trust.bundle_entries().filter_map(|facts| facts.entry().map(Entry::not_after));
-    let lists = verifier.crls.iter().map(|list| list.next_update());
+    let lists = verifier.crls().iter().map(|list| list.next_update());
     Terms {
         trust: anchors.min(),
         identity: prepared.identity().map(|identity| identity.not_after()),
@@ -163,7 +163,7 @@ pub(super) fn first_mark(prepared: &Prepared) -> i64 {
     let verifier = prepared.verifier();
     let bundles = verifier.trust.bundles().iter().map(|bundle| bundle.first_mark());
     let identity = prepared.identity().map(|identity| first_expiry_mark(identity.not_before(), identity.not_after()));
-    let lists = verifier.crls.iter().map(|list| first_expiry_mark(list.this_update(), list.next_update()));
+    let lists = verifier.crls().iter().map(|list| first_expiry_mark(list.this_update(), list.next_update()));
     bundles.chain(identity).chain(lists).min().unwrap_or(i64::MAX)
 }
 

@@ -89,7 +89,7 @@ fn loses_lists(before: &Prepared, after: &Prepared) -> bool {
     if after.policy().revocation().is_none() {
         return false;
     }
-    let (old, new) = (&before.verifier().crls, &after.verifier().crls);
+    let (old, new) = (before.verifier().crls(), after.verifier().crls());
     let listed = |lists: &[Arc<RevocationList>]| -> Vec<([u8; 32], [u8; 32])> {
         lists.iter().map(|list| (list.subject_matter(), list.revoked_digest())).collect()
     };

@@ -41,8 +41,8 @@ use steps::CHAIN_STEPS;
 /// Judges peers by one policy and its material. Live handshakes, offline verification, the command, C and Python all
 /// reach this one (rule 1 of the architecture).
 pub struct Verifier {
-    /// Sorted, each once.
-    pub(crate) crls: Arc<[Arc<RevocationList>]>,
+    /// Sorted, each once; `None`: there are none, as in most policies.
+    pub(crate) crls: Option<Arc<Vec<Arc<RevocationList>>>>,
     pub(crate) fingerprint: [u8; 32],
     pub(crate) platform: Option<Arc<PlatformTrust>>,
     pub(crate) policy: UpstreamTlsPolicy,
@@ -52,6 +52,11 @@ pub struct Verifier {
 }
 
 impl Verifier {
+    /// The revocation lists, sorted and each once.
+    pub(crate) fn crls(&self) -> &[Arc<RevocationList>] {
+        self.crls.as_deref().map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// Judges a chain, leaf first, as presented for `backend_host` at `now`.
     ///
     /// The steps are those of V1..V6 in their order; the first failure is the code.

@@ -143,9 +143,12 @@ impl Verifier {
         }
         let is_last = |list: &&Arc<RevocationList>| {
             let matter = list.subject_matter();
-            !self.crls.iter().any(|other| other.next_update() > list.next_update() && other.subject_matter() == matter)
+            !self
+                .crls()
+                .iter()
+                .any(|other| other.next_update() > list.next_update() && other.subject_matter() == matter)
         };
-        warnings.extend(self.crls.iter().filter(is_last).filter_map(|list| list.warning(now)));
+        warnings.extend(self.crls().iter().filter(is_last).filter_map(|list| list.warning(now)));
         for matcher in self.policy.subject_alt_names() {
             if let SanMatcher::DnsWildcard(_) = matcher {
                 warnings.push(Warning::new(WarningCode::NameWildcardLiteral, [("name", matcher.to_string())]));

@@ -182,7 +182,7 @@ fn lists_of<'c>(
     certificate: &CertificateView<'_>,
 ) -> impl Iterator<Item = &'c RevocationList> + use<'c> {
     let issuer = canonical_name(certificate.issuer_raw());
-    context.verifier.crls.iter().map(|list| &**list).filter(move |list| list.issuer() == issuer)
+    context.verifier.crls().iter().map(|list| &**list).filter(move |list| list.issuer() == issuer)
 }
 
 fn refuse_listed(list: &RevocationList, certificate: &CertificateView<'_>) -> Result<(), RejectionKind> {

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use super::draft::{IdentityDraft, PolicyDraft, PolicySpec, RevocationDraft, SanDraft, SystemTrustDraft, TrustDraft};
 use super::{
     Fields, IdentitySpec, Negotiation, Resumption, RevocationDepth, RevocationSpec, SanMatcher, ServerNameRule,
-    SystemTrust, TrustSpec, UnknownRevocation, WildcardName,
+    SystemTrust, TrustSpec, Uncommon, UnknownRevocation, WildcardName,
 };
 use crate::danger::{Danger, DangerPermission, PeerDanger};
 use crate::error::{PolicyError, PolicyErrorKind, Problem, Problems};
@@ -98,16 +98,14 @@ impl Checker {
         };
         let negotiation = Negotiation { alpn, cipher_suites, groups, handshake_timeout, resumption, versions };
         Fields {
-            danger: Some(danger).filter(Danger::is_active).map(Box::new),
             identity: identity.map(Box::new),
             name: None,
             negotiation: Some(negotiation).filter(|made| *made != Negotiation::DEFAULT).map(Box::new),
             origins: Default::default(),
-            revocation: revocation.map(Box::new),
             server_name,
-            spki_pins: spki_pins.into(),
             subject_alt_names,
             trust,
+            uncommon: Some(Uncommon { danger, revocation, spki_pins }).filter(|said| !said.is_nothing()).map(Box::new),
         }
     }
 
