@@ -4,10 +4,9 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -15,6 +14,7 @@ use uptls::{FileSource, Metrics, OnInvalid, Problems, Registry, Runtime, Upstrea
 
 use super::args::ProxyArgs;
 use super::connection;
+use super::http::{self, Shared, Table};
 use super::listen::Listener;
 use super::log::{AccessLog, tell};
 use super::route::{Route, RouteSpec};
@@ -24,8 +24,7 @@ use crate::print::printable;
 /// All routes.
 pub(super) struct Proxy {
     args: ProxyArgs,
-    ending: watch::Sender<bool>,
-    is_draining: AtomicBool,
+    stage: watch::Sender<Stage>,
     log: Arc<AccessLog>,
     /// Of all connections, whatever their route.
     metrics: Arc<Metrics>,
@@ -38,16 +37,36 @@ pub(super) struct Proxy {
     watch: Watch,
 }
 
+/// How far the proxy has come.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Stage {
+    Serving,
+    /// It takes no more clients.
+    Draining,
+    /// What is still open ends now.
+    Ended,
+}
+
 #[derive(Default)]
 struct State {
     /// The document with routes, as it was last read: text, or why there is none.
     document: Option<Result<String, String>>,
+    /// Where requests come in, by what was to be listened on.
+    entrances: BTreeMap<String, Entrance>,
     routes: BTreeMap<String, Live>,
+}
+
+/// A listener for HTTP, and the routes of its requests.
+struct Entrance {
+    accepting: AbortHandle,
+    /// With it go the idle connections of its clients.
+    table: watch::Sender<Arc<Table>>,
 }
 
 /// One route, with what belongs to it.
 struct Live {
-    accepting: AbortHandle,
+    /// `None`: its clients come in by an [`Entrance`].
+    accepting: Option<AbortHandle>,
     followed: WatchedSource,
     judged: Result<[u8; 32], Problems>,
     /// `None` once no more clients are taken.
@@ -75,8 +94,7 @@ impl Proxy {
         let runtime = Runtime::builder(uptls::aws_lc_rs::provider()).observer(Arc::clone(&metrics)).build();
         Ok(Self {
             args: args.clone(),
-            ending: watch::Sender::new(false),
-            is_draining: AtomicBool::new(false),
+            stage: watch::Sender::new(Stage::Serving),
             log: Arc::new(log),
             metrics,
             registry: Registry::new(&runtime, on_invalid),
@@ -113,7 +131,7 @@ impl Proxy {
     }
 
     pub(super) fn is_draining(&self) -> bool {
-        self.is_draining.load(Ordering::SeqCst)
+        *self.stage.borrow() >= Stage::Draining
     }
 
     /// Why the document with routes, as it stands, does not count.
@@ -196,7 +214,11 @@ impl Proxy {
         let mut state = self.state();
         let is_known = |spec: &RouteSpec| state.routes.get(&spec.name).is_some_and(|live| live.route.spec == *spec);
         let (kept, new): (Vec<_>, Vec<_>) = specs.into_iter().partition(is_known);
-        let wanted: Vec<Wanted> = new.into_iter().map(|spec| self.want(&state, spec)).collect::<Result<_, _>>()?;
+        let mut wanted: Vec<Wanted> = Vec::new();
+        for spec in new {
+            let one = self.want(&state, &wanted, spec)?;
+            wanted.push(one);
+        }
         let stays = |name: &String| {
             kept.iter()
                 .map(|spec| &spec.name)
@@ -212,17 +234,64 @@ impl Proxy {
             self.stop(&mut state, &wanted.spec.name);
             self.start(&mut state, wanted);
         }
+        self.direct(&mut state);
         Ok(())
     }
 
+    /// Lets requests come in for the routes of now.
+    fn direct(&self, state: &mut State) {
+        let State { entrances, routes, .. } = state;
+        let mut directed: BTreeMap<String, (Arc<Listener>, Vec<Arc<Route>>)> = BTreeMap::new();
+        for live in routes.values().filter(|live| live.route.http.is_some()) {
+            if let Some(listener) = &live.listener {
+                let place = live.route.spec.listen.to_string();
+                directed
+                    .entry(place)
+                    .or_insert_with(|| (Arc::clone(listener), Vec::new()))
+                    .1
+                    .push(Arc::clone(&live.route));
+            }
+        }
+        for (_, gone) in entrances.extract_if(.., |place, _| !directed.contains_key(place)) {
+            gone.accepting.abort();
+        }
+        for (place, (listener, routes)) in directed {
+            let table = Arc::new(Table::new(routes));
+            match entrances.get(&place) {
+                Some(entrance) => drop(entrance.table.send_replace(table)),
+                None => drop(entrances.insert(place.clone(), self.open(listener, place, table))),
+            }
+        }
+    }
+
+    fn open(&self, listener: Arc<Listener>, place: String, table: Arc<Table>) -> Entrance {
+        let (table, current) = watch::channel(table);
+        let most = usize::try_from(self.args.max_connections).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        let shared = Shared {
+            log: Arc::clone(&self.log),
+            permits: Arc::new(Semaphore::new(most)),
+            stage: self.stage.subscribe(),
+            table: current,
+            tasks: self.tasks.clone(),
+        };
+        let accepting = self.threads.spawn(http::accept(listener, place, shared)).abort_handle();
+        Entrance { accepting, table }
+    }
+
     /// Everything that can fail.
-    fn want(&self, state: &State, spec: RouteSpec) -> Result<Wanted, Refused> {
+    fn want(&self, state: &State, wanted: &[Wanted], spec: RouteSpec) -> Result<Wanted, Refused> {
         let refused = |problems| Refused::Policy { route: spec.name.clone(), problems };
         let policy = spec.source.policy().map_err(refused)?;
         self.runtime.prepare(&policy).map_err(refused)?;
-        let own = |live: &Live| !spec.listen.is_any_port() || live.route.spec.name == spec.name;
-        let same = |live: &&Live| live.route.spec.listen == spec.listen && own(live);
-        let listener = match state.routes.values().find(same).and_then(|live| live.listener.clone()) {
+        // Routes for requests share a listener. Of others only a port that the system chose is not the same for two of them.
+        let same = |other: &RouteSpec| {
+            let is_shared = spec.http.is_some() && other.http.is_some();
+            let is_one = is_shared || !spec.listen.is_any_port() || other.name == spec.name;
+            other.listen == spec.listen && is_one
+        };
+        let open = state.routes.values().find(|live| same(&live.route.spec)).and_then(|live| live.listener.clone());
+        let bound = || wanted.iter().find(|wanted| same(&wanted.spec)).map(|wanted| Arc::clone(&wanted.listener));
+        let listener = match open.or_else(bound) {
             Some(listener) => listener,
             None => {
                 // The runtime's, which the thread of this call is none of.
@@ -246,42 +315,49 @@ impl Proxy {
         // It was applied just now, and only this thread takes routes.
         let Some(connector) = self.registry.connector(&name) else { return };
         let source = FileSource::following(&connector);
-        let route = Arc::new(Route::new(spec, connector));
+        let route = {
+            let _within = self.threads.enter();
+            Arc::new(Route::new(spec, connector))
+        };
         if let Ok(place) = listener.place() {
             tell(&format!("{} listens on {place}", printable(&name)));
         }
-        let accepting = self.threads.spawn(accept(
-            Arc::clone(&listener),
-            Arc::clone(&route),
-            self.tasks.clone(),
-            self.ending.subscribe(),
-            Arc::clone(&self.log),
-        ));
+        let accepting = route.http.is_none().then(|| {
+            let (listener, route) = (Arc::clone(&listener), Arc::clone(&route));
+            let accepting = accept(listener, route, self.tasks.clone(), self.stage.subscribe(), Arc::clone(&self.log));
+            self.threads.spawn(accepting).abort_handle()
+        });
         let followed = self.watch.add(source);
-        let live = Live { accepting: accepting.abort_handle(), followed, judged, listener: Some(listener), route };
+        let live = Live { accepting, followed, judged, listener: Some(listener), route };
         state.routes.insert(name, live);
     }
 
     /// Takes no more clients for a route. Open connections go on.
     fn stop(&self, state: &mut State, name: &str) {
         if let Some(live) = state.routes.remove(name) {
-            live.accepting.abort();
+            live.accepting.iter().for_each(AbortHandle::abort);
             self.watch.remove(live.followed);
+        }
+    }
+
+    fn close(&self) {
+        let mut state = self.state();
+        state.entrances.values().for_each(|entrance| entrance.accepting.abort());
+        for live in state.routes.values_mut() {
+            live.accepting.iter().for_each(AbortHandle::abort);
+            // With it goes the file of a Unix socket.
+            live.listener = None;
         }
     }
 
     /// Takes no more clients, and waits for open connections; those that last longer are closed.
     pub(super) async fn end(&self, limit: Duration) {
-        self.is_draining.store(true, Ordering::SeqCst);
-        for live in self.state().routes.values_mut() {
-            live.accepting.abort();
-            // With it goes the file of a Unix socket.
-            live.listener = None;
-        }
+        self.stage.send_replace(Stage::Draining);
+        self.close();
         self.tasks.close();
         tell(&format!("ending: {} connections are open", self.tasks.len()));
         if timeout(limit, self.tasks.wait()).await.is_err() {
-            self.ending.send_replace(true);
+            self.stage.send_replace(Stage::Ended);
             // Each only closes its sockets by now.
             let _ = timeout(CLOSING, self.tasks.wait()).await;
         }
@@ -292,16 +368,16 @@ async fn accept(
     listener: Arc<Listener>,
     route: Arc<Route>,
     tasks: TaskTracker,
-    ending: watch::Receiver<bool>,
+    stage: watch::Receiver<Stage>,
     log: Arc<AccessLog>,
 ) {
     loop {
         // Clients beyond the limit wait in the system's queue.
         let Ok(permit) = Arc::clone(&route.permits).acquire_owned().await else { return };
         let client = listener.accept(&printable(&route.spec.name)).await;
-        let (route, ending, log) = (Arc::clone(&route), ending.clone(), Arc::clone(&log));
+        let (route, stage, log) = (Arc::clone(&route), stage.clone(), Arc::clone(&log));
         tasks.spawn(async move {
-            let entry = connection::serve(client, route, ending).await;
+            let entry = connection::serve(client, route, stage).await;
             drop(permit);
             log.write(&entry);
         });

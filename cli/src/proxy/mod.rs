@@ -5,6 +5,7 @@
 //!    live         the routes that work, and how they follow their documents
 //!      listen     accepts                     -> Client
 //!      connection PROXY header, verified upstream, relay -> Entry
+//!      http       requests, verified upstreams by their hosts -> Entry
 //!    log          a line for each connection
 //!    admin        status, metrics, health, page
 //! ```
@@ -14,6 +15,7 @@ mod args;
 mod client;
 mod closers;
 mod connection;
+mod http;
 mod inherited;
 mod listen;
 mod live;

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use uptls_manifest::kubernetes::{BackendRef, ObjectName};
 
 use super::args::ProxyArgs;
+use super::http::Hosts;
 use super::listen::Listen;
-use super::route::RouteSpec;
+use super::route::{HttpSpec, RouteSpec};
 use crate::args::Source;
 use crate::print::printable;
 use crate::target::{ConnectTo, Target, parse_timeout};
@@ -26,6 +27,9 @@ struct Document {
 struct RouteDocument {
     name: String,
     listen: String,
+    hosts: Option<Vec<String>>,
+    #[serde(default)]
+    preserve_host: bool,
     upstream: String,
     policy: Option<PathBuf>,
     manifests: Option<PathBuf>,
@@ -54,6 +58,7 @@ pub(super) fn of_args(args: &ProxyArgs) -> Result<Vec<RouteSpec>, String> {
         idle_timeout: args.idle_timeout,
         accept_proxy_header: args.accept_proxy_header,
         send_proxy_header: args.send_proxy_header,
+        http: args.http.then(|| HttpSpec { hosts: Hosts::any(), preserves_host: args.preserve_host }),
     };
     local(&spec.listen, args.allow_remote_clients)?;
     Ok(vec![spec])
@@ -92,7 +97,9 @@ impl RouteDocument {
         if self.max_connections == Some(0) {
             return Err("maxConnections: it must be more than nothing".to_owned());
         }
+        let http = self.http()?;
         Ok(RouteSpec {
+            http,
             name: self.name.clone(),
             listen,
             target: Target::parse(&self.upstream).map_err(field("upstream"))?,
@@ -103,6 +110,22 @@ impl RouteDocument {
             accept_proxy_header: self.accept_proxy_header,
             send_proxy_header: self.send_proxy_header,
         })
+    }
+
+    fn http(&self) -> Result<Option<HttpSpec>, String> {
+        let Some(hosts) = &self.hosts else {
+            return match self.preserve_host {
+                true => Err("preserveHost: it is for a route with hosts".to_owned()),
+                false => Ok(None),
+            };
+        };
+        if self.send_proxy_header {
+            return Err(
+                "sendProxyHeader: requests of many clients share a connection, so it is not for hosts".to_owned()
+            );
+        }
+        let hosts = Hosts::parse(hosts).map_err(|reason| format!("hosts: {reason}"))?;
+        Ok(Some(HttpSpec { hosts, preserves_host: self.preserve_host }))
     }
 
     fn source(&self, folder: &Path, args: &ProxyArgs) -> Result<Source, String> {
@@ -141,17 +164,34 @@ pub(super) fn local(listen: &Listen, allow_remote_clients: bool) -> Result<(), S
 
 fn distinct(specs: &[RouteSpec]) -> Result<(), String> {
     let mut names = BTreeSet::new();
-    let mut places = BTreeSet::new();
-    for spec in specs {
-        let (name, place) = (printable(&spec.name), spec.listen.to_string());
+    for (index, spec) in specs.iter().enumerate() {
+        let name = printable(&spec.name);
         if !names.insert(&spec.name) {
             return Err(format!("two routes have the name {name:?}"));
         }
-        if !spec.listen.is_any_port() && !places.insert(place.clone()) {
-            return Err(format!("route {name:?}: listen: another route listens at {place}"));
+        for other in specs.iter().take(index).filter(|other| other.listen == spec.listen) {
+            share(spec, other).map_err(|reason| format!("route {name:?}: {reason}"))?;
         }
     }
     Ok(())
+}
+
+/// Whether two routes with the same `listen` can be told apart: by the hosts of requests.
+fn share(spec: &RouteSpec, other: &RouteSpec) -> Result<(), String> {
+    let place = &spec.listen;
+    let (Some(http), Some(others)) = (&spec.http, &other.http) else {
+        return match place.is_any_port() {
+            true => Ok(()),
+            false => Err(format!("listen: another route listens at {place}, and not both have hosts")),
+        };
+    };
+    if let Some(pattern) = http.hosts.common(&others.hosts) {
+        return Err(format!("hosts: another route at {place} has {pattern}, too"));
+    }
+    match spec.accept_proxy_header == other.accept_proxy_header {
+        true => Ok(()),
+        false => Err(format!("acceptProxyHeader: it must be the same for all routes at {place}")),
+    }
 }
 
 const API_VERSION: &str = "uptls/v1";
@@ -195,12 +235,13 @@ mod tests {
     #[test]
     fn the_documents_of_the_page_and_the_example_are_read() {
         let page = include_str!("../../../docs/proxy.md");
-        let block = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-        let names: Vec<_> =
-            parse(block, Path::new("r"), &args(&[])).unwrap().into_iter().map(|spec| spec.name).collect();
-        assert_eq!(names, ["redis", "ledger", "pay"]);
+        let blocks = page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+        let names: Vec<Vec<_>> = blocks
+            .map(|block| parse(block, Path::new("r"), &args(&[])).unwrap().into_iter().map(|spec| spec.name).collect())
+            .collect();
+        assert_eq!(names, [vec!["redis", "ledger", "pay"], vec!["pay", "the rest"]]);
         let example = include_str!("../../../examples/proxy/routes.yaml");
-        assert_eq!(parse(example, Path::new("r"), &args(&[])).unwrap().len(), 1);
+        assert_eq!(parse(example, Path::new("r"), &args(&[])).unwrap().len(), 2);
     }
 
     #[test]
@@ -227,12 +268,40 @@ mod tests {
                 format!("- {{name: a, listen: '1', {rest}}}\n- {{name: b, listen: '1', {rest}}}"),
                 "another route listens",
             ),
+            (format!("- {{name: a, listen: '1', {rest}, preserveHost: true}}"), "preserveHost: it is for a route"),
+            (format!("- {{name: a, listen: '1', {rest}, hosts: []}}"), "hosts: it is empty"),
+            (
+                format!("- {{name: a, listen: '1', {rest}, hosts: [a], sendProxyHeader: true}}"),
+                "sendProxyHeader: requests",
+            ),
+            (
+                format!("- {{name: a, listen: '1', {rest}, hosts: [a]}}\n- {{name: b, listen: '1', {rest}}}"),
+                "not both have hosts",
+            ),
+            (
+                format!(
+                    "- {{name: a, listen: '1', {rest}, hosts: [a, b]}}\n- {{name: b, listen: '1', {rest}, hosts: [B]}}"
+                ),
+                "hosts: another route at 127.0.0.1:1 has b, too",
+            ),
+            (
+                format!(
+                    "- {{name: a, listen: '1', {rest}, hosts: [a]}}\n\
+                     - {{name: b, listen: '1', {rest}, hosts: [b], acceptProxyHeader: true}}"
+                ),
+                "must be the same for all routes",
+            ),
             (" []".to_owned(), "routes: there is none"),
         ] {
             let error = parse(&document(&route), Path::new("r.yaml"), &args(&[])).unwrap_err();
             assert!(error.contains(wanted), "{route}: {error}");
         }
         assert!(parse("apiVersion: uptls/v2\nkind: Proxy\nroutes: []", Path::new("r"), &args(&[])).is_err());
+        // The twin: hosts that differ share a listener.
+        let shared = document(&format!(
+            "- {{name: a, listen: '1', {rest}, hosts: [a]}}\n- {{name: b, listen: '1', {rest}, hosts: ['*.a', '*']}}"
+        ));
+        assert_eq!(parse(&shared, Path::new("r"), &args(&[])).unwrap().len(), 2);
         // The twin: it is wanted.
         let remote = document(&format!("- {{name: a, listen: '0.0.0.0:1', {rest}}}"));
         assert!(parse(&remote, Path::new("r"), &args(&["--allow-remote-clients"])).is_ok());

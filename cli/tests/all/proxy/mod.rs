@@ -3,6 +3,7 @@
 mod admin;
 mod clients;
 mod ends;
+mod http;
 mod rotation;
 
 use std::io::{ErrorKind, Read, Write};
