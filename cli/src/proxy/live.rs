@@ -153,14 +153,10 @@ impl Proxy {
             return self.take(routes::of_args(&self.args).map_err(Refused::Routes)?);
         };
         let text = read(&path).map_err(Refused::Routes)?;
-        let specs = self.parse(&text, &path).map_err(Refused::Routes)?;
+        let specs = routes::parse(&text, &path, &self.args).map_err(Refused::Routes)?;
         self.take(specs)?;
         self.state().document = Some(Ok(text));
         Ok(())
-    }
-
-    fn parse(&self, text: &str, path: &Path) -> Result<Vec<RouteSpec>, String> {
-        routes::parse(text, path, &self.args).map_err(|reason| format!("{}: {reason}", shown(path)))
     }
 
     /// Reads all documents again, and does what has changed.
@@ -177,7 +173,7 @@ impl Proxy {
             return;
         }
         let taken = document.clone().and_then(|text| {
-            let specs = self.parse(&text, path)?;
+            let specs = routes::parse(&text, path, &self.args)?;
             self.take(specs).map_err(|refused| format!("{}: {refused}", shown(path)))
         });
         // A policy may come later than the document that names it: what is refused is tried again.
