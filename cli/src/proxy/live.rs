@@ -1,20 +1,27 @@
 //! The routes that work: they are made together, follow their documents, and end together.
 
+mod follow;
+
+use core::future::poll_fn;
+use core::task::{Context, Poll};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
-use uptls::{FileSource, Metrics, OnInvalid, Problems, Registry, Runtime, UpstreamTlsPolicy, Watch, WatchedSource};
+use uptls::{
+    Connector, Event, FileSource, Metrics, OnInvalid, Prepared, Problems, Registry, Runtime, Watch, WatchedSource,
+};
 
 use super::args::ProxyArgs;
 use super::connection;
-use super::http::{self, Shared, Table};
+use super::entrances::{Entrances, Means};
+use super::folders::{FolderKey, Folders, Place};
 use super::listen::Listener;
 use super::log::{AccessLog, tell};
 use super::route::{Route, RouteSpec};
@@ -24,6 +31,8 @@ use crate::print::printable;
 /// All routes.
 pub(super) struct Proxy {
     args: ProxyArgs,
+    /// Told when routes have changed.
+    changed: Notify,
     stage: watch::Sender<Stage>,
     log: Arc<AccessLog>,
     /// Of all connections, whatever their route.
@@ -51,27 +60,27 @@ pub(super) enum Stage {
 struct State {
     /// The document with routes, as it was last read: text, or why there is none.
     document: Option<Result<String, String>>,
-    /// Where requests come in, by what was to be listened on.
-    entrances: BTreeMap<String, Entrance>,
+    entrances: Entrances,
+    folders: Folders,
     routes: BTreeMap<String, Live>,
-}
-
-/// A listener for HTTP, and the routes of its requests.
-struct Entrance {
-    accepting: AbortHandle,
-    /// With it go the idle connections of its clients.
-    table: watch::Sender<Arc<Table>>,
 }
 
 /// One route, with what belongs to it.
 struct Live {
-    /// `None`: its clients come in by an [`Entrance`].
+    /// `None`: its clients come in by [`Entrances`].
     accepting: Option<AbortHandle>,
     followed: WatchedSource,
-    judged: Result<[u8; 32], Problems>,
+    origin: Origin,
     /// `None` once no more clients are taken.
     listener: Option<Arc<Listener>>,
     route: Arc<Route>,
+}
+
+/// Where the policy of a route comes from.
+enum Origin {
+    Folder(Place),
+    /// A document or a file of its own, and what it last came to.
+    Own(Result<[u8; 32], Problems>),
 }
 
 /// Why routes are not taken.
@@ -83,8 +92,20 @@ pub(super) enum Refused {
 /// A route that is wanted and not yet live.
 struct Wanted {
     listener: Arc<Listener>,
-    policy: UpstreamTlsPolicy,
+    policy: Policy,
     spec: RouteSpec,
+}
+
+/// The policy of a route that is wanted.
+enum Policy {
+    Folder(Place, Connector),
+    Own(Arc<Prepared>),
+}
+
+impl State {
+    fn routes_of(&self, is_of: impl Fn(&Live) -> bool) -> Vec<Arc<Route>> {
+        self.routes.values().filter(|live| is_of(live)).map(|live| Arc::clone(&live.route)).collect()
+    }
 }
 
 impl Proxy {
@@ -94,6 +115,7 @@ impl Proxy {
         let runtime = Runtime::builder(uptls::aws_lc_rs::provider()).observer(Arc::clone(&metrics)).build();
         Ok(Self {
             args: args.clone(),
+            changed: Notify::new(),
             stage: watch::Sender::new(Stage::Serving),
             log: Arc::new(log),
             metrics,
@@ -106,8 +128,29 @@ impl Proxy {
         })
     }
 
-    pub(super) fn registry(&self) -> &Registry {
-        &self.registry
+    /// The next event of a policy, and the routes that it is of.
+    pub(super) async fn next_event(&self) -> (Vec<Arc<Route>>, Event) {
+        loop {
+            let event = tokio::select! {
+                event = poll_fn(|cx| self.poll_event(cx)) => event,
+                // There may be another folder.
+                () = self.changed.notified() => continue,
+            };
+            if !event.0.is_empty() {
+                return event;
+            }
+        }
+    }
+
+    fn poll_event(&self, cx: &mut Context<'_>) -> Poll<(Vec<Arc<Route>>, Event)> {
+        if let Poll::Ready((name, event)) = self.registry.poll_event(cx) {
+            let is_of = |live: &Live| matches!(live.origin, Origin::Own(_)) && live.route.spec.name == *name;
+            return Poll::Ready((self.state().routes_of(is_of), event));
+        }
+        let state = self.state();
+        state.folders.poll_event(cx).map(|(from, event)| {
+            (state.routes_of(|live| matches!(&live.origin, Origin::Folder(place) if *place == from)), event)
+        })
     }
 
     /// The text of the library's metrics, without a label for a route.
@@ -118,10 +161,6 @@ impl Proxy {
     /// In the order of their names.
     pub(super) fn routes(&self) -> Vec<Arc<Route>> {
         self.state().routes.values().map(|live| Arc::clone(&live.route)).collect()
-    }
-
-    pub(super) fn route(&self, name: &str) -> Option<Arc<Route>> {
-        self.state().routes.get(name).map(|live| Arc::clone(&live.route))
     }
 
     /// Whether every route makes connections, and new clients are taken.
@@ -159,52 +198,6 @@ impl Proxy {
         Ok(())
     }
 
-    /// Reads all documents again, and does what has changed.
-    pub(super) fn follow(&self) {
-        if let Some(path) = self.args.routes.clone() {
-            self.follow_routes(&path);
-        }
-        self.follow_policies();
-    }
-
-    fn follow_routes(&self, path: &Path) {
-        let document = read(path);
-        if self.state().document.as_ref() == Some(&document) {
-            return;
-        }
-        let taken = document.clone().and_then(|text| {
-            let specs = routes::parse(&text, path, &self.args)?;
-            self.take(specs).map_err(|refused| format!("{}: {refused}", shown(path)))
-        });
-        // A policy may come later than the document that names it: what is refused is tried again.
-        let document = taken.and(document);
-        let is_news = self.state().document.as_ref() != Some(&document);
-        match &document {
-            Err(reason) if is_news => tell(&format!("the routes stay as they are: {reason}")),
-            Ok(_) => tell(&format!("the routes of {} count from now on", shown(path))),
-            Err(_) => {}
-        }
-        self.state().document = Some(document);
-    }
-
-    fn follow_policies(&self) {
-        let routes: Vec<_> =
-            self.state().routes.values().map(|live| (Arc::clone(&live.route), live.judged.clone())).collect();
-        for (route, before) in routes {
-            let policy = route.spec.source.policy();
-            let judged = judged(&policy);
-            if judged == before {
-                continue;
-            }
-            let name = route.spec.name.clone();
-            if let Some(live) = self.state().routes.get_mut(&name) {
-                live.judged = judged;
-            }
-            // The event says what came of it.
-            let _ = self.registry.apply([(name, policy)]);
-        }
-    }
-
     /// Makes the routes what `specs` says: all of it, or nothing.
     fn take(&self, specs: Vec<RouteSpec>) -> Result<(), Refused> {
         let mut state = self.state();
@@ -212,8 +205,13 @@ impl Proxy {
         let (kept, new): (Vec<_>, Vec<_>) = specs.into_iter().partition(is_known);
         let mut wanted: Vec<Wanted> = Vec::new();
         for spec in new {
-            let one = self.want(&state, &wanted, spec)?;
-            wanted.push(one);
+            match self.want(&mut state, &wanted, spec) {
+                Ok(one) => wanted.push(one),
+                Err(refused) => {
+                    self.forget_folders(&mut state);
+                    return Err(refused);
+                }
+            }
         }
         let stays = |name: &String| {
             kept.iter()
@@ -231,54 +229,35 @@ impl Proxy {
             self.start(&mut state, wanted);
         }
         self.direct(&mut state);
+        self.forget_folders(&mut state);
+        self.changed.notify_one();
         Ok(())
+    }
+
+    fn forget_folders(&self, state: &mut State) {
+        let State { folders, routes, .. } = state;
+        let of = |live: &Live, key: &FolderKey| matches!(&live.origin, Origin::Folder(place) if place.key == *key);
+        folders.keep(|key| routes.values().any(|live| of(live, key)), &self.watch);
     }
 
     /// Lets requests come in for the routes of now.
     fn direct(&self, state: &mut State) {
-        let State { entrances, routes, .. } = state;
-        let mut directed: BTreeMap<String, (Arc<Listener>, Vec<Arc<Route>>)> = BTreeMap::new();
-        for live in routes.values().filter(|live| live.route.http.is_some()) {
-            if let Some(listener) = &live.listener {
-                let place = live.route.spec.listen.to_string();
-                directed
-                    .entry(place)
-                    .or_insert_with(|| (Arc::clone(listener), Vec::new()))
-                    .1
-                    .push(Arc::clone(&live.route));
-            }
-        }
-        for (_, gone) in entrances.extract_if(.., |place, _| !directed.contains_key(place)) {
-            gone.accepting.abort();
-        }
-        for (place, (listener, routes)) in directed {
-            let table = Arc::new(Table::new(routes));
-            match entrances.get(&place) {
-                Some(entrance) => drop(entrance.table.send_replace(table)),
-                None => drop(entrances.insert(place.clone(), self.open(listener, place, table))),
-            }
-        }
-    }
-
-    fn open(&self, listener: Arc<Listener>, place: String, table: Arc<Table>) -> Entrance {
-        let (table, current) = watch::channel(table);
-        let most = usize::try_from(self.args.max_connections).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        let shared = Shared {
-            log: Arc::clone(&self.log),
-            permits: Arc::new(Semaphore::new(most)),
-            stage: self.stage.subscribe(),
-            table: current,
-            tasks: self.tasks.clone(),
+        let of_http = state.routes.values().filter(|live| live.route.http.is_some());
+        let routes = of_http.filter_map(|live| Some((live.listener.clone()?, Arc::clone(&live.route)))).collect();
+        let means = Means {
+            log: &self.log,
+            max_connections: self.args.max_connections,
+            stage: &self.stage,
+            tasks: &self.tasks,
+            threads: &self.threads,
         };
-        let accepting = self.threads.spawn(http::accept(listener, place, shared)).abort_handle();
-        Entrance { accepting, table }
+        state.entrances.direct(routes, &means);
     }
 
     /// Everything that can fail.
-    fn want(&self, state: &State, wanted: &[Wanted], spec: RouteSpec) -> Result<Wanted, Refused> {
+    fn want(&self, state: &mut State, wanted: &[Wanted], spec: RouteSpec) -> Result<Wanted, Refused> {
         let refused = |problems| Refused::Policy { route: spec.name.clone(), problems };
-        let policy = spec.source.policy().map_err(refused)?;
-        self.runtime.prepare(&policy).map_err(refused)?;
+        let policy = self.policy(&mut state.folders, &spec).map_err(refused)?;
         // Routes for requests share a listener. Of others only a port that the system chose is not the same for two of them.
         let same = |other: &RouteSpec| {
             let is_shared = spec.http.is_some() && other.http.is_some();
@@ -303,13 +282,33 @@ impl Proxy {
         Ok(Wanted { listener, policy, spec })
     }
 
+    /// The policy of a route, prepared once: it is published as it is.
+    fn policy(&self, folders: &mut Folders, spec: &RouteSpec) -> Result<Policy, Problems> {
+        if let Some(key) = FolderKey::of(&spec.source)
+            && let Some((place, connector)) = folders.take(&key, &spec.source, &self.runtime, &self.watch)?
+        {
+            return Ok(Policy::Folder(place, connector));
+        }
+        // Of a folder without this policy it says why.
+        Ok(Policy::Own(self.runtime.prepare(&spec.source.policy()?)?))
+    }
+
     fn start(&self, state: &mut State, wanted: Wanted) {
         let Wanted { listener, policy, spec } = wanted;
-        let (name, policy) = (spec.name.clone(), Ok(policy));
-        let judged = judged(&policy);
-        let _ = self.registry.apply([(name.clone(), policy)]);
-        // It was applied just now, and only this thread takes routes.
-        let Some(connector) = self.registry.connector(&name) else { return };
+        let name = spec.name.clone();
+        let (connector, origin) = match policy {
+            Policy::Folder(place, connector) => {
+                // It may have had a policy of its own before.
+                self.registry.remove(&name);
+                (connector, Origin::Folder(place))
+            }
+            Policy::Own(prepared) => {
+                let judged = Ok(prepared.policy().spec_digest());
+                // Of this runtime, and only this thread takes routes.
+                let Ok(connector) = self.registry.publish(&name, prepared) else { return };
+                (connector, Origin::Own(judged))
+            }
+        };
         let source = FileSource::following(&connector);
         let route = {
             let _within = self.threads.enter();
@@ -324,7 +323,7 @@ impl Proxy {
             self.threads.spawn(accepting).abort_handle()
         });
         let followed = self.watch.add(source);
-        let live = Live { accepting, followed, judged, listener: Some(listener), route };
+        let live = Live { accepting, followed, listener: Some(listener), origin, route };
         state.routes.insert(name, live);
     }
 
@@ -338,7 +337,7 @@ impl Proxy {
 
     fn close(&self) {
         let mut state = self.state();
-        state.entrances.values().for_each(|entrance| entrance.accepting.abort());
+        state.entrances.close();
         for live in state.routes.values_mut() {
             live.accepting.iter().for_each(AbortHandle::abort);
             // With it goes the file of a Unix socket.
@@ -387,10 +386,6 @@ impl core::fmt::Display for Refused {
             Self::Routes(reason) => f.write_str(reason),
         }
     }
-}
-
-fn judged(policy: &Result<UpstreamTlsPolicy, Problems>) -> Result<[u8; 32], Problems> {
-    policy.as_ref().map(UpstreamTlsPolicy::spec_digest).map_err(Clone::clone)
 }
 
 fn read(path: &Path) -> Result<String, String> {

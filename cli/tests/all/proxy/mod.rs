@@ -4,6 +4,7 @@ mod admin;
 mod clients;
 mod ends;
 mod http;
+mod manifests;
 mod rotation;
 
 use std::io::{ErrorKind, Read, Write};
