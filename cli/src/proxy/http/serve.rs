@@ -196,3 +196,42 @@ const LEAVING: Duration = Duration::from_secs(5);
 const MAX_HEAD: usize = 64 << 10;
 const MAX_HEADER_LIST: u32 = 64 << 10;
 const MOST_STREAMS: u32 = 100;
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// How long a client is kept that sends this and then nothing, by a clock that goes on when nothing else does.
+    fn kept(sent: &'static [u8]) -> Duration {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let (_stage, stage) = watch::channel(Stage::Serving);
+            let (_table, table) = watch::channel(Arc::default());
+            let (log, _writer) = AccessLog::start(true).unwrap();
+            let (permits, tasks) = (Arc::new(Semaphore::new(1)), TaskTracker::new());
+            let shared = Shared { log: Arc::new(log), permits, stage, table, tasks };
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            client.write_all(sent).await.unwrap();
+            let (stream, address) = listener.accept().await.unwrap();
+            let began = Instant::now();
+            serve(Client::tcp(stream, address).unwrap(), shared).await;
+            let kept = began.elapsed();
+            let mut answer = Vec::new();
+            client.read_to_end(&mut answer).await.unwrap();
+            kept
+        })
+    }
+
+    #[test]
+    fn no_client_is_kept_for_ever() {
+        assert!(kept(b"GET / HTTP/1.1\r\nHost: a\r\n") <= PATIENCE * 2, "a head that does not end");
+        assert!(kept(b"") <= IDLE + LEAVING, "nothing");
+        assert!(kept(b"PRI * HTTP/2.0\r\n") <= IDLE + LEAVING, "a preface that does not end");
+        let settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+        assert!(kept(settings) <= IDLE + LEAVING, "HTTP/2 without a request, and without an answer to a ping");
+    }
+}
