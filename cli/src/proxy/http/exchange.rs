@@ -82,12 +82,13 @@ impl Exchange {
 
     /// The proxy answers itself.
     pub(super) fn declined(&self, status: StatusCode, outcome: Outcome) {
-        let mut state = self.state();
-        (state.status, state.outcome) = (Some(status), Some(outcome));
+        self.state().status = Some(status);
+        self.ended(outcome);
     }
 
+    /// What it came to. The first word counts: one side that breaks off takes the other with it.
     pub(super) fn ended(&self, outcome: Outcome) {
-        self.state().outcome = Some(outcome);
+        self.state().outcome.get_or_insert(outcome);
     }
 
     /// What an upgraded connection moved.
@@ -178,8 +179,10 @@ impl Body for RequestBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &frame {
-            self.exchange.count(&self.exchange.from_client, frame);
+        match &frame {
+            Poll::Ready(Some(Ok(frame))) => self.exchange.count(&self.exchange.from_client, frame),
+            Poll::Ready(Some(Err(error))) => self.exchange.ended(Outcome::BadClient(error.to_string())),
+            Poll::Ready(None) | Poll::Pending => {}
         }
         frame
     }

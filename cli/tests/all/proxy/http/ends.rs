@@ -70,6 +70,43 @@ fn a_stream_ends_if_its_peer_would_be_refused_now() {
     assert_eq!((&entry["code"], &entry["status"]), (&"cert_unknown_issuer".into(), &101.into()), "{entry}");
 }
 
+/// A request whose response has begun, and waits for the rest of the request.
+fn half_done(address: std::net::SocketAddr) -> Client {
+    let mut client = Client::new(address);
+    client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf");
+    assert!(client.head().starts_with("HTTP/1.1 200 "));
+    client
+}
+
+#[test]
+fn a_response_ends_if_its_peer_would_be_refused_now() {
+    let folder = Folder::new();
+    let upstream = Upstream::start(folder.options());
+    let (proxy, address) = to(&folder, upstream.address, &[]);
+    let mut client = half_done(address);
+    let other = lasting(Template::ca("Other Root")).self_signed(&Key::p256("other root"));
+    folder.write("ca.pem", &other.pem());
+    proxy.told("ends 1 open connections");
+    let mut rest = Vec::new();
+    let read = client.0.read_to_end(&mut rest);
+    assert_eq!(read.map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
+    let entry = proxy.entry();
+    assert_eq!((&entry["code"], &entry["status"]), (&"cert_unknown_issuer".into(), &200.into()), "{entry}");
+}
+
+#[test]
+fn a_client_that_leaves_is_no_fault_of_the_upstream() {
+    let folder = Folder::new();
+    let upstream = Upstream::start(folder.options());
+    let (proxy, address) = to(&folder, upstream.address, &[]);
+    drop(half_done(address));
+    let entry = proxy.entry();
+    assert_eq!((&entry["code"], &entry["bytes_from_client"]), (&"client_lost".into(), &4.into()), "{entry}");
+    // The twin: the upstream's connection serves the next one.
+    assert_eq!(Client::new(address).get("a", "/seen").status, 200);
+    assert_eq!(upstream.connections(), 1);
+}
+
 #[test]
 fn requests_that_are_under_way_end_after_sigterm() {
     let folder = Folder::new();

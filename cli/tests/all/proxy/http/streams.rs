@@ -19,10 +19,20 @@ where
     B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    http2_until_its_end(address).await.0
+}
+
+/// The same, and what waits for the end of the connection: whether it is an orderly one.
+async fn http2_until_its_end<B>(
+    address: SocketAddr,
+) -> (http2::SendRequest<B>, tokio::task::JoinHandle<hyper::Result<()>>)
+where
+    B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(connection);
-    sender
+    (sender, tokio::spawn(connection))
 }
 
 /// The statuses of all requests over one connection of HTTP/2 but for the first, which is left alone after `began`.
@@ -47,13 +57,15 @@ pub(super) struct Held(std::thread::JoinHandle<(u16, bool)>);
 pub(super) fn held(address: SocketAddr, began: impl FnOnce()) -> Held {
     let thread = std::thread::spawn(move || {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
-            let mut sender = http2(address).await;
+            let (mut sender, ending) = http2_until_its_end(address).await;
             let request = Request::get("http://a/held").body(Empty::<Bytes>::new()).unwrap();
             let response = sender.send_request(request).await.unwrap();
             let status = response.status().as_u16();
             response.into_body().collect().await.unwrap();
-            // Once the other side has said GOAWAY and the last stream has ended, the connection is over.
-            (status, sender.ready().await.is_err() || sender.is_closed())
+            // It ends by itself, since the other side has said GOAWAY: this one has the sender.
+            let is_orderly = ending.await.unwrap().is_ok();
+            drop(sender);
+            (status, is_orderly)
         })
     });
     began();
@@ -61,7 +73,7 @@ pub(super) fn held(address: SocketAddr, began: impl FnOnce()) -> Held {
 }
 
 impl Held {
-    /// The status, and whether the connection takes no more requests.
+    /// The status, and whether the connection ended in order.
     pub(super) fn end(self) -> (u16, bool) {
         self.0.join().unwrap()
     }
