@@ -7,6 +7,7 @@ use uptls::danger::DangerPermission;
 use uptls::{Connector, OnInvalid, PolicyDraft, Prepared, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning};
 use uptls_manifest::envoy::{Owner, OwnerError};
 use uptls_manifest::kubernetes::{self, BackendRef, Imported, Manifests, Mode, ReadOptions, Scope};
+use uptls_manifest::report::ImportOptions;
 
 use crate::args::Source;
 use crate::print;
@@ -65,9 +66,23 @@ impl Source {
         self.checked(self.written()?.draft)
     }
 
+    /// How the manifests are read.
+    pub(crate) fn import_options(&self) -> ImportOptions {
+        let mut options = ImportOptions::default();
+        options.cluster_trust_bundles = self.cluster_trust_bundles;
+        options.files_root.clone_from(&self.files_root);
+        options.gateway.clone_from(&self.gateway);
+        options.mode = mode(self.faithful);
+        options.permission = self.permission();
+        options
+    }
+
+    fn permission(&self) -> DangerPermission {
+        if self.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden }
+    }
+
     fn checked(&self, draft: PolicyDraft) -> Result<UpstreamTlsPolicy, Problems> {
-        let permission = if self.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden };
-        UpstreamTlsPolicy::check(draft, permission)
+        UpstreamTlsPolicy::check(draft, self.permission())
     }
 
     fn written(&self) -> Result<Written, Problems> {

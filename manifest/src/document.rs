@@ -1,54 +1,65 @@
-//! Which kind of document a node is: the one place that looks at `apiVersion` and `kind`.
+//! Whether a node is the document that is wanted: the one place that looks at `apiVersion` and `kind`.
 
 use uptls::PolicyErrorKind;
 
 use crate::node::{Node, Value};
-use crate::position::Notes;
+use crate::position::{Fault, Notes, Place};
+use crate::{source, yaml};
 
-/// The kinds of documents that are read here. A kind that is added needs a row in [`KINDS`] and a reader.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Kind {
-    /// `native`.
-    Policy,
+/// What a document must say that it is, and its other fields, for a sentence.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Header<'a> {
+    pub(crate) api_version: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) fields: &'a str,
 }
 
-/// The kind of `node`; `None`, and noted problems, if it is none that is known.
-pub(crate) fn kind(node: &Node, notes: &Notes<'_>) -> Option<Kind> {
-    if !matches!(node.value, Value::Map(_)) {
-        let reason = format!("it is {}, where a map of apiVersion, kind, metadata, spec is wanted", node.describe());
-        notes.parse_problem("", node.place, reason);
-        return None;
+impl Header<'_> {
+    /// Whether `node` says so; else problems are noted.
+    pub(crate) fn is_of(&self, node: &Node, notes: &Notes<'_>) -> bool {
+        if !matches!(node.value, Value::Map(_)) {
+            let (given, fields) = (node.describe(), self.fields);
+            let reason = format!("it is {given}, where a map of apiVersion, kind{fields} is wanted");
+            notes.parse_problem("", node.place, reason);
+            return false;
+        }
+        // Both, so that both are told.
+        let is_version = says(node, notes, "apiVersion", self.api_version);
+        says(node, notes, "kind", self.kind) && is_version
     }
-    let api_version = header(node, notes, "apiVersion", KINDS.map(|(api_version, ..)| api_version));
-    let kind = header(node, notes, "kind", KINDS.map(|(_, kind, _)| kind));
-    KINDS.into_iter().find(|row| Some(row.0) == api_version && Some(row.1) == kind).map(|(.., kind)| kind)
 }
 
-/// The one of `known` that the field `name` holds.
-fn header<const N: usize>(
-    node: &Node,
-    notes: &Notes<'_>,
-    name: &str,
-    known: [&'static str; N],
-) -> Option<&'static str> {
-    let wanted = known.join(" or ");
+/// Whether the field `name` holds `wanted`.
+fn says(node: &Node, notes: &Notes<'_>, name: &str, wanted: &str) -> bool {
     let Some(entry) = node.field(name) else {
         notes.parse_problem("", node.place, format!("the field {name} is missing; it must be {wanted}"));
-        return None;
+        return false;
     };
     let Some(given) = entry.value.text().filter(|_| !entry.value.is_null()) else {
         let reason = format!("{} stands where {wanted} is wanted", entry.value.describe());
         notes.parse_problem(name, entry.place, reason);
-        return None;
+        return false;
     };
-    let found = known.into_iter().find(|known| *known == given);
-    if found.is_none() {
-        notes.problem(name, entry.place, PolicyErrorKind::Invalid { given: given.to_owned(), wanted });
+    if given != wanted {
+        let kind = PolicyErrorKind::Invalid { given: given.to_owned(), wanted: wanted.to_owned() };
+        notes.problem(name, entry.place, kind);
     }
-    found
+    given == wanted
 }
 
-const KINDS: [(&str, &str, Kind); 1] = [(API_VERSION, KIND, Kind::Policy)];
+/// The one document of a text that holds exactly one; `what` it holds, for a sentence.
+pub(crate) fn single(bytes: &[u8], what: &str) -> Result<Node, Fault> {
+    let documents = yaml::documents(source::text(bytes)?)?;
+    let mut written = documents.into_iter().filter(|node| !node.is_null());
+    let Some(node) = written.next() else {
+        return Err(Fault::parse(Place::START, "it is empty"));
+    };
+    match written.next() {
+        None => Ok(node),
+        Some(second) => Err(Fault::parse(second.place, format!("a second document begins; one file holds one {what}"))),
+    }
+}
+
 /// Those of the native document.
 pub(crate) const API_VERSION: &str = "uptls/v1";
 pub(crate) const KIND: &str = "UpstreamTlsPolicy";

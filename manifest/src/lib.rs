@@ -4,7 +4,7 @@
 //!  bytes          source     1 MiB, UTF-8
 //!    |  yaml       events of one parser for YAML and JSON, within budgets -> node
 //!    v
-//!  document        apiVersion and kind decide who reads it on
+//!  document        whether apiVersion and kind are what is wanted
 //!    |  decode     node -> typed fields; unknown and duplicate ones are problems, each with its line
 //!    v
 //!  native          -> uptls::PolicyDraft, with the origin of every field
@@ -70,6 +70,7 @@ mod manifest_set;
 mod manifest_store;
 mod native;
 mod node;
+mod other_document;
 mod position;
 mod source;
 mod suggest;
@@ -86,3 +87,4 @@ pub use manifest_folder::ManifestFolder;
 pub use manifest_set::ManifestSet;
 pub use manifest_store::ManifestStore;
 pub use native::{load, parse};
+pub use other_document::read_document;

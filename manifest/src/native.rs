@@ -7,10 +7,10 @@ use serde::Deserialize;
 use uptls::{PolicyDraft, PolicyErrorKind, PolicySpec, Problems};
 
 use crate::decode::decode;
-use crate::document::{self, API_VERSION, KIND, Kind};
+use crate::document::{API_VERSION, Header, KIND, single};
 use crate::node::Node;
-use crate::position::{Fault, Notes, Place};
-use crate::{source, yaml};
+use crate::position::{Fault, Notes};
+use crate::source;
 
 /// Reads one native policy document, YAML or JSON.
 ///
@@ -22,15 +22,12 @@ use crate::{source, yaml};
 /// the fields.
 pub fn parse(text: &[u8], name: &str, base: Option<&Path>) -> Result<PolicyDraft, Problems> {
     let notes = Notes::new(name);
-    let node = match single(text) {
+    let node = match single(text, "policy") {
         Ok(node) => node,
         Err(fault) => return refuse(notes, fault),
     };
     let policy = policy_name(&node);
-    let read = match document::kind(&node, &notes) {
-        Some(Kind::Policy) => decode::<NativeDocument>(node, &notes),
-        None => None,
-    };
+    let read = if HEADER.is_of(&node, &notes) { decode::<NativeDocument>(node, &notes) } else { None };
     if let Some(metadata) = read.as_ref().and_then(|document| document.metadata.as_ref()) {
         metadata.check(&notes);
     }
@@ -59,19 +56,6 @@ fn refuse(notes: Notes<'_>, fault: Fault) -> Result<PolicyDraft, Problems> {
     notes.finish(None, None::<PolicyDraft>).map(|(draft, _)| draft)
 }
 
-/// The one document of a text that holds exactly one.
-fn single(bytes: &[u8]) -> Result<Node, Fault> {
-    let documents = yaml::documents(source::text(bytes)?)?;
-    let mut written = documents.into_iter().filter(|node| !node.is_null());
-    let Some(node) = written.next() else {
-        return Err(Fault::parse(Place::START, "it is empty"));
-    };
-    match written.next() {
-        None => Ok(node),
-        Some(second) => Err(Fault::parse(second.place, "a second document begins; one file holds one policy")),
-    }
-}
-
 /// The name of the policy, as far as it can be told before anything is checked: errors are reported under it.
 fn policy_name(node: &Node) -> Option<String> {
     let name = &node.field("metadata")?.value.field("name")?.value;
@@ -83,11 +67,11 @@ fn policy_name(node: &Node) -> Option<String> {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct NativeDocument {
     /// The version of this format.
-    #[expect(dead_code, reason = "document::kind has read it; here it is a field that is known")]
+    #[expect(dead_code, reason = "the header has been read; here it is a field that is known")]
     #[schemars(extend("const" = API_VERSION))]
     api_version: String,
     /// The kind of document.
-    #[expect(dead_code, reason = "document::kind has read it; here it is a field that is known")]
+    #[expect(dead_code, reason = "the header has been read; here it is a field that is known")]
     #[schemars(extend("const" = KIND))]
     kind: String,
     /// What the policy is called.
@@ -118,5 +102,6 @@ impl Metadata {
     }
 }
 
+const HEADER: Header<'_> = Header { api_version: API_VERSION, kind: KIND, fields: ", metadata, spec" };
 /// As long as a name in Kubernetes.
 const MAX_NAME: usize = 253;

@@ -15,12 +15,15 @@ use crate::target::{ConnectTo, Target, parse_timeout};
 /// the policy refuses gets no byte: its connection is closed, and the log says why. The proxy never speaks plaintext to an
 /// upstream. It follows the policy, the routes and all files that they name: a rotation ends no connection.
 ///
-/// Each connection that ended is a line on stdout. Events of the policies are lines on stderr. On SIGTERM or SIGINT the
+/// With --http, or for routes with hosts, clients send HTTP requests in the clear, and the host of each picks its route.
+///
+/// Each connection that ended is a line on stdout, and so is each HTTP request. Events of the policies are lines on stderr. On SIGTERM or SIGINT the
 /// proxy takes no more connections, and ends with those that are open or after --drain-timeout.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = help("uptls proxy --listen 127.0.0.1:6380 --policy redis.yaml redis.internal:6379
   uptls proxy --listen unix:/run/app/db.sock --policy db.yaml --idle-timeout 10m db.internal:5432
   uptls proxy --listen 8080 --manifests ./manifests --backend shop/pay:443 pay.shop.svc:443
+  uptls proxy --http --listen 8080 --policy pay.yaml pay.internal:443
   uptls proxy --routes routes.yaml --admin 127.0.0.1:9180 --json"))]
 #[command(group(ArgGroup::new("upstream").required(true).args(["routes", "target"])))]
 #[command(mut_group("source", |group| group.required(false)))]
@@ -54,6 +57,13 @@ pub(crate) struct ProxyArgs {
     /// Expect a header of the PROXY protocol, version 1 or 2, from each client.
     #[arg(long, conflicts_with = "routes")]
     pub(crate) accept_proxy_header: bool,
+    /// Take HTTP requests, version 1.1 or 2, instead of bytes: for any host, each over a connection by the policy of that
+    /// moment. Connections are kept for later requests. The policy's alpn decides whether the upstream is offered HTTP/2.
+    #[arg(long, conflicts_with_all = ["routes", "send_proxy_header"])]
+    pub(crate) http: bool,
+    /// With --http: ask the upstream for the host that the client asked for, and not for HOST:PORT.
+    #[arg(long, requires = "http")]
+    pub(crate) preserve_host: bool,
     /// Send a header of the PROXY protocol, version 2, before TLS: the upstream learns the client's address.
     #[arg(long, conflicts_with = "routes")]
     pub(crate) send_proxy_header: bool,

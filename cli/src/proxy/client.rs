@@ -5,6 +5,8 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
@@ -13,9 +15,21 @@ use tokio_util::either::Either;
 /// A client, which speaks without TLS.
 pub(super) struct Client {
     addresses: Option<Addresses>,
+    resets: Resets,
     /// Bytes that were read behind a PROXY header.
     unread: Vec<u8>,
     stream: Either<TcpStream, UnixStream>,
+}
+
+/// Says that a client's connection shall not end in order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Resets(Arc<AtomicBool>);
+
+impl Resets {
+    /// The connection ends by a reset, once it is dropped.
+    pub(super) fn on_drop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Where a connection comes from, and where it was accepted.
@@ -30,11 +44,11 @@ impl Client {
         // Small requests and answers take turns on most connections.
         stream.set_nodelay(true)?;
         let addresses = Some(Addresses { source, destination: stream.local_addr()? });
-        Ok(Self { addresses, unread: Vec::new(), stream: Either::Left(stream) })
+        Ok(Self { addresses, resets: Resets::default(), unread: Vec::new(), stream: Either::Left(stream) })
     }
 
     pub(super) fn unix(stream: UnixStream) -> Self {
-        Self { addresses: None, unread: Vec::new(), stream: Either::Right(stream) }
+        Self { addresses: None, resets: Resets::default(), unread: Vec::new(), stream: Either::Right(stream) }
     }
 
     /// `None` for a Unix socket.
@@ -49,9 +63,20 @@ impl Client {
 
     /// Closes it so that the client cannot take it for an orderly end: by a reset, where the transport has one.
     pub(super) fn abort(self) {
-        if let Either::Left(stream) = self.stream {
+        self.resets.on_drop();
+    }
+
+    /// For those who have given the connection away, and learn later how it must end.
+    pub(super) fn resets(&self) -> Resets {
+        self.resets.clone()
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let (Either::Left(stream), true) = (&self.stream, self.resets.0.load(Ordering::Relaxed)) {
             // Without it the client sees an end like any other.
-            let _ = socket2::SockRef::from(&stream).set_linger(Some(core::time::Duration::ZERO));
+            let _ = socket2::SockRef::from(stream).set_linger(Some(core::time::Duration::ZERO));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! How open connections are told to end: those that the policy of now would refuse (R11).
 
+use core::pin::Pin;
+use core::task::{Context, Poll};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,21 +13,22 @@ use uptls::{DrainPlan, Error, OpenConnection};
 use super::route::Route;
 
 /// The open connections of a route, by their numbers.
-#[derive(Default)]
-pub(super) struct Closers(Mutex<HashMap<u64, oneshot::Sender<Error>>>);
+#[derive(Clone, Default)]
+pub(super) struct Closers(Arc<Mutex<HashMap<u64, oneshot::Sender<Error>>>>);
 
 /// A connection that can be told to end, until this is dropped.
-pub(super) struct Closable<'a> {
-    closers: &'a Closers,
+pub(super) struct Closable {
+    closers: Closers,
     open: OpenConnection,
-    told: oneshot::Receiver<Error>,
+    /// `None` once it can tell nothing more.
+    told: Option<oneshot::Receiver<Error>>,
 }
 
 impl Closers {
-    pub(super) fn add(&self, open: OpenConnection) -> Closable<'_> {
+    pub(super) fn add(&self, open: OpenConnection) -> Closable {
         let (tell, told) = oneshot::channel();
         self.lock().insert(open.id(), tell);
-        Closable { closers: self, open, told }
+        Closable { closers: self.clone(), open, told: Some(told) }
     }
 
     fn close(&self, id: u64, why: Error) {
@@ -40,17 +43,17 @@ impl Closers {
     }
 }
 
-impl Closable<'_> {
+impl Closable {
     /// Why the connection must end, once it must.
-    pub(super) async fn refused(&mut self) -> Error {
-        match (&mut self.told).await {
-            Ok(why) => why,
-            Err(_) => core::future::pending().await,
-        }
+    pub(super) fn poll_refused(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        let Some(told) = &mut self.told else { return Poll::Pending };
+        let Poll::Ready(why) = Pin::new(told).poll(cx) else { return Poll::Pending };
+        self.told = None;
+        why.map_or(Poll::Pending, Poll::Ready)
     }
 }
 
-impl Drop for Closable<'_> {
+impl Drop for Closable {
     fn drop(&mut self) {
         self.closers.lock().remove(&self.open.id());
     }

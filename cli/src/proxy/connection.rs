@@ -1,26 +1,31 @@
 //! One connection of a client: its upstream, the bytes between them, and its line in the log.
 
+use core::future::poll_fn;
+use core::task::Poll;
 use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use uptls::tokio_client::{AsyncStream, ProxyHeader};
 use uptls::{Code, ConnectError, ConnectOptions, Error, Evidence};
 
 use super::client::{Addresses, Client, Origin};
+use super::closers::Closable;
+use super::live::Stage;
 use super::log::{Entry, Outcome};
 use super::proxy_header;
 use super::relay::{End, Moved, Relay};
 use super::route::{Route, now};
 
-/// Serves a client to its end, and gives the line of the log. When `ending` becomes true, it closes both sides.
-pub(super) async fn serve(client: Client, route: Arc<Route>, ending: watch::Receiver<bool>) -> Entry {
+/// Serves a client to its end, and gives the line of the log. It closes both sides when the stage is the last.
+pub(super) async fn serve(client: Client, route: Arc<Route>, stage: watch::Receiver<Stage>) -> Entry {
     let (at, began, direct) = (now(), Instant::now(), client.addresses());
     let mut told = Told { origin: direct, connect: None, evidence: None, moved: Moved::default(), remote: None };
-    let outcome = told.serve(client, &route, ending).await;
+    let outcome = told.serve(client, &route, stage).await;
     told.entry(at, began.elapsed(), &route, outcome)
 }
 
@@ -35,7 +40,7 @@ struct Told {
 }
 
 impl Told {
-    async fn serve(&mut self, mut client: Client, route: &Route, mut ending: watch::Receiver<bool>) -> Outcome {
+    async fn serve(&mut self, mut client: Client, route: &Route, mut stage: watch::Receiver<Stage>) -> Outcome {
         if route.spec.accept_proxy_header {
             match proxy_header::read(&mut client).await {
                 Ok(behind) => self.origin = behind.or(self.origin),
@@ -48,7 +53,7 @@ impl Told {
         let began = Instant::now();
         let connected = tokio::select! {
             connected = connect(route, self.origin) => connected,
-            () = is_true(&mut ending) => {
+            () = is_at(&mut stage, Stage::Ended) => {
                 client.abort();
                 return Outcome::Ended("drain_timeout");
             }
@@ -64,7 +69,7 @@ impl Told {
                 self.remote = upstream.get_ref().peer_addr().ok();
                 self.evidence = Some(Box::new(upstream.evidence().clone()));
                 route.counts.opened();
-                let outcome = self.relay(client, upstream, route, ending).await;
+                let outcome = self.relay(client, upstream, route, stage).await;
                 route.counts.ended(self.moved);
                 outcome
             }
@@ -76,27 +81,13 @@ impl Told {
         client: Client,
         upstream: AsyncStream<TcpStream>,
         route: &Route,
-        mut ending: watch::Receiver<bool>,
+        stage: watch::Receiver<Stage>,
     ) -> Outcome {
         let open = route.connector.opened(&route.spec.target.host, &upstream.evidence().peer);
-        let mut closable = route.closers.add(open);
+        let closable = route.closers.add(open);
         let mut relay = Relay::new(client, upstream);
-        let outcome = tokio::select! {
-            end = relay.run(route.spec.idle_timeout) => match end {
-                End::Both => Outcome::Ended("closed"),
-                End::Client(error) => Outcome::BadClient(error.to_string()),
-                End::Idle => Outcome::Ended("idle_timeout"),
-                End::Upstream(error) => lost(&error),
-            },
-            error = closable.refused() => Outcome::Refused(Box::new(error)),
-            () = is_true(&mut ending) => Outcome::Ended("drain_timeout"),
-        };
+        let outcome = relay_to_end(&mut relay, route.spec.idle_timeout, Some(closable), stage).await;
         self.moved = relay.moved();
-        let outcome = match outcome {
-            // Many servers forget their close_notify once the client has left. No answer is cut.
-            Outcome::Refused(error) if relay.is_left() && error.code() == Code::Truncated => Outcome::Ended("left"),
-            outcome => outcome,
-        };
         let (client, _) = relay.into_parts();
         if matches!(outcome, Outcome::Ended("closed")) {
             return outcome;
@@ -110,9 +101,9 @@ impl Told {
         let evidence = self.evidence;
         Entry {
             at,
-            route: route.spec.name.clone(),
+            route: Some(route.spec.name.clone()),
             client: Origin(self.origin).to_string(),
-            upstream: route.spec.target.to_string(),
+            upstream: Some(route.spec.target.to_string()),
             address: self.remote.map(|remote| remote.to_string()),
             generation: evidence.as_ref().map(|evidence| evidence.generation.number()),
             matched_name: evidence.as_ref().and_then(|evidence| evidence.peer.matched_name().map(str::to_owned)),
@@ -120,10 +111,39 @@ impl Told {
             resumed: evidence.as_ref().map(|evidence| evidence.resumed),
             connect_ms: self.connect.map(milliseconds),
             duration_ms: milliseconds(duration),
-            bytes_from_client: self.moved.from_client,
-            bytes_from_upstream: self.moved.from_upstream,
+            moved: self.moved,
+            requested: None,
             outcome,
         }
+    }
+}
+
+/// Moves bytes until both sides have ended, one of them broke off or must, or the proxy ends.
+pub(super) async fn relay_to_end<C, U>(
+    relay: &mut Relay<C, U>,
+    idle: Option<Duration>,
+    mut closable: Option<Closable>,
+    mut stage: watch::Receiver<Stage>,
+) -> Outcome
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    U: AsyncRead + AsyncWrite + Unpin,
+{
+    let refused = poll_fn(|cx| closable.as_mut().map_or(Poll::Pending, |closable| closable.poll_refused(cx)));
+    let outcome = tokio::select! {
+        end = relay.run(idle) => match end {
+            End::Both => Outcome::Ended("closed"),
+            End::Client(error) => Outcome::BadClient(error.to_string()),
+            End::Idle => Outcome::Ended("idle_timeout"),
+            End::Upstream(error) => lost(&error),
+        },
+        error = refused => Outcome::Refused(Box::new(error)),
+        () = is_at(&mut stage, Stage::Ended) => Outcome::Ended("drain_timeout"),
+    };
+    match outcome {
+        // Many servers forget their close_notify once the client has left. No answer is cut.
+        Outcome::Refused(error) if relay.is_left() && error.code() == Code::Truncated => Outcome::Ended("left"),
+        outcome => outcome,
     }
 }
 
@@ -148,11 +168,12 @@ async fn connect(route: &Route, client: Option<Addresses>) -> Result<AsyncStream
     connector.connect_over(&header, route.spec.address(), host, &options).await
 }
 
-async fn is_true(flag: &mut watch::Receiver<bool>) {
+/// Waits until the proxy is at this stage, or beyond.
+pub(super) async fn is_at(stage: &mut watch::Receiver<Stage>, wanted: Stage) {
     // The sender lives as long as the proxy; without it there is an end, too.
-    let _ = flag.wait_for(|is_ending| *is_ending).await;
+    let _ = stage.wait_for(|stage| *stage >= wanted).await;
 }
 
-fn milliseconds(duration: Duration) -> u64 {
+pub(super) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

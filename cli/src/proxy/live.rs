@@ -1,20 +1,27 @@
 //! The routes that work: they are made together, follow their documents, and end together.
 
+mod follow;
+
+use core::future::poll_fn;
+use core::task::{Context, Poll};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
-use uptls::{FileSource, Metrics, OnInvalid, Problems, Registry, Runtime, UpstreamTlsPolicy, Watch, WatchedSource};
+use uptls::{
+    Connector, Event, FileSource, Metrics, OnInvalid, Prepared, Problems, Registry, Runtime, Watch, WatchedSource,
+};
 
 use super::args::ProxyArgs;
 use super::connection;
+use super::entrances::{Entrances, Means};
+use super::folders::{FolderKey, Folders, Place};
 use super::listen::Listener;
 use super::log::{AccessLog, tell};
 use super::route::{Route, RouteSpec};
@@ -24,8 +31,9 @@ use crate::print::printable;
 /// All routes.
 pub(super) struct Proxy {
     args: ProxyArgs,
-    ending: watch::Sender<bool>,
-    is_draining: AtomicBool,
+    /// Told when routes have changed.
+    changed: Notify,
+    stage: watch::Sender<Stage>,
     log: Arc<AccessLog>,
     /// Of all connections, whatever their route.
     metrics: Arc<Metrics>,
@@ -38,21 +46,41 @@ pub(super) struct Proxy {
     watch: Watch,
 }
 
+/// How far the proxy has come.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Stage {
+    Serving,
+    /// It takes no more clients.
+    Draining,
+    /// What is still open ends now.
+    Ended,
+}
+
 #[derive(Default)]
 struct State {
     /// The document with routes, as it was last read: text, or why there is none.
     document: Option<Result<String, String>>,
+    entrances: Entrances,
+    folders: Folders,
     routes: BTreeMap<String, Live>,
 }
 
 /// One route, with what belongs to it.
 struct Live {
-    accepting: AbortHandle,
+    /// `None`: its clients come in by [`Entrances`].
+    accepting: Option<AbortHandle>,
     followed: WatchedSource,
-    judged: Result<[u8; 32], Problems>,
+    origin: Origin,
     /// `None` once no more clients are taken.
     listener: Option<Arc<Listener>>,
     route: Arc<Route>,
+}
+
+/// Where the policy of a route comes from.
+enum Origin {
+    Folder(Place),
+    /// A document or a file of its own, and what it last came to.
+    Own(Result<[u8; 32], Problems>),
 }
 
 /// Why routes are not taken.
@@ -64,8 +92,20 @@ pub(super) enum Refused {
 /// A route that is wanted and not yet live.
 struct Wanted {
     listener: Arc<Listener>,
-    policy: UpstreamTlsPolicy,
+    policy: Policy,
     spec: RouteSpec,
+}
+
+/// The policy of a route that is wanted.
+enum Policy {
+    Folder(Place, Connector),
+    Own(Arc<Prepared>),
+}
+
+impl State {
+    fn routes_of(&self, is_of: impl Fn(&Live) -> bool) -> Vec<Arc<Route>> {
+        self.routes.values().filter(|live| is_of(live)).map(|live| Arc::clone(&live.route)).collect()
+    }
 }
 
 impl Proxy {
@@ -75,8 +115,8 @@ impl Proxy {
         let runtime = Runtime::builder(uptls::aws_lc_rs::provider()).observer(Arc::clone(&metrics)).build();
         Ok(Self {
             args: args.clone(),
-            ending: watch::Sender::new(false),
-            is_draining: AtomicBool::new(false),
+            changed: Notify::new(),
+            stage: watch::Sender::new(Stage::Serving),
             log: Arc::new(log),
             metrics,
             registry: Registry::new(&runtime, on_invalid),
@@ -88,8 +128,29 @@ impl Proxy {
         })
     }
 
-    pub(super) fn registry(&self) -> &Registry {
-        &self.registry
+    /// The next event of a policy, and the routes that it is of.
+    pub(super) async fn next_event(&self) -> (Vec<Arc<Route>>, Event) {
+        loop {
+            let event = tokio::select! {
+                event = poll_fn(|cx| self.poll_event(cx)) => event,
+                // There may be another folder.
+                () = self.changed.notified() => continue,
+            };
+            if !event.0.is_empty() {
+                return event;
+            }
+        }
+    }
+
+    fn poll_event(&self, cx: &mut Context<'_>) -> Poll<(Vec<Arc<Route>>, Event)> {
+        if let Poll::Ready((name, event)) = self.registry.poll_event(cx) {
+            let is_of = |live: &Live| matches!(live.origin, Origin::Own(_)) && live.route.spec.name == *name;
+            return Poll::Ready((self.state().routes_of(is_of), event));
+        }
+        let state = self.state();
+        state.folders.poll_event(cx).map(|(from, event)| {
+            (state.routes_of(|live| matches!(&live.origin, Origin::Folder(place) if *place == from)), event)
+        })
     }
 
     /// The text of the library's metrics, without a label for a route.
@@ -102,10 +163,6 @@ impl Proxy {
         self.state().routes.values().map(|live| Arc::clone(&live.route)).collect()
     }
 
-    pub(super) fn route(&self, name: &str) -> Option<Arc<Route>> {
-        self.state().routes.get(name).map(|live| Arc::clone(&live.route))
-    }
-
     /// Whether every route makes connections, and new clients are taken.
     pub(super) fn is_ready(&self) -> bool {
         let routes = self.routes();
@@ -113,7 +170,7 @@ impl Proxy {
     }
 
     pub(super) fn is_draining(&self) -> bool {
-        self.is_draining.load(Ordering::SeqCst)
+        *self.stage.borrow() >= Stage::Draining
     }
 
     /// Why the document with routes, as it stands, does not count.
@@ -135,60 +192,10 @@ impl Proxy {
             return self.take(routes::of_args(&self.args).map_err(Refused::Routes)?);
         };
         let text = read(&path).map_err(Refused::Routes)?;
-        let specs = self.parse(&text, &path).map_err(Refused::Routes)?;
+        let specs = routes::parse(&text, &path, &self.args).map_err(Refused::Routes)?;
         self.take(specs)?;
         self.state().document = Some(Ok(text));
         Ok(())
-    }
-
-    fn parse(&self, text: &str, path: &Path) -> Result<Vec<RouteSpec>, String> {
-        routes::parse(text, path, &self.args).map_err(|reason| format!("{}: {reason}", shown(path)))
-    }
-
-    /// Reads all documents again, and does what has changed.
-    pub(super) fn follow(&self) {
-        if let Some(path) = self.args.routes.clone() {
-            self.follow_routes(&path);
-        }
-        self.follow_policies();
-    }
-
-    fn follow_routes(&self, path: &Path) {
-        let document = read(path);
-        if self.state().document.as_ref() == Some(&document) {
-            return;
-        }
-        let taken = document.clone().and_then(|text| {
-            let specs = self.parse(&text, path)?;
-            self.take(specs).map_err(|refused| format!("{}: {refused}", shown(path)))
-        });
-        // A policy may come later than the document that names it: what is refused is tried again.
-        let document = taken.and(document);
-        let is_news = self.state().document.as_ref() != Some(&document);
-        match &document {
-            Err(reason) if is_news => tell(&format!("the routes stay as they are: {reason}")),
-            Ok(_) => tell(&format!("the routes of {} count from now on", shown(path))),
-            Err(_) => {}
-        }
-        self.state().document = Some(document);
-    }
-
-    fn follow_policies(&self) {
-        let routes: Vec<_> =
-            self.state().routes.values().map(|live| (Arc::clone(&live.route), live.judged.clone())).collect();
-        for (route, before) in routes {
-            let policy = route.spec.source.policy();
-            let judged = judged(&policy);
-            if judged == before {
-                continue;
-            }
-            let name = route.spec.name.clone();
-            if let Some(live) = self.state().routes.get_mut(&name) {
-                live.judged = judged;
-            }
-            // The event says what came of it.
-            let _ = self.registry.apply([(name, policy)]);
-        }
     }
 
     /// Makes the routes what `specs` says: all of it, or nothing.
@@ -196,7 +203,16 @@ impl Proxy {
         let mut state = self.state();
         let is_known = |spec: &RouteSpec| state.routes.get(&spec.name).is_some_and(|live| live.route.spec == *spec);
         let (kept, new): (Vec<_>, Vec<_>) = specs.into_iter().partition(is_known);
-        let wanted: Vec<Wanted> = new.into_iter().map(|spec| self.want(&state, spec)).collect::<Result<_, _>>()?;
+        let mut wanted: Vec<Wanted> = Vec::new();
+        for spec in new {
+            match self.want(&mut state, &wanted, spec) {
+                Ok(one) => wanted.push(one),
+                Err(refused) => {
+                    self.forget_folders(&mut state);
+                    return Err(refused);
+                }
+            }
+        }
         let stays = |name: &String| {
             kept.iter()
                 .map(|spec| &spec.name)
@@ -212,17 +228,45 @@ impl Proxy {
             self.stop(&mut state, &wanted.spec.name);
             self.start(&mut state, wanted);
         }
+        self.direct(&mut state);
+        self.forget_folders(&mut state);
+        self.changed.notify_one();
         Ok(())
     }
 
+    fn forget_folders(&self, state: &mut State) {
+        let State { folders, routes, .. } = state;
+        let of = |live: &Live, key: &FolderKey| matches!(&live.origin, Origin::Folder(place) if place.key == *key);
+        folders.keep(|key| routes.values().any(|live| of(live, key)), &self.watch);
+    }
+
+    /// Lets requests come in for the routes of now.
+    fn direct(&self, state: &mut State) {
+        let of_http = state.routes.values().filter(|live| live.route.http.is_some());
+        let routes = of_http.filter_map(|live| Some((live.listener.clone()?, Arc::clone(&live.route)))).collect();
+        let means = Means {
+            log: &self.log,
+            max_connections: self.args.max_connections,
+            stage: &self.stage,
+            tasks: &self.tasks,
+            threads: &self.threads,
+        };
+        state.entrances.direct(routes, &means);
+    }
+
     /// Everything that can fail.
-    fn want(&self, state: &State, spec: RouteSpec) -> Result<Wanted, Refused> {
+    fn want(&self, state: &mut State, wanted: &[Wanted], spec: RouteSpec) -> Result<Wanted, Refused> {
         let refused = |problems| Refused::Policy { route: spec.name.clone(), problems };
-        let policy = spec.source.policy().map_err(refused)?;
-        self.runtime.prepare(&policy).map_err(refused)?;
-        let own = |live: &Live| !spec.listen.is_any_port() || live.route.spec.name == spec.name;
-        let same = |live: &&Live| live.route.spec.listen == spec.listen && own(live);
-        let listener = match state.routes.values().find(same).and_then(|live| live.listener.clone()) {
+        let policy = self.policy(&mut state.folders, &spec).map_err(refused)?;
+        // Routes for requests share a listener. Of others only a port that the system chose is not the same for two of them.
+        let same = |other: &RouteSpec| {
+            let is_shared = spec.http.is_some() && other.http.is_some();
+            let is_one = is_shared || !spec.listen.is_any_port() || other.name == spec.name;
+            other.listen == spec.listen && is_one
+        };
+        let open = state.routes.values().find(|live| same(&live.route.spec)).and_then(|live| live.listener.clone());
+        let bound = || wanted.iter().find(|wanted| same(&wanted.spec)).map(|wanted| Arc::clone(&wanted.listener));
+        let listener = match open.or_else(bound) {
             Some(listener) => listener,
             None => {
                 // The runtime's, which the thread of this call is none of.
@@ -238,50 +282,77 @@ impl Proxy {
         Ok(Wanted { listener, policy, spec })
     }
 
+    /// The policy of a route, prepared once: it is published as it is.
+    fn policy(&self, folders: &mut Folders, spec: &RouteSpec) -> Result<Policy, Problems> {
+        if let Some(key) = FolderKey::of(&spec.source)
+            && let Some((place, connector)) = folders.take(&key, &spec.source, &self.runtime, &self.watch)?
+        {
+            return Ok(Policy::Folder(place, connector));
+        }
+        // Of a folder without this policy it says why.
+        Ok(Policy::Own(self.runtime.prepare(&spec.source.policy()?)?))
+    }
+
     fn start(&self, state: &mut State, wanted: Wanted) {
         let Wanted { listener, policy, spec } = wanted;
-        let (name, policy) = (spec.name.clone(), Ok(policy));
-        let judged = judged(&policy);
-        let _ = self.registry.apply([(name.clone(), policy)]);
-        // It was applied just now, and only this thread takes routes.
-        let Some(connector) = self.registry.connector(&name) else { return };
+        let name = spec.name.clone();
+        let (connector, origin) = match policy {
+            Policy::Folder(place, connector) => {
+                // It may have had a policy of its own before.
+                self.registry.remove(&name);
+                (connector, Origin::Folder(place))
+            }
+            Policy::Own(prepared) => {
+                let judged = Ok(prepared.policy().spec_digest());
+                // Of this runtime, and only this thread takes routes.
+                let Ok(connector) = self.registry.publish(&name, prepared) else { return };
+                (connector, Origin::Own(judged))
+            }
+        };
         let source = FileSource::following(&connector);
-        let route = Arc::new(Route::new(spec, connector));
+        let route = {
+            let _within = self.threads.enter();
+            Arc::new(Route::new(spec, connector))
+        };
         if let Ok(place) = listener.place() {
             tell(&format!("{} listens on {place}", printable(&name)));
         }
-        let accepting = self.threads.spawn(accept(
-            Arc::clone(&listener),
-            Arc::clone(&route),
-            self.tasks.clone(),
-            self.ending.subscribe(),
-            Arc::clone(&self.log),
-        ));
+        let accepting = route.http.is_none().then(|| {
+            let (listener, route) = (Arc::clone(&listener), Arc::clone(&route));
+            let accepting = accept(listener, route, self.tasks.clone(), self.stage.subscribe(), Arc::clone(&self.log));
+            self.threads.spawn(accepting).abort_handle()
+        });
         let followed = self.watch.add(source);
-        let live = Live { accepting: accepting.abort_handle(), followed, judged, listener: Some(listener), route };
+        let live = Live { accepting, followed, listener: Some(listener), origin, route };
         state.routes.insert(name, live);
     }
 
     /// Takes no more clients for a route. Open connections go on.
     fn stop(&self, state: &mut State, name: &str) {
         if let Some(live) = state.routes.remove(name) {
-            live.accepting.abort();
+            live.accepting.iter().for_each(AbortHandle::abort);
             self.watch.remove(live.followed);
+        }
+    }
+
+    fn close(&self) {
+        let mut state = self.state();
+        state.entrances.close();
+        for live in state.routes.values_mut() {
+            live.accepting.iter().for_each(AbortHandle::abort);
+            // With it goes the file of a Unix socket.
+            live.listener = None;
         }
     }
 
     /// Takes no more clients, and waits for open connections; those that last longer are closed.
     pub(super) async fn end(&self, limit: Duration) {
-        self.is_draining.store(true, Ordering::SeqCst);
-        for live in self.state().routes.values_mut() {
-            live.accepting.abort();
-            // With it goes the file of a Unix socket.
-            live.listener = None;
-        }
+        self.stage.send_replace(Stage::Draining);
+        self.close();
         self.tasks.close();
         tell(&format!("ending: {} connections are open", self.tasks.len()));
         if timeout(limit, self.tasks.wait()).await.is_err() {
-            self.ending.send_replace(true);
+            self.stage.send_replace(Stage::Ended);
             // Each only closes its sockets by now.
             let _ = timeout(CLOSING, self.tasks.wait()).await;
         }
@@ -292,16 +363,16 @@ async fn accept(
     listener: Arc<Listener>,
     route: Arc<Route>,
     tasks: TaskTracker,
-    ending: watch::Receiver<bool>,
+    stage: watch::Receiver<Stage>,
     log: Arc<AccessLog>,
 ) {
     loop {
         // Clients beyond the limit wait in the system's queue.
         let Ok(permit) = Arc::clone(&route.permits).acquire_owned().await else { return };
         let client = listener.accept(&printable(&route.spec.name)).await;
-        let (route, ending, log) = (Arc::clone(&route), ending.clone(), Arc::clone(&log));
+        let (route, stage, log) = (Arc::clone(&route), stage.clone(), Arc::clone(&log));
         tasks.spawn(async move {
-            let entry = connection::serve(client, route, ending).await;
+            let entry = connection::serve(client, route, stage).await;
             drop(permit);
             log.write(&entry);
         });
@@ -315,10 +386,6 @@ impl core::fmt::Display for Refused {
             Self::Routes(reason) => f.write_str(reason),
         }
     }
-}
-
-fn judged(policy: &Result<UpstreamTlsPolicy, Problems>) -> Result<[u8; 32], Problems> {
-    policy.as_ref().map(UpstreamTlsPolicy::spec_digest).map_err(Clone::clone)
 }
 
 fn read(path: &Path) -> Result<String, String> {

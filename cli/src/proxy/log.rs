@@ -1,4 +1,4 @@
-//! The log: a line for each connection on stdout, and for each event of a policy on stderr.
+//! The log: a line for each connection or request on stdout, and for each event of a policy on stderr.
 
 use core::fmt::{self, Write as _};
 use std::io::Write as _;
@@ -11,16 +11,18 @@ use serde::Serialize;
 use serde::ser::SerializeMap as _;
 use uptls::Error;
 
+use super::relay::Moved;
 use super::route::now;
 use crate::print::{print_error, printable};
 
-/// A connection that has ended.
+/// A connection that has ended, or a request.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) at: String,
-    pub(super) route: String,
+    /// `None`: the client named no route.
+    pub(super) route: Option<String>,
     pub(super) client: String,
-    pub(super) upstream: String,
+    pub(super) upstream: Option<String>,
     /// Where the socket went.
     pub(super) address: Option<String>,
     pub(super) generation: Option<u64>,
@@ -29,9 +31,18 @@ pub(super) struct Entry {
     pub(super) resumed: Option<bool>,
     pub(super) connect_ms: Option<u64>,
     pub(super) duration_ms: u64,
-    pub(super) bytes_from_client: u64,
-    pub(super) bytes_from_upstream: u64,
+    pub(super) moved: Moved,
+    /// For HTTP.
+    pub(super) requested: Option<Requested>,
     pub(super) outcome: Outcome,
+}
+
+/// What was asked for and answered. Without the path, which may hold a secret.
+#[derive(Debug)]
+pub(super) struct Requested {
+    pub(super) method: String,
+    pub(super) host: Option<String>,
+    pub(super) status: Option<u16>,
 }
 
 /// How a connection ended.
@@ -39,6 +50,8 @@ pub(super) struct Entry {
 pub(super) enum Outcome {
     /// The client broke off, or did not say what it should.
     BadClient(String),
+    /// The proxy answered itself: the code, and why.
+    Declined(&'static str, String),
     /// In order: `closed`, `left`, `idle_timeout` or `drain_timeout`.
     Ended(&'static str),
     /// There was no upstream, or it was lost.
@@ -46,18 +59,18 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    /// `closed`, `left`, `idle_timeout`, `drain_timeout`, `client_lost`, or the code of the error.
+    /// `closed`, `left`, `idle_timeout`, `drain_timeout`, `client_lost`, what the proxy declined, or the code of the error.
     pub(super) fn code(&self) -> &'static str {
         match self {
             Self::BadClient(_) => "client_lost",
-            Self::Ended(how) => how,
+            Self::Declined(code, _) | Self::Ended(code) => code,
             Self::Refused(error) => error.code().as_str(),
         }
     }
 
     fn message(&self) -> Option<String> {
         match self {
-            Self::BadClient(reason) => Some(printable(reason)),
+            Self::BadClient(reason) | Self::Declined(_, reason) => Some(printable(reason)),
             Self::Ended(_) => None,
             Self::Refused(error) => Some(error.to_string()),
         }
@@ -66,10 +79,16 @@ impl Outcome {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, route, client, upstream, outcome, .. } = self;
-        write!(f, "{at} {} {client} -> {upstream}", printable(route))?;
+        let Self { at, client, outcome, .. } = self;
+        let [route, upstream] = [&self.route, &self.upstream].map(|name| printable(name.as_deref().unwrap_or("-")));
+        write!(f, "{at} {route} {client} -> {upstream}")?;
         if let Some(address) = &self.address {
             write!(f, " ({address})")?;
+        }
+        if let Some(Requested { method, host, status }) = &self.requested {
+            let host = printable(host.as_deref().unwrap_or("-"));
+            let status = status.map_or_else(|| "-".to_owned(), |status| status.to_string());
+            write!(f, " {} {host} {status}", printable(method))?;
         }
         write!(f, " {}", outcome.code())?;
         if let Some(generation) = self.generation {
@@ -84,7 +103,7 @@ impl fmt::Display for Entry {
         if let Some(connect) = self.connect_ms {
             write!(f, " connect={connect}ms")?;
         }
-        write!(f, " in={} out={} {}ms", self.bytes_from_client, self.bytes_from_upstream, self.duration_ms)?;
+        write!(f, " in={} out={} {}ms", self.moved.from_client, self.moved.from_upstream, self.duration_ms)?;
         self.outcome.message().map_or(Ok(()), |message| write!(f, ": {message}"))
     }
 }
@@ -98,6 +117,11 @@ impl Serialize for Entry {
         map.serialize_entry("client", &self.client)?;
         map.serialize_entry("upstream", &self.upstream)?;
         map.serialize_entry("address", &self.address)?;
+        if let Some(Requested { method, host, status }) = &self.requested {
+            map.serialize_entry("method", method)?;
+            map.serialize_entry("host", host)?;
+            map.serialize_entry("status", status)?;
+        }
         map.serialize_entry("code", self.outcome.code())?;
         map.serialize_entry("message", &self.outcome.message())?;
         if let Outcome::Refused(error) = &self.outcome {
@@ -109,8 +133,8 @@ impl Serialize for Entry {
         map.serialize_entry("resumed", &self.resumed)?;
         map.serialize_entry("connect_ms", &self.connect_ms)?;
         map.serialize_entry("duration_ms", &self.duration_ms)?;
-        map.serialize_entry("bytes_from_client", &self.bytes_from_client)?;
-        map.serialize_entry("bytes_from_upstream", &self.bytes_from_upstream)?;
+        map.serialize_entry("bytes_from_client", &self.moved.from_client)?;
+        map.serialize_entry("bytes_from_upstream", &self.moved.from_upstream)?;
         map.end()
     }
 }

@@ -25,10 +25,11 @@ const FAMILIES: &[Family] = &[
     ),
     ("uptls_proxy_connections", "gauge", "Verified connections that are open.", |_, now| now.open),
     ("uptls_proxy_connections_total", "counter", "Verified connections that were made.", |_, now| now.opened),
-    ("uptls_proxy_failures_total", "counter", "Clients that got no connection.", |_, now| now.failed),
+    ("uptls_proxy_failures_total", "counter", "Clients or requests that got no connection.", |_, now| now.failed),
     ("uptls_proxy_generation", "gauge", "The generation of the policy.", |route, _| {
         route.connector.generation().number()
     }),
+    ("uptls_proxy_requests_total", "counter", "HTTP requests that ended.", |_, now| now.requests),
     ("uptls_proxy_route_ready", "gauge", "1 if the route makes connections, else 0.", |route, _| {
         u64::from(route.is_ready())
     }),
@@ -40,7 +41,7 @@ pub(super) fn text(proxy: &Proxy) -> String {
         .routes()
         .into_iter()
         .map(|route| {
-            let now = route.counts.snapshot();
+            let now = route.snapshot();
             (route, now)
         })
         .collect();

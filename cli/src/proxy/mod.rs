@@ -3,8 +3,10 @@
 //! ```text
 //!  args, routes   what is wanted              -> RouteSpec
 //!    live         the routes that work, and how they follow their documents
+//!      folders    folders of manifests, each read once
 //!      listen     accepts                     -> Client
 //!      connection PROXY header, verified upstream, relay -> Entry
+//!      entrances, http  requests, verified upstreams by their hosts -> Entry
 //!    log          a line for each connection
 //!    admin        status, metrics, health, page
 //! ```
@@ -14,6 +16,9 @@ mod args;
 mod client;
 mod closers;
 mod connection;
+mod entrances;
+mod folders;
+mod http;
 mod inherited;
 mod listen;
 mod live;
@@ -28,7 +33,6 @@ mod status;
 
 pub(crate) use args::ProxyArgs;
 
-use core::future::poll_fn;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -41,6 +45,7 @@ use crate::describe::runtime_at;
 use crate::print::{self, CliError, report};
 use live::{Proxy, Refused};
 use log::{AccessLog, tell};
+use route::Route;
 
 /// Runs until a signal ends it.
 pub(crate) fn run(args: &ProxyArgs) -> Result<u8, CliError> {
@@ -132,25 +137,25 @@ fn refused(refused: Refused) -> CliError {
 
 async fn tell_events(proxy: Arc<Proxy>, is_json: bool) {
     loop {
-        let (route, event) = poll_fn(|cx| proxy.registry().poll_event(cx)).await;
-        if let Some(route) = proxy.route(&route) {
+        let (routes, event) = proxy.next_event().await;
+        for route in routes {
             route.note(&event);
-        }
-        match is_json {
-            true => print::print_error(&serde_json::json!({"route": &*route, "event": event.facts()}).to_string()),
-            false => tell(&line(&route, &event)),
-        }
-        if event.trust_reduced {
-            reconsider(&proxy, &route).await;
+            let name = &route.spec.name;
+            match is_json {
+                true => print::print_error(&serde_json::json!({"route": name, "event": event.facts()}).to_string()),
+                false => tell(&line(name, &event)),
+            }
+            if event.trust_reduced {
+                reconsider(&route).await;
+            }
         }
     }
 }
 
 /// R11: open connections that the policy of now would refuse end, spread over some seconds.
-async fn reconsider(proxy: &Proxy, name: &str) {
-    let Some(route) = proxy.route(name) else { return };
-    if let Some((count, error)) = closers::reconsider(&route).await {
-        let name = print::printable(name);
+async fn reconsider(route: &Arc<Route>) {
+    if let Some((count, error)) = closers::reconsider(route).await {
+        let name = print::printable(&route.spec.name);
         tell(&format!("{name} ends {count} open connections, whose peers it would refuse now: {error}"));
     }
 }

@@ -44,6 +44,7 @@ fn article(route: &RouteStatus) -> String {
     if let Some(reason) = &route.reason {
         let _ = writeln!(text, "<p class=\"{class}\">{}</p>", escaped(reason));
     }
+    let of_http = |hosts: &String| [("Hosts", hosts.clone()), ("Requests", connections.requests.to_string())];
     let rows = [
         ("Clients connect to", route.listen.clone()),
         ("Upstream", route.upstream.clone()),
@@ -62,7 +63,7 @@ fn article(route: &RouteStatus) -> String {
         ),
     ];
     text.push_str("<dl>\n");
-    for (name, value) in rows {
+    for (name, value) in rows.into_iter().chain(route.hosts.iter().flat_map(of_http)) {
         let _ = writeln!(text, "<dt>{name}</dt><dd>{}</dd>", escaped(&value));
     }
     text.push_str("</dl>\n");
@@ -136,6 +137,7 @@ mod tests {
         let route = RouteStatus {
             name: bad.clone(),
             listen: bad.clone(),
+            hosts: Some(bad.clone()),
             upstream: bad.clone(),
             policy: Some(bad.clone()),
             state: "not_ready",
@@ -156,7 +158,7 @@ mod tests {
             routes: vec![route],
         };
         let page = html(&status);
-        assert!(!page.contains("<script") && page.matches("&lt;script&gt;").count() == 11, "{page}");
+        assert!(!page.contains("<script") && page.matches("&lt;script&gt;").count() == 12, "{page}");
         assert!(page.contains("not ready") && page.contains("2 times in succession"));
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use uptls::{Address, Code, Connector, Event};
 
 use super::closers::Closers;
+use super::http::{Hosts, Upstream};
 use super::listen::Listen;
 use super::relay::Moved;
 use crate::args::Source;
@@ -28,6 +29,16 @@ pub(super) struct RouteSpec {
     pub(super) idle_timeout: Option<Duration>,
     pub(super) accept_proxy_header: bool,
     pub(super) send_proxy_header: bool,
+    /// `None`: bytes of any protocol are moved.
+    pub(super) http: Option<HttpSpec>,
+}
+
+/// What a route does with requests.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct HttpSpec {
+    pub(super) hosts: Hosts,
+    /// Whether the upstream is asked for what the client asked for, and not for its own name.
+    pub(super) preserves_host: bool,
 }
 
 impl RouteSpec {
@@ -49,6 +60,8 @@ pub(super) struct Route {
     pub(super) permits: Arc<Semaphore>,
     pub(super) closers: Closers,
     pub(super) counts: Counts,
+    /// For requests.
+    pub(super) http: Option<Upstream>,
     /// The last event, in one sentence.
     event: Mutex<Option<String>>,
     refusals: Mutex<VecDeque<Refusal>>,
@@ -60,6 +73,7 @@ pub(super) struct Counts {
     opened: AtomicU64,
     ended: AtomicU64,
     failed: AtomicU64,
+    requests: AtomicU64,
     from_client: AtomicU64,
     from_upstream: AtomicU64,
 }
@@ -71,8 +85,10 @@ pub(super) struct Snapshot {
     pub(super) open: u64,
     /// Connections to the upstream that were made.
     pub(super) opened: u64,
-    /// Clients that got none.
+    /// Clients or requests that got none.
     pub(super) failed: u64,
+    /// Requests that ended; 0 for a route without hosts.
+    pub(super) requests: u64,
     pub(super) bytes_from_client: u64,
     pub(super) bytes_from_upstream: u64,
 }
@@ -90,10 +106,17 @@ pub(super) struct Refusal {
 }
 
 impl Route {
+    /// Within the runtime of tokio.
     pub(super) fn new(spec: RouteSpec, connector: Connector) -> Self {
         let permits = usize::try_from(spec.max_connections).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let permits = Arc::new(Semaphore::new(permits));
+        let upstream = |http: &HttpSpec| {
+            let (address, permits) = (spec.address(), Arc::clone(&permits));
+            Upstream::new(&connector, &spec.target, address, http.preserves_host, permits)
+        };
+        let http = spec.http.as_ref().map(upstream);
         Self {
+            http,
             spec,
             connector,
             permits,
@@ -102,6 +125,15 @@ impl Route {
             event: Mutex::default(),
             refusals: Mutex::default(),
         }
+    }
+
+    /// The counts of now.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let mut now = self.counts.snapshot();
+        for pool in self.http.iter().flat_map(Upstream::counts) {
+            (now.open, now.opened) = (now.open + pool.alive, now.opened + pool.opened);
+        }
+        now
     }
 
     /// Whether new connections are made: by the current policy, or by the last good one.
@@ -142,13 +174,23 @@ impl Counts {
         self.opened.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn ended(&self, moved: Moved) {
+    /// A request ended.
+    pub(super) fn requested(&self, moved: Moved) {
+        self.moved(moved);
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn moved(&self, moved: Moved) {
         self.from_client.fetch_add(moved.from_client, Ordering::Relaxed);
         self.from_upstream.fetch_add(moved.from_upstream, Ordering::Relaxed);
+    }
+
+    pub(super) fn ended(&self, moved: Moved) {
+        self.moved(moved);
         self.ended.fetch_add(1, Ordering::Release);
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
+    fn snapshot(&self) -> Snapshot {
         // In this order: no connection has ended that is not opened.
         let ended = self.ended.load(Ordering::Acquire);
         let opened = self.opened.load(Ordering::Relaxed);
@@ -156,6 +198,7 @@ impl Counts {
             open: opened.saturating_sub(ended),
             opened,
             failed: self.failed.load(Ordering::Relaxed),
+            requests: self.requests.load(Ordering::Relaxed),
             bytes_from_client: self.from_client.load(Ordering::Relaxed),
             bytes_from_upstream: self.from_upstream.load(Ordering::Relaxed),
         }

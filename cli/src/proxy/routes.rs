@@ -1,14 +1,14 @@
 //! The document with routes: read strictly, and whole or not at all.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use uptls_manifest::kubernetes::{BackendRef, ObjectName};
 
 use super::args::ProxyArgs;
+use super::http::Hosts;
 use super::listen::Listen;
-use super::route::RouteSpec;
+use super::route::{HttpSpec, RouteSpec};
 use crate::args::Source;
 use crate::print::printable;
 use crate::target::{ConnectTo, Target, parse_timeout};
@@ -16,7 +16,9 @@ use crate::target::{ConnectTo, Target, parse_timeout};
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Document {
+    #[expect(dead_code, reason = "the reader has judged it; here it is a field that is known")]
     api_version: String,
+    #[expect(dead_code, reason = "the reader has judged it; here it is a field that is known")]
     kind: String,
     routes: Vec<RouteDocument>,
 }
@@ -26,6 +28,9 @@ struct Document {
 struct RouteDocument {
     name: String,
     listen: String,
+    hosts: Option<Vec<String>>,
+    #[serde(default)]
+    preserve_host: bool,
     upstream: String,
     policy: Option<PathBuf>,
     manifests: Option<PathBuf>,
@@ -54,6 +59,7 @@ pub(super) fn of_args(args: &ProxyArgs) -> Result<Vec<RouteSpec>, String> {
         idle_timeout: args.idle_timeout,
         accept_proxy_header: args.accept_proxy_header,
         send_proxy_header: args.send_proxy_header,
+        http: args.http.then(|| HttpSpec { hosts: Hosts::any(), preserves_host: args.preserve_host }),
     };
     local(&spec.listen, args.allow_remote_clients)?;
     Ok(vec![spec])
@@ -62,70 +68,104 @@ pub(super) fn of_args(args: &ProxyArgs) -> Result<Vec<RouteSpec>, String> {
 /// The routes of a document. Files are relative to its folder.
 ///
 /// # Errors
-/// The first that is wrong, with its route.
+/// What is wrong, with line and column: all that the reader finds, or the first route that cannot be.
 pub(super) fn parse(text: &str, path: &Path, args: &ProxyArgs) -> Result<Vec<RouteSpec>, String> {
-    let document: Document = serde_saphyr::from_str(text).map_err(|error| printable(error.to_string().trim_end()))?;
-    if document.api_version != API_VERSION || document.kind != KIND {
-        return Err(format!("it is no document of the apiVersion {API_VERSION} and the kind {KIND}"));
-    }
+    let name = path.display().to_string();
+    let read = uptls_manifest::read_document::<Document>(text.as_bytes(), &name, API_VERSION, KIND);
+    let (document, origins) = read.map_err(|problems| printable(&problems.to_string()))?;
+    let at = |path: &str, reason: String| match origins.nearest(path) {
+        Some(origin) => format!("{}: {reason}", printable(&origin.to_string())),
+        None => format!("{}: {reason}", printable(&name)),
+    };
     if document.routes.is_empty() {
-        return Err("routes: there is none".to_owned());
+        return Err(at("routes", "routes: there is none".to_owned()));
     }
     let folder = path.parent().unwrap_or(Path::new(""));
-    let spec = |route: &RouteDocument| {
-        let name = printable(&route.name);
-        route.spec(folder, args).map_err(|reason| format!("route {name:?}: {reason}"))
-    };
-    let specs: Vec<RouteSpec> = document.routes.iter().map(spec).collect::<Result<_, _>>()?;
-    distinct(&specs)?;
+    let mut specs: Vec<RouteSpec> = Vec::new();
+    for (index, route) in document.routes.iter().enumerate() {
+        let spec = route.spec(folder, args).and_then(|spec| distinct(&spec, &specs).map(|()| spec));
+        specs.push(spec.map_err(|Fault { field, reason }| {
+            let route = printable(&route.name);
+            at(&format!("routes[{index}].{field}"), format!("route {route:?}: {field}: {reason}"))
+        })?);
+    }
     Ok(specs)
 }
 
+/// What is wrong with a field of a route.
+struct Fault {
+    field: &'static str,
+    reason: String,
+}
+
+/// The same, for what says it with an error of its own.
+fn fault<E: ToString>(field: &'static str) -> impl FnOnce(E) -> Fault {
+    move |reason| Fault { field, reason: reason.to_string() }
+}
+
 impl RouteDocument {
-    fn spec(&self, folder: &Path, args: &ProxyArgs) -> Result<RouteSpec, String> {
-        let field = |name: &'static str| move |reason: String| format!("{name}: {reason}");
+    fn spec(&self, folder: &Path, args: &ProxyArgs) -> Result<RouteSpec, Fault> {
         if self.name.is_empty() {
-            return Err("name: it is empty".to_owned());
+            return Err(fault("name")("it is empty"));
         }
-        let listen = Listen::parse(&self.listen).map_err(field("listen"))?;
-        local(&listen, args.allow_remote_clients).map_err(field("listen"))?;
+        let listen = Listen::parse(&self.listen).map_err(fault("listen"))?;
+        local(&listen, args.allow_remote_clients).map_err(fault("listen"))?;
         if self.max_connections == Some(0) {
-            return Err("maxConnections: it must be more than nothing".to_owned());
+            return Err(fault("maxConnections")("it must be more than nothing"));
         }
         Ok(RouteSpec {
+            http: self.http()?,
             name: self.name.clone(),
             listen,
-            target: Target::parse(&self.upstream).map_err(field("upstream"))?,
+            target: Target::parse(&self.upstream).map_err(fault("upstream"))?,
             source: self.source(folder, args)?,
-            connect_to: optional(self.connect_to.as_deref(), ConnectTo::parse).map_err(field("connectTo"))?,
+            connect_to: optional("connectTo", self.connect_to.as_deref(), ConnectTo::parse)?,
             max_connections: self.max_connections.unwrap_or(args.max_connections),
-            idle_timeout: optional(self.idle_timeout.as_deref(), parse_timeout).map_err(field("idleTimeout"))?,
+            idle_timeout: optional("idleTimeout", self.idle_timeout.as_deref(), parse_timeout)?,
             accept_proxy_header: self.accept_proxy_header,
             send_proxy_header: self.send_proxy_header,
         })
     }
 
-    fn source(&self, folder: &Path, args: &ProxyArgs) -> Result<Source, String> {
+    fn http(&self) -> Result<Option<HttpSpec>, Fault> {
+        let Some(hosts) = &self.hosts else {
+            return match self.preserve_host {
+                true => Err(fault("preserveHost")("it is for a route with hosts")),
+                false => Ok(None),
+            };
+        };
+        if self.send_proxy_header {
+            return Err(fault("sendProxyHeader")(
+                "requests of many clients share a connection, so it is not for hosts",
+            ));
+        }
+        let hosts = Hosts::parse(hosts).map_err(fault("hosts"))?;
+        Ok(Some(HttpSpec { hosts, preserves_host: self.preserve_host }))
+    }
+
+    fn source(&self, folder: &Path, args: &ProxyArgs) -> Result<Source, Fault> {
         let given = (self.policy.is_some(), self.manifests.is_some(), self.backend.is_some(), self.gateway.is_some());
         match given {
             (true, false, false, false) | (false, true, true, _) => {}
-            _ => return Err("give either policy, or manifests with backend (and gateway)".to_owned()),
+            _ => return Err(fault("policy")("give either policy, or manifests with backend (and gateway)")),
         }
         let beside = |path: &PathBuf| folder.join(path);
         Ok(Source {
             policy: self.policy.as_ref().map(beside),
             manifests: self.manifests.as_ref().map(beside),
-            backend: optional(self.backend.as_deref(), BackendRef::parse)
-                .map_err(|reason| format!("backend: {reason}"))?,
-            gateway: optional(self.gateway.as_deref(), ObjectName::parse)
-                .map_err(|reason| format!("gateway: {reason}"))?,
+            backend: optional("backend", self.backend.as_deref(), BackendRef::parse)?,
+            gateway: optional("gateway", self.gateway.as_deref(), ObjectName::parse)?,
             ..args.source.clone()
         })
     }
 }
 
-fn optional<T, E: ToString>(text: Option<&str>, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<Option<T>, String> {
-    text.map(parse).transpose().map_err(|error| error.to_string())
+fn optional<T, E: ToString>(
+    field: &'static str,
+    text: Option<&str>,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<Option<T>, Fault> {
+    text.map(parse).transpose().map_err(fault(field))
 }
 
 /// Refuses what other hosts can reach, unless it is wanted.
@@ -139,19 +179,30 @@ pub(super) fn local(listen: &Listen, allow_remote_clients: bool) -> Result<(), S
     }
 }
 
-fn distinct(specs: &[RouteSpec]) -> Result<(), String> {
-    let mut names = BTreeSet::new();
-    let mut places = BTreeSet::new();
-    for spec in specs {
-        let (name, place) = (printable(&spec.name), spec.listen.to_string());
-        if !names.insert(&spec.name) {
-            return Err(format!("two routes have the name {name:?}"));
-        }
-        if !spec.listen.is_any_port() && !places.insert(place.clone()) {
-            return Err(format!("route {name:?}: listen: another route listens at {place}"));
-        }
+/// Whether a route can be beside those before it.
+fn distinct(spec: &RouteSpec, before: &[RouteSpec]) -> Result<(), Fault> {
+    if before.iter().any(|other| other.name == spec.name) {
+        return Err(fault("name")("another route has this name"));
     }
-    Ok(())
+    before.iter().filter(|other| other.listen == spec.listen).try_for_each(|other| share(spec, other))
+}
+
+/// Whether two routes with the same `listen` can be told apart: by the hosts of requests.
+fn share(spec: &RouteSpec, other: &RouteSpec) -> Result<(), Fault> {
+    let place = &spec.listen;
+    let (Some(http), Some(others)) = (&spec.http, &other.http) else {
+        return match place.is_any_port() {
+            true => Ok(()),
+            false => Err(fault("listen")(format!("another route listens at {place}, and not both have hosts"))),
+        };
+    };
+    if let Some(pattern) = http.hosts.common(&others.hosts) {
+        return Err(fault("hosts")(format!("another route at {place} has {pattern}, too")));
+    }
+    match spec.accept_proxy_header == other.accept_proxy_header {
+        true => Ok(()),
+        false => Err(fault("acceptProxyHeader")(format!("it must be the same for all routes at {place}"))),
+    }
 }
 
 const API_VERSION: &str = "uptls/v1";
@@ -195,19 +246,20 @@ mod tests {
     #[test]
     fn the_documents_of_the_page_and_the_example_are_read() {
         let page = include_str!("../../../docs/proxy.md");
-        let block = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-        let names: Vec<_> =
-            parse(block, Path::new("r"), &args(&[])).unwrap().into_iter().map(|spec| spec.name).collect();
-        assert_eq!(names, ["redis", "ledger", "pay"]);
+        let blocks = page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+        let names: Vec<Vec<_>> = blocks
+            .map(|block| parse(block, Path::new("r"), &args(&[])).unwrap().into_iter().map(|spec| spec.name).collect())
+            .collect();
+        assert_eq!(names, [vec!["redis", "ledger", "pay"], vec!["pay", "the rest"]]);
         let example = include_str!("../../../examples/proxy/routes.yaml");
-        assert_eq!(parse(example, Path::new("r"), &args(&[])).unwrap().len(), 1);
+        assert_eq!(parse(example, Path::new("r"), &args(&[])).unwrap().len(), 2);
     }
 
     #[test]
     fn errors_name_the_route_and_the_field() {
         let rest = "upstream: 'a:1', policy: p.yaml";
         for (route, wanted) in [
-            (format!("- {{name: a, listen: here, {rest}}}"), "route \"a\": listen: it is not a PORT"),
+            (format!("- {{name: a, listen: here, {rest}}}"), "r.yaml:4:13: route \"a\": listen: it is not a PORT"),
             (
                 format!("- {{name: a, listen: '0.0.0.0:1', {rest}}}"),
                 "route \"a\": listen: other hosts can reach 0.0.0.0:1",
@@ -216,16 +268,46 @@ mod tests {
             (format!("- {{name: a, listen: '1', {rest}, maxConnections: 0}}"), "maxConnections: it must be more"),
             (format!("- {{name: a, listen: '1', {rest}, idleTimeout: 3}}"), "idleTimeout: a number with a unit"),
             (format!("- {{name: a, listen: '1', {rest}, backend: x}}"), "give either policy"),
-            (format!("- {{name: a, listen: '1', {rest}, insecure: true}}"), "unknown field"),
+            (
+                format!("- {{name: a, listen: '1', {rest}, insecure: true}}"),
+                "r.yaml:4:59: routes[0]: the field \"insecure\" is unknown",
+            ),
+            (
+                format!("- {{name: a, listen: '1', {rest}}}\n- {{name: a, name: b, listen: '2', {rest}}}"),
+                "r.yaml:5:13: routes[1]",
+            ),
             ("- {name: a, listen: '1', upstream: 'a:1'}".to_owned(), "give either policy"),
             ("- {name: a, listen: '1', upstream: 'a', policy: p}".to_owned(), "upstream: the port is missing"),
             (
                 format!("- {{name: a, listen: '1', {rest}}}\n- {{name: a, listen: '2', {rest}}}"),
-                "two routes have the name",
+                "route \"a\": name: another route has this name",
             ),
             (
                 format!("- {{name: a, listen: '1', {rest}}}\n- {{name: b, listen: '1', {rest}}}"),
                 "another route listens",
+            ),
+            (format!("- {{name: a, listen: '1', {rest}, preserveHost: true}}"), "preserveHost: it is for a route"),
+            (format!("- {{name: a, listen: '1', {rest}, hosts: []}}"), "hosts: it is empty"),
+            (
+                format!("- {{name: a, listen: '1', {rest}, hosts: [a], sendProxyHeader: true}}"),
+                "sendProxyHeader: requests",
+            ),
+            (
+                format!("- {{name: a, listen: '1', {rest}, hosts: [a]}}\n- {{name: b, listen: '1', {rest}}}"),
+                "not both have hosts",
+            ),
+            (
+                format!(
+                    "- {{name: a, listen: '1', {rest}, hosts: [a, b]}}\n- {{name: b, listen: '1', {rest}, hosts: [B]}}"
+                ),
+                "hosts: another route at 127.0.0.1:1 has b, too",
+            ),
+            (
+                format!(
+                    "- {{name: a, listen: '1', {rest}, hosts: [a]}}\n\
+                     - {{name: b, listen: '1', {rest}, hosts: [b], acceptProxyHeader: true}}"
+                ),
+                "must be the same for all routes",
             ),
             (" []".to_owned(), "routes: there is none"),
         ] {
@@ -233,6 +315,11 @@ mod tests {
             assert!(error.contains(wanted), "{route}: {error}");
         }
         assert!(parse("apiVersion: uptls/v2\nkind: Proxy\nroutes: []", Path::new("r"), &args(&[])).is_err());
+        // The twin: hosts that differ share a listener.
+        let shared = document(&format!(
+            "- {{name: a, listen: '1', {rest}, hosts: [a]}}\n- {{name: b, listen: '1', {rest}, hosts: ['*.a', '*']}}"
+        ));
+        assert_eq!(parse(&shared, Path::new("r"), &args(&[])).unwrap().len(), 2);
         // The twin: it is wanted.
         let remote = document(&format!("- {{name: a, listen: '0.0.0.0:1', {rest}}}"));
         assert!(parse(&remote, Path::new("r"), &args(&["--allow-remote-clients"])).is_ok());

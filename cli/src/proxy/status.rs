@@ -24,6 +24,8 @@ pub(super) struct Status {
 pub(super) struct RouteStatus {
     pub(super) name: String,
     pub(super) listen: String,
+    /// Which hosts of HTTP requests it is for; `null`: it moves bytes of any protocol.
+    pub(super) hosts: Option<String>,
     pub(super) upstream: String,
     pub(super) policy: Option<String>,
     /// `ready`, `degraded`, `not_ready` or `withdrawn`.
@@ -67,13 +69,14 @@ impl RouteStatus {
         Self {
             name: spec.name.clone(),
             listen: spec.listen.to_string(),
+            hosts: spec.http.as_ref().map(|http| http.hosts.to_string()),
             upstream: spec.target.to_string(),
             policy: spec.origin().map(|path| path.display().to_string()),
             state: state.as_str(),
             generation: route.connector.generation().number(),
             code: state.reason().map(|reason| reason.code()),
             reason: state.reason().map(ToString::to_string).or_else(|| withdrawn(&state, route)),
-            connections: route.counts.snapshot(),
+            connections: route.snapshot(),
             expires: route.connector.prepared().map(|prepared| expiries(&prepared)).unwrap_or_default(),
             refusals: route.refusals(),
         }

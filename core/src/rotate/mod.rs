@@ -198,11 +198,7 @@ impl Connector {
     /// runtime's clock and system roots would decide. Prepare the policy with [`Connector::runtime`].
     /// [`Error::Policy`], `policy_withdrawn`, if [`Connector::withdraw`] was called meanwhile.
     pub fn publish(&self, prepared: Arc<Prepared>) -> Result<Generation, Error> {
-        if !prepared.runtime().is(&self.0.runtime) {
-            let what =
-                "the policy was prepared by another Runtime than the connector's; prepare it with Connector::runtime()";
-            return Err(Misuse::new(what).into());
-        }
+        check_runtime(&prepared, &self.0.runtime)?;
         let policy = prepared.policy().clone();
         Ok(self.begin_update().document(&policy, Ok(prepared))?)
     }
@@ -415,4 +411,13 @@ pub(crate) struct Snapshot {
 
 fn problem(policy: Option<&str>, kind: PolicyErrorKind) -> Problems {
     Problems::new(policy.map(str::to_owned), Problem::Policy(PolicyError::new("", kind)), Vec::new())
+}
+
+/// Refuses what another runtime prepared.
+fn check_runtime(prepared: &Prepared, runtime: &Runtime) -> Result<(), Error> {
+    if prepared.runtime().is(runtime) {
+        return Ok(());
+    }
+    let what = "the policy was prepared by another Runtime than the connector's; prepare it with Connector::runtime()";
+    Err(Misuse::new(what).into())
 }

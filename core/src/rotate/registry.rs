@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::news::News;
-use super::{Connector, ConnectorState, Event, OnInvalid, Reconsidered};
-use crate::error::Problems;
+use super::{Connector, ConnectorState, Event, OnInvalid, Reconsidered, check_runtime};
+use crate::error::{Error, Problems};
 use crate::generation::Generation;
 use crate::policy::UpstreamTlsPolicy;
-use crate::prepare::{Batch, Files};
+use crate::prepare::{Batch, Files, Prepared};
 use crate::runtime::Runtime;
 use crate::sync::{Mutex, block_until, lock};
 
@@ -144,10 +144,43 @@ impl Registry {
             }
             Err(problems) => (Connector::not_ready(&self.runtime, problems.clone(), self.on_invalid), Err(problems)),
         };
+        self.insert(name, connector);
+        result
+    }
+
+    /// As [`Registry::apply`] of one policy that is already prepared: a program that prepared it to see whether it can be used
+    /// prepares it once. Gives its connector.
+    ///
+    /// # Errors
+    /// Those of [`Connector::publish`].
+    ///
+    /// ```
+    /// use uptls::{OnInvalid, Registry, Runtime, SystemTrust, UpstreamTlsPolicy};
+    ///
+    /// let runtime = Runtime::new(uptls::aws_lc_rs::provider());
+    /// let registry = Registry::new(&runtime, OnInvalid::KeepLastGood);
+    /// let prepared = runtime.prepare(&UpstreamTlsPolicy::builder().system_roots(SystemTrust::Mozilla).build()?)?;
+    /// let connector = registry.publish("pay", prepared)?;
+    /// assert_eq!(connector.state().as_str(), "ready");
+    /// # Ok::<_, uptls::Error>(())
+    /// ```
+    pub fn publish(&self, name: &str, prepared: Arc<Prepared>) -> Result<Connector, Error> {
+        let _postponed = self.runtime.observers().postpone();
+        let _in_order = lock(&self.applying);
+        if let Some(connector) = self.connector(name) {
+            connector.publish(prepared)?;
+            return Ok(connector);
+        }
+        check_runtime(&prepared, &self.runtime)?;
+        let connector = Connector::of_prepared(prepared, self.on_invalid);
+        self.insert(name, connector.clone());
+        Ok(connector)
+    }
+
+    fn insert(&self, name: &str, connector: Connector) {
         let name = Arc::from(name);
         connector.listen(&self.news, &name);
         lock(&self.connectors).insert(name, connector);
-        result
     }
 
     /// The runtime of its connectors.

@@ -320,3 +320,25 @@ fn a_connection_outlives_the_withdrawal_of_its_files() {
     stepper.connector.update(&policy(trusting(&Pki::new("outlives, another")))).unwrap();
     assert!(!stepper.connector.is_current(held.evidence()));
 }
+
+/// What is prepared is published as it is, under a new name and under a known one.
+#[test]
+fn a_registry_takes_what_is_prepared() {
+    let world = World::new("prepared");
+    let registry = Registry::new(&world.runtime, OnInvalid::KeepLastGood);
+    let prepared = world.runtime.prepare(&policy(world.spec())).unwrap();
+    let connector = registry.publish("a", prepared.clone()).unwrap();
+    assert_eq!((connector.generation().number(), registry.len()), (1, 1));
+    registry.apply([("a".to_owned(), Ok(broken()))]);
+    assert_eq!(registry.publish("a", prepared).unwrap().state(), ConnectorState::Ready);
+    let kinds: Vec<_> = std::iter::from_fn(|| registry.next_event()).map(|(_, event)| event.kind.as_str()).collect();
+    assert_eq!(kinds, ["degraded", "recovered"]);
+    // The twin: another runtime prepared it, whose clock would decide.
+    let foreign = World::new("prepared elsewhere");
+    let foreign = foreign.runtime.prepare(&policy(foreign.spec())).unwrap();
+    for name in ["a", "b"] {
+        let error = registry.publish(name, foreign.clone()).unwrap_err();
+        assert!(error.to_string().contains("another Runtime"), "{error}");
+    }
+    assert_eq!(registry.len(), 1);
+}

@@ -102,8 +102,15 @@ impl ManifestFolder {
     /// The connector for `backend`, as [`crate::ManifestSet::policy_of`] finds its policy. `None`: no file has a policy for it, so
     /// nothing may connect to it. A connector whose policy is withdrawn stays so: ask again after [`uptls::EventKind::Withdrawn`].
     pub fn connector(&self, backend: &BackendRef, gateway: Option<&ObjectName>) -> Option<Connector> {
+        self.named_connector(backend, gateway).map(|(_, connector)| connector)
+    }
+
+    /// The same, with the name of its policy. Ask again after each change: another name says that another policy is the one for
+    /// `backend`, such as one for its port that was added. The connector of the first goes on by the first.
+    pub fn named_connector(&self, backend: &BackendRef, gateway: Option<&ObjectName>) -> Option<(String, Connector)> {
         let name = Self::name_of(self.state().set.as_ref()?.policy_of(backend, gateway).ok()?);
-        self.0.registry.connector(&name)
+        let connector = self.0.registry.connector(&name)?;
+        Some((name, connector))
     }
 
     /// The name of a policy's connector: its backend, and the Gateway if it is of one: `Service/shop/pay:443 shop/edge`.

@@ -28,6 +28,7 @@ mod merge;
 mod modes;
 mod module_graph;
 mod origins;
+mod other_document;
 mod properties;
 mod protocols;
 mod radius;

@@ -55,3 +55,25 @@ fn the_admin_socket_tells_the_state_and_changes_nothing() {
     assert_eq!(one["refusals"][0]["code"], "policy_withdrawn");
     assert!(one["reason"].as_str().unwrap().contains("ca.pem"), "{one}");
 }
+
+#[test]
+fn the_admin_socket_tells_of_requests() {
+    let folder = Folder::new();
+    let server = Server::start(&folder.options());
+    let proxy = Proxy::to(&folder, server.addr(), &["--http", "--admin", "127.0.0.1:0"]);
+    let address = proxy.address("payments.internal:443 listens on");
+    let at = proxy.address("admin socket listens on");
+    for _ in 0..2 {
+        assert_eq!(admin(address, "GET", "/").0, 200);
+        assert_eq!(proxy.entry()["status"], 200);
+    }
+    let status: Value = serde_json::from_str(&admin(at, "GET", "/status").1).unwrap();
+    let one = &status["routes"][0];
+    assert_eq!((&one["hosts"], &one["connections"]["requests"]), (&"*".into(), &2.into()), "{one}");
+    assert_eq!(one["connections"]["opened"], 2, "the upstream closes each after its answer");
+    let metrics = admin(at, "GET", "/metrics").1;
+    assert!(metrics.contains("uptls_proxy_requests_total{route=\"payments.internal:443\"} 2\n"), "{metrics}");
+    assert!(metrics.contains("uptls_proxy_connections_total{route=\"payments.internal:443\"} 2\n"), "{metrics}");
+    let page = admin(at, "GET", "/").1;
+    assert!(page.contains("<dt>Hosts</dt><dd>*</dd>") && page.contains("<dt>Requests</dt><dd>2</dd>"), "{page}");
+}

@@ -3,6 +3,8 @@
 mod admin;
 mod clients;
 mod ends;
+mod http;
+mod manifests;
 mod rotation;
 
 use std::io::{ErrorKind, Read, Write};
@@ -186,7 +188,7 @@ fn a_proxy_that_cannot_do_what_it_should_does_not_start() {
         (vec!["--listen", "0", "--policy", "absent.yaml", upstream], "absent.yaml"),
         (vec!["--listen", "0", upstream], "required"),
         (vec!["--policy", "policy.yaml", upstream], "--listen"),
-        (vec!["--routes", "empty.yaml"], "empty.yaml: routes: there is none"),
+        (vec!["--routes", "empty.yaml"], "empty.yaml:3:1: routes: there is none"),
         (vec!["--routes", "absent.yaml"], "cannot read absent.yaml"),
         (vec!["--routes", "empty.yaml", "--policy", "policy.yaml"], "cannot be used with"),
         (vec![], "required"),

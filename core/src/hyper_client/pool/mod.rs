@@ -53,7 +53,7 @@ use counts::Counters;
 ///
 /// `B` is the type of request bodies, such as `http_body_util::Full<Bytes>` or a boxed one. Responses have [`PoolBody`], and
 /// [`ConnectionInfo`](super::ConnectionInfo) among their extensions. The pool sets the version of a request by what was negotiated,
-/// and `Host` if HTTP/1.1 wants it. It removes no other field: a proxy takes the hop-by-hop fields out itself (RFC 9110 section 7.6.1).
+/// and `Host` and `Connection: te` if HTTP/1.1 wants them. It removes no other field: a proxy takes the hop-by-hop fields out itself (RFC 9110 section 7.6.1).
 ///
 /// It is a `tower_service::Service<Request<B>>`, so tonic's clients take it as it is; for gRPC make the service
 /// [`http2_only`](UpstreamService::http2_only).

@@ -1,0 +1,91 @@
+//! How routes follow what they are made of: their document, the policies that it names, folders of manifests.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use uptls::{Problems, UpstreamTlsPolicy};
+
+use super::{Origin, Policy, Proxy, State, Wanted, read, shown};
+use crate::proxy::log::tell;
+use crate::proxy::routes;
+
+impl Proxy {
+    /// Reads all documents again, and does what has changed.
+    pub(in crate::proxy) fn follow(&self) {
+        if let Some(path) = self.args.routes.clone() {
+            self.follow_routes(&path);
+        }
+        self.follow_policies();
+    }
+
+    fn follow_routes(&self, path: &Path) {
+        let document = read(path);
+        if self.state().document.as_ref() == Some(&document) {
+            return;
+        }
+        let taken = document.clone().and_then(|text| {
+            let specs = routes::parse(&text, path, &self.args)?;
+            self.take(specs).map_err(|refused| format!("{}: {refused}", shown(path)))
+        });
+        // A policy may come later than the document that names it: what is refused is tried again.
+        let document = taken.and(document);
+        let is_news = self.state().document.as_ref() != Some(&document);
+        match &document {
+            Err(reason) if is_news => tell(&format!("the routes stay as they are: {reason}")),
+            Ok(_) => tell(&format!("the routes of {} count from now on", shown(path))),
+            Err(_) => {}
+        }
+        self.state().document = Some(document);
+    }
+
+    fn follow_policies(&self) {
+        let mut own = Vec::new();
+        let mut state = self.state();
+        state.folders.tell_problems();
+        for live in state.routes.values() {
+            if let Origin::Own(judged) = &live.origin {
+                own.push((Arc::clone(&live.route), judged.clone()));
+            }
+        }
+        self.follow_folders(&mut state);
+        drop(state);
+        for (route, before) in own {
+            let policy = route.spec.source.policy();
+            let judged = judged(&policy);
+            if judged == before {
+                continue;
+            }
+            let name = route.spec.name.clone();
+            if let Some(live) = self.state().routes.get_mut(&name) {
+                live.origin = Origin::Own(judged);
+            }
+            // The event says what came of it.
+            let _ = self.registry.apply([(name, policy)]);
+        }
+    }
+
+    /// Another policy of its folder may be the one for a route: one for its port that was added, one that came back.
+    fn follow_folders(&self, state: &mut State) {
+        let mut moved = Vec::new();
+        for live in state.routes.values() {
+            let (Origin::Folder(place), Some(listener)) = (&live.origin, &live.listener) else { continue };
+            let spec = &live.route.spec;
+            if let Some((place, connector)) = state.folders.successor(&spec.source, place, &live.route.connector) {
+                let policy = Policy::Folder(place, connector);
+                moved.push(Wanted { listener: Arc::clone(listener), policy, spec: spec.clone() });
+            }
+        }
+        if moved.is_empty() {
+            return;
+        }
+        for wanted in moved {
+            self.stop(state, &wanted.spec.name);
+            self.start(state, wanted);
+        }
+        self.direct(state);
+    }
+}
+
+fn judged(policy: &Result<UpstreamTlsPolicy, Problems>) -> Result<[u8; 32], Problems> {
+    policy.as_ref().map(UpstreamTlsPolicy::spec_digest).map_err(Clone::clone)
+}
