@@ -42,7 +42,7 @@ struct Told {
 impl Told {
     async fn serve(&mut self, mut client: Client, route: &Route, mut stage: watch::Receiver<Stage>) -> Outcome {
         if route.spec.accept_proxy_header {
-            match proxy_header::read(&mut client).await {
+            match Box::pin(proxy_header::read(&mut client)).await {
                 Ok(behind) => self.origin = behind.or(self.origin),
                 Err(error) => {
                     client.abort();
@@ -52,7 +52,8 @@ impl Told {
         }
         let began = Instant::now();
         let connected = tokio::select! {
-            connected = connect(route, self.origin) => connected,
+            // A connection is mostly idle, and would keep the room of all that led to it.
+            connected = Box::pin(connect(route, self.origin)) => connected,
             () = is_at(&mut stage, Stage::Ended) => {
                 client.abort();
                 return Outcome::Ended("drain_timeout");
@@ -79,7 +80,7 @@ impl Told {
     async fn relay(
         &mut self,
         client: Client,
-        upstream: AsyncStream<TcpStream>,
+        upstream: Box<AsyncStream<TcpStream>>,
         route: &Route,
         stage: watch::Receiver<Stage>,
     ) -> Outcome {
@@ -156,16 +157,16 @@ fn lost(error: &io::Error) -> Outcome {
 }
 
 /// The verified upstream. A header for it, if one is wanted, goes before TLS (H11).
-async fn connect(route: &Route, client: Option<Addresses>) -> Result<AsyncStream<TcpStream>, Error> {
+async fn connect(route: &Route, client: Option<Addresses>) -> Result<Box<AsyncStream<TcpStream>>, Error> {
     let (connector, host, options) = (&route.connector, &route.spec.target.host, ConnectOptions::default());
     if !route.spec.send_proxy_header {
-        return connector.connect_async(route.spec.address(), host, &options).await;
+        return connector.connect_async(route.spec.address(), host, &options).await.map(Box::new);
     }
     let header = match client {
         Some(Addresses { source, destination }) => ProxyHeader::proxied(source, destination),
         None => ProxyHeader::local(),
     };
-    connector.connect_over(&header, route.spec.address(), host, &options).await
+    connector.connect_over(&header, route.spec.address(), host, &options).await.map(Box::new)
 }
 
 /// Waits until the proxy is at this stage, or beyond.
