@@ -117,6 +117,12 @@ def test_the_options_of_a_library_are_named() -> None:
     assert set(LoopOptions.__annotations__) == loop - ours
 
 
+def test_too_many_names_are_refused_at_the_limit(ca: Authority) -> None:
+    names = [uptls.San.dns(f"a{number}.test") for number in range(100_000)]
+    with pytest.raises(uptls.PolicyError, match="100000 names is not a list of at most 64 names"):
+        uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.from_file(ca.file), subject_alt_names=names)
+
+
 @pytest.mark.parametrize("kind", [uptls.UpstreamTlsPolicy, uptls.Connector])
 def test_a_misspelt_argument_is_refused(policy: uptls.UpstreamTlsPolicy, kind: Any) -> None:
     made: Any = policy if kind is uptls.UpstreamTlsPolicy else uptls.Connector(policy)

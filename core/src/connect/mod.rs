@@ -108,9 +108,7 @@ impl ConnectOptions {
             return Err(Misuse::new(format!("the option alpn has {other:?}; the policy permits: {known}")).into());
         }
         if protocols.is_empty() && required {
-            return Err(
-                Misuse::new("a protocol is required, but the option alpn or the policy offers none").into()
-            );
+            return Err(Misuse::new("a protocol is required, but the option alpn or the policy offers none").into());
         }
         Ok(Offer { protocols: protocols.clone(), required })
     }
