@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import platform
 import re
 import shutil
 import sys
@@ -11,6 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import fuzzing
+import notices
 from steps import ROOT, TARGET, VENV, VISIBLE_SKIP, Tally, cargo_tests, check, python_environment, run, tool
 
 CROWD = TARGET / "venv-crowd"
@@ -170,6 +172,7 @@ def python_wheel(tally: Tally) -> Path | None:
     folder = ROOT / "python"
     wheels = TARGET / "wheels-dev"
     shutil.rmtree(wheels, ignore_errors=True)
+    notices.main()
     build = [
         interpreter,
         "-m",
@@ -324,17 +327,16 @@ def facade(tally: Tally) -> None:
 
 
 def wheel() -> int:
-    interpreter = str(python_environment())
-    command = [
-        interpreter,
-        "-m",
-        "maturin",
-        "build",
-        "--release",
-        "--out",
-        str(TARGET / "wheels"),
-    ]
-    ok, _ = run("wheel", command, cwd=ROOT / "python")
+    """The release wheel. On Linux zig links it against glibc 2.17, of 2012."""
+    place = TARGET / "venv-release"
+    interpreter = str(python_environment(place, "requirements-release.txt"))
+    notices.main()
+    command = [interpreter, "-m", "maturin", "build", "--release", "--out", str(TARGET / "wheels")]
+    if sys.platform == "linux":
+        command += ["--zig", "--target", f"{platform.machine()}-unknown-linux-gnu", "--compatibility", "manylinux_2_17"]
+    # maturin asks the first Python of the path for zig.
+    path = f"{place / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    ok, _ = run("wheel", command, cwd=ROOT / "python", PATH=path)
     return 0 if ok else 1
 
 

@@ -209,7 +209,7 @@ impl PySan {
 
 #[pymethods]
 impl PySan {
-    /// A dNSName; `*.` matches one label.
+    /// A dNSName. `*.example.com` matches only a certificate that has exactly this name, and no host below it.
     #[staticmethod]
     fn dns(name: String) -> Self {
         Self::of("dns", name)

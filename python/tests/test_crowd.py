@@ -132,4 +132,4 @@ def works(patch: str, client: str) -> bool:
         return True
     if client == "niquests" or (client in {"urllib3", "requests"} and IS_CROWD):
         return False
-    return patch in {"nothing", "pyopenssl", "truststore"}
+    return patch in PATCHES

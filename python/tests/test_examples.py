@@ -1,4 +1,4 @@
-"""The programs of examples/python, and those of docs/python.md: each against a good server, and against another one."""
+"""Programs of examples/python, docs/python.md and the wheel's description: against a good server, and another one."""
 
 import json
 import re
@@ -19,7 +19,8 @@ from conftest import ROOT
 from loopback import Authority, Leaf, document
 
 EXAMPLES = ROOT / "examples/python"
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/python.md").read_text(), re.MULTILINE | re.DOTALL)
+PAGES = [ROOT / "docs/python.md", ROOT / "python/README.md"]
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", "".join(map(Path.read_text, PAGES)), re.MULTILINE | re.DOTALL)
 POLICY, MANIFESTS = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs/python.md").read_text(), re.MULTILINE | re.DOTALL)
 
 

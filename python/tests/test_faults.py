@@ -149,7 +149,7 @@ def test_a_socket_of_the_context_is_told_by_the_kernel(
         raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
 
     with socket.create_connection(("127.0.0.1", server.port)) as plain:
-        monkeypatch.setattr("uptls._socket.SocketTransport._receive", fail)
+        monkeypatch.setattr("uptls._transport.SocketTransport._receive", fail)
         with pytest.raises(uptls.ConnectTimeoutError) as caught:
             policy.ssl_context().wrap_socket(plain, server_hostname=HOST)
     assert caught.value.code == "tcp_timeout"

@@ -17,7 +17,7 @@ STUB = ast.parse((ROOT / "python/pysrc/uptls/_native.pyi").read_text())
 CLASSES = {node.name: node for node in STUB.body if isinstance(node, ast.ClassDef)}
 MADE_BY = ("TrustBundle", "San", "ClientIdentity")
 MADE = ("Revocation", "Runtime", "Dialer")
-METHODS = ("ssl_context", "connect", "check", "buffer")
+METHODS = ("ssl_context", "connect", "open_connection", "check", "buffer")
 
 
 def blocks(text: str) -> list[str]:

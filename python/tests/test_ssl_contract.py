@@ -215,8 +215,10 @@ def test_8_alpn_is_chosen_from_the_policy(ca: Authority) -> None:
         first.set_alpn_protocols(["spdy/3", "http/1.1"])
         for context, chosen in (
             (first, "http/1.1"),
-            (second, "h2"),
+            # Who asks for nothing cannot read h2.
+            (second, "http/1.1"),
             (policy.ssl_context(alpn=["http/1.1"]), "http/1.1"),
+            (policy.ssl_context(alpn=["http/1.1", "h2"]), "h2"),
         ):
             with connected(server, context) as tls:
                 assert tls.selected_alpn_protocol() == chosen
@@ -226,6 +228,13 @@ def test_8_alpn_is_chosen_from_the_policy(ca: Authority) -> None:
 def test_8_alpn_beyond_the_policy_is_refused(ca: Authority, context: Any) -> None:
     with pytest.raises(uptls.PolicyFrozenError, match="h2"):
         policy_of(ca, "alpn: {protocols: [h2]}").ssl_context().set_alpn_protocols(["http/1.1"])
+    alone = policy_of(ca, "alpn: {protocols: [h2]}")
+    with Server(ca.issue("localhost"), alpn=("h2",)) as server:
+        with pytest.raises(uptls.PolicyFrozenError, match=r"the policy permits h2 alone.*ssl_context\(alpn=\['h2'\]\)"):
+            connected(server, alone.ssl_context())
+        assert server.connections == []
+        with connected(server, alone.ssl_context(alpn=["h2"])) as tls:
+            assert tls.selected_alpn_protocol() == "h2"
     narrow = policy_of(ca, "alpn: {protocols: [h2, http/1.1]}").ssl_context(alpn=["http/1.1"])
     with pytest.raises(uptls.PolicyFrozenError):
         narrow.set_alpn_protocols(["h2"])
@@ -403,15 +412,25 @@ uptls.aiohttp.PolicyConnector(policy)
 """
 
 
-def test_sockets_of_another_package_are_refused_with_its_name(
-    ca: Authority, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    context = policy_of(ca).ssl_context()
-    monkeypatch.setattr(ssl.SSLSocket, "__module__", "gevent.ssl")
-    with pytest.raises(uptls.MisuseError, match=r"gevent\.ssl has replaced ssl\.SSLSocket"):
-        connected(server, context)
-    monkeypatch.undo()
-    connected(server, context).close()
+def test_the_socket_of_another_package_is_used_as_it_is(ca: Authority, server: Server) -> None:
+    """As under gevent and eventlet, whose sockets are no socket.socket."""
+
+    class Green:
+        def __init__(self) -> None:
+            self.sock = socket.create_connection(("127.0.0.1", server.port), timeout=SECONDS)
+            self.calls: list[str] = []
+
+        def __getattr__(self, name: str) -> Any:
+            self.calls.append(name)
+            return getattr(self.sock, name)
+
+    context: Any = policy_of(ca).ssl_context()
+    with context.wrap_socket(green := Green(), server_hostname="localhost") as tls:
+        assert over(tls, ["/", "/large"]) == [SMALL, LARGE]
+        tls.settimeout(2 * SECONDS)
+        assert green.sock.gettimeout() == 2 * SECONDS
+    assert green.sock.fileno() == -1
+    assert {"recv", "send"} <= set(green.calls)
 
 
 def test_a_context_beside_one_of_another_package_is_the_standard_librarys(ca: Authority, tmp_path: Path) -> None:

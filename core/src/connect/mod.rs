@@ -105,12 +105,10 @@ impl ConnectOptions {
         let protocols = self.alpn.as_ref().unwrap_or(&policy.protocols);
         if let Some(other) = protocols.iter().find(|protocol| !policy.protocols.contains(protocol)) {
             let known = policy.protocols.join(", ");
-            return Err(Misuse::new(format!("ConnectOptions::alpn has {other:?}; the policy permits: {known}")).into());
+            return Err(Misuse::new(format!("the option alpn has {other:?}; the policy permits: {known}")).into());
         }
         if protocols.is_empty() && required {
-            return Err(
-                Misuse::new("a protocol is required, but ConnectOptions::alpn or the policy offers none").into()
-            );
+            return Err(Misuse::new("a protocol is required, but the option alpn or the policy offers none").into());
         }
         Ok(Offer { protocols: protocols.clone(), required })
     }

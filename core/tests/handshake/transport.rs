@@ -121,3 +121,88 @@ fn an_alert_before_the_reset_is_the_reason() {
         }
     }
 }
+
+/// One record each, as a slow network brings them.
+fn records(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut records = Vec::new();
+    while let [_, _, _, high, low, ..] = bytes {
+        let (record, rest) = bytes.split_at(5 + usize::from(u16::from_be_bytes([*high, *low])));
+        records.push(record);
+        bytes = rest;
+    }
+    records
+}
+
+fn drained(handshake: &mut uptls::sans_io::Handshake) -> Vec<u8> {
+    let mut out = Vec::new();
+    handshake.drain_to(&mut out);
+    out
+}
+
+/// Alone, the ChangeCipherSpec would be a packet of its own, for whose acknowledgement the Finished waits.
+#[test]
+fn our_last_flight_leaves_in_one_write() {
+    for versions in BOTH {
+        let world = World::new("transport");
+        let mut server = MemoryServer::with_options(&world.server(versions));
+        let mut handshake = world.connector(world.spec()).begin(&host(), &ConnectOptions::default()).unwrap();
+        assert!(handshake.wants_write());
+        server.feed(&drained(&mut handshake)).unwrap();
+        let mut writes = Vec::new();
+        while !handshake.is_done() {
+            for record in records(&server.drain()) {
+                handshake.feed(record).unwrap();
+                if handshake.wants_write() {
+                    writes.push(drained(&mut handshake));
+                    server.feed(writes.last().unwrap()).unwrap();
+                }
+            }
+        }
+        let kinds: Vec<u8> = writes.iter().flat_map(|write| records(write)).map(|record| record[0]).collect();
+        let (handshake, change_cipher_spec, encrypted) = (22, 20, 23);
+        match versions {
+            Versions::Tls12 => assert_eq!(kinds, [handshake, change_cipher_spec, handshake]),
+            _ => assert_eq!(kinds, [change_cipher_spec, encrypted]),
+        }
+        assert_eq!(writes.len(), 1, "{versions:?}");
+    }
+}
+
+/// The twins: what the peer waits for, and what it must hear, is not held back.
+#[test]
+fn a_second_client_hello_and_an_alert_leave_at_once() {
+    let world = World::new("transport");
+    let connector = world.connector(world.spec());
+    let mut handshake = connector.begin(&host(), &ConnectOptions::default()).unwrap();
+    let hello = drained(&mut handshake);
+    handshake.feed(&hello_retry_request(&hello)).unwrap();
+    assert!(handshake.wants_write());
+    let second = drained(&mut handshake);
+    assert_eq!(records(&second).iter().map(|record| record[0]).collect::<Vec<_>>(), [20, 22]);
+
+    let mut server = MemoryServer::with_options(&world.server(Versions::Tls13));
+    let mut handshake = connector.begin(&host(), &ConnectOptions::default()).unwrap();
+    server.feed(&drained(&mut handshake)).unwrap();
+    let flight = server.drain();
+    handshake.feed(records(&flight)[0]).unwrap();
+    assert!(!handshake.wants_write());
+    handshake.feed(b"\x17\x03\x03\0\x11no record of TLS!").unwrap_err();
+    assert!(handshake.wants_write());
+    let last = drained(&mut handshake);
+    assert_eq!(records(&last)[0][0], 20);
+    assert!(server.feed(&last).unwrap_err().to_string().contains("BadRecordMac"));
+}
+
+/// A HelloRetryRequest (RFC 8446 section 4.1.4) for secp256r1, of which `hello` has no key.
+fn hello_retry_request(hello: &[u8]) -> Vec<u8> {
+    const RANDOM: &str = "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c";
+    let session_id = &hello[44..44 + usize::from(hello[43])];
+    let mut body = vec![3, 3];
+    body.extend((0..RANDOM.len()).step_by(2).map(|at| u8::from_str_radix(&RANDOM[at..at + 2], 16).unwrap()));
+    body.push(hello[43]);
+    body.extend(session_id);
+    // TLS_AES_128_GCM_SHA256; supported_versions: 1.3; key_share: secp256r1.
+    body.extend([0x13, 1, 0, 0, 12, 0, 43, 0, 2, 3, 4, 0, 51, 0, 2, 0, 23]);
+    let length = u8::try_from(body.len()).unwrap();
+    [&[22, 3, 3, 0, length + 4, 2, 0, 0, length][..], &body].concat()
+}

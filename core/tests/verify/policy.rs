@@ -117,6 +117,20 @@ fn limits_hold_and_duplicates_are_merged() {
     assert_eq!(policy.subject_alt_names().len(), 1);
 }
 
+/// What is too long costs no more than the limit: another comparison of each name with all before it takes minutes.
+#[test]
+fn a_list_over_the_limit_is_not_read_on() {
+    let names = |bad_at: usize| {
+        let name = |index| if index == bad_at { "no name".to_owned() } else { format!("a{index}.example") };
+        (0..100_000).map(|index| SanDraft::dns(name(index))).collect()
+    };
+    let spec = |bad_at| PolicySpec { subject_alt_names: names(bad_at), ..trusting() };
+    assert_eq!(forbidden(spec(65)), at("spec.subjectAltNames", "policy_invalid"));
+    let both =
+        [at("spec.subjectAltNames[64].dns", "name_invalid"), at("spec.subjectAltNames", "policy_invalid")].concat();
+    assert_eq!(forbidden(spec(64)), both);
+}
+
 #[test]
 fn versions_and_suites_must_fit() {
     let versions = |min: &str, max: &str| VersionsDraft { min: Some(min.to_owned()), max: Some(max.to_owned()) };

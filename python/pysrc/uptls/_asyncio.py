@@ -5,16 +5,16 @@ import os
 import re
 import socket
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from uptls._context import PolicySSLContext
-from uptls._dial import close, opened, reached, shown, target_of, unreached
+from uptls._dial import close, opened, protocols, reached, shown, target_of, unreached
 from uptls._errors import UptlsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from uptls._dial import Way
+    from uptls._dial import LoopOptions, Way
     from uptls._native import Buffer, Connector, Dialer
 
 _ATTEMPT_DELAY = 0.25
@@ -127,7 +127,7 @@ async def open_connection(  # noqa: PLR0913
     timeout: float | None = None,  # noqa: ASYNC109
     limit: int = 65536,
     dialer: "Dialer | Way | None" = None,
-    **options: Any,
+    **options: "Unpack[LoopOptions]",
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Streams of asyncio to a verified peer; ``writer.get_extra_info("ssl_object").peer`` has the proof.
 
@@ -141,7 +141,9 @@ async def open_connection(  # noqa: PLR0913
     """
     address = target_of(host, port, connect_to)
     # Where the loop connects to; it tells which address it was only after the handshake.
-    buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout, address=shown(*address))
+    buffer = connector.buffer(
+        host, alpn=None if alpn is None else protocols(alpn), timeout=timeout, address=shown(*address)
+    )
     context = _OneConnection(connector, buffer)
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=limit, loop=loop)
@@ -154,7 +156,7 @@ async def open_connection(  # noqa: PLR0913
                 ssl=context,
                 server_hostname=host,
                 ssl_handshake_timeout=None if seconds is None else seconds + _GRACE,
-                **(way | options),
+                **(way | dict(options)),
             )
     except UptlsError:
         raise

@@ -6,9 +6,11 @@ import ssl
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from uptls._errors import MisuseError, PolicyFrozenError, UptlsError, misuse
-from uptls._object import BioTransport, PolicySSLObject, Refused, Session
-from uptls._socket import PolicySSLSocket, SocketTransport, Tunnelled, TunnelSocket
+from uptls._dial import protocols
+from uptls._errors import MisuseError, PolicyFrozenError, UptlsError, log_ignored, misuse
+from uptls._object import PolicySSLObject, Refused, Session
+from uptls._socket import PolicySSLSocket, TunnelSocket
+from uptls._transport import BioTransport, OuterTransport, SocketTransport, Standard, StandardSocket, StandardSSLSocket
 
 if TYPE_CHECKING:
     from uptls._native import Buffer, Connector
@@ -31,16 +33,33 @@ def _frozen(method: str, remedy: str) -> Any:
     return refuse
 
 
+def _addition(method: str) -> Any:
+    """A method by which a library adds what it trusts: refused, or ignored if the caller of ``ssl_context`` said so."""
+
+    def add(self: "PolicySSLContext", *_: Any, **__: Any) -> None:
+        if not self._ignores:
+            raise _refusal(method, _TRUST)
+        self._ignore(method)
+
+    add.__name__ = method
+    add.__doc__ = f"Raises PolicyFrozenError: {_TRUST}."
+    return add
+
+
 def _client_alone(server_side: bool) -> None:  # noqa: FBT001
     if server_side:
         raise _refusal("server_side=True", _SERVER)
 
 
-def _standard_sockets() -> None:
-    """Refuses the sockets of a package that has replaced those of the module ssl, as gevent and eventlet do."""
-    if (by := ssl.SSLSocket.__module__) != "ssl":
-        message = f"{by} has replaced ssl.SSLSocket, and a context cannot use its sockets; connect() of the policy can"
-        raise misuse(message)
+def _no_session(session: ssl.SSLSession | None) -> None:
+    if session is not None:
+        raise _refusal("session=", "sessions are resumed by themselves, as far as the policy permits")
+
+
+def _is_standard(sock: Any) -> bool:
+    """Whether the standard library can take over the socket; not where gevent or eventlet has replaced its own."""
+    ours = isinstance(sock, StandardSocket) and not isinstance(sock, StandardSSLSocket)
+    return ours and ssl.SSLSocket is StandardSSLSocket
 
 
 def _send_at_once(sock: socket.socket) -> None:
@@ -53,63 +72,96 @@ def _send_at_once(sock: socket.socket) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
+_ADDITIONS = ("refuse", "ignore")
+_MULTIPLEXED = "h2"
+"""A peer that selects it speaks no HTTP/1.1, and who did not ask for it cannot read the answer."""
+
 _COPY = "what is trusted stands in the policy; a context made from this one would trust something else"
-_TRUST = "put what is trusted into the policy's trust"
+_TRUST = 'put what is trusted into the policy\'s trust, or let this context ignore it: ssl_context(additions="ignore")'
 _IDENTITY = "put our certificate into the policy's identity"
 _NEGOTIATION = "put it into the policy: versions, cipherSuites, groups"
+_NAMES = (
+    "verification cannot be turned off here; for a library that compares names or fingerprints itself as well: "
+    'ssl_context(additions="ignore")'
+)
+_LATER = (
+    "a client certificate that is asked for after the handshake is not supported (RFC 8446 section 4.6.2); let the "
+    "server ask in the handshake"
+)
 _VERIFICATION = "verification cannot be turned off here; the policy says what is accepted"
 _SERVER = "a policy is for connections to upstreams; it has no server side"
 
 _REMEDIES = {
-    "check_hostname": _VERIFICATION,
+    "check_hostname": _NAMES,
     "maximum_version": _NEGOTIATION,
     "minimum_version": _NEGOTIATION,
     "options": _NEGOTIATION,
-    "post_handshake_auth": _IDENTITY,
+    "post_handshake_auth": _LATER,
     "sni_callback": _SERVER,
     "verify_flags": _VERIFICATION,
     "verify_mode": _VERIFICATION,
 }
 
 
-if TYPE_CHECKING:
-    _Standard = ssl.SSLContext
-else:
-    # truststore puts a subclass into the module ssl that wraps a context of its own.
-    _Standard = next(kind for kind in ssl.SSLContext.__mro__ if kind.__module__ == "ssl")
-
-
-class PolicySSLContext(_Standard):
+class PolicySSLContext(Standard):
     """A context that makes the connections of a connector; ``ssl_context`` of a connector or a policy makes it.
 
     No code can loosen it: every change raises PolicyFrozenError. For OpenSSL it is empty and trusts no CA, so OpenSSL
     refuses the connections of code that bypasses it. It does not tell what it trusts either: code that copies it into
     its own context would read "nothing" as "the roots of the system". If the policy has a server name, that name
     decides, and the host of a URL is no identity. If it is ``auto``, the host of the URL is the backend host (N1). The
-    application protocols that a library sets choose among those of the policy, in the policy's order (H3).
+    application protocols that a library sets choose among those of the policy, in the policy's order (H3). A library
+    that sets none is not offered h2.
+
+    With ``additions="ignore"``, CA certificates that a library adds are ignored, and so is ``check_hostname = False``:
+    the policy verifies the peer all the same, and a library that compares a name or a fingerprint of its own does so as
+    well.
     """
 
     sslobject_class = PolicySSLObject
     sslsocket_class = PolicySSLSocket
 
     _alpn: tuple[str, ...] | None
+    _compared_elsewhere: bool
     _connector: "Connector"
+    _ignored: tuple[str, ...]
+    _ignores: bool
     _most: tuple[str, ...] | None
 
-    def __new__(cls, connector: "Connector", alpn: Iterable[str] | None = None) -> "PolicySSLContext":  # noqa: ARG004, PYI034
+    def __new__(cls, *_: Any, **__: Any) -> "PolicySSLContext":  # noqa: PYI034
         return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
 
-    def __init__(self, connector: "Connector", alpn: Iterable[str] | None = None) -> None:
+    def __init__(self, connector: "Connector", alpn: Iterable[str] | None = None, additions: str = "refuse") -> None:
+        if additions not in _ADDITIONS:
+            message = f"additions must be refuse or ignore, not {additions!r}"
+            raise misuse(message)
         self._connector = connector
         self._alpn = self._most = None
+        self._compared_elsewhere = False
+        self._ignored, self._ignores = (), additions == "ignore"
         if alpn is not None:
             self.set_alpn_protocols(alpn)
             self._most = self._alpn
+
+    @property
+    def check_hostname(self) -> bool:  # type: ignore[override]
+        """Whether names are compared by nothing but the policy, which always compares them."""
+        return not self._compared_elsewhere
+
+    def _ignore(self, what: str) -> None:
+        """Ignores an addition of a library, and says so once."""
+        if what not in self._ignored:
+            self._ignored = (*self._ignored, what)
+            log_ignored(what)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuses every change. Setting an attribute to its present value changes nothing, and is allowed."""
         if name in PolicySSLContext.__annotations__:
             object.__setattr__(self, name, value)
+        elif self._ignores and name == "check_hostname" and isinstance(value, bool):
+            self._compared_elsewhere = not value
+            if not value:
+                self._ignore("check_hostname = False")
         elif not hasattr(self, name) or getattr(self, name) != value:
             raise _refusal(f"{name} = {value!r}", _REMEDIES.get(name, "put what is needed into the policy"))
 
@@ -127,19 +179,21 @@ class PolicySSLContext(_Standard):
 
     def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
         """Offers those of these protocols that the policy permits. Raises PolicyFrozenError if that leaves none."""
-        if isinstance(alpn_protocols, str | bytes):
-            message = f"ALPN protocols must be a sequence of str, such as [{alpn_protocols!r}], not a text"
-            raise TypeError(message)
-        self._offer(wanted := tuple(alpn_protocols))
+        wanted = tuple(protocols(alpn_protocols))
+        self._offer(wanted)
         self._alpn = wanted
 
     def _offer(self, wanted: tuple[str, ...] | None) -> list[str] | None:
-        if wanted is None:
-            return None
         policy = self._connector.policy
         if policy is None:
             return None
         permitted = [name for name in policy.alpn if self._most is None or name in self._most]
+        if wanted is None:
+            offer = [name for name in permitted if name != _MULTIPLEXED]
+            if permitted and not offer:
+                remedy = f"if the library speaks it without saying so, ssl_context(alpn=[{_MULTIPLEXED!r}])"
+                raise _refusal(f"no ALPN, where the policy permits {_MULTIPLEXED} alone", remedy)
+            return offer or None
         offer = [name for name in permitted if name in wanted]
         if permitted and wanted and not offer:
             remedy = f"the policy permits {', '.join(permitted)}: speak one of them, or put another into its alpn"
@@ -177,23 +231,15 @@ class PolicySSLContext(_Standard):
         (H8).
         """
         _client_alone(server_side)
-        _standard_sockets()
         host = self._backend_host(server_hostname)
-        if isinstance(sock, socket.socket) and not isinstance(sock, ssl.SSLSocket):
-            _send_at_once(sock)
+        _send_at_once(sock)
+        if _is_standard(sock):
             return cast(
                 "PolicySSLSocket",
                 super().wrap_socket(sock, server_side, do_handshake_on_connect, suppress_ragged_eofs, host, session),
             )
-        made: TunnelSocket = TunnelSocket._create(  # type: ignore[attr-defined]  # noqa: SLF001
-            sock=Tunnelled(sock),
-            do_handshake_on_connect=False,
-            suppress_ragged_eofs=suppress_ragged_eofs,
-            server_hostname=host,
-            context=self,
-            session=session,
-        )
-        made.outer = sock
+        _no_session(session)
+        made = TunnelSocket.through(sock, self, host, suppress_ragged_eofs=suppress_ragged_eofs)
         if do_handshake_on_connect:
             made.do_handshake()
         return made
@@ -232,12 +278,12 @@ class PolicySSLContext(_Standard):
     ) -> Session:
         """The same for an SSLSocket."""
         buffer = self._begin(server_side, server_hostname, session)
-        return Session(self, buffer, SocketTransport(owner), server_hostname)
+        transport = OuterTransport(owner) if owner.outer else SocketTransport(owner)
+        return Session(self, buffer, transport, server_hostname)
 
     def _begin(self, server_side: bool, host: str | None, session: ssl.SSLSession | None) -> "Buffer":  # noqa: FBT001
         _client_alone(server_side)
-        if session is not None:
-            raise _refusal("session=", "sessions are resumed by themselves, as far as the policy permits")
+        _no_session(session)
         if host is None:
             raise misuse("no server_hostname, and the policy's server name is auto: give the backend host")
         return self._connector.buffer(host, alpn=self._offer(self._alpn))
@@ -249,15 +295,15 @@ class PolicySSLContext(_Standard):
     cert_store_stats = _frozen("cert_store_stats", _COPY)
     get_ca_certs = _frozen("get_ca_certs", _COPY)
     load_cert_chain = _frozen("load_cert_chain", _IDENTITY)
-    load_default_certs = _frozen("load_default_certs", _TRUST)
+    load_default_certs = _addition("load_default_certs")
     load_dh_params = _frozen("load_dh_params", _SERVER)
-    load_verify_locations = _frozen("load_verify_locations", _TRUST)
+    load_verify_locations = _addition("load_verify_locations")
     set_ciphers = _frozen("set_ciphers", _NEGOTIATION)
-    set_default_verify_paths = _frozen("set_default_verify_paths", _TRUST)
+    set_default_verify_paths = _addition("set_default_verify_paths")
     set_ecdh_curve = _frozen("set_ecdh_curve", _NEGOTIATION)
     set_npn_protocols = _frozen("set_npn_protocols", "put the protocols into the policy's alpn")
     set_psk_client_callback = _frozen("set_psk_client_callback", _IDENTITY)
     set_psk_server_callback = _frozen("set_psk_server_callback", _SERVER)
     set_servername_callback = _frozen("set_servername_callback", _SERVER)
-    _load_windows_store_certs = _frozen("load_default_certs", _TRUST)
+    _load_windows_store_certs = _addition("load_default_certs")
     _set_alpn_protocols = _frozen("_set_alpn_protocols", "put the protocols into the policy's alpn")

@@ -5,10 +5,10 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
-from uptls._errors import UptlsError
+from uptls._errors import UptlsError, misuse
 from uptls._native import Dialer
 
 if TYPE_CHECKING:
@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
 Way: TypeAlias = Callable[[str, int, float | None], socket.socket]
 """Makes a connected socket to a host and port within so many seconds."""
+
+
+class LoopOptions(TypedDict, total=False):
+    """What ``create_connection`` of an event loop takes beside what uptls decides."""
+
+    family: int
+    proto: int
+    flags: int
+    local_addr: tuple[str, int] | None
+    happy_eyeballs_delay: float | None
+    interleave: int | None
+    ssl_shutdown_timeout: float | None
 
 
 def dialled(dial: "Dial") -> socket.socket:
@@ -57,6 +69,13 @@ def opened(
     return sock
 
 
+def protocols(alpn: Iterable[str]) -> list[str]:
+    """The names of protocols; a text is refused, whose letters would be names."""
+    if isinstance(alpn, str | bytes):
+        raise TypeError(f"ALPN protocols must be a sequence of str, such as [{alpn!r}], not a text")
+    return list(alpn)
+
+
 def target_of(host: str, port: int, connect_to: str | tuple[str, int] | None) -> tuple[str, int]:
     """What is connected to."""
     return connect_to if isinstance(connect_to, tuple) else (connect_to or host, port)
@@ -83,6 +102,21 @@ def reached(buffer: "Buffer", sock: socket.socket, seconds: float | None = None)
             buffer._reach(shown(*name[:2]), seconds)  # noqa: SLF001
         elif name:
             buffer._reach(os.fsdecode(name), seconds)  # noqa: SLF001
+
+
+def ready(sock: socket.socket, direction: Literal["read", "write"], deadline: float | None) -> bool:
+    """Waits until the socket can be read from or written to, and says whether that was before the deadline."""
+    left = None if deadline is None else max(0.0, deadline - time.monotonic())
+    number = sock.fileno()
+    if number == -1:
+        raise misuse("the socket was closed meanwhile")
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(number, select.POLLIN if direction == "read" else select.POLLOUT)
+        # Up, so that a wait does not end before its deadline.
+        return bool(poll.poll(None if left is None else int(left * 1000) + 1))
+    readers, writers = ([number], []) if direction == "read" else ([], [number])
+    return any(select.select(readers, writers, writers, left))
 
 
 def _begin(dial: "Dial", attempts: dict[int, socket.socket], number: int, target: tuple[Any, ...]) -> None:

@@ -293,6 +293,11 @@ def log_refusal(error: UptlsError, unlogged: int) -> None:
     _LOG.log(level, "%s: %s: %s; hint: %s%s", peer, error.code, error, error.hint, more, extra={"uptls": error.report})
 
 
+def log_ignored(what: str) -> None:
+    """Logs what a library wanted to add to a context that ignores it."""
+    _LOG.info("%s was ignored: the policy alone decides", what)
+
+
 def log_event(event: "Event") -> None:
     """Logs an event of a connector."""
     bad = event.kind not in ("updated", "recovered")

@@ -5,9 +5,9 @@ No frame of Rust may stand below code that waits: CPython before 3.14 ends daemo
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from uptls._dial import Way
+from uptls._dial import LoopOptions, Way
 from uptls._native import Connector, Dialer, UpstreamTlsPolicy
 from uptls._stream import TlsStream
 from uptls._stream import connect as connect_by
@@ -39,18 +39,48 @@ def connect(  # noqa: PLR0913
     return connect_by(made, host, port, connect_to=connect_to, timeout=timeout, alpn=alpn, dialer=dialer)
 
 
-def open_connection(
-    self: _Made, host: str, port: int, **options: Any
+def open_connection(  # noqa: PLR0913
+    self: _Made,
+    host: str,
+    port: int,
+    *,
+    connect_to: str | tuple[str, int] | None = None,
+    timeout: float | None = None,
+    alpn: Sequence[str] | None = None,
+    dialer: Dialer | Way | None = None,
+    limit: int = 65536,
+    **options: Unpack[LoopOptions],
 ) -> "Coroutine[Any, Any, tuple[asyncio.StreamReader, asyncio.StreamWriter]]":
-    """Streams of asyncio to a verified peer."""
+    """Streams of asyncio to a verified peer; ``writer.get_extra_info("ssl_object").peer`` has the proof.
+
+    `connect_to`, `timeout`, `alpn` and `dialer` are as in `connect`; a dialer runs in the loop's default executor.
+    `limit` is as in ``asyncio.open_connection``, and `options` are those of the loop's ``create_connection``.
+    """
     made: Coroutine[Any, Any, tuple[asyncio.StreamReader, asyncio.StreamWriter]]
-    made = import_module("uptls._asyncio").open_connection(_connector(self), host, port, **options)
+    made = import_module("uptls._asyncio").open_connection(
+        _connector(self),
+        host,
+        port,
+        connect_to=connect_to,
+        timeout=timeout,
+        alpn=alpn,
+        dialer=dialer,
+        limit=limit,
+        **options,
+    )
     return made
 
 
-def ssl_context(self: _Made, *, alpn: Iterable[str] | None = None) -> "ssl.SSLContext":
-    """A context for libraries that take an ``ssl.SSLContext``. `alpn` permits only these of the policy's protocols."""
-    context: ssl.SSLContext = import_module("uptls._context").PolicySSLContext(_connector(self), alpn)
+def ssl_context(
+    self: _Made, *, alpn: Iterable[str] | None = None, additions: Literal["refuse", "ignore"] = "refuse"
+) -> "ssl.SSLContext":
+    """A context for libraries that take an ``ssl.SSLContext``.
+
+    `alpn` permits only these of the policy's protocols, and offers them even if the library asks for none.
+    `additions="ignore"` ignores CA certificates that a library adds, and ``check_hostname = False``, where `refuse`
+    raises PolicyFrozenError: for libraries that do so with every context. The policy decides in both cases.
+    """
+    context: ssl.SSLContext = import_module("uptls._context").PolicySSLContext(_connector(self), alpn, additions)
     return context
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, TypedDict, Unpack, final
 from typing_extensions import Buffer as Bytes
 from typing_extensions import deprecated
 
-from uptls._dial import Way
+from uptls._dial import LoopOptions, Way
 from uptls._errors import PolicyError, UptlsError
 from uptls._observe import Observer
 from uptls._stream import TlsStream
@@ -549,9 +549,20 @@ class UpstreamTlsPolicy:
         dialer: Dialer | Way | None = None,
     ) -> TlsStream: ...
     async def open_connection(
-        self, host: str, port: int, **options: Any
+        self,
+        host: str,
+        port: int,
+        *,
+        connect_to: _ConnectTo | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+        alpn: Sequence[str] | None = None,
+        dialer: Dialer | Way | None = None,
+        limit: int = 65536,
+        **options: Unpack[LoopOptions],
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]: ...
-    def ssl_context(self, *, alpn: Iterable[str] | None = None) -> ssl.SSLContext: ...
+    def ssl_context(
+        self, *, alpn: Iterable[str] | None = None, additions: Literal["refuse", "ignore"] = "refuse"
+    ) -> ssl.SSLContext: ...
     def __copy__(self) -> UpstreamTlsPolicy: ...
     def __deepcopy__(self, _memo: Any) -> UpstreamTlsPolicy: ...
     def __hash__(self) -> int: ...
@@ -624,9 +635,20 @@ class Connector:
         dialer: Dialer | Way | None = None,
     ) -> TlsStream: ...
     async def open_connection(
-        self, host: str, port: int, **options: Any
+        self,
+        host: str,
+        port: int,
+        *,
+        connect_to: _ConnectTo | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+        alpn: Sequence[str] | None = None,
+        dialer: Dialer | Way | None = None,
+        limit: int = 65536,
+        **options: Unpack[LoopOptions],
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]: ...
-    def ssl_context(self, *, alpn: Iterable[str] | None = None) -> ssl.SSLContext: ...
+    def ssl_context(
+        self, *, alpn: Iterable[str] | None = None, additions: Literal["refuse", "ignore"] = "refuse"
+    ) -> ssl.SSLContext: ...
     def watch(self, *, interval: float = 10.0) -> FileWatch: ...
     def _dial(self, host: str, port: int, connect_to: _ConnectTo | None, timeout: float | None) -> Dial: ...
     def _dial_by(self, dialer: Dialer, host: str, target: tuple[str, int], timeout: float | None) -> int: ...

@@ -9,7 +9,7 @@ refuse every peer.
 import contextlib
 import errno
 import ssl
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from uptls._errors import PolicyFrozenError, UptlsError, misuse
 from uptls._native import decode_certificate
@@ -18,11 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from uptls._native import Buffer, PeerInfo
-
-Bytes = bytes | bytearray | memoryview
-
-RECORD = 16384 + 256 + 5
-"""The longest TLS record, in bytes."""
+    from uptls._transport import Bytes, Transport
 
 PLAIN = 16384
 """The most data that a record holds: as with OpenSSL, one read gives no more."""
@@ -45,46 +41,6 @@ _LAST_WORDS = 1.0
 """Seconds to wait for the reason of a peer that hung up."""
 
 
-class Transport(Protocol):
-    """Bytes to and from the peer. A call that would block raises as in the standard library."""
-
-    def pull(self, seconds: float | None) -> Bytes:
-        """Some bytes of the peer, none at its end. SSLWantReadError: none yet. Waits at most that many seconds."""
-
-    def push(self, buffer: "Buffer", *, patient: bool = True) -> None:
-        """Sends the buffer's bytes to the peer; without patience, as many as go at once. SSLWantWriteError: not all."""
-
-    def unwrapped(self) -> Any:
-        """The transport that remains after TLS has ended."""
-
-
-class BioTransport:
-    """Two ``ssl.MemoryBIO``; their owner waits."""
-
-    def __init__(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
-        self._incoming = incoming
-        self._outgoing = outgoing
-
-    def pull(self, seconds: float | None) -> Bytes:  # noqa: ARG002
-        """About a record of the received bytes: more would have to be copied."""
-        raw = self._incoming.read(RECORD)
-        if not raw and not self._incoming.eof:
-            raise want(ssl.SSLWantReadError)
-        return raw
-
-    def push(self, buffer: "Buffer", *, patient: bool = True) -> None:  # noqa: ARG002
-        """Never blocks."""
-        if raw := buffer.data_to_send():
-            try:
-                self._outgoing.write(raw)
-            except ssl.SSLError:
-                # An owner that has ended it sends nothing more, not even our close_notify.
-                return
-
-    def unwrapped(self) -> None:
-        """Nothing, as in the standard library."""
-
-
 class Session:
     """One connection, with the surface of ``_ssl._SSLSocket``."""
 
@@ -92,13 +48,13 @@ class Session:
     session = None
 
     def __init__(
-        self, context: ssl.SSLContext, buffer: "Buffer", transport: Transport, server_hostname: str | None
+        self, context: ssl.SSLContext, buffer: "Buffer", transport: "Transport", server_hostname: str | None
     ) -> None:
         self.buffer = buffer
         self._context = context
         self.server_hostname = server_hostname
         self._transport = transport
-        self._rest: Bytes = b""
+        self._rest: bytes | bytearray | memoryview = b""
         self._owed = 0
         self._verified = False
         self._ended = False
@@ -112,10 +68,13 @@ class Session:
             while not self.buffer.handshake_done:
                 self._receive()
                 self._push()
+            self._transport.end_handshake(done=True)
             self._verified = True
         except UptlsError:
             # The alert for the peer.
             self._push_what_goes()
+            with contextlib.suppress(OSError):
+                self._transport.end_handshake(done=False)
             raise
         except TimeoutError:
             expired = self.buffer.expire() if self.buffer.deadline == 0.0 else None
@@ -203,7 +162,7 @@ class Session:
         if buffer.wants_write:
             self._push_what_goes()
 
-    def _feed(self, raw: Bytes) -> None:
+    def _feed(self, raw: "Bytes") -> None:
         taken = self.buffer.receive_data(raw)
         self._rest = raw[taken:] if taken < len(raw) else b""
 
@@ -323,13 +282,6 @@ class Refused:
     def pending(self) -> int:
         """Nothing."""
         return 0
-
-
-def want(kind: type[ssl.SSLError]) -> ssl.SSLError:
-    """The exception for a transport that would block, with the text of OpenSSL's wrapper."""
-    if kind is ssl.SSLWantReadError:
-        return kind(ssl.SSL_ERROR_WANT_READ, "the operation did not complete (read)")
-    return kind(ssl.SSL_ERROR_WANT_WRITE, "the operation did not complete (write)")
 
 
 class Verified:

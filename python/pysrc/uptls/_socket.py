@@ -3,132 +3,18 @@
 import os
 import socket
 import ssl
-import threading
-import weakref
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from uptls._dial import reached
-from uptls._object import Bytes, Session, Verified, want
+from uptls._object import Session, Verified
+from uptls._transport import StandardSocket, StandardSSLSocket
 
 if TYPE_CHECKING:
-    from uptls._native import Buffer
-
-_HEADER = 5
-"""Bytes of the header of a TLS record; the last two are the length of the rest."""
-
-_AT_ONCE = getattr(socket, "MSG_DONTWAIT", 0)
-
-_PLAIN = socket.socket
-"""The class with the methods that bypass the TLS of a subclass."""
+    from uptls._context import PolicySSLContext
 
 
-class Records:
-    """Finds where the records of a stream end.
-
-    It reads a socket up to the end of a record and the next header, never further: otherwise a program that waits with
-    ``select`` would wait in vain for data that is already decrypted here.
-    """
-
-    def __init__(self) -> None:
-        self._header = bytearray()
-        self._body = 0
-
-    def wanted(self) -> int:
-        """How much to read."""
-        return self._body + _HEADER - len(self._header)
-
-    def came(self, raw: bytes) -> None:
-        """Follows the bytes that were read."""
-        if len(raw) <= self._body:
-            self._body -= len(raw)
-            return
-        # No more than was wanted: the rest is one header at most.
-        self._header += raw[self._body :]
-        self._body = 0
-        if len(self._header) == _HEADER:
-            self._body = int.from_bytes(self._header[3:])
-            self._header.clear()
-
-
-class SocketTransport:
-    """A socket, with the timeout that it has. One thread may read while another writes."""
-
-    def __init__(self, owner: "PolicySSLSocket") -> None:
-        # The socket owns the session, and closes when nothing refers to it any more.
-        self._owner = weakref.ref(owner)
-        self._records = Records()
-        self._held = b""
-        self._sending = threading.Lock()
-        self._unsent = memoryview(b"")
-
-    def _socket(self) -> "PolicySSLSocket":
-        owner = self._owner()
-        if owner is None:
-            message = "the socket is gone"
-            raise ValueError(message)
-        return owner
-
-    def pull(self, seconds: float | None) -> Bytes:
-        """At most one record and a header."""
-        owner = self._socket()
-        if seconds is None:
-            return self._pull(owner)
-        own = owner.gettimeout()
-        if own is not None and own <= seconds:
-            return self._pull(owner)
-        owner.settimeout(seconds + 0.001)
-        try:
-            return self._pull(owner)
-        finally:
-            owner.settimeout(own)
-
-    def _pull(self, owner: "PolicySSLSocket") -> Bytes:
-        try:
-            raw = self._held + self._receive(owner)
-            if len(raw) == _HEADER:
-                # A header alone is of no use yet. It is kept, for what follows may take too long.
-                self._held = raw
-                raw += self._receive(owner)
-        except BlockingIOError:
-            raise want(ssl.SSLWantReadError) from None
-        self._held = b""
-        return raw
-
-    def _receive(self, owner: "PolicySSLSocket") -> bytes:
-        wanted = self._records.wanted()
-        raw: bytes = owner.outer.recv(wanted) if owner.outer else _PLAIN.recv(owner, wanted)
-        self._records.came(raw)
-        return raw
-
-    def push(self, buffer: "Buffer", *, patient: bool = True) -> None:
-        """Sends bytes in the order of the buffer. Without patience, only as many as go at once."""
-        # What is unsent, and who holds the lock, may belong to the process that this one was forked from.
-        buffer._check_process()  # noqa: SLF001
-        if not self._sending.acquire(blocking=patient):
-            # The thread that is sending sends these, too.
-            return
-        try:
-            while self._unsent or (raw := buffer.data_to_send()):
-                self._unsent = self._unsent or memoryview(raw)
-                self._unsent = self._unsent[self._send(self._unsent, patient=patient) :]
-        except BlockingIOError:
-            raise want(ssl.SSLWantWriteError) from None
-        finally:
-            self._sending.release()
-
-    def _send(self, raw: Bytes, *, patient: bool) -> int:
-        owner = self._socket()
-        if owner.outer:
-            return int(owner.outer.send(raw))
-        return _PLAIN.send(owner, raw, 0 if patient else _AT_ONCE)
-
-    def unwrapped(self) -> "PolicySSLSocket":
-        """The socket itself, as in the standard library."""
-        return self._socket()
-
-
-class PolicySSLSocket(Verified, ssl.SSLSocket):
+class PolicySSLSocket(Verified, StandardSSLSocket):
     """``ssl.SSLSocket`` over a verified connection."""
 
     outer: Any = None
@@ -139,7 +25,12 @@ class PolicySSLSocket(Verified, ssl.SSLSocket):
         if isinstance(session := self._sslobj, Session):
             reached(session.buffer, self)
         try:
-            super().do_handshake(block)
+            if isinstance(session, Session) and not (block and self.gettimeout() == 0):
+                # The standard library would set the socket's timeout once more, which is a system call.
+                self._check_connected()  # type: ignore[attr-defined]
+                session.do_handshake()
+            else:
+                super().do_handshake(block)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
         except (OSError, ValueError):
@@ -154,18 +45,46 @@ class PolicySSLSocket(Verified, ssl.SSLSocket):
             session.buffer._check_process()  # noqa: SLF001
             if how != socket.SHUT_RD:
                 session.close()
-        (self.outer.shutdown if self.outer else partial(_PLAIN.shutdown, self))(how)
+        (self.outer.shutdown if self.outer else partial(StandardSocket.shutdown, self))(how)
 
 
 class TunnelSocket(PolicySSLSocket):
-    """The same through the TLS socket of a proxy, which it owns."""
+    """The same through a socket that it cannot take over, and then owns: one of TLS, or of gevent or eventlet."""
+
+    _context: "PolicySSLContext"
+
+    @classmethod
+    def through(cls, outer: Any, context: "PolicySSLContext", host: Any, *, suppress_ragged_eofs: bool) -> Self:
+        """Makes one, as the standard library makes its own."""
+        if outer.type != socket.SOCK_STREAM:
+            message = "only stream sockets are supported"
+            raise NotImplementedError(message)
+        # A descriptor of its own, to wait for.
+        kind = {"family": outer.family, "type": outer.type, "proto": outer.proto, "fileno": os.dup(outer.fileno())}
+        made = cls.__new__(cls, **kind)
+        StandardSocket.__init__(made, **kind)
+        made.begin(outer, context, host, suppress_ragged_eofs=suppress_ragged_eofs)
+        return made
+
+    def begin(self, outer: Any, context: "PolicySSLContext", host: Any, *, suppress_ragged_eofs: bool) -> None:
+        """Sets what the standard library's own constructor sets, which takes no other kind of socket."""
+        self.outer = outer
+        self._context, self._session = context, None
+        self._closed, self._connected = False, True
+        self.server_side, self.server_hostname = False, context._encode_hostname(host)  # type: ignore[attr-defined]  # noqa: SLF001
+        self._sslobj = None  # type: ignore[assignment]
+        self.do_handshake_on_connect, self.suppress_ragged_eofs = False, suppress_ragged_eofs
+        StandardSocket.settimeout(self, outer.gettimeout())
+        try:
+            self._sslobj = context._wrap_socket(self, False, self.server_hostname, owner=self, session=None)  # noqa: FBT003, SLF001
+        except BaseException:
+            self.close()
+            raise
 
     def settimeout(self, value: float | None) -> None:
         """The standard library's method, for both sockets."""
         super().settimeout(value)
-        # Not there yet while the standard library makes it.
-        if self.outer:
-            self.outer.settimeout(value)
+        self.outer.settimeout(value)
 
     def setblocking(self, flag: bool) -> None:  # noqa: FBT001
         """The standard library's method, for both sockets."""
@@ -173,25 +92,4 @@ class TunnelSocket(PolicySSLSocket):
 
     def _real_close(self) -> None:
         super()._real_close()  # type: ignore[misc]
-        if self.outer:
-            self.outer.close()
-
-
-class Tunnelled:
-    """The methods that `ssl.SSLSocket` calls on the socket it takes over, for a socket that it must not take over."""
-
-    def __init__(self, outer: Any) -> None:
-        self._outer = outer
-        self.family = outer.family
-        self.proto = outer.proto
-        self.type = outer.type
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._outer, name)
-
-    def fileno(self) -> int:
-        """A descriptor of its own, to wait for."""
-        return os.dup(self._outer.fileno())
-
-    def detach(self) -> None:
-        """The tunnel still needs it."""
+        self.outer.close()

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import select
 import socket
 import threading
 import time
@@ -10,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from uptls._dial import close, dialled, opened, reached, target_of
+from uptls._dial import close, dialled, opened, protocols, reached, ready, target_of
 from uptls._errors import MisuseError, UptlsError, WantReadError, WantWriteError, misuse
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def connect(  # noqa: PLR0913
     Raises PeerVerificationError if the policy refuses the peer, and the other UptlsErrors.
     """
     # Nothing is dialled for a policy or options that cannot be used.
-    buffer = connector.buffer(host, alpn=None if alpn is None else list(alpn), timeout=timeout)
+    buffer = connector.buffer(host, alpn=None if alpn is None else protocols(alpn), timeout=timeout)
     begun = time.monotonic()
     if dialer is None:
         sock = dialled(connector._dial(host, port, connect_to, buffer.deadline))  # noqa: SLF001
@@ -336,7 +335,7 @@ class TlsStream:
         try:
             end = time.monotonic() + _LAST_WORDS
             with contextlib.suppress(OSError):
-                while raw := self._sock.recv(_PIECE) if _ready(self._sock, "read", end) else b"":
+                while raw := self._sock.recv(_PIECE) if ready(self._sock, "read", end) else b"":
                     if self._buffer.receive_data(raw) < len(raw):
                         break
         finally:
@@ -351,10 +350,10 @@ class TlsStream:
         if self._timeout == 0 or deadline == 0:
             raise WantReadError if direction == "read" else WantWriteError
         try:
-            ready = _ready(self._sock, direction, deadline)
+            is_ready = ready(self._sock, direction, deadline)
         except OSError as error:
             raise self._failed(error) from error
-        if not ready:
+        if not is_ready:
             raise TimeoutError("timed out")
 
     @contextlib.contextmanager
@@ -430,21 +429,6 @@ class _Raw(io.RawIOBase):
         if not self.closed:
             super().close()
             self._stream._released()  # noqa: SLF001
-
-
-def _ready(sock: socket.socket, direction: Literal["read", "write"], deadline: float | None) -> bool:
-    """Waits until the socket can be read from or written to, and says whether that was before the deadline."""
-    left = None if deadline is None else max(0.0, deadline - time.monotonic())
-    number = sock.fileno()
-    if number == -1:
-        raise misuse("the stream was closed meanwhile")
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(number, select.POLLIN if direction == "read" else select.POLLOUT)
-        # Up, so that a wait does not end before its deadline.
-        return bool(poll.poll(None if left is None else int(left * 1000) + 1))
-    readers, writers = ([number], []) if direction == "read" else ([], [number])
-    return any(select.select(readers, writers, writers, left))
 
 
 _LAST_WORDS = 0.25

@@ -5,10 +5,14 @@
 With ``aiohttp.TCPConnector(ssl=policy.ssl_context())`` the ``ssl=`` of a single request would replace the policy.
 """
 
+import asyncio
+import socket
 import ssl
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from aiohttp import TCPConnector
+from aiohttp.abc import AbstractResolver
 
 from uptls._errors import PolicyFrozenError, misuse
 from uptls._object import Verified
@@ -19,6 +23,28 @@ if TYPE_CHECKING:
 _OPTIONS = ("ssl", "ssl_context", "verify_ssl", "fingerprint")
 
 
+class ConnectorOptions(TypedDict, total=False):
+    """What ``aiohttp.TCPConnector`` takes beside what the policy decides."""
+
+    use_dns_cache: bool
+    ttl_dns_cache: int | None
+    dns_cache_max_size: int
+    family: socket.AddressFamily
+    local_addr: tuple[str, int] | None
+    resolver: AbstractResolver | None
+    keepalive_timeout: float | None
+    force_close: bool
+    limit: int
+    limit_per_host: int
+    enable_cleanup_closed: bool
+    loop: asyncio.AbstractEventLoop | None
+    timeout_ceil_threshold: float
+    happy_eyeballs_delay: float | None
+    interleave: int | None
+    socket_factory: Callable[[Any], socket.socket] | None
+    ssl_shutdown_timeout: float | None
+
+
 class PolicyConnector(TCPConnector):
     """Opens connections of a connector or a policy, and no others.
 
@@ -27,7 +53,7 @@ class PolicyConnector(TCPConnector):
     connector's policy is the one that verified it. `options` are as in ``aiohttp.TCPConnector``.
     """
 
-    def __init__(self, policy: "UpstreamTlsPolicy | Connector", **options: Any) -> None:
+    def __init__(self, policy: "UpstreamTlsPolicy | Connector", **options: Unpack[ConnectorOptions]) -> None:
         """Takes a policy, or a connector, which uses the policy that it has at that moment."""
         for name in _OPTIONS:
             if name in options:

@@ -9,24 +9,33 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from requests import Session
-from requests.adapters import HTTPAdapter
+from requests.adapters import DEFAULT_POOLBLOCK, DEFAULT_POOLSIZE, DEFAULT_RETRIES, HTTPAdapter
 
 from uptls._errors import PolicyFrozenError, misuse
 from uptls._object import Verified
 
 if TYPE_CHECKING:
+    from urllib3.util.retry import Retry
+
     from uptls._native import Connector, UpstreamTlsPolicy
 
 _VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-def session(policy: "UpstreamTlsPolicy | Connector", **options: Any) -> Session:
+def session(
+    policy: "UpstreamTlsPolicy | Connector",
+    *,
+    pool_connections: int = DEFAULT_POOLSIZE,
+    pool_maxsize: int = DEFAULT_POOLSIZE,
+    max_retries: "Retry | int" = DEFAULT_RETRIES,
+    pool_block: bool = DEFAULT_POOLBLOCK,
+) -> Session:
     """A session that uses the policy for every request. It refuses ``http``, redirects to it included.
 
-    `options` are as in ``requests.adapters.HTTPAdapter``.
+    The other arguments are as in ``requests.adapters.HTTPAdapter``.
     """
     made = Session()
-    adapter = PolicyAdapter(policy, **options)
+    adapter = PolicyAdapter(policy, pool_connections, pool_maxsize, max_retries, pool_block)
     for scheme in ("https://", "http://"):
         made.mount(scheme, adapter)
     return made
@@ -39,16 +48,23 @@ class PolicyAdapter(HTTPAdapter):
     the URL would not use the policy. ``verify`` and ``cert`` of a request or a session cannot change anything: unless
     they have their defaults, the adapter raises PolicyFrozenError before it sends anything. It also refuses a
     connection with TLS that is not the policy's: a replacement of ``ssl`` or ``urllib3`` may make its own context. It
-    reuses a connection only while the connector's policy is the one that verified it. `options` are as in
+    reuses a connection only while the connector's policy is the one that verified it. The other arguments are as in
     ``requests.adapters.HTTPAdapter``.
     """
 
     __attrs__ = [*HTTPAdapter.__attrs__, "_policy"]  # noqa: RUF012
 
-    def __init__(self, policy: "UpstreamTlsPolicy | Connector", **options: Any) -> None:
+    def __init__(
+        self,
+        policy: "UpstreamTlsPolicy | Connector",
+        pool_connections: int = DEFAULT_POOLSIZE,
+        pool_maxsize: int = DEFAULT_POOLSIZE,
+        max_retries: "Retry | int" = DEFAULT_RETRIES,
+        pool_block: bool = DEFAULT_POOLBLOCK,  # noqa: FBT001
+    ) -> None:
         """Takes a policy, or a connector, which uses the policy that it has at that moment."""
         self._policy = policy
-        super().__init__(**options)
+        super().__init__(pool_connections, pool_maxsize, max_retries, pool_block)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """Gives every connection a context of the policy."""

@@ -6,7 +6,7 @@ use std::io::{self, BufRead as _, Read, Write as _};
 use std::sync::Arc;
 use std::time::Instant;
 
-use rustls::ClientConnection;
+use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 use tracing::Span;
 use uptls_process::Process;
 
@@ -415,7 +415,20 @@ impl Driver {
     }
 
     pub(super) fn wants_write(&self) -> bool {
-        self.process.is_current() && (self.tls.wants_write() || !self.closing_alert.is_empty())
+        let waits = self.tls.wants_write() && !self.holds_back();
+        self.process.is_current() && (waits || !self.closing_alert.is_empty())
+    }
+
+    /// Whether all that rustls has for the peer is the ChangeCipherSpec that it writes after a ServerHello of TLS 1.3 (RFC
+    /// 8446 appendix D.4). No peer waits for it, so it leaves with our Finished, in one write and one packet. On its own it
+    /// costs a system call, and under Nagle's algorithm the Finished then waits 40 ms for a delayed ACK.
+    ///
+    /// After a HelloRetryRequest it belongs to the second ClientHello, which the peer waits for.
+    fn holds_back(&self) -> bool {
+        self.error.is_none()
+            && self.tls.is_handshaking()
+            && self.tls.protocol_version() == Some(ProtocolVersion::TLSv1_3)
+            && self.tls.handshake_kind() != Some(HandshakeKind::FullWithHelloRetryRequest)
     }
 
     pub(super) fn evidence(&self) -> Option<&Arc<Evidence>> {
