@@ -16,7 +16,8 @@ use std::sync::{Mutex, PoisonError};
 use crate::error::Code;
 use crate::observe::{
     CertificateExpiring, ConnectionAbandoned, ConnectionClosed, ConnectionFailed, ConnectionOpened, ConnectorChanged,
-    GenerationPublished, HandshakeStarted, Observer, PolicyRecovered, PolicyWithdrawn, Standing, Terms, UpdateRefused,
+    GenerationPublished, HandshakeStarted, Observer, PolicyRecovered, PolicyWithdrawn, ShadowRefused, Standing, Terms,
+    UpdateRefused,
 };
 use crate::policy::TlsVersion;
 use crate::runtime::Runtime;
@@ -60,6 +61,8 @@ pub struct Metrics {
     handshaking: AtomicI64,
     /// By [`KINDS`] and [`VERSIONS`].
     handshakes: [[AtomicU64; VERSIONS.len()]; KINDS.len()],
+    /// By [`Code::ALL`].
+    shadow_refusals: Vec<AtomicU64>,
     /// By [`STATES`].
     policies: [AtomicI64; STATES.len()],
     /// By [`RESULTS`].
@@ -88,6 +91,7 @@ impl Default for Metrics {
             handshake_durations: Default::default(),
             handshaking: AtomicI64::default(),
             handshakes: Default::default(),
+            shadow_refusals: zeros(Code::ALL.len()),
             policies: Default::default(),
             updates: Default::default(),
         }
@@ -152,6 +156,11 @@ impl Metrics {
         let reasons = Code::ALL.iter().map(|code| code.as_str()).chain(["closed"]);
         for (reason, count) in reasons.zip(&self.closed) {
             metric.value(&[("reason", reason)], count.load(Ordering::Relaxed))?;
+        }
+        let help = "Connections that were made, and that the shadow of an audit would have refused, by its code.";
+        let mut metric = Metric::begin(out, "uptls_shadow_refusals_total", "counter", help)?;
+        for (code, count) in Code::ALL.iter().zip(&self.shadow_refusals) {
+            metric.value(&[("reason", code.as_str())], count.load(Ordering::Relaxed))?;
         }
         Ok(())
     }
@@ -236,6 +245,10 @@ impl Observer for Metrics {
     fn connection_abandoned(&self, _: &ConnectionAbandoned<'_>) {
         self.handshaking.fetch_sub(1, Ordering::Relaxed);
         self.abandoned.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn shadow_refused(&self, refused: &ShadowRefused<'_>) {
+        add(place(refused.code).and_then(|index| self.shadow_refusals.get(index)));
     }
 
     fn connection_closed(&self, closed: &ConnectionClosed<'_>) {

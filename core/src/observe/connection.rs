@@ -91,6 +91,23 @@ pub struct ConnectionAbandoned<'a> {
     pub connection: ConnectionFacts<'a>,
 }
 
+/// The shadow of an audit would have refused a connection that was opened (R14).
+#[derive(Clone, Copy, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ShadowRefused<'a> {
+    /// Which.
+    #[serde(flatten)]
+    pub connection: ConnectionFacts<'a>,
+    /// Why the shadow would have refused it.
+    pub code: Code,
+    /// The name of the shadow's policy, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<&'a str>,
+    /// The generation of the shadow.
+    #[serde(serialize_with = "number")]
+    pub shadow_generation: Generation,
+}
+
 /// A connection that was opened is gone.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[non_exhaustive]

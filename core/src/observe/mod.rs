@@ -8,6 +8,7 @@ mod queue;
 
 pub use connection::{
     ConnectionAbandoned, ConnectionClosed, ConnectionFacts, ConnectionFailed, ConnectionOpened, HandshakeStarted,
+    ShadowRefused,
 };
 pub use policy::{
     CertificateExpiring, ConnectorChanged, GenerationPublished, PolicyNews, PolicyRecovered, PolicyWithdrawn, Standing,
@@ -60,6 +61,9 @@ pub trait Observer: Send + Sync {
     /// The caller dropped a handshake that had started and had not ended: a cancelled request.
     fn connection_abandoned(&self, _abandoned: &ConnectionAbandoned<'_>) {}
 
+    /// The shadow of an audit would have refused a connection that was opened (R14). Nothing happens to it.
+    fn shadow_refused(&self, _refused: &ShadowRefused<'_>) {}
+
     /// A connection that was opened is gone.
     fn connection_closed(&self, _closed: &ConnectionClosed<'_>) {}
 
@@ -101,6 +105,10 @@ impl<T: Observer + ?Sized> Observer for Arc<T> {
 
     fn connection_abandoned(&self, abandoned: &ConnectionAbandoned<'_>) {
         (**self).connection_abandoned(abandoned);
+    }
+
+    fn shadow_refused(&self, refused: &ShadowRefused<'_>) {
+        (**self).shadow_refused(refused);
     }
 
     fn connection_closed(&self, closed: &ConnectionClosed<'_>) {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     CertificateExpiring, ConnectionAbandoned, ConnectionClosed, ConnectionFailed, ConnectionOpened, ConnectorChanged,
-    GenerationPublished, HandshakeStarted, Observer, PolicyRecovered, PolicyWithdrawn, UpdateRefused,
+    GenerationPublished, HandshakeStarted, Observer, PolicyRecovered, PolicyWithdrawn, ShadowRefused, UpdateRefused,
 };
 
 /// An observer of one runtime that keeps what it is told, in JSON, until it is taken: at most so many; the oldest are dropped and
@@ -141,6 +141,10 @@ impl Observer for ObservationQueue {
 
     fn connection_abandoned(&self, abandoned: &ConnectionAbandoned<'_>) {
         self.push("connection_abandoned", abandoned);
+    }
+
+    fn shadow_refused(&self, refused: &ShadowRefused<'_>) {
+        self.push("shadow_refused", refused);
     }
 
     fn connection_closed(&self, closed: &ConnectionClosed<'_>) {

@@ -1,5 +1,6 @@
 //! Publishing: a connector holds the current generation of one policy, and replaces it whole.
 
+mod audit;
 mod drain;
 mod event;
 mod event_facts;
@@ -17,6 +18,8 @@ mod tell;
 mod update;
 pub(crate) mod watch;
 
+pub(crate) use audit::{Audit, Presented, ShadowRefusal};
+pub use audit::{AuditReport, AuditSample};
 pub use drain::DrainPlan;
 pub use event::{Event, EventKind};
 pub use event_facts::{EventFacts, ExpiringFacts};
@@ -74,6 +77,8 @@ use standing::{Awaited, Documents, Standing, Word};
 pub struct Connector(Arc<Shared>);
 
 struct Shared {
+    /// Made for the first shadow (R14).
+    audit: OnceLock<Mutex<Option<Arc<Audit>>>>,
     current: ArcSwap<Published>,
     /// Once something was asked of it.
     expiry: Mutex<Option<Box<ExpiryLog>>>,
@@ -170,6 +175,7 @@ impl Connector {
     fn publish_first(runtime: &Runtime, on_invalid: OnInvalid, mut published: Published) -> Self {
         published.settle(on_invalid);
         let connector = Self(Arc::new(Shared {
+            audit: OnceLock::new(),
             current: ArcSwap::from_pointee(published),
             expiry: Mutex::default(),
             listener: OnceLock::new(),
@@ -400,7 +406,8 @@ impl Connector {
         let kind = match (current.state(), &current.content) {
             (ConnectorState::Degraded { .. } | ConnectorState::Ready, Some(content)) => {
                 let Content { prepared, publication } = content.clone();
-                return Ok(Snapshot { generation: current.generation, prepared, publication });
+                let (audit, generation) = (self.auditing(), current.generation);
+                return Ok(Snapshot { audit, generation, prepared, publication });
             }
             (ConnectorState::NotReady { reason, .. }, _) => {
                 let name = reason.policy().or(name);
@@ -424,6 +431,7 @@ impl fmt::Debug for Connector {
 
 /// One generation, as a connection holds it.
 pub(crate) struct Snapshot {
+    pub(crate) audit: Option<Arc<Audit>>,
     pub(crate) generation: Generation,
     pub(crate) prepared: Arc<Prepared>,
     pub(crate) publication: Arc<Publication>,

@@ -7,6 +7,7 @@ mod faces;
 mod policies;
 mod prometheus;
 mod rotation;
+mod shadow;
 mod spans;
 
 use std::sync::Arc;
