@@ -109,9 +109,9 @@ pub use metrics::Metrics;
 pub use metrics::MetricsFacade;
 pub use name::{BackendHost, DnsName, NameError, SpiffeId, SpiffePrefix, TrustDomain, UriName};
 pub use observe::{
-    CertificateExpiring, ConnectionAbandoned, ConnectionClosed, ConnectionFacts, ConnectionFailed, ConnectionOpened,
-    ConnectorChanged, GenerationPublished, HandshakeStarted, Observation, ObservationQueue, Observer, PolicyNews,
-    PolicyRecovered, PolicyWithdrawn, ShadowRefused, Standing, Terms, UpdateRefused,
+    CertificateExpiring, ConnectionAbandoned, ConnectionClosed, ConnectionCondemned, ConnectionFacts, ConnectionFailed,
+    ConnectionOpened, ConnectorChanged, GenerationPublished, HandshakeStarted, Observation, ObservationQueue, Observer,
+    PolicyNews, PolicyRecovered, PolicyWithdrawn, ShadowRefused, Standing, Terms, UpdateRefused,
 };
 pub use policy::{
     Alpn, AlpnDraft, AlpnSelection, BundleSpec, DangerDraft, IdentityDraft, IdentitySpec, Material, MaterialDraft,

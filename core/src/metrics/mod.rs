@@ -15,9 +15,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::Code;
 use crate::observe::{
-    CertificateExpiring, ConnectionAbandoned, ConnectionClosed, ConnectionFailed, ConnectionOpened, ConnectorChanged,
-    GenerationPublished, HandshakeStarted, Observer, PolicyRecovered, PolicyWithdrawn, ShadowRefused, Standing, Terms,
-    UpdateRefused,
+    CertificateExpiring, ConnectionAbandoned, ConnectionClosed, ConnectionCondemned, ConnectionFailed,
+    ConnectionOpened, ConnectorChanged, GenerationPublished, HandshakeStarted, Observer, PolicyRecovered,
+    PolicyWithdrawn, ShadowRefused, Standing, Terms, UpdateRefused,
 };
 use crate::policy::TlsVersion;
 use crate::runtime::Runtime;
@@ -50,6 +50,8 @@ pub struct Metrics {
     abandoned: AtomicU64,
     /// By [`Code::ALL`]; the last one is of those that ended without a code.
     closed: Vec<AtomicU64>,
+    /// By [`Code::ALL`].
+    condemned: Vec<AtomicU64>,
     connections: AtomicI64,
     dials: Histogram,
     ends: Mutex<BTreeMap<(Role, i64), u64>>,
@@ -83,6 +85,7 @@ impl Default for Metrics {
         Self {
             abandoned: AtomicU64::default(),
             closed: zeros(Code::ALL.len() + 1),
+            condemned: zeros(Code::ALL.len()),
             connections: AtomicI64::default(),
             dials: Histogram::default(),
             ends: Mutex::default(),
@@ -156,6 +159,11 @@ impl Metrics {
         let reasons = Code::ALL.iter().map(|code| code.as_str()).chain(["closed"]);
         for (reason, count) in reasons.zip(&self.closed) {
             metric.value(&[("reason", reason)], count.load(Ordering::Relaxed))?;
+        }
+        let help = "Open connections whose peers the policy would refuse now, by its code.";
+        let mut metric = Metric::begin(out, "uptls_connections_condemned_total", "counter", help)?;
+        for (code, count) in Code::ALL.iter().zip(&self.condemned) {
+            metric.value(&[("reason", code.as_str())], count.load(Ordering::Relaxed))?;
         }
         let help = "Connections that were made, and that the shadow of an audit would have refused, by its code.";
         let mut metric = Metric::begin(out, "uptls_shadow_refusals_total", "counter", help)?;
@@ -249,6 +257,10 @@ impl Observer for Metrics {
 
     fn shadow_refused(&self, refused: &ShadowRefused<'_>) {
         add(place(refused.code).and_then(|index| self.shadow_refusals.get(index)));
+    }
+
+    fn connection_condemned(&self, condemned: &ConnectionCondemned<'_>) {
+        add(place(condemned.code).and_then(|index| self.condemned.get(index)));
     }
 
     fn connection_closed(&self, closed: &ConnectionClosed<'_>) {

@@ -7,8 +7,8 @@ mod policy;
 mod queue;
 
 pub use connection::{
-    ConnectionAbandoned, ConnectionClosed, ConnectionFacts, ConnectionFailed, ConnectionOpened, HandshakeStarted,
-    ShadowRefused,
+    ConnectionAbandoned, ConnectionClosed, ConnectionCondemned, ConnectionFacts, ConnectionFailed, ConnectionOpened,
+    HandshakeStarted, ShadowRefused,
 };
 pub use policy::{
     CertificateExpiring, ConnectorChanged, GenerationPublished, PolicyNews, PolicyRecovered, PolicyWithdrawn, Standing,
@@ -64,6 +64,9 @@ pub trait Observer: Send + Sync {
     /// The shadow of an audit would have refused a connection that was opened (R14). Nothing happens to it.
     fn shadow_refused(&self, _refused: &ShadowRefused<'_>) {}
 
+    /// An open connection was reconsidered, and its peer would be refused now (R11). Nothing has happened to it yet.
+    fn connection_condemned(&self, _condemned: &ConnectionCondemned<'_>) {}
+
     /// A connection that was opened is gone.
     fn connection_closed(&self, _closed: &ConnectionClosed<'_>) {}
 
@@ -109,6 +112,10 @@ impl<T: Observer + ?Sized> Observer for Arc<T> {
 
     fn shadow_refused(&self, refused: &ShadowRefused<'_>) {
         (**self).shadow_refused(refused);
+    }
+
+    fn connection_condemned(&self, condemned: &ConnectionCondemned<'_>) {
+        (**self).connection_condemned(condemned);
     }
 
     fn connection_closed(&self, closed: &ConnectionClosed<'_>) {

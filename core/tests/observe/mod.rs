@@ -1,5 +1,6 @@
 //! What observers are told (R12), by each face and of each change.
 
+mod condemned;
 #[cfg(feature = "metrics")]
 mod facade;
 #[cfg(all(feature = "hyper", feature = "tokio-rustls"))]
