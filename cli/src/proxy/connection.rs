@@ -78,8 +78,7 @@ impl Told {
         route: &Route,
         mut ending: watch::Receiver<bool>,
     ) -> Outcome {
-        let open = route.connector.opened(&route.spec.target.host, &upstream.evidence().peer);
-        let mut closable = route.closers.add(open);
+        let mut closable = route.open.add(&route.spec.target.host, &upstream.evidence().peer);
         let mut relay = Relay::new(client, upstream);
         let outcome = tokio::select! {
             end = relay.run(route.spec.idle_timeout) => match end {

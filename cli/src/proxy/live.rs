@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use uptls::{FileSource, Metrics, OnInvalid, Problems, Registry, Runtime, UpstreamTlsPolicy, Watch, WatchedSource};
 
 use super::args::ProxyArgs;
+use super::audit::Shadow;
 use super::connection;
 use super::listen::Listener;
 use super::log::{AccessLog, tell};
@@ -53,6 +54,7 @@ struct Live {
     /// `None` once no more clients are taken.
     listener: Option<Arc<Listener>>,
     route: Arc<Route>,
+    shadow: Option<Shadow>,
 }
 
 /// Why routes are not taken.
@@ -63,6 +65,7 @@ pub(super) enum Refused {
 
 /// A route that is wanted and not yet live.
 struct Wanted {
+    audit: Option<UpstreamTlsPolicy>,
     listener: Arc<Listener>,
     policy: UpstreamTlsPolicy,
     spec: RouteSpec,
@@ -151,6 +154,7 @@ impl Proxy {
             self.follow_routes(&path);
         }
         self.follow_policies();
+        self.follow_shadows();
     }
 
     fn follow_routes(&self, path: &Path) {
@@ -191,6 +195,22 @@ impl Proxy {
         }
     }
 
+    fn follow_shadows(&self) {
+        for route in self.routes() {
+            let Some(policy) = route.spec.audit_policy() else { continue };
+            let judged = judged(&policy);
+            let name = route.spec.name.as_str();
+            let is_news = match self.state().routes.get_mut(name).and_then(|live| live.shadow.as_mut()) {
+                Some(shadow) => std::mem::replace(&mut shadow.judged, judged.clone()) != judged,
+                None => false,
+            };
+            if is_news {
+                // The event says what came of it.
+                let _ = self.registry.apply([(Shadow::name_of(name), policy)]);
+            }
+        }
+    }
+
     /// Makes the routes what `specs` says: all of it, or nothing.
     fn take(&self, specs: Vec<RouteSpec>) -> Result<(), Refused> {
         let mut state = self.state();
@@ -220,6 +240,9 @@ impl Proxy {
         let refused = |problems| Refused::Policy { route: spec.name.clone(), problems };
         let policy = spec.source.policy().map_err(refused)?;
         self.runtime.prepare(&policy).map_err(refused)?;
+        let refused = |problems| Refused::Policy { route: Shadow::name_of(&spec.name), problems };
+        let audit = spec.audit_policy().transpose().map_err(refused)?;
+        audit.iter().try_for_each(|audit| self.runtime.prepare(audit).map(drop)).map_err(refused)?;
         let own = |live: &Live| !spec.listen.is_any_port() || live.route.spec.name == spec.name;
         let same = |live: &&Live| live.route.spec.listen == spec.listen && own(live);
         let listener = match state.routes.values().find(same).and_then(|live| live.listener.clone()) {
@@ -235,17 +258,18 @@ impl Proxy {
                 Arc::new(listener)
             }
         };
-        Ok(Wanted { listener, policy, spec })
+        Ok(Wanted { audit, listener, policy, spec })
     }
 
     fn start(&self, state: &mut State, wanted: Wanted) {
-        let Wanted { listener, policy, spec } = wanted;
+        let Wanted { audit, listener, policy, spec } = wanted;
         let (name, policy) = (spec.name.clone(), Ok(policy));
         let judged = judged(&policy);
         let _ = self.registry.apply([(name.clone(), policy)]);
         // It was applied just now, and only this thread takes routes.
         let Some(connector) = self.registry.connector(&name) else { return };
         let source = FileSource::following(&connector);
+        let shadow = audit.and_then(|policy| Shadow::begin(&spec, policy, &connector, &self.registry, &self.watch));
         let route = Arc::new(Route::new(spec, connector));
         if let Ok(place) = listener.place() {
             tell(&format!("{} listens on {place}", printable(&name)));
@@ -258,7 +282,8 @@ impl Proxy {
             Arc::clone(&self.log),
         ));
         let followed = self.watch.add(source);
-        let live = Live { accepting: accepting.abort_handle(), followed, judged, listener: Some(listener), route };
+        let live =
+            Live { accepting: accepting.abort_handle(), followed, judged, listener: Some(listener), route, shadow };
         state.routes.insert(name, live);
     }
 
@@ -267,6 +292,10 @@ impl Proxy {
         if let Some(live) = state.routes.remove(name) {
             live.accepting.abort();
             self.watch.remove(live.followed);
+            live.route.connector.end_audit();
+            if let Some(shadow) = live.shadow {
+                shadow.end(&self.registry, &self.watch);
+            }
         }
     }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
-use uptls::{Address, Code, Connector, Event};
+use uptls::tokio_client::OpenConnections;
+use uptls::{Address, Code, Connector, Event, Problems, UpstreamTlsPolicy};
 
-use super::closers::Closers;
 use super::listen::Listen;
 use super::relay::Moved;
 use crate::args::Source;
@@ -23,6 +23,8 @@ pub(super) struct RouteSpec {
     pub(super) listen: Listen,
     pub(super) target: Target,
     pub(super) source: Source,
+    /// The policy that shadows that of `source`.
+    pub(super) audit: Option<PathBuf>,
     pub(super) connect_to: Option<ConnectTo>,
     pub(super) max_connections: u32,
     pub(super) idle_timeout: Option<Duration>,
@@ -36,6 +38,14 @@ impl RouteSpec {
         address(&self.target, self.connect_to.as_ref())
     }
 
+    /// The shadow's policy (R14), if there is one.
+    pub(super) fn audit_policy(&self) -> Option<Result<UpstreamTlsPolicy, Problems>> {
+        let policy = self.audit.clone()?;
+        let source =
+            Source { policy: Some(policy), manifests: None, backend: None, gateway: None, ..self.source.clone() };
+        Some(source.policy())
+    }
+
     /// The file or folder that the policy comes from.
     pub(super) fn origin(&self) -> Option<&PathBuf> {
         self.source.policy.as_ref().or(self.source.manifests.as_ref())
@@ -47,7 +57,7 @@ pub(super) struct Route {
     pub(super) spec: RouteSpec,
     pub(super) connector: Connector,
     pub(super) permits: Arc<Semaphore>,
-    pub(super) closers: Closers,
+    pub(super) open: OpenConnections,
     pub(super) counts: Counts,
     /// The last event, in one sentence.
     event: Mutex<Option<String>>,
@@ -93,11 +103,12 @@ impl Route {
     pub(super) fn new(spec: RouteSpec, connector: Connector) -> Self {
         let permits = usize::try_from(spec.max_connections).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let permits = Arc::new(Semaphore::new(permits));
+        let open = OpenConnections::of(&connector);
         Self {
             spec,
             connector,
             permits,
-            closers: Closers::default(),
+            open,
             counts: Counts::default(),
             event: Mutex::default(),
             refusals: Mutex::default(),

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use uptls_manifest::kubernetes::{BackendRef, ObjectName};
 
 use super::args::ProxyArgs;
+use super::audit::Shadow;
 use super::listen::Listen;
 use super::route::RouteSpec;
 use crate::args::Source;
@@ -31,6 +32,7 @@ struct RouteDocument {
     manifests: Option<PathBuf>,
     backend: Option<String>,
     gateway: Option<String>,
+    audit: Option<PathBuf>,
     connect_to: Option<String>,
     max_connections: Option<u32>,
     idle_timeout: Option<String>,
@@ -49,6 +51,7 @@ pub(super) fn of_args(args: &ProxyArgs) -> Result<Vec<RouteSpec>, String> {
         listen: listen.clone(),
         target: target.clone(),
         source: args.source.clone(),
+        audit: args.audit_policy.clone(),
         connect_to: args.connect_to.clone(),
         max_connections: args.max_connections,
         idle_timeout: args.idle_timeout,
@@ -97,6 +100,7 @@ impl RouteDocument {
             listen,
             target: Target::parse(&self.upstream).map_err(field("upstream"))?,
             source: self.source(folder, args)?,
+            audit: self.audit.as_ref().map(|path| folder.join(path)),
             connect_to: optional(self.connect_to.as_deref(), ConnectTo::parse).map_err(field("connectTo"))?,
             max_connections: self.max_connections.unwrap_or(args.max_connections),
             idle_timeout: optional(self.idle_timeout.as_deref(), parse_timeout).map_err(field("idleTimeout"))?,
@@ -144,7 +148,8 @@ fn distinct(specs: &[RouteSpec]) -> Result<(), String> {
     let mut places = BTreeSet::new();
     for spec in specs {
         let (name, place) = (printable(&spec.name), spec.listen.to_string());
-        if !names.insert(&spec.name) {
+        let shadow = spec.audit.as_ref().map(|_| Shadow::name_of(&spec.name));
+        if !names.insert(spec.name.clone()) || shadow.is_some_and(|shadow| !names.insert(shadow)) {
             return Err(format!("two routes have the name {name:?}"));
         }
         if !spec.listen.is_any_port() && !places.insert(place.clone()) {
