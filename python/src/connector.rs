@@ -359,7 +359,10 @@ impl PyConnector {
         self.check_changeable(py, "audit")?;
         let shadow = shadow.map(|shadow| shadow.get().connector.clone());
         let audited = detached(py, || match &shadow {
-            None => Ok(self.connector.end_audit()),
+            None => {
+                self.connector.end_audit();
+                Ok(())
+            }
             Some(shadow) => self.connector.audit(shadow),
         })?;
         audited.map_err(|error| match error {

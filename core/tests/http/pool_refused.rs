@@ -71,7 +71,7 @@ async fn ended(version: Version) {
     let now = pool.reconsider().await.unwrap();
     assert_eq!((now.open, now.refused.len()), (1, 1));
     pass_the_window().await;
-    let error = response.into_body().collect().await.err().expect("it is cut");
+    let error = response.into_body().collect().await.expect_err("it is cut");
     if version == Version::HTTP_11 {
         // h2 keeps no more than the text.
         assert_eq!(Error::find_in(&error).map(Error::code), Some(Code::CertUnknownIssuer), "{error:?}");
@@ -132,7 +132,7 @@ async fn the_task_that_maintains_the_pool_reconsiders() {
     connector.update(&policy(spec)).unwrap();
     let body = tokio::spawn(response.into_body().collect());
     tokio::time::pause();
-    body.await.unwrap().err().expect("it is cut");
+    body.await.unwrap().expect_err("it is cut");
     tokio::time::resume();
     assert_eq!(*failures.lock().unwrap(), [Code::CertUnknownIssuer]);
     until("it is closed", || server.open() == 0).await;
