@@ -24,9 +24,10 @@ use crate::verify::VerifiedPeer;
 ///
 /// async fn serve(open: OpenConnections, host: BackendHost, mut stream: AsyncStream<tokio::net::TcpStream>) {
 ///     let mut closable = open.add(&host, &stream.evidence().peer);
+///     let mut nowhere = tokio::io::sink();
 ///     tokio::select! {
 ///         why = closable.refused() => eprintln!("closed: {why}"),
-///         _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()) => {}
+///         _ = tokio::io::copy(&mut stream, &mut nowhere) => {}
 ///     }
 /// }
 ///

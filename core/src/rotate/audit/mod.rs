@@ -59,7 +59,7 @@ impl Connector {
     ///
     /// ```
     #[doc = include_str!("../../../doc/policy.txt")]
-    /// use uptls::{Connector, SystemTrust, UpstreamTlsPolicy};
+    /// use uptls::{Connector, SystemTrust};
     ///
     /// let connector = Connector::new(&runtime, &policy)?;
     /// let stricter = UpstreamTlsPolicy::builder().system_roots(SystemTrust::Mozilla).build()?;
