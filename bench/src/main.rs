@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["envoy"] => report_envoy(),
         ["count", scenario, who, rounds] => count(scenario, who, rounds.parse()?),
         _ => {
-            Err("usage: bench [c | envoy | count full|resumed|read|write c|c-x25519|openssl|rustls|uptls|uptls-metrics ROUNDS]"
+            Err("usage: bench [c | envoy | count full|resumed|read|write c|c-x25519|openssl|rustls|uptls|uptls-audit|uptls-metrics ROUNDS]"
                 .into())
         }
     }

@@ -63,12 +63,15 @@ pub(crate) enum Who {
     Rustls,
     /// The crate uptls.
     Uptls,
+    /// The same with a shadow that would refuse (R14), whose verdict is known.
+    UptlsAudit,
     /// The same with [`Metrics`] as an observer.
     UptlsMetrics,
 }
 
 impl Who {
-    pub(crate) const ALL: [Who; 6] = [Who::C, Who::CX25519, Who::OpenSsl, Who::Rustls, Who::Uptls, Who::UptlsMetrics];
+    pub(crate) const ALL: [Who; 7] =
+        [Who::C, Who::CX25519, Who::OpenSsl, Who::Rustls, Who::Uptls, Who::UptlsAudit, Who::UptlsMetrics];
 
     /// As it is called on the command line.
     pub(crate) fn name(self) -> &'static str {
@@ -78,6 +81,7 @@ impl Who {
             Who::OpenSsl => "openssl",
             Who::Rustls => "rustls",
             Who::Uptls => "uptls",
+            Who::UptlsAudit => "uptls-audit",
             Who::UptlsMetrics => "uptls-metrics",
         }
     }
@@ -93,6 +97,7 @@ pub(crate) struct World {
     openssl: Option<OpenSsl>,
     rustls: Rustls,
     uptls: Uptls,
+    uptls_audit: Uptls,
     uptls_metrics: Uptls,
     scenario: Scenario,
     server: Arc<ServerConfig>,
@@ -111,6 +116,11 @@ impl World {
         let connector = Connector::new(&runtime, &policy(&pki, None)).expect("the policy is good");
         let host = BackendHost::parse(HOST).expect("a name");
         let uptls = Uptls { connector, host: host.clone(), options: ConnectOptions::default() };
+        let connector = Connector::new(&runtime, &policy(&pki, None)).expect("the policy is good");
+        let shadow =
+            Connector::new(&runtime, &policy(&pki, Some("other.example".to_owned()))).expect("the policy is good");
+        connector.audit(&shadow).expect("another connector");
+        let uptls_audit = Uptls { connector, host: host.clone(), options: ConnectOptions::default() };
         let counting = Runtime::builder(Arc::clone(&provider)).clock(FixedClock::at(now)).observer(Metrics::default());
         let connector = Connector::new(&counting.build(), &policy(&pki, None)).expect("the policy is good");
         let uptls_metrics = Uptls { connector, host, options: ConnectOptions::default() };
@@ -120,11 +130,13 @@ impl World {
         let (c, c_x25519) = (C::new(&root, HOST, &[]), C::new(&root, HOST, &[c"X25519"]));
         let openssl = openssl::side(&root, HOST);
         let server = options.config(&Sessions::new());
-        let world = World { pki, runtime, c, c_x25519, openssl, rustls, uptls, uptls_metrics, scenario, server };
+        let world =
+            World { pki, runtime, c, c_x25519, openssl, rustls, uptls, uptls_audit, uptls_metrics, scenario, server };
         // The first connections load what is loaded once, and leave the sessions that the next ones resume.
         let idle = &mut Meter::idle();
         drop(world.connect(&world.rustls, idle));
         drop(world.connect(&world.uptls, idle));
+        drop(world.connect(&world.uptls_audit, idle));
         drop(world.connect(&world.uptls_metrics, idle));
         drop(world.connect(&world.c, idle));
         drop(world.connect(&world.c_x25519, idle));
@@ -140,6 +152,7 @@ impl World {
             Who::OpenSsl => self.run_side(self.openssl.as_ref().expect("OpenSSL is there"), rounds, meter),
             Who::Rustls => self.run_side(&self.rustls, rounds, meter),
             Who::Uptls => self.run_side(&self.uptls, rounds, meter),
+            Who::UptlsAudit => self.run_side(&self.uptls_audit, rounds, meter),
             Who::UptlsMetrics => self.run_side(&self.uptls_metrics, rounds, meter),
         }
     }

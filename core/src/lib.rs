@@ -109,9 +109,9 @@ pub use metrics::Metrics;
 pub use metrics::MetricsFacade;
 pub use name::{BackendHost, DnsName, NameError, SpiffeId, SpiffePrefix, TrustDomain, UriName};
 pub use observe::{
-    CertificateExpiring, ConnectionAbandoned, ConnectionClosed, ConnectionFacts, ConnectionFailed, ConnectionOpened,
-    ConnectorChanged, GenerationPublished, HandshakeStarted, Observation, ObservationQueue, Observer, PolicyNews,
-    PolicyRecovered, PolicyWithdrawn, Standing, Terms, UpdateRefused,
+    CertificateExpiring, ConnectionAbandoned, ConnectionClosed, ConnectionCondemned, ConnectionFacts, ConnectionFailed,
+    ConnectionOpened, ConnectorChanged, GenerationPublished, HandshakeStarted, Observation, ObservationQueue, Observer,
+    PolicyNews, PolicyRecovered, PolicyWithdrawn, ShadowRefused, Standing, Terms, UpdateRefused,
 };
 pub use policy::{
     Alpn, AlpnDraft, AlpnSelection, BundleSpec, DangerDraft, IdentityDraft, IdentitySpec, Material, MaterialDraft,
@@ -127,9 +127,9 @@ pub use rotate::watched_directories;
 #[cfg(unix)]
 pub use rotate::{AskedWatch, DispatchedWatch};
 pub use rotate::{
-    Connector, ConnectorState, DrainPlan, Event, EventFacts, EventKind, ExpiringCertificate, ExpiringFacts, ExpiryMark,
-    FileSource, OnInvalid, OpenConnection, PollOutcome, Polled, Reconsidered, RefusedConnection, Registry, Synced,
-    Watch, WatchState, WatchedFiles, WatchedSource,
+    AuditReport, AuditSample, Connector, ConnectorState, DrainPlan, Event, EventFacts, EventKind, ExpiringCertificate,
+    ExpiringFacts, ExpiryMark, FileSource, OnInvalid, OpenConnection, PollOutcome, Polled, Reconsidered,
+    RefusedConnection, Registry, Synced, Watch, WatchState, WatchedFiles, WatchedSource,
 };
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use session::HeldSessions;

@@ -776,7 +776,8 @@ uptls_status uptls_runtime_observe(const uptls_runtime *runtime,
 
 /**
  * Takes the oldest observation that is kept: one JSON object on one line, whose `observation` is `handshake_started`,
- * `connection_opened`, `connection_failed`, `connection_abandoned`, `connection_closed`, `generation_published`,
+ * `connection_opened`, `connection_failed`, `connection_abandoned`, `connection_closed`, `connection_condemned`,
+ * `shadow_refused`, `generation_published`,
  * `update_refused`, `policy_recovered`, `policy_withdrawn`, `certificate_expiring` or `connector_changed`; more may come.
  * `*json` is NULL if none is kept, and else owned by the caller: `uptls_string_free`. `err` may be NULL.
  */
@@ -1981,6 +1982,64 @@ uptls_status uptls_watch_reason(const uptls_watch *watch,
 uptls_status uptls_watch_dispatch(uptls_watch *watch,
                                   size_t *changed,
                                   uptls_error **err);
+
+/**
+ * Notes that a connection to `host` with this evidence is open, so that `uptls_connector_reconsider` judges it again. A
+ * connection that is not noted is never judged again, whatever is revoked. `host` is the one that it was made for. `*id` is its
+ * number: each connector counts from 1; 0 first. Give it to `uptls_connector_closed` when the connection ends. `err` may be NULL.
+ */
+uptls_status uptls_connector_opened(const uptls_connector *connector,
+                                    const char *host,
+                                    const uptls_evidence *evidence,
+                                    uint64_t *id,
+                                    uptls_error **err);
+
+/**
+ * Notes that the connection `id` has ended. A number that is not open does nothing, and neither does NULL.
+ */
+void uptls_connector_closed(const uptls_connector *connector,
+                            uint64_t id);
+
+/**
+ * Judges the peers of all connections that are noted as open by the policy of now: after a CA, a list or a name is gone, their
+ * connections would otherwise live on until they end by themselves. Each distinct chain is judged once. `*refused` says how many
+ * would be refused; `uptls_connector_next_refused` names them. The call closes nothing: close them over some seconds, so that
+ * their successors do not come all at once. `UPTLS_E_CONFIG` if the connector is withdrawn or not ready, which says nothing of a
+ * peer. `err` may be NULL.
+ */
+uptls_status uptls_connector_reconsider(const uptls_connector *connector,
+                                        size_t *refused,
+                                        uptls_error **err);
+
+/**
+ * Takes the next connection that the last `uptls_connector_reconsider` refused: `*id` is its number, and `*why` the reason as an
+ * error of a new connection would have it, which the caller frees by `uptls_error_free`. `*id` is 0 and `*why` NULL if there is no
+ * more. Connections that ended meanwhile are left out. `err` may be NULL.
+ */
+uptls_status uptls_connector_next_refused(const uptls_connector *connector,
+                                          uint64_t *id,
+                                          uptls_error **why,
+                                          uptls_error **err);
+
+/**
+ * Has `shadow` judge the peers of `connector` from the next connection on, beside its own policy. What it says is counted
+ * and changes no verdict: use it to learn whom a stricter policy would refuse before you enforce it. The shadow is a connector
+ * that makes no connections: update it, and have a watch follow its files, as any other. Each call begins a new count; with NULL
+ * it ends. `UPTLS_E_USAGE` for the connector itself, and for a shadow that has a shadow. Both stay the caller's. `err` may be NULL.
+ */
+uptls_status uptls_connector_audit(const uptls_connector *connector,
+                                   const uptls_connector *shadow,
+                                   uptls_error **err);
+
+/**
+ * What the shadow of `uptls_connector_audit` would have said so far: one JSON object on one line, whose `role` is `shadow`. It
+ * counts connections that were made and that the shadow would have refused by code (`refused`), has `samples` of them, and names
+ * the parts of the two policies that no certificate shows (`unseen`). `docs/observability.md` has each field. `*json` is NULL
+ * without a shadow, and else owned by the caller: `uptls_string_free`. `err` may be NULL.
+ */
+uptls_status uptls_connector_audit_report(const uptls_connector *connector,
+                                          char **json,
+                                          uptls_error **err);
 
 #ifdef __cplusplus
 }  // extern "C"

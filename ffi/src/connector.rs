@@ -10,6 +10,7 @@ use crate::boundary;
 use crate::error::{Error, Failure};
 use crate::evidence::Evidence;
 use crate::handle::{self, Handle, Number, Out, Shared};
+use crate::open_connections::OpenConnections;
 use crate::options::{self, ConnOptions};
 use crate::policy::Policy;
 use crate::status::Status;
@@ -20,6 +21,7 @@ use crate::target::Target;
 /// update never changes a connection that exists. Reference-counted.
 pub struct Connector {
     core: uptls::Connector,
+    open: OpenConnections,
 }
 
 impl Handle for Connector {
@@ -52,11 +54,11 @@ pub const UPTLS_STATE_WITHDRAWN: State = 4;
 impl Connector {
     pub(crate) fn of(policy: &Policy, on_invalid: OnInvalid) -> Self {
         let prepared = policy.prepared();
-        Self { core: uptls::Connector::of_prepared(Arc::clone(prepared), on_invalid) }
+        Self { core: uptls::Connector::of_prepared(Arc::clone(prepared), on_invalid), open: OpenConnections::default() }
     }
 
     pub(crate) fn not_ready(runtime: &uptls::Runtime, reason: Problems, on_invalid: OnInvalid) -> Self {
-        Self { core: uptls::Connector::not_ready(runtime, reason, on_invalid) }
+        Self { core: uptls::Connector::not_ready(runtime, reason, on_invalid), open: OpenConnections::default() }
     }
 
     /// As the Gateway API wants it: without a policy that can be used, its connections fail with the reason.
@@ -85,6 +87,10 @@ impl Connector {
 
     pub(crate) fn core(&self) -> &uptls::Connector {
         &self.core
+    }
+
+    pub(crate) fn open(&self) -> &OpenConnections {
+        &self.open
     }
 
     /// Publishes a policy for new connections.
@@ -355,7 +361,7 @@ pub unsafe extern "C" fn uptls_connector_check_expiry(connector: *const Connecto
 }
 
 /// Why a connector has no policy now.
-fn unready(connector: &Connector) -> Failure {
+pub(crate) fn unready(connector: &Connector) -> Failure {
     let (code, message) = match connector.core.state() {
         ConnectorState::NotReady { reason, .. } => (Code::PolicyNotReady, format!("the policy is not ready: {reason}")),
         _ => (Code::PolicyWithdrawn, "the policy was withdrawn".to_owned()),

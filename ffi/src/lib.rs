@@ -18,6 +18,7 @@
 #[cfg(not(panic = "unwind"))]
 compile_error!("libuptls turns panics into UPTLS_E_PANIC: build it with panic = \"unwind\"");
 
+mod audit;
 mod boundary;
 mod builder;
 mod codes;
@@ -33,6 +34,7 @@ mod hooks;
 mod manifest_set;
 mod manifest_store;
 mod manifests;
+mod open_connections;
 mod options;
 mod policy;
 mod runtime;
@@ -45,6 +47,7 @@ mod version;
 #[cfg(unix)]
 mod watch;
 
+pub use audit::{uptls_connector_audit, uptls_connector_audit_report};
 pub use builder::{
     Builder, SystemRoots, UPTLS_SYSTEM_ROOTS_MOZILLA, UPTLS_SYSTEM_ROOTS_NATIVE, UPTLS_SYSTEM_ROOTS_NONE,
     UPTLS_SYSTEM_ROOTS_PLATFORM, uptls_builder_add_alpn, uptls_builder_add_ca_file, uptls_builder_add_ca_pem,
@@ -108,6 +111,9 @@ pub use manifest_store::{
 pub use manifests::{
     ManifestMode, UPTLS_FAITHFUL, UPTLS_STRICT, uptls_connector_from_manifests, uptls_policy_from_manifest_text,
     uptls_policy_from_manifests,
+};
+pub use open_connections::{
+    uptls_connector_closed, uptls_connector_next_refused, uptls_connector_opened, uptls_connector_reconsider,
 };
 pub use options::ConnOptions;
 pub use policy::{

@@ -129,7 +129,8 @@ pub unsafe extern "C" fn uptls_runtime_observe(runtime: *const Runtime, most: us
 }
 
 /// Takes the oldest observation that is kept: one JSON object on one line, whose `observation` is `handshake_started`,
-/// `connection_opened`, `connection_failed`, `connection_abandoned`, `connection_closed`, `generation_published`,
+/// `connection_opened`, `connection_failed`, `connection_abandoned`, `connection_closed`, `connection_condemned`,
+/// `shadow_refused`, `generation_published`,
 /// `update_refused`, `policy_recovered`, `policy_withdrawn`, `certificate_expiring` or `connector_changed`; more may come.
 /// `*json` is NULL if none is kept, and else owned by the caller: `uptls_string_free`. `err` may be NULL.
 #[unsafe(no_mangle)]

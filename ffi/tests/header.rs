@@ -7,7 +7,7 @@ use std::path::Path;
 
 use uptls::Code;
 
-const SOURCES: [&str; 18] = [
+const SOURCES: [&str; 20] = [
     "status.rs",
     "version.rs",
     "codes.rs",
@@ -26,6 +26,8 @@ const SOURCES: [&str; 18] = [
     "conn/mod.rs",
     "stream/mod.rs",
     "watch/mod.rs",
+    "open_connections.rs",
+    "audit.rs",
 ];
 
 fn generated() -> String {

@@ -26,6 +26,7 @@ fn programs(peers: &Peers) -> Programs {
     let both = peers.fixture.text_path("both.pem");
     let all = vec![policy.clone(), now.clone(), honest.clone(), truncating, silent, closing, other];
     vec![
+        ("audit.c", audited(peers)),
         ("bulk.c", vec![policy.clone(), now.clone(), port(peers.echo)]),
         ("conn.c", all.clone()),
         ("dialers.c", peers.ways.arguments(&[policy.clone(), now.clone(), honest.clone(), other_port])),
@@ -39,6 +40,15 @@ fn programs(peers: &Peers) -> Programs {
         ("prefork.c", vec![folder, both, now, honest]),
         ("stream.c", all),
     ]
+}
+
+/// The arguments of `audit.c`.
+fn audited(peers: &Peers) -> Vec<String> {
+    let fixture = &peers.fixture;
+    let policy = String::from_utf8(fixture.read("policy.yaml")).expect("UTF-8");
+    fixture.write("next.yaml", &policy.replace("serverName: payments.internal", "serverName: payments-v3.internal"));
+    let port = peers.honest.addr().port().to_string();
+    vec![fixture.text_path("policy.yaml"), fixture.text_path("next.yaml"), fixture::Fixture::now(), port]
 }
 
 /// The arguments of `observe.c`.

@@ -169,7 +169,7 @@ fn value(function: &Function, parameter: &Parameter, null: &Parameter) -> String
         "uptls_manifest_options*" => "&manifest_options".to_owned(),
         "int32_t" if parameter.name == "os_error" => "104".to_owned(),
         "int" => "sockets[0]".to_owned(),
-        "size_t" | "uint16_t" | "uint32_t" => "1".to_owned(),
+        "size_t" | "uint16_t" | "uint32_t" | "uint64_t" => "1".to_owned(),
         "uptls_status" | "int64_t" => "0".to_owned(),
         handle if handle.starts_with("uptls_") && handle.ends_with('*') => {
             handle.trim_start_matches("uptls_").trim_end_matches('*').to_owned()
@@ -202,7 +202,7 @@ const RELEASES: [(&str, &str); 12] = [
 ];
 
 /// Where NULL says that something is absent.
-const OPTIONAL: [(&str, &str); 28] = [
+const OPTIONAL: [(&str, &str); 29] = [
     ("uptls_builder_add_ca_pem", "name"),
     ("uptls_builder_add_crl_pem", "name"),
     ("uptls_builder_add_spiffe_ca_pem", "name"),
@@ -210,6 +210,7 @@ const OPTIONAL: [(&str, &str); 28] = [
     ("uptls_builder_set_revocation", "depth"),
     ("uptls_builder_set_revocation", "unknown"),
     ("uptls_conn_new", "options"),
+    ("uptls_connector_audit", "shadow"),
     ("uptls_connector_check", "connect_to"),
     ("uptls_connector_check", "options"),
     ("uptls_connector_from_manifests", "gateway"),
@@ -268,8 +269,9 @@ static uptls_stream *out_uptls_stream_out;
 static uptls_watch *out_uptls_watch_out;
 static char *out_char_json, *out_char_reason, *out_char_report, *out_char_text;
 static const uint8_t *out_const_uint8_t_der;
-static size_t number_used, number_got, number_count, number_bytes, number_length, number_changed;
-static uint64_t long_generation;
+static size_t number_used, number_got, number_count, number_bytes, number_length, number_changed, number_refused;
+static uint64_t long_generation, long_id;
+static uptls_error *out_uptls_error_why;
 
 static int is_zero(const void *start, size_t length) {
   const unsigned char *byte = start;

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
+use pyo3::types::PyDict;
 use uptls::sans_io::HappyEyeballs;
 use uptls::{
     BackendHost, CheckOptions, ConnectError, ConnectOptions, Connector, Error, Evidence, FailureLog, FileSource,
@@ -21,6 +22,7 @@ use crate::dialer::PyDialer;
 use crate::errors;
 use crate::event::PyEvent;
 use crate::guard::{attached, detached};
+use crate::open_connections::OpenConnections;
 use crate::peer::PyPeer;
 use crate::policy::PyPolicy;
 use crate::report::PyReport;
@@ -31,7 +33,8 @@ use crate::source::Source;
 /// Each connection takes the current generation and keeps it. `on_invalid` decides what an invalid update does: with
 /// `keep_last_good` the last good generation stays, with `fail_closed` new connections fail. Default: `keep_last_good`,
 /// and `fail_closed` for a policy of manifests. `on_event` is called with each Event, on the thread that caused it or
-/// on that of a Watch.
+/// on that of a Watch. `audit` is a connector whose policy judges the same peers and decides nothing: see
+/// `Connector.audit`.
 ///
 /// >>> connector = uptls.Connector(policy)
 /// >>> connector.state, connector.generation
@@ -55,6 +58,7 @@ pub(crate) struct PyConnector {
     /// Whether the hook raised when it was last called: the log says so once (R10).
     hook_raised: AtomicBool,
     on_event: Option<Py<PyAny>>,
+    open: OpenConnections,
 }
 
 /// A policy that was given.
@@ -87,6 +91,7 @@ impl PyConnector {
             given: Mutex::new(given),
             hook_raised: AtomicBool::new(false),
             on_event,
+            open: OpenConnections::default(),
         }
     }
 
@@ -184,12 +189,13 @@ impl PyConnector {
 #[pymethods]
 impl PyConnector {
     #[new]
-    #[pyo3(signature = (policy, *, on_invalid=None, on_event=None))]
+    #[pyo3(signature = (policy, *, on_invalid=None, on_event=None, audit=None))]
     fn new(
         py: Python<'_>,
         policy: &Bound<'_, PyPolicy>,
         on_invalid: Option<&str>,
         on_event: Option<Bound<'_, PyAny>>,
+        audit: Option<&Bound<'_, PyConnector>>,
     ) -> PyResult<Self> {
         let on_invalid = match on_invalid {
             None => policy.get().source().on_invalid,
@@ -203,7 +209,11 @@ impl PyConnector {
         if on_event.as_ref().is_some_and(|hook| !hook.is_callable()) {
             return Err(pyo3::exceptions::PyTypeError::new_err("on_event must be callable"));
         }
-        Ok(Self::new_of(Given::of(policy), on_invalid, on_event.map(Bound::unbind)))
+        let made = Self::new_of(Given::of(policy), on_invalid, on_event.map(Bound::unbind));
+        if let Some(shadow) = audit {
+            made.audit(py, Some(shadow))?;
+        }
+        Ok(made)
     }
 
     /// Publishes `policy` and returns the generation. Equal content is no new one. It ends a stop of the connector, and
@@ -338,6 +348,59 @@ impl PyConnector {
             PyReport::new(&connector.check(address, &asked, &CheckOptions::new(connect)))
         })?;
         checked.or_else(|error| detached(py, || PyReport::new(&self.connector.report_of(&host, &error))))
+    }
+
+    /// Has `shadow`, another connector, judge the peers of this one from the next connection on, beside its own policy. What it
+    /// says is counted and changes no verdict: use it to learn whom a stricter policy would refuse before you enforce
+    /// it. Each call begins a new count; None ends it.
+    ///
+    /// Raises MisuseError for this connector itself, for a shadow that has a shadow, and on the connector of a policy.
+    fn audit(&self, py: Python<'_>, shadow: Option<&Bound<'_, Self>>) -> PyResult<()> {
+        self.check_changeable(py, "audit")?;
+        let shadow = shadow.map(|shadow| shadow.get().connector.clone());
+        let audited = detached(py, || match &shadow {
+            None => {
+                self.connector.end_audit();
+                Ok(())
+            }
+            Some(shadow) => self.connector.audit(shadow),
+        })?;
+        audited.map_err(|error| match error {
+            Error::Misuse(misuse) => errors::misuse(py, &misuse),
+            other => errors::misuse(py, &Misuse::new(other.to_string())),
+        })
+    }
+
+    /// What the shadow of `audit` would have said so far; None without one. `refused` counts connections that were made
+    /// and that the shadow would have refused, by code; `samples` has the last ones, and `unseen` the parts of the two
+    /// policies that no certificate shows. docs/observability.md has every key.
+    fn audit_report<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let report = detached(py, || self.connector.audit_report().map(|report| report.to_json()))?;
+        report.map(|text| py.import("json")?.call_method1("loads", (text,))).transpose()
+    }
+
+    /// Notes that a connection to `host` is open, and returns its number, by which `reconsider` names it. Give it to
+    /// `closed` when the connection ends. A connection that is not noted is never judged again, whatever is revoked.
+    fn opened(&self, py: Python<'_>, host: &str, peer: &Bound<'_, PyPeer>) -> PyResult<u64> {
+        let (host, peer) = (backend_host(py, host)?, &peer.get().evidence().peer);
+        detached(py, || self.open.opened(&self.connector, host, peer))
+    }
+
+    /// Notes that the connection of this number has ended. A number that is not open does nothing.
+    fn closed(&self, py: Python<'_>, number: u64) -> PyResult<()> {
+        detached(py, || self.open.closed(number))
+    }
+
+    /// Judges the peers of all open connections by the policy of now, each distinct chain once. Returns those that would
+    /// be refused by their numbers, each with the exception that a new connection would raise. It closes nothing: close
+    /// them over some seconds. None if the connector is `not_ready` or `withdrawn`, which says nothing of a peer.
+    fn reconsider<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let Some(refused) = detached(py, || self.open.reconsider(&self.connector))? else { return Ok(None) };
+        let by_id = PyDict::new(py);
+        for (id, host, error) in refused {
+            by_id.set_item(id, self.exception(py, &host, &error, None).into_value(py))?;
+        }
+        Ok(Some(by_id))
     }
 
     /// Whether a new connection would use the same policy and material.

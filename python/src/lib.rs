@@ -30,6 +30,7 @@ mod manifest_store;
 mod manifests;
 mod material;
 mod observations;
+mod open_connections;
 mod peer;
 mod policy;
 mod report;

@@ -10,11 +10,10 @@ use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use uptls::tokio_client::{AsyncStream, ProxyHeader};
+use uptls::tokio_client::{AsyncStream, Closable, ProxyHeader};
 use uptls::{Code, ConnectError, ConnectOptions, Error, Evidence};
 
 use super::client::{Addresses, Client, Origin};
-use super::closers::Closable;
 use super::live::Stage;
 use super::log::{Entry, Outcome};
 use super::proxy_header;
@@ -84,8 +83,7 @@ impl Told {
         route: &Route,
         stage: watch::Receiver<Stage>,
     ) -> Outcome {
-        let open = route.connector.opened(&route.spec.target.host, &upstream.evidence().peer);
-        let closable = route.closers.add(open);
+        let closable = route.open.add(&route.spec.target.host, &upstream.evidence().peer);
         let mut relay = Relay::new(client, upstream);
         let outcome = relay_to_end(&mut relay, route.spec.idle_timeout, Some(closable), stage).await;
         self.moved = relay.moved();

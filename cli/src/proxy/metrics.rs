@@ -12,6 +12,12 @@ type Family = (&'static str, &'static str, &'static str, fn(&Route, &Snapshot) -
 
 const FAMILIES: &[Family] = &[
     (
+        "uptls_proxy_audit_refusals_total",
+        "counter",
+        "Connections that were made, and that the policy of the audit would have refused.",
+        |route, _| route.connector.audit_report().map_or(0, |report| report.refusals()),
+    ),
+    (
         "uptls_proxy_bytes_from_client_total",
         "counter",
         "Bytes that clients sent, of connections that ended.",

@@ -13,8 +13,8 @@
 
 mod admin;
 mod args;
+mod audit;
 mod client;
-mod closers;
 mod connection;
 mod entrances;
 mod folders;
@@ -38,6 +38,7 @@ use std::sync::Arc;
 
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use uptls::tokio_client::OpenConnections;
 use uptls::{Event, OnInvalid, Report};
 
 use crate::USAGE;
@@ -154,7 +155,9 @@ async fn tell_events(proxy: Arc<Proxy>, is_json: bool) {
 
 /// R11: open connections that the policy of now would refuse end, spread over some seconds.
 async fn reconsider(route: &Arc<Route>) {
-    if let Some((count, error)) = closers::reconsider(route).await {
+    let Some(reconsidered) = route.open.reconsider(OpenConnections::WINDOW).await else { return };
+    if let Some(first) = reconsidered.refused.first() {
+        let (count, error) = (reconsidered.refused.len(), &first.rejection);
         let name = print::printable(&route.spec.name);
         tell(&format!("{name} ends {count} open connections, whose peers it would refuse now: {error}"));
     }

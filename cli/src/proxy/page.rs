@@ -68,6 +68,7 @@ fn article(route: &RouteStatus) -> String {
     }
     text.push_str("</dl>\n");
     text.push_str(&expiries(route));
+    text.push_str(&audit(route));
     text.push_str(&refusals(route));
     text.push_str("</article>\n");
     text
@@ -78,6 +79,26 @@ fn expiries(route: &RouteStatus) -> String {
     let mut text = format!("<details><summary>First end: {}</summary>\n<ul>\n", escaped(&first.not_after));
     for one in &route.expires {
         let _ = writeln!(text, "<li>{}: {} {}</li>", escaped(&one.not_after), one.what, escaped(&one.subject));
+    }
+    text + "</ul></details>\n"
+}
+
+fn audit(route: &RouteStatus) -> String {
+    let Some(report) = &route.audit else { return String::new() };
+    let mut text = format!("<details><summary>Audit: {}</summary>\n<ul>\n", escaped(&report.to_string()));
+    for one in report.samples.iter().rev() {
+        let _ = writeln!(
+            text,
+            "<li><strong>{}</strong>, {} times, last at {}: {} wanted, {} presented</li>",
+            one.code,
+            one.count,
+            escaped(&one.last),
+            escaped(&one.expected.join(", ")),
+            escaped(&one.presented.join(", "))
+        );
+    }
+    if !report.unseen.is_empty() {
+        let _ = writeln!(text, "<li>No certificate shows what differs in {}.</li>", report.unseen.join(", "));
     }
     text + "</ul></details>\n"
 }
@@ -145,6 +166,7 @@ mod tests {
             code: None,
             reason: Some(bad.clone()),
             connections: Snapshot::default(),
+            audit: None,
             expires: vec![Expiry { not_after: bad.clone(), what: "anchor", subject: bad.clone() }],
             refusals: vec![refusal],
         };

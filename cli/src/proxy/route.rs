@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
-use uptls::{Address, Code, Connector, Event};
+use uptls::tokio_client::OpenConnections;
+use uptls::{Address, Code, Connector, Event, Problems, UpstreamTlsPolicy};
 
-use super::closers::Closers;
+use super::audit::Shadow;
 use super::http::{Hosts, Upstream};
 use super::listen::Listen;
 use super::relay::Moved;
@@ -24,6 +25,8 @@ pub(super) struct RouteSpec {
     pub(super) listen: Listen,
     pub(super) target: Target,
     pub(super) source: Source,
+    /// The policy that shadows that of `source`.
+    pub(super) audit: Option<PathBuf>,
     pub(super) connect_to: Option<ConnectTo>,
     pub(super) max_connections: u32,
     pub(super) idle_timeout: Option<Duration>,
@@ -47,6 +50,20 @@ impl RouteSpec {
         address(&self.target, self.connect_to.as_ref())
     }
 
+    /// The names of its events: its own, and that of its shadow.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        let shadow = self.audit.as_ref().map(|_| Shadow::name_of(&self.name));
+        [self.name.clone()].into_iter().chain(shadow)
+    }
+
+    /// The shadow's policy (R14), if there is one.
+    pub(super) fn audit_policy(&self) -> Option<Result<UpstreamTlsPolicy, Problems>> {
+        let policy = self.audit.clone()?;
+        let source =
+            Source { policy: Some(policy), manifests: None, backend: None, gateway: None, ..self.source.clone() };
+        Some(source.policy())
+    }
+
     /// The file or folder that the policy comes from.
     pub(super) fn origin(&self) -> Option<&PathBuf> {
         self.source.policy.as_ref().or(self.source.manifests.as_ref())
@@ -58,7 +75,7 @@ pub(super) struct Route {
     pub(super) spec: RouteSpec,
     pub(super) connector: Connector,
     pub(super) permits: Arc<Semaphore>,
-    pub(super) closers: Closers,
+    pub(super) open: OpenConnections,
     pub(super) counts: Counts,
     /// For requests.
     pub(super) http: Option<Upstream>,
@@ -115,12 +132,13 @@ impl Route {
             Upstream::new(&connector, &spec.target, address, http.preserves_host, permits)
         };
         let http = spec.http.as_ref().map(upstream);
+        let open = OpenConnections::of(&connector);
         Self {
             http,
             spec,
             connector,
             permits,
-            closers: Closers::default(),
+            open,
             counts: Counts::default(),
             event: Mutex::default(),
             refusals: Mutex::default(),

@@ -36,6 +36,7 @@ struct RouteDocument {
     manifests: Option<PathBuf>,
     backend: Option<String>,
     gateway: Option<String>,
+    audit: Option<PathBuf>,
     connect_to: Option<String>,
     max_connections: Option<u32>,
     idle_timeout: Option<String>,
@@ -54,6 +55,7 @@ pub(super) fn of_args(args: &ProxyArgs) -> Result<Vec<RouteSpec>, String> {
         listen: listen.clone(),
         target: target.clone(),
         source: args.source.clone(),
+        audit: args.audit_policy.clone(),
         connect_to: args.connect_to.clone(),
         max_connections: args.max_connections,
         idle_timeout: args.idle_timeout,
@@ -119,6 +121,7 @@ impl RouteDocument {
             listen,
             target: Target::parse(&self.upstream).map_err(fault("upstream"))?,
             source: self.source(folder, args)?,
+            audit: self.audit.as_ref().map(|path| folder.join(path)),
             connect_to: optional("connectTo", self.connect_to.as_deref(), ConnectTo::parse)?,
             max_connections: self.max_connections.unwrap_or(args.max_connections),
             idle_timeout: optional("idleTimeout", self.idle_timeout.as_deref(), parse_timeout)?,
@@ -181,7 +184,7 @@ pub(super) fn local(listen: &Listen, allow_remote_clients: bool) -> Result<(), S
 
 /// Whether a route can be beside those before it.
 fn distinct(spec: &RouteSpec, before: &[RouteSpec]) -> Result<(), Fault> {
-    if before.iter().any(|other| other.name == spec.name) {
+    if before.iter().any(|other| other.names().any(|name| spec.names().any(|own| own == name))) {
         return Err(fault("name")("another route has this name"));
     }
     before.iter().filter(|other| other.listen == spec.listen).try_for_each(|other| share(spec, other))

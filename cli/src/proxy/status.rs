@@ -1,7 +1,7 @@
 //! The state of the proxy at one moment, for programs and for the page.
 
 use serde::Serialize;
-use uptls::{Code, ConnectorState, Prepared};
+use uptls::{AuditReport, Code, ConnectorState, Prepared};
 
 use super::live::Proxy;
 use super::route::{Refusal, Route, Snapshot, now};
@@ -34,6 +34,9 @@ pub(super) struct RouteStatus {
     pub(super) code: Option<Code>,
     pub(super) reason: Option<String>,
     pub(super) connections: Snapshot,
+    /// What the shadow would have said, which decides nothing; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) audit: Option<AuditReport>,
     /// The certificates of the policy, those that end first before the others.
     pub(super) expires: Vec<Expiry>,
     /// Why clients got no connection, the newest first.
@@ -77,6 +80,7 @@ impl RouteStatus {
             code: state.reason().map(|reason| reason.code()),
             reason: state.reason().map(ToString::to_string).or_else(|| withdrawn(&state, route)),
             connections: route.snapshot(),
+            audit: route.connector.audit_report(),
             expires: route.connector.prepared().map(|prepared| expiries(&prepared)).unwrap_or_default(),
             refusals: route.refusals(),
         }

@@ -12,10 +12,10 @@ use crate::generation::Generation;
 use crate::name::BackendHost;
 use crate::observe::{
     ConnectionAbandoned, ConnectionClosed, ConnectionFacts, ConnectionFailed, ConnectionOpened, HandshakeStarted,
-    Observers,
+    Observers, ShadowRefused,
 };
 use crate::prepare::Prepared;
-use crate::rotate::Connector;
+use crate::rotate::{Connector, ShadowRefusal};
 
 impl Connector {
     /// Tells the runtime's observers that `host` could not be dialled (R12). For programs that make the transport before
@@ -124,6 +124,18 @@ impl Observation {
             alpn: evidence.alpn.as_deref(),
         };
         self.observers.tell(|observer| observer.connection_opened(&opened));
+    }
+
+    /// The shadow would have refused it (R14).
+    pub(super) fn shadow_refused(&self, refusal: &ShadowRefusal) {
+        let ShadowRefusal { code, generation, policy } = refusal;
+        let refused = ShadowRefused {
+            connection: self.facts(),
+            code: *code,
+            shadow: policy.as_deref(),
+            shadow_generation: *generation,
+        };
+        self.observers.tell(|observer| observer.shadow_refused(&refused));
     }
 
     /// The peer's data ended without a close_notify (H8).

@@ -12,12 +12,13 @@ use crate::generation::Generation;
 use crate::name::BackendHost;
 use crate::policy::{Resumption, ServerNameRule, UpstreamTlsPolicy};
 use crate::prepare::Prepared;
-use crate::rotate::Snapshot;
+use crate::rotate::{Audit, Snapshot};
 use crate::session::{Publication, SessionHandle};
 use crate::time::seconds;
 
 /// A connection that can be begun.
 pub(super) struct Setup {
+    pub(super) audit: Option<Arc<Audit>>,
     pub(super) generation: Generation,
     pub(super) pool_key: PoolKey,
     pub(super) prepared: Arc<Prepared>,
@@ -28,12 +29,12 @@ pub(super) struct Setup {
 
 impl Setup {
     pub(super) fn new(snapshot: Snapshot, host: &BackendHost, options: &ConnectOptions) -> Result<Self, Error> {
-        let Snapshot { generation, prepared, publication } = snapshot;
+        let Snapshot { audit, generation, prepared, publication } = snapshot;
         let now = seconds(prepared.runtime().now());
         check_identity(&prepared, now)?;
         let pool_key = pool_key(&prepared, host, options)?;
         let name = server_name(prepared.policy(), host)?;
-        Ok(Self { generation, pool_key, prepared, name, now, publication })
+        Ok(Self { audit, generation, pool_key, prepared, name, now, publication })
     }
 
     /// rustls with its ClientHello ready, and the sessions it may use.

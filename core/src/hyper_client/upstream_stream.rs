@@ -41,6 +41,15 @@ impl<T> UpstreamStream<T> {
         ConnectionInfo { evidence, remote_address: self.remote_address }
     }
 
+    /// Tells of an error that the pool has found.
+    pub(super) fn tell(&mut self, error: &Error) {
+        self.watched.tell(error);
+    }
+
+    pub(super) fn host(&self) -> &BackendHost {
+        &self.watched.host
+    }
+
     /// Without ALPN it is HTTP/1.1 (RFC 9113 section 3.2).
     pub(super) fn is_http2(&self) -> bool {
         self.get_ref().evidence().alpn.as_deref() == Some(H2)
@@ -103,11 +112,16 @@ impl Watched {
     fn note<R>(&mut self, outcome: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
         if let Poll::Ready(Err(error)) = &outcome
             && let Some(error) = Error::find_in(error)
-            && let Some(failures) = self.failures.take()
         {
-            failures(&self.host, error);
+            self.tell(error);
         }
         outcome
+    }
+
+    fn tell(&mut self, error: &Error) {
+        if let Some(failures) = self.failures.take() {
+            failures(&self.host, error);
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 use ::metrics::{counter, gauge, histogram};
 
 use crate::observe::{
-    CertificateExpiring, ConnectionAbandoned, ConnectionClosed, ConnectionFailed, ConnectionOpened, ConnectorChanged,
-    GenerationPublished, HandshakeStarted, Observer, PolicyRecovered, PolicyWithdrawn, Standing, UpdateRefused,
+    CertificateExpiring, ConnectionAbandoned, ConnectionClosed, ConnectionCondemned, ConnectionFailed,
+    ConnectionOpened, ConnectorChanged, GenerationPublished, HandshakeStarted, Observer, PolicyRecovered,
+    PolicyWithdrawn, ShadowRefused, Standing, UpdateRefused,
 };
 
 /// An observer that counts through the facade of the crate `metrics`: names and labels are those of
@@ -55,6 +56,14 @@ impl Observer for MetricsFacade {
     fn connection_abandoned(&self, _: &ConnectionAbandoned<'_>) {
         gauge!("uptls_active_handshakes").decrement(1);
         counter!("uptls_handshakes_abandoned_total").increment(1);
+    }
+
+    fn shadow_refused(&self, refused: &ShadowRefused<'_>) {
+        counter!("uptls_shadow_refusals_total", "reason" => refused.code.as_str()).increment(1);
+    }
+
+    fn connection_condemned(&self, condemned: &ConnectionCondemned<'_>) {
+        counter!("uptls_connections_condemned_total", "reason" => condemned.code.as_str()).increment(1);
     }
 
     fn connection_closed(&self, closed: &ConnectionClosed<'_>) {

@@ -15,8 +15,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::Code;
 use crate::observe::{
-    CertificateExpiring, ConnectionAbandoned, ConnectionClosed, ConnectionFailed, ConnectionOpened, ConnectorChanged,
-    GenerationPublished, HandshakeStarted, Observer, PolicyRecovered, PolicyWithdrawn, Standing, Terms, UpdateRefused,
+    CertificateExpiring, ConnectionAbandoned, ConnectionClosed, ConnectionCondemned, ConnectionFailed,
+    ConnectionOpened, ConnectorChanged, GenerationPublished, HandshakeStarted, Observer, PolicyRecovered,
+    PolicyWithdrawn, ShadowRefused, Standing, Terms, UpdateRefused,
 };
 use crate::policy::TlsVersion;
 use crate::runtime::Runtime;
@@ -49,6 +50,8 @@ pub struct Metrics {
     abandoned: AtomicU64,
     /// By [`Code::ALL`]; the last one is of those that ended without a code.
     closed: Vec<AtomicU64>,
+    /// By [`Code::ALL`].
+    condemned: Vec<AtomicU64>,
     connections: AtomicI64,
     dials: Histogram,
     ends: Mutex<BTreeMap<(Role, i64), u64>>,
@@ -60,6 +63,8 @@ pub struct Metrics {
     handshaking: AtomicI64,
     /// By [`KINDS`] and [`VERSIONS`].
     handshakes: [[AtomicU64; VERSIONS.len()]; KINDS.len()],
+    /// By [`Code::ALL`].
+    shadow_refusals: Vec<AtomicU64>,
     /// By [`STATES`].
     policies: [AtomicI64; STATES.len()],
     /// By [`RESULTS`].
@@ -80,6 +85,7 @@ impl Default for Metrics {
         Self {
             abandoned: AtomicU64::default(),
             closed: zeros(Code::ALL.len() + 1),
+            condemned: zeros(Code::ALL.len()),
             connections: AtomicI64::default(),
             dials: Histogram::default(),
             ends: Mutex::default(),
@@ -88,6 +94,7 @@ impl Default for Metrics {
             handshake_durations: Default::default(),
             handshaking: AtomicI64::default(),
             handshakes: Default::default(),
+            shadow_refusals: zeros(Code::ALL.len()),
             policies: Default::default(),
             updates: Default::default(),
         }
@@ -152,6 +159,16 @@ impl Metrics {
         let reasons = Code::ALL.iter().map(|code| code.as_str()).chain(["closed"]);
         for (reason, count) in reasons.zip(&self.closed) {
             metric.value(&[("reason", reason)], count.load(Ordering::Relaxed))?;
+        }
+        let help = "Open connections whose peers the policy would refuse now, by its code.";
+        let mut metric = Metric::begin(out, "uptls_connections_condemned_total", "counter", help)?;
+        for (code, count) in Code::ALL.iter().zip(&self.condemned) {
+            metric.value(&[("reason", code.as_str())], count.load(Ordering::Relaxed))?;
+        }
+        let help = "Connections that were made, and that the shadow of an audit would have refused, by its code.";
+        let mut metric = Metric::begin(out, "uptls_shadow_refusals_total", "counter", help)?;
+        for (code, count) in Code::ALL.iter().zip(&self.shadow_refusals) {
+            metric.value(&[("reason", code.as_str())], count.load(Ordering::Relaxed))?;
         }
         Ok(())
     }
@@ -236,6 +253,14 @@ impl Observer for Metrics {
     fn connection_abandoned(&self, _: &ConnectionAbandoned<'_>) {
         self.handshaking.fetch_sub(1, Ordering::Relaxed);
         self.abandoned.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn shadow_refused(&self, refused: &ShadowRefused<'_>) {
+        add(place(refused.code).and_then(|index| self.shadow_refusals.get(index)));
+    }
+
+    fn connection_condemned(&self, condemned: &ConnectionCondemned<'_>) {
+        add(place(condemned.code).and_then(|index| self.condemned.get(index)));
     }
 
     fn connection_closed(&self, closed: &ConnectionClosed<'_>) {

@@ -91,6 +91,42 @@ pub struct ConnectionAbandoned<'a> {
     pub connection: ConnectionFacts<'a>,
 }
 
+/// The shadow of an audit would have refused a connection that was opened (R14).
+#[derive(Clone, Copy, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ShadowRefused<'a> {
+    /// Which.
+    #[serde(flatten)]
+    pub connection: ConnectionFacts<'a>,
+    /// Why the shadow would have refused it.
+    pub code: Code,
+    /// The name of the shadow's policy, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<&'a str>,
+    /// The generation of the shadow.
+    #[serde(serialize_with = "number")]
+    pub shadow_generation: Generation,
+}
+
+/// The policy of now would refuse the peer of a connection that is open (R11).
+#[derive(Clone, Copy, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ConnectionCondemned<'a> {
+    /// The policy's name, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<&'a str>,
+    /// The backend host.
+    #[serde(serialize_with = "shown")]
+    pub host: &'a BackendHost,
+    /// The generation that refuses it; not the one that it was begun with.
+    #[serde(serialize_with = "number")]
+    pub generation: Generation,
+    /// Its number ([`OpenConnection::id`](crate::OpenConnection::id)).
+    pub id: u64,
+    /// Why.
+    pub code: Code,
+}
+
 /// A connection that was opened is gone.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[non_exhaustive]

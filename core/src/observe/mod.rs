@@ -7,7 +7,8 @@ mod policy;
 mod queue;
 
 pub use connection::{
-    ConnectionAbandoned, ConnectionClosed, ConnectionFacts, ConnectionFailed, ConnectionOpened, HandshakeStarted,
+    ConnectionAbandoned, ConnectionClosed, ConnectionCondemned, ConnectionFacts, ConnectionFailed, ConnectionOpened,
+    HandshakeStarted, ShadowRefused,
 };
 pub use policy::{
     CertificateExpiring, ConnectorChanged, GenerationPublished, PolicyNews, PolicyRecovered, PolicyWithdrawn, Standing,
@@ -60,6 +61,12 @@ pub trait Observer: Send + Sync {
     /// The caller dropped a handshake that had started and had not ended: a cancelled request.
     fn connection_abandoned(&self, _abandoned: &ConnectionAbandoned<'_>) {}
 
+    /// The shadow of an audit would have refused a connection that was opened (R14). Nothing happens to it.
+    fn shadow_refused(&self, _refused: &ShadowRefused<'_>) {}
+
+    /// An open connection was reconsidered, and its peer would be refused now (R11). Nothing has happened to it yet.
+    fn connection_condemned(&self, _condemned: &ConnectionCondemned<'_>) {}
+
     /// A connection that was opened is gone.
     fn connection_closed(&self, _closed: &ConnectionClosed<'_>) {}
 
@@ -101,6 +108,14 @@ impl<T: Observer + ?Sized> Observer for Arc<T> {
 
     fn connection_abandoned(&self, abandoned: &ConnectionAbandoned<'_>) {
         (**self).connection_abandoned(abandoned);
+    }
+
+    fn shadow_refused(&self, refused: &ShadowRefused<'_>) {
+        (**self).shadow_refused(refused);
+    }
+
+    fn connection_condemned(&self, condemned: &ConnectionCondemned<'_>) {
+        (**self).connection_condemned(condemned);
     }
 
     fn connection_closed(&self, closed: &ConnectionClosed<'_>) {

@@ -7,8 +7,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 use super::{
-    CertificateExpiring, ConnectionAbandoned, ConnectionClosed, ConnectionFailed, ConnectionOpened, ConnectorChanged,
-    GenerationPublished, HandshakeStarted, Observer, PolicyRecovered, PolicyWithdrawn, UpdateRefused,
+    CertificateExpiring, ConnectionAbandoned, ConnectionClosed, ConnectionCondemned, ConnectionFailed,
+    ConnectionOpened, ConnectorChanged, GenerationPublished, HandshakeStarted, Observer, PolicyRecovered,
+    PolicyWithdrawn, ShadowRefused, UpdateRefused,
 };
 
 /// An observer of one runtime that keeps what it is told, in JSON, until it is taken: at most so many; the oldest are dropped and
@@ -141,6 +142,14 @@ impl Observer for ObservationQueue {
 
     fn connection_abandoned(&self, abandoned: &ConnectionAbandoned<'_>) {
         self.push("connection_abandoned", abandoned);
+    }
+
+    fn shadow_refused(&self, refused: &ShadowRefused<'_>) {
+        self.push("shadow_refused", refused);
+    }
+
+    fn connection_condemned(&self, condemned: &ConnectionCondemned<'_>) {
+        self.push("connection_condemned", condemned);
     }
 
     fn connection_closed(&self, closed: &ConnectionClosed<'_>) {

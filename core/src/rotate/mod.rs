@@ -1,5 +1,6 @@
 //! Publishing: a connector holds the current generation of one policy, and replaces it whole.
 
+mod audit;
 mod drain;
 mod event;
 mod event_facts;
@@ -19,6 +20,8 @@ mod tell;
 mod update;
 pub(crate) mod watch;
 
+pub(crate) use audit::{Audit, Presented, ShadowRefusal};
+pub use audit::{AuditReport, AuditSample};
 pub use drain::DrainPlan;
 pub use event::{Event, EventKind};
 pub use event_facts::{EventFacts, ExpiringFacts};
@@ -380,7 +383,8 @@ impl Connector {
         let kind = match (current.state(), &current.content) {
             (ConnectorState::Degraded { .. } | ConnectorState::Ready, Some(content)) => {
                 let Content { prepared, publication } = content.clone();
-                return Ok(Snapshot { generation: current.generation, prepared, publication });
+                let (audit, generation) = (self.auditing(), current.generation);
+                return Ok(Snapshot { audit, generation, prepared, publication });
             }
             (ConnectorState::NotReady { reason, .. }, _) => {
                 let name = reason.policy().or(name);
@@ -404,6 +408,7 @@ impl fmt::Debug for Connector {
 
 /// One generation, as a connection holds it.
 pub(crate) struct Snapshot {
+    pub(crate) audit: Option<Arc<Audit>>,
     pub(crate) generation: Generation,
     pub(crate) prepared: Arc<Prepared>,
     pub(crate) publication: Arc<Publication>,

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use super::audit::Audit;
 use super::expiry::ExpiryLog;
 use super::open::Open;
 use crate::sync::{Mutex, Waiting};
 
 #[derive(Default)]
 pub(super) struct OnDemand {
+    /// By which shadow (R14).
+    pub(super) audit: Mutex<Option<Arc<Audit>>>,
     pub(super) expiry: Mutex<ExpiryLog>,
     /// The connections that were noted.
     pub(super) open: Arc<Mutex<Open>>,

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use rustls_pki_types::CertificateDer;
 
-use super::Connector;
+use super::{Connector, Snapshot};
 use crate::error::Rejection;
 use crate::generation::Generation;
 use crate::name::BackendHost;
+use crate::observe::ConnectionCondemned;
 use crate::sync::{Mutex, lock};
 use crate::verify::VerifiedPeer;
 
@@ -32,6 +33,7 @@ impl OpenConnection {
 impl Drop for OpenConnection {
     fn drop(&mut self) {
         let mut open = lock(&self.open);
+        open.condemned.remove(&self.id);
         if let Some(ids) = open.peers.get_mut(&self.peer) {
             ids.remove(&self.id);
             if ids.is_empty() {
@@ -74,6 +76,8 @@ pub struct RefusedConnection {
 /// All that a connector was told of.
 #[derive(Default)]
 pub(super) struct Open {
+    /// Those that observers were told of, and that were refused ever since.
+    condemned: BTreeSet<u64>,
     last: u64,
     /// Connections with one chain to one host have one verdict.
     peers: HashMap<Presented, BTreeSet<u64>>,
@@ -127,7 +131,7 @@ impl Connector {
 
     /// Judges the peers of all open connections by the policy of now: after a CA, a list or a name is gone, their connections
     /// would otherwise live on until they end by themselves (R11). It judges each distinct chain once, by the clock of now, and
-    /// holds no lock meanwhile. It closes nothing: close what it names, spread by a [`DrainPlan`](crate::DrainPlan).
+    /// holds no lock meanwhile. Observers are told of each connection that is refused and was not at the last call (R12). It closes nothing: close what it names, spread by a [`DrainPlan`](crate::DrainPlan).
     ///
     /// Only the peer's certificates are judged. An event with [`trust_reduced`](crate::Event::trust_reduced) also tells of a
     /// change of our own identity, which no open connection can be held against.
@@ -156,12 +160,42 @@ impl Connector {
             }
         }
         refused.sort_by_key(|connection| connection.id);
+        self.tell_condemned(&snapshot, &peers, &refused);
         let open = peers.iter().map(|(_, ids)| ids.len()).sum();
         Some(Reconsidered { generation: snapshot.generation, judged: peers.len(), open, refused })
     }
 }
 
+impl Connector {
+    /// R12: tells observers of those that are refused and were not before.
+    fn tell_condemned(&self, snapshot: &Snapshot, peers: &[(Presented, Vec<u64>)], refused: &[RefusedConnection]) {
+        let Some(on_demand) = self.0.on_demand.get() else { return };
+        let new = lock(&on_demand.open).condemn(refused);
+        let observers = self.0.runtime.observers();
+        if new.is_empty() || observers.is_empty() {
+            return;
+        }
+        let hosts: HashMap<u64, &BackendHost> =
+            peers.iter().flat_map(|(peer, ids)| ids.iter().map(|id| (*id, &peer.host))).collect();
+        let (policy, generation) = (snapshot.prepared.policy().name(), snapshot.generation);
+        for RefusedConnection { id, rejection } in refused.iter().filter(|refused| new.contains(&refused.id)) {
+            let Some(host) = hosts.get(id).copied() else { continue };
+            let condemned = ConnectionCondemned { policy, host, generation, id: *id, code: rejection.code() };
+            observers.tell(|observer| observer.connection_condemned(&condemned));
+        }
+    }
+}
+
 impl Open {
+    /// Those of `refused` that are open and were not refused before.
+    fn condemn(&mut self, refused: &[RefusedConnection]) -> BTreeSet<u64> {
+        let all: BTreeSet<u64> = refused.iter().map(|refused| refused.id).collect();
+        let open: BTreeSet<u64> = self.peers.values().flatten().copied().filter(|id| all.contains(id)).collect();
+        let new = open.difference(&self.condemned).copied().collect();
+        self.condemned = open;
+        new
+    }
+
     fn listed(&self) -> Vec<(Presented, Vec<u64>)> {
         self.peers.iter().map(|(peer, ids)| (peer.clone(), ids.iter().copied().collect())).collect()
     }

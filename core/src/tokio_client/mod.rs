@@ -1,9 +1,10 @@
 //! The tokio face: any `AsyncRead + AsyncWrite`, and an [`AsyncStream`] of the same traits afterwards.
 //!
-//! It starts no runtime and no task, and no thread but that which looks up a name (H4). Timers are tokio's, so that its clock and no other decides (H4).
+//! It starts no runtime and no task but that of [`OpenConnections::reconsider`], and no thread but that which looks up a name (H4). Timers are tokio's, so that its clock and no other decides (H4).
 
 mod async_stream;
 mod dial;
+mod open_connections;
 mod polled;
 #[cfg(feature = "tokio-rustls")]
 mod rustls_stream;
@@ -12,6 +13,7 @@ pub use async_stream::AsyncStream;
 #[cfg(unix)]
 pub use dial::Unix;
 pub use dial::{Destination, Dial, HttpConnect, ProxyHeader, Tcp};
+pub use open_connections::{Closable, OpenConnections};
 
 use core::future::poll_fn;
 use core::pin::Pin;

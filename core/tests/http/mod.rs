@@ -11,4 +11,6 @@ mod pool;
 #[cfg(feature = "hyper")]
 mod pool_drain;
 #[cfg(feature = "hyper")]
+mod pool_refused;
+#[cfg(feature = "hyper")]
 mod pools;

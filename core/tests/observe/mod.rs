@@ -1,5 +1,6 @@
 //! What observers are told (R12), by each face and of each change.
 
+mod condemned;
 #[cfg(feature = "metrics")]
 mod facade;
 #[cfg(all(feature = "hyper", feature = "tokio-rustls"))]
@@ -7,6 +8,7 @@ mod faces;
 mod policies;
 mod prometheus;
 mod rotation;
+mod shadow;
 mod spans;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Connectors that publish, withdraw and follow files.
 
+#[cfg(not(shuttle))]
+mod audited;
 #[cfg(all(unix, not(shuttle)))]
 mod authors;
 #[cfg(all(unix, not(shuttle)))]

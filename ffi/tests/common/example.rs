@@ -76,6 +76,13 @@ impl World {
         let opened =
             ["\"observation\":\"connection_opened\"", "uptls_handshakes_total{kind=\"full\",version=\"1.3\"} 1\n"];
         runs.push(self.run("metrics", "policy.yaml", self.server.addr(), 0, &opened));
+        let mut audit = |next, says: &[&'static str]| {
+            let mut run = self.run("audit", "policy.yaml", self.server.addr(), 0, says);
+            run.arguments.insert(1, self.upstream.text_path(next));
+            runs.push(run);
+        };
+        audit("other.yaml", &["\"refused\":{\"name_mismatch\":1}", "close connection 1: name_mismatch"]);
+        audit("policy.yaml", &["\"accepted\":1,\"refused\":{}", "would refuse 0 of"]);
         let failed = ["\"code\":\"name_mismatch\"", "uptls_handshake_failures_total{reason=\"name_mismatch\"} 1\n"];
         runs.push(self.run("metrics", "other.yaml", self.server.addr(), 1, &failed));
         let mut epoll = |policy, code, says: &'static str| {
@@ -188,8 +195,10 @@ pub(crate) fn source(program: &str) -> PathBuf {
     crate_folder().join("../examples/c").join(format!("{program}.c"))
 }
 
-pub(crate) const EXAMPLES: [&str; 12] =
-    ["build", "epoll", "errors", "get", "memory", "metrics", "poll", "refused", "relay", "tunnel", "verify", "watch"];
+pub(crate) const EXAMPLES: [&str; 13] = [
+    "audit", "build", "epoll", "errors", "get", "memory", "metrics", "poll", "refused", "relay", "tunnel", "verify",
+    "watch",
+];
 
 /// What goes into the relay; the others make their request themselves.
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: pay.test\r\nConnection: close\r\n\r\n";

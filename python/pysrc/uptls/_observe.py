@@ -65,6 +65,12 @@ class Observation:
     """The material that holds it."""
     subject: str | None = None
     """Its subject."""
+    shadow: str | None = None
+    """The name of the policy of a shadow."""
+    shadow_generation: int | None = None
+    """The generation of a shadow."""
+    id: int | None = None
+    """The number of an open connection that is condemned: see `Connector.opened`."""
     before: dict[str, Any] | None = None
     """The state and the earliest ends of a connector before a change; None: it is new."""
     after: dict[str, Any] | None = None
@@ -98,6 +104,12 @@ class Observer:
 
     def connection_closed(self, observation: Observation) -> None:
         """A connection that was opened is gone; `code` says what ended it, if something did."""
+
+    def connection_condemned(self, observation: Observation) -> None:
+        """An open connection was reconsidered, and its peer would be refused now by `generation`, for `code`."""
+
+    def shadow_refused(self, observation: Observation) -> None:
+        """The shadow of an audit would have refused a connection that was opened, for `code`."""
 
     def generation_published(self, observation: Observation) -> None:
         """New connections use other content."""

@@ -13,9 +13,9 @@ use hyper::{Method, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use uptls::Error;
 use uptls::hyper_client::{ConnectionInfo, PoolBody};
+use uptls::tokio_client::Closable;
 
 use super::super::client::{Addresses, Origin, Resets};
-use super::super::closers::Closable;
 use super::super::connection::milliseconds;
 use super::super::live::Stage;
 use super::super::log::{AccessLog, Entry, Outcome, Requested};

@@ -114,10 +114,7 @@ impl Routed {
 
     fn respond(self, mut response: Response<PoolBody>, asked: Option<Asked>) -> Response<Reply> {
         let info = response.extensions().get::<ConnectionInfo>().cloned();
-        let opened = |info: &ConnectionInfo| {
-            let open = self.route.connector.opened(&self.route.spec.target.host, &info.evidence.peer);
-            self.route.closers.add(open)
-        };
+        let opened = |info: &ConnectionInfo| self.route.open.add(&self.route.spec.target.host, &info.evidence.peer);
         let closable = info.as_ref().map(opened);
         self.exchange.answered(response.status(), info);
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {

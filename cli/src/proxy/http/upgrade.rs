@@ -10,8 +10,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::sync::OwnedSemaphorePermit;
 use uptls::hyper_client::PoolBody;
+use uptls::tokio_client::Closable;
 
-use super::super::closers::Closable;
 use super::super::connection::relay_to_end;
 use super::super::log::Outcome;
 use super::super::relay::Relay;

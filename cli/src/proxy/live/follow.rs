@@ -1,11 +1,13 @@
 //! How routes follow what they are made of: their document, the policies that it names, folders of manifests.
 
+use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 
 use uptls::{Problems, UpstreamTlsPolicy};
 
 use super::{Origin, Policy, Proxy, State, Wanted, read, shown};
+use crate::proxy::audit::Shadow;
 use crate::proxy::log::tell;
 use crate::proxy::routes;
 
@@ -16,6 +18,7 @@ impl Proxy {
             self.follow_routes(&path);
         }
         self.follow_policies();
+        self.follow_shadows();
     }
 
     fn follow_routes(&self, path: &Path) {
@@ -64,6 +67,23 @@ impl Proxy {
         }
     }
 
+    fn follow_shadows(&self) {
+        let routes: Vec<_> = self.state().routes.values().map(|live| Arc::clone(&live.route)).collect();
+        for route in routes {
+            let Some(policy) = route.spec.audit_policy() else { continue };
+            let judged = judged(&policy);
+            let name = route.spec.name.as_str();
+            let is_news = match self.state().routes.get_mut(name).and_then(|live| live.shadow.as_mut()) {
+                Some(shadow) => mem::replace(&mut shadow.judged, judged.clone()) != judged,
+                None => false,
+            };
+            if is_news {
+                // The event says what came of it.
+                let _ = self.registry.apply([(Shadow::name_of(name), policy)]);
+            }
+        }
+    }
+
     /// Another policy of its folder may be the one for a route: one for its port that was added, one that came back.
     fn follow_folders(&self, state: &mut State) {
         let mut moved = Vec::new();
@@ -72,7 +92,8 @@ impl Proxy {
             let spec = &live.route.spec;
             if let Some((place, connector)) = state.folders.successor(&spec.source, place, &live.route.connector) {
                 let policy = Policy::Folder(place, connector);
-                moved.push(Wanted { listener: Arc::clone(listener), policy, spec: spec.clone() });
+                let (audit, listener) = (spec.audit_policy(), Arc::clone(listener));
+                moved.push(Wanted { audit, listener, policy, spec: spec.clone() });
             }
         }
         if moved.is_empty() {
@@ -86,6 +107,7 @@ impl Proxy {
     }
 }
 
-fn judged(policy: &Result<UpstreamTlsPolicy, Problems>) -> Result<[u8; 32], Problems> {
+/// What a policy came to: another is news.
+pub(in crate::proxy) fn judged(policy: &Result<UpstreamTlsPolicy, Problems>) -> Result<[u8; 32], Problems> {
     policy.as_ref().map(UpstreamTlsPolicy::spec_digest).map_err(Clone::clone)
 }

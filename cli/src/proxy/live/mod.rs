@@ -2,6 +2,8 @@
 
 mod follow;
 
+pub(super) use follow::judged;
+
 use core::future::poll_fn;
 use core::task::{Context, Poll};
 use core::time::Duration;
@@ -15,10 +17,12 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use uptls::{
-    Connector, Event, FileSource, Metrics, OnInvalid, Prepared, Problems, Registry, Runtime, Watch, WatchedSource,
+    Connector, Event, FileSource, Metrics, OnInvalid, Prepared, Problems, Registry, Runtime, UpstreamTlsPolicy, Watch,
+    WatchedSource,
 };
 
 use super::args::ProxyArgs;
+use super::audit::Shadow;
 use super::connection;
 use super::entrances::{Entrances, Means};
 use super::folders::{FolderKey, Folders, Place};
@@ -74,6 +78,7 @@ struct Live {
     /// `None` once no more clients are taken.
     listener: Option<Arc<Listener>>,
     route: Arc<Route>,
+    shadow: Option<Shadow>,
 }
 
 /// Where the policy of a route comes from.
@@ -91,6 +96,7 @@ pub(super) enum Refused {
 
 /// A route that is wanted and not yet live.
 struct Wanted {
+    audit: Option<Result<UpstreamTlsPolicy, Problems>>,
     listener: Arc<Listener>,
     policy: Policy,
     spec: RouteSpec,
@@ -258,6 +264,7 @@ impl Proxy {
     fn want(&self, state: &mut State, wanted: &[Wanted], spec: RouteSpec) -> Result<Wanted, Refused> {
         let refused = |problems| Refused::Policy { route: spec.name.clone(), problems };
         let policy = self.policy(&mut state.folders, &spec).map_err(refused)?;
+        self.check_audit(&spec)?;
         // Routes for requests share a listener. Of others only a port that the system chose is not the same for two of them.
         let same = |other: &RouteSpec| {
             let is_shared = spec.http.is_some() && other.http.is_some();
@@ -279,7 +286,14 @@ impl Proxy {
                 Arc::new(listener)
             }
         };
-        Ok(Wanted { listener, policy, spec })
+        Ok(Wanted { audit: spec.audit_policy(), listener, policy, spec })
+    }
+
+    /// A shadow must be usable at first, as every policy of a document.
+    fn check_audit(&self, spec: &RouteSpec) -> Result<(), Refused> {
+        let usable = |policy: UpstreamTlsPolicy| self.runtime.prepare(&policy).map(drop);
+        let refused = |problems| Refused::Policy { route: Shadow::name_of(&spec.name), problems };
+        spec.audit_policy().map_or(Ok(()), |policy| policy.and_then(usable)).map_err(refused)
     }
 
     /// The policy of a route, prepared once: it is published as it is.
@@ -294,7 +308,7 @@ impl Proxy {
     }
 
     fn start(&self, state: &mut State, wanted: Wanted) {
-        let Wanted { listener, policy, spec } = wanted;
+        let Wanted { audit, listener, policy, spec } = wanted;
         let name = spec.name.clone();
         let (connector, origin) = match policy {
             Policy::Folder(place, connector) => {
@@ -310,6 +324,7 @@ impl Proxy {
             }
         };
         let source = FileSource::following(&connector);
+        let shadow = audit.and_then(|policy| Shadow::begin(&spec, policy, &connector, &self.registry, &self.watch));
         let route = {
             let _within = self.threads.enter();
             Arc::new(Route::new(spec, connector))
@@ -323,7 +338,7 @@ impl Proxy {
             self.threads.spawn(accepting).abort_handle()
         });
         let followed = self.watch.add(source);
-        let live = Live { accepting, followed, listener: Some(listener), origin, route };
+        let live = Live { accepting, followed, listener: Some(listener), origin, route, shadow };
         state.routes.insert(name, live);
     }
 
@@ -332,6 +347,10 @@ impl Proxy {
         if let Some(live) = state.routes.remove(name) {
             live.accepting.iter().for_each(AbortHandle::abort);
             self.watch.remove(live.followed);
+            live.route.connector.end_audit();
+            if let Some(shadow) = live.shadow {
+                shadow.end(&self.registry, &self.watch);
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use crate::support::Folder;
 use uptls_testkit::Server;
 
 /// Status and body.
-fn admin(address: SocketAddr, method: &str, path: &str) -> (u16, String) {
+pub(super) fn admin(address: SocketAddr, method: &str, path: &str) -> (u16, String) {
     let mut stream = connect(address);
     write!(stream, "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();

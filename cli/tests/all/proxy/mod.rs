@@ -1,6 +1,7 @@
 //! `uptls proxy`: plain clients, verified upstreams.
 
 mod admin;
+mod audit;
 mod clients;
 mod ends;
 mod http;

@@ -92,12 +92,20 @@ impl Driver {
         if let (Some(observation), Some(evidence)) = (&mut self.observation, &self.evidence) {
             observation.open(evidence);
         }
+        self.audit_opened();
     }
 
     /// The transport is there, after so long, and goes to that address.
     pub(in crate::connect) fn dialled(&mut self, dial: Option<Duration>, address: impl FnOnce() -> Option<String>) {
+        if self.observation.is_none() && self.audited.is_none() {
+            return;
+        }
+        let address = address();
+        if let Some(audited) = &mut self.audited {
+            audited.dialled(address.clone());
+        }
         if let Some(observation) = &mut self.observation {
-            observation.dialled(dial, address());
+            observation.dialled(dial, address);
         }
     }
 }

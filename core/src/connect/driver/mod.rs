@@ -1,5 +1,6 @@
 //! The one driver: every face moves bytes through it, and nothing else calls rustls.
 
+mod audit;
 mod complete;
 
 use std::io::{self, BufRead as _, Read, Write as _};
@@ -27,10 +28,13 @@ use crate::name::BackendHost;
 use crate::prepare::Prepared;
 use crate::session::SessionHandle;
 use crate::text::printable;
+use audit::Audited;
 
 /// One connection: rustls, what was noted of it, and its first error, which is its last.
 pub(super) struct Driver {
     attempt: Attempt,
+    /// What a shadow judges (R14); `None` without one.
+    audited: Option<Box<Audited>>,
     end: End,
     error: Option<Error>,
     evidence: Option<Arc<Evidence>>,
@@ -71,7 +75,8 @@ impl Driver {
     pub(super) fn begin(setup: Setup, host: &BackendHost) -> Result<Self, Error> {
         let process = Process::current().map_err(internal)?;
         let (tls, session) = setup.start()?;
-        let Setup { generation, pool_key, prepared, .. } = setup;
+        let Setup { audit, generation, pool_key, prepared, .. } = setup;
+        let audited = audit.map(Audited::begin);
         let observation = Observation::begin(&prepared, host, generation, process);
         let span = span::begin(&prepared, host, generation);
         let attempt = Attempt {
@@ -87,6 +92,7 @@ impl Driver {
         };
         Ok(Self {
             attempt,
+            audited,
             end: End::Open,
             error: None,
             evidence: None,
@@ -237,7 +243,9 @@ impl Driver {
             Some(Verdict::Rejected(mut rejection)) => {
                 // Policies of one fingerprint share a verifier, but not their names.
                 rejection.policy = self.attempt.prepared.policy().name().map(printable);
-                return Err(self.fail(rejection.into()));
+                let error = self.fail(rejection.into());
+                self.audit_refused(&error);
+                return Err(error);
             }
             None => {}
         }

@@ -16,6 +16,7 @@ use crate::connect::PoolKey;
 use crate::error::Error;
 use crate::hyper_client::{ConnectionInfo, UpstreamStream};
 use crate::sync::{Mutex, lock};
+use crate::tokio_client::{Closable, OpenConnections};
 
 /// What a pool knows of a connection. It is open until its [`PooledStream`] is dropped.
 pub(super) struct Connection {
@@ -42,12 +43,14 @@ impl Connection {
         stream: UpstreamStream<T>,
         authority: Authority,
         counters: &Arc<Counters>,
+        open: &OpenConnections,
     ) -> (Arc<Self>, PooledStream<T>) {
         let info = stream.info();
+        let closable = open.add(stream.host(), &info.evidence.peer);
         counters.opened(info.evidence.resumed);
         let state = State { ending: None, failure: None, idle_since: Instant::now(), is_open: true, requests: 0 };
         let connection = Arc::new(Self { authority, counters: Arc::clone(counters), info, state: Mutex::new(state) });
-        (Arc::clone(&connection), PooledStream { connection, stream })
+        (Arc::clone(&connection), PooledStream { closable, connection, stream })
     }
 
     pub(super) fn key(&self) -> &PoolKey {
@@ -176,8 +179,20 @@ impl core::fmt::Debug for PoolBody {
 
 /// The stream below hyper. It is dropped when the connection is closed, or the upgraded connection that was made of it.
 pub(super) struct PooledStream<T> {
+    closable: Closable,
     connection: Arc<Connection>,
     stream: UpstreamStream<T>,
+}
+
+impl<T> PooledStream<T> {
+    /// R11: what goes on it from now on fails with the reason, and hyper ends the connection.
+    fn refuse(&mut self, why: Error) -> io::Error {
+        self.stream.tell(&why);
+        let mut state = lock(&self.connection.state);
+        state.ending = Some(CloseReason::Refused);
+        state.failure.get_or_insert_with(|| why.clone());
+        why.into()
+    }
 }
 
 impl<T> Drop for PooledStream<T> {
@@ -188,6 +203,9 @@ impl<T> Drop for PooledStream<T> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Read for PooledStream<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        if let Poll::Ready(why) = self.closable.poll_refused(cx) {
+            return Poll::Ready(Err(self.refuse(why)));
+        }
         let read = Pin::new(&mut self.stream).poll_read(cx, out);
         self.connection.note(read)
     }
@@ -195,6 +213,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Read for PooledStream<T> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Write for PooledStream<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        // Reading has the one task that is woken.
+        if let Some(why) = self.closable.try_refused() {
+            return Poll::Ready(Err(self.refuse(why)));
+        }
         let written = Pin::new(&mut self.stream).poll_write(cx, data);
         self.connection.note(written)
     }

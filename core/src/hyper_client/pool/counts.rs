@@ -50,6 +50,8 @@ pub enum CloseReason {
     Idle,
     /// More were kept than [`PoolOptions`](super::PoolOptions) permits.
     Limit,
+    /// The policy of now would refuse its peer (R11).
+    Refused,
     /// What judged it is no longer published: another generation is, or nothing (R7).
     Superseded,
     /// What the peer proved has ended: `trusted_until` passed (L17).
@@ -57,13 +59,14 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// The stable name: `canceled`, `ended`, `idle`, `limit`, `superseded` or `trust_ended`.
+    /// The stable name: `canceled`, `ended`, `idle`, `limit`, `refused`, `superseded` or `trust_ended`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Canceled => "canceled",
             Self::Ended => "ended",
             Self::Idle => "idle",
             Self::Limit => "limit",
+            Self::Refused => "refused",
             Self::Superseded => "superseded",
             Self::TrustEnded => "trust_ended",
         }

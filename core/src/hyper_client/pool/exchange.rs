@@ -144,7 +144,7 @@ where
     async fn connect(self: &Arc<Self>, uri: &Uri, bound: BoundService<D>) -> Result<Lease<B>, PoolError> {
         let stream = bound.connect(uri).await.inspect_err(|error| self.counters.refused(error))?;
         let is_http2 = stream.is_http2();
-        let (connection, io) = Connection::open(stream, authority(uri)?.clone(), &self.counters);
+        let (connection, io) = Connection::open(stream, authority(uri)?.clone(), &self.counters, &self.open);
         let active = connection.begin();
         // The connection's own errors are those of its requests.
         let sender = if is_http2 {

@@ -12,9 +12,10 @@ use tokio::time::{Instant, sleep};
 
 use super::counts::CloseReason;
 use super::{Pool, Shared};
+use crate::rotate::Reconsidered;
 use crate::sync::lock;
 use crate::time::seconds;
-use crate::tokio_client::Dial;
+use crate::tokio_client::{Dial, OpenConnections};
 
 impl<B, D> Pool<B, D>
 where
@@ -29,7 +30,21 @@ where
         self.0.close_due();
     }
 
-    /// Calls [`Pool::close_due`] whenever something is published or withdrawn, and every second: `tokio::spawn(pool.maintain())`.
+    /// Judges the peers of all open connections by the policy of now, and ends those that fail, also those that serve requests, spread
+    /// over 10 s (R11). Their requests fail with the rejection. [`Pool::maintain`] does this whenever another generation is
+    /// published. `None`: there is no policy to judge by.
+    ///
+    /// The connector numbers connections for all that note them: the result may name some of others.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with its timer on.
+    pub async fn reconsider(&self) -> Option<Reconsidered> {
+        let open = self.0.open.clone();
+        open.reconsider(OpenConnections::WINDOW).await
+    }
+
+    /// Calls [`Pool::close_due`] whenever something is published or withdrawn, and every second, and [`Pool::reconsider`] for each new
+    /// generation: `tokio::spawn(pool.maintain())`.
     /// It ends once all clones of the pool are dropped. One task is enough.
     ///
     /// # Panics
@@ -37,13 +52,18 @@ where
     pub fn maintain(&self) -> impl Future<Output = ()> + Send + 'static {
         let (pool, connector) = (Arc::downgrade(&self.0), self.0.service.connector().clone());
         async move {
-            let mut tick = Box::pin(sleep(TICK));
+            let (mut tick, mut judged) = (Box::pin(sleep(TICK)), connector.generation());
             poll_fn(|cx| {
                 let Some(pool) = pool.upgrade() else { return Poll::Ready(()) };
                 // Before it looks: a publication from here on wakes this task again.
                 pool.maintaining.wait(cx.waker());
                 connector.wake_when_published(cx.waker());
                 pool.close_due();
+                let published = connector.generation();
+                if core::mem::replace(&mut judged, published) != published {
+                    let open = pool.open.clone();
+                    tokio::spawn(async move { open.reconsider(OpenConnections::WINDOW).await });
+                }
                 while tick.as_mut().poll(cx).is_ready() {
                     tick.as_mut().reset(Instant::now() + TICK);
                 }

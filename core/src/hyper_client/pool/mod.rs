@@ -26,7 +26,7 @@ use tower_service::Service;
 use super::UpstreamService;
 use crate::error::Error;
 use crate::sync::{Mutex, Waiting, lock};
-use crate::tokio_client::{Dial, Tcp};
+use crate::tokio_client::{Dial, OpenConnections, Tcp};
 use client::Client;
 use counts::Counters;
 
@@ -43,6 +43,8 @@ use counts::Counters;
 /// - **A rollback**: what the mistaken policy accepted is under another key, and is not found.
 /// - **A publication during a connect**: the connect ends with `connector_superseded`, and the pool connects again by the new
 ///   policy. It sends a request a second time only if no byte of it was written.
+/// - **A peer that the new policy refuses** (R11): a connection that serves requests for long, such as a stream of gRPC or a WebSocket, is
+///   ended within 10 s, and its requests fail with the rejection. [`Pool::maintain`] or [`Pool::reconsider`] does that.
 /// - **The end of a proof**: a connection past the [`trusted_until`](crate::VerifiedPeer::trusted_until) of its peer is closed in the
 ///   same way, by the runtime's clock (L17).
 ///
@@ -116,6 +118,7 @@ struct Shared<B, D> {
     counters: Arc<Counters>,
     /// The task of [`Pool::maintain`], which ends with the pool.
     maintaining: Waiting,
+    open: OpenConnections,
     options: PoolOptions,
     service: UpstreamService<D>,
 }
@@ -165,7 +168,8 @@ where
     /// The same with bounds.
     pub fn with_options(service: UpstreamService<D>, options: PoolOptions) -> Self {
         let (clients, counters, maintaining) = (Mutex::default(), Arc::default(), Waiting::default());
-        Self(Arc::new(Shared { clients, counters, maintaining, options, service }))
+        let open = OpenConnections::of(service.connector());
+        Self(Arc::new(Shared { clients, counters, maintaining, open, options, service }))
     }
 
     /// Sends `request` to the authority of its URI, and gives the response once its header is there.
