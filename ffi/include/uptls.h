@@ -22,7 +22,8 @@
  *             signal handler, no errno, no SIGPIPE. For work that takes time there is a descriptor to poll and a call to make.
  *   Panics    The library catches them: UPTLS_E_PANIC, after a note on stderr. It never ends the process on purpose. A
  *             builder, manifest store, conn, stream or watch that panicked gives UPTLS_E_PANIC from then on; others are
- *             not touched.
+ *             not touched. Like all Rust code the library aborts the process when memory is gone, and it has no allocator
+ *             hook.
  *   Linking   -luptls; for libuptls.a on Linux also -lgcc_s -lutil -lrt -lpthread -lm -ldl.
  *
  * Threads
@@ -38,10 +39,13 @@
  *   uptls_manifest_store
  *                    any thread, one at a time
  *   uptls_conn       any thread, one at a time
- *   uptls_stream     any thread, one at a time
+ *   uptls_stream     any thread: one that reads and one that writes at once, from the end of the handshake on
  *   uptls_watch      any thread, one at a time
  *   One at a time: a second thread that calls at the same moment gets UPTLS_E_USAGE; calls without a status give what
  *   they give for NULL. The library cannot detect that one thread frees an object while another uses it.
+ *   uptls_stream: the handshake counts as reading and writing; so does a first read or write that makes it. uptls_stream_cancel, fd,
+ *   poll_events, pending, handshake_state, timeout_ms, evidence, report and expire answer whatever other threads do.
+ *   pthread_cancel takes effect when the thread has left the library.
  *   Functions without a handle, and the texts that they return: any thread, several at once.
  *
  * fork
@@ -194,6 +198,14 @@
 #define UPTLS_MANIFESTS_CLUSTER_TRUST_BUNDLES 4
 
 /**
+ * A bit of the `flags` of `uptls_connect_options`: a signal whose handler was installed without SA_RESTART ends a call that
+ * waits for the socket, with `UPTLS_E_CANCELLED`. The stream is as it was, and the program may call again. `uptls_stream_connect`
+ * then closes its socket; it does not notice a signal before it has a connection. A signal that comes just before the wait
+ * ends nothing: `uptls_stream_cancel`, called by the handler, has no such gap.
+ */
+#define UPTLS_CONNECT_INTERRUPTIBLE 1
+
+/**
  * A bit of `uptls_conn_wants`: bytes from the peer are needed.
  */
 #define UPTLS_WANTS_READ 1
@@ -274,7 +286,9 @@ typedef struct uptls_manifest_store uptls_manifest_store;
 
 /**
  * A TLS connection over a socket. The library changes nothing on the socket: the caller decides whether it blocks, and
- * for how long (SO_RCVTIMEO, SO_SNDTIMEO). The library never raises SIGPIPE, and handles EINTR.
+ * for how long (SO_RCVTIMEO, SO_SNDTIMEO). The library never raises SIGPIPE. Signals end no call unless the program wants it
+ * (`UPTLS_CONNECT_INTERRUPTIBLE`); `uptls_stream_cancel` ends them from any thread. One thread may read while another writes. A
+ * stream that had to wait on a socket that blocks has a second descriptor, for being cancelled.
  */
 typedef struct uptls_stream uptls_stream;
 
@@ -314,7 +328,7 @@ typedef int32_t uptls_on_invalid;
 
 /**
  * The options of one connection that differ from its policy. None can weaken a check. Set all of it to 0 first and
- * `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL, NULL}`. A NULL pointer selects the
+ * `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0}`. A NULL pointer selects the
  * defaults.
  */
 typedef struct {
@@ -336,6 +350,10 @@ typedef struct {
    * Calls that make no socket, or a socket of their own, refuse one (`UPTLS_E_USAGE`).
    */
   const uptls_dialer *dialer;
+  /**
+   * Bits `UPTLS_CONNECT_...`; 0: none.
+   */
+  uint64_t flags;
 } uptls_connect_options;
 
 /**
@@ -1834,48 +1852,14 @@ uptls_status uptls_stream_handshake(uptls_stream *stream,
                                     uptls_error **err);
 
 /**
- * Reads decrypted data. Makes the handshake first if it is not done. `*got` is how many bytes, 0 first.
- *
- * `UPTLS_OK`: there was data, or no room. `UPTLS_WANT_READ`, `UPTLS_WANT_WRITE`: the socket does not block; poll it
- * for that. `UPTLS_CLOSED`: the peer ended its data properly. `UPTLS_E_TRUNCATED`: the end came without close_notify,
- * and what was read may be incomplete. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: the socket's own time limit
- * passed, and the stream is as it was. `err` may be NULL.
- */
-uptls_status uptls_stream_read(uptls_stream *stream,
-                               void *data,
-                               size_t capacity,
-                               size_t *got,
-                               uptls_error **err);
-
-/**
- * Encrypts and sends data. Makes the handshake first if it is not done. `*used` is how much it took, 0 first. A part
- * of that may wait for the next call: a call with length 0 adds nothing and sends what waits.
- *
- * `UPTLS_OK`: it took some or all. `UPTLS_WANT_WRITE`, `UPTLS_WANT_READ`: it took nothing, the socket does not block;
- * poll it for that. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: it took nothing, the socket's own time limit
- * passed, and the stream is as it was. `err` may be NULL.
- */
-uptls_status uptls_stream_write(uptls_stream *stream,
-                                const void *data,
-                                size_t length,
-                                size_t *used,
-                                uptls_error **err);
-
-/**
- * Sends close_notify, which ends our data properly; reading continues. The socket stays open. `UPTLS_OK`, or
- * `UPTLS_WANT_WRITE`: poll, and call again. `UPTLS_E_USAGE` before the handshake is done. `err` may be NULL.
- */
-uptls_status uptls_stream_shutdown(uptls_stream *stream,
-                                   uptls_error **err);
-
-/**
  * The socket, for poll and options. Reading or writing bytes there breaks the connection. -1 for NULL.
  */
 int uptls_stream_fd(const uptls_stream *stream);
 
 /**
  * The events to poll the socket for: POLLIN, POLLOUT or both. Ask `uptls_stream_pending` first: data that was already
- * received makes no socket ready. 0 for NULL.
+ * received makes no socket ready. When the socket is ready for POLLOUT and there is no data to write, call
+ * `uptls_stream_flush`. 0 for NULL.
  */
 short uptls_stream_poll_events(const uptls_stream *stream);
 
@@ -1917,6 +1901,64 @@ uptls_status uptls_stream_evidence(const uptls_stream *stream,
 uptls_status uptls_stream_report(const uptls_stream *stream,
                                  char **report,
                                  uptls_error **err);
+
+/**
+ * Reads decrypted data. Makes the handshake first if it is not done. `*got` is how many bytes, 0 first.
+ *
+ * `UPTLS_OK`: there was data, or no room. `UPTLS_WANT_READ`, `UPTLS_WANT_WRITE`: the socket does not block; poll it
+ * for that. `UPTLS_CLOSED`: the peer ended its data properly. `UPTLS_E_TRUNCATED`: the end came without close_notify,
+ * and what was read may be incomplete. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: the socket's own time limit
+ * passed, and the stream is as it was. `err` may be NULL.
+ */
+uptls_status uptls_stream_read(uptls_stream *stream,
+                               void *data,
+                               size_t capacity,
+                               size_t *got,
+                               uptls_error **err);
+
+/**
+ * Encrypts and sends data. Makes the handshake first if it is not done. `*used` is how much of it was used, 0 first. Give the
+ * rest to the next call, as after a short write to a socket: **the bytes that were not used must come next**. Others are
+ * `UPTLS_E_USAGE`, since a part of their record may be sent.
+ *
+ * **Once all of the data is used, all of it is on the wire.** If the socket does not take all, the rest waits in the library, at
+ * most 64 KiB, and `*used` counts it but for its last byte. So the program has data left while something waits, and writes again.
+ * A program that gives up then may have sent one byte more than `*used` said.
+ *
+ * `UPTLS_OK`: it used some or all. `UPTLS_WANT_WRITE`, `UPTLS_WANT_READ`: it used nothing, the socket does not block;
+ * poll it for that. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: it used nothing, the socket's own time limit
+ * passed, and the stream is as it was. `err` may be NULL.
+ */
+uptls_status uptls_stream_write(uptls_stream *stream,
+                                const void *data,
+                                size_t length,
+                                size_t *used,
+                                uptls_error **err);
+
+/**
+ * Sends what waits: answers of TLS itself (to a key update), or a part of the last write. Makes the handshake first if it is not
+ * done. Call it when `uptls_stream_poll_events` asks for POLLOUT and there is no data to write; every other call that sends or
+ * reads does the same.
+ *
+ * `UPTLS_OK`: nothing waits. The rest is as for `uptls_stream_write`. `err` may be NULL.
+ */
+uptls_status uptls_stream_flush(uptls_stream *stream,
+                                uptls_error **err);
+
+/**
+ * Sends close_notify, which ends our data properly; reading continues. The socket stays open. `UPTLS_OK`, or
+ * `UPTLS_WANT_WRITE`: poll, and call again. `UPTLS_E_USAGE` before the handshake is done. `err` may be NULL.
+ */
+uptls_status uptls_stream_shutdown(uptls_stream *stream,
+                                   uptls_error **err);
+
+/**
+ * Ends all calls that are inside the stream, and every later one that reads, writes or makes the handshake, with
+ * `UPTLS_E_CANCELLED`: for good. Any thread may call it, and so may a signal handler. Nothing is sent and nothing is closed; afterwards
+ * `uptls_stream_shutdown` still sends close_notify if the socket takes it at once. Free the stream once the other threads have
+ * left their calls. NULL is fine.
+ */
+void uptls_stream_cancel(const uptls_stream *stream);
 
 /**
  * Makes a watch without connectors. `*out` is owned by the caller: `uptls_watch_free`. `err` may be NULL.

@@ -222,7 +222,7 @@ pub unsafe extern "C" fn uptls_connector_check(
         // SAFETY: by the contract of the header they are NULL or NUL-terminated.
         let target = unsafe { Target::parse(host, port, connect_to) }?;
         // SAFETY: by the contract of the header it is NULL, or as large as it says.
-        let options = CheckOptions::new(unsafe { options::parse(options) }?);
+        let options = CheckOptions::new(unsafe { options::parse(options) }?.connect);
         let report = match target.address.resolve_here() {
             Ok(sockets) => connector.check(sockets, &target.host, &options),
             Err(error) => connector.report_of(&target.host, &error),

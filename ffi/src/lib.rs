@@ -41,6 +41,7 @@ mod status;
 mod stream;
 mod strings;
 mod target;
+mod uncancelled;
 mod version;
 #[cfg(unix)]
 mod watch;
@@ -109,7 +110,7 @@ pub use manifests::{
     ManifestMode, UPTLS_FAITHFUL, UPTLS_STRICT, uptls_connector_from_manifests, uptls_policy_from_manifest_text,
     uptls_policy_from_manifests,
 };
-pub use options::ConnOptions;
+pub use options::{ConnOptions, UPTLS_CONNECT_INTERRUPTIBLE};
 pub use policy::{
     Danger, Policy, UPTLS_DANGER_ALLOW, UPTLS_DANGER_FORBID, uptls_policy_describe, uptls_policy_fingerprint,
     uptls_policy_from_document, uptls_policy_from_file, uptls_policy_name, uptls_policy_ref, uptls_policy_unref,
@@ -128,10 +129,11 @@ pub use status::{
 };
 #[cfg(unix)]
 pub use stream::{
-    FdOwnership, Stream, UPTLS_FD_BORROW, UPTLS_FD_OWN, uptls_stream_adopt_fd, uptls_stream_connect,
-    uptls_stream_evidence, uptls_stream_expire, uptls_stream_fd, uptls_stream_free, uptls_stream_handshake,
-    uptls_stream_handshake_state, uptls_stream_pending, uptls_stream_poll_events, uptls_stream_read,
-    uptls_stream_report, uptls_stream_shutdown, uptls_stream_timeout_ms, uptls_stream_write,
+    FdOwnership, Stream, UPTLS_FD_BORROW, UPTLS_FD_OWN, uptls_stream_adopt_fd, uptls_stream_cancel,
+    uptls_stream_connect, uptls_stream_evidence, uptls_stream_expire, uptls_stream_fd, uptls_stream_flush,
+    uptls_stream_free, uptls_stream_handshake, uptls_stream_handshake_state, uptls_stream_pending,
+    uptls_stream_poll_events, uptls_stream_read, uptls_stream_report, uptls_stream_shutdown, uptls_stream_timeout_ms,
+    uptls_stream_write,
 };
 pub use strings::uptls_string_free;
 pub use version::{uptls_abi_version, uptls_version_number, uptls_version_string};
