@@ -1,4 +1,5 @@
-//! Gives the shared library its versioned name: programs record `libuptls.so.0`, whatever cargo calls the file.
+//! Gives the shared library its versioned name: programs record `libuptls.so.0`, whatever cargo calls the file. It stays in memory
+//! until the process ends.
 #![allow(clippy::disallowed_methods, reason = "cargo speaks to build scripts by environment variables")]
 
 fn main() {
@@ -7,6 +8,10 @@ fn main() {
     match std::env::var("CARGO_CFG_TARGET_OS").as_deref() {
         Ok("macos") => println!("cargo:rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libuptls.{major}.dylib"),
         Ok("windows") | Err(_) => {}
-        Ok(_) => println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libuptls.so.{major}"),
+        Ok(_) => {
+            println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libuptls.so.{major}");
+            // A thread that looks up a name may outlive `dlclose`.
+            println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+        }
     }
 }

@@ -18,7 +18,8 @@
  *             is empty. The library copies them and keeps no pointer after the call. Out: UTF-8, NUL-terminated; `char *` is the
  *             caller's (uptls_string_free), `const char *` is not.
  *   Options   A structure of options begins with `struct_size`: set it to its sizeof, and the rest to 0 or to your values.
- *   State     No initialisation, nothing global, no callbacks, no threads. The library installs nothing in the process: no
+ *   State     No initialisation, nothing global, no callbacks, and no threads but those that look up a name for
+ *             uptls_stream_connect and uptls_connector_check; they take no signals. The library installs nothing in the process: no
  *             signal handler, no errno, no SIGPIPE. For work that takes time there is a descriptor to poll and a call to make.
  *   Panics    The library catches them: UPTLS_E_PANIC, after a note on stderr. It never ends the process on purpose. A
  *             builder, manifest store, conn, stream or watch that panicked gives UPTLS_E_PANIC from then on; others are
@@ -1242,8 +1243,7 @@ uptls_status uptls_connector_refuse(const uptls_connector *connector,
 
 /**
  * Makes one connection to `host` on `port` as an application would, closes it, and reports every step, as the command
- * `uptls check` does. It sends no data. It blocks until the deadline of `options` at most, and as long as resolving a
- * name takes. `host`, `connect_to` and `options` are as in `uptls_stream_connect`.
+ * `uptls check` does. It sends no data. It blocks until the deadline of `options` at most. `host`, `connect_to` and `options` are as in `uptls_stream_connect`.
  *
  * Returns `UPTLS_OK` if and only if the policy accepts the peer. `*report` is the full report (schema
  * `uptls.report/v1`), for acceptance and refusal, and NULL only for `UPTLS_E_USAGE` and `UPTLS_E_PANIC`. It is owned
@@ -1806,9 +1806,9 @@ uptls_status uptls_conn_report(const uptls_conn *conn,
  * host: the identity of the peer if the policy names none. `connect_to` is the address for the socket instead of
  * `host`, a name or an IP address, and may be NULL. `options` may be NULL.
  *
- * The call starts no thread. It resolves a name in the caller's thread, for as long as the system's resolver takes;
- * the deadline does not bound that. An IP address as text needs no resolver. It races several addresses (RFC 8305), so
- * one that does not answer costs 250 ms. The socket blocks, and the stream closes it. `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
+ * The deadline bounds all of it. The system's resolver cannot be ended, so a name costs a thread of the library while it is looked
+ * up, also if the deadline comes first: one for each name, 16 at most in a process. An IP address as text costs none. It races
+ * several addresses (RFC 8305), so one that does not answer costs 250 ms. The socket blocks, and the stream closes it. `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
  */
 uptls_status uptls_stream_connect(const uptls_connector *connector,
                                   const char *host,

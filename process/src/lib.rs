@@ -21,9 +21,20 @@ mod mark;
 #[cfg(not(unix))]
 #[path = "single.rs"]
 mod mark;
+#[cfg(unix)]
+mod signals;
 
 use core::num::NonZeroU64;
 use std::io;
+
+/// Runs `body` while the calling thread takes no signals, where the system has them: a thread that it spawns takes none for
+/// ever, and the program's handlers run in the program's threads.
+pub fn without_signals<T>(body: impl FnOnce() -> T) -> T {
+    #[cfg(unix)]
+    return signals::without(body);
+    #[cfg(not(unix))]
+    body()
+}
 
 /// The process in which something was made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

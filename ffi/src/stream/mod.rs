@@ -56,9 +56,9 @@ pub const UPTLS_FD_OWN: FdOwnership = 1;
 /// host: the identity of the peer if the policy names none. `connect_to` is the address for the socket instead of
 /// `host`, a name or an IP address, and may be NULL. `options` may be NULL.
 ///
-/// The call starts no thread. It resolves a name in the caller's thread, for as long as the system's resolver takes;
-/// the deadline does not bound that. An IP address as text needs no resolver. It races several addresses (RFC 8305), so
-/// one that does not answer costs 250 ms. The socket blocks, and the stream closes it. `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
+/// The deadline bounds all of it. The system's resolver cannot be ended, so a name costs a thread of the library while it is looked
+/// up, also if the deadline comes first: one for each name, 16 at most in a process. An IP address as text costs none. It races
+/// several addresses (RFC 8305), so one that does not answer costs 250 ms. The socket blocks, and the stream closes it. `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_connect(
     connector: *const Connector,
@@ -260,7 +260,7 @@ pub unsafe extern "C" fn uptls_stream_report(
 fn dial(connection: &mut Connection, dialer: &Dialer, address: Address) -> Result<OwnedFd, Failure> {
     let begun = Instant::now();
     let left = connection.deadline().map_or(Duration::MAX, |at| at.saturating_duration_since(begun));
-    let socket = dialer.dial_here(address, left).map_err(|error| connection.undialled(&error))?;
+    let socket = dialer.dial(address, left).map_err(|error| connection.undialled(&error))?;
     connection.dialled(begun.elapsed(), socket.peer_addr());
     Ok(socket.into())
 }
