@@ -405,6 +405,11 @@ typedef struct {
 typedef int32_t uptls_identity;
 
 /**
+ * A certificate of a connection: `UPTLS_CERTIFICATE_...`.
+ */
+typedef int32_t uptls_certificate;
+
+/**
  * How far a handshake has come: `UPTLS_HANDSHAKE_...`.
  */
 typedef int32_t uptls_handshake_state;
@@ -413,6 +418,20 @@ typedef int32_t uptls_handshake_state;
  * Who owns a file descriptor: `UPTLS_FD_BORROW` or `UPTLS_FD_OWN`.
  */
 typedef int32_t uptls_fd_ownership;
+
+/**
+ * Bytes of the caller's: where they begin, and how many. It has the layout of `struct iovec`.
+ */
+typedef struct {
+  /**
+   * NULL only if `length` is 0.
+   */
+  const void *data;
+  /**
+   * How many.
+   */
+  size_t length;
+} uptls_bytes;
 
 /**
  * How a watch learns of changes: `UPTLS_WATCH_...`.
@@ -611,6 +630,16 @@ typedef int32_t uptls_watch_mode;
  * The peer asked, and we sent it.
  */
 #define UPTLS_IDENTITY_SENT 2
+
+/**
+ * The peer's own.
+ */
+#define UPTLS_CERTIFICATE_LEAF 0
+
+/**
+ * The trusted one at which the verified path ends. There is none where the path is not known (`uptls_evidence_path_count`).
+ */
+#define UPTLS_CERTIFICATE_ANCHOR 1
 
 /**
  * It goes on.
@@ -978,7 +1007,8 @@ uptls_status uptls_builder_set_identity_files(uptls_builder *builder,
                                               uptls_error **err);
 
 /**
- * Sets our own certificate chain (leaf first) and its private key: PEM text. `passphrase` decrypts an encrypted key;
+ * Sets our own certificate chain (leaf first) and its private key, each PEM text, or DER: one certificate, and
+ * PKCS#8, PKCS#1 or SEC1. `passphrase` decrypts an encrypted key;
  * NULL with length 0: the key is not encrypted. Replaces an earlier identity. The library zeroises its copies of key
  * and passphrase when the last object that needs them is freed; the caller clears its own. `err` may be NULL.
  */
@@ -1141,7 +1171,7 @@ uptls_status uptls_builder_set_system_trust_domain(uptls_builder *builder,
                                                    uptls_error **err);
 
 /**
- * Adds a bundle of CA certificates, PEM text. `name` is its name in errors and reports; NULL: `inline`. `err` may be
+ * Adds a bundle of CA certificates: PEM text, or one certificate or PKCS#7 in DER. `name` is its name in errors and reports; NULL: `inline`. `err` may be
  * NULL.
  */
 uptls_status uptls_builder_add_ca_pem(uptls_builder *builder,
@@ -1180,7 +1210,7 @@ uptls_status uptls_builder_add_crl_file(uptls_builder *builder,
                                         uptls_error **err);
 
 /**
- * Adds revocation lists, PEM text, and turns revocation on. `name` is its name in errors and reports; NULL: `inline`.
+ * Adds revocation lists, PEM text or one list in DER, and turns revocation on. `name` is its name in errors and reports; NULL: `inline`.
  * `err` may be NULL.
  */
 uptls_status uptls_builder_add_crl_pem(uptls_builder *builder,
@@ -1666,6 +1696,56 @@ uptls_status uptls_evidence_certificate_der(const uptls_evidence *evidence,
                                             uptls_error **err);
 
 /**
+ * The subject of a certificate, `CN=payments.internal`, escaped and bounded: for logs. NULL without one, and for NULL.
+ */
+const char *uptls_evidence_subject(const uptls_evidence *evidence,
+                                   uptls_certificate which);
+
+/**
+ * The issuer of a certificate, as `uptls_evidence_subject`. NULL without one, and for NULL.
+ */
+const char *uptls_evidence_issuer(const uptls_evidence *evidence, uptls_certificate which);
+
+/**
+ * The serial number of a certificate: lower-case hexadecimal, two digits for each byte. NULL without one, and for NULL.
+ */
+const char *uptls_evidence_serial(const uptls_evidence *evidence,
+                                  uptls_certificate which);
+
+/**
+ * The fingerprint of a certificate, `sha256:...`. NULL without one, and for NULL.
+ */
+const char *uptls_evidence_sha256(const uptls_evidence *evidence, uptls_certificate which);
+
+/**
+ * Since when a certificate is valid, unix seconds; 0 without one, and for NULL.
+ */
+int64_t uptls_evidence_not_before(const uptls_evidence *evidence, uptls_certificate which);
+
+/**
+ * Until when a certificate is valid, unix seconds; 0 without one, and for NULL.
+ */
+int64_t uptls_evidence_not_after(const uptls_evidence *evidence, uptls_certificate which);
+
+/**
+ * How many certificates the verified path has, the leaf and the trusted one included. 0 where the path is not known whole: names
+ * or chains are not verified (`danger`), the platform verified it, or it ends at a compiled-in root, which has no certificate; and
+ * for NULL.
+ */
+size_t uptls_evidence_path_count(const uptls_evidence *evidence);
+
+/**
+ * A certificate of the path that the verdict rests on: DER, the leaf at index 0, the trusted one last. What the peer sent beside it is
+ * not in it. `UPTLS_E_USAGE` from `uptls_evidence_path_count` on. The evidence owns `*der`. `*der` is NULL and `*length` 0
+ * first. `err` may be NULL.
+ */
+uptls_status uptls_evidence_path_der(const uptls_evidence *evidence,
+                                     size_t index,
+                                     const uint8_t **der,
+                                     size_t *length,
+                                     uptls_error **err);
+
+/**
  * Begins a connection to `host`, the backend host: a DNS name or an IP address, the identity of the peer if the policy
  * names none. This library does not care where the bytes really go. `options` may be NULL. The deadline starts now.
  *
@@ -1799,6 +1879,32 @@ uptls_status uptls_conn_evidence(const uptls_conn *conn,
 uptls_status uptls_conn_report(const uptls_conn *conn,
                                char **report,
                                uptls_error **err);
+
+/**
+ * Fills `material` with `length` bytes of keying material that both ends of this connection derive, and no others (RFC 5705): for
+ * `label`, which the protocol that uses it names, and `context`, which may be empty. It is a secret. TLS 1.3 alone: of TLS 1.2
+ * the library cannot tell whether a peer in the middle could have given two connections the same material.
+ *
+ * `UPTLS_E_USAGE` for TLS 1.2, before the handshake is done, for a length of 0 or above 8160, and for a label that is empty or longer
+ * than 249 bytes; after a failed handshake its error. Then `material` is zeros or as it was. `err` may be NULL.
+ */
+uptls_status uptls_conn_export(const uptls_conn *conn,
+                               const char *label,
+                               const void *context,
+                               size_t context_length,
+                               void *material,
+                               size_t length,
+                               uptls_error **err);
+
+/**
+ * The channel binding `tls-exporter` (RFC 9266) for SCRAM-PLUS and the like: 32 bytes to `binding`, whose `capacity` must be 32 or
+ * more. `*got` is 32, or 0 first. Errors are those of `uptls_conn_export`. `err` may be NULL.
+ */
+uptls_status uptls_conn_channel_binding(const uptls_conn *conn,
+                                        void *binding,
+                                        size_t capacity,
+                                        size_t *got,
+                                        uptls_error **err);
 
 /**
  * Connects to `host` on `port` and makes the handshake, blocking, within one deadline: over TCP, or over the socket that the
@@ -1936,6 +2042,16 @@ uptls_status uptls_stream_write(uptls_stream *stream,
                                 uptls_error **err);
 
 /**
+ * As `uptls_stream_write` with the bytes of `count` pieces, one after the other, as if they were one text; `*used` counts them
+ * all. Small pieces share a record, and a call of the system. It takes up to 64 KiB at once. `pieces` may be NULL if `count` is 0.
+ */
+uptls_status uptls_stream_writev(uptls_stream *stream,
+                                 const uptls_bytes *pieces,
+                                 size_t count,
+                                 size_t *used,
+                                 uptls_error **err);
+
+/**
  * Sends what waits: answers of TLS itself (to a key update), or a part of the last write. Makes the handshake first if it is not
  * done. Call it when `uptls_stream_poll_events` asks for POLLOUT and there is no data to write; every other call that sends or
  * reads does the same.
@@ -1959,6 +2075,32 @@ uptls_status uptls_stream_shutdown(uptls_stream *stream,
  * left their calls. NULL is fine.
  */
 void uptls_stream_cancel(const uptls_stream *stream);
+
+/**
+ * Fills `material` with `length` bytes of keying material that both ends of this connection derive, and no others (RFC 5705): for
+ * `label`, which the protocol that uses it names, and `context`, which may be empty. It is a secret. TLS 1.3 alone: of TLS 1.2
+ * the library cannot tell whether a peer in the middle could have given two connections the same material.
+ *
+ * `UPTLS_E_USAGE` for TLS 1.2, before the handshake is done, for a length of 0 or above 8160, and for a label that is empty or longer
+ * than 249 bytes; after a failed handshake its error. Then `material` is zeros or as it was. `err` may be NULL.
+ */
+uptls_status uptls_stream_export(const uptls_stream *stream,
+                                 const char *label,
+                                 const void *context,
+                                 size_t context_length,
+                                 void *material,
+                                 size_t length,
+                                 uptls_error **err);
+
+/**
+ * The channel binding `tls-exporter` (RFC 9266) for SCRAM-PLUS and the like: 32 bytes to `binding`, whose `capacity` must be 32 or
+ * more. `*got` is 32, or 0 first. Errors are those of `uptls_stream_export`. `err` may be NULL.
+ */
+uptls_status uptls_stream_channel_binding(const uptls_stream *stream,
+                                          void *binding,
+                                          size_t capacity,
+                                          size_t *got,
+                                          uptls_error **err);
 
 /**
  * Makes a watch without connectors. `*out` is owned by the caller: `uptls_watch_free`. `err` may be NULL.

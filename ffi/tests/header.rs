@@ -7,7 +7,7 @@ use std::path::Path;
 
 use uptls::Code;
 
-const SOURCES: [&str; 18] = [
+const SOURCES: [&str; 19] = [
     "status.rs",
     "version.rs",
     "codes.rs",
@@ -23,6 +23,7 @@ const SOURCES: [&str; 18] = [
     "dialer.rs",
     "options.rs",
     "evidence.rs",
+    "peer.rs",
     "conn/mod.rs",
     "stream/mod.rs",
     "watch/mod.rs",

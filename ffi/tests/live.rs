@@ -23,6 +23,7 @@ fn programs(peers: &Peers) -> Programs {
     let ports = [honest.addr(), truncating.addr(), silent.addr(), closing.addr(), other.addr()].map(port);
     let [honest, truncating, silent, closing, other] = ports;
     let silent_port = silent.clone();
+    let named_and_echo = vec![policy.clone(), now.clone(), honest.clone(), port(peers.echo)];
     let named = vec![policy.clone(), now.clone(), honest.clone()];
     let folder = peers.fixture.text_path("watched");
     let both = peers.fixture.text_path("both.pem");
@@ -41,6 +42,7 @@ fn programs(peers: &Peers) -> Programs {
         ("layers.c", vec![policy, now.clone(), port(peers.echo)]),
         ("observe.c", observed(peers)),
         ("prefork.c", vec![folder, both, now, honest]),
+        ("peer.c", named_and_echo),
         ("resolve.c", named),
         ("stream.c", all),
     ]

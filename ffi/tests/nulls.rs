@@ -166,6 +166,7 @@ fn value(function: &Function, parameter: &Parameter, null: &Parameter) -> String
         "void*" => "buffer".to_owned(),
         "char**" => "paths".to_owned(),
         "uptls_connect_options*" => "&options".to_owned(),
+        "uptls_bytes*" => "pieces".to_owned(),
         "uptls_manifest_options*" => "&manifest_options".to_owned(),
         "int32_t" if parameter.name == "os_error" => "104".to_owned(),
         "int" => "sockets[0]".to_owned(),
@@ -253,6 +254,7 @@ static uptls_manifest_store *manifest_store;
 static uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0};
 static uptls_manifest_options manifest_options = {sizeof manifest_options, NULL, NULL, NULL, 0, 0, 0};
 static const char *paths[1] = {"/nonexistent"};
+static uptls_bytes pieces[1];
 static char buffer[1];
 static int sockets[2];
 static uptls_builder *out_uptls_builder_out;

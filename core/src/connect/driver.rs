@@ -1,6 +1,7 @@
 //! The one driver: every face moves bytes through it, and nothing else calls rustls.
 
 mod complete;
+mod export;
 
 use std::io::{self, BufRead as _, Read, Write as _};
 use std::sync::Arc;

@@ -1,6 +1,9 @@
 //! Bytes in, bytes out, for C: what any event loop drives. No socket, no thread.
 
 mod connection;
+mod exporter;
+
+pub use exporter::{uptls_conn_channel_binding, uptls_conn_export};
 
 pub(crate) use connection::{Connection, Reached};
 

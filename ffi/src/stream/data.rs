@@ -9,6 +9,16 @@ use crate::error::{Error, Failure};
 use crate::handle::{self, Number};
 use crate::status::{Progress, Status};
 
+/// Bytes of the caller's: where they begin, and how many. It has the layout of `struct iovec`.
+#[repr(C)]
+#[allow(clippy::exhaustive_structs, reason = "C writes it")]
+pub struct Bytes {
+    /// NULL only if `length` is 0.
+    pub data: *const c_void,
+    /// How many.
+    pub length: usize,
+}
+
 /// Reads decrypted data. Makes the handshake first if it is not done. `*got` is how many bytes, 0 first.
 ///
 /// `UPTLS_OK`: there was data, or no room. `UPTLS_WANT_READ`, `UPTLS_WANT_WRITE`: the socket does not block; poll it
@@ -70,6 +80,37 @@ pub unsafe extern "C" fn uptls_stream_write(
     unsafe { boundary::call(err, write) }
 }
 
+/// As `uptls_stream_write` with the bytes of `count` pieces, one after the other, as if they were one text; `*used` counts them
+/// all. Small pieces share a record, and a call of the system. It takes up to 64 KiB at once. `pieces` may be NULL if `count` is 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_stream_writev(
+    stream: *mut Stream,
+    pieces: *const Bytes,
+    count: usize,
+    used: *mut usize,
+    err: *mut *mut Error,
+) -> Status {
+    let write = || -> Result<Progress, Failure> {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let used = unsafe { Number::cleared(used, "used") }?;
+        // SAFETY: by the contract of the header it is NULL or live.
+        let duplex = unsafe { enter(stream) }?;
+        // SAFETY: by the contract of the header it is NULL or `count` pieces stand there.
+        let pieces = unsafe { handle::items(pieces, count, "pieces") }?;
+        let mut data = Vec::new();
+        for piece in pieces {
+            // SAFETY: by the contract of the header it is NULL or so many bytes can be read there.
+            let bytes = unsafe { handle::bytes(piece.data.cast(), piece.length, "data of a piece") }?;
+            data.extend_from_slice(bytes.get(..MOST - data.len()).unwrap_or(bytes));
+        }
+        let (progress, count) = duplex.write(&data)?;
+        used.set(count);
+        Ok(progress)
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, write) }
+}
+
 /// Sends what waits: answers of TLS itself (to a key update), or a part of the last write. Makes the handshake first if it is not
 /// done. Call it when `uptls_stream_poll_events` asks for POLLOUT and there is no data to write; every other call that sends or
 /// reads does the same.
@@ -102,3 +143,6 @@ pub unsafe extern "C" fn uptls_stream_cancel(stream: *const Stream) {
     // SAFETY: the contract of the header is that of `look`.
     unsafe { look(stream, (), Duplex::cancel) }
 }
+
+/// As much as one call takes.
+const MOST: usize = 64 << 10;

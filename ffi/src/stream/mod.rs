@@ -3,11 +3,16 @@
 mod cancel;
 mod data;
 mod duplex;
+mod exporter;
 mod outlook;
 mod pump;
 mod socket;
 
-pub use data::{uptls_stream_cancel, uptls_stream_flush, uptls_stream_read, uptls_stream_shutdown, uptls_stream_write};
+pub use data::{
+    Bytes, uptls_stream_cancel, uptls_stream_flush, uptls_stream_read, uptls_stream_shutdown, uptls_stream_write,
+    uptls_stream_writev,
+};
+pub use exporter::{uptls_stream_channel_binding, uptls_stream_export};
 
 use core::ffi::{c_char, c_int, c_short};
 use core::time::Duration;
