@@ -73,7 +73,7 @@
   ((UPTLS_VERSION_MAJOR << 16) | (UPTLS_VERSION_MINOR << 8) | UPTLS_VERSION_PATCH)
 #define UPTLS_VERSION_STRING "0.1.0"
 /* The ABI: that of the soname; uptls_abi_version() is that of the library. */
-#define UPTLS_ABI_VERSION 0
+#define UPTLS_ABI_VERSION 1
 
 /* The reasons, uptls_error_number(). Never changed or used again; new ones are added. */
 /* 1xx policy */
@@ -703,8 +703,9 @@ uint32_t uptls_version_number(void);
 const char *uptls_version_string(void);
 
 /**
- * The version of the ABI, `UPTLS_ABI_VERSION` of the header: the number in the soname. A program runs with every
- * library of the same ABI that is not older than its header.
+ * The version of the ABI, `UPTLS_ABI_VERSION` of the header: major << 8, and before 1.0, when each minor version has an ABI of
+ * its own, the minor version. The soname has the same numbers. A program runs with every library of the same ABI that is not
+ * older than its header.
  */
 uint32_t uptls_abi_version(void);
 
