@@ -39,7 +39,9 @@ def native(command: list[str]) -> str:
     named = NATIVE.search(ran.stderr)
     if ran.returncode or named is None:
         raise SystemExit(f"{ran.stderr}\n{' '.join(command)} ended with {ran.returncode}")
-    return " ".join(dict.fromkeys(named[1].split()))
+    # A program without any shared library (-static) has no libgcc_s; the unwinder of libgcc_eh is for all.
+    words = named[1].replace("-lgcc_s", "-lgcc_eh -lgcc").split()
+    return " ".join(dict.fromkeys(words))
 
 
 def write(path: Path, content: str) -> None:
@@ -57,6 +59,8 @@ def install(built: Path, libraries: str, prefix: Path, libdir: Path, destdir: st
     """Copies into DESTDIR; what refers to other files does so relative to itself."""
     version = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
     major, minor, _ = version.split(".", 2)
+    # Before 1.0 another minor version is another interface.
+    soname = f"libuptls.so.{major}.{minor}" if major == "0" else f"libuptls.so.{major}"
 
     def placed(path: Path) -> Path:
         return Path(destdir + str(path)) if destdir else path
@@ -69,14 +73,18 @@ def install(built: Path, libraries: str, prefix: Path, libdir: Path, destdir: st
         (folder / name).unlink(missing_ok=True)
         shutil.copyfile(built / source, folder / name)
         (folder / name).chmod(mode)
-    link(folder / f"libuptls.so.{major}", shared)
-    link(folder / "libuptls.so", f"libuptls.so.{major}")
+    link(folder / soname, shared)
+    link(folder / "libuptls.so", soname)
     write(placed(prefix) / "include" / "uptls.h", HEADER.read_text())
+    share = placed(prefix) / "share" / "uptls"
+    write(share / "uptls-api.json", (PACKAGING / "uptls-api.json").read_text())
+    write(share / "valgrind.supp", (PACKAGING / "valgrind.supp").read_text())
 
     values = {
         "VERSION": version,
         "MAJOR": major,
         "MINOR": minor,
+        "SONAME": soname,
         "NATIVE": libraries,
         "NATIVE_LIST": ";".join(libraries.split()),
         "POINTER": str(struct.calcsize("P")),

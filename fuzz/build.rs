@@ -147,6 +147,7 @@ fn argument(function: &str, kind: &str, name: &str, ends: bool, next_is_length: 
         "const char *" => by("*const c_char", format!("s.text(\"{function}\", \"{name}\")")),
         "const char *const *" => by("*const *const c_char", "s.texts()".to_owned()),
         "const uptls_connect_options *" => by("*const c_void", "s.options()".to_owned()),
+        "const uptls_bytes *" => by("*const c_void", "core::ptr::null()".to_owned()),
         "const uptls_manifest_options *" => by("*const c_void", "s.manifest_options()".to_owned()),
         "const uint8_t *" | "const void *" if next_is_length => by("*const u8", format!("s.bytes(\"{name}\")")),
         "void *" if next_is_length => by("*mut u8", "s.room()".to_owned()),

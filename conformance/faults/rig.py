@@ -67,7 +67,7 @@ def numbers() -> dict[str, int]:
 
 def build(folder: Path) -> Tools:
     """C's examples against the library that was built last, under the names by which the system's linker finds it."""
-    for name in ("libuptls.so", "libuptls.so.0"):
+    for name in ("libuptls.so", "libuptls.so.0.1"):
         (folder / name).symlink_to(TARGET / "debug" / "libuptls_ffi.so")
     made = {}
     for name in ("get", "epoll"):

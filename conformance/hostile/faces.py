@@ -83,7 +83,7 @@ def faces(target: Path, root: Path, python: str, built: Path) -> list[Face]:
 
 def build_c(target: Path, root: Path, folder: Path) -> None:
     """C's examples against the library that was built last, under the names by which the system's linker finds it."""
-    for name in ("libuptls.so", "libuptls.so.0"):
+    for name in ("libuptls.so", "libuptls.so.0.1"):
         (folder / name).symlink_to(target / "debug" / "libuptls_ffi.so")
     link = ["-I", str(root / "ffi" / "include"), "-L", str(folder), "-luptls", f"-Wl,-rpath,{folder}"]
     for name in ("get", "epoll"):

@@ -51,7 +51,7 @@ fn compile() -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("vectors-c-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder that can be made");
     let library = built("libuptls_ffi.so");
-    for name in ["libuptls.so", "libuptls.so.0"] {
+    for name in ["libuptls.so", "libuptls.so.0.1"] {
         let link = folder.join(name);
         let _ = fs::remove_file(&link);
         symlink(&library, link).expect("a link");

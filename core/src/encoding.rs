@@ -157,7 +157,7 @@ fn has_escaped_lines(bytes: &[u8]) -> bool {
 }
 
 /// The PEM label that the DER in `bytes` would have; `None` for text.
-fn der_label(bytes: &[u8]) -> Result<Option<&'static str>, EncodingError> {
+pub(crate) fn der_label(bytes: &[u8]) -> Result<Option<&'static str>, EncodingError> {
     if !looks_like_der(bytes) {
         return Ok(None);
     }

@@ -136,5 +136,5 @@ pub use session::HeldSessions;
 pub use text::printable;
 pub use time::{Clock, FixedClock, SystemClock};
 pub use trust::{NativeRoots, check_trust_bundle};
-pub use verify::{VerifiedPeer, Verifier};
+pub use verify::{CertificateSummary, VerifiedPeer, Verifier};
 pub use warning::{Warning, WarningCode};

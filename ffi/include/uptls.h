@@ -18,11 +18,13 @@
  *             is empty. The library copies them and keeps no pointer after the call. Out: UTF-8, NUL-terminated; `char *` is the
  *             caller's (uptls_string_free), `const char *` is not.
  *   Options   A structure of options begins with `struct_size`: set it to its sizeof, and the rest to 0 or to your values.
- *   State     No initialisation, nothing global, no callbacks, no threads. The library installs nothing in the process: no
+ *   State     No initialisation, nothing global, no callbacks, and no threads but those that look up a name for
+ *             uptls_stream_connect and uptls_connector_check; they take no signals. The library installs nothing in the process: no
  *             signal handler, no errno, no SIGPIPE. For work that takes time there is a descriptor to poll and a call to make.
  *   Panics    The library catches them: UPTLS_E_PANIC, after a note on stderr. It never ends the process on purpose. A
  *             builder, manifest store, conn, stream or watch that panicked gives UPTLS_E_PANIC from then on; others are
- *             not touched.
+ *             not touched. Like all Rust code the library aborts the process when memory is gone, and it has no allocator
+ *             hook.
  *   Linking   -luptls; for libuptls.a on Linux also -lgcc_s -lutil -lrt -lpthread -lm -ldl.
  *
  * Threads
@@ -38,10 +40,13 @@
  *   uptls_manifest_store
  *                    any thread, one at a time
  *   uptls_conn       any thread, one at a time
- *   uptls_stream     any thread, one at a time
+ *   uptls_stream     any thread: one that reads and one that writes at once, from the end of the handshake on
  *   uptls_watch      any thread, one at a time
  *   One at a time: a second thread that calls at the same moment gets UPTLS_E_USAGE; calls without a status give what
  *   they give for NULL. The library cannot detect that one thread frees an object while another uses it.
+ *   uptls_stream: the handshake counts as reading and writing; so does a first read or write that makes it. uptls_stream_cancel, fd,
+ *   poll_events, pending, handshake_state, timeout_ms, evidence, report and expire answer whatever other threads do.
+ *   pthread_cancel takes effect when the thread has left the library.
  *   Functions without a handle, and the texts that they return: any thread, several at once.
  *
  * fork
@@ -68,7 +73,7 @@
   ((UPTLS_VERSION_MAJOR << 16) | (UPTLS_VERSION_MINOR << 8) | UPTLS_VERSION_PATCH)
 #define UPTLS_VERSION_STRING "0.1.0"
 /* The ABI: that of the soname; uptls_abi_version() is that of the library. */
-#define UPTLS_ABI_VERSION 0
+#define UPTLS_ABI_VERSION 1
 
 /* The reasons, uptls_error_number(). Never changed or used again; new ones are added. */
 /* 1xx policy */
@@ -194,6 +199,14 @@
 #define UPTLS_MANIFESTS_CLUSTER_TRUST_BUNDLES 4
 
 /**
+ * A bit of the `flags` of `uptls_connect_options`: a signal whose handler was installed without SA_RESTART ends a call that
+ * waits for the socket, with `UPTLS_E_CANCELLED`. The stream is as it was, and the program may call again. `uptls_stream_connect`
+ * then closes its socket; it does not notice a signal before it has a connection. A signal that comes just before the wait
+ * ends nothing: `uptls_stream_cancel`, called by the handler, has no such gap.
+ */
+#define UPTLS_CONNECT_INTERRUPTIBLE 1
+
+/**
  * A bit of `uptls_conn_wants`: bytes from the peer are needed.
  */
 #define UPTLS_WANTS_READ 1
@@ -274,7 +287,9 @@ typedef struct uptls_manifest_store uptls_manifest_store;
 
 /**
  * A TLS connection over a socket. The library changes nothing on the socket: the caller decides whether it blocks, and
- * for how long (SO_RCVTIMEO, SO_SNDTIMEO). The library never raises SIGPIPE, and handles EINTR.
+ * for how long (SO_RCVTIMEO, SO_SNDTIMEO). The library never raises SIGPIPE. Signals end no call unless the program wants it
+ * (`UPTLS_CONNECT_INTERRUPTIBLE`); `uptls_stream_cancel` ends them from any thread. One thread may read while another writes. A
+ * stream that had to wait on a socket that blocks has a second descriptor, for being cancelled.
  */
 typedef struct uptls_stream uptls_stream;
 
@@ -314,7 +329,7 @@ typedef int32_t uptls_on_invalid;
 
 /**
  * The options of one connection that differ from its policy. None can weaken a check. Set all of it to 0 first and
- * `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL, NULL}`. A NULL pointer selects the
+ * `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0}`. A NULL pointer selects the
  * defaults.
  */
 typedef struct {
@@ -336,6 +351,10 @@ typedef struct {
    * Calls that make no socket, or a socket of their own, refuse one (`UPTLS_E_USAGE`).
    */
   const uptls_dialer *dialer;
+  /**
+   * Bits `UPTLS_CONNECT_...`; 0: none.
+   */
+  uint64_t flags;
 } uptls_connect_options;
 
 /**
@@ -386,6 +405,11 @@ typedef struct {
 typedef int32_t uptls_identity;
 
 /**
+ * A certificate of a connection: `UPTLS_CERTIFICATE_...`.
+ */
+typedef int32_t uptls_certificate;
+
+/**
  * How far a handshake has come: `UPTLS_HANDSHAKE_...`.
  */
 typedef int32_t uptls_handshake_state;
@@ -394,6 +418,20 @@ typedef int32_t uptls_handshake_state;
  * Who owns a file descriptor: `UPTLS_FD_BORROW` or `UPTLS_FD_OWN`.
  */
 typedef int32_t uptls_fd_ownership;
+
+/**
+ * Bytes of the caller's: where they begin, and how many. It has the layout of `struct iovec`.
+ */
+typedef struct {
+  /**
+   * NULL only if `length` is 0.
+   */
+  const void *data;
+  /**
+   * How many.
+   */
+  size_t length;
+} uptls_bytes;
 
 /**
  * How a watch learns of changes: `UPTLS_WATCH_...`.
@@ -594,6 +632,16 @@ typedef int32_t uptls_watch_mode;
 #define UPTLS_IDENTITY_SENT 2
 
 /**
+ * The peer's own.
+ */
+#define UPTLS_CERTIFICATE_LEAF 0
+
+/**
+ * The trusted one at which the verified path ends. There is none where the path is not known (`uptls_evidence_path_count`).
+ */
+#define UPTLS_CERTIFICATE_ANCHOR 1
+
+/**
  * It goes on.
  */
 #define UPTLS_HANDSHAKE_RUNNING 0
@@ -655,8 +703,9 @@ uint32_t uptls_version_number(void);
 const char *uptls_version_string(void);
 
 /**
- * The version of the ABI, `UPTLS_ABI_VERSION` of the header: the number in the soname. A program runs with every
- * library of the same ABI that is not older than its header.
+ * The version of the ABI, `UPTLS_ABI_VERSION` of the header: major << 8, and before 1.0, when each minor version has an ABI of
+ * its own, the minor version. The soname has the same numbers. A program runs with every library of the same ABI that is not
+ * older than its header.
  */
 uint32_t uptls_abi_version(void);
 
@@ -960,7 +1009,8 @@ uptls_status uptls_builder_set_identity_files(uptls_builder *builder,
                                               uptls_error **err);
 
 /**
- * Sets our own certificate chain (leaf first) and its private key: PEM text. `passphrase` decrypts an encrypted key;
+ * Sets our own certificate chain (leaf first) and its private key, each PEM text, or DER: one certificate, and
+ * PKCS#8, PKCS#1 or SEC1. `passphrase` decrypts an encrypted key;
  * NULL with length 0: the key is not encrypted. Replaces an earlier identity. The library zeroises its copies of key
  * and passphrase when the last object that needs them is freed; the caller clears its own. `err` may be NULL.
  */
@@ -1123,7 +1173,7 @@ uptls_status uptls_builder_set_system_trust_domain(uptls_builder *builder,
                                                    uptls_error **err);
 
 /**
- * Adds a bundle of CA certificates, PEM text. `name` is its name in errors and reports; NULL: `inline`. `err` may be
+ * Adds a bundle of CA certificates: PEM text, or one certificate or PKCS#7 in DER. `name` is its name in errors and reports; NULL: `inline`. `err` may be
  * NULL.
  */
 uptls_status uptls_builder_add_ca_pem(uptls_builder *builder,
@@ -1162,7 +1212,7 @@ uptls_status uptls_builder_add_crl_file(uptls_builder *builder,
                                         uptls_error **err);
 
 /**
- * Adds revocation lists, PEM text, and turns revocation on. `name` is its name in errors and reports; NULL: `inline`.
+ * Adds revocation lists, PEM text or one list in DER, and turns revocation on. `name` is its name in errors and reports; NULL: `inline`.
  * `err` may be NULL.
  */
 uptls_status uptls_builder_add_crl_pem(uptls_builder *builder,
@@ -1225,8 +1275,7 @@ uptls_status uptls_connector_refuse(const uptls_connector *connector,
 
 /**
  * Makes one connection to `host` on `port` as an application would, closes it, and reports every step, as the command
- * `uptls check` does. It sends no data. It blocks until the deadline of `options` at most, and as long as resolving a
- * name takes. `host`, `connect_to` and `options` are as in `uptls_stream_connect`.
+ * `uptls check` does. It sends no data. It blocks until the deadline of `options` at most. `host`, `connect_to` and `options` are as in `uptls_stream_connect`.
  *
  * Returns `UPTLS_OK` if and only if the policy accepts the peer. `*report` is the full report (schema
  * `uptls.report/v1`), for acceptance and refusal, and NULL only for `UPTLS_E_USAGE` and `UPTLS_E_PANIC`. It is owned
@@ -1649,6 +1698,56 @@ uptls_status uptls_evidence_certificate_der(const uptls_evidence *evidence,
                                             uptls_error **err);
 
 /**
+ * The subject of a certificate, `CN=payments.internal`, escaped and bounded: for logs. NULL without one, and for NULL.
+ */
+const char *uptls_evidence_subject(const uptls_evidence *evidence,
+                                   uptls_certificate which);
+
+/**
+ * The issuer of a certificate, as `uptls_evidence_subject`. NULL without one, and for NULL.
+ */
+const char *uptls_evidence_issuer(const uptls_evidence *evidence, uptls_certificate which);
+
+/**
+ * The serial number of a certificate: lower-case hexadecimal, two digits for each byte. NULL without one, and for NULL.
+ */
+const char *uptls_evidence_serial(const uptls_evidence *evidence,
+                                  uptls_certificate which);
+
+/**
+ * The fingerprint of a certificate, `sha256:...`. NULL without one, and for NULL.
+ */
+const char *uptls_evidence_sha256(const uptls_evidence *evidence, uptls_certificate which);
+
+/**
+ * Since when a certificate is valid, unix seconds; 0 without one, and for NULL.
+ */
+int64_t uptls_evidence_not_before(const uptls_evidence *evidence, uptls_certificate which);
+
+/**
+ * Until when a certificate is valid, unix seconds; 0 without one, and for NULL.
+ */
+int64_t uptls_evidence_not_after(const uptls_evidence *evidence, uptls_certificate which);
+
+/**
+ * How many certificates the verified path has, the leaf and the trusted one included. 0 where the path is not known whole: names
+ * or chains are not verified (`danger`), the platform verified it, or it ends at a compiled-in root, which has no certificate; and
+ * for NULL.
+ */
+size_t uptls_evidence_path_count(const uptls_evidence *evidence);
+
+/**
+ * A certificate of the path that the verdict rests on: DER, the leaf at index 0, the trusted one last. What the peer sent beside it is
+ * not in it. `UPTLS_E_USAGE` from `uptls_evidence_path_count` on. The evidence owns `*der`. `*der` is NULL and `*length` 0
+ * first. `err` may be NULL.
+ */
+uptls_status uptls_evidence_path_der(const uptls_evidence *evidence,
+                                     size_t index,
+                                     const uint8_t **der,
+                                     size_t *length,
+                                     uptls_error **err);
+
+/**
  * Begins a connection to `host`, the backend host: a DNS name or an IP address, the identity of the peer if the policy
  * names none. This library does not care where the bytes really go. `options` may be NULL. The deadline starts now.
  *
@@ -1784,14 +1883,40 @@ uptls_status uptls_conn_report(const uptls_conn *conn,
                                uptls_error **err);
 
 /**
+ * Fills `material` with `length` bytes of keying material that both ends of this connection derive, and no others (RFC 5705): for
+ * `label`, which the protocol that uses it names, and `context`, which may be empty. It is a secret. TLS 1.3 alone: of TLS 1.2
+ * the library cannot tell whether a peer in the middle could have given two connections the same material.
+ *
+ * `UPTLS_E_USAGE` for TLS 1.2, before the handshake is done, for a length of 0 or above 8160, and for a label that is empty or longer
+ * than 249 bytes; after a failed handshake its error. Then `material` is zeros or as it was. `err` may be NULL.
+ */
+uptls_status uptls_conn_export(const uptls_conn *conn,
+                               const char *label,
+                               const void *context,
+                               size_t context_length,
+                               void *material,
+                               size_t length,
+                               uptls_error **err);
+
+/**
+ * The channel binding `tls-exporter` (RFC 9266) for SCRAM-PLUS and the like: 32 bytes to `binding`, whose `capacity` must be 32 or
+ * more. `*got` is 32, or 0 first. Errors are those of `uptls_conn_export`. `err` may be NULL.
+ */
+uptls_status uptls_conn_channel_binding(const uptls_conn *conn,
+                                        void *binding,
+                                        size_t capacity,
+                                        size_t *got,
+                                        uptls_error **err);
+
+/**
  * Connects to `host` on `port` and makes the handshake, blocking, within one deadline: over TCP, or over the socket that the
  * `dialer` of `options` makes. `host` is the backend
  * host: the identity of the peer if the policy names none. `connect_to` is the address for the socket instead of
  * `host`, a name or an IP address, and may be NULL. `options` may be NULL.
  *
- * The call starts no thread. It resolves a name in the caller's thread, for as long as the system's resolver takes;
- * the deadline does not bound that. An IP address as text needs no resolver. It races several addresses (RFC 8305), so
- * one that does not answer costs 250 ms. The socket blocks, and the stream closes it. `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
+ * The deadline bounds all of it. The system's resolver cannot be ended, so a name costs a thread of the library while it is looked
+ * up, also if the deadline comes first: one for each name, 16 at most in a process. An IP address as text costs none. It races
+ * several addresses (RFC 8305), so one that does not answer costs 250 ms. The socket blocks, and the stream closes it. `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
  */
 uptls_status uptls_stream_connect(const uptls_connector *connector,
                                   const char *host,
@@ -1835,48 +1960,14 @@ uptls_status uptls_stream_handshake(uptls_stream *stream,
                                     uptls_error **err);
 
 /**
- * Reads decrypted data. Makes the handshake first if it is not done. `*got` is how many bytes, 0 first.
- *
- * `UPTLS_OK`: there was data, or no room. `UPTLS_WANT_READ`, `UPTLS_WANT_WRITE`: the socket does not block; poll it
- * for that. `UPTLS_CLOSED`: the peer ended its data properly. `UPTLS_E_TRUNCATED`: the end came without close_notify,
- * and what was read may be incomplete. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: the socket's own time limit
- * passed, and the stream is as it was. `err` may be NULL.
- */
-uptls_status uptls_stream_read(uptls_stream *stream,
-                               void *data,
-                               size_t capacity,
-                               size_t *got,
-                               uptls_error **err);
-
-/**
- * Encrypts and sends data. Makes the handshake first if it is not done. `*used` is how much it took, 0 first. A part
- * of that may wait for the next call: a call with length 0 adds nothing and sends what waits.
- *
- * `UPTLS_OK`: it took some or all. `UPTLS_WANT_WRITE`, `UPTLS_WANT_READ`: it took nothing, the socket does not block;
- * poll it for that. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: it took nothing, the socket's own time limit
- * passed, and the stream is as it was. `err` may be NULL.
- */
-uptls_status uptls_stream_write(uptls_stream *stream,
-                                const void *data,
-                                size_t length,
-                                size_t *used,
-                                uptls_error **err);
-
-/**
- * Sends close_notify, which ends our data properly; reading continues. The socket stays open. `UPTLS_OK`, or
- * `UPTLS_WANT_WRITE`: poll, and call again. `UPTLS_E_USAGE` before the handshake is done. `err` may be NULL.
- */
-uptls_status uptls_stream_shutdown(uptls_stream *stream,
-                                   uptls_error **err);
-
-/**
  * The socket, for poll and options. Reading or writing bytes there breaks the connection. -1 for NULL.
  */
 int uptls_stream_fd(const uptls_stream *stream);
 
 /**
  * The events to poll the socket for: POLLIN, POLLOUT or both. Ask `uptls_stream_pending` first: data that was already
- * received makes no socket ready. 0 for NULL.
+ * received makes no socket ready. When the socket is ready for POLLOUT and there is no data to write, call
+ * `uptls_stream_flush`. 0 for NULL.
  */
 short uptls_stream_poll_events(const uptls_stream *stream);
 
@@ -1918,6 +2009,100 @@ uptls_status uptls_stream_evidence(const uptls_stream *stream,
 uptls_status uptls_stream_report(const uptls_stream *stream,
                                  char **report,
                                  uptls_error **err);
+
+/**
+ * Reads decrypted data. Makes the handshake first if it is not done. `*got` is how many bytes, 0 first.
+ *
+ * `UPTLS_OK`: there was data, or no room. `UPTLS_WANT_READ`, `UPTLS_WANT_WRITE`: the socket does not block; poll it
+ * for that. `UPTLS_CLOSED`: the peer ended its data properly. `UPTLS_E_TRUNCATED`: the end came without close_notify,
+ * and what was read may be incomplete. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: the socket's own time limit
+ * passed, and the stream is as it was. `err` may be NULL.
+ */
+uptls_status uptls_stream_read(uptls_stream *stream,
+                               void *data,
+                               size_t capacity,
+                               size_t *got,
+                               uptls_error **err);
+
+/**
+ * Encrypts and sends data. Makes the handshake first if it is not done. `*used` is how much of it was used, 0 first. Give the
+ * rest to the next call, as after a short write to a socket: **the bytes that were not used must come next**. Others are
+ * `UPTLS_E_USAGE`, since a part of their record may be sent.
+ *
+ * **Once all of the data is used, all of it is on the wire.** If the socket does not take all, the rest waits in the library, at
+ * most 64 KiB, and `*used` counts it but for its last byte. So the program has data left while something waits, and writes again.
+ * A program that gives up then may have sent one byte more than `*used` said.
+ *
+ * `UPTLS_OK`: it used some or all. `UPTLS_WANT_WRITE`, `UPTLS_WANT_READ`: it used nothing, the socket does not block;
+ * poll it for that. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: it used nothing, the socket's own time limit
+ * passed, and the stream is as it was. `err` may be NULL.
+ */
+uptls_status uptls_stream_write(uptls_stream *stream,
+                                const void *data,
+                                size_t length,
+                                size_t *used,
+                                uptls_error **err);
+
+/**
+ * As `uptls_stream_write` with the bytes of `count` pieces, one after the other, as if they were one text; `*used` counts them
+ * all. Small pieces share a record, and a call of the system. It takes up to 64 KiB at once. `pieces` may be NULL if `count` is 0.
+ */
+uptls_status uptls_stream_writev(uptls_stream *stream,
+                                 const uptls_bytes *pieces,
+                                 size_t count,
+                                 size_t *used,
+                                 uptls_error **err);
+
+/**
+ * Sends what waits: answers of TLS itself (to a key update), or a part of the last write. Makes the handshake first if it is not
+ * done. Call it when `uptls_stream_poll_events` asks for POLLOUT and there is no data to write; every other call that sends or
+ * reads does the same.
+ *
+ * `UPTLS_OK`: nothing waits. The rest is as for `uptls_stream_write`. `err` may be NULL.
+ */
+uptls_status uptls_stream_flush(uptls_stream *stream,
+                                uptls_error **err);
+
+/**
+ * Sends close_notify, which ends our data properly; reading continues. The socket stays open. `UPTLS_OK`, or
+ * `UPTLS_WANT_WRITE`: poll, and call again. `UPTLS_E_USAGE` before the handshake is done. `err` may be NULL.
+ */
+uptls_status uptls_stream_shutdown(uptls_stream *stream,
+                                   uptls_error **err);
+
+/**
+ * Ends all calls that are inside the stream, and every later one that reads, writes or makes the handshake, with
+ * `UPTLS_E_CANCELLED`: for good. Any thread may call it, and so may a signal handler. Nothing is sent and nothing is closed; afterwards
+ * `uptls_stream_shutdown` still sends close_notify if the socket takes it at once. Free the stream once the other threads have
+ * left their calls. NULL is fine.
+ */
+void uptls_stream_cancel(const uptls_stream *stream);
+
+/**
+ * Fills `material` with `length` bytes of keying material that both ends of this connection derive, and no others (RFC 5705): for
+ * `label`, which the protocol that uses it names, and `context`, which may be empty. It is a secret. TLS 1.3 alone: of TLS 1.2
+ * the library cannot tell whether a peer in the middle could have given two connections the same material.
+ *
+ * `UPTLS_E_USAGE` for TLS 1.2, before the handshake is done, for a length of 0 or above 8160, and for a label that is empty or longer
+ * than 249 bytes; after a failed handshake its error. Then `material` is zeros or as it was. `err` may be NULL.
+ */
+uptls_status uptls_stream_export(const uptls_stream *stream,
+                                 const char *label,
+                                 const void *context,
+                                 size_t context_length,
+                                 void *material,
+                                 size_t length,
+                                 uptls_error **err);
+
+/**
+ * The channel binding `tls-exporter` (RFC 9266) for SCRAM-PLUS and the like: 32 bytes to `binding`, whose `capacity` must be 32 or
+ * more. `*got` is 32, or 0 first. Errors are those of `uptls_stream_export`. `err` may be NULL.
+ */
+uptls_status uptls_stream_channel_binding(const uptls_stream *stream,
+                                          void *binding,
+                                          size_t capacity,
+                                          size_t *got,
+                                          uptls_error **err);
 
 /**
  * Makes a watch without connectors. `*out` is owned by the caller: `uptls_watch_free`. `err` may be NULL.

@@ -1,6 +1,8 @@
-//! The border: no panic leaves it, and every failure becomes a status and an error object.
+//! The border: no panic leaves it, every failure becomes a status and an error object, and no thread is cancelled inside.
 
 use uptls::panic;
+
+use crate::uncancelled::Uncancelled;
 
 use crate::error::{Error, Failure};
 use crate::handle::{self, Out};
@@ -17,6 +19,7 @@ pub(crate) unsafe fn call<P: Into<Progress>>(
 ) -> Status {
     // SAFETY: the contract is the same.
     let err = unsafe { Out::wanted(err) };
+    let _uncancelled = Uncancelled::begin();
     let outcome = panic::catch(body).unwrap_or_else(|words| Err(Failure::Panic(words)));
     let failure = match outcome {
         Ok(progress) => return progress.into().status(),
@@ -32,6 +35,7 @@ pub(crate) unsafe fn call<P: Into<Progress>>(
 
 /// Runs `body`; a panic gives `fallback`.
 pub(crate) fn value<T>(fallback: T, body: impl FnOnce() -> T) -> T {
+    let _uncancelled = Uncancelled::begin();
     panic::catch(body).unwrap_or(fallback)
 }
 

@@ -204,8 +204,7 @@ pub unsafe extern "C" fn uptls_connector_refuse(
 }
 
 /// Makes one connection to `host` on `port` as an application would, closes it, and reports every step, as the command
-/// `uptls check` does. It sends no data. It blocks until the deadline of `options` at most, and as long as resolving a
-/// name takes. `host`, `connect_to` and `options` are as in `uptls_stream_connect`.
+/// `uptls check` does. It sends no data. It blocks until the deadline of `options` at most. `host`, `connect_to` and `options` are as in `uptls_stream_connect`.
 ///
 /// Returns `UPTLS_OK` if and only if the policy accepts the peer. `*report` is the full report (schema
 /// `uptls.report/v1`), for acceptance and refusal, and NULL only for `UPTLS_E_USAGE` and `UPTLS_E_PANIC`. It is owned
@@ -228,11 +227,8 @@ pub unsafe extern "C" fn uptls_connector_check(
         // SAFETY: by the contract of the header they are NULL or NUL-terminated.
         let target = unsafe { Target::parse(host, port, connect_to) }?;
         // SAFETY: by the contract of the header it is NULL, or as large as it says.
-        let options = CheckOptions::new(unsafe { options::parse(options) }?);
-        let report = match target.address.resolve_here() {
-            Ok(sockets) => connector.check(sockets, &target.host, &options),
-            Err(error) => connector.report_of(&target.host, &error),
-        };
+        let options = CheckOptions::new(unsafe { options::parse(options) }?.connect);
+        let report = connector.check(target.address, &target.host, &options);
         if report.code == Some(Code::Misuse) {
             return Err(report.into());
         }

@@ -3,12 +3,14 @@
 use core::ffi::c_char;
 use core::ptr;
 use std::ffi::CString;
+use std::sync::OnceLock;
 
-use uptls::IdentityUse;
+use uptls::{IdentityUse, Misuse};
 
 use crate::boundary;
 use crate::error::Error;
 use crate::handle::{self, Handle, Number, Shared};
+use crate::peer::Names;
 use crate::policy::digest_text;
 use crate::status::Status;
 
@@ -16,6 +18,8 @@ use crate::status::Status;
 /// texts that its functions return are owned by it.
 pub struct Evidence {
     core: uptls::Evidence,
+    /// Leaf and anchor, read when they are asked for.
+    pub(crate) certificates: [OnceLock<Option<Names>>; 2],
     alpn: Option<CString>,
     cipher_suite: CString,
     fingerprint: CString,
@@ -40,6 +44,7 @@ impl Evidence {
             matched_name: optional(core.peer.matched_name()),
             server_name: optional(core.server_name.as_deref()),
             version: handle::c_text(core.version.as_str()),
+            certificates: Default::default(),
             core,
         }
     }
@@ -190,10 +195,7 @@ pub unsafe extern "C" fn uptls_evidence_certificate_der(
         let length = unsafe { Number::cleared(length, "length") }?;
         // SAFETY: by the contract of the header it is NULL or live.
         let chain = unsafe { handle::borrow(evidence, "evidence") }?.core.peer.chain_der();
-        let count = chain.len();
-        let certificate = chain.get(index).ok_or_else(|| {
-            uptls::Misuse::new(format!("index must be below the count of certificates, {count}, it is {index}"))
-        })?;
+        let certificate = at(chain, index)?;
         der.set(certificate.as_ptr().cast_mut());
         length.set(certificate.len());
         Ok(())
@@ -202,9 +204,20 @@ pub unsafe extern "C" fn uptls_evidence_certificate_der(
     unsafe { boundary::call(err, find) }
 }
 
+/// The certificate at `index`.
+pub(crate) fn at<T>(certificates: &[T], index: usize) -> Result<&T, Misuse> {
+    let count = certificates.len();
+    certificates
+        .get(index)
+        .ok_or_else(|| Misuse::new(format!("index must be below the count of certificates, {count}, it is {index}")))
+}
+
 /// # Safety
 /// `evidence` is NULL or live, and outlives the use of the result.
-unsafe fn text(evidence: *const Evidence, field: impl FnOnce(&Evidence) -> Option<&CString>) -> *const c_char {
+pub(crate) unsafe fn text(
+    evidence: *const Evidence,
+    field: impl FnOnce(&Evidence) -> Option<&CString>,
+) -> *const c_char {
     let pointer = |evidence: &Evidence| field(evidence).map_or(ptr::null(), |text| text.as_ptr());
     // SAFETY: the contract is the same.
     boundary::value(ptr::null(), || unsafe { evidence.as_ref() }.map_or(ptr::null(), pointer))
@@ -212,7 +225,7 @@ unsafe fn text(evidence: *const Evidence, field: impl FnOnce(&Evidence) -> Optio
 
 /// # Safety
 /// `evidence` is NULL or live.
-unsafe fn number<T: Copy>(evidence: *const Evidence, none: T, field: impl FnOnce(&Evidence) -> T) -> T {
+pub(crate) unsafe fn number<T: Copy>(evidence: *const Evidence, none: T, field: impl FnOnce(&Evidence) -> T) -> T {
     // SAFETY: the contract is the same.
     boundary::value(none, || unsafe { evidence.as_ref() }.map_or(none, field))
 }

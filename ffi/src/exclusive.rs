@@ -25,11 +25,7 @@ impl<T> Exclusive<T> {
     /// # Errors
     /// `internal` where a process cannot be told from its children.
     pub(crate) fn of_this_process(value: T) -> Result<Self, Failure> {
-        let process = Process::current().map_err(|error| {
-            let message = format!("this process cannot be told from its children: {error}");
-            Failure::without_policy(Code::Internal, message)
-        })?;
-        Ok(Self { process: Some(process), value: Mutex::new(value) })
+        Ok(Self { process: Some(this_process()?), value: Mutex::new(value) })
     }
 
     /// The value, for one call. A panic during the call poisons it: it may be half changed.
@@ -46,11 +42,25 @@ impl<T> Exclusive<T> {
             Err(TryLockError::WouldBlock) => {
                 Err(Misuse::new(format!("{name} is in use by another thread: one at a time")).into())
             }
-            Err(TryLockError::Poisoned(_)) => {
-                Err(Failure::Panic(format!("an earlier call panicked, and {name} can only be freed")))
-            }
+            Err(TryLockError::Poisoned(_)) => Err(poisoned(name)),
         }
     }
+}
+
+/// The process that asks, for what must stay in it.
+///
+/// # Errors
+/// `internal` where a process cannot be told from its children.
+pub(crate) fn this_process() -> Result<Process, Failure> {
+    Process::current().map_err(|error| {
+        let message = format!("this process cannot be told from its children: {error}");
+        Failure::without_policy(Code::Internal, message)
+    })
+}
+
+/// Of what a panic left half changed.
+pub(crate) fn poisoned(name: &str) -> Failure {
+    Failure::Panic(format!("an earlier call panicked, and {name} can only be freed"))
 }
 
 #[cfg(test)]

@@ -169,6 +169,15 @@ impl Room<'_> {
     }
 }
 
+impl<'a> Room<'a> {
+    /// All of it, set to zeros.
+    pub(crate) fn zeroed(self) -> &'a mut [u8] {
+        self.0.fill(MaybeUninit::new(0));
+        // SAFETY: every byte was written just now.
+        unsafe { self.0.assume_init_mut() }
+    }
+}
+
 impl io::Write for Room<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = bytes.len().min(self.0.len());
@@ -226,17 +235,20 @@ pub(crate) unsafe fn bytes<'a>(start: *const u8, length: usize, name: &str) -> R
     Ok(unsafe { core::slice::from_raw_parts(start, length) })
 }
 
-/// Borrows a text that is given with its length.
+/// Borrows items of C. NULL with count 0 is none.
 ///
 /// # Errors
-/// Those of [`bytes`], and [`Misuse`] for anything that is not UTF-8.
+/// [`Misuse`] for NULL with a count, and for a count that no object can have.
 ///
 /// # Safety
-/// That of [`bytes`].
-pub(crate) unsafe fn bytes_text<'a>(start: *const u8, length: usize, name: &str) -> Result<&'a str, Failure> {
-    // SAFETY: the contract is the same.
-    let bytes = unsafe { bytes(start, length, name) }?;
-    core::str::from_utf8(bytes).map_err(|error| Misuse::new(format!("{name} must be UTF-8: {error}")).into())
+/// `start` is NULL, or `count` items can be read there during the call.
+pub(crate) unsafe fn items<'a, T>(start: *const T, count: usize, name: &str) -> Result<&'a [T], Failure> {
+    check_length(start.cast(), count.saturating_mul(size_of::<T>()), name)?;
+    if count == 0 {
+        return Ok(&[]);
+    }
+    // SAFETY: not NULL, not longer than isize::MAX bytes, and readable by the contract.
+    Ok(unsafe { core::slice::from_raw_parts(start, count) })
 }
 
 /// Borrows a text.

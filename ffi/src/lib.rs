@@ -36,6 +36,7 @@ mod manifest_store;
 mod manifests;
 mod open_connections;
 mod options;
+mod peer;
 mod policy;
 mod runtime;
 mod status;
@@ -43,6 +44,7 @@ mod status;
 mod stream;
 mod strings;
 mod target;
+mod uncancelled;
 mod version;
 #[cfg(unix)]
 mod watch;
@@ -66,10 +68,10 @@ pub use codes::{
 };
 pub use conn::{
     Conn, HandshakeState, UPTLS_HANDSHAKE_DONE, UPTLS_HANDSHAKE_FAILED, UPTLS_HANDSHAKE_RUNNING, UPTLS_WANTS_READ,
-    UPTLS_WANTS_WRITE, uptls_conn_close_notify, uptls_conn_drain, uptls_conn_evidence, uptls_conn_expire,
-    uptls_conn_feed, uptls_conn_feed_eof, uptls_conn_feed_error, uptls_conn_free, uptls_conn_handshake_state,
-    uptls_conn_new, uptls_conn_pending, uptls_conn_read, uptls_conn_report, uptls_conn_timeout_ms, uptls_conn_wants,
-    uptls_conn_write,
+    UPTLS_WANTS_WRITE, uptls_conn_channel_binding, uptls_conn_close_notify, uptls_conn_drain, uptls_conn_evidence,
+    uptls_conn_expire, uptls_conn_export, uptls_conn_feed, uptls_conn_feed_eof, uptls_conn_feed_error, uptls_conn_free,
+    uptls_conn_handshake_state, uptls_conn_new, uptls_conn_pending, uptls_conn_read, uptls_conn_report,
+    uptls_conn_timeout_ms, uptls_conn_wants, uptls_conn_write,
 };
 pub use connector::{
     Connector, OnInvalidFiles, State, UPTLS_FAIL_CLOSED, UPTLS_KEEP_LAST_GOOD, UPTLS_STATE_DEGRADED, UPTLS_STATE_NONE,
@@ -115,7 +117,12 @@ pub use manifests::{
 pub use open_connections::{
     uptls_connector_closed, uptls_connector_next_refused, uptls_connector_opened, uptls_connector_reconsider,
 };
-pub use options::ConnOptions;
+pub use options::{ConnOptions, UPTLS_CONNECT_INTERRUPTIBLE};
+pub use peer::{
+    Certificate, UPTLS_CERTIFICATE_ANCHOR, UPTLS_CERTIFICATE_LEAF, uptls_evidence_issuer, uptls_evidence_not_after,
+    uptls_evidence_not_before, uptls_evidence_path_count, uptls_evidence_path_der, uptls_evidence_serial,
+    uptls_evidence_sha256, uptls_evidence_subject,
+};
 pub use policy::{
     Danger, Policy, UPTLS_DANGER_ALLOW, UPTLS_DANGER_FORBID, uptls_policy_describe, uptls_policy_fingerprint,
     uptls_policy_from_document, uptls_policy_from_file, uptls_policy_name, uptls_policy_ref, uptls_policy_unref,
@@ -134,10 +141,11 @@ pub use status::{
 };
 #[cfg(unix)]
 pub use stream::{
-    FdOwnership, Stream, UPTLS_FD_BORROW, UPTLS_FD_OWN, uptls_stream_adopt_fd, uptls_stream_connect,
-    uptls_stream_evidence, uptls_stream_expire, uptls_stream_fd, uptls_stream_free, uptls_stream_handshake,
+    Bytes, FdOwnership, Stream, UPTLS_FD_BORROW, UPTLS_FD_OWN, uptls_stream_adopt_fd, uptls_stream_cancel,
+    uptls_stream_channel_binding, uptls_stream_connect, uptls_stream_evidence, uptls_stream_expire,
+    uptls_stream_export, uptls_stream_fd, uptls_stream_flush, uptls_stream_free, uptls_stream_handshake,
     uptls_stream_handshake_state, uptls_stream_pending, uptls_stream_poll_events, uptls_stream_read,
-    uptls_stream_report, uptls_stream_shutdown, uptls_stream_timeout_ms, uptls_stream_write,
+    uptls_stream_report, uptls_stream_shutdown, uptls_stream_timeout_ms, uptls_stream_write, uptls_stream_writev,
 };
 pub use strings::uptls_string_free;
 pub use version::{uptls_abi_version, uptls_version_number, uptls_version_string};

@@ -11,7 +11,7 @@ use crate::error::Failure;
 use crate::handle;
 
 /// The options of one connection that differ from its policy. None can weaken a check. Set all of it to 0 first and
-/// `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL, NULL}`. A NULL pointer selects the
+/// `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0}`. A NULL pointer selects the
 /// defaults.
 #[repr(C)]
 #[allow(clippy::exhaustive_structs, reason = "C writes it; it grows at its end, and struct_size tells how far")]
@@ -26,6 +26,22 @@ pub struct ConnOptions {
     /// How `uptls_stream_connect` makes its socket; NULL: by TCP. It stays the caller's, and the call keeps no pointer to it.
     /// Calls that make no socket, or a socket of their own, refuse one (`UPTLS_E_USAGE`).
     pub dialer: *const Dialer,
+    /// Bits `UPTLS_CONNECT_...`; 0: none.
+    pub flags: u64,
+}
+
+/// A bit of the `flags` of `uptls_connect_options`: a signal whose handler was installed without SA_RESTART ends a call that
+/// waits for the socket, with `UPTLS_E_CANCELLED`. The stream is as it was, and the program may call again. `uptls_stream_connect`
+/// then closes its socket; it does not notice a signal before it has a connection. A signal that comes just before the wait
+/// ends nothing: `uptls_stream_cancel`, called by the handler, has no such gap.
+pub const UPTLS_CONNECT_INTERRUPTIBLE: u64 = 1;
+
+/// What C wants for one connection.
+#[derive(Default)]
+pub(crate) struct Wanted {
+    pub(crate) connect: ConnectOptions,
+    pub(crate) dialer: Option<uptls::Dialer>,
+    pub(crate) is_interruptible: bool,
 }
 
 /// Reads the options that C gave to a call that makes no socket of its own.
@@ -35,46 +51,47 @@ pub struct ConnOptions {
 ///
 /// # Safety
 /// That of [`parse_with_dialer`].
-pub(crate) unsafe fn parse(options: *const ConnOptions) -> Result<ConnectOptions, Failure> {
+pub(crate) unsafe fn parse(options: *const ConnOptions) -> Result<Wanted, Failure> {
     // SAFETY: the contract is the same.
-    match unsafe { parse_with_dialer(options) }? {
-        (parsed, None) => Ok(parsed),
-        (_, Some(_)) => {
-            Err(Misuse::new("dialer must be NULL: only uptls_stream_connect makes its socket by one").into())
-        }
+    let wanted = unsafe { parse_with_dialer(options) }?;
+    match wanted.dialer {
+        None => Ok(wanted),
+        Some(_) => Err(Misuse::new("dialer must be NULL: only uptls_stream_connect makes its socket by one").into()),
     }
 }
 
 /// Reads the options that C gave.
 ///
 /// # Errors
-/// [`Misuse`] for a size that is none, for fields that this library does not know, and for values that do not exist.
+/// [`Misuse`] for a size that is none, for fields and flags that this library does not know, and for values that do not exist.
 ///
 /// # Safety
 /// `options` is NULL or points to a structure of as many bytes as its `struct_size` says, with texts that are NULL or
 /// NUL-terminated, and a dialer that is NULL or live.
-pub(crate) unsafe fn parse_with_dialer(
-    options: *const ConnOptions,
-) -> Result<(ConnectOptions, Option<uptls::Dialer>), Failure> {
-    let mut parsed = ConnectOptions::default();
+pub(crate) unsafe fn parse_with_dialer(options: *const ConnOptions) -> Result<Wanted, Failure> {
     if options.is_null() {
-        return Ok((parsed, None));
+        return Ok(Wanted::default());
     }
     // SAFETY: not NULL; the contract is the same.
-    let ConnOptions { struct_size: _, timeout_ms, alpn, dialer } = unsafe { known_part(options) }?;
+    let ConnOptions { struct_size: _, timeout_ms, alpn, dialer, flags } = unsafe { known_part(options) }?;
+    let mut connect = ConnectOptions::default();
     if timeout_ms != 0 {
         let timeout = u64::try_from(timeout_ms)
             .map_err(|_| Misuse::new(format!("timeout_ms must be 0 or more, it is {timeout_ms}")))?;
-        parsed = parsed.with_timeout(Duration::from_millis(timeout));
+        connect = connect.with_timeout(Duration::from_millis(timeout));
     }
     // SAFETY: by the contract it is NULL or NUL-terminated.
-    parsed = match unsafe { handle::optional_text(alpn, "alpn") }? {
-        None => parsed,
-        Some("") => parsed.with_alpn([""; 0]),
-        Some(names) => parsed.with_alpn(names.split(',')),
+    connect = match unsafe { handle::optional_text(alpn, "alpn") }? {
+        None => connect,
+        Some("") => connect.with_alpn([""; 0]),
+        Some(names) => connect.with_alpn(names.split(',')),
     };
+    if flags & !UPTLS_CONNECT_INTERRUPTIBLE != 0 {
+        return Err(Misuse::new(format!("flags must be made of UPTLS_CONNECT_INTERRUPTIBLE, it is {flags:#x}")).into());
+    }
     // SAFETY: by the contract it is NULL or live.
-    Ok((parsed, unsafe { dialer.as_ref() }.map(Dialer::core)))
+    let dialer = unsafe { dialer.as_ref() }.map(Dialer::core);
+    Ok(Wanted { connect, dialer, is_interruptible: flags & UPTLS_CONNECT_INTERRUPTIBLE != 0 })
 }
 
 /// A structure that C writes and that grows at its end: its first field is `struct_size`.
@@ -89,7 +106,7 @@ pub(crate) unsafe trait Growing: Sized {
 // SAFETY: it begins with its size, and NULL and 0 are values of every field.
 unsafe impl Growing for ConnOptions {
     const KNOWN_SIZES: &'static [usize] =
-        &[offset_of!(Self, timeout_ms), offset_of!(Self, alpn), offset_of!(Self, dialer)];
+        &[offset_of!(Self, timeout_ms), offset_of!(Self, alpn), offset_of!(Self, dialer), offset_of!(Self, flags)];
 }
 
 /// As much of the structure as both sides know; the rest is 0.
@@ -134,17 +151,17 @@ mod tests {
 
     fn of(struct_size: usize, timeout_ms: i64, alpn: *const c_char) -> Result<ConnectOptions, Failure> {
         let options = [
-            ConnOptions { struct_size, timeout_ms, alpn, dialer: ptr::null() },
-            ConnOptions { struct_size: 0, timeout_ms: 0, alpn: ptr::null(), dialer: ptr::null() },
+            ConnOptions { struct_size, timeout_ms, alpn, dialer: ptr::null(), flags: 0 },
+            ConnOptions { struct_size: 0, timeout_ms: 0, alpn: ptr::null(), dialer: ptr::null(), flags: 0 },
         ];
         // SAFETY: two structures stand there, so even a size that is too large can be read.
-        unsafe { parse(options.as_ptr()) }
+        unsafe { parse(options.as_ptr()) }.map(|wanted| wanted.connect)
     }
 
     #[test]
     fn null_and_zeros_are_the_defaults() {
         // SAFETY: NULL is permitted.
-        assert!(matches!(unsafe { parse(ptr::null()) }, Ok(options) if options == ConnectOptions::default()));
+        assert!(matches!(unsafe { parse(ptr::null()) }, Ok(wanted) if wanted.connect == ConnectOptions::default()));
         assert!(matches!(of(WHOLE, 0, ptr::null()), Ok(options) if options == ConnectOptions::default()));
     }
 
@@ -161,6 +178,19 @@ mod tests {
     }
 
     #[test]
+    fn a_signal_ends_waiting_where_that_is_wanted() {
+        let of = |flags| {
+            let options =
+                ConnOptions { struct_size: WHOLE, timeout_ms: 0, alpn: ptr::null(), dialer: ptr::null(), flags };
+            // SAFETY: it is a whole structure.
+            unsafe { parse(&raw const options) }.map(|wanted| wanted.is_interruptible)
+        };
+        assert!(matches!(of(0), Ok(false)));
+        assert!(matches!(of(UPTLS_CONNECT_INTERRUPTIBLE), Ok(true)));
+        assert!(of(2).is_err() && of(u64::MAX).is_err());
+    }
+
+    #[test]
     fn what_is_not_known_is_misuse() {
         for size in [0, 1, WHOLE - 1, MAX_SIZE + 1, usize::MAX] {
             assert!(of(size, 0, ptr::null()).is_err(), "{size}");
@@ -168,8 +198,8 @@ mod tests {
         assert!(of(WHOLE, -1, ptr::null()).is_err());
         assert!(of(WHOLE, 0, c"\xff".as_ptr()).is_err());
         let unknown = [
-            ConnOptions { struct_size: WHOLE * 2, timeout_ms: 0, alpn: ptr::null(), dialer: ptr::null() },
-            ConnOptions { struct_size: 0, timeout_ms: 1, alpn: ptr::null(), dialer: ptr::null() },
+            ConnOptions { struct_size: WHOLE * 2, timeout_ms: 0, alpn: ptr::null(), dialer: ptr::null(), flags: 0 },
+            ConnOptions { struct_size: 0, timeout_ms: 1, alpn: ptr::null(), dialer: ptr::null(), flags: 0 },
         ];
         // SAFETY: two structures stand there.
         assert!(unsafe { parse(unknown.as_ptr()) }.is_err());

@@ -16,11 +16,12 @@ pub extern "C" fn uptls_version_string() -> *const c_char {
     boundary::value(c"".as_ptr(), || CStr::from_bytes_until_nul(STRING.as_bytes()).map_or(c"".as_ptr(), CStr::as_ptr))
 }
 
-/// The version of the ABI, `UPTLS_ABI_VERSION` of the header: the number in the soname. A program runs with every
-/// library of the same ABI that is not older than its header.
+/// The version of the ABI, `UPTLS_ABI_VERSION` of the header: major << 8, and before 1.0, when each minor version has an ABI of
+/// its own, the minor version. The soname has the same numbers. A program runs with every library of the same ABI that is not
+/// older than its header.
 #[unsafe(no_mangle)]
 pub extern "C" fn uptls_abi_version() -> u32 {
-    part(env!("CARGO_PKG_VERSION_MAJOR"))
+    ABI
 }
 
 const fn part(digits: &str) -> u32 {
@@ -30,6 +31,10 @@ const fn part(digits: &str) -> u32 {
     }
 }
 
+const ABI: u32 = match part(env!("CARGO_PKG_VERSION_MAJOR")) {
+    0 => part(env!("CARGO_PKG_VERSION_MINOR")),
+    major => major << 8,
+};
 const NUMBER: u32 = part(env!("CARGO_PKG_VERSION_MAJOR")) << 16
     | part(env!("CARGO_PKG_VERSION_MINOR")) << 8
     | part(env!("CARGO_PKG_VERSION_PATCH"));

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use uptls::Code;
 
-const SOURCES: [&str; 20] = [
+const SOURCES: [&str; 21] = [
     "status.rs",
     "version.rs",
     "codes.rs",
@@ -23,6 +23,7 @@ const SOURCES: [&str; 20] = [
     "dialer.rs",
     "options.rs",
     "evidence.rs",
+    "peer.rs",
     "conn/mod.rs",
     "stream/mod.rs",
     "watch/mod.rs",
@@ -55,7 +56,8 @@ fn constants() -> String {
     out.push_str("  ((UPTLS_VERSION_MAJOR << 16) | (UPTLS_VERSION_MINOR << 8) | UPTLS_VERSION_PATCH)\n");
     writeln!(out, "#define UPTLS_VERSION_STRING \"{}\"", env!("CARGO_PKG_VERSION")).unwrap();
     writeln!(out, "/* The ABI: that of the soname; uptls_abi_version() is that of the library. */").unwrap();
-    writeln!(out, "#define UPTLS_ABI_VERSION {major}").unwrap();
+    let abi = if major == "0" { minor.to_owned() } else { format!("({major} << 8)") };
+    writeln!(out, "#define UPTLS_ABI_VERSION {abi}").unwrap();
     out.push_str("\n/* The reasons, uptls_error_number(). Never changed or used again; new ones are added. */");
     let mut block = 0;
     for code in Code::ALL {

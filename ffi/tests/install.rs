@@ -49,7 +49,7 @@ fn needed(program: &Path) -> String {
 fn a_program_of_pkg_config_with_the_shared_library() {
     let Some(tree) = Tree::new() else { return };
     let get = tree.compile(&example("get.c"), "shared", &tree.flags(&["--cflags", "--libs", "uptls"]));
-    assert!(needed(&get).contains("[libuptls.so.0]"), "{}", needed(&get));
+    assert!(needed(&get).contains("[libuptls.so.0.1]"), "{}", needed(&get));
     talks_to_nginx(&tree, &get);
 }
 
@@ -67,6 +67,61 @@ fn static_flags(tree: &Tree) -> Vec<String> {
     let ours = flags.iter_mut().find(|flag| *flag == "-luptls").expect("pkg-config names the library");
     *ours = "-l:libuptls.a".to_owned();
     flags
+}
+
+/// As for an image without any library.
+#[test]
+fn a_program_without_any_shared_library() {
+    let Some(tree) = Tree::new() else { return };
+    let mut flags = static_flags(&tree);
+    flags.extend(["-static", "-I"].map(str::to_owned));
+    flags.push(crate_folder().join("tests/c").display().to_string());
+    let version = tree.compile(&program("version.c"), "version", &flags);
+    assert_eq!(needed(&version), "");
+    succeed(&mut command(version, [""; 0]), &[]);
+}
+
+/// A module of nginx, Apache or redis that holds the library shows its own functions and nothing else.
+#[test]
+fn a_plug_in_exports_nothing_of_the_library() {
+    let Some(tree) = Tree::new() else { return };
+    let source = tree.folder().join("plugin.c");
+    let text = "#include <uptls.h>\nunsigned answer(void);\nunsigned answer(void) { return uptls_abi_version(); }\n";
+    fs::write(&source, text).expect("it can be written");
+    let mut flags = static_flags(&tree);
+    flags.extend(["-shared", "-fPIC"].map(str::to_owned));
+    let exported = |flags: &[String], name: &str| {
+        let plugin = tree.compile(&source, name, flags);
+        let printed = succeed(command("nm", ["--dynamic", "--defined-only", "--format=posix"]).arg(plugin), &[]);
+        let printed = String::from_utf8_lossy(&printed).into_owned();
+        printed.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(exported(&flags, "plugin.so"), ["answer"]);
+    // The twin: it is the flags that do it.
+    flags.retain(|flag| !flag.contains("--exclude-libs"));
+    assert!(exported(&flags, "open.so").len() > 100);
+}
+
+/// Distributions ship no .a: the shared target does not need it.
+#[test]
+fn cmake_needs_no_static_library() {
+    let Some(tree) = Tree::new() else { return };
+    if !tool("cmake") {
+        return;
+    }
+    fs::remove_file(tree.library().join("libuptls.a")).expect("it was installed");
+    for (target, found) in [("uptls::uptls", true), ("uptls::static", false)] {
+        let source = tempfile::tempdir_in(tree.folder()).expect("a temporary folder");
+        let text = format!(
+            "cmake_minimum_required(VERSION 3.16)\nproject(x C)\nfind_package(uptls 0.1 CONFIG REQUIRED)\n\
+             if(NOT TARGET {target})\nmessage(FATAL_ERROR absent)\nendif()\n"
+        );
+        fs::write(source.path().join("CMakeLists.txt"), text).expect("it can be written");
+        let mut cmake = command("cmake", ["-S"]);
+        cmake.arg(source.path()).arg("-B").arg(source.path().join("build"));
+        let output = run(cmake.env("CMAKE_PREFIX_PATH", tree.prefix()), &[]);
+        assert_eq!(output.status.success(), found, "{target}: {}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 #[test]
@@ -110,7 +165,7 @@ fn programs_of_cmake() {
         prefix.push(tree.prefix());
         succeed(configure.arg(prefix), &[]);
         succeed(command("cmake", ["--build"]).arg(&build), &[]);
-        assert_eq!(needed(&build.join("get")).contains("[libuptls.so.0]"), library == "shared");
+        assert_eq!(needed(&build.join("get")).contains("[libuptls.so.0.1]"), library == "shared");
         talks_to_nginx(&tree, &build.join("get"));
     }
 }
@@ -173,8 +228,8 @@ fn a_tree_for_a_package() {
     };
     assert!(at("-I", "uptls.h") && at("-L", "libuptls.so"), "{flags:?}");
     let link = |name: &str| fs::read_link(folder.join(name)).expect("a link").display().to_string();
-    assert_eq!(link("libuptls.so"), "libuptls.so.0");
-    assert_eq!(link("libuptls.so.0"), format!("libuptls.so.{}", env!("CARGO_PKG_VERSION")));
+    assert_eq!(link("libuptls.so"), "libuptls.so.0.1");
+    assert_eq!(link("libuptls.so.0.1"), format!("libuptls.so.{}", env!("CARGO_PKG_VERSION")));
     for file in ["pkgconfig/uptls.pc", "cmake/uptls/uptls-config.cmake", "cmake/uptls/uptls-config-version.cmake"] {
         let text = fs::read_to_string(folder.join(file)).expect("it was installed");
         assert!(!text.contains(&root.path().display().to_string()) && !text.contains('@'), "{text}");

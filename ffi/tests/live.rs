@@ -22,6 +22,9 @@ fn programs(peers: &Peers) -> Programs {
     let other_port = port(other.addr());
     let ports = [honest.addr(), truncating.addr(), silent.addr(), closing.addr(), other.addr()].map(port);
     let [honest, truncating, silent, closing, other] = ports;
+    let silent_port = silent.clone();
+    let named_and_echo = vec![policy.clone(), now.clone(), honest.clone(), port(peers.echo)];
+    let named = vec![policy.clone(), now.clone(), honest.clone()];
     let folder = peers.fixture.text_path("watched");
     let both = peers.fixture.text_path("both.pem");
     let all = vec![policy.clone(), now.clone(), honest.clone(), truncating, silent, closing, other];
@@ -31,13 +34,17 @@ fn programs(peers: &Peers) -> Programs {
         ("conn.c", all.clone()),
         ("dialers.c", peers.ways.arguments(&[policy.clone(), now.clone(), honest.clone(), other_port])),
         ("connecting.c", all.clone()),
-        ("crowd.c", vec![policy, now.clone(), honest.clone()]),
+        ("crowd.c", vec![policy.clone(), now.clone(), honest.clone()]),
         (
             "facts.c",
             vec![peers.fixture.text_path("client.yaml"), now.clone(), port(peers.strict.addr()), honest.clone()],
         ),
+        ("interrupt.c", vec![policy.clone(), now.clone(), port(peers.echo), silent_port]),
+        ("layers.c", vec![policy, now.clone(), port(peers.echo)]),
         ("observe.c", observed(peers)),
         ("prefork.c", vec![folder, both, now, honest]),
+        ("peer.c", named_and_echo),
+        ("resolve.c", named),
         ("stream.c", all),
     ]
 }

@@ -5,6 +5,8 @@
 
 #[path = "common/mod.rs"]
 mod common;
+#[path = "common/declarations.rs"]
+mod declarations;
 #[path = "common/fixture.rs"]
 mod fixture;
 #[path = "common/peers.rs"]
@@ -13,37 +15,25 @@ mod peers;
 use std::fmt::Write;
 
 use common::{Installed, Link, command, crate_folder, succeed, valgrind};
+use declarations::{Declarations, Function, Parameter};
 use fixture::Fixture;
 use peers::Peers;
 
-/// A function as the header declares it.
-struct Function {
-    name: String,
-    parameters: Vec<Parameter>,
-    result: String,
+fn is_pointer(parameter: &Parameter) -> bool {
+    parameter.kind.ends_with('*')
 }
 
-struct Parameter {
-    kind: String,
-    name: String,
-}
-
-impl Parameter {
-    fn is_pointer(&self) -> bool {
-        self.kind.ends_with('*')
-    }
-
-    /// What it points to is set by the call.
-    fn is_result(&self) -> bool {
-        self.kind.ends_with("**") && !self.kind.ends_with("const *")
-            || ["size_t*", "uint64_t*"].contains(&self.kind.replace(' ', "").as_str())
-    }
+/// What it points to is set by the call.
+fn is_result(parameter: &Parameter) -> bool {
+    let kind = &parameter.kind;
+    kind.ends_with("**") && !kind.ends_with("const *")
+        || ["size_t*", "uint64_t*"].contains(&kind.replace(' ', "").as_str())
 }
 
 #[test]
 fn null_is_misuse_that_names_the_argument_or_means_absent() {
     let (installed, peers) = (Installed::new(), Peers::new());
-    let functions = functions();
+    let functions = Declarations::new().functions;
     assert!(functions.len() > 100, "{} functions were read", functions.len());
     let source = installed.folder().join("nulls.c");
     std::fs::write(&source, program(&functions)).expect("the program can be written");
@@ -55,47 +45,11 @@ fn null_is_misuse_that_names_the_argument_or_means_absent() {
     }
 }
 
-/// The declarations of the header.
-fn functions() -> Vec<Function> {
-    let header = std::fs::read_to_string(crate_folder().join("include/uptls.h")).expect("the header");
-    let code: String = header
-        .lines()
-        .filter(|line| !line.starts_with([' ', '*', '/', '#']) || line.starts_with("  "))
-        .fold(String::new(), |mut code, line| {
-            code.push_str(line);
-            code.push('\n');
-            code
-        });
-    code.split(';').filter_map(parse).collect()
-}
-
-fn parse(declaration: &str) -> Option<Function> {
-    let (head, parameters) = declaration.trim().strip_suffix(')')?.rsplit_once('(')?;
-    let head = head.lines().last()?;
-    let at = head
-        .find("uptls_")
-        .filter(|_| !head.starts_with("uptls_"))
-        .unwrap_or_else(|| head.get(1..).and_then(|rest| rest.find("uptls_")).map_or(0, |at| at + 1));
-    let (result, name) = head.split_at(at);
-    let parameters = parameters.split(',').map(str::trim).filter(|text| *text != "void");
-    Some(Function {
-        name: name.to_owned(),
-        parameters: parameters.map(parameter).collect(),
-        result: result.trim().to_owned(),
-    })
-}
-
-fn parameter(text: &str) -> Parameter {
-    let at = text.rfind(|c: char| !c.is_alphanumeric() && c != '_').expect("a type and a name") + 1;
-    let (kind, name) = text.split_at(at);
-    Parameter { kind: kind.trim().to_owned(), name: name.to_owned() }
-}
-
 fn program(functions: &[Function]) -> String {
     let mut calls = String::new();
     for function in functions {
         let fails = function.parameters.last().is_some_and(|last| last.kind == "uptls_error **");
-        let pointers = function.parameters.iter().filter(|parameter| parameter.is_pointer());
+        let pointers = function.parameters.iter().filter(|parameter| is_pointer(parameter));
         for pointer in pointers.filter(|pointer| pointer.name != "err") {
             match fails {
                 true => refused_or_absent(&mut calls, function, pointer),
@@ -115,7 +69,7 @@ fn refused_or_absent(calls: &mut String, function: &Function, null: &Parameter) 
     let name = &function.name;
     let arguments: Vec<_> = function.parameters.iter().map(|one| value(function, one, null)).collect();
     let call = format!("{name}({})", arguments.join(", "));
-    let results: Vec<_> = function.parameters.iter().filter(|one| one.is_result() && one.name != "err").collect();
+    let results: Vec<_> = function.parameters.iter().filter(|one| is_result(one) && one.name != "err").collect();
     // Nothing may depend on what stands there before.
     for result in &results {
         writeln!(calls, "  memset(&{0}, 0x5a, sizeof {0});", place(result)).unwrap();
@@ -147,7 +101,7 @@ fn value(function: &Function, parameter: &Parameter, null: &Parameter) -> String
     if parameter.name == "err" {
         return "&error".to_owned();
     }
-    if parameter.is_result() {
+    if is_result(parameter) {
         return format!("&{}", place(parameter));
     }
     if parameter.name == "reason" {
@@ -166,6 +120,7 @@ fn value(function: &Function, parameter: &Parameter, null: &Parameter) -> String
         "void*" => "buffer".to_owned(),
         "char**" => "paths".to_owned(),
         "uptls_connect_options*" => "&options".to_owned(),
+        "uptls_bytes*" => "pieces".to_owned(),
         "uptls_manifest_options*" => "&manifest_options".to_owned(),
         "int32_t" if parameter.name == "os_error" => "104".to_owned(),
         "int" => "sockets[0]".to_owned(),
@@ -251,9 +206,10 @@ static uptls_error *error;
 static uptls_error *reason;
 static uptls_manifest_set *manifest_set;
 static uptls_manifest_store *manifest_store;
-static uptls_connect_options options = {sizeof options, 0, NULL, NULL};
+static uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0};
 static uptls_manifest_options manifest_options = {sizeof manifest_options, NULL, NULL, NULL, 0, 0, 0};
 static const char *paths[1] = {"/nonexistent"};
+static uptls_bytes pieces[1];
 static char buffer[1];
 static int sockets[2];
 static uptls_builder *out_uptls_builder_out;

@@ -39,5 +39,5 @@ fn programs_record_the_versioned_name() {
     let installed = Installed::new();
     let printed = succeed(command("readelf", ["--dynamic"]).arg(installed.folder().join("libuptls.so")), &[]);
     let printed = String::from_utf8(printed).expect("UTF-8");
-    assert!(printed.contains("Library soname: [libuptls.so.0]"), "{printed}");
+    assert!(printed.contains("Library soname: [libuptls.so.0.1]"), "{printed}");
 }

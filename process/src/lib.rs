@@ -18,6 +18,8 @@
 
 #[cfg(unix)]
 mod mark;
+#[cfg(unix)]
+mod signals;
 #[cfg(not(unix))]
 mod single;
 
@@ -26,6 +28,15 @@ use std::io;
 
 #[cfg(not(unix))]
 use single as mark;
+
+/// Runs `body` while the calling thread takes no signals, where the system has them: a thread that it spawns takes none for
+/// ever, and the program's handlers run in the program's threads.
+pub fn without_signals<T>(body: impl FnOnce() -> T) -> T {
+    #[cfg(unix)]
+    return signals::without(body);
+    #[cfg(not(unix))]
+    body()
+}
 
 /// The process in which something was made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -65,6 +65,11 @@ impl MemoryServer {
         self.connection.writer().write_all(plaintext).expect("there is no limit");
     }
 
+    /// Keying material as the server derives it (RFC 5705).
+    pub fn export(&self, label: &[u8], context: &[u8], length: usize) -> Vec<u8> {
+        self.connection.export_keying_material(vec![0; length], label, Some(context)).expect("the handshake is done")
+    }
+
     /// Ends the data properly: the next [`MemoryServer::drain`] has `close_notify`.
     pub fn close(&mut self) {
         self.connection.send_close_notify();

@@ -10,6 +10,7 @@ pub(crate) mod deadline;
 pub(crate) mod dialer;
 mod driver;
 mod evidence;
+mod exporter;
 pub(crate) mod failure;
 pub(crate) mod fault;
 pub(crate) mod happy_eyeballs;

@@ -417,6 +417,10 @@ impl Established {
         report
     }
 
+    pub(super) fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), Error> {
+        self.driver.export(label, context, out)
+    }
+
     pub(super) fn report_without_end(&self) -> Report {
         let (prepared, host) = self.driver.judged();
         report::accepted(prepared, host, &self.evidence)

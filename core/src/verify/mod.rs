@@ -15,8 +15,11 @@ mod rules;
 mod search;
 mod spiffe;
 mod steps;
+mod summary;
 mod vouched;
 mod work;
+
+pub use summary::CertificateSummary;
 
 use core::fmt;
 use std::sync::Arc;

@@ -4,6 +4,7 @@ mod alerts;
 #[cfg(feature = "tokio")]
 mod alerts_tokio;
 mod bulk;
+mod exporter;
 mod facts;
 mod floods;
 mod identity;

@@ -38,7 +38,8 @@ pub unsafe extern "C" fn uptls_builder_set_identity_files(
     unsafe { change(builder, err, set) }
 }
 
-/// Sets our own certificate chain (leaf first) and its private key: PEM text. `passphrase` decrypts an encrypted key;
+/// Sets our own certificate chain (leaf first) and its private key, each PEM text, or DER: one certificate, and
+/// PKCS#8, PKCS#1 or SEC1. `passphrase` decrypts an encrypted key;
 /// NULL with length 0: the key is not encrypted. Replaces an earlier identity. The library zeroises its copies of key
 /// and passphrase when the last object that needs them is freed; the caller clears its own. `err` may be NULL.
 #[unsafe(no_mangle)]
@@ -54,14 +55,14 @@ pub unsafe extern "C" fn uptls_builder_set_identity_pem(
 ) -> Status {
     let set = |draft: &mut PolicyDraft| {
         // SAFETY: by the contract of the header it is NULL or so many bytes can be read there.
-        let certificate = unsafe { handle::bytes_text(certificate, certificate_length, "certificate") }?;
+        let certificate = unsafe { handle::bytes(certificate, certificate_length, "certificate") }?;
         // SAFETY: by the contract of the header it is NULL or so many bytes can be read there.
         let key = unsafe { handle::bytes(key, key_length, "key") }?;
         let is_encrypted = !passphrase.is_null();
         // SAFETY: by the contract of the header it is NULL or so many bytes can be read there.
         let passphrase = unsafe { handle::bytes(passphrase, passphrase_length, "passphrase") }?;
         draft.spec.identity = Some(IdentityDraft {
-            certificate: Some(MaterialDraft::pem(certificate)),
+            certificate: Some(MaterialDraft::bytes(certificate)?),
             key: Some(SecretDraft::pem(Secret::new(key))),
             passphrase: is_encrypted.then(|| SecretDraft::pem(Secret::new(passphrase))),
         });

@@ -95,7 +95,7 @@ pub unsafe extern "C" fn uptls_builder_set_system_trust_domain(
     }
 }
 
-/// Adds a bundle of CA certificates, PEM text. `name` is its name in errors and reports; NULL: `inline`. `err` may be
+/// Adds a bundle of CA certificates: PEM text, or one certificate or PKCS#7 in DER. `name` is its name in errors and reports; NULL: `inline`. `err` may be
 /// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_add_ca_pem(
@@ -171,7 +171,7 @@ pub unsafe extern "C" fn uptls_builder_add_crl_file(
     unsafe { note(builder, path, "path", err, |draft, path| revocation(draft).crls.push(MaterialDraft::file(path))) }
 }
 
-/// Adds revocation lists, PEM text, and turns revocation on. `name` is its name in errors and reports; NULL: `inline`.
+/// Adds revocation lists, PEM text or one list in DER, and turns revocation on. `name` is its name in errors and reports; NULL: `inline`.
 /// `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_builder_add_crl_pem(
@@ -223,7 +223,7 @@ fn revocation(draft: &mut PolicyDraft) -> &mut RevocationDraft {
 /// `pem` is NULL or has so many bytes; `name` is NULL or NUL-terminated.
 unsafe fn text_material(pem: *const u8, length: usize, name: *const c_char) -> Result<MaterialDraft, Failure> {
     // SAFETY: the contract is the same.
-    let material = MaterialDraft::pem(unsafe { handle::bytes_text(pem, length, "pem") }?);
+    let material = MaterialDraft::bytes(unsafe { handle::bytes(pem, length, "pem") }?)?;
     // SAFETY: the contract is the same.
     Ok(match unsafe { handle::optional_text(name, "name") }? {
         Some(name) => material.named(name),

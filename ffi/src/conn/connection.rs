@@ -224,14 +224,33 @@ impl Connection {
         self.failure(&ConnectError::HandshakeTimeout { after: "the deadline".to_owned(), phase }.into())
     }
 
-    /// What was proven.
-    pub(crate) fn evidence(&self) -> Result<&Evidence, Failure> {
+    /// Fills `out` with keying material (RFC 5705).
+    pub(crate) fn export(&self, label: &str, context: &[u8], out: Room<'_>) -> Result<(), Failure> {
+        let exported =
+            self.established("keying material")?.export_keying_material(label.as_bytes(), context, out.zeroed());
+        exported.map_err(|error| self.failure(&error))
+    }
+
+    /// The channel binding `tls-exporter` (RFC 9266).
+    pub(crate) fn channel_binding(&self) -> Result<[u8; 32], Failure> {
+        let binding = self.established("channel binding")?.channel_binding();
+        binding.map_err(|error| self.failure(&error))
+    }
+
+    /// # Errors
+    /// That there is no `what` before the handshake is done; its error after it failed.
+    fn established(&self, what: &str) -> Result<&Established, Failure> {
         match &self.phase {
-            Phase::Established(established) => Ok(established.evidence()),
+            Phase::Established(established) => Ok(established),
             _ => Err(self
                 .failed()
-                .unwrap_or_else(|| Misuse::new("there is no evidence before the handshake is done").into())),
+                .unwrap_or_else(|| Misuse::new(format!("there is no {what} before the handshake is done")).into())),
         }
+    }
+
+    /// What was proven.
+    pub(crate) fn evidence(&self) -> Result<&Evidence, Failure> {
+        self.established("evidence").map(Established::evidence)
     }
 
     fn error(&self) -> Option<&uptls::Error> {

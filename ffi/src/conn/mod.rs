@@ -1,6 +1,9 @@
 //! Bytes in, bytes out, for C: what any event loop drives. No socket, no thread.
 
 mod connection;
+mod exporter;
+
+pub use exporter::{uptls_conn_channel_binding, uptls_conn_export};
 
 pub(crate) use connection::{Connection, Reached};
 
@@ -74,7 +77,7 @@ pub unsafe extern "C" fn uptls_conn_new(
         // SAFETY: by the contract of the header it is NULL or NUL-terminated.
         let host = parse_host(unsafe { handle::text(host, "host") }?)?;
         // SAFETY: by the contract of the header it is NULL, or as large as it says.
-        let options = unsafe { options::parse(options) }?;
+        let options = unsafe { options::parse(options) }?.connect;
         let connection = Connection::begin(connector, host, &options)?;
         out.set(handle::give(Conn(Exclusive::of_this_process(connection)?)));
         Ok(())

@@ -1,34 +1,48 @@
 //! Streams for C: a connection over a socket, which blocks or does not.
 
+mod cancel;
+mod data;
+mod duplex;
+mod exporter;
+mod outlook;
 mod pump;
 mod socket;
 
-use core::ffi::{c_char, c_int, c_short, c_void};
+pub use data::{
+    Bytes, uptls_stream_cancel, uptls_stream_flush, uptls_stream_read, uptls_stream_shutdown, uptls_stream_write,
+    uptls_stream_writev,
+};
+pub use exporter::{uptls_stream_channel_binding, uptls_stream_export};
+
+use core::ffi::{c_char, c_int, c_short};
 use core::time::Duration;
 use std::os::fd::{FromRawFd, OwnedFd};
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::time::Instant;
 
 use rustix::event::PollFlags;
 use uptls::{Address, Dialer, Envelope, Misuse};
 
 use crate::boundary;
-use crate::conn::{Connection, HandshakeState, UPTLS_HANDSHAKE_FAILED, milliseconds_until, state_of};
+use crate::conn::{Connection, HandshakeState, Reached, UPTLS_HANDSHAKE_FAILED, milliseconds_until, state_of};
 use crate::connector::Connector;
 use crate::error::{Error, Failure};
 use crate::evidence::Evidence;
-use crate::exclusive::Exclusive;
-use crate::handle::{self, Handle, Number, Out, Owned};
-use crate::options::{self, ConnOptions};
+use crate::handle::{self, Handle, Out, Owned};
+use crate::options::{self, ConnOptions, Wanted};
 use crate::status::{Progress, Status};
 use crate::strings;
 use crate::target::{Target, parse_host};
-use pump::Pump;
+use cancel::Cancel;
+use duplex::Duplex;
+use outlook::Answers;
 use socket::Socket;
 
 /// A TLS connection over a socket. The library changes nothing on the socket: the caller decides whether it blocks, and
-/// for how long (SO_RCVTIMEO, SO_SNDTIMEO). The library never raises SIGPIPE, and handles EINTR.
-pub struct Stream(Exclusive<Pump>);
+/// for how long (SO_RCVTIMEO, SO_SNDTIMEO). The library never raises SIGPIPE. Signals end no call unless the program wants it
+/// (`UPTLS_CONNECT_INTERRUPTIBLE`); `uptls_stream_cancel` ends them from any thread. One thread may read while another writes. A
+/// stream that had to wait on a socket that blocks has a second descriptor, for being cancelled.
+pub struct Stream(Duplex);
 
 impl Handle for Stream {
     type Ownership = Owned;
@@ -47,9 +61,9 @@ pub const UPTLS_FD_OWN: FdOwnership = 1;
 /// host: the identity of the peer if the policy names none. `connect_to` is the address for the socket instead of
 /// `host`, a name or an IP address, and may be NULL. `options` may be NULL.
 ///
-/// The call starts no thread. It resolves a name in the caller's thread, for as long as the system's resolver takes;
-/// the deadline does not bound that. An IP address as text needs no resolver. It races several addresses (RFC 8305), so
-/// one that does not answer costs 250 ms. The socket blocks, and the stream closes it. `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
+/// The deadline bounds all of it. The system's resolver cannot be ended, so a name costs a thread of the library while it is looked
+/// up, also if the deadline comes first: one for each name, 16 at most in a process. An IP address as text costs none. It races
+/// several addresses (RFC 8305), so one that does not answer costs 250 ms. The socket blocks, and the stream closes it. `*out` is owned by the caller: `uptls_stream_free`. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_connect(
     connector: *const Connector,
@@ -68,13 +82,13 @@ pub unsafe extern "C" fn uptls_stream_connect(
         // SAFETY: by the contract of the header they are NULL or NUL-terminated.
         let Target { address, host } = unsafe { Target::parse(host, port, connect_to) }?;
         // SAFETY: by the contract of the header it is NULL, or as large as it says.
-        let (options, dialer) = unsafe { options::parse_with_dialer(options) }?;
+        let Wanted { connect, dialer, is_interruptible } = unsafe { options::parse_with_dialer(options) }?;
         // Nothing is dialled for a policy or options that cannot be used; and the deadline runs from here on.
-        let mut connection = Connection::begin(connector, host, &options)?;
+        let mut connection = Connection::begin(connector, host, &connect)?;
         let socket = dial(&mut connection, &dialer.unwrap_or_default(), address)?;
-        let mut pump = Pump::new(connection, Socket::Owned(socket));
-        match pump.handshake()? {
-            Progress::Done => out.set(handle::give(Stream(Exclusive::of_this_process(pump)?))),
+        let duplex = Duplex::new(connection, Socket::Owned(socket), Cancel::new(is_interruptible))?;
+        match duplex.handshake()? {
+            Progress::Done => out.set(handle::give(Stream(duplex))),
             _ => return Err(Failure::without_policy(uptls::Code::Internal, "a new socket does not block".to_owned())),
         }
         Ok(())
@@ -109,19 +123,19 @@ pub unsafe extern "C" fn uptls_stream_adopt_fd(
         // SAFETY: by the contract of the header it is NULL or NUL-terminated.
         let host = parse_host(unsafe { handle::text(host, "host") }?)?;
         // SAFETY: by the contract of the header it is NULL, or as large as it says.
-        let options = unsafe { options::parse(options) }?;
+        let Wanted { connect, is_interruptible, .. } = unsafe { options::parse(options) }?;
         Socket::check(fd)?;
         Socket::Borrowed(fd).silence()?;
         if ![UPTLS_FD_BORROW, UPTLS_FD_OWN].contains(&own) {
             return Err(Misuse::new(format!("own must be UPTLS_FD_BORROW or UPTLS_FD_OWN, it is {own}")).into());
         }
-        let connection = Connection::begin(connector, host, &options)?;
+        let connection = Connection::begin(connector, host, &connect)?;
         let socket = match own {
             // SAFETY: it is open (it was checked), and by the contract of the header its owner is this stream from now on.
             UPTLS_FD_OWN => Socket::Owned(unsafe { OwnedFd::from_raw_fd(fd) }),
             _ => Socket::Borrowed(fd),
         };
-        out.set(handle::give(Stream(Exclusive::of_this_process(Pump::new(connection, socket))?)));
+        out.set(handle::give(Stream(Duplex::new(connection, socket, Cancel::new(is_interruptible))?)));
         Ok(())
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
@@ -148,87 +162,23 @@ pub unsafe extern "C" fn uptls_stream_handshake(stream: *mut Stream, err: *mut *
     unsafe { boundary::call(err, handshake) }
 }
 
-/// Reads decrypted data. Makes the handshake first if it is not done. `*got` is how many bytes, 0 first.
-///
-/// `UPTLS_OK`: there was data, or no room. `UPTLS_WANT_READ`, `UPTLS_WANT_WRITE`: the socket does not block; poll it
-/// for that. `UPTLS_CLOSED`: the peer ended its data properly. `UPTLS_E_TRUNCATED`: the end came without close_notify,
-/// and what was read may be incomplete. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: the socket's own time limit
-/// passed, and the stream is as it was. `err` may be NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn uptls_stream_read(
-    stream: *mut Stream,
-    data: *mut c_void,
-    capacity: usize,
-    got: *mut usize,
-    err: *mut *mut Error,
-) -> Status {
-    let read = || -> Result<Progress, Failure> {
-        // SAFETY: by the contract of the header it is NULL or can be written to.
-        let got = unsafe { Number::cleared(got, "got") }?;
-        // SAFETY: by the contract of the header it is NULL or live.
-        let mut pump = unsafe { enter(stream) }?;
-        // SAFETY: by the contract of the header it is NULL or `capacity` bytes can be written there.
-        let (progress, count) = pump.read(&mut unsafe { handle::room(data.cast(), capacity, "data") }?)?;
-        got.set(count);
-        Ok(progress)
-    };
-    // SAFETY: by the contract of the header err is NULL or can be written to.
-    unsafe { boundary::call(err, read) }
-}
-
-/// Encrypts and sends data. Makes the handshake first if it is not done. `*used` is how much it took, 0 first. A part
-/// of that may wait for the next call: a call with length 0 adds nothing and sends what waits.
-///
-/// `UPTLS_OK`: it took some or all. `UPTLS_WANT_WRITE`, `UPTLS_WANT_READ`: it took nothing, the socket does not block;
-/// poll it for that. `UPTLS_E_TIMEOUT` with the code `tcp_timeout`: it took nothing, the socket's own time limit
-/// passed, and the stream is as it was. `err` may be NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn uptls_stream_write(
-    stream: *mut Stream,
-    data: *const c_void,
-    length: usize,
-    used: *mut usize,
-    err: *mut *mut Error,
-) -> Status {
-    let write = || -> Result<Progress, Failure> {
-        // SAFETY: by the contract of the header it is NULL or can be written to.
-        let used = unsafe { Number::cleared(used, "used") }?;
-        // SAFETY: by the contract of the header it is NULL or live.
-        let mut pump = unsafe { enter(stream) }?;
-        // SAFETY: by the contract of the header it is NULL or `length` bytes can be read there.
-        let (progress, count) = pump.write(unsafe { handle::bytes(data.cast(), length, "data") }?)?;
-        used.set(count);
-        Ok(progress)
-    };
-    // SAFETY: by the contract of the header err is NULL or can be written to.
-    unsafe { boundary::call(err, write) }
-}
-
-/// Sends close_notify, which ends our data properly; reading continues. The socket stays open. `UPTLS_OK`, or
-/// `UPTLS_WANT_WRITE`: poll, and call again. `UPTLS_E_USAGE` before the handshake is done. `err` may be NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn uptls_stream_shutdown(stream: *mut Stream, err: *mut *mut Error) -> Status {
-    // SAFETY: by the contract of the header it is NULL or live.
-    let shutdown = || unsafe { enter(stream) }?.shutdown();
-    // SAFETY: by the contract of the header err is NULL or can be written to.
-    unsafe { boundary::call(err, shutdown) }
-}
-
 /// The socket, for poll and options. Reading or writing bytes there breaks the connection. -1 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_fd(stream: *const Stream) -> c_int {
     // SAFETY: the contract of the header is that of `look`.
-    unsafe { look(stream, -1, |pump| pump.socket().fd()) }
+    unsafe { look(stream, -1, |duplex| duplex.fd().unwrap_or(-1)) }
 }
 
 /// The events to poll the socket for: POLLIN, POLLOUT or both. Ask `uptls_stream_pending` first: data that was already
-/// received makes no socket ready. 0 for NULL.
+/// received makes no socket ready. When the socket is ready for POLLOUT and there is no data to write, call
+/// `uptls_stream_flush`. 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_poll_events(stream: *const Stream) -> c_short {
-    let events = |pump: &Pump| {
+    let events = |duplex: &Duplex| {
+        let Answers { wants_read, wants_write, .. } = duplex.answers();
         let mut events = PollFlags::empty();
-        events.set(PollFlags::IN, pump.connection().wants_read());
-        events.set(PollFlags::OUT, pump.wants_write());
+        events.set(PollFlags::IN, wants_read);
+        events.set(PollFlags::OUT, wants_write);
         c_short::try_from(events.bits()).unwrap_or_default()
     };
     // SAFETY: the contract of the header is that of `look`.
@@ -239,22 +189,26 @@ pub unsafe extern "C" fn uptls_stream_poll_events(stream: *const Stream) -> c_sh
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_pending(stream: *const Stream) -> i32 {
     // SAFETY: the contract of the header is that of `look`.
-    unsafe { look(stream, 0, |pump| pump.is_pending().into()) }
+    unsafe { look(stream, 0, |duplex| duplex.answers().pending.into()) }
 }
 
 /// How far the handshake has come.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_handshake_state(stream: *const Stream) -> HandshakeState {
     // SAFETY: the contract of the header is that of `look`.
-    unsafe { look(stream, UPTLS_HANDSHAKE_FAILED, |pump| state_of(pump.connection().reached())) }
+    unsafe { look(stream, UPTLS_HANDSHAKE_FAILED, |duplex| state_of(duplex.answers().reached)) }
 }
 
 /// How many milliseconds the handshake may still take; 0: call `uptls_stream_expire`. -1: there is no deadline, since the
 /// handshake is over, and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_stream_timeout_ms(stream: *const Stream) -> i64 {
+    let left = |duplex: &Duplex| match duplex.answers().reached {
+        Reached::Handshaking => milliseconds_until(duplex.deadline()),
+        Reached::Done | Reached::Failed => -1,
+    };
     // SAFETY: the contract of the header is that of `look`.
-    unsafe { look(stream, -1, |pump| milliseconds_until(pump.connection().deadline())) }
+    unsafe { look(stream, -1, left) }
 }
 
 /// Ends a handshake whose deadline has passed, with `UPTLS_E_TIMEOUT`. `UPTLS_OK`, and no effect, if it has not passed,
@@ -279,8 +233,8 @@ pub unsafe extern "C" fn uptls_stream_evidence(
         // SAFETY: by the contract of the header it is NULL or can be written to.
         let out = unsafe { Out::cleared(out, "out") }?;
         // SAFETY: by the contract of the header it is NULL or live.
-        let evidence = Evidence::new(unsafe { enter(stream) }?.connection().evidence()?.clone());
-        out.set(handle::share(Arc::new(evidence)));
+        let evidence = unsafe { enter(stream) }?.ask(|connection| connection.evidence().cloned())?;
+        out.set(handle::share(Arc::new(Evidence::new(evidence))));
         Ok(())
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
@@ -299,7 +253,7 @@ pub unsafe extern "C" fn uptls_stream_report(
         // SAFETY: by the contract of the header it is NULL or can be written to.
         let out = unsafe { Out::cleared(report, "report") }?;
         // SAFETY: by the contract of the header it is NULL or live.
-        let report = unsafe { enter(stream) }?.connection().report()?;
+        let report = unsafe { enter(stream) }?.ask(Connection::report)?;
         out.set(strings::give(&Envelope::reports(vec![report]).to_json()));
         Ok(())
     };
@@ -311,23 +265,23 @@ pub unsafe extern "C" fn uptls_stream_report(
 fn dial(connection: &mut Connection, dialer: &Dialer, address: Address) -> Result<OwnedFd, Failure> {
     let begun = Instant::now();
     let left = connection.deadline().map_or(Duration::MAX, |at| at.saturating_duration_since(begun));
-    let socket = dialer.dial_here(address, left).map_err(|error| connection.undialled(&error))?;
+    let socket = dialer.dial(address, left).map_err(|error| connection.undialled(&error))?;
     connection.dialled(begun.elapsed(), socket.peer_addr());
     Ok(socket.into())
 }
 
 /// # Safety
 /// `stream` is NULL, or live and not freed while the result lives.
-unsafe fn enter<'a>(stream: *const Stream) -> Result<MutexGuard<'a, Pump>, Failure> {
+unsafe fn enter<'a>(stream: *const Stream) -> Result<&'a Duplex, Failure> {
     // SAFETY: the contract is the same.
-    unsafe { handle::borrow(stream, "stream") }?.0.enter("stream")
+    Ok(&unsafe { handle::borrow(stream, "stream") }?.0)
 }
 
-/// Asks a stream; `none` where it cannot be asked.
+/// Asks a stream, whatever other threads do with it; `none` where it cannot be asked.
 ///
 /// # Safety
 /// `stream` is NULL or live.
-unsafe fn look<T: Copy>(stream: *const Stream, none: T, ask: impl FnOnce(&Pump) -> T) -> T {
+unsafe fn look<T: Copy>(stream: *const Stream, none: T, ask: impl FnOnce(&Duplex) -> T) -> T {
     // SAFETY: the contract is the same.
-    boundary::value(none, || unsafe { enter(stream) }.map_or(none, |pump| ask(&pump)))
+    boundary::value(none, || unsafe { enter(stream) }.map_or(none, ask))
 }

@@ -1,15 +1,19 @@
-//! Moves bytes between a connection and its socket.
+//! Moves bytes between a connection and its socket, in steps that never wait.
 
 use core::time::Duration;
 use std::io;
 use std::time::Instant;
+
+use uptls::Misuse;
 
 use crate::conn::{Connection, Reached};
 use crate::error::Failure;
 use crate::handle::Room;
 use crate::status::Progress;
 
-use super::socket::{Patience, Pause, Socket};
+use super::cancel::Cancelled;
+use super::outlook::Answers;
+use super::socket::{Direction, Pause, Socket};
 
 /// A connection over a socket.
 pub(crate) struct Pump {
@@ -18,83 +22,87 @@ pub(crate) struct Pump {
     deadline: Option<Instant>,
     /// The handshake is done, and our last flight sent.
     finished: bool,
+    /// The last byte that was encrypted and not reported as used, since some of its record still waits in `outgoing`.
+    held: Option<u8>,
     /// Bytes from the peer that the connection has not taken yet.
     incoming: Vec<u8>,
     /// Bytes for the peer that the socket has not taken yet.
     outgoing: Vec<u8>,
-    socket: Socket,
 }
 
 /// Why a step goes no further.
-enum Halt {
+pub(crate) enum Halt {
+    /// The socket moves nothing now: wait, and take the step again.
+    Blocked(Direction),
+    /// The socket cannot be written to.
+    Broken(io::Error),
+    Cancelled(Cancelled),
     Failed(Failure),
-    Pending(Progress),
+    /// The socket moves nothing now, and does not block.
+    Pending(Direction),
+    TimedOut(Direction),
 }
 
 impl Pump {
-    pub(crate) fn new(connection: Connection, socket: Socket) -> Self {
+    pub(crate) fn new(connection: Connection) -> Self {
         let deadline = connection.deadline();
-        Self { connection, deadline, finished: false, incoming: Vec::new(), outgoing: Vec::new(), socket }
+        Self { connection, deadline, finished: false, held: None, incoming: Vec::new(), outgoing: Vec::new() }
     }
 
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    pub(crate) fn socket(&self) -> &Socket {
-        &self.socket
+    pub(crate) fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
     }
 
-    pub(crate) fn wants_write(&self) -> bool {
+    pub(crate) fn answers(&self) -> Answers {
+        let reached = self.connection.reached();
+        Answers {
+            finished: self.finished,
+            pending: self.connection.is_pending() || (!self.incoming.is_empty() && reached == Reached::Done),
+            reached,
+            wants_read: self.connection.wants_read(),
+            wants_write: self.wants_write(),
+        }
+    }
+
+    fn wants_write(&self) -> bool {
         !self.outgoing.is_empty() || self.connection.wants_write()
     }
 
-    /// Whether reading gives something without the socket.
-    pub(crate) fn is_pending(&self) -> bool {
-        self.connection.is_pending() || (!self.incoming.is_empty() && self.connection.reached() == Reached::Done)
-    }
-
     /// Goes on with the handshake until it is done, and our last flight sent.
-    pub(crate) fn handshake(&mut self) -> Result<Progress, Failure> {
-        if self.finished {
-            return Ok(Progress::Done);
-        }
-        match self.exchange() {
-            Ok(()) => {
-                self.finished = true;
-                Ok(Progress::Done)
-            }
-            Err(Halt::Pending(progress)) => Ok(progress),
-            Err(Halt::Failed(failure)) => {
-                self.say_last_words();
-                Err(failure)
-            }
-        }
-    }
-
-    fn exchange(&mut self) -> Result<(), Halt> {
+    pub(crate) fn exchange(&mut self, socket: &Socket) -> Result<(), Halt> {
         loop {
-            self.check_deadline()?;
-            let patience = Patience::Until(self.deadline);
-            self.flush(patience)?;
+            self.check_deadline(socket)?;
+            match self.flush(socket) {
+                Err(Halt::Blocked(_)) if self.is_late_with_last_flight() => {
+                    return Err(Halt::Failed(self.connection.late()));
+                }
+                flushed => flushed?,
+            }
             if let Some(failure) = self.connection.failed() {
                 return Err(Halt::Failed(failure));
             }
             if self.connection.reached() == Reached::Done {
+                self.finished = true;
                 return Ok(());
             }
-            match self.receive(patience) {
-                // The deadline: the next turn ends it.
-                Ok(()) | Err(Pause::TimedOut) => {}
-                Err(Pause::Blocked) => return Err(Halt::Pending(Progress::WantRead)),
-                Err(Pause::Failed(error)) => return Err(Halt::Failed(self.connection.feed_error(&error))),
+            match self.receive(socket) {
+                Err(Halt::Broken(error)) => return Err(Halt::Failed(self.connection.feed_error(&error))),
+                received => received?,
             }
         }
     }
 
+    fn is_late_with_last_flight(&self) -> bool {
+        self.connection.reached() == Reached::Done && self.deadline.is_some_and(|deadline| deadline <= Instant::now())
+    }
+
     /// Reads once from the socket what the connection then takes. A failure of the connection is found in it afterwards.
-    fn receive(&mut self, patience: Patience) -> Result<(), Pause> {
-        if !self.hear(patience)? {
+    fn receive(&mut self, socket: &Socket) -> Result<(), Halt> {
+        if !self.hear(socket)? {
             // The connection keeps its error.
             let _ = self.connection.feed_eof();
         }
@@ -102,9 +110,9 @@ impl Pump {
     }
 
     /// The same, but for the end, which it only tells: false.
-    fn hear(&mut self, patience: Patience) -> Result<bool, Pause> {
+    fn hear(&mut self, socket: &Socket) -> Result<bool, Halt> {
         if self.incoming.is_empty() {
-            self.incoming = self.socket.receive(patience)?;
+            self.incoming = socket.receive()?;
         }
         if self.incoming.is_empty() {
             return Ok(false);
@@ -116,131 +124,80 @@ impl Pump {
         Ok(true)
     }
 
+    /// I5: a peer that refuses our certificate closes after its alert, so what can be read is read before a socket that
+    /// cannot be written to is given up: until the end, the error, or unread data.
+    pub(crate) fn hear_out(&mut self, socket: &Socket) -> Result<(), Halt> {
+        self.outgoing.clear();
+        while self.connection.wants_read() && self.hear(socket)? {}
+        Ok(())
+    }
+
     /// H4: at the deadline. A socket that does not even have a connection by then failed before the handshake.
-    fn check_deadline(&mut self) -> Result<(), Failure> {
+    pub(crate) fn check_deadline(&mut self, socket: &Socket) -> Result<(), Failure> {
         let now = Instant::now();
         let late = self.connection.deadline().is_some_and(|deadline| deadline <= now);
-        if late && !self.socket.is_connected() {
+        if late && !socket.is_connected() {
             return Err(self.connection.feed_error(&io::ErrorKind::TimedOut.into()));
         }
         self.connection.expire(now)
     }
 
     /// Sends all that waits.
-    fn flush(&mut self, patience: Patience) -> Result<(), Halt> {
+    pub(crate) fn flush(&mut self, socket: &Socket) -> Result<(), Halt> {
         while self.wants_write() {
             if self.outgoing.is_empty() {
                 self.connection.drain_to(&mut self.outgoing);
             }
-            match self.socket.send(&self.outgoing, patience) {
-                Ok(count) => drop(self.outgoing.drain(..count)),
-                Err(Pause::Blocked) => return Err(Halt::Pending(Progress::WantWrite)),
-                Err(Pause::TimedOut) => match patience {
-                    Patience::Until(_) if self.connection.reached() == Reached::Done => {
-                        return Err(Halt::Failed(self.connection.late()));
-                    }
-                    Patience::Until(_) => self.check_deadline()?,
-                    _ => return Err(Halt::Failed(timed_out("sent to", "SO_SNDTIMEO"))),
-                },
-                Err(Pause::Failed(error)) => return Err(Halt::Failed(self.lost(&error))),
-            }
+            let count = socket.send(&self.outgoing)?;
+            self.outgoing.drain(..count);
         }
         Ok(())
     }
 
-    /// A socket that cannot be written to. I5: a peer that refuses our certificate closes after its alert, so what can be
-    /// read is read first. An end says less than the error.
-    fn lost(&mut self, error: &io::Error) -> Failure {
-        self.outgoing.clear();
-        let patience = Patience::Until(Instant::now().checked_add(LAST_WORDS));
-        while self.connection.wants_read() && self.hear(patience).is_ok_and(|more| more) {
-            // Until the end, the error, or unread data.
-        }
-        self.connection.feed_error(error)
-    }
-
-    /// H5: the alert, as far as the peer takes it.
-    fn say_last_words(&mut self) {
-        self.connection.drain_to(&mut self.outgoing);
-        let patience = Patience::Until(Instant::now().checked_add(LAST_WORDS));
-        while !self.outgoing.is_empty() {
-            match self.socket.send(&self.outgoing, patience) {
-                Ok(count @ 1..) => drop(self.outgoing.drain(..count)),
-                _ => break,
-            }
-        }
+    /// Forgets what no peer takes any more.
+    pub(crate) fn forget_outgoing(&mut self) {
         self.outgoing.clear();
     }
 
     /// Reads decrypted data.
-    pub(crate) fn read(&mut self, out: &mut Room<'_>) -> Result<(Progress, usize), Failure> {
-        match self.handshake()? {
-            Progress::Done => {}
-            progress => return Ok((progress, 0)),
-        }
+    pub(crate) fn read(&mut self, socket: &Socket, out: &mut Room<'_>) -> Result<(Progress, usize), Halt> {
         loop {
-            let read = self.connection.read(out);
-            match read {
-                Ok((Progress::WantRead, _)) => {}
-                Err(failure) => {
-                    self.say_last_words();
-                    return Err(failure);
-                }
-                Ok(done) => return Ok(done),
+            let read = self.connection.read(out)?;
+            if read.0 != Progress::WantRead {
+                return Ok(read);
             }
             // What our side of TLS has to answer; it can wait.
-            match self.flush(Patience::Never) {
-                Ok(()) | Err(Halt::Pending(_)) => {}
-                // The connection has the failure, behind what can still be read.
-                Err(Halt::Failed(_)) => continue,
+            match self.flush(socket) {
+                Ok(()) | Err(Halt::Blocked(_)) => {}
+                Err(halt) => return Err(halt),
             }
-            match self.receive(Patience::AsSocket) {
-                Ok(()) => {}
-                Err(Pause::Blocked) => return Ok((Progress::WantRead, 0)),
-                Err(Pause::TimedOut) => return Err(timed_out("read from", "SO_RCVTIMEO")),
-                Err(Pause::Failed(error)) => drop(self.connection.feed_error(&error)),
+            match self.receive(socket) {
+                // The connection has it, behind what can still be read.
+                Err(Halt::Broken(error)) => drop(self.connection.feed_error(&error)),
+                received => received?,
             }
         }
     }
 
-    /// Takes data and sends what the socket takes.
-    pub(crate) fn write(&mut self, data: &[u8]) -> Result<(Progress, usize), Failure> {
-        match self.handshake()? {
-            Progress::Done => {}
-            progress => return Ok((progress, 0)),
+    /// Encrypts data once nothing waits, and gives how much. The byte that was held comes first.
+    pub(crate) fn take(&mut self, socket: &Socket, data: &[u8]) -> Result<usize, Halt> {
+        self.flush(socket)?;
+        let (held, rest) = match (self.held, data.split_first()) {
+            (None, _) => (0, data),
+            (Some(_), None) => (0, data),
+            (Some(held), Some((first, rest))) if held == *first => (1, rest),
+            (Some(_), Some(_)) => return Err(Failure::from(Misuse::new(OTHER_DATA)).into()),
+        };
+        let (_, count) = self.connection.write(rest)?;
+        if held > 0 {
+            self.held = None;
         }
-        match self.flush(Patience::AsSocket) {
-            Ok(()) => {}
-            Err(Halt::Pending(progress)) => return Ok((progress, 0)),
-            Err(Halt::Failed(failure)) => return Err(failure),
-        }
-        let (progress, count) = self.connection.write(data)?;
-        match self.flush(Patience::AsSocket) {
-            // What was taken is sent with the next call, and a failure told then.
-            Err(Halt::Pending(_) | Halt::Failed(_)) if count > 0 => Ok((Progress::Done, count)),
-            Err(Halt::Pending(progress)) => Ok((progress, 0)),
-            Err(Halt::Failed(failure)) => Err(failure),
-            Ok(()) => Ok((progress, count)),
-        }
+        Ok(held + count)
     }
 
-    /// Ends our data properly.
-    pub(crate) fn shutdown(&mut self) -> Result<Progress, Failure> {
-        self.connection.close_notify()?;
-        match self.flush(Patience::AsSocket) {
-            Ok(()) => Ok(Progress::Done),
-            Err(Halt::Pending(progress)) => Ok(progress),
-            Err(Halt::Failed(failure)) => Err(failure),
-        }
-    }
-
-    /// Ends a handshake whose deadline has passed.
-    pub(crate) fn expire(&mut self) -> Result<(), Failure> {
-        let expired = self.check_deadline();
-        if expired.is_err() {
-            self.say_last_words();
-        }
-        expired
+    /// `taken` does not fit on the wire: its last byte is not reported before it does.
+    pub(crate) fn hold(&mut self, taken: &[u8]) {
+        self.held = taken.last().copied();
     }
 }
 
@@ -250,11 +207,15 @@ impl From<Failure> for Halt {
     }
 }
 
-/// The connection is as it was.
-fn timed_out(verb: &str, option: &str) -> Failure {
-    let message = format!("the socket could not be {verb} within its own time limit ({option}); try again");
-    Failure::without_policy(uptls::Code::TcpTimeout, message)
+impl From<Pause> for Halt {
+    fn from(pause: Pause) -> Self {
+        match pause {
+            Pause::Blocked(direction) => Self::Blocked(direction),
+            Pause::Failed(error) => Self::Broken(error),
+        }
+    }
 }
 
 /// How long a peer that is given up may take for its last words, or ours.
-const LAST_WORDS: Duration = Duration::from_millis(250);
+pub(crate) const LAST_WORDS: Duration = Duration::from_millis(250);
+const OTHER_DATA: &str = "data must begin with the bytes that the last write did not use: they are partly sent";

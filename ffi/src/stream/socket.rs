@@ -13,6 +13,8 @@ use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{RecvFlags, SendFlags, SocketType, getpeername, recv, send};
 use uptls::Misuse;
 
+use super::cancel::{Cancel, Cancelled};
+
 /// A connected stream socket.
 pub(crate) enum Socket {
     /// The caller's, who keeps it open as long as the stream lives.
@@ -26,16 +28,30 @@ pub(crate) enum Socket {
 pub(crate) enum Patience {
     /// As the socket does: it blocks, for as long as its own time limits say, or does not.
     AsSocket,
-    /// Not at all.
-    Never,
     /// If the socket blocks, until then; `None`: without end.
     Until(Option<Instant>),
 }
 
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Direction {
+    In,
+    Out,
+}
+
 /// Why nothing was moved.
 pub(crate) enum Pause {
-    /// The socket does not block, and cannot go on now.
-    Blocked,
+    /// Not now.
+    Blocked(Direction),
+    Failed(io::Error),
+}
+
+/// Why there was no waiting, or why it ended.
+pub(crate) enum Unready {
+    Cancelled(Cancelled),
+    /// The socket does not block.
+    DoesNotBlock,
+    /// The system cannot wait.
     Failed(io::Error),
     /// The patience, or the socket's own time limit, is over.
     TimedOut,
@@ -98,74 +114,85 @@ impl Socket {
         }
     }
 
-    /// Receives once and gives what came; nothing is the end.
-    pub(crate) fn receive(&self, patience: Patience) -> Result<Vec<u8>, Pause> {
+    /// Receives once, without waiting, and gives what came; nothing is the end.
+    pub(crate) fn receive(&self) -> Result<Vec<u8>, Pause> {
         let mut bytes = Vec::with_capacity(ROOM);
         loop {
-            match recv(self.as_fd(), spare_capacity(&mut bytes), receive_flags(patience)) {
+            match recv(self.as_fd(), spare_capacity(&mut bytes), RecvFlags::DONTWAIT) {
                 Ok(_) => return Ok(bytes),
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => self.pause(PollFlags::IN, patience)?,
+                Err(Errno::AGAIN) => return Err(Pause::Blocked(Direction::In)),
                 Err(error) => return Err(Pause::Failed(error.into())),
             }
         }
     }
 
-    /// Sends once and gives how many bytes.
-    pub(crate) fn send(&self, bytes: &[u8], patience: Patience) -> Result<usize, Pause> {
+    /// Sends once, without waiting, and gives how many bytes.
+    pub(crate) fn send(&self, bytes: &[u8]) -> Result<usize, Pause> {
         loop {
-            match send(self.as_fd(), bytes, send_flags(patience)) {
+            match send(self.as_fd(), bytes, QUIET | SendFlags::DONTWAIT) {
                 Ok(count) => return Ok(count),
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => self.pause(PollFlags::OUT, patience)?,
+                Err(Errno::AGAIN) => return Err(Pause::Blocked(Direction::Out)),
                 Err(error) => return Err(Pause::Failed(error.into())),
             }
         }
     }
 
-    /// What to do where the system says: not now.
-    fn pause(&self, events: PollFlags, patience: Patience) -> Result<(), Pause> {
-        let blocks = !fcntl_getfl(self.as_fd()).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK));
-        match (patience, blocks) {
-            (Patience::Never, _) | (_, false) => Err(Pause::Blocked),
-            // Without a limit of its own it was only not ready.
-            (Patience::AsSocket, true) if self.has_limit(events) => Err(Pause::TimedOut),
-            (Patience::AsSocket, true) => self.wait(events, None),
-            (Patience::Until(deadline), true) => self.wait(events, deadline),
+    /// Waits until the socket is ready, if it blocks.
+    pub(crate) fn wait(&self, direction: Direction, patience: Patience, cancel: &Cancel) -> Result<(), Unready> {
+        cancel.check()?;
+        if fcntl_getfl(self.as_fd()).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK)) {
+            return Err(Unready::DoesNotBlock);
         }
-    }
-
-    /// Whether the caller has set SO_RCVTIMEO, or SO_SNDTIMEO.
-    fn has_limit(&self, events: PollFlags) -> bool {
-        let which = if events.contains(PollFlags::IN) { Timeout::Recv } else { Timeout::Send };
-        !matches!(sockopt::socket_timeout(self.as_fd(), which), Ok(None))
-    }
-
-    /// Waits until the socket is ready, whatever signals come meanwhile.
-    fn wait(&self, events: PollFlags, deadline: Option<Instant>) -> Result<(), Pause> {
+        let deadline = match patience {
+            Patience::AsSocket => self.limit(direction).and_then(|limit| Instant::now().checked_add(limit)),
+            Patience::Until(deadline) => deadline,
+        };
+        let wake = cancel.wake();
         loop {
+            cancel.check()?;
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            match poll(&mut [PollFd::from_borrowed_fd(self.as_fd(), events)], left.map(timespec).as_ref()) {
-                Ok(0) => return Err(Pause::TimedOut),
-                Ok(_) => return Ok(()),
+            // Without a descriptor for it, it is asked often enough whether the wait was cancelled.
+            let at_most = if wake.is_some() { left } else { Some(left.map_or(GLANCE, |left| left.min(GLANCE))) };
+            let mut entries = vec![PollFd::from_borrowed_fd(self.as_fd(), direction.events())];
+            entries.extend(wake.map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN)));
+            match poll(&mut entries, at_most.map(timespec).as_ref()) {
+                Ok(0) if left.is_some_and(|left| at_most == Some(left)) => return Err(Unready::TimedOut),
+                Ok(0) => {}
+                Ok(_) => return Ok(cancel.check()?),
+                Err(Errno::INTR) if cancel.is_interruptible => {
+                    cancel.check()?;
+                    return Err(Unready::Cancelled(Cancelled::BySignal));
+                }
                 Err(Errno::INTR) => {}
-                Err(error) => return Err(Pause::Failed(error.into())),
+                Err(error) => return Err(Unready::Failed(error.into())),
             }
+        }
+    }
+
+    /// SO_RCVTIMEO or SO_SNDTIMEO, if the caller has set it.
+    fn limit(&self, direction: Direction) -> Option<Duration> {
+        let which = match direction {
+            Direction::In => Timeout::Recv,
+            Direction::Out => Timeout::Send,
+        };
+        sockopt::socket_timeout(self.as_fd(), which).ok().flatten()
+    }
+}
+
+impl Direction {
+    fn events(self) -> PollFlags {
+        match self {
+            Self::In => PollFlags::IN,
+            Self::Out => PollFlags::OUT,
         }
     }
 }
 
-fn receive_flags(patience: Patience) -> RecvFlags {
-    match patience {
-        Patience::AsSocket => RecvFlags::empty(),
-        Patience::Never | Patience::Until(_) => RecvFlags::DONTWAIT,
-    }
-}
-
-fn send_flags(patience: Patience) -> SendFlags {
-    match patience {
-        Patience::AsSocket => QUIET,
-        Patience::Never | Patience::Until(_) => QUIET | SendFlags::DONTWAIT,
+impl From<Cancelled> for Unready {
+    fn from(cancelled: Cancelled) -> Self {
+        Self::Cancelled(cancelled)
     }
 }
 
@@ -173,6 +200,8 @@ fn timespec(duration: Duration) -> Timespec {
     Timespec::try_from(duration).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 })
 }
 
+/// How often it is asked whether a wait was cancelled, where no descriptor tells.
+const GLANCE: Duration = Duration::from_millis(100);
 /// As much as a record holds.
 const ROOM: usize = 16 << 10;
 /// Without SIGPIPE.

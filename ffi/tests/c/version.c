@@ -3,7 +3,7 @@
 
 int main(void) {
   CHECK(uptls_version_number() == UPTLS_VERSION_NUMBER);
-  CHECK(uptls_abi_version() == UPTLS_ABI_VERSION && UPTLS_ABI_VERSION == 0);
+  CHECK(uptls_abi_version() == UPTLS_ABI_VERSION && UPTLS_ABI_VERSION == 1);
   CHECK_TEXT(uptls_status_string(UPTLS_CLOSED), "the peer ended its data");
   CHECK_TEXT(uptls_version_string(), UPTLS_VERSION_STRING);
   CHECK_TEXT(uptls_status_string(UPTLS_OK), "ok");

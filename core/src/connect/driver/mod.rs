@@ -2,6 +2,7 @@
 
 mod audit;
 mod complete;
+mod export;
 
 use std::io::{self, BufRead as _, Read, Write as _};
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
-use uptls_process::Process;
+use uptls_process::{Process, without_signals};
 
 use super::fault;
 use crate::error::{ConnectError, LocalStep, Shortage};
@@ -154,7 +154,8 @@ impl Table {
         let lookup = Arc::new(Lookup::default());
         let (theirs, table, asked) = (Arc::clone(&lookup), Arc::clone(self), name.clone());
         let work = move || Landing { answer: None, lookup: theirs, name: asked, table }.run();
-        if let Err(error) = thread::Builder::new().name("uptls-resolve".to_owned()).spawn(work) {
+        let thread = thread::Builder::new().name("uptls-resolve".to_owned());
+        if let Err(error) = without_signals(|| thread.spawn(work)) {
             return Err(ConnectError::threadless(&error, "resolve a name"));
         }
         open.lookups.insert(name.clone(), Arc::clone(&lookup));

@@ -4,6 +4,7 @@
 #![allow(clippy::exhaustive_structs, reason = "drafts are written as literals, with ..Default::default()")]
 
 mod bundle;
+mod from_bytes;
 
 use core::fmt;
 use std::path::PathBuf;
