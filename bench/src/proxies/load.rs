@@ -26,14 +26,14 @@ pub(crate) fn measure(peer: &Peer, connections: usize) -> Figures {
     let (handshakes, took) = (cpu(&running) - before, began.elapsed());
     let (idle, _open) = idle(&running);
     let before = cpu(&running);
-    ask(&mut connect(to).unwrap(), BULK).unwrap();
+    ask(&mut connect(to).unwrap(), GIB).unwrap();
     let bulk = cpu(&running) - before;
     let (per_second, p99) = requests(to);
     let count = float(connections);
     Figures([
         ("handshake_cpu_us", handshakes * 1e6 / count),
         ("connections_per_second", count / took.as_secs_f64()),
-        ("gib_cpu_s", bulk * (1 << 30) as f64 / BULK as f64),
+        ("gib_cpu_s", bulk),
         ("idle_kib", idle),
         ("requests_per_second", per_second),
         ("p99_us", p99),
@@ -144,7 +144,7 @@ fn float(count: usize) -> f64 {
 }
 
 /// In bytes.
-const BULK: u64 = 1 << 30;
+const GIB: u64 = 1 << 30;
 const CLIENTS: usize = 8;
 const IDLE: usize = 400;
 const REQUESTS: usize = 4000;
