@@ -44,7 +44,7 @@ use uptls::{Event, OnInvalid, Report};
 use crate::USAGE;
 use crate::describe::runtime_at;
 use crate::print::{self, CliError, report};
-use live::{Proxy, Refused};
+use live::{Proxy, Refused, Subject};
 use log::{AccessLog, tell};
 use route::Route;
 
@@ -137,15 +137,21 @@ fn refused(refused: Refused) -> CliError {
 }
 
 async fn tell_events(proxy: Arc<Proxy>, is_json: bool) {
+    let tell_one = |name: &str, event: &Event| match is_json {
+        true => print::print_error(&serde_json::json!({"route": name, "event": event.facts()}).to_string()),
+        false => tell(&line(name, event)),
+    };
     loop {
-        let (routes, event) = proxy.next_event().await;
+        let (routes, event) = match proxy.next_event().await {
+            (Subject::Routes(routes), event) => (routes, event),
+            (Subject::Shadow(name), event) => {
+                tell_one(&name, &event);
+                continue;
+            }
+        };
         for route in routes {
             route.note(&event);
-            let name = &route.spec.name;
-            match is_json {
-                true => print::print_error(&serde_json::json!({"route": name, "event": event.facts()}).to_string()),
-                false => tell(&line(name, &event)),
-            }
+            tell_one(&route.spec.name, &event);
             if event.trust_reduced {
                 reconsider(&route).await;
             }

@@ -80,13 +80,15 @@ impl OpenConnections {
 
     /// Judges the peers of all open connections by the policy of now ([`Connector::reconsider`]), and begins to tell those that fail,
     /// spread over `window`. If the policy changes meanwhile, they are judged once more, and those that are accepted again stay.
+    /// It gives those of this set: a pool of the same connector tells its own.
     ///
     /// # Panics
     /// Outside a tokio runtime with its timer on.
     pub async fn reconsider(&self, window: Duration) -> Option<Reconsidered> {
-        let reconsidered = judge(&self.0.connector).await?;
+        let mut reconsidered = judge(&self.0.connector).await?;
         let due: Vec<u64> = {
             let mut tellers = lock(&self.0.tellers);
+            reconsidered.refused.retain(|refused| tellers.contains_key(&refused.id));
             let mut is_new =
                 |id: u64| tellers.get_mut(&id).is_some_and(|teller| !core::mem::replace(&mut teller.is_due, true));
             reconsidered.refused.iter().map(|refused| refused.id).filter(|id| is_new(*id)).collect()

@@ -1,11 +1,11 @@
 //! The routes that work: they are made together, follow their documents, and end together.
 
+mod events;
 mod follow;
 
+pub(super) use events::Subject;
 pub(super) use follow::judged;
 
-use core::future::poll_fn;
-use core::task::{Context, Poll};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::io;
@@ -17,7 +17,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use uptls::{
-    Connector, Event, FileSource, Metrics, OnInvalid, Prepared, Problems, Registry, Runtime, UpstreamTlsPolicy, Watch,
+    Connector, FileSource, Metrics, OnInvalid, Prepared, Problems, Registry, Runtime, UpstreamTlsPolicy, Watch,
     WatchedSource,
 };
 
@@ -131,31 +131,6 @@ impl Proxy {
             tasks: TaskTracker::new(),
             threads: tokio::runtime::Handle::current(),
             watch: uptls::watch::start([])?,
-        })
-    }
-
-    /// The next event of a policy, and the routes that it is of.
-    pub(super) async fn next_event(&self) -> (Vec<Arc<Route>>, Event) {
-        loop {
-            let event = tokio::select! {
-                event = poll_fn(|cx| self.poll_event(cx)) => event,
-                // There may be another folder.
-                () = self.changed.notified() => continue,
-            };
-            if !event.0.is_empty() {
-                return event;
-            }
-        }
-    }
-
-    fn poll_event(&self, cx: &mut Context<'_>) -> Poll<(Vec<Arc<Route>>, Event)> {
-        if let Poll::Ready((name, event)) = self.registry.poll_event(cx) {
-            let is_of = |live: &Live| matches!(live.origin, Origin::Own(_)) && live.route.spec.name == *name;
-            return Poll::Ready((self.state().routes_of(is_of), event));
-        }
-        let state = self.state();
-        state.folders.poll_event(cx).map(|(from, event)| {
-            (state.routes_of(|live| matches!(&live.origin, Origin::Folder(place) if *place == from)), event)
         })
     }
 
