@@ -152,6 +152,8 @@ fn our_last_flight_leaves_in_one_write() {
         while !handshake.is_done() {
             for record in records(&server.drain()) {
                 handshake.feed(record).unwrap();
+                let waits = handshake.wants_read() || handshake.wants_write();
+                assert!(waits || handshake.is_done(), "an event loop would wait for nothing");
                 if handshake.wants_write() {
                     writes.push(drained(&mut handshake));
                     server.feed(writes.last().unwrap()).unwrap();

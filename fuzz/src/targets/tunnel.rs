@@ -4,8 +4,8 @@
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::LazyLock;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -66,11 +66,16 @@ fn is_plain(bytes: &[u8]) -> bool {
     let Some(head) = text.strip_suffix("\r\n\r\n").filter(|_| text.len() <= 8 * 1024) else { return false };
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 2")).unwrap_or_default();
-    let is_token = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let is_token =
+        |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     let is_visible = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     let is_field = |line: &str| line.split_once(": ").is_some_and(|(name, value)| is_token(name) && is_visible(value));
     let digits = status.get(..2).is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
     let reason = status.get(2..).unwrap_or("\n");
     let fields: Vec<&str> = lines.collect();
-    digits && reason.starts_with(' ') && is_visible(reason) && fields.len() <= 64 && fields.iter().all(|line| is_field(line))
+    digits
+        && reason.starts_with(' ')
+        && is_visible(reason)
+        && fields.len() <= 64
+        && fields.iter().all(|line| is_field(line))
 }

@@ -420,7 +420,9 @@ impl Driver {
     }
 
     pub(super) fn wants_read(&self) -> bool {
-        self.process.is_current() && self.error.is_none() && self.end == End::Open && self.tls.wants_read()
+        // During a handshake rustls first wants to write what it has.
+        let reads = self.tls.wants_read() || self.tls.wants_write() && self.holds_back();
+        self.process.is_current() && self.error.is_none() && self.end == End::Open && reads
     }
 
     pub(super) fn wants_write(&self) -> bool {
