@@ -138,6 +138,10 @@ fn is_bytes(kind: &str) -> bool {
 fn argument(function: &str, kind: &str, name: &str, ends: bool, next_is_length: bool, after_bytes: bool) -> Argument {
     let by = |rust: &str, expression: String| Argument { rust: rust.to_owned(), made: Made::By(expression) };
     match kind {
+        // The reason of something else than this call.
+        "uptls_error **" if name != "err" => {
+            Argument { rust: "*mut *mut c_void".to_owned(), made: Made::Out("reason".to_owned()) }
+        }
         "uptls_error **" => Argument { rust: "*mut *mut c_void".to_owned(), made: Made::Error },
         "char **" => Argument { rust: "*mut *mut c_void".to_owned(), made: Made::Out("string".to_owned()) },
         "const uint8_t **" => Argument { rust: "*mut *mut u8".to_owned(), made: Made::Out(String::new()) },

@@ -219,6 +219,7 @@ impl Session<'_, '_> {
             ("builder", uptls_builder_free),
             ("runtime", uptls_runtime_free),
             ("error", uptls_error_free),
+            ("reason", uptls_error_free),
             ("string", uptls_string_free),
         ];
         for (kind, end) in ends {
