@@ -188,20 +188,36 @@ pub unsafe extern "C" fn uptls_evidence_certificate_der(
     length: *mut usize,
     err: *mut *mut Error,
 ) -> Status {
-    let find = || {
-        // SAFETY: by the contract of the header it is NULL or can be written to.
+    // SAFETY: the contract of the header is that of the call.
+    unsafe {
+        certificate(evidence, der, length, err, |evidence| at(evidence.core.peer.chain_der(), index).map(Vec::as_slice))
+    }
+}
+
+/// Gives the certificate that `find` finds: the evidence owns it.
+///
+/// # Safety
+/// `evidence` is NULL or live, and outlives the use of `*der`; the others are NULL or can be written to.
+pub(crate) unsafe fn certificate<'a>(
+    evidence: *const Evidence,
+    der: *mut *const u8,
+    length: *mut usize,
+    err: *mut *mut Error,
+    find: impl FnOnce(&'a Evidence) -> Result<&'a [u8], Misuse>,
+) -> Status {
+    let give = || {
+        // SAFETY: the contract is the same.
         let der = unsafe { handle::Out::cleared(der.cast::<*mut u8>(), "der") }?;
-        // SAFETY: by the contract of the header it is NULL or can be written to.
+        // SAFETY: the contract is the same.
         let length = unsafe { Number::cleared(length, "length") }?;
-        // SAFETY: by the contract of the header it is NULL or live.
-        let chain = unsafe { handle::borrow(evidence, "evidence") }?.core.peer.chain_der();
-        let certificate = at(chain, index)?;
+        // SAFETY: the contract is the same.
+        let certificate = find(unsafe { handle::borrow(evidence, "evidence") }?)?;
         der.set(certificate.as_ptr().cast_mut());
         length.set(certificate.len());
         Ok(())
     };
-    // SAFETY: by the contract of the header err is NULL or can be written to.
-    unsafe { boundary::call(err, find) }
+    // SAFETY: the contract is the same.
+    unsafe { boundary::call(err, give) }
 }
 
 /// The certificate at `index`.

@@ -44,6 +44,7 @@ mod status;
 mod stream;
 mod strings;
 mod target;
+mod transfer;
 mod uncancelled;
 mod version;
 #[cfg(unix)]

@@ -1,14 +1,13 @@
-//! Who the peer of a connection is, and whom the policy trusted for it, for C.
+//! The peer of a connection and the anchor that the policy trusted it by, for C.
 
 use core::ffi::c_char;
 use std::ffi::CString;
 
 use uptls::CertificateSummary;
 
-use crate::boundary;
 use crate::error::Error;
-use crate::evidence::{Evidence, at, number, text};
-use crate::handle::{self, Number};
+use crate::evidence::{Evidence, at, certificate, number, text};
+use crate::handle;
 use crate::policy::digest_text;
 use crate::status::Status;
 
@@ -116,18 +115,11 @@ pub unsafe extern "C" fn uptls_evidence_path_der(
     length: *mut usize,
     err: *mut *mut Error,
 ) -> Status {
-    let find = || {
-        // SAFETY: by the contract of the header it is NULL or can be written to.
-        let der = unsafe { handle::Out::cleared(der.cast::<*mut u8>(), "der") }?;
-        // SAFETY: by the contract of the header it is NULL or can be written to.
-        let length = unsafe { Number::cleared(length, "length") }?;
-        // SAFETY: by the contract of the header it is NULL or live.
-        let path = unsafe { handle::borrow(evidence, "evidence") }?.core().peer.verified_chain().unwrap_or_default();
-        let certificate = at(&path, index)?;
-        der.set(certificate.as_ptr().cast_mut());
-        length.set(certificate.len());
-        Ok(())
-    };
-    // SAFETY: by the contract of the header err is NULL or can be written to.
-    unsafe { boundary::call(err, find) }
+    // SAFETY: the contract of the header is that of the call.
+    unsafe {
+        certificate(evidence, der, length, err, |evidence| {
+            let path = evidence.core().peer.verified_chain().unwrap_or_default();
+            at(&path, index).copied()
+        })
+    }
 }

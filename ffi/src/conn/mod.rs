@@ -19,11 +19,12 @@ use crate::connector::Connector;
 use crate::error::{Error, Failure};
 use crate::evidence::Evidence;
 use crate::exclusive::Exclusive;
-use crate::handle::{self, Handle, Number, Out, Owned};
+use crate::handle::{self, Handle, Out, Owned};
 use crate::options::{self, ConnOptions};
-use crate::status::{Progress, Status};
+use crate::status::Status;
 use crate::strings;
 use crate::target::parse_host;
+use crate::transfer;
 
 /// A TLS connection as bytes in, bytes out. After any error, drain once more: an alert for the peer may wait; and every
 /// later call gives the same error.
@@ -103,17 +104,16 @@ pub unsafe extern "C" fn uptls_conn_feed(
     used: *mut usize,
     err: *mut *mut Error,
 ) -> Status {
-    let feed = || {
-        // SAFETY: by the contract of the header it is NULL or can be written to.
-        let used = unsafe { Number::cleared(used, "used") }?;
-        // SAFETY: by the contract of the header it is NULL or live.
-        let mut connection = unsafe { enter(conn) }?;
-        // SAFETY: by the contract of the header it is NULL or `length` bytes can be read there.
-        used.set(connection.feed(unsafe { handle::bytes(tls.cast(), length, "tls") }?)?);
-        Ok(())
-    };
-    // SAFETY: by the contract of the header err is NULL or can be written to.
-    unsafe { boundary::call(err, feed) }
+    // SAFETY: the contract of the header is that of the call.
+    unsafe {
+        transfer::take(
+            || enter(conn),
+            (tls, length, "tls"),
+            used,
+            err,
+            |mut connection, tls| Ok(((), connection.feed(tls)?)),
+        )
+    }
 }
 
 /// Tells that the peer closed the transport: `recv` gave 0. During the handshake that is a failure (`peer_closed`); later,
@@ -158,17 +158,16 @@ pub unsafe extern "C" fn uptls_conn_drain(
     got: *mut usize,
     err: *mut *mut Error,
 ) -> Status {
-    let drain = || {
-        // SAFETY: by the contract of the header it is NULL or can be written to.
-        let got = unsafe { Number::cleared(got, "got") }?;
-        // SAFETY: by the contract of the header it is NULL or live.
-        let mut connection = unsafe { enter(conn) }?;
-        // SAFETY: by the contract of the header it is NULL or `capacity` bytes can be written there.
-        got.set(connection.drain(&mut unsafe { handle::room(tls.cast(), capacity, "tls") }?));
-        Ok(())
-    };
-    // SAFETY: by the contract of the header err is NULL or can be written to.
-    unsafe { boundary::call(err, drain) }
+    // SAFETY: the contract of the header is that of the call.
+    unsafe {
+        transfer::fill(
+            || enter(conn),
+            (tls, capacity, "tls"),
+            got,
+            err,
+            |mut connection, room| Ok(((), connection.drain(room))),
+        )
+    }
 }
 
 /// Moves decrypted data to `data`, at most `capacity` bytes. `*got` is how many, 0 first.
@@ -184,18 +183,10 @@ pub unsafe extern "C" fn uptls_conn_read(
     got: *mut usize,
     err: *mut *mut Error,
 ) -> Status {
-    let read = || -> Result<Progress, Failure> {
-        // SAFETY: by the contract of the header it is NULL or can be written to.
-        let got = unsafe { Number::cleared(got, "got") }?;
-        // SAFETY: by the contract of the header it is NULL or live.
-        let mut connection = unsafe { enter(conn) }?;
-        // SAFETY: by the contract of the header it is NULL or `capacity` bytes can be written there.
-        let (progress, count) = connection.read(&mut unsafe { handle::room(data.cast(), capacity, "data") }?)?;
-        got.set(count);
-        Ok(progress)
-    };
-    // SAFETY: by the contract of the header err is NULL or can be written to.
-    unsafe { boundary::call(err, read) }
+    // SAFETY: the contract of the header is that of the call.
+    unsafe {
+        transfer::fill(|| enter(conn), (data, capacity, "data"), got, err, |mut connection, room| connection.read(room))
+    }
 }
 
 /// Encrypts data for the peer; drain afterwards. `*used` is how much it took, 0 first.
@@ -211,18 +202,10 @@ pub unsafe extern "C" fn uptls_conn_write(
     used: *mut usize,
     err: *mut *mut Error,
 ) -> Status {
-    let write = || -> Result<Progress, Failure> {
-        // SAFETY: by the contract of the header it is NULL or can be written to.
-        let used = unsafe { Number::cleared(used, "used") }?;
-        // SAFETY: by the contract of the header it is NULL or live.
-        let mut connection = unsafe { enter(conn) }?;
-        // SAFETY: by the contract of the header it is NULL or `length` bytes can be read there.
-        let (progress, count) = connection.write(unsafe { handle::bytes(data.cast(), length, "data") }?)?;
-        used.set(count);
-        Ok(progress)
-    };
-    // SAFETY: by the contract of the header err is NULL or can be written to.
-    unsafe { boundary::call(err, write) }
+    // SAFETY: the contract of the header is that of the call.
+    unsafe {
+        transfer::take(|| enter(conn), (data, length, "data"), used, err, |mut connection, data| connection.write(data))
+    }
 }
 
 /// Ends our data properly; drain afterwards. Reading continues. `UPTLS_E_USAGE` before the handshake is done. `err` may

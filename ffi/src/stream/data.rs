@@ -8,6 +8,7 @@ use crate::boundary;
 use crate::error::{Error, Failure};
 use crate::handle::{self, Number};
 use crate::status::{Progress, Status};
+use crate::transfer;
 
 /// Bytes of the caller's: where they begin, and how many. It has the layout of `struct iovec`.
 #[repr(C)]
@@ -33,18 +34,8 @@ pub unsafe extern "C" fn uptls_stream_read(
     got: *mut usize,
     err: *mut *mut Error,
 ) -> Status {
-    let read = || -> Result<Progress, Failure> {
-        // SAFETY: by the contract of the header it is NULL or can be written to.
-        let got = unsafe { Number::cleared(got, "got") }?;
-        // SAFETY: by the contract of the header it is NULL or live.
-        let duplex = unsafe { enter(stream) }?;
-        // SAFETY: by the contract of the header it is NULL or `capacity` bytes can be written there.
-        let (progress, count) = duplex.read(&mut unsafe { handle::room(data.cast(), capacity, "data") }?)?;
-        got.set(count);
-        Ok(progress)
-    };
-    // SAFETY: by the contract of the header err is NULL or can be written to.
-    unsafe { boundary::call(err, read) }
+    // SAFETY: the contract of the header is that of the call.
+    unsafe { transfer::fill(|| enter(stream), (data, capacity, "data"), got, err, Duplex::read) }
 }
 
 /// Encrypts and sends data. Makes the handshake first if it is not done. `*used` is how much of it was used, 0 first. Give the
@@ -66,18 +57,8 @@ pub unsafe extern "C" fn uptls_stream_write(
     used: *mut usize,
     err: *mut *mut Error,
 ) -> Status {
-    let write = || -> Result<Progress, Failure> {
-        // SAFETY: by the contract of the header it is NULL or can be written to.
-        let used = unsafe { Number::cleared(used, "used") }?;
-        // SAFETY: by the contract of the header it is NULL or live.
-        let duplex = unsafe { enter(stream) }?;
-        // SAFETY: by the contract of the header it is NULL or `length` bytes can be read there.
-        let (progress, count) = duplex.write(unsafe { handle::bytes(data.cast(), length, "data") }?)?;
-        used.set(count);
-        Ok(progress)
-    };
-    // SAFETY: by the contract of the header err is NULL or can be written to.
-    unsafe { boundary::call(err, write) }
+    // SAFETY: the contract of the header is that of the call.
+    unsafe { transfer::take(|| enter(stream), (data, length, "data"), used, err, Duplex::write) }
 }
 
 /// As `uptls_stream_write` with the bytes of `count` pieces, one after the other, as if they were one text; `*used` counts them

@@ -1,15 +1,12 @@
 //! Keying material of a stream for C.
 
 use core::ffi::{c_char, c_void};
-use std::io::Write as _;
-
-use uptls::Misuse;
 
 use super::{Stream, enter};
-use crate::boundary;
-use crate::error::{Error, Failure};
-use crate::handle::{self, Number};
+use crate::conn::Connection;
+use crate::error::Error;
 use crate::status::Status;
+use crate::transfer;
 
 /// Fills `material` with `length` bytes of keying material that both ends of this connection derive, and no others (RFC 5705): for
 /// `label`, which the protocol that uses it names, and `context`, which may be empty. It is a secret. TLS 1.3 alone: of TLS 1.2
@@ -27,19 +24,18 @@ pub unsafe extern "C" fn uptls_stream_export(
     length: usize,
     err: *mut *mut Error,
 ) -> Status {
-    let export = || -> Result<(), Failure> {
-        // SAFETY: by the contract of the header it is NULL or live.
-        let stream = unsafe { enter(stream) }?;
-        // SAFETY: by the contract of the header it is NULL or NUL-terminated.
-        let label = unsafe { handle::text(label, "label") }?;
-        // SAFETY: by the contract of the header it is NULL or so many bytes can be read there.
-        let context = unsafe { handle::bytes(context.cast(), context_length, "context") }?;
-        // SAFETY: by the contract of the header it is NULL or `length` bytes can be written there.
-        let material = unsafe { handle::room(material.cast(), length, "material") }?;
-        stream.ask(|connection| connection.export(label, context, material))
-    };
-    // SAFETY: by the contract of the header err is NULL or can be written to.
-    unsafe { boundary::call(err, export) }
+    // SAFETY: the contract of the header is that of the call.
+    unsafe {
+        let (context, material) = ((context, context_length, "context"), (material, length, "material"));
+        transfer::export(
+            || enter(stream),
+            label,
+            context,
+            material,
+            err,
+            |stream, label, context, material| stream.ask(|connection| connection.export(label, context, material)),
+        )
+    }
 }
 
 /// The channel binding `tls-exporter` (RFC 9266) for SCRAM-PLUS and the like: 32 bytes to `binding`, whose `capacity` must be 32 or
@@ -52,20 +48,14 @@ pub unsafe extern "C" fn uptls_stream_channel_binding(
     got: *mut usize,
     err: *mut *mut Error,
 ) -> Status {
-    let give = || -> Result<(), Failure> {
-        // SAFETY: by the contract of the header it is NULL or can be written to.
-        let got = unsafe { Number::cleared(got, "got") }?;
-        // SAFETY: by the contract of the header it is NULL or live.
-        let stream = unsafe { enter(stream) }?;
-        // SAFETY: by the contract of the header it is NULL or `capacity` bytes can be written there.
-        let mut room = unsafe { handle::room(binding.cast(), capacity, "binding") }?;
-        let binding = stream.ask(|connection| connection.channel_binding())?;
-        if capacity < binding.len() {
-            return Err(Misuse::new(format!("capacity must be {} or more, it is {capacity}", binding.len())).into());
-        }
-        got.set(room.write(&binding).unwrap_or_default());
-        Ok(())
-    };
-    // SAFETY: by the contract of the header err is NULL or can be written to.
-    unsafe { boundary::call(err, give) }
+    // SAFETY: the contract of the header is that of the call.
+    unsafe {
+        transfer::channel_binding(
+            || enter(stream),
+            (binding, capacity, "binding"),
+            got,
+            err,
+            |stream| stream.ask(Connection::channel_binding),
+        )
+    }
 }
