@@ -2,14 +2,14 @@
 
 use uptls::{Connector, FileSource, Problems, Registry, UpstreamTlsPolicy, Watch, WatchedSource};
 
-use super::live::judged;
+use super::live::{Judged, judged};
 use super::log::tell;
 use super::route::RouteSpec;
 use crate::print::printable;
 
 /// It follows its files, and its events have a name of its own.
 pub(super) struct Shadow {
-    pub(super) judged: Result<[u8; 32], Problems>,
+    pub(super) judged: Judged,
     followed: WatchedSource,
     name: String,
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use uptls::{Problems, UpstreamTlsPolicy};
 
-use super::{Origin, Policy, Proxy, State, Wanted, read, shown};
+use super::{Live, Origin, Policy, Proxy, State, Wanted, read, shown};
 use crate::proxy::audit::Shadow;
 use crate::proxy::log::tell;
+use crate::proxy::route::Route;
 use crate::proxy::routes;
 
 impl Proxy {
@@ -42,28 +43,17 @@ impl Proxy {
     }
 
     fn follow_policies(&self) {
-        let mut own = Vec::new();
         let mut state = self.state();
         state.folders.tell_problems();
-        for live in state.routes.values() {
-            if let Origin::Own(judged) = &live.origin {
-                own.push((Arc::clone(&live.route), judged.clone()));
-            }
-        }
         self.follow_folders(&mut state);
+        let own = state.routes.values().filter(|live| matches!(live.origin, Origin::Own(_)));
+        let own: Vec<_> = own.map(|live| Arc::clone(&live.route)).collect();
         drop(state);
-        for (route, before) in own {
-            let policy = route.spec.source.policy();
-            let judged = judged(&policy);
-            if judged == before {
-                continue;
-            }
-            let name = route.spec.name.clone();
-            if let Some(live) = self.state().routes.get_mut(&name) {
-                live.origin = Origin::Own(judged);
-            }
-            // The event says what came of it.
-            let _ = self.registry.apply([(name, policy)]);
+        for route in own {
+            self.renew(&route, route.spec.name.clone(), route.spec.source.policy(), |live| match &mut live.origin {
+                Origin::Own(judged) => Some(judged),
+                Origin::Folder(_) => None,
+            });
         }
     }
 
@@ -71,16 +61,28 @@ impl Proxy {
         let routes: Vec<_> = self.state().routes.values().map(|live| Arc::clone(&live.route)).collect();
         for route in routes {
             let Some(policy) = route.spec.audit_policy() else { continue };
-            let judged = judged(&policy);
-            let name = route.spec.name.as_str();
-            let is_news = match self.state().routes.get_mut(name).and_then(|live| live.shadow.as_mut()) {
-                Some(shadow) => mem::replace(&mut shadow.judged, judged.clone()) != judged,
-                None => false,
-            };
-            if is_news {
-                // The event says what came of it.
-                let _ = self.registry.apply([(Shadow::name_of(name), policy)]);
-            }
+            self.renew(&route, Shadow::name_of(&route.spec.name), policy, |live| {
+                live.shadow.as_mut().map(|shadow| &mut shadow.judged)
+            });
+        }
+    }
+
+    /// Applies a policy of a route under `name` if it came to something else than it did last, which is where `last` says.
+    fn renew(
+        &self,
+        route: &Route,
+        name: String,
+        policy: Result<UpstreamTlsPolicy, Problems>,
+        last: impl FnOnce(&mut Live) -> Option<&mut Judged>,
+    ) {
+        let judged = judged(&policy);
+        let is_news = match self.state().routes.get_mut(&route.spec.name).and_then(last) {
+            Some(last) => mem::replace(last, judged.clone()) != judged,
+            None => false,
+        };
+        if is_news {
+            // The event says what came of it.
+            let _ = self.registry.apply([(name, policy)]);
         }
     }
 
@@ -107,7 +109,9 @@ impl Proxy {
     }
 }
 
-/// What a policy came to: another is news.
-pub(in crate::proxy) fn judged(policy: &Result<UpstreamTlsPolicy, Problems>) -> Result<[u8; 32], Problems> {
+/// What a policy came to.
+pub(in crate::proxy) type Judged = Result<[u8; 32], Problems>;
+
+pub(in crate::proxy) fn judged(policy: &Result<UpstreamTlsPolicy, Problems>) -> Judged {
     policy.as_ref().map(UpstreamTlsPolicy::spec_digest).map_err(Clone::clone)
 }

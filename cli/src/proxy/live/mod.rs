@@ -4,7 +4,7 @@ mod events;
 mod follow;
 
 pub(super) use events::Subject;
-pub(super) use follow::judged;
+pub(super) use follow::{Judged, judged};
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -85,7 +85,7 @@ struct Live {
 enum Origin {
     Folder(Place),
     /// A document or a file of its own, and what it last came to.
-    Own(Result<[u8; 32], Problems>),
+    Own(Judged),
 }
 
 /// Why routes are not taken.
