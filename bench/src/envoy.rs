@@ -12,7 +12,7 @@ use uptls::danger::DangerPermission;
 use uptls::{Prepared, Problems, Runtime, UpstreamTlsPolicy};
 use uptls_manifest::envoy::{self, Export, ExportOptions};
 use uptls_testkit::envoy::{self as testkit, Binary, Envoy};
-use uptls_testkit::{Certificate, Key, NOW, San, Server, ServerOptions, Template, YEAR, chain_pem};
+use uptls_testkit::{Certificate, Key, San, Server, ServerOptions, Template, chain_pem};
 
 use crate::{median, round};
 
@@ -82,7 +82,7 @@ impl World {
 
     /// Rounds of handshakes by the one and by the other, in alternating order.
     fn handshakes(&self, binary: &Binary) -> (f64, [f64; 2], f64) {
-        let leaf = lasting(Template::leaf("leaf").with_sans(&[San::dns("a.example.com")]));
+        let leaf = Template::leaf("leaf").with_sans(&[San::dns("a.example.com")]).lasting();
         let leaf = leaf.issued_by(&self.issuing, &Key::p256("leaf"));
         let options = ServerOptions { tickets: false, time: None, ..ServerOptions::new(&[&leaf, &self.issuing]) };
         let server = Server::start(&options);
@@ -141,11 +141,7 @@ fn run(envoy: &Envoy, cluster: &str, server: &Server) {
 }
 
 fn authority(name: &str) -> Template {
-    lasting(Template::ca(name))
-}
-
-fn lasting(template: Template) -> Template {
-    template.with_validity(NOW - 20 * YEAR, NOW + 20 * YEAR)
+    Template::ca(name).lasting()
 }
 
 const CLUSTERS: usize = 200;

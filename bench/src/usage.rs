@@ -1,6 +1,6 @@
 //! What this process has used: CPU time and resident memory.
 
-use std::fs;
+use uptls_testkit::process::resident_kib;
 
 use crate::process::cpu_seconds;
 
@@ -12,10 +12,8 @@ pub(crate) struct Usage {
 
 impl Usage {
     pub(crate) fn now() -> Self {
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-        let kib = line.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or_default();
-        Self { cpu: cpu_seconds(), kib }
+        let kib = resident_kib(std::process::id()).map_or(0, |kib| u32::try_from(kib).unwrap_or(u32::MAX));
+        Self { cpu: cpu_seconds(), kib: kib.into() }
     }
 
     /// Resident memory.

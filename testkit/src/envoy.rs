@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::process;
+
 /// Where Envoy is.
 #[derive(Debug)]
 pub struct Binary(PathBuf);
@@ -120,16 +122,12 @@ impl Envoy {
 
     /// How much memory it holds.
     pub fn resident_kib(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
+        process::resident_kib(self.child.id()).unwrap()
     }
 
     /// How much time its threads have run, in ticks.
     pub fn ticks(&self) -> u64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let fields = stat.rsplit(") ").next().unwrap().split(' ');
-        fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+        process::ticks(self.child.id()).unwrap()
     }
 
     /// How many watches of the file system it holds: Linux gives all processes of a user 128 by default, and Envoy ends when it

@@ -40,6 +40,7 @@ pub mod options;
 pub mod pair;
 pub mod pem;
 pub mod pki;
+pub mod process;
 pub mod relay;
 pub mod rotation;
 pub mod san;

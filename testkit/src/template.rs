@@ -116,6 +116,11 @@ impl Template {
         Template { not_before, not_after, ..self }
     }
 
+    /// The same for twenty years before and after [`NOW`]: for peers that go by the real clock.
+    pub fn lasting(self) -> Template {
+        self.with_validity(NOW - 20 * YEAR, NOW + 20 * YEAR)
+    }
+
     /// The same with one more extension.
     pub fn with_extension(mut self, oid: &'static str, critical: bool, der: &[u8]) -> Template {
         self.extra_extensions.push(RawExtension { oid, critical, der: der.to_vec() });

@@ -1,6 +1,5 @@
 //! What clients do, and what the proxy takes for it.
 
-use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
@@ -9,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use uptls_testkit::process;
 
 use crate::peers::{Peer, Running};
 
@@ -122,21 +122,16 @@ fn requests(to: SocketAddr) -> (f64, f64) {
 
 /// Of the process and its children, in seconds.
 fn cpu(running: &Running) -> f64 {
-    let ticks = |process: u32| -> Option<f64> {
-        let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-        let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
-        Some(fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?)
-    };
-    running.processes().into_iter().filter_map(ticks).sum::<f64>() / TICKS
+    sum(running, process::ticks) / TICKS
 }
 
 fn kib(running: &Running) -> f64 {
-    let resident = |process: u32| -> Option<f64> {
-        let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        line.trim().trim_end_matches(" kB").parse().ok()
-    };
-    running.processes().into_iter().filter_map(resident).sum()
+    sum(running, process::resident_kib)
+}
+
+fn sum(running: &Running, figure: fn(u32) -> Option<u64>) -> f64 {
+    let all = running.processes().into_iter().filter_map(figure).sum::<u64>();
+    float(usize::try_from(all).unwrap_or(usize::MAX))
 }
 
 fn float(count: usize) -> f64 {

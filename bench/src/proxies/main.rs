@@ -13,7 +13,7 @@ mod upstream;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use uptls_testkit::{CLIENT_AUTH, Certificate, Key, NOW, San, Template, YEAR, chain_pem};
+use uptls_testkit::{CLIENT_AUTH, Certificate, Key, San, Template, chain_pem};
 
 use load::Figures;
 use peers::{Peer, World};
@@ -54,9 +54,8 @@ fn main() -> ExitCode {
 
 /// A root, and a leaf of it.
 fn certificates(name: &str, sans: &[San]) -> (Certificate, Certificate) {
-    let lasting = |template: Template| template.with_validity(NOW - 20 * YEAR, NOW + 20 * YEAR);
-    let root = lasting(Template::ca(&format!("{name} root"))).self_signed(&Key::p256(&format!("{name} root")));
-    let mut leaf = lasting(Template::leaf(name).with_sans(sans));
+    let root = Template::ca(&format!("{name} root")).lasting().self_signed(&Key::p256(&format!("{name} root")));
+    let mut leaf = Template::leaf(name).with_sans(sans).lasting();
     if sans.is_empty() {
         leaf.extended_key_usage = Some(vec![CLIENT_AUTH]);
     }

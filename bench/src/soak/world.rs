@@ -8,9 +8,8 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use uptls_testkit::{
-    CLIENT_AUTH, Certificate, Key, NOW, San, Server, ServerOptions, Template, YEAR, chain_pem, lines_of,
-};
+use uptls_testkit::process::resident_kib;
+use uptls_testkit::{CLIENT_AUTH, Certificate, Key, San, Server, ServerOptions, Template, chain_pem, lines_of};
 
 /// A proxy under rotation.
 pub(crate) struct World {
@@ -81,11 +80,9 @@ impl World {
     }
 
     pub(crate) fn usage(&self) -> Usage {
-        let process = PathBuf::from(format!("/proc/{}", self.proxy.id()));
-        let status = std::fs::read_to_string(process.join("status")).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-        let kilobytes = line.trim().split(' ').next().and_then(|number| number.parse().ok()).unwrap_or_default();
-        Usage { kilobytes, descriptors: std::fs::read_dir(process.join("fd")).map_or(0, Iterator::count) }
+        let process = self.proxy.id();
+        let descriptors = std::fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count);
+        Usage { kilobytes: resident_kib(process).unwrap_or_default(), descriptors }
     }
 
     /// One change, as an operator makes it: both CAs, then the other certificate and identity, then the new CA alone. It waits
@@ -139,8 +136,8 @@ impl Drop for World {
 
 impl Authority {
     fn new(name: &str) -> Authority {
-        let root = lasting(Template::ca(&format!("{name} root"))).self_signed(&Key::p256(name));
-        let leaf = lasting(Template::leaf("payments").with_sans(&[San::dns("payments.internal")]));
+        let root = Template::ca(&format!("{name} root")).lasting().self_signed(&Key::p256(name));
+        let leaf = Template::leaf("payments").with_sans(&[San::dns("payments.internal")]).lasting();
         let leaf = leaf.issued_by(&root, &Key::p256(&format!("{name} leaf")));
         Authority { root, leaf }
     }
@@ -159,7 +156,7 @@ fn options(authority: &Authority) -> ServerOptions {
 /// Chain and key in one file, so that they change together.
 fn identity(number: usize) -> String {
     let key = Key::p256(&format!("client {number}"));
-    let client = Template { extended_key_usage: Some(vec![CLIENT_AUTH]), ..lasting(Template::leaf("gateway")) };
+    let client = Template { extended_key_usage: Some(vec![CLIENT_AUTH]), ..Template::leaf("gateway").lasting() };
     let client = client.self_signed(&key);
     chain_pem(&[&client]) + &key.pkcs8_pem()
 }
@@ -167,10 +164,6 @@ fn identity(number: usize) -> String {
 fn manifests(bundle: &str) -> String {
     let lines: String = bundle.lines().map(|line| format!("    {line}\n")).collect();
     format!("{MANIFESTS}{lines}")
-}
-
-fn lasting(template: Template) -> Template {
-    template.with_validity(NOW - 20 * YEAR, NOW + 20 * YEAR)
 }
 
 /// Whole or not at all.

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 
-use crate::support::{Folder, lasting, outcome, step, uptls};
+use crate::support::{Folder, outcome, step, uptls};
 use uptls_testkit::{HostileServer, Key, Misbehaviour, NOW, San, Server, ServerOptions, Template, YEAR};
 
 #[test]
@@ -62,7 +62,7 @@ fn the_json_has_the_fields_of_the_contract() {
 #[test]
 fn another_name_is_refused_and_the_hint_holds_both() {
     let folder = Folder::new();
-    let other = folder.issue(lasting(Template::leaf("other").with_sans(&[San::dns("payments-v2.internal")])));
+    let other = folder.issue(Template::leaf("other").with_sans(&[San::dns("payments-v2.internal")]).lasting());
     let server = Server::start(&folder.presenting(&[&other, &folder.intermediate]));
     let ran = folder.check("policy.yaml", server.addr(), &[]);
     assert_eq!(ran.code, 1, "{ran:?}");
@@ -94,10 +94,10 @@ fn refusals_have_their_codes_and_the_peer_its_alert() {
     let name = [San::dns("payments.internal")];
     let ended = Template::leaf("ended").with_sans(&name).with_validity(NOW - 2 * YEAR, NOW - YEAR);
     let ended = folder.issue(ended);
-    let rotated = lasting(Template::ca("Test Root")).self_signed(&Key::p256("rotated"));
-    let moved = lasting(Template::leaf("moved").with_sans(&name)).issued_by(&rotated, &Key::p256("moved"));
-    let alone = lasting(Template::leaf("alone").with_sans(&name)).self_signed(&Key::p256("alone"));
-    let short = lasting(Template::leaf("short").with_sans(&name));
+    let rotated = Template::ca("Test Root").lasting().self_signed(&Key::p256("rotated"));
+    let moved = Template::leaf("moved").with_sans(&name).lasting().issued_by(&rotated, &Key::p256("moved"));
+    let alone = Template::leaf("alone").with_sans(&name).lasting().self_signed(&Key::p256("alone"));
+    let short = Template::leaf("short").with_sans(&name).lasting();
     let short = folder.issue(Template { aia_ca_issuers: Some("http://pki.internal/issuing.der".into()), ..short });
     let cases = [
         (folder.presenting(&[&ended, &folder.intermediate]), "cert_expired"),

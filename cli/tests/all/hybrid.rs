@@ -3,7 +3,7 @@
 use serde_json::json;
 use uptls_testkit::{Certificate, Key, San, Server, Template};
 
-use crate::support::{Folder, Ran, lasting, outcome, uptls};
+use crate::support::{Folder, Ran, outcome, uptls};
 
 /// The folder `objects`: the standard policy for `pay`, its CA and Service, and what `more` adds.
 fn objects(folder: &Folder, more: &[&str]) {
@@ -84,8 +84,8 @@ fn the_extension_adds_the_client_certificate_that_the_standard_cannot_name() {
 #[test]
 fn an_extension_that_attacks_is_overridden_everywhere_and_said_so() {
     let folder = Folder::new();
-    let other = lasting(Template::ca("Other Root")).self_signed(&Key::p256("other root"));
-    let impostor = lasting(Template::leaf("payments").with_sans(&[San::dns("payments.internal")]));
+    let other = Template::ca("Other Root").lasting().self_signed(&Key::p256("other root"));
+    let impostor = Template::leaf("payments").with_sans(&[San::dns("payments.internal")]).lasting();
     let impostor = impostor.issued_by(&other, &Key::p256("impostor"));
     let server = Server::start(&folder.presenting(&[&impostor]));
     let trusting = secret("shop/gateway-client", &folder.client, &folder.intermediate, Some(&other));

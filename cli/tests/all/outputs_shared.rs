@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use uptls_testkit::{CLIENT_AUTH, Certificate, Key, San, Template, chain_pem};
 
 use crate::outputs::{IDENTITY, export, identity_path, secret, trust_path, trusted};
-use crate::support::{Folder, lasting};
+use crate::support::Folder;
 
 fn start(folder: &Path, policy: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_uptls"))
@@ -22,7 +22,7 @@ fn start(folder: &Path, policy: &str) -> Child {
 
 /// The identity `number`, with its key.
 fn client(folder: &Folder, number: usize) -> Certificate {
-    let template = lasting(Template::leaf("gateway").with_sans(&[San::uri(&format!("spiffe://test/{number}"))]));
+    let template = Template::leaf("gateway").with_sans(&[San::uri(&format!("spiffe://test/{number}"))]).lasting();
     let template = Template { extended_key_usage: Some(vec![CLIENT_AUTH]), ..template };
     template.issued_by(&folder.intermediate, &Key::p256(&format!("client {number}")))
 }

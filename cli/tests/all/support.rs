@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
-use uptls_testkit::{CLIENT_AUTH, Certificate, Key, NOW, San, ServerOptions, Template, YEAR, chain_pem};
+use uptls_testkit::{CLIENT_AUTH, Certificate, Key, San, ServerOptions, Template, chain_pem};
 
 /// What a run of the command gave.
 #[derive(Debug)]
@@ -97,11 +97,11 @@ pub(crate) struct Folder {
 impl Folder {
     pub(crate) fn new() -> Folder {
         let key = Key::p256;
-        let root = lasting(Template::ca("Test Root")).self_signed(&key("root"));
-        let intermediate = lasting(Template::ca("Test Issuing")).issued_by(&root, &key("intermediate"));
-        let leaf = lasting(Template::leaf("payments").with_sans(&[San::dns("payments.internal")]));
+        let root = Template::ca("Test Root").lasting().self_signed(&key("root"));
+        let intermediate = Template::ca("Test Issuing").lasting().issued_by(&root, &key("intermediate"));
+        let leaf = Template::leaf("payments").with_sans(&[San::dns("payments.internal")]).lasting();
         let leaf = leaf.issued_by(&intermediate, &key("leaf"));
-        let client = lasting(Template::leaf("gateway").with_sans(&[San::uri("spiffe://test/gateway")]));
+        let client = Template::leaf("gateway").with_sans(&[San::uri("spiffe://test/gateway")]).lasting();
         let client = Template { extended_key_usage: Some(vec![CLIENT_AUTH]), ..client };
         let client = client.issued_by(&intermediate, &key("client"));
         let folder = Folder { dir: TempDir::new().unwrap(), root, intermediate, leaf, client };
@@ -156,11 +156,6 @@ impl Folder {
         let args = ["check", "--policy", policy, "--connect-to", &address];
         uptls(self.path(), &[args.as_slice(), more, &["payments.internal:443"]].concat())
     }
-}
-
-/// Valid for decades.
-pub(crate) fn lasting(template: Template) -> Template {
-    template.with_validity(NOW - 20 * YEAR, NOW + 20 * YEAR)
 }
 
 /// The step called `name` of a report.

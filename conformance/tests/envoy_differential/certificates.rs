@@ -35,18 +35,18 @@ impl World {
     pub(crate) fn new() -> Self {
         let root = root_template().self_signed(&root_key());
         let issuing = issuing_template().issued_by(&root, &issuing_key());
-        let rsa_issuing = lasting(Template::ca("differential rsa")).issued_by(&root, &Key::rsa2048(0));
-        let root_of = |name: &str, key: Key| lasting(Template::ca(name)).self_signed(&key);
+        let rsa_issuing = Template::ca("differential rsa").lasting().issued_by(&root, &Key::rsa2048(0));
+        let root_of = |name: &str, key: Key| Template::ca(name).lasting().self_signed(&key);
         let ml_dsa_roots = [
             root_of("root 44", Key::mldsa44("root")),
             root_of("root 65", Key::mldsa65("root")),
             root_of("root 87", Key::mldsa87("root")),
         ];
-        let other_root = lasting(Template::ca("other root")).self_signed(&Key::p256("other root"));
+        let other_root = Template::ca("other root").lasting().self_signed(&Key::p256("other root"));
         let other_issuing = issuing_template().issued_by(&other_root, &issuing_key());
         let itself = leaf().self_signed(&Key::p256("itself"));
         let revoked = leaf().issued_by(&issuing, &Key::p256("revoked"));
-        let revoked_issuing = lasting(Template::ca("revoked issuing")).issued_by(&root, &Key::p256("revoked issuing"));
+        let revoked_issuing = Template::ca("revoked issuing").lasting().issued_by(&root, &Key::p256("revoked issuing"));
         let folder = TempDir::new().unwrap();
         let world = Self {
             folder,
@@ -169,9 +169,9 @@ impl World {
     }
 
     fn write_identities(&self) {
-        let client = Template { extended_key_usage: Some(vec![CLIENT_AUTH]), ..lasting(Template::leaf("client")) };
+        let client = Template { extended_key_usage: Some(vec![CLIENT_AUTH]), ..Template::leaf("client").lasting() };
         let own = client.issued_by(&self.issuing, &Key::p256("client"));
-        let foreign_ca = lasting(Template::ca("client ca")).self_signed(&Key::p256("client ca"));
+        let foreign_ca = Template::ca("client ca").lasting().self_signed(&Key::p256("client ca"));
         let foreign = client.issued_by(&foreign_ca, &Key::p256("client"));
         self.write("client.pem", &chain_pem(&[&own, &self.issuing]));
         self.write("foreign.pem", &foreign.pem());
@@ -188,7 +188,7 @@ impl World {
 
 /// What the root says of itself.
 pub(crate) fn root_template() -> Template {
-    lasting(Template::ca("differential root"))
+    Template::ca("differential root").lasting()
 }
 
 pub(crate) fn root_key() -> Key {
@@ -208,7 +208,7 @@ fn long(revoked: &[&Certificate]) -> CrlTemplate {
 
 /// What the issuing CA says of itself.
 pub(crate) fn issuing_template() -> Template {
-    lasting(Template::ca("differential issuing"))
+    Template::ca("differential issuing").lasting()
 }
 
 pub(crate) fn issuing_key() -> Key {
@@ -217,7 +217,7 @@ pub(crate) fn issuing_key() -> Key {
 
 /// The certificate that every other is one property away from: names of every kind.
 pub(crate) fn leaf() -> Template {
-    lasting(Template::leaf("leaf").with_sans(&names()))
+    Template::leaf("leaf").with_sans(&names()).lasting()
 }
 
 pub(crate) fn names() -> Vec<San> {
@@ -230,11 +230,6 @@ pub(crate) fn names() -> Vec<San> {
         San::ip("::1.2.3.4"),
         San::uri("spiffe://prod/ns/a/sa/b"),
     ]
-}
-
-/// Valid for decades.
-pub(crate) fn lasting(template: Template) -> Template {
-    template.with_validity(NOW - 20 * YEAR, NOW + 20 * YEAR)
 }
 
 /// Signed under SHA-1.

@@ -9,7 +9,7 @@ use std::thread;
 use serde_json::Value;
 use uptls_testkit::{Certificate, Key, San, Server, ServerOptions, Template};
 
-use crate::certificates::{World, issuing_template, lasting, leaf};
+use crate::certificates::{World, issuing_template, leaf};
 use crate::module::require_module;
 use crate::policies;
 use crate::servers;
@@ -176,7 +176,7 @@ fn hostile_chains(world: &World) -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let intermediates: Vec<Certificate> = (0..100)
         .map(|number| {
             let name = format!("intermediate {number}");
-            lasting(Template::ca(&name)).issued_by(&world.other_root, &Key::p256(&name))
+            Template::ca(&name).lasting().issued_by(&world.other_root, &Key::p256(&name))
         })
         .collect();
     let long: Vec<_> = [usual.der()].into_iter().chain([intermediates[0].der(); 200]).map(<[u8]>::to_vec).collect();

@@ -36,7 +36,9 @@ impl World {
     }
 
     fn leaf(&self, name: &str) -> Vec<u8> {
-        lasting(Template::leaf("leaf").with_sans(&[San::dns(name)]))
+        Template::leaf("leaf")
+            .with_sans(&[San::dns(name)])
+            .lasting()
             .issued_by(&self.root, &Key::p256("leaf"))
             .der()
             .to_vec()
@@ -44,11 +46,7 @@ impl World {
 }
 
 fn root(name: &str) -> Certificate {
-    lasting(Template::ca(name)).self_signed(&Key::p256(name))
-}
-
-fn lasting(template: Template) -> Template {
-    template.with_validity(NOW - 20 * YEAR, NOW + 20 * YEAR)
+    Template::ca(name).lasting().self_signed(&Key::p256(name))
 }
 
 fn document(spec: &Value) -> String {

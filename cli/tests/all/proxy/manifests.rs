@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::{Proxy, eventually, get};
-use crate::support::{Folder, lasting};
+use crate::support::Folder;
 use uptls_testkit::{Certificate, Key, Server, Template};
 
 /// The policy of a Service `name` with a CA of its own, which wants `hostname`.
@@ -47,7 +47,7 @@ fn a_folder_is_followed_for_all_its_routes() {
         get(address).unwrap();
         assert_eq!(proxy.entry()["code"], "closed");
     }
-    let other = lasting(Template::ca("Other Root")).self_signed(&Key::p256("other root"));
+    let other = Template::ca("Other Root").lasting().self_signed(&Key::p256("other root"));
     folder.write("m/pay.yaml", &policy("pay", &other, "", "payments.internal"));
     // Both say so, since both have the policy.
     let lines = [proxy.told("\"kind\":\"updated\""), proxy.told("\"kind\":\"updated\"")];

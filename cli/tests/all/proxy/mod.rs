@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Folder, lasting, uptls};
+use crate::support::{Folder, uptls};
 use uptls_testkit::{RESPONSE_BODY, San, Server, Template, lines_of};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: payments.internal\r\n\r\n";
@@ -156,7 +156,7 @@ fn a_plain_client_gets_the_answer_of_a_verified_upstream() {
 #[test]
 fn the_client_of_a_refused_upstream_gets_no_byte() {
     let folder = Folder::new();
-    let other = folder.issue(lasting(Template::leaf("other").with_sans(&[San::dns("other.internal")])));
+    let other = folder.issue(Template::leaf("other").with_sans(&[San::dns("other.internal")]).lasting());
     let server = Server::start(&folder.presenting(&[&other, &folder.intermediate]));
     let proxy = Proxy::to(&folder, server.addr(), &[]);
     let mut client = connect(proxy.address("listens on"));

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 
 use super::{Proxy, eventually, get, with_open_connection};
-use crate::support::{Folder, lasting};
+use crate::support::Folder;
 use uptls_testkit::{Key, Server, Template};
 
 #[test]
@@ -15,7 +15,7 @@ fn a_new_ca_counts_for_the_next_connection() {
     let address = proxy.address("listens on");
     get(address).unwrap();
     assert_eq!(proxy.entry()["generation"], 1);
-    let other = lasting(Template::ca("Other Root")).self_signed(&Key::p256("other root"));
+    let other = Template::ca("Other Root").lasting().self_signed(&Key::p256("other root"));
     folder.write("ca.pem", &other.pem());
     proxy.told("\"kind\":\"updated\"");
     assert!(get(address).is_err());
@@ -40,7 +40,7 @@ fn an_open_connection_ends_if_its_peer_would_be_refused_now() {
     let server = Server::start(&folder.options());
     let (proxy, _, mut open) = with_open_connection(&folder, &server, &[]);
     // The twin: a CA more changes nothing for it.
-    let other = lasting(Template::ca("Other Root")).self_signed(&Key::p256("other root"));
+    let other = Template::ca("Other Root").lasting().self_signed(&Key::p256("other root"));
     folder.write("ca.pem", &(folder.root.pem() + &other.pem()));
     proxy.told("\"kind\":\"updated\"");
     folder.write("ca.pem", &other.pem());

@@ -11,7 +11,7 @@ use uptls_testkit::{San, Server, ServerOptions, Template};
 
 use super::read;
 use super::servers::{ANY, PLAIN, Servers};
-use crate::certificates::{World, lasting};
+use crate::certificates::World;
 
 #[test]
 fn envoy_gives_what_the_reader_says_of_clusters_of_kgateway() {
@@ -96,7 +96,7 @@ impl Cluster {
         if names.is_empty() {
             names.extend(spec.server_name.as_deref().map(San::dns));
         }
-        let leaf = lasting(Template::leaf("leaf").with_sans(&names)).issued_by(&world.issuing, &World::leaf_key());
+        let leaf = Template::leaf("leaf").with_sans(&names).lasting().issued_by(&world.issuing, &World::leaf_key());
         Some(Server::start(&ServerOptions { time: None, ..ServerOptions::new(&[&leaf, &world.issuing]) }))
     }
 }

@@ -6,7 +6,7 @@ use std::thread;
 
 use uptls_testkit::{Certificate, Key, NOW, RESPONSE_BODY, San, Server, ServerOptions, Template, Versions, YEAR};
 
-use crate::certificates::{World, lasting, leaf};
+use crate::certificates::{World, leaf};
 
 /// All of them, started.
 pub(super) struct Servers {
@@ -21,7 +21,7 @@ impl Servers {
             let options = ServerOptions { time: None, ..ServerOptions::new(&[leaf, issuer]) };
             list.push((name, Server::start(&options)));
         };
-        let named = |sans: &[San]| lasting(Template::leaf("leaf").with_sans(sans));
+        let named = |sans: &[San]| Template::leaf("leaf").with_sans(sans).lasting();
         let by = |template: &Template, issuer: &Certificate| template.issued_by(issuer, &World::leaf_key());
         let issuing = &world.issuing;
         add(RIGHT, &by(&named(&names()), issuing), issuing);

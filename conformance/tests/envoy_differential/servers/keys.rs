@@ -4,7 +4,7 @@ use uptls_manifest::envoy::Difference;
 use uptls_testkit::{Certificate, Key, ServerOptions, Template};
 
 use super::Peers;
-use crate::certificates::{World, lasting, leaf};
+use crate::certificates::{World, leaf};
 
 impl Peers<'_> {
     pub(super) fn of_other_keys(&mut self) {
@@ -23,7 +23,7 @@ impl Peers<'_> {
         let foreign = ServerOptions { key: Key::mldsa65("somebody else's").pkcs8_der(), ..foreign };
         self.start("another's mldsa65 key", foreign);
         for (name, key) in [("issuer p521", Key::p521("issuing")), ("issuer mldsa44", Key::mldsa44("issuing"))] {
-            let issuing = lasting(Template::ca(name)).issued_by(root, &key);
+            let issuing = Template::ca(name).lasting().issued_by(root, &key);
             self.start(name, below(&issuing, &[&issuing]));
         }
         let [first, second, third] = ml_dsa_roots;

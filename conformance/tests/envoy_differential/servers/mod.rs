@@ -11,7 +11,7 @@ use uptls_testkit::{
     ServerOptions, Template, Versions, YEAR,
 };
 
-use crate::certificates::{World, issuing_key, issuing_template, lasting, leaf};
+use crate::certificates::{World, issuing_key, issuing_template, leaf};
 
 /// One server.
 pub(crate) struct Peer {
@@ -150,7 +150,7 @@ impl Peers<'_> {
         let World { root, issuing, other_root, other_issuing, .. } = self.world;
         let leaf_of = |issuer: &Certificate| leaf().issued_by(issuer, &World::leaf_key());
         let usual = leaf_of(issuing);
-        let below = |name: &str, issuer: &Certificate| lasting(Template::ca(name)).issued_by(issuer, &Key::p256(name));
+        let below = |name: &str, issuer: &Certificate| Template::ca(name).lasting().issued_by(issuer, &Key::p256(name));
         let second = below("second", issuing);
         let third = below("third", &second);
         let deep = leaf_of(&third);
@@ -267,9 +267,9 @@ impl Peers<'_> {
             self.start(name, options);
         }
         let no_more = Some(BasicConstraints { ca: true, path_len: Some(0) });
-        let first = Template { basic_constraints: no_more, ..lasting(Template::ca("no more")) };
+        let first = Template { basic_constraints: no_more, ..Template::ca("no more").lasting() };
         let first = first.issued_by(&self.world.root, &Key::p256("no more"));
-        let second = lasting(Template::ca("one more")).issued_by(&first, &Key::p256("one more"));
+        let second = Template::ca("one more").lasting().issued_by(&first, &Key::p256("one more"));
         let below_second = leaf().issued_by(&second, &World::leaf_key());
         let below_first = leaf().issued_by(&first, &World::leaf_key());
         self.start("path length kept", ServerOptions::new(&[&below_first, &first]));

@@ -6,7 +6,7 @@ use uptls_testkit::{
 };
 
 use super::Peers;
-use crate::certificates::{World, issuing_key, issuing_template, lasting, leaf, names, root_key, root_template, sha1};
+use crate::certificates::{World, issuing_key, issuing_template, leaf, names, root_key, root_template, sha1};
 
 impl Peers<'_> {
     /// Constraints that one of the two engines does not evaluate, all of them kept.
@@ -75,7 +75,7 @@ impl Peers<'_> {
     /// An authority that permits no other below it, and its own new key between it and the leaf (RFC 5280, 6.1.4 l).
     fn of_self_issued(&mut self) {
         let no_more = Some(BasicConstraints { ca: true, path_len: Some(0) });
-        let authority = Template { basic_constraints: no_more, ..lasting(Template::ca("renewed")) };
+        let authority = Template { basic_constraints: no_more, ..Template::ca("renewed").lasting() };
         let old = authority.issued_by(&self.world.root, &Key::p256("old"));
         let new = authority.issued_by(&old, &Key::p256("new"));
         let (before, after) = (leaf().issued_by(&old, &World::leaf_key()), leaf().issued_by(&new, &World::leaf_key()));

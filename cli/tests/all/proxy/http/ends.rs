@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::upstream::Upstream;
 use super::{Client, streams, to};
 use crate::proxy::eventually;
-use crate::support::{Folder, lasting};
+use crate::support::Folder;
 use uptls_testkit::{Key, Template};
 
 #[test]
@@ -32,7 +32,7 @@ fn no_request_fails_while_the_policy_rotates() {
             .collect();
         eventually("a request", || begun.load(Ordering::SeqCst).then_some(()));
         for n in 0..6 {
-            let other = lasting(Template::ca("Other Root")).self_signed(&Key::p256(&format!("other {n}")));
+            let other = Template::ca("Other Root").lasting().self_signed(&Key::p256(&format!("other {n}")));
             folder.write("new.pem", &(folder.root.pem() + &other.pem()));
             std::fs::rename(folder.path().join("new.pem"), folder.path().join("ca.pem")).unwrap();
             proxy.told("\"kind\":\"updated\"");
@@ -57,7 +57,7 @@ fn a_stream_ends_if_its_peer_would_be_refused_now() {
     let mut client = Client::new(address);
     client.send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
     client.head();
-    let other = lasting(Template::ca("Other Root")).self_signed(&Key::p256("other root"));
+    let other = Template::ca("Other Root").lasting().self_signed(&Key::p256("other root"));
     // The twin: a CA more changes nothing for it.
     folder.write("ca.pem", &(folder.root.pem() + &other.pem()));
     proxy.told("\"kind\":\"updated\"");
@@ -84,7 +84,7 @@ fn a_response_ends_if_its_peer_would_be_refused_now() {
     let upstream = Upstream::start(folder.options());
     let (proxy, address) = to(&folder, upstream.address, &[]);
     let mut client = half_done(address);
-    let other = lasting(Template::ca("Other Root")).self_signed(&Key::p256("other root"));
+    let other = Template::ca("Other Root").lasting().self_signed(&Key::p256("other root"));
     folder.write("ca.pem", &other.pem());
     proxy.told("ends 1 open connections");
     let mut rest = Vec::new();

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use super::{Proxy, connect};
-use crate::support::{Folder, lasting};
+use crate::support::Folder;
 use upstream::Upstream;
 use uptls_testkit::{San, Template};
 
@@ -114,7 +114,7 @@ fn a_host_can_be_preserved() {
 
 /// Two upstreams with names of their own, and routes that are for requests at one listener.
 fn two_routes(folder: &Folder, more: &str) -> (Upstream, Upstream) {
-    let other = folder.issue(lasting(Template::leaf("orders").with_sans(&[San::dns("orders.internal")])));
+    let other = folder.issue(Template::leaf("orders").with_sans(&[San::dns("orders.internal")]).lasting());
     let pay = Upstream::start(folder.options());
     let orders = Upstream::start(folder.presenting(&[&other, &folder.intermediate]));
     let policy = std::fs::read_to_string(folder.path().join("policy.yaml")).unwrap();

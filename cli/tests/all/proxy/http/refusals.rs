@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use super::upstream::Upstream;
 use super::{Client, to};
-use crate::support::{Folder, lasting};
+use crate::support::Folder;
 use uptls_testkit::{San, Template};
 
 #[test]
 fn the_client_of_a_refused_upstream_is_told_why() {
     let folder = Folder::new();
-    let other = folder.issue(lasting(Template::leaf("other").with_sans(&[San::dns("other.internal")])));
+    let other = folder.issue(Template::leaf("other").with_sans(&[San::dns("other.internal")]).lasting());
     let upstream = Upstream::start(folder.presenting(&[&other, &folder.intermediate]));
     let (proxy, address) = to(&folder, upstream.address, &[]);
     let mut client = Client::new(address);
