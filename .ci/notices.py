@@ -12,7 +12,7 @@ PLACE = ROOT / "python" / "licenses" / "THIRD-PARTY.txt"
 NAMES = ("COPYING", "COPYRIGHT", "LICENCE", "LICENSE", "NOTICE", "UNLICENSE")
 """How a file with a licence begins."""
 INNER = ("aws-lc",)
-"""Folders of a crate with the code of somebody else."""
+"""Folders of a crate with code of a third party."""
 
 
 def linked() -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ use crate::status::Status;
 use crate::strings;
 
 /// Has `shadow` judge the peers of `connector` from the next connection on, beside its own policy. What it says is counted
-/// and changes no verdict: use it to learn whom a stricter policy would refuse before you enforce it. The shadow is a connector
+/// and changes no verdict: use it to learn which peers a stricter policy would refuse before you enforce it. The shadow is a connector
 /// that makes no connections: update it, and have a watch follow its files, as any other. Each call begins a new count; with NULL
 /// it ends. `UPTLS_E_USAGE` for the connector itself, and for a shadow that has a shadow. Both stay the caller's. `err` may be NULL.
 #[unsafe(no_mangle)]

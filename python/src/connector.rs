@@ -351,7 +351,7 @@ impl PyConnector {
     }
 
     /// Has `shadow`, another connector, judge the peers of this one from the next connection on, beside its own policy. What it
-    /// says is counted and changes no verdict: use it to learn whom a stricter policy would refuse before you enforce
+    /// says is counted and changes no verdict: use it to learn which peers a stricter policy would refuse before you enforce
     /// it. Each call begins a new count; None ends it.
     ///
     /// Raises MisuseError for this connector itself, for a shadow that has a shadow, and on the connector of a policy.

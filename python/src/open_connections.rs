@@ -9,7 +9,7 @@ use uptls::{BackendHost, Connector, Error, OpenConnection, VerifiedPeer};
 #[derive(Default)]
 pub(crate) struct OpenConnections(Mutex<HashMap<u64, (OpenConnection, BackendHost)>>);
 
-/// A connection that would be refused, for whom it was made, and why.
+/// A connection that would be refused, the host it was made for, and why.
 pub(crate) type Refused = (u64, BackendHost, Error);
 
 impl OpenConnections {

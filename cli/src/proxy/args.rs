@@ -34,7 +34,7 @@ pub(crate) struct ProxyArgs {
     pub(crate) listen: Option<Listen>,
     #[command(flatten)]
     pub(crate) source: Source,
-    /// A second policy that judges the same upstreams and decides nothing. /status, /metrics and the page count whom it would have
+    /// A second policy that judges the same upstreams and decides nothing. /status, /metrics and the page count the peers that it would have
     /// refused, so that you can try a stricter policy before you enforce it.
     #[arg(long, value_name = "FILE", conflicts_with = "routes")]
     pub(crate) audit_policy: Option<PathBuf>,

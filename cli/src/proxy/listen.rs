@@ -102,14 +102,14 @@ pub(super) enum Listener {
 }
 
 impl Listener {
-    /// The next client. A shortage of descriptors ends: one line says that there was one, for `whom`.
-    pub(super) async fn accept(&self, whom: &str) -> Client {
+    /// The next client. A shortage of descriptors passes: one line says that `socket` met one.
+    pub(super) async fn accept(&self, socket: &str) -> Client {
         let mut is_short = false;
         loop {
             match self.try_accept().await {
                 Ok(client) => return client,
                 Err(error) if is_short => drop(error),
-                Err(error) => tell(&format!("{whom}: cannot take a client: {error}")),
+                Err(error) => tell(&format!("{socket}: cannot take a client: {error}")),
             }
             is_short = true;
             sleep(SHORTAGE).await;

@@ -51,7 +51,7 @@ fn it_is_refused_where_it_means_nothing() {
     assert!(matches!(&error, Error::Misuse(misuse) if misuse.what.contains("minVersion")), "{error}");
 }
 
-/// What a program logs of a peer, and of whom it trusted.
+/// The facts that a program logs of a peer and of the anchor that it trusted.
 #[test]
 fn leaf_and_anchor_have_names() {
     let world = World::new("exporter");

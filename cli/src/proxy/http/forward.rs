@@ -141,7 +141,7 @@ impl Routed {
     fn refused(self, error: PoolError) -> Response<Reply> {
         let error = match error {
             PoolError::Connect(error) | PoolError::Connection(error) => error,
-            // The body of the request, too: then nobody reads this.
+            // It may also be the body of the request that failed: then the client has left, and reads no answer.
             error => return declined(&self.exchange, StatusCode::BAD_GATEWAY, "upstream_http", error.to_string()),
         };
         self.route.refused(&error);

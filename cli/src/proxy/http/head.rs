@@ -1,4 +1,4 @@
-//! The head of a message: whom a request is for, and what of it is for one connection only.
+//! The head of a message: the host that a request is for, and the fields that belong to one connection only.
 
 use core::fmt;
 

@@ -49,7 +49,7 @@ pub(crate) struct ShadowRefusal {
 
 impl Connector {
     /// Has `shadow` judge the peers of this connector from the next connection on, beside the enforced policy (R14). What it says is
-    /// counted, and changes no verdict: use it to learn whom a stricter policy would refuse before you enforce it.
+    /// counted, and changes no verdict: use it to learn which peers a stricter policy would refuse before you enforce it.
     ///
     /// The shadow is a connector, so that its policy can be updated, and follow its files, as any other. It makes no connection. A new
     /// call begins a new count. [`Observer::shadow_refused`](crate::Observer::shadow_refused) is told of each connection that the
