@@ -47,8 +47,8 @@ fn import(args: &ImportArgs) -> Result<Import, CliError> {
     let import = import.map_err(|problems| refused(&problems))?;
     if import.is_empty() {
         let names: Vec<_> = args.paths.iter().map(|path| printable(&path.display().to_string())).collect();
-        let wanted = "a BackendTLSPolicy, a vendor's object for a backend, or an Envoy configuration is wanted";
-        return Err(CliError::new(USAGE, format!("{}: no policy and no cluster there; {wanted}", names.join(", "))));
+        let expected = "expected a BackendTLSPolicy, a vendor's object for a backend, or an Envoy configuration";
+        return Err(CliError::new(USAGE, format!("{}: no policy and no cluster; {expected}", names.join(", "))));
     }
     Ok(import)
 }

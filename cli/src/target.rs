@@ -84,7 +84,7 @@ fn split(text: &str) -> Result<(&str, Option<u16>), String> {
 
 /// Parses a time as in the policy's `handshakeTimeout`: a whole number and a unit.
 pub(crate) fn parse_timeout(text: &str) -> Result<Duration, String> {
-    let wanted = || "a number with a unit is wanted: 10s, 500ms or 2m".to_owned();
+    let wanted = || "expected a number with a unit: 10s, 500ms or 2m".to_owned();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().map_err(|_| wanted())?;

@@ -36,7 +36,7 @@ pub fn files() -> Option<BTreeMap<String, Vec<u8>>> {
         let path = path.to_str().expect("a path in ASCII").to_owned();
         let mut content = Vec::new();
         entry.read_to_end(&mut content).expect("a whole file");
-        assert!(files.insert(path.clone(), content).is_none(), "{path} stands twice");
+        assert!(files.insert(path.clone(), content).is_none(), "{path} appears twice");
     }
     Some(files)
 }

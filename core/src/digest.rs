@@ -45,7 +45,7 @@ impl CanonicalDigest {
         }
     }
 
-    /// A list whose order means nothing, and in which an item that stands twice is one (L5).
+    /// A list whose order means nothing, and in which an item that appears twice is one (L5).
     pub(crate) fn set<T: AsRef<[u8]>>(&mut self, items: impl IntoIterator<Item = T>) {
         let mut items: Vec<T> = items.into_iter().collect();
         items.sort_by(|a, b| a.as_ref().cmp(b.as_ref()));

@@ -78,7 +78,7 @@ impl Reader {
         }
         if let Some(label) = boundary(line, b"-----END ") {
             let Some(open) = self.open.take() else {
-                let reason = format!("an END {label} line stands without its BEGIN");
+                let reason = format!("an END {label} line has no BEGIN");
                 return Err(PemError { index, line: number, reason });
             };
             if open.label != label {
@@ -91,7 +91,7 @@ impl Reader {
             // A reader that takes a damaged boundary for text loses a certificate without a word (T2).
             None if is_damaged_boundary(line) => Err(PemError { index, line: number, reason: damage(line).to_owned() }),
             None if is_content_outside(line) => {
-                Err(PemError { index, line: number, reason: "base64 stands outside of a block".to_owned() })
+                Err(PemError { index, line: number, reason: "base64 outside of a block".to_owned() })
             }
             None => Ok(()),
             // A line of base64 has no dash, and is not searched.
@@ -156,7 +156,7 @@ fn is_damaged_boundary(line: &[u8]) -> bool {
 /// What is wrong with such a line. Its text is not shown: a key may stand in it.
 fn damage(line: &[u8]) -> &'static str {
     if holds_both_boundaries(line) {
-        "BEGIN and END stand in one line: the line breaks of the block are lost"
+        "BEGIN and END are on one line: the line breaks of the block are lost"
     } else if line.starts_with(b">") {
         "the BEGIN or END line begins with >, as in a quoted mail"
     } else {
@@ -228,13 +228,13 @@ mod tests {
             ("-----BEGIN A-----\nAQI\n-----END A-----\n", 1, 1, "not base64"),
             ("-----BEGIN A-----\n-----END A-----\n", 1, 1, "empty"),
             ("-----BEGIN A-----\nAQID\n-----END B-----\n", 1, 1, "ends as B"),
-            ("x\n-----END A-----\n", 1, 2, "without its BEGIN"),
+            ("x\n-----END A-----\n", 1, 2, "has no BEGIN"),
             ("-----BEGIN A-----\nAQID\n----END A-----\n", 1, 1, "truncated"),
             ("text\n----BEGIN A-----\nAQID\n----END A-----\n", 1, 2, "damaged"),
             ("-----BEGIN A----\nAQID\n-----END A-----\n", 1, 1, "damaged"),
             ("BEGIN A-----\nAQID\nEND A-----\n", 1, 1, "damaged"),
             ("text\n> -----BEGIN A-----\n> AQID\n", 1, 2, "begins with >"),
-            ("-----BEGIN A-----AQID-----END A-----\n", 1, 1, "in one line"),
+            ("-----BEGIN A-----AQID-----END A-----\n", 1, 1, "on one line"),
             ("-----BEGIN A-----\nAQID\n-----END A----------BEGIN A-----\n", 1, 1, "a line break is missing"),
             ("----- BEGIN A -----\nAQID\n", 1, 1, "damaged"),
             ("-----begin certificate-----\nAQID\n", 1, 1, "damaged"),

@@ -66,7 +66,7 @@ impl FixedClock {
     /// # Errors
     /// What is wanted, for anything else and for times before 1970.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let time = parse_rfc3339(text).ok_or("a time as RFC 3339 is wanted, 2026-11-23T00:00:00Z")?;
+        let time = parse_rfc3339(text).ok_or("expected an RFC 3339 time: 2026-11-23T00:00:00Z")?;
         u64::try_from(time).map(Self::at).map_err(|_| "it is before 1970".to_owned())
     }
 }

@@ -69,7 +69,7 @@ pub enum WarningCode {
     Strengthened,
     /// The native roots are at a place that an option of the caller names (T6).
     SystemRootsReplaced,
-    /// A bundle entry stands twice.
+    /// A bundle entry appears twice.
     TrustEntryDuplicate,
     /// A bundle entry has expired (T4).
     TrustEntryExpired,
@@ -117,7 +117,7 @@ impl WarningCode {
             }
             Self::Strengthened => "uptls verifies more than the object asks for",
             Self::SystemRootsReplaced => "the program replaced the roots of the system",
-            Self::TrustEntryDuplicate => "a certificate stands twice in the trust",
+            Self::TrustEntryDuplicate => "a certificate appears twice in the trust",
             Self::TrustEntryExpired => "a trusted certificate has expired",
             Self::TrustEntryExpiring => "a trusted certificate ends soon",
             Self::TrustEntryKeyNotAccepted => {

@@ -63,11 +63,11 @@ impl<'a> Decoder<'a> {
     fn unwanted(&self, wanted: &str) -> Failure {
         match self.node.describe() {
             "nothing" => {
-                self.failure(format!("it has no value, where {wanted} is wanted; write one, or remove the field"))
+                self.failure(format!("expected {wanted}, found no value; write one, or remove the field"))
             }
             given => Failure {
                 wanted: Some(wanted.to_owned()),
-                ..self.failure(format!("{given} stands where {wanted} is wanted"))
+                ..self.failure(format!("expected {wanted}, found {given}"))
             },
         }
     }
@@ -81,14 +81,14 @@ impl<'a> Decoder<'a> {
         let error = match &self.node.value {
             Value::Text(scalar) => match scalar.resolve() {
                 Resolved::Text | Resolved::Float(_) | Resolved::Integer(_) => None,
-                Resolved::Bool(_) => Some(self.unwanted("a text (in quotes)")),
-                Resolved::Null => Some(self.unwanted("a text")),
+                Resolved::Bool(_) => Some(self.unwanted("a string (in quotes)")),
+                Resolved::Null => Some(self.unwanted("a string")),
             },
-            Value::List(_) | Value::Map(_) => Some(self.unwanted("a text")),
+            Value::List(_) | Value::Map(_) => Some(self.unwanted("a string")),
         };
         match (error, self.node.value) {
             (None, Value::Text(Scalar { mut text, .. })) => Ok(mem::take(&mut *text)),
-            (error, _) => Err(error.unwrap_or_else(|| Failure::custom("it is not a text"))),
+            (error, _) => Err(error.unwrap_or_else(|| Failure::custom("it is not a string"))),
         }
     }
 
@@ -103,7 +103,7 @@ impl<'a> Decoder<'a> {
         let entries = if let Value::Map(entries) = node.value { entries } else { Vec::new() };
         for entry in entries {
             if let Some(first) = seen.get(&entry.key) {
-                let reason = format!("{} stands twice, first in line {}", field_name(&path, &entry.key), first.line);
+                let reason = format!("{} appears twice, first in line {}", field_name(&path, &entry.key), first.line);
                 notes.parse_problem(&path, entry.place, reason);
                 continue;
             }
@@ -284,9 +284,9 @@ impl Error for Failure {
             Unexpected::Map => "a map",
             Unexpected::Seq => "a list",
             Unexpected::Unit => "nothing",
-            _ => "a text",
+            _ => "a string",
         };
-        Self { wanted: Some(wanted.to_string()), ..Self::custom(format!("{given} stands where {wanted} is wanted")) }
+        Self { wanted: Some(wanted.to_string()), ..Self::custom(format!("expected {wanted}, found {given}")) }
     }
 
     /// Serde's own text would quote the value.

@@ -18,8 +18,7 @@ impl Header<'_> {
     /// Whether `node` says so; else problems are noted.
     pub(crate) fn is_of(&self, node: &Node, notes: &Notes<'_>) -> bool {
         if !matches!(node.value, Value::Map(_)) {
-            let (given, fields) = (node.describe(), self.fields);
-            let reason = format!("it is {given}, where a map of apiVersion, kind{fields} is wanted");
+            let reason = node.mismatch(&format!("a map of apiVersion, kind{}", self.fields));
             notes.parse_problem("", node.place, reason);
             return false;
         }
@@ -36,7 +35,7 @@ fn says(node: &Node, notes: &Notes<'_>, name: &str, wanted: &str) -> bool {
         return false;
     };
     let Some(given) = entry.value.text().filter(|_| !entry.value.is_null()) else {
-        let reason = format!("{} stands where {wanted} is wanted", entry.value.describe());
+        let reason = entry.value.mismatch(wanted);
         notes.parse_problem(name, entry.place, reason);
         return false;
     };

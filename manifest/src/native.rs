@@ -95,7 +95,7 @@ impl Metadata {
     fn check(&self, notes: &Notes<'_>) {
         let length = self.name.as_deref().map_or(1, |name| name.chars().count());
         if !(1..=MAX_NAME).contains(&length) {
-            let given = format!("a text of {length} characters");
+            let given = format!("a string of {length} characters");
             let wanted = format!("a name of 1 to {MAX_NAME} characters");
             notes.invalid("metadata.name", PolicyErrorKind::Invalid { given, wanted });
         }

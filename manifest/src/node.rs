@@ -75,6 +75,11 @@ impl Node {
         matches!(&self.value, Value::Text(scalar) if scalar.resolve() == Resolved::Null)
     }
 
+    /// That it is not `expected`: `a list`. The sentence says the kind of the value, never the value, which may be a key.
+    pub(crate) fn mismatch(&self, expected: &str) -> String {
+        format!("expected {expected}, found {}", self.describe())
+    }
+
     /// What it is, for a sentence that must not say what it holds.
     pub(crate) fn describe(&self) -> &'static str {
         match &self.value {
@@ -84,7 +89,7 @@ impl Node {
                 Resolved::Bool(_) => "a boolean",
                 Resolved::Float(_) | Resolved::Integer(_) => "a number",
                 Resolved::Null => "nothing",
-                Resolved::Text => "a text",
+                Resolved::Text => "a string",
             },
         }
     }

@@ -204,7 +204,7 @@ impl Reader {
     /// The node that an alias stands for, at the place of the alias.
     fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Fault> {
         let Some(node) = self.anchors.get(&anchor) else {
-            return Err(Fault::parse(place, "an alias stands inside of what it stands for"));
+            return Err(Fault::parse(place, "an alias is inside the value that it refers to"));
         };
         let (size, value) = (measure(node), node.value.clone());
         self.charge(&size, place)?;
@@ -273,7 +273,7 @@ fn mergeable(node: Node, place: Place) -> Result<Vec<Node>, Fault> {
     };
     match nodes.iter().all(|node| matches!(node.value, Value::Map(_))) {
         true => Ok(nodes),
-        false => Err(Fault::parse(place, "a merge key (<<) stands for a map, or for a list of maps")),
+        false => Err(Fault::parse(place, "a merge key (<<) takes a map or a list of maps")),
     }
 }
 

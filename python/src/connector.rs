@@ -411,7 +411,7 @@ impl PyConnector {
 
     /// Begins a connection to `host`; the first bytes for the peer wait in it. `alpn` offers only these of the policy's
     /// application protocols. `timeout`, in seconds, bounds the handshake. Default: the policy's. `address`, the peer's
-    /// network address such as `10.0.0.7:8443`, stands in reports, exceptions and the log; it is never an identity.
+    /// network address such as `10.0.0.7:8443`, appears in reports, exceptions and the log; it is never an identity.
     #[pyo3(signature = (host, *, alpn=None, timeout=None, address=None))]
     pub(crate) fn buffer(
         slf: &Bound<'_, Self>,

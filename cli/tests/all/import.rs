@@ -207,7 +207,7 @@ fn nothing_to_import_is_an_error() {
     folder.write("values.yaml", "replicas: 2\n");
     std::fs::create_dir(folder.path().join("empty")).unwrap();
     for (path, wanted) in [
-        ("values.yaml", "values.yaml: no policy and no cluster there"),
+        ("values.yaml", "values.yaml: no policy and no cluster"),
         ("empty", "cannot read empty: the folder holds no"),
         ("missing", "cannot read missing: "),
     ] {

@@ -198,7 +198,7 @@ fn lenient(c: &mut Cases, p: &Positive) {
     c.also(&c.usual.clone(), "bundle-der [T2] the bundle is one certificate in DER", |s| {
         s.file("ca.pem", |m| m.root().der().to_vec())
     });
-    c.also(p, "bundle-duplicate [T2] the second root stands there twice", |s| {
+    c.also(p, "bundle-duplicate [T2] the second root appears twice", |s| {
         three(s, |blocks| blocks[0] = blocks[1].clone());
         s.warnings.push("trust_entry_duplicate");
     });

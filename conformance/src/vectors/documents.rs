@@ -25,7 +25,7 @@ fn known(c: &mut Cases) {
         s.rewrite = Some(|text| format!("{text}status: {{}}\n"));
     })
     .says("status");
-    c.unusable(&p, DocumentParse, "document-duplicate-field [M10] a field stands there twice", |s| {
+    c.unusable(&p, DocumentParse, "document-duplicate-field [M10] a field appears twice", |s| {
         s.rewrite = Some(|text| format!("{text}  serverName: other.test\n"));
     })
     .says("serverName");

@@ -62,7 +62,7 @@ fn algorithms(c: &mut Cases) {
     )
     .says("versions.max")
     .says("secp256r1");
-    c.also(&p, "suites-duplicate [H2] a suite stands there twice", |s| {
+    c.also(&p, "suites-duplicate [H2] a suite appears twice", |s| {
         s.set(
             "cipherSuites",
             "[TLS_AES_128_GCM_SHA256, TLS_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]",

@@ -38,12 +38,12 @@ pub(crate) struct CertificateView<'a> {
 }
 
 impl<'a> CertificateView<'a> {
-    /// Parses one DER certificate without trailing bytes, and without an extension that stands twice (RFC 5280 section 4.2):
+    /// Parses one DER certificate without trailing bytes, and without an extension that appears twice (RFC 5280 section 4.2):
     /// two readers could each take another one of them.
     pub(crate) fn parse(der: &'a [u8]) -> Result<Self, String> {
         match X509Certificate::from_der(der) {
             Ok(([], inner)) => match repeated_extension(&inner) {
-                Some(oid) => Err(format!("the extension {oid} stands twice")),
+                Some(oid) => Err(format!("the extension {oid} appears twice")),
                 None => Ok(Self { der, inner }),
             },
             Ok((rest, _)) => Err(format!("{} bytes follow it", rest.len())),
@@ -51,7 +51,7 @@ impl<'a> CertificateView<'a> {
         }
     }
 
-    /// Whether an extension stands twice in a certificate that is readable otherwise.
+    /// Whether an extension appears twice in a certificate that is readable otherwise.
     pub(crate) fn has_repeated_extension(der: &[u8]) -> bool {
         matches!(X509Certificate::from_der(der), Ok(([], inner)) if repeated_extension(&inner).is_some())
     }
@@ -375,7 +375,7 @@ impl<'a> CertificateView<'a> {
     }
 }
 
-/// An extension that stands twice. Sorted, since a peer can send thousands of them.
+/// An extension that appears twice. Sorted, since a peer can send thousands of them.
 fn repeated_extension(certificate: &X509Certificate<'_>) -> Option<String> {
     let mut oids: Vec<&Oid<'_>> = certificate.extensions().iter().map(|extension| &extension.oid).collect();
     oids.sort_unstable_by(|a, b| a.as_bytes().cmp(b.as_bytes()));

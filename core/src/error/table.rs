@@ -284,7 +284,7 @@ codes! {
 
     601 NameMismatch "name_mismatch" Error Some(BadCertificate), "The certificate holds none of the wanted names.", "Re-issue the certificate with that name, or correct the policy.";
     602 SanMissing "san_missing" Error Some(BadCertificate), "The certificate has no subjectAltName; its CN is never read.", "Re-issue it with a subjectAltName.";
-    603 SanTypeMismatch "san_type_mismatch" Error Some(BadCertificate), "The wanted value stands in the certificate under another type.", "Re-issue it with the right type of name.";
+    603 SanTypeMismatch "san_type_mismatch" Error Some(BadCertificate), "The certificate holds the expected value under another type.", "Re-issue it with the right type of name.";
     604 SpiffeIdInvalid "spiffe_id_invalid" Error Some(BadCertificate), "The certificate is not a valid X.509-SVID.", "Issue it as a leaf with one URI name, a SPIFFE ID with a path, and without keyCertSign and cRLSign.";
     605 SpiffeTrustDomain "spiffe_trust_domain" Error Some(BadCertificate), "The certificate has a SPIFFE ID of a trust domain that its CA does not vouch for.", "Have a CA of that trust domain issue it.";
 
@@ -379,7 +379,7 @@ mod tests {
         for code in Code::ALL {
             assert!(code.number() > last, "{code} is out of order");
             last = code.number();
-            assert!(names.insert(code.as_str()), "{code} stands twice");
+            assert!(names.insert(code.as_str()), "{code} appears twice");
             assert_eq!(Code::from_name(code.as_str()), Some(*code));
             assert!(!code.meaning().is_empty() && !code.remedy().is_empty());
         }

@@ -95,7 +95,7 @@ impl TrustStore {
     }
 
     fn index_anchors(&mut self) {
-        // What stands twice is reported where it stands first.
+        // What appears twice is reported where it stands first.
         let of_bundles = self.itself.values().filter_map(|places| {
             let place = places.first()?;
             let entry = self.bundles.get(place.bundle)?.entries().get(place.entry)?;

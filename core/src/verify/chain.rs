@@ -35,7 +35,7 @@ pub(super) fn check_form(context: &Context<'_>) -> Result<(), RejectionKind> {
     };
     certificate.as_ref().map_err(|error| leaf_error(view, error))?;
     for (index, (certificate, view)) in chain.iter().zip(&context.views).enumerate().skip(1) {
-        // What only one of the parsers reads is passed over; what stands twice in it would be read in two ways.
+        // What only one of the parsers reads is passed over; what appears twice in it would be read in two ways.
         if let Err(reason) = view
             && (EndEntityCert::try_from(certificate).is_err() || CertificateView::has_repeated_extension(certificate))
         {

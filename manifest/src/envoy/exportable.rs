@@ -175,7 +175,7 @@ impl Refusals {
         }
         match interop::identity_files(policy) {
             None => {
-                let feature = "a certificate or key that stands in the document is not written into a context";
+                let feature = "an inline certificate or key is not written into a context";
                 self.refuse("spec.identity", "I6", feature, "keep both in files, or write files: --sds DIR");
             }
             Some(files) if files.passphrase.is_some() => {

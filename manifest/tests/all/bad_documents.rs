@@ -123,7 +123,7 @@ fn fields_that_nobody_reads_are_errors() {
     let text = document("  trust: {system: mozilla}\n  trust: {system: native}\n");
     assert_eq!(
         messages(text.as_bytes()),
-        ["spec: cannot parse the document: the field \"trust\" stands twice, first in line 5"]
+        ["spec: cannot parse the document: the field \"trust\" appears twice, first in line 5"]
     );
 }
 

@@ -147,7 +147,7 @@ fn a_field_that_stands_twice_on_the_way_leaves_all_unclear() {
     assert_eq!(standings(&spelled), [Standing::Unclear]);
     let clusters = format!("{{\"static_resources\": {{\"clusters\": [{}], \"clusters\": []}}}}", cluster("a"));
     assert_eq!(standings(&clusters), [Standing::Unclear]);
-    // What stands twice beside it is no matter of the cluster.
+    // What appears twice beside it is no matter of the cluster.
     let elsewhere = once.replace("\"admin\": {}", "\"admin\": {\"address\": 1, \"address\": 2}");
     assert_eq!(standings(&elsewhere), [Standing::Verified]);
     let many: String = (0..20).map(|_| ", \"x\": 1").collect();

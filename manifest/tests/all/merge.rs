@@ -327,7 +327,7 @@ fn an_object_is_a_name_with_or_without_a_namespace() {
     assert_eq!(parse("edge/public").as_deref(), Ok("edge/public"));
     assert_eq!(parse("public").as_deref(), Ok("default/public"));
     for bad in ["", "/", "edge/", "/public", "a/b/c", "edge/public:443", "Edge/public", "edge/p\n"] {
-        assert_eq!(parse(bad).unwrap_err(), "an object is wanted: [NAMESPACE/]NAME", "{bad:?}");
+        assert_eq!(parse(bad).unwrap_err(), "expected an object: [NAMESPACE/]NAME", "{bad:?}");
     }
 }
 

@@ -23,7 +23,7 @@ fn words_that_were_booleans_once_are_text() {
         let policy = check(text.as_bytes()).unwrap();
         assert!(matches!(policy.server_name(), ServerNameRule::Dns(name) if name.as_str() == word));
         let text = document(&format!("  trust: {{system: mozilla}}\n  resumption: {word}\n"));
-        let wanted = "a text stands where true or false (without quotes) is wanted";
+        let wanted = "expected true or false (without quotes), found a string";
         assert_eq!(messages(text.as_bytes()), [format!("spec.resumption: {wanted}")]);
     }
 }
@@ -47,7 +47,7 @@ fn a_field_without_a_value_is_an_error_and_not_a_default() {
             let text = document(&format!("  trust: {{system: mozilla}}\n  {field}: {nothing}\n"));
             let found = problems(text.as_bytes());
             assert_eq!(found, [("policy_invalid".into(), format!("spec.{field}"), 6, 3)], "{field}: {nothing}");
-            assert!(messages(text.as_bytes())[0].contains("it has no value"), "{:?}", messages(text.as_bytes()));
+            assert!(messages(text.as_bytes())[0].contains("found no value"), "{:?}", messages(text.as_bytes()));
         }
     }
     let text = document("  trust: {system: mozilla}\n  serverName: 'null'\n");
@@ -60,16 +60,16 @@ fn other_shapes_than_the_wanted_one_are_named() {
         (
             "trust: mozilla",
             "spec.trust",
-            "a text stands where a map of bundles, pinnedCertificates, pinnedKeys, system, systemTrustDomain is wanted",
+            "expected a map of bundles, pinnedCertificates, pinnedKeys, system, systemTrustDomain, found a string",
         ),
-        ("subjectAltNames: {dns: a}", "spec.subjectAltNames", "a map stands where a list is wanted"),
+        ("subjectAltNames: {dns: a}", "spec.subjectAltNames", "expected a list, found a map"),
         (
             "subjectAltNames: [a]",
             "spec.subjectAltNames[0]",
-            "a text stands where a map of dns, ip, spiffe, spiffeTrustDomain, uri is wanted",
+            "expected a map of dns, ip, spiffe, spiffeTrustDomain, uri, found a string",
         ),
-        ("serverName: [a]", "spec.serverName", "a list stands where a text is wanted"),
-        ("resumption: 1", "spec.resumption", "a number stands where true or false (without quotes) is wanted"),
+        ("serverName: [a]", "spec.serverName", "expected a string, found a list"),
+        ("resumption: 1", "spec.resumption", "expected true or false (without quotes), found a number"),
         ("trust: {system: nativ}", "spec.trust.system", "\"nativ\" is not false, native, platform or mozilla"),
         (
             "danger: {acceptAnyName: {}}",

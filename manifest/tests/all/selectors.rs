@@ -60,7 +60,7 @@ fn the_labels_of_a_namespace_decide_which_routes_attach() {
     for (labels, wanted) in [("{team: pay}", true), ("{team: other}", false), ("{}", false)] {
         assert_eq!(attached(&[&team, &route, &namespace(labels)]), (wanted, Vec::new()), "{labels}");
     }
-    // Not known: the Namespace is not there, stands twice, or the selector cannot be read.
+    // Not known: the Namespace is not there, appears twice, or the selector cannot be read.
     let twice = namespace("{team: pay}").repeat(2);
     let odd = selecting("{matchFields: {a: b}}");
     for objects in [&[&*team, &*route][..], &[&team, &route, &twice], &[&odd, &route, &namespace("{team: pay}")]] {

@@ -95,7 +95,7 @@ fn a_standard_policy_whose_targets_cannot_be_read_closes_its_namespace() {
         ("no name", TARGET, "  - {group: '', kind: Service}\n"),
         ("a list for a name", TARGET, "  - {group: '', kind: Service, name: [pay]}\n"),
         ("a list for a section", TARGET, "  - {group: '', kind: Service, name: pay, sectionName: [https]}\n"),
-        ("a name that stands twice", TARGET, "  - {group: '', kind: Service, name: orders, name: pay}\n"),
+        ("a name that appears twice", TARGET, "  - {group: '', kind: Service, name: orders, name: pay}\n"),
         ("a field that may narrow", TARGET, "  - {group: '', kind: Service, name: pay, port: 443}\n"),
         ("a text for a target", TARGET, "  - pay\n"),
         ("one of two", TARGET, "  - {group: '', kind: Service, name: orders}\n  - {kind: Service, name: pay}\n"),
@@ -164,13 +164,13 @@ fn a_vendors_policy_whose_targets_cannot_be_read_closes_its_namespace() {
         ("no group", "  targetRefs: [{kind: Service, name: pay}]\n".to_owned()),
         ("a map for a list", "  targetRefs: {name: pay}\n".to_owned()),
         ("a field that may narrow", format!("  targetRefs: [{service}, name: pay, sectionName: https}}]\n")),
-        ("a name that stands twice", format!("  targetRefs: [{service}, name: orders, name: pay}}]\n")),
+        ("a name that appears twice", format!("  targetRefs: [{service}, name: orders, name: pay}}]\n")),
         ("two lists", format!("  targetRefs: [{service}, name: a}}]\n  targetRefs: [{service}, name: pay}}]\n")),
         ("no labels", selector("x: y")),
         ("labels that are no map", selector("matchLabels: [pay]")),
         ("a label that is no text", selector("matchLabels: {app: [pay]}")),
         ("a label without a value", selector("matchLabels: {app: }")),
-        ("a label that stands twice", selector("matchLabels: {app: other, app: pay}")),
+        ("a label that appears twice", selector("matchLabels: {app: other, app: pay}")),
         ("another way to select", selector("matchLabels: {app: other}, matchExpressions: []")),
     ] {
         closes_its_namespace(what, &VENDORS.replace(TARGETS, &to), "BackendConfigPolicy shop/vendors");
@@ -217,7 +217,7 @@ fn a_policy_that_is_declared_twice_leaves_its_targets_to_no_other() {
 #[test]
 fn what_object_it_is_must_be_certain() {
     for (what, from, to) in [
-        ("a kind that stands twice", "kind: BackendTLSPolicy", "kind: Deployment\nkind: BackendTLSPolicy"),
+        ("a kind that appears twice", "kind: BackendTLSPolicy", "kind: Deployment\nkind: BackendTLSPolicy"),
         ("a kind that is no text", "kind: BackendTLSPolicy", "kind: [BackendTLSPolicy]"),
         ("no version", "apiVersion: gateway.networking.k8s.io/v1\n", ""),
         ("a group alone", "k8s.io/v1\n", "k8s.io\n"),

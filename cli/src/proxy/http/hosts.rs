@@ -28,13 +28,13 @@ impl Hosts {
     /// Parses names, `*.NAME` and `*`.
     ///
     /// # Errors
-    /// The first pattern that is none of these, or that stands there twice.
+    /// The first pattern that is none of these, or that appears twice.
     pub(crate) fn parse(texts: &[String]) -> Result<Self, String> {
         let mut patterns = Vec::new();
         for text in texts {
             let pattern = Pattern::parse(text)?;
             if patterns.contains(&pattern) {
-                return Err(format!("{pattern} stands there twice"));
+                return Err(format!("{pattern} appears twice"));
             }
             patterns.push(pattern);
         }
@@ -121,7 +121,7 @@ mod tests {
             (&["*.*.a"], "is not a name"),
             (&["pay.*"], "is not a name"),
             (&["*.127.0.0.1"], "below an address"),
-            (&["a", "A"], "a stands there twice"),
+            (&["a", "A"], "a appears twice"),
         ] {
             let error = parse(bad).unwrap_err();
             assert!(error.contains(wanted), "{bad:?}: {error}");

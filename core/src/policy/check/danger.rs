@@ -16,7 +16,7 @@ impl Checker {
             (None, Some(any)) => PeerDanger::AnyName { reason: any.reason },
             (Some(_), Some(_)) => {
                 let change = "remove acceptAnyName: acceptAnyCertificate asks for no name either; or remove acceptAnyCertificate";
-                self.contradiction("spec.danger", "acceptAnyCertificate and acceptAnyName stand together", change);
+                self.contradiction("spec.danger", "acceptAnyCertificate and acceptAnyName are both set", change);
                 PeerDanger::None
             }
         };

@@ -16,7 +16,7 @@ impl Checker {
 
     pub(super) fn material(&mut self, path: &str, draft: MaterialDraft) -> Option<Material> {
         if draft.trust_domain.is_some() {
-            let conflict = "trustDomain stands at material that vouches for no SPIFFE ID";
+            let conflict = "trustDomain is set on material that vouches for no SPIFFE ID";
             self.contradiction(path, conflict, "remove trustDomain: only spec.trust.bundles vouch for SPIFFE IDs");
             return None;
         }
@@ -46,7 +46,7 @@ impl Checker {
         {
             return Some(file);
         }
-        let wanted = "the name of a file; a text stands under pem";
+        let wanted = "the name of a file; inline PEM goes under pem";
         self.invalid(format!("{path}.file"), "what is written there", wanted);
         None
     }

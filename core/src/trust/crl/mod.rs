@@ -302,7 +302,7 @@ fn check_extensions(view: &CertificateRevocationList<'_>) -> Result<(), String> 
     for (index, extension) in view.extensions().iter().enumerate() {
         let oid = &extension.oid;
         if view.extensions().iter().take(index).any(|earlier| earlier.oid == *oid) {
-            return Err(format!("its extension {oid} stands twice"));
+            return Err(format!("its extension {oid} appears twice"));
         }
         if *oid == DELTA_CRL_INDICATOR_OID {
             return Err("it is a delta list, which is not supported; give the complete list".to_owned());

@@ -51,7 +51,7 @@ pub(in crate::verify) fn words(error: &Error) -> String {
     let words = match error {
         Error::BadDer => "it is not DER as X.509 wants it",
         Error::BadDerTime => "a time in it is not one that RFC 5280 permits",
-        Error::ExtensionValueInvalid => "the value of an extension in it cannot be read, or an extension stands twice",
+        Error::ExtensionValueInvalid => "the value of an extension in it cannot be read, or an extension appears twice",
         Error::InvalidCertValidity => "its validity ends before it begins",
         Error::InvalidSerialNumber => "its serial number is not one that RFC 5280 permits",
         Error::MalformedDnsIdentifier => "a dNSName in it is malformed",

@@ -8,7 +8,7 @@ use super::spot::Spot;
 /// The documents of a text, and what in them is judged.
 pub(super) struct Located {
     documents: Vec<Node>,
-    /// Whether a field stands twice in a secret, or on the way to one.
+    /// Whether a field appears twice in a secret, or on the way to one.
     pub(super) has_doubled_secrets: bool,
     pub(super) subjects: Vec<Subject>,
 }
@@ -18,7 +18,7 @@ pub(super) struct Subject {
     pub(super) kind: Kind,
     pub(super) node: Node,
     pub(super) path: String,
-    /// Every field that stands twice, in it or on the way to it.
+    /// Every field that appears twice, in it or on the way to it.
     pub(super) twice: Vec<Spot>,
 }
 

@@ -28,10 +28,10 @@ impl<'a> Object<'a> {
         self.node
     }
 
-    /// Notes every field that is not among `known`, or stands twice: what it means is not known, and may weaken.
+    /// Notes every field that is not among `known`, or appears twice: what it means is not known, and may weaken.
     pub(super) fn strict(&self, known: &[&str], findings: &mut Findings) {
         let Value::Map(entries) = &self.node.value else {
-            let reason = format!("{} stands where a map is wanted", self.node.describe());
+            let reason = self.node.mismatch("a map");
             findings.add(&self.spot, Effect::Unclear, "malformed", reason, "write a map of fields");
             return;
         };
@@ -195,7 +195,7 @@ fn snake(name: &str) -> String {
     snake
 }
 
-/// The finding, its reason and the change for a field that stands twice.
-pub(super) const DUPLICATE: (&str, &str, &str) = ("duplicate_field", "the field stands twice", "remove one of the two");
+/// The finding, its reason and the change for a field that appears twice.
+pub(super) const DUPLICATE: (&str, &str, &str) = ("duplicate_field", "the field appears twice", "remove one of the two");
 /// Fields under which secrets stand.
 const SECRETS: &[&str] = &["password", "pkcs12", "private_key"];

@@ -17,7 +17,7 @@ use super::object::{Object, snake_case};
 
 /// Where secrets are looked for.
 pub(super) struct Secrets<'a> {
-    /// Whether a field stands twice on the way to them, or in one of them, so that Envoy may have others.
+    /// Whether a field appears twice on the way to them, or in one of them, so that Envoy may have others.
     is_doubled: bool,
     known: Vec<Object<'a>>,
     read_file: &'a ReadFile<'a>,
@@ -44,14 +44,14 @@ impl<'a> Secrets<'a> {
             let documents = documents.map_err(|_| format!("{path} is neither YAML nor JSON of 4 MiB at most"))?;
             let documents: Vec<Node> = documents.into_iter().map(snake_case).collect();
             if documents.iter().any(|document| !Object::new(document, "").twice().is_empty()) {
-                return Err(format!("a field stands twice in {path}"));
+                return Err(format!("a field appears twice in {path}"));
             }
             let found = documents.iter().flat_map(|document| locate::secrets(&Object::new(document, "")));
             let found = part(found, name, kind).map_err(|reason| format!("{path}: {reason}"))?;
             return found.ok_or_else(|| format!("{path} holds no {kind} of this name"));
         }
         if self.is_doubled {
-            return Err("a field stands twice around the secrets of the document".to_owned());
+            return Err("a field appears twice around the secrets of the document".to_owned());
         }
         part(self.known.iter().cloned(), name, kind)?.ok_or_else(|| "the document does not hold it".to_owned())
     }
@@ -110,7 +110,7 @@ fn data(source: &Object<'_>, findings: &mut Findings) -> Option<Data> {
     match bytes.filter(|bytes| bytes != b"[redacted]") {
         Some(bytes) => Some(Data::Bytes(bytes)),
         None => {
-            let reason = "it holds neither a file nor a text that can be read";
+            let reason = "it holds neither a file nor a string that can be read";
             findings.add(source.spot(), Effect::Beyond, "data_source", reason, "give a filename or inline_string");
             None
         }

@@ -148,7 +148,7 @@ fn reference_names(
     let untyped = !validation.list("match_subject_alt_names").is_empty();
     // It takes the place of what `auto_sni_san_validation` looks for too.
     if hosts.authority_is_checked && (auto || (typed.is_empty() && !untyped)) {
-        let reason = "the authority of each request may stand in a name of any type, in a URI too";
+        let reason = "the authority of each request may appear in a name of any type, in a URI too";
         let change = "set auto_sni_san_validation and sni in its place, or list match_typed_subject_alt_names";
         findings.add(validation.spot(), Effect::Less, "untyped_authority", reason, change);
         return;
@@ -220,7 +220,7 @@ fn by_sent_name(validation: &Object<'_>, sent: &SentName, findings: &mut Finding
         SentName::Unknown => (
             Effect::Unclear,
             "auto_host_sni",
-            "an endpoint without a host name sends no name, and Envoy then checks none; the endpoints do not stand here",
+            "an endpoint without a host name sends no name, and Envoy then checks none; the endpoints are not in this document",
             "set sni too",
         ),
     };

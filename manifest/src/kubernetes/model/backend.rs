@@ -107,7 +107,7 @@ impl BackendRef {
             _ => (None, "", ""),
         };
         if namespace.is_empty() || name.is_empty() {
-            return Err("a backend is wanted: [[KIND/]NAMESPACE/]NAME[:PORT]".to_owned());
+            return Err("expected a backend: [[KIND/]NAMESPACE/]NAME[:PORT]".to_owned());
         }
         Ok(Self { kind, ..Self::new(namespace, name, port) })
     }

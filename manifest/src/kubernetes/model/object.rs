@@ -37,7 +37,7 @@ impl ObjectName {
         let (namespace, name) = text.split_once('/').unwrap_or((DEFAULT_NAMESPACE, text));
         match [namespace, name].iter().all(|text| !text.is_empty() && is_object_name(text)) {
             true => Ok(Self::new(namespace, name)),
-            false => Err("an object is wanted: [NAMESPACE/]NAME".to_owned()),
+            false => Err("expected an object: [NAMESPACE/]NAME".to_owned()),
         }
     }
 }

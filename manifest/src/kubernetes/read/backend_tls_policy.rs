@@ -130,7 +130,7 @@ fn read_targets(spec: &Node, strays: &mut Strays<'_>) -> Vec<TargetRef> {
         return Vec::new();
     };
     let Value::List(nodes) = &entry.value.value else {
-        let reason = format!("{} stands where a list is wanted", entry.value.describe());
+        let reason = entry.value.mismatch("a list");
         notes.parse_problem(TARGETS, entry.place, reason);
         strays.note(TARGETS, entry.place);
         return Vec::new();
@@ -166,7 +166,7 @@ fn read_options<'n>(spec: &'n Node, notes: &Notes<'_>) -> Option<&'n Node> {
         check_items(notes, "spec.options", entries.len(), 0, 16);
         return Some(&entry.value);
     }
-    let reason = format!("{} stands where a map is wanted", entry.value.describe());
+    let reason = entry.value.mismatch("a map");
     notes.parse_problem("spec.options", entry.place, reason);
     None
 }

@@ -22,7 +22,7 @@ pub(super) fn read(node: &Node, notes: &Notes<'_>) -> Option<ClusterTrustBundle>
     let spec = field(node, "", "spec", notes).map(|entry| &entry.value);
     let entry = spec.and_then(|spec| field(spec, "spec", "trustBundle", notes));
     let bundle = match entry.map(|entry| (entry, entry.value.text())) {
-        _ if notes.has_problem("") || notes.has_problem("spec") => Err("a field of it stands twice".to_owned()),
+        _ if notes.has_problem("") || notes.has_problem("spec") => Err("a field of it appears twice".to_owned()),
         Some((entry, Some(pem))) if pem.contains(BEGIN) => {
             Ok(Bundle::new(FIELD.to_owned(), notes.at(entry.place), pem.to_owned()))
         }

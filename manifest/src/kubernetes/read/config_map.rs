@@ -57,16 +57,16 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<(Obj
             text_of(text).and_then(|text| decoded(&text)).and_then(|text| bundle(text, "binaryData", notes.at(*place)))
         }
         ([], []) => Err(missing(entries("data").iter().chain(entries("binaryData")).map(|entry| entry.key.as_str()))),
-        _ => Err(format!("the key {CA_KEY} stands twice")),
+        _ => Err(format!("the key {CA_KEY} appears twice")),
     };
-    let bundle = if notes.has_problem("") { Err("a field of it stands twice".to_owned()) } else { bundle };
+    let bundle = if notes.has_problem("") { Err("a field of it appears twice".to_owned()) } else { bundle };
     let bundle = unreadable.map_or(bundle, Err);
     Some((name, ConfigMap { bundle }))
 }
 
 fn text_of(node: &Node) -> Result<String, String> {
     let text = node.text().filter(|_| !node.is_null());
-    text.map(str::to_owned).ok_or_else(|| format!("the key {CA_KEY} holds {} instead of a text", node.describe()))
+    text.map(str::to_owned).ok_or_else(|| format!("the key {CA_KEY}: {}", node.mismatch("a string")))
 }
 
 /// Base64, as it stands in `binaryData`.

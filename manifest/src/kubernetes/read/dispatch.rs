@@ -108,12 +108,12 @@ impl Objects {
     fn list(&mut self, document: &str, node: &Node, of: Of) {
         let Some(items) = node.field("items") else { return };
         if stands_twice(node, "items") {
-            return self.fault(document, Fault::parse(items.place, "the field items stands twice"));
+            return self.fault(document, Fault::parse(items.place, "the field items appears twice"));
         }
         if let Value::List(nodes) = &items.value.value {
             nodes.iter().for_each(|node| self.item(document, node, of));
         } else if !items.value.is_null() {
-            let reason = format!("{} stands where a list is wanted", items.value.describe());
+            let reason = items.value.mismatch("a list");
             self.fault(document, Fault::parse(items.place, reason));
         }
     }

@@ -109,7 +109,7 @@ fn map<'n>(node: &'n Node, path: &str, key: &str, notes: &Notes<'_>) -> Option<&
         return Some(entry);
     }
     let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-    let reason = format!("{} stands where a map is wanted", entry.value.describe());
+    let reason = entry.value.mismatch("a map");
     notes.parse_problem(&path, entry.place, reason);
     None
 }

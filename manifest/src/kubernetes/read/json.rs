@@ -25,7 +25,7 @@ pub(in crate::kubernetes) enum Given {
 pub(in crate::kubernetes) fn object(bytes: &[u8]) -> Result<Given, Fault> {
     let text = crate::source::manifests(bytes)?;
     if !text.trim_start().starts_with('{') {
-        return Err(Fault::parse(Place::START, "the text of one object in JSON is wanted"));
+        return Err(Fault::parse(Place::START, "expected the text of one object in JSON"));
     }
     let fault = match text.len() > MAX_TEXT {
         true => Fault::too_large(Place::NONE, "the limit of 1 MiB"),
@@ -49,7 +49,7 @@ fn whole(text: &str) -> Result<Value, Fault> {
             return Fault::too_large(Place::NONE, "the limit of 200000 names and values");
         }
         let place = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        // Its text quotes nothing: only its syntax can be wrong, or be a field that stands twice.
+        // Its text quotes nothing: only its syntax can be wrong, or be a field that appears twice.
         Fault::parse(Place { column: place(error.column()), line: place(error.line()) }, error.to_string())
     })
 }
@@ -116,7 +116,7 @@ impl<'de> Visitor<'de> for Unique<'_> {
         while let Some(name) = fields.next_key::<String>()? {
             // Which one counts, readers of JSON do not agree on.
             if map.insert(name, fields.next_value_seed(self)?).is_some() {
-                return Err(A::Error::custom("a field stands twice"));
+                return Err(A::Error::custom("a field appears twice"));
             }
         }
         Ok(map.into())

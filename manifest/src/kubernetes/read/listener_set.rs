@@ -26,7 +26,7 @@ pub(super) fn read(node: &Node, notes: &Notes<'_>) -> Option<ListenerSet> {
     let text = |key: &str| {
         let entry = field(parent?, "spec.parentRef", key, notes).filter(|entry| !entry.value.is_null())?;
         if entry.value.text().is_none() {
-            let reason = format!("{} stands where a text is wanted", entry.value.describe());
+            let reason = entry.value.mismatch("a string");
             notes.parse_problem(&format!("spec.parentRef.{key}"), entry.place, reason);
         }
         entry.value.text().filter(|text| !text.is_empty()).map(str::to_owned)

@@ -32,7 +32,7 @@ impl Meta {
 
     /// Those of the object `node`; `None`, and noted problems, if it has no name.
     ///
-    /// Nothing else of them is a problem (M2), but for a name that stands twice, which no API server takes.
+    /// Nothing else of them is a problem (M2), but for a name that appears twice, which no API server takes.
     pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Self> {
         let name = object::name(node, notes)?;
         let metadata = &node.field("metadata")?.value;
@@ -90,7 +90,7 @@ pub(in crate::kubernetes) fn created(node: &Node, notes: &Notes<'_>) -> Created 
 pub(in crate::kubernetes) fn check_labels(node: &Node, notes: &Notes<'_>) {
     let Some(labels) = node.field("metadata").and_then(|metadata| metadata.value.field("labels")) else { return };
     let unwanted = |node: &Node, place, wanted: &str| {
-        let reason = format!("{} stands where {wanted} is wanted", node.describe());
+        let reason = node.mismatch(wanted);
         notes.parse_problem("metadata.labels", place, reason);
     };
     match &labels.value.value {
@@ -98,7 +98,7 @@ pub(in crate::kubernetes) fn check_labels(node: &Node, notes: &Notes<'_>) {
         Value::Map(entries) => {
             let is_text = |node: &Node| matches!(&node.value, Value::Text(text) if text.resolve() == Resolved::Text);
             let others = entries.iter().filter(|entry| !is_text(&entry.value));
-            others.for_each(|entry| unwanted(&entry.value, entry.place, "a text (in quotes)"));
+            others.for_each(|entry| unwanted(&entry.value, entry.place, "a string (in quotes)"));
         }
         _ => unwanted(&labels.value, labels.place, "a map"),
     }
@@ -122,7 +122,7 @@ fn texts(metadata: &Node, key: &str, notes: &Notes<'_>) -> BTreeMap<String, Stri
     for entry in entries {
         let Value::Text(scalar) = &entry.value.value else { continue };
         if scalar.resolve() == Resolved::Text && texts.insert(entry.key.clone(), scalar.text.to_string()).is_some() {
-            notes.parse_problem(&format!("metadata.{key}"), entry.place, "a field of it stands twice");
+            notes.parse_problem(&format!("metadata.{key}"), entry.place, "a field of it appears twice");
         }
     }
     texts

@@ -16,7 +16,7 @@ pub(in crate::kubernetes) fn name(node: &Node, notes: &Notes<'_>) -> Option<Obje
         let entry = field(&metadata.value, "metadata", key, notes).filter(|entry| !entry.value.is_null())?;
         let text = entry.value.text().filter(|text| !text.is_empty());
         if text.is_none() {
-            let reason = format!("{} stands where a name is wanted", entry.value.describe());
+            let reason = entry.value.mismatch("a name");
             notes.parse_problem(&format!("metadata.{key}"), entry.place, reason);
         }
         text.map(|text| (text.to_owned(), entry.place))
@@ -59,7 +59,7 @@ pub(in crate::kubernetes) fn field<'n>(node: &'n Node, path: &str, key: &str, no
     let full = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     notes.origin(&full, first.place);
     if let Some(second) = found.next() {
-        let reason = format!("the field {key:?} stands twice, first in line {}", first.place.line);
+        let reason = format!("the field {key:?} appears twice, first in line {}", first.place.line);
         notes.parse_problem(path, second.place, reason);
     }
     Some(first)
@@ -76,7 +76,7 @@ pub(in crate::kubernetes) fn is_plain(node: &Node, known: &[&str]) -> bool {
     entries.iter().all(|entry| known.contains(&entry.key.as_str()) && !stands_twice(node, &entry.key))
 }
 
-/// That the object stands twice.
+/// That the object appears twice.
 pub(in crate::kubernetes) fn twice(first: &Origin, again: Origin) -> Problem {
     let reason = format!("it is declared twice, first in line {} of {}", first.line, first.document);
     let kind = PolicyErrorKind::DocumentParse { reason };

@@ -177,7 +177,7 @@ impl Reader<'_> {
         let entry = field(node, path, key, self.notes).filter(|entry| !entry.value.is_null())?;
         let text = entry.value.text();
         if text.is_none() {
-            let reason = format!("{} stands where a text is wanted", entry.value.describe());
+            let reason = entry.value.mismatch("a string");
             self.notes.parse_problem(&format!("{path}.{key}"), entry.place, reason);
         }
         text.map(str::to_owned)
@@ -201,7 +201,7 @@ impl Reader<'_> {
             None => &[],
             Some((Value::List(nodes), _)) => nodes.as_slice(),
             Some((_, entry)) => {
-                let reason = format!("{} stands where a list is wanted", entry.value.describe());
+                let reason = entry.value.mismatch("a list");
                 self.notes.parse_problem(&path, entry.place, reason);
                 &[]
             }

@@ -55,7 +55,7 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Secr
         };
         for entry in entries {
             let twice = entries.iter().filter(|other| other.key == entry.key).count() > 1;
-            let read = if twice { Err("stands twice") } else { decode(entry) };
+            let read = if twice { Err("appears twice") } else { decode(entry) };
             let read = read.map(|bytes| SecretEntry {
                 field: format!("{map}.{}", entry.key),
                 bytes,
@@ -67,7 +67,7 @@ pub(in crate::kubernetes) fn read(node: &Node, notes: &Notes<'_>) -> Option<Secr
     }
     if notes.has_problem("") {
         // A second `data` would hide the first.
-        cannot_be_read(&mut secret, "a field of it stands twice");
+        cannot_be_read(&mut secret, "a field of it appears twice");
     }
     secret.ca = secret.entries.remove(CA_KEY).map(|entry| entry.and_then(ca));
     Some(secret)
@@ -154,7 +154,7 @@ mod tests {
             ("c", Err("the key c of data holds no text")),
             ("d", Err("the key d of data holds nothing")),
             ("e", Ok("one")),
-            ("f", Err("the key f of data stands twice")),
+            ("f", Err("the key f of data appears twice")),
         ];
         assert_eq!(given, wanted.map(|(k, v)| (k.to_owned(), v.map(str::to_owned).map_err(str::to_owned))));
     }

@@ -130,13 +130,13 @@ fn given<'n>(node: &'n Node, path: &str, key: &str, notes: &Notes<'_>) -> Option
 fn text(node: &Node, path: &str, key: &str, notes: &Notes<'_>) -> Option<String> {
     let entry = given(node, path, key, notes)?;
     if entry.value.text().is_none() {
-        unwanted(&entry.value, entry.place, &format!("{path}.{key}"), "a text", notes);
+        unwanted(&entry.value, entry.place, &format!("{path}.{key}"), "a string", notes);
     }
     entry.value.text().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 fn unwanted(node: &Node, place: Place, path: &str, wanted: &str, notes: &Notes<'_>) {
-    notes.parse_problem(path, place, format!("{} stands where {wanted} is wanted", node.describe()));
+    notes.parse_problem(path, place, node.mismatch(wanted));
 }
 
 const APP_PROTOCOL: &str = "appProtocol";

@@ -67,7 +67,7 @@ impl<'a> Fields<'a> {
         let entry = self.entry(key)?;
         let text = scalar(&entry.value);
         if text.is_none() {
-            self.unwanted(key, entry, "a text");
+            self.unwanted(key, entry, "a string");
         }
         Some(Written { field: self.at(key), origin: self.notes.at(entry.place), value: text? })
     }
@@ -97,7 +97,7 @@ impl<'a> Fields<'a> {
             match scalar(node) {
                 Some(text) => value.push(Written { field, origin: self.notes.at(node.place), value: text }),
                 None => {
-                    let reason = format!("{} stands where a text is wanted", node.describe());
+                    let reason = node.mismatch("a string");
                     self.notes.problem(&field, node.place, PolicyErrorKind::value(reason));
                 }
             }
@@ -124,7 +124,7 @@ impl<'a> Fields<'a> {
         match (port, number) {
             (None, None) => self.unwanted(key, entry, "a port of 1 to 65535"),
             (None, Some(number)) => {
-                let reason = format!("{number} is no port: one of 1 to 65535 is wanted");
+                let reason = format!("expected a port of 1 to 65535, found {number}");
                 self.notes.problem(&self.at(key), entry.place, PolicyErrorKind::value(reason));
             }
             (Some(_), _) => {}
@@ -152,7 +152,7 @@ impl<'a> Fields<'a> {
     }
 
     fn unwanted(&self, key: &str, entry: &Entry, wanted: &str) {
-        let reason = format!("{} stands where {wanted} is wanted", entry.value.describe());
+        let reason = entry.value.mismatch(wanted);
         self.notes.problem(&self.at(key), entry.place, PolicyErrorKind::value(reason));
     }
 }

@@ -100,7 +100,7 @@ fn unknown(path: &str, place: Place, policy: &ObjectName, notes: &Notes<'_>) -> 
     ExtensionTarget { origin: notes.at(place), path: path.to_owned(), what: TargetOf::Unknown }
 }
 
-/// What a field that is not known, or one that stands twice, would select cannot be told.
+/// What a field that is not known, or one that appears twice, would select cannot be told.
 fn target(fields: &Fields<'_>, policy: &ObjectName, is_selector: bool) -> Option<ExtensionTarget> {
     let wanted = |key: &str| {
         let text = fields.text(key);

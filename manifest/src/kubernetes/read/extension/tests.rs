@@ -271,7 +271,7 @@ fn the_files_of_an_upstream_are_read() {
     assert!(matches!(value(&tls.identity), ExtensionIdentity::Files { certificate: None, key: Some(_) }));
     assert!(tls.trust.is_none());
     refused(&files("tlsCrt: /c").problems, "spec.sslConfig.sslFiles", "is unknown");
-    refused(&files("rootCa: [/r]").problems, "spec.sslConfig.sslFiles.rootCa", "a text is wanted");
+    refused(&files("rootCa: [/r]").problems, "spec.sslConfig.sslFiles.rootCa", "expected a string");
 }
 
 #[test]
@@ -284,10 +284,10 @@ fn a_kube_target_has_a_name_and_a_port() {
     refused(&upstream("kube: {servicePort: 443}").problems, "spec.kube", "serviceName is missing");
     refused(&upstream("kube: {serviceName: pay}").problems, "spec.kube", "servicePort is missing");
     for (port, said) in [
-        ("0", "0 is no port: one of 1 to 65535 is wanted"),
-        ("70000", "70000 is no port"),
-        ("-1", "-1 is no port"),
-        ("https", "a port of 1 to 65535 is wanted"),
+        ("0", "expected a port of 1 to 65535, found 0"),
+        ("70000", "expected a port of 1 to 65535, found 70000"),
+        ("-1", "expected a port of 1 to 65535, found -1"),
+        ("https", "expected a port of 1 to 65535"),
     ] {
         let upstream = upstream(&format!("kube: {{serviceName: pay, servicePort: {port}}}"));
         refused(&upstream.problems, "spec.kube.servicePort", said);

@@ -30,7 +30,7 @@ fn check_port(port: &Port, notes: &Notes<'_>) -> Edition {
         (None, Some(port)) => (Edition::V1_6, "spec.port.port", Some(port)),
         (None, None) => (Edition::V1_7, "spec.port.number", None),
         (Some(_), Some(_)) => {
-            violated(notes, "spec.port", "", "number is what port was before v1.7; only one of them may stand");
+            violated(notes, "spec.port", "", "number is what port was before v1.7; give only one of them");
             return Edition::V1_7;
         }
     };
