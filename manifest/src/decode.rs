@@ -62,13 +62,10 @@ struct Failure {
 impl<'a> Decoder<'a> {
     fn unwanted(&self, wanted: &str) -> Failure {
         match self.node.describe() {
-            "nothing" => {
-                self.failure(format!("expected {wanted}, found no value; write one, or remove the field"))
+            "nothing" => self.failure(format!("expected {wanted}, found no value; write one, or remove the field")),
+            given => {
+                Failure { wanted: Some(wanted.to_owned()), ..self.failure(format!("expected {wanted}, found {given}")) }
             }
-            given => Failure {
-                wanted: Some(wanted.to_owned()),
-                ..self.failure(format!("expected {wanted}, found {given}"))
-            },
         }
     }
 

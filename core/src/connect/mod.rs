@@ -18,7 +18,10 @@ mod incoming;
 pub(crate) mod intent;
 mod observation;
 mod pool_key;
+#[cfg(any(unix, windows))]
 mod race;
+#[cfg(not(any(unix, windows)))]
+mod race_absent;
 mod report;
 mod resolver;
 pub mod sans_io;
@@ -45,6 +48,8 @@ use crate::error::{ConnectError, Error, Misuse};
 use crate::policy::{Alpn, AlpnSelection};
 use crate::rotate::Connector;
 use pool_key::Offer;
+#[cfg(not(any(unix, windows)))]
+use race_absent as race;
 
 impl Connector {
     /// Whether a new connection would use the same policy and material as this one (R7). A pool without keys asks this

@@ -1,8 +1,12 @@
 //! How a TCP socket is made before it is connected.
 
+#[cfg(any(unix, windows))]
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+#[cfg(any(unix, windows))]
+use std::net::SocketAddr;
 
+#[cfg(any(unix, windows))]
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// How TCP sockets are made before they are connected: from which address, and with which mark. None of it is an identity, and
@@ -45,7 +49,10 @@ impl TcpOptions {
         self.mark = Some(mark);
         self
     }
+}
 
+#[cfg(any(unix, windows))]
+impl TcpOptions {
     /// A socket for `target` that does not block and is not connected.
     pub(crate) fn socket(&self, target: SocketAddr) -> io::Result<Socket> {
         let socket = Socket::new(Domain::for_address(target), Type::STREAM, Some(Protocol::TCP))?;
@@ -78,6 +85,7 @@ impl TcpOptions {
 }
 
 /// As the system says it of a family that it lacks: it tells least of all failures.
+#[cfg(any(unix, windows))]
 fn no_family() -> io::Error {
     rustix::io::Errno::AFNOSUPPORT.into()
 }

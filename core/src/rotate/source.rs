@@ -185,6 +185,7 @@ impl FileSource {
     }
 
     /// Whether it follows a connector that was given another document since, or the same again.
+    #[cfg(unix)]
     pub(super) fn is_behind(&self) -> bool {
         let is_same = |now: Option<&UpstreamTlsPolicy>| match (now, &self.policy) {
             (Some(now), Some(policy)) => now.is(policy),

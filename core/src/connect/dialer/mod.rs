@@ -142,7 +142,7 @@ impl Dialer {
     pub fn dial_here(&self, address: impl Into<Address>, timeout: Duration) -> Result<DialledSocket, Error> {
         let (mut dialer, mut address) = (self.clone(), address.into());
         let deadline = Deadline::after(timeout);
-        if let First::Tcp(_) = dialer.first {
+        if matches!(dialer.first, First::Tcp(_)) {
             let resolved = dialer.proxy.as_mut().map_or(&mut address, |proxy| &mut proxy.address);
             let name = resolved.shown();
             *resolved = resolved.resolve_here()?.into();

@@ -63,6 +63,7 @@ impl Followed {
     }
 
     /// Whether its connector went over to another policy.
+    #[cfg(unix)]
     pub(super) fn is_behind(&self) -> bool {
         match self {
             Self::Files(source) => source.is_behind(),

@@ -23,6 +23,7 @@ pub(crate) struct Job {
 /// One source that is due.
 pub(super) struct Member {
     /// Before the job.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "dispatched watches count changes, and they are for Unix"))]
     before: Option<Mark>,
     /// Before any file is read: what is published from then on is newer than what is read. `None`: it panicked.
     begun: Option<Result<Begun, PollOutcome>>,
@@ -71,6 +72,7 @@ impl Member {
     }
 }
 
+#[cfg(unix)]
 impl Done {
     /// How many connectors have another generation or state than before.
     pub(super) fn changed(&self) -> usize {

@@ -63,11 +63,13 @@ impl Schedule {
     }
 
     /// Whether a source follows a connector that went over to another policy: it is due.
+    #[cfg(unix)]
     pub(super) fn is_behind(&self) -> bool {
         self.slots.values().any(|slot| slot.source.as_ref().is_some_and(Followed::is_behind))
     }
 
     /// Has those read at once.
+    #[cfg(unix)]
     pub(super) fn hurry(&mut self, now: Instant) {
         let behind = |slot: &&mut Slot| slot.source.as_ref().is_some_and(Followed::is_behind);
         self.slots.values_mut().filter(behind).for_each(|slot| slot.next = now);

@@ -196,6 +196,7 @@ fn snake(name: &str) -> String {
 }
 
 /// The finding, its reason and the change for a field that appears twice.
-pub(super) const DUPLICATE: (&str, &str, &str) = ("duplicate_field", "the field appears twice", "remove one of the two");
+pub(super) const DUPLICATE: (&str, &str, &str) =
+    ("duplicate_field", "the field appears twice", "remove one of the two");
 /// Fields under which secrets stand.
 const SECRETS: &[&str] = &["password", "pkcs12", "private_key"];
