@@ -29,6 +29,7 @@ mod modes;
 mod module_graph;
 mod origins;
 mod other_document;
+mod policy_reference;
 mod properties;
 mod protocols;
 mod radius;
