@@ -8,6 +8,7 @@ use uptls_manifest::schema;
 
 use super::Files;
 use super::fields::{FIELDS, Field};
+use crate::schema_tree::{self, kind, resolve};
 
 /// What the schema says of a field.
 pub(super) struct Leaf {
@@ -26,7 +27,6 @@ pub(super) fn leaves() -> BTreeMap<String, Leaf> {
 }
 
 fn collect(schema: &Value, node: &Value, path: &str, leaves: &mut BTreeMap<String, Leaf>) {
-    let described = node["description"].as_str();
     let target = resolve(schema, node);
     if let Some(properties) = target["properties"].as_object() {
         for (name, property) in properties {
@@ -38,27 +38,10 @@ fn collect(schema: &Value, node: &Value, path: &str, leaves: &mut BTreeMap<Strin
     if items["properties"].is_object() {
         return collect(schema, items, &format!("{path}[]"), leaves);
     }
-    let description =
-        described.or(target["description"].as_str()).unwrap_or_else(|| panic!("{path} has no description"));
-    let leaf = Leaf { description: description.replace('\n', " "), kind: kind(target) };
+    let described = schema_tree::description(node).or_else(|| schema_tree::description(target));
+    let description = described.unwrap_or_else(|| panic!("{path} has no description"));
+    let leaf = Leaf { description, kind: kind(target) };
     leaves.insert(path.to_owned(), leaf);
-}
-
-fn resolve<'a>(schema: &'a Value, node: &'a Value) -> &'a Value {
-    match node["$ref"].as_str() {
-        Some(reference) => schema.pointer(reference.trim_start_matches('#')).expect("a definition of the schema"),
-        None => node,
-    }
-}
-
-fn kind(node: &Value) -> String {
-    if let Some(values) = node["enum"].as_array() {
-        return values.iter().map(|value| format!("`{value}`").replace('"', "")).collect::<Vec<_>>().join(", ");
-    }
-    match node["type"].as_str().expect("a type") {
-        "array" => format!("list of {}s", kind(&node["items"])),
-        name => name.to_owned(),
-    }
 }
 
 /// The whole page.
@@ -82,7 +65,7 @@ fn summary(section: &str) -> String {
     let schema = schema::policy();
     let properties = &resolve(&schema, &schema["properties"]["spec"])["properties"];
     let node = if section == "metadata" { &schema["properties"]["metadata"] } else { &properties[section] };
-    node["description"].as_str().expect("a description").replace('\n', " ")
+    schema_tree::description(node).expect("a description")
 }
 
 fn entry(page: &mut String, field: &Field, leaf: &Leaf, files: &Files) {
