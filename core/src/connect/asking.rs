@@ -93,7 +93,7 @@ impl Handshake {
             let asked = Box::new(move |question| drop(asks.send(Message::Asks(question))));
             let fed = answered_by(asked, || panic::catch(|| handshake.feed(&bytes)));
             let used = fed.unwrap_or_else(|words| Err(handshake.fail(internal(words))));
-            // Nobody takes it if the connection was dropped meanwhile.
+            // It ends here if the connection was dropped meanwhile.
             drop(to_driver.send(Message::Processed(handshake, used)));
         };
         let named = thread::Builder::new().name("uptls-sign".to_owned());

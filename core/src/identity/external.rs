@@ -116,7 +116,7 @@ impl ExternalKey {
             None => possible,
             Some(wanted) => wanted.iter().copied().filter(|scheme| possible.contains(scheme)).collect(),
         };
-        let kind = schemes.first()?.algorithm_of();
+        let kind = kind_of(*schemes.first()?);
         let key = Key { external: self.clone(), kind, provider, schemes, spki: spki.to_vec() };
         Some(Arc::new(key))
     }
@@ -135,25 +135,21 @@ fn next_id() -> u64 {
 }
 
 /// The kind of key that a scheme is for.
-trait AlgorithmOf {
-    fn algorithm_of(self) -> SignatureAlgorithm;
-}
-
-impl AlgorithmOf for SignatureScheme {
-    fn algorithm_of(self) -> SignatureAlgorithm {
-        match self {
-            Self::RSA_PKCS1_SHA256
-            | Self::RSA_PKCS1_SHA384
-            | Self::RSA_PKCS1_SHA512
-            | Self::RSA_PSS_SHA256
-            | Self::RSA_PSS_SHA384
-            | Self::RSA_PSS_SHA512 => SignatureAlgorithm::RSA,
-            Self::ECDSA_NISTP256_SHA256 | Self::ECDSA_NISTP384_SHA384 | Self::ECDSA_NISTP521_SHA512 => {
-                SignatureAlgorithm::ECDSA
-            }
-            Self::ED25519 => SignatureAlgorithm::ED25519,
-            other => SignatureAlgorithm::Unknown(u16::from(other).to_be_bytes()[1]),
+fn kind_of(scheme: SignatureScheme) -> SignatureAlgorithm {
+    use SignatureScheme as Scheme;
+    match scheme {
+        Scheme::RSA_PKCS1_SHA256
+        | Scheme::RSA_PKCS1_SHA384
+        | Scheme::RSA_PKCS1_SHA512
+        | Scheme::RSA_PSS_SHA256
+        | Scheme::RSA_PSS_SHA384
+        | Scheme::RSA_PSS_SHA512 => SignatureAlgorithm::RSA,
+        Scheme::ECDSA_NISTP256_SHA256 | Scheme::ECDSA_NISTP384_SHA384 | Scheme::ECDSA_NISTP521_SHA512 => {
+            SignatureAlgorithm::ECDSA
         }
+        Scheme::ED25519 => SignatureAlgorithm::ED25519,
+        // ML-DSA, which TLS 1.3 alone has: rustls asks for the kind in TLS 1.2.
+        other => SignatureAlgorithm::Unknown(u16::from(other).to_be_bytes()[1]),
     }
 }
 

@@ -96,6 +96,11 @@ impl Declarations {
         if let Some(rest) = text.strip_prefix("typedef struct ") {
             return self.opaque.push(rest.split(' ').next().unwrap_or_default().to_owned());
         }
+        // A pointer to a function: its name stands between two pairs of parentheses.
+        if let Some((result, rest)) = text.strip_prefix("typedef ").and_then(|rest| rest.split_once(" (*")) {
+            let (name, parameters) = rest.split_once(')').expect("a name ends");
+            return self.types.push((name.to_owned(), format!("{result} (*){parameters}")));
+        }
         if let Some(rest) = text.strip_prefix("typedef ") {
             let Parameter { kind, name } = parameter(rest);
             return self.types.push((name, kind));
