@@ -52,7 +52,13 @@ impl Declarations {
             types: Vec::new(),
         };
         let (mut comment, mut code) = (String::new(), String::new());
+        let mut continues = false;
         for line in header.lines() {
+            // The rest of a macro is no declaration.
+            let is_rest = std::mem::replace(&mut continues, line.ends_with('\\'));
+            if is_rest {
+                continue;
+            }
             match line.trim_start() {
                 text if text.starts_with("/**") && code.is_empty() => comment.clear(),
                 text if text.starts_with("/*") || text.starts_with("*/") => {}

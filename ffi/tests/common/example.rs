@@ -114,7 +114,7 @@ impl World {
         logged.arguments.push(self.upstream.text_path("keys.log"));
         vec![
             logged,
-            run("printf wrong", 1, &["identity_sign_failed: ", "5 bytes that are no", "hint: "]),
+            run("cat > /dev/null; printf wrong", 1, &["identity_sign_failed: ", "5 bytes that are no", "hint: "]),
             run("exit 3", 1, &["identity_sign_failed: ", "hint: "]),
         ]
     }
@@ -152,6 +152,12 @@ impl World {
                 vec![self.fixture.text_path(ca), self.fixture.text_path(chain), name.to_owned(), now.clone()];
             Run { program: "build", arguments, code, says }
         };
+        let manifests = String::from_utf8(self.fixture.read("manifests/all.yaml")).expect("UTF-8");
+        std::fs::create_dir_all(self.fixture.path("faulty")).expect("a folder");
+        self.fixture.write(
+            "faulty/all.yaml",
+            &manifests.replace("kind: ConfigMap, name: pay-ca", "kind: ConfigMap, name: absent"),
+        );
         let backends = |folder, code, says| {
             let arguments = vec![self.fixture.text_path(folder)];
             Run { program: "backends", arguments, code, says: vec![says] }
@@ -165,7 +171,8 @@ impl World {
             build("absent.pem", "chain.pem", "payments.internal", 2, vec!["policy: trust_unreadable: ", "hint: "]),
             build("ca.pem", "chain.pem", "10.0.0.7", 2, vec!["policy: name_invalid: "]),
             backends("manifests", 0, "shop/pay:443: sha256:"),
-            backends("broken", 1, "hint: "),
+            backends("faulty", 1, "shop/pay:443: reference_unresolved"),
+            backends("nowhere", 1, "document_unreadable: "),
             Run { program: "errors", arguments: vec![refused], code: 0, says: TOUR.to_vec() },
             Run {
                 program: "errors",
