@@ -1,6 +1,7 @@
 """Installs the C library: libuptls.so, libuptls.a, uptls.h, and the files for pkg-config and CMake."""
 
 import argparse
+import fcntl
 import os
 import re
 import shutil
@@ -44,6 +45,35 @@ def native(command: list[str]) -> str:
     return " ".join(dict.fromkeys(words))
 
 
+def versioned(built: Path, libraries: str, soname: str) -> Path:
+    """The shared library with symbol versions: linked again of the static one, since rustc's own version script permits no other."""
+    archive, shared = built / "libuptls_ffi.a", built / "libuptls_versioned.so"
+    # Tests install side by side.
+    with (built / "libuptls_versioned.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared.exists() and shared.stat().st_mtime_ns > archive.stat().st_mtime_ns):
+            relink(archive, shared, libraries, soname)
+    return shared
+
+
+def relink(archive: Path, shared: Path, libraries: str, soname: str) -> None:
+    """Whole, or not at all."""
+    node = f"UPTLS_{soname.removeprefix('libuptls.so.')}"
+    with tempfile.TemporaryDirectory(dir=shared.parent) as folder:
+        script, fresh = Path(folder) / "uptls.map", Path(folder) / shared.name
+        script.write_text(f"{node} {{ global: uptls_*; local: *; }};\n")
+        # A thread that looks up a name may outlive `dlclose`.
+        flags = ["--gc-sections", "--as-needed", f"--version-script={script}", f"-soname,{soname}"]
+        flags += ["-z,nodelete", "-z,defs", "-z,relro", "-z,now"]
+        whole = ["-Wl,--whole-archive", str(archive), "-Wl,--no-whole-archive"]
+        needed = ["-lgcc_s", *(word for word in libraries.split() if not word.startswith("-lgcc"))]
+        command = ["cc", "-shared", "-o", str(fresh), *whole, *(f"-Wl,{flag}" for flag in flags), *needed]
+        ran = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+        if ran.returncode:
+            raise SystemExit(f"{ran.stderr}\n{' '.join(command)} ended with {ran.returncode}")
+        fresh.replace(shared)
+
+
 def write(path: Path, content: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content)
@@ -68,10 +98,11 @@ def install(built: Path, libraries: str, prefix: Path, libdir: Path, destdir: st
     folder = placed(libdir)
     folder.mkdir(parents=True, exist_ok=True)
     shared = f"libuptls.so.{version}"
-    for name, source, mode in [(shared, "libuptls_ffi.so", 0o755), ("libuptls.a", "libuptls_ffi.a", 0o644)]:
+    library, archive = versioned(built, libraries, soname), built / "libuptls_ffi.a"
+    for name, source, mode in [(shared, library, 0o755), ("libuptls.a", archive, 0o644)]:
         # A program that runs keeps the file that it has.
         (folder / name).unlink(missing_ok=True)
-        shutil.copyfile(built / source, folder / name)
+        shutil.copyfile(source, folder / name)
         (folder / name).chmod(mode)
     link(folder / soname, shared)
     link(folder / "libuptls.so", soname)

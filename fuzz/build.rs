@@ -145,6 +145,7 @@ fn argument(function: &str, kind: &str, name: &str, ends: bool, next_is_length: 
         "uptls_error **" => Argument { rust: "*mut *mut c_void".to_owned(), made: Made::Error },
         "char **" => Argument { rust: "*mut *mut c_void".to_owned(), made: Made::Out("string".to_owned()) },
         "const uint8_t **" => Argument { rust: "*mut *mut u8".to_owned(), made: Made::Out(String::new()) },
+        "uint16_t *" => Argument { rust: "*mut u16".to_owned(), made: Made::Out(String::new()) },
         "size_t *" => Argument { rust: "*mut usize".to_owned(), made: Made::Out(String::new()) },
         "uint64_t *" => Argument { rust: "*mut u64".to_owned(), made: Made::Out(String::new()) },
         "char *" => by("*mut c_void", "s.take(\"string\")".to_owned()),
@@ -160,6 +161,7 @@ fn argument(function: &str, kind: &str, name: &str, ends: bool, next_is_length: 
         "uint32_t" => by("u32", "s.small() as u32".to_owned()),
         "uint16_t" => by("u16", format!("s.number(\"{name}\")")),
         "int64_t" => by("i64", "s.seconds()".to_owned()),
+        "uptls_hook" | "uptls_sign" => by("*const c_void", "core::ptr::null()".to_owned()),
         "int" if name == "fd" => by("i32", "s.socket()".to_owned()),
         _ if kind.ends_with("**") => {
             let handle = kind.trim_start_matches("uptls_").trim_end_matches([' ', '*']).to_owned();

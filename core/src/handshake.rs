@@ -18,6 +18,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use crate::certificate::raw_name_text;
 use crate::error::{Alert, Category, Code, Rejection};
 use crate::identity::ClientIdentity;
+use crate::identity::asking::{Refusal, take_refusal};
 use crate::name::{BackendHost, DnsName};
 use crate::panic;
 use crate::text::SHOWN;
@@ -185,6 +186,8 @@ const MAX_SCHEMES: usize = 32;
 #[derive(Default)]
 pub(crate) struct Noted {
     pub(crate) asked: Option<Asked>,
+    /// Why our identity's external key gave no signature (I7).
+    pub(crate) refusal: Option<Refusal>,
     pub(crate) request: Option<IdentityUse>,
     pub(crate) verdict: Option<Verdict>,
 }
@@ -201,8 +204,9 @@ pub(crate) enum Verdict {
 /// here, and nothing of another connection is ever seen.
 pub(crate) fn observe<T>(process: impl FnOnce() -> T) -> (T, Noted) {
     SLOT.take();
+    take_refusal();
     let outcome = process();
-    (outcome, SLOT.take())
+    (outcome, Noted { refusal: take_refusal(), ..SLOT.take() })
 }
 
 thread_local! {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::certificate::CertificateView;
-use crate::error::{MaterialError, MaterialErrorKind, Problem, Problems};
-use crate::identity::{IdentitySource, KEY_PATH, trim_passphrase};
+use crate::error::{MaterialError, MaterialErrorKind, PolicyError, PolicyErrorKind, Problem, Problems};
+use crate::identity::{IdentitySource, KEY_PATH, KeySource, trim_passphrase};
 use crate::material;
 use crate::policy::{IdentitySpec, Material, SecretMaterial, UpstreamTlsPolicy, resolve, scheme_name};
 use crate::prepare::Prepared;
@@ -197,7 +197,7 @@ pub fn identity_files(policy: &UpstreamTlsPolicy) -> Option<IdentityFiles> {
 fn secret_file(secret: &SecretMaterial) -> Option<PathBuf> {
     match secret {
         SecretMaterial::File { base, path } => Some(resolve(base.as_deref(), path)),
-        SecretMaterial::Inline(_) => None,
+        SecretMaterial::External(_) | SecretMaterial::Inline(_) => None,
     }
 }
 
@@ -218,6 +218,13 @@ pub struct PrivateKey {
 /// policy was prepared: the key of one state is never given beside the chain of another (R1). Prepare the policy again.
 pub fn private_key(prepared: &Prepared) -> Result<Option<PrivateKey>, Problems> {
     let Some(IdentitySpec { certificate: _, key, passphrase }) = prepared.policy().identity() else { return Ok(None) };
+    if let SecretMaterial::External(_) = key {
+        let change = "use an identity whose key this process can read, or connect by uptls itself";
+        let feature = "the key of the identity is external, and never leaves the place where it is".to_owned();
+        let kind = PolicyErrorKind::NotExportable { change, feature, rule: "I7" };
+        let problem = Problem::Policy(PolicyError::new(KEY_PATH, kind));
+        return Err(Problems::new(prepared.policy().name().map(str::to_owned), problem, Vec::new()));
+    }
     let read = |secret: &SecretMaterial| {
         let kind = |reason| MaterialErrorKind::IdentityUnreadable { reason };
         let unreadable = |failure| Problem::from(MaterialError::unreadable(KEY_PATH, secret.source(), failure, kind));
@@ -230,7 +237,7 @@ pub fn private_key(prepared: &Prepared) -> Result<Option<PrivateKey>, Problems> 
         let source = IdentitySource {
             certificate: &[],
             certificate_source: "",
-            key: &private.key,
+            key: KeySource::Bytes(&private.key),
             key_source: &key_source,
             passphrase: private.passphrase.as_ref().map(|passphrase| passphrase.as_slice()),
         };

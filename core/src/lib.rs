@@ -84,8 +84,8 @@ pub use rustls;
 pub use rustls_pki_types;
 
 pub use connect::{
-    Address, BoundConnector, CheckOptions, CheckThen, ConnectOptions, Dialer, DialledSocket, Evidence, IdentityUse,
-    PoolKey, TcpOptions, Transport, VerifiedStream, sans_io,
+    Address, BoundConnector, CheckOptions, CheckThen, ConnectOptions, Dialer, DialledSocket, Evidence, Fed,
+    IdentityUse, PoolKey, SignatureWanted, TcpOptions, Transport, VerifiedStream, sans_io,
 };
 pub use describe::{
     AcceptsDescription, AnchorDescription, Description, Inspection, SendsDescription, SystemDescription,
@@ -101,7 +101,7 @@ pub use facts::{CertificateFacts, TlsFacts};
 pub use failure_log::FailureLog;
 pub use fix::{Fix, PatchOperation};
 pub use generation::Generation;
-pub use identity::{ClientIdentity, Secret, check_identity};
+pub use identity::{ClientIdentity, ExternalKey, ExternalSigner, Secret, check_identity};
 #[doc(hidden)]
 pub use metrics::Metric;
 pub use metrics::Metrics;

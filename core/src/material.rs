@@ -139,6 +139,7 @@ impl FileSet {
     pub(crate) fn secret(&self, material: &SecretMaterial) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
         match material {
             SecretMaterial::File { base, path } => self.file(base.as_deref(), path).map(|file| file.bytes.clone()),
+            SecretMaterial::External(_) => Err(elsewhere()),
             SecretMaterial::Inline(secret) => Ok(Zeroizing::new(secret.expose().to_vec())),
         }
     }
@@ -170,8 +171,13 @@ pub(crate) fn read(runtime: &Runtime, material: &Material) -> Result<Zeroizing<V
 pub(crate) fn read_secret(runtime: &Runtime, material: &SecretMaterial) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
     match material {
         SecretMaterial::File { base, path } => runtime.read_file(&resolve(base.as_deref(), path)),
+        SecretMaterial::External(_) => Err(elsewhere()),
         SecretMaterial::Inline(secret) => Ok(Zeroizing::new(secret.expose().to_vec())),
     }
+}
+
+fn elsewhere() -> Unreadable {
+    Unreadable::unfit("the key is external: there is nothing to read".to_owned())
 }
 
 #[cfg(all(test, feature = "aws-lc-rs"))]

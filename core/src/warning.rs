@@ -55,6 +55,8 @@ pub enum WarningCode {
     /// Our certificate is of X.509 version 1, which many peers refuse (I2).
     #[serde(rename = "identity_v1")]
     IdentityV1,
+    /// The program logs the keys of the connection (H7).
+    KeysLogged,
     /// A `*.x` entry matches only a certificate that holds it literally (N6).
     NameWildcardLiteral,
     /// A field was overridden in a merge (M5).
@@ -108,6 +110,7 @@ impl WarningCode {
             Self::IdentityPurpose => "the client certificate is not for clients, and many servers refuse it",
             Self::IdentityUnused => "the client certificate was not used",
             Self::IdentityV1 => "the client certificate is of X.509 version 1, which many servers refuse",
+            Self::KeysLogged => "the program logs the keys of the connection, and who has the log can read it",
             Self::NameWildcardLiteral => "the name matches only a certificate that holds this wildcard itself",
             Self::Overridden => "another object overrides the field",
             Self::RevocationListExpired => "a revocation list has ended, and clears no certificate",
@@ -139,6 +142,7 @@ impl WarningCode {
             Self::IdentityPurpose => "identity_purpose",
             Self::IdentityUnused => "identity_unused",
             Self::IdentityV1 => "identity_v1",
+            Self::KeysLogged => "keys_logged",
             Self::NameWildcardLiteral => "name_wildcard_literal",
             Self::Overridden => "overridden",
             Self::RevocationListExpired => "revocation_list_expired",
@@ -178,6 +182,7 @@ mod tests {
             WarningCode::IdentityPurpose,
             WarningCode::IdentityUnused,
             WarningCode::IdentityV1,
+            WarningCode::KeysLogged,
             WarningCode::NameWildcardLiteral,
             WarningCode::Overridden,
             WarningCode::RevocationListExpired,

@@ -14,6 +14,13 @@ static uptls_status load(const uptls_runtime *runtime, const char *path, uptls_c
   return status == UPTLS_OK ? uptls_connector_new(*policy, UPTLS_KEEP_LAST_GOOD, connector, error) : status;
 }
 
+/* Who is on the other side, for a log. The evidence owns the texts. */
+static void print_peer(const uptls_evidence *evidence) {
+  printf("TLS %s to %s, issued by %s, trusted until %" PRId64 "\n", uptls_evidence_version(evidence),
+         uptls_evidence_subject(evidence, UPTLS_CERTIFICATE_LEAF), uptls_evidence_issuer(evidence, UPTLS_CERTIFICATE_LEAF),
+         uptls_evidence_trusted_until(evidence));
+}
+
 static void print_report(const uptls_connector *connector) {
   char *json;
   if (uptls_connector_audit_report(connector, &json, NULL) != UPTLS_OK || json == NULL) return;
@@ -49,6 +56,7 @@ int main(int argc, char **argv) {
       uptls_stream_connect(connector, argv[3], (uint16_t)atoi(argv[5]), argv[4], NULL, &stream, &error) == UPTLS_OK &&
       uptls_stream_evidence(stream, &evidence, &error) == UPTLS_OK &&
       uptls_connector_opened(connector, argv[3], evidence, &id, &error) == UPTLS_OK) {
+    print_peer(evidence);
     print_report(connector);
     if (uptls_connector_update(connector, next, &generation, &error) == UPTLS_OK &&
         uptls_connector_reconsider(connector, &refused, &error) == UPTLS_OK) {

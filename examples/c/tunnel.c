@@ -1,7 +1,14 @@
 /* A verified GET through an HTTP proxy: tunnel policy.yaml HOST PORT PROXY PROXY_PORT. The proxy learns host and port, and no data. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <uptls.h>
+
+/* Before TLS, and on the socket to the proxy: a connection that idles in a pool then notices a dead path. */
+static int keep_alive(void *context, int fd) {
+  return setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, context, sizeof(int)) == 0 ? 0 : errno;
+}
 
 static void check(uptls_status status, uptls_error **error) {
   if (status >= 0) return;
@@ -21,6 +28,7 @@ int main(int argc, char **argv) {
   uptls_status status;
   char buffer[16384];
   size_t length, sent, count;
+  int on = 1;
 
   if (argc != 6) return fprintf(stderr, "usage: %s policy.yaml HOST PORT PROXY PROXY_PORT\n", argv[0]), 2;
   check(uptls_runtime_new(&runtime, &error), &error);
@@ -28,6 +36,7 @@ int main(int argc, char **argv) {
   check(uptls_connector_new(policy, UPTLS_KEEP_LAST_GOOD, &connector, &error), &error);
   check(uptls_dialer_new_tcp(NULL, 0, &dialer, &error), &error);
   check(uptls_dialer_set_http_proxy(dialer, argv[4], (uint16_t)atoi(argv[5]), NULL, &error), &error);
+  check(uptls_dialer_set_hook(dialer, keep_alive, &on, &error), &error);
   options.dialer = dialer;
   check(uptls_stream_connect(connector, argv[2], (uint16_t)atoi(argv[3]), NULL, &options, &stream, &error), &error);
   uptls_dialer_free(dialer);

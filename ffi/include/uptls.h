@@ -6,7 +6,7 @@
  * Generated from ffi/src: do not edit. `UPTLS_BLESS=1 cargo test -p uptls-ffi --test header` writes it again.
  *
  * Rules
- *   Status    0 is UPTLS_OK; 1 to 3 say what a connection needs or that its data ended; below 0 is failure. Every call
+ *   Status    0 is UPTLS_OK; 1 to 4 say what a connection needs or that its data ended; below 0 is failure. Every call
  *             that can fail returns one.
  *   Pointers  Every pointer is checked: NULL where it may not be is UPTLS_E_USAGE. Every `free` and `unref` takes NULL.
  *   Results   They come last, before `err`. The caller need not initialise them: each call sets them to NULL or 0 first, and
@@ -18,9 +18,10 @@
  *             is empty. The library copies them and keeps no pointer after the call. Out: UTF-8, NUL-terminated; `char *` is the
  *             caller's (uptls_string_free), `const char *` is not.
  *   Options   A structure of options begins with `struct_size`: set it to its sizeof, and the rest to 0 or to your values.
- *   State     No initialisation, nothing global, no callbacks, and no threads but those that look up a name for
- *             uptls_stream_connect and uptls_connector_check; they take no signals. The library installs nothing in the process: no
- *             signal handler, no errno, no SIGPIPE. For work that takes time there is a descriptor to poll and a call to make.
+ *   State     No initialisation, nothing global, and no callbacks but those that the program gives (uptls_hook, uptls_sign). No threads but
+ *             those that look up a name for uptls_stream_connect and uptls_connector_check, and one for each uptls_conn that waits for
+ *             a signature (UPTLS_WANT_SIGN); they take no signals. The library installs nothing in the process: no signal handler,
+ *             no errno, no SIGPIPE. For work that takes time there is a descriptor to poll and a call to make.
  *   Panics    The library catches them: UPTLS_E_PANIC, after a note on stderr. It never ends the process on purpose. A
  *             builder, manifest store, conn, stream or watch that panicked gives UPTLS_E_PANIC from then on; others are
  *             not touched. Like all Rust code the library aborts the process when memory is gone, and it has no allocator
@@ -111,6 +112,7 @@
 #define UPTLS_CODE_IDENTITY_PASSPHRASE 208
 #define UPTLS_CODE_IDENTITY_ENCRYPTED 209
 #define UPTLS_CODE_IDENTITY_CHAIN_ORDER 210
+#define UPTLS_CODE_IDENTITY_SIGN_FAILED 211
 
 /* 3xx connect */
 #define UPTLS_CODE_DNS_FAILED 301
@@ -217,6 +219,11 @@
 #define UPTLS_WANTS_WRITE 2
 
 /**
+ * A bit of `uptls_conn_wants`: a signature is needed, and nothing moves before it (`uptls_conn_signature_wanted`).
+ */
+#define UPTLS_WANTS_SIGNATURE 4
+
+/**
  * The fields of a policy under construction. A program may call `uptls_builder_build` any number of times: the builder
  * stays as it is. Only documents can weaken verification.
  */
@@ -244,7 +251,7 @@ typedef struct uptls_connector uptls_connector;
 
 /**
  * How `uptls_stream_connect` makes its socket: TCP or a Unix socket, then a tunnel through an HTTP proxy if there is one, then a
- * header of the PROXY protocol if there is one, then TLS. It goes into the field `dialer` of `uptls_connect_options`.
+ * header of the PROXY protocol if there is one, then a hook if there is one, then TLS. It goes into the field `dialer` of `uptls_connect_options`.
  *
  * It is no identity: whatever it is, the same policy judges the peer for the same host under the same deadline. If it fails, the
  * library tries nothing without it. A way that is none of these is a socket of the program's own, for `uptls_stream_adopt_fd`.
@@ -316,6 +323,23 @@ typedef int32_t uptls_danger;
  * How the import reads a vendor's form that verifies less than it seems to: `UPTLS_STRICT` or `UPTLS_FAITHFUL`.
  */
 typedef int32_t uptls_manifest_mode;
+
+/**
+ * A function of the program's that signs `length` bytes at `message`, which are not hashed yet, by the TLS signature scheme `scheme` (RFC
+ * 8446 section 4.2.3: 0x0403 is ecdsa_secp256r1_sha256, 0x0804 rsa_pss_rsae_sha256). It writes at most `capacity` bytes to
+ * `signature`, and to `*got` how many. ECDSA: the DER of ECDSA-Sig-Value. RSA-PSS: with a salt of the length of the hash. 0: it signed. Any
+ * other value ends the handshake with `identity_sign_failed`, whose message has the number.
+ *
+ * It is called in the thread of the handshake, which waits for it, by several threads at once, and cannot be interrupted: bound what may
+ * wait in it. It must return: no exception of C++ and no `longjmp` may leave it.
+ */
+typedef int (*uptls_sign)(void *context,
+                          uint16_t scheme,
+                          const uint8_t *message,
+                          size_t length,
+                          uint8_t *signature,
+                          size_t capacity,
+                          size_t *got);
 
 /**
  * Which roots of the system the policy trusts: `UPTLS_SYSTEM_ROOTS_...`.
@@ -399,6 +423,15 @@ typedef struct {
 } uptls_manifest_options;
 
 /**
+ * A function of the program's that `uptls_stream_connect` calls with the connected socket `fd` before TLS, in the thread of the call.
+ * 0: the handshake begins. An errno, which is above 0, ends the connect: EPERM, ENOMEM and all that this side lacks as
+ * `local_resources`, ECONNRESET and the like as `tcp_refused`. Any other value: `local_resources`.
+ *
+ * It must return: no exception of C++ and no `longjmp` may leave it. It must not close `fd`, nor read from it what belongs to TLS.
+ */
+typedef int (*uptls_hook)(void *context, int fd);
+
+/**
  * Whether the peer got our own certificate: `UPTLS_IDENTITY_...`. For a resumed session: in the full handshake that it
  * descends from.
  */
@@ -457,6 +490,11 @@ typedef int32_t uptls_watch_mode;
  * The peer ended its data properly, with close_notify: nothing is missing.
  */
 #define UPTLS_CLOSED 3
+
+/**
+ * A `uptls_conn` needs a signature by the key of our own certificate, which is elsewhere: `uptls_conn_signature_wanted`.
+ */
+#define UPTLS_WANT_SIGN 4
 
 /**
  * The policy, its trust, its identity or the backend host cannot be used (codes 1xx, 2xx).
@@ -1086,6 +1124,15 @@ uptls_status uptls_builder_add_alpn(uptls_builder *builder,
                                     uptls_error **err);
 
 /**
+ * The same as bytes, for a name that a C string cannot hold; the names of a policy are UTF-8. `uptls_evidence_alpn_bytes` gives back what was
+ * selected. `UPTLS_E_USAGE` for bytes that are not UTF-8. `err` may be NULL.
+ */
+uptls_status uptls_builder_add_alpn_bytes(uptls_builder *builder,
+                                          const uint8_t *protocol,
+                                          size_t length,
+                                          uptls_error **err);
+
+/**
  * Refuses a peer that selects none of the application protocols. `err` may be NULL.
  */
 uptls_status uptls_builder_set_alpn_required(uptls_builder *builder, uptls_error **err);
@@ -1133,6 +1180,27 @@ uptls_status uptls_builder_disable_resumption(uptls_builder *builder,
 uptls_status uptls_builder_set_handshake_timeout(uptls_builder *builder,
                                                  const char *timeout,
                                                  uptls_error **err);
+
+/**
+ * Sets our own certificate chain (leaf first), PEM or DER, whose private key stays elsewhere: in a PKCS#11 token, a TPM, a KMS. Replaces an
+ * earlier identity. The library verifies each signature by the certificate's key before it sends it, so a signer with another
+ * key is `identity_sign_failed` in the first handshake that needs it.
+ *
+ * `sign` makes the signatures, with `context`, which must live as long as a policy, connector or connection with this identity. NULL: a
+ * `uptls_conn` asks for them (`UPTLS_WANT_SIGN`, `uptls_conn_signature_wanted`), which suits a loop that must not wait; all other
+ * ways to connect fail with `identity_sign_failed` if the peer wants the certificate. Two calls make two identities, even of one
+ * certificate: their sessions are apart. `err` may be NULL.
+ *
+ * ```c
+ * status = uptls_builder_set_identity_signer(builder, pem, length, sign_by_token, &session, &error);
+ * ```
+ */
+uptls_status uptls_builder_set_identity_signer(uptls_builder *builder,
+                                               const uint8_t *certificate,
+                                               size_t certificate_length,
+                                               uptls_sign sign,
+                                               void *context,
+                                               uptls_error **err);
 
 /**
  * Adds a bundle of CA certificates, a PEM file; relative paths start from the working directory. `uptls_builder_build`
@@ -1344,6 +1412,32 @@ uint64_t uptls_connector_lost_events(const uptls_connector *connector);
  */
 uptls_status uptls_connector_check_expiry(const uptls_connector *connector,
                                           uptls_error **err);
+
+/**
+ * Writes the key log of each connection that begins from now on to the file `fd`, for example to decrypt a capture in Wireshark:
+ * lines in the form of NSS, each by one write. Open the file with O_APPEND, readable by you alone. With -1 the log ends. The
+ * descriptor stays the caller's, who may close it at once. A line that cannot be written is lost, and the connection goes on.
+ *
+ * Who has the lines can read these connections, also from a recording made before, and can forge what is sent on them. While it is
+ * on, the report of each connection has the warning `keys_logged`. By default there is none, and nothing but this call turns it on: no
+ * policy, no environment variable.
+ *
+ * `UPTLS_E_USAGE` for anything but a regular file: a pipe with a slow reader would hold up handshakes. `err` may be NULL.
+ *
+ * ```c
+ * int fd = open("keys.log", O_WRONLY | O_CREAT | O_APPEND, 0600);
+ * status = uptls_connector_log_keys(connector, fd, &error);
+ * close(fd);
+ * ```
+ */
+uptls_status uptls_connector_log_keys(const uptls_connector *connector,
+                                      int fd,
+                                      uptls_error **err);
+
+/**
+ * Whether connections that begin now have a key log: 1, or 0; 0 for NULL.
+ */
+int32_t uptls_connector_logs_keys(const uptls_connector *connector);
 
 /**
  * Reads manifests once, for many backends: `paths` are files, or folders with `*.yaml`, `*.yml` and `*.json` files in them.
@@ -1610,6 +1704,26 @@ uptls_status uptls_dialer_set_proxy_header(uptls_dialer *dialer,
                                            uptls_error **err);
 
 /**
+ * Calls `hook` with `context` and the connected socket before the ClientHello, last of all: to set options of the socket, or to send what
+ * the backend expects before TLS. If it fails, there is no handshake, and the library sends nothing. It is the only callback besides the
+ * signer of an identity.
+ *
+ * The deadline does not interrupt the hook, and is looked at when it returns: bound what may wait in it. The socket blocks, and does so
+ * again afterwards. Several threads may be in the hook at once. `context` must live until the dialer is freed and no connect uses it. For
+ * what must be set before the socket connects there is `uptls_dialer_new_tcp`. Replaces an earlier hook. `err` may be NULL.
+ *
+ * ```c
+ * static int set_priority(void *context, int fd) {
+ *   return setsockopt(fd, SOL_SOCKET, SO_PRIORITY, context, sizeof(int)) == 0 ? 0 : errno;
+ * }
+ * ```
+ */
+uptls_status uptls_dialer_set_hook(uptls_dialer *dialer,
+                                   uptls_hook hook,
+                                   void *context,
+                                   uptls_error **err);
+
+/**
  * Takes one more reference and returns it. NULL gives NULL.
  */
 uptls_evidence *uptls_evidence_ref(const uptls_evidence *evidence);
@@ -1638,6 +1752,15 @@ const char *uptls_evidence_group(const uptls_evidence *evidence);
  * The application protocol; NULL if none was selected, and for NULL.
  */
 const char *uptls_evidence_alpn(const uptls_evidence *evidence);
+
+/**
+ * The application protocol as the bytes that the peer selected, which may hold a NUL. `*protocol` is NULL and `*length` 0 if none was
+ * selected. The evidence owns `*protocol`. `err` may be NULL.
+ */
+uptls_status uptls_evidence_alpn_bytes(const uptls_evidence *evidence,
+                                       const uint8_t **protocol,
+                                       size_t *length,
+                                       uptls_error **err);
 
 /**
  * The server name (SNI) that was sent; NULL if none was, and for NULL.
@@ -1767,7 +1890,8 @@ void uptls_conn_free(uptls_conn *conn);
 
 /**
  * Takes bytes from the peer. `*used` is how many it took, 0 first: fewer than `length` only while decrypted data
- * waits. Read that data, and feed the rest again. `err` may be NULL.
+ * waits. Read that data, and feed the rest again. `UPTLS_WANT_SIGN`: the handshake stands until `uptls_conn_give_signature`, and
+ * takes nothing before. `err` may be NULL.
  */
 uptls_status uptls_conn_feed(uptls_conn *conn,
                              const void *tls,
@@ -1838,7 +1962,7 @@ uptls_status uptls_conn_close_notify(uptls_conn *conn,
                                      uptls_error **err);
 
 /**
- * What the connection needs: bits `UPTLS_WANTS_READ` and `UPTLS_WANTS_WRITE`. 0 for NULL, and if every other call
+ * What the connection needs: bits `UPTLS_WANTS_READ` and `UPTLS_WANTS_WRITE`, or `UPTLS_WANTS_SIGNATURE` alone. 0 for NULL, and if every other call
  * would fail.
  */
 uint32_t uptls_conn_wants(const uptls_conn *conn);
@@ -1907,6 +2031,35 @@ uptls_status uptls_conn_channel_binding(const uptls_conn *conn,
                                         size_t capacity,
                                         size_t *got,
                                         uptls_error **err);
+
+/**
+ * What is to be signed while `uptls_conn_wants` has `UPTLS_WANTS_SIGNATURE`: `*length` bytes at `*message`, which are not hashed yet, by
+ * the TLS signature scheme `*scheme`, as `uptls_sign` says. The conn owns `*message`, until `uptls_conn_give_signature` or the end of the
+ * handshake. `UPTLS_E_USAGE` if no signature is wanted. `err` may be NULL.
+ *
+ * ```c
+ * if (uptls_conn_wants(conn) & UPTLS_WANTS_SIGNATURE) {
+ *   uptls_conn_signature_wanted(conn, &scheme, &message, &length, &error);
+ *   submit(scheme, message, length); // and go on with other work; later:
+ *   uptls_conn_give_signature(conn, signature, signature_length, &error);
+ * }
+ * ```
+ */
+uptls_status uptls_conn_signature_wanted(uptls_conn *conn,
+                                         uint16_t *scheme,
+                                         const uint8_t **message,
+                                         size_t *length,
+                                         uptls_error **err);
+
+/**
+ * Gives the signature that was asked for, and goes on with the handshake: drain and feed as before. NULL with length 0: there is none, and the
+ * handshake ends with `identity_sign_failed`, as for a signature that the certificate's key did not make. `UPTLS_E_USAGE` if no
+ * signature is wanted. `err` may be NULL.
+ */
+uptls_status uptls_conn_give_signature(uptls_conn *conn,
+                                       const uint8_t *signature,
+                                       size_t length,
+                                       uptls_error **err);
 
 /**
  * Connects to `host` on `port` and makes the handshake, blocking, within one deadline: over TCP, or over the socket that the
@@ -2009,6 +2162,23 @@ uptls_status uptls_stream_evidence(const uptls_stream *stream,
 uptls_status uptls_stream_report(const uptls_stream *stream,
                                  char **report,
                                  uptls_error **err);
+
+/**
+ * The address of this host from which the socket is connected: `192.0.2.7:41000`, `[2001:db8::7]:41000`. `UPTLS_E_USAGE` for a Unix socket,
+ * which has none. `*address` is owned by the caller: `uptls_string_free`. `err` may be NULL.
+ */
+uptls_status uptls_stream_local_address(const uptls_stream *stream,
+                                        char **address,
+                                        uptls_error **err);
+
+/**
+ * The address to which the socket is connected; behind an HTTP proxy that is the proxy's. It is no identity: what was proven is in
+ * `uptls_stream_evidence`. `UPTLS_E_USAGE` for a Unix socket, and for one that is still connecting. `*address` is owned by the caller:
+ * `uptls_string_free`. `err` may be NULL.
+ */
+uptls_status uptls_stream_peer_address(const uptls_stream *stream,
+                                       char **address,
+                                       uptls_error **err);
 
 /**
  * Reads decrypted data. Makes the handshake first if it is not done. `*got` is how many bytes, 0 first.

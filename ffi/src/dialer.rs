@@ -12,7 +12,7 @@ use crate::handle::{self, Handle, Out, Owned};
 use crate::status::Status;
 
 /// How `uptls_stream_connect` makes its socket: TCP or a Unix socket, then a tunnel through an HTTP proxy if there is one, then a
-/// header of the PROXY protocol if there is one, then TLS. It goes into the field `dialer` of `uptls_connect_options`.
+/// header of the PROXY protocol if there is one, then a hook if there is one, then TLS. It goes into the field `dialer` of `uptls_connect_options`.
 ///
 /// It is no identity: whatever it is, the same policy judges the peer for the same host under the same deadline. If it fails, the
 /// library tries nothing without it. A way that is none of these is a socket of the program's own, for `uptls_stream_adopt_fd`.
@@ -160,7 +160,7 @@ pub unsafe extern "C" fn uptls_dialer_set_proxy_header(
 ///
 /// # Safety
 /// `dialer` is NULL or live; `err` is NULL or can be written to.
-unsafe fn change(
+pub(crate) unsafe fn change(
     dialer: *const Dialer,
     err: *mut *mut Error,
     change: impl FnOnce(uptls::Dialer) -> Result<uptls::Dialer, Failure>,

@@ -107,6 +107,31 @@ pub unsafe extern "C" fn uptls_evidence_alpn(evidence: *const Evidence) -> *cons
     unsafe { text(evidence, |evidence| evidence.alpn.as_ref()) }
 }
 
+/// The application protocol as the bytes that the peer selected, which may hold a NUL. `*protocol` is NULL and `*length` 0 if none was
+/// selected. The evidence owns `*protocol`. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_evidence_alpn_bytes(
+    evidence: *const Evidence,
+    protocol: *mut *const u8,
+    length: *mut usize,
+    err: *mut *mut Error,
+) -> Status {
+    let give = || {
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let out = unsafe { handle::Out::cleared(protocol.cast::<*mut u8>(), "protocol") }?;
+        // SAFETY: by the contract of the header it is NULL or can be written to.
+        let length = unsafe { Number::cleared(length, "length") }?;
+        // SAFETY: by the contract of the header it is NULL or live, and outlives the use of *protocol.
+        if let Some(selected) = &unsafe { handle::borrow(evidence, "evidence") }?.core.alpn {
+            out.set(selected.as_ptr().cast_mut());
+            length.set(selected.len());
+        }
+        Ok(())
+    };
+    // SAFETY: by the contract of the header err is NULL or can be written to.
+    unsafe { boundary::call(err, give) }
+}
+
 /// The server name (SNI) that was sent; NULL if none was, and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_evidence_server_name(evidence: *const Evidence) -> *const c_char {

@@ -19,6 +19,8 @@ pub const UPTLS_WANT_READ: Status = 1;
 pub const UPTLS_WANT_WRITE: Status = 2;
 /// The peer ended its data properly, with close_notify: nothing is missing.
 pub const UPTLS_CLOSED: Status = 3;
+/// A `uptls_conn` needs a signature by the key of our own certificate, which is elsewhere: `uptls_conn_signature_wanted`.
+pub const UPTLS_WANT_SIGN: Status = 4;
 /// The policy, its trust, its identity or the backend host cannot be used (codes 1xx, 2xx).
 pub const UPTLS_E_CONFIG: Status = -1;
 /// The chain does not lead to a trusted certificate, or breaks a rule (4xx).
@@ -60,6 +62,7 @@ pub(crate) enum Progress {
     Closed,
     Done,
     WantRead,
+    WantSign,
     WantWrite,
 }
 
@@ -70,6 +73,7 @@ impl Progress {
             Self::Closed => UPTLS_CLOSED,
             Self::Done => UPTLS_OK,
             Self::WantRead => UPTLS_WANT_READ,
+            Self::WantSign => UPTLS_WANT_SIGN,
             Self::WantWrite => UPTLS_WANT_WRITE,
         }
     }
@@ -90,7 +94,7 @@ pub(crate) fn of_code(code: Code) -> Status {
         Code::Truncated => UPTLS_E_TRUNCATED,
         Code::Cancelled => UPTLS_E_CANCELLED,
         Code::Internal => UPTLS_E_INTERNAL,
-        Code::LocalResources => UPTLS_E_LOCAL,
+        Code::IdentitySignFailed | Code::LocalResources => UPTLS_E_LOCAL,
         Code::Misuse => UPTLS_E_USAGE,
         Code::Panic => UPTLS_E_PANIC,
         _ => of_category(code.category()),
@@ -120,6 +124,7 @@ pub extern "C" fn uptls_status_string(status: Status) -> *const c_char {
         UPTLS_WANT_READ => c"bytes from the peer are needed",
         UPTLS_WANT_WRITE => c"bytes for the peer must go out first",
         UPTLS_CLOSED => c"the peer ended its data",
+        UPTLS_WANT_SIGN => c"a signature by the key of our certificate is needed",
         UPTLS_E_CONFIG => c"the policy cannot be used",
         UPTLS_E_UNTRUSTED => c"the chain is not trusted",
         UPTLS_E_NAME => c"the certificate is for another name",

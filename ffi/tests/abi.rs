@@ -117,6 +117,7 @@ fn the_committed_api_is_that_of_the_header() {
     let all = Declarations::new();
     assert!(all.functions.len() > 170 && all.constants.len() > 100 && all.structures.len() > 2, "the header was read");
     assert!(all.functions.iter().all(|function| !function.description.is_empty()));
+    assert!(all.opaque.first().is_some_and(|first| first == "uptls_builder"), "{:?}", all.opaque);
     let now = format!("{:#}\n", api(&all));
     if std::env::var_os("UPTLS_BLESS").is_some() {
         fs::write(&path, &now).expect("the file can be written");

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use uptls::Code;
 
-const SOURCES: [&str; 21] = [
+const SOURCES: [&str; 23] = [
     "status.rs",
     "version.rs",
     "codes.rs",
@@ -18,9 +18,11 @@ const SOURCES: [&str; 21] = [
     "manifests.rs",
     "builder/mod.rs",
     "connector.rs",
+    "key_log.rs",
     "manifest_set.rs",
     "manifest_store.rs",
     "dialer.rs",
+    "dialer_hook.rs",
     "options.rs",
     "evidence.rs",
     "peer.rs",

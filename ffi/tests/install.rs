@@ -61,6 +61,27 @@ fn a_program_of_pkg_config_with_the_static_library() {
     talks_to_nginx(&tree, &get);
 }
 
+/// Each function has the version of the release that it came with, so that a package manager knows what a program needs.
+#[test]
+fn functions_have_versions() {
+    let Some(tree) = Tree::new() else { return };
+    let exported = |library: &Path| {
+        let printed = succeed(command("nm", ["--dynamic", "--defined-only", "--format=posix"]).arg(library), &[]);
+        let printed = String::from_utf8(printed).expect("UTF-8");
+        let names = printed.lines().filter_map(|line| line.split(' ').next()).filter(|name| name.starts_with("uptls_"));
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let functions = exported(&tree.library().join("libuptls.so.0.1"));
+    assert!(functions.len() > 100 && functions.iter().all(|name| name.ends_with("@@UPTLS_0.1")), "{functions:?}");
+    let get = tree.compile(&example("get.c"), "versions", &tree.flags(&["--cflags", "--libs", "uptls"]));
+    let needed = succeed(command("readelf", ["--version-info"]).arg(get), &[]);
+    assert!(String::from_utf8_lossy(&needed).contains("Name: UPTLS_0.1"), "{}", String::from_utf8_lossy(&needed));
+    // The twin: it is the linking of the installer that gives them.
+    let built = std::env::current_exe().expect("a test has a path");
+    let plain = exported(&built.parent().expect("and a folder").join("libuptls_ffi.so"));
+    assert!(plain.len() == functions.len() && plain.iter().all(|name| !name.contains('@')), "{plain:?}");
+}
+
 /// Both libraries stand in one folder, so the static one is asked for by its file.
 fn static_flags(tree: &Tree) -> Vec<String> {
     let mut flags = tree.flags(&["--static", "--cflags", "--libs", "uptls"]);

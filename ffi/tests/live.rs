@@ -40,13 +40,22 @@ fn programs(peers: &Peers) -> Programs {
             vec![peers.fixture.text_path("client.yaml"), now.clone(), port(peers.strict.addr()), honest.clone()],
         ),
         ("interrupt.c", vec![policy.clone(), now.clone(), port(peers.echo), silent_port]),
+        ("key_log.c", vec![policy.clone(), now.clone(), honest.clone(), peers.fixture.text_path("keys.log")]),
         ("layers.c", vec![policy, now.clone(), port(peers.echo)]),
         ("observe.c", observed(peers)),
         ("prefork.c", vec![folder, both, now, honest]),
         ("peer.c", named_and_echo),
         ("resolve.c", named),
+        ("signer.c", signed(peers)),
         ("stream.c", all),
     ]
+}
+
+/// The arguments of `signer.c`.
+fn signed(peers: &Peers) -> Vec<String> {
+    let [ca, client] = ["ca.pem", "client.pem"].map(|name| peers.fixture.text_path(name));
+    let ports = [peers.strict.addr(), peers.honest.addr(), peers.token].map(|address| address.port().to_string());
+    [ca, client, fixture::Fixture::now()].into_iter().chain(ports).collect()
 }
 
 /// The arguments of `audit.c`.

@@ -20,14 +20,14 @@ use fixture::Fixture;
 use peers::Peers;
 
 fn is_pointer(parameter: &Parameter) -> bool {
-    parameter.kind.ends_with('*')
+    parameter.kind.ends_with('*') || FUNCTIONS.contains(&parameter.kind.as_str())
 }
 
 /// What it points to is set by the call.
 fn is_result(parameter: &Parameter) -> bool {
     let kind = &parameter.kind;
     kind.ends_with("**") && !kind.ends_with("const *")
-        || ["size_t*", "uint64_t*"].contains(&kind.replace(' ', "").as_str())
+        || ["size_t*", "uint16_t*", "uint64_t*"].contains(&kind.replace(' ', "").as_str())
 }
 
 #[test]
@@ -123,6 +123,8 @@ fn value(function: &Function, parameter: &Parameter, null: &Parameter) -> String
         "uptls_bytes*" => "pieces".to_owned(),
         "uptls_manifest_options*" => "&manifest_options".to_owned(),
         "int32_t" if parameter.name == "os_error" => "104".to_owned(),
+        "uptls_hook" => "hook".to_owned(),
+        "uptls_sign" => "sign".to_owned(),
         "int" => "sockets[0]".to_owned(),
         "size_t" | "uint16_t" | "uint32_t" | "uint64_t" => "1".to_owned(),
         "uptls_status" | "int64_t" => "0".to_owned(),
@@ -137,7 +139,10 @@ fn value(function: &Function, parameter: &Parameter, null: &Parameter) -> String
 /// The variable that a result goes to.
 fn place(parameter: &Parameter) -> String {
     let kind = parameter.kind.replace("const ", "const_").replace([' ', '*'], "");
-    format!("out_{kind}_{}", parameter.name).replace("out_size_t_", "number_").replace("out_uint64_t_", "long_")
+    format!("out_{kind}_{}", parameter.name)
+        .replace("out_size_t_", "number_")
+        .replace("out_uint16_t_", "short_")
+        .replace("out_uint64_t_", "long_")
 }
 
 /// How what a call gave is given back.
@@ -156,12 +161,17 @@ const RELEASES: [(&str, &str); 12] = [
     ("uptls_watch", "uptls_watch_free"),
 ];
 
+/// Types of functions of the program's.
+const FUNCTIONS: [&str; 2] = ["uptls_hook", "uptls_sign"];
+
 /// Where NULL says that something is absent.
-const OPTIONAL: [(&str, &str); 29] = [
+const OPTIONAL: [(&str, &str); 32] = [
     ("uptls_builder_add_ca_pem", "name"),
     ("uptls_builder_add_crl_pem", "name"),
     ("uptls_builder_add_spiffe_ca_pem", "name"),
     ("uptls_builder_set_identity_files", "passphrase"),
+    ("uptls_builder_set_identity_signer", "context"),
+    ("uptls_builder_set_identity_signer", "sign"),
     ("uptls_builder_set_revocation", "depth"),
     ("uptls_builder_set_revocation", "unknown"),
     ("uptls_conn_new", "options"),
@@ -170,6 +180,7 @@ const OPTIONAL: [(&str, &str); 29] = [
     ("uptls_connector_check", "options"),
     ("uptls_connector_from_manifests", "gateway"),
     ("uptls_dialer_new_tcp", "sources"),
+    ("uptls_dialer_set_hook", "context"),
     ("uptls_dialer_set_http_proxy", "authorization"),
     ("uptls_manifest_set_connector", "gateway"),
     ("uptls_manifest_set_load", "options"),
@@ -223,11 +234,24 @@ static uptls_policy *out_uptls_policy_out;
 static uptls_runtime *out_uptls_runtime_out;
 static uptls_stream *out_uptls_stream_out;
 static uptls_watch *out_uptls_watch_out;
-static char *out_char_json, *out_char_reason, *out_char_report, *out_char_text;
-static const uint8_t *out_const_uint8_t_der;
+static char *out_char_address, *out_char_json, *out_char_reason, *out_char_report, *out_char_text;
+static const uint8_t *out_const_uint8_t_der, *out_const_uint8_t_message, *out_const_uint8_t_protocol;
 static size_t number_used, number_got, number_count, number_bytes, number_length, number_changed, number_refused;
+static uint16_t short_scheme;
 static uint64_t long_generation, long_id;
 static uptls_error *out_uptls_error_why;
+
+static int hook(void *context, int fd) {
+  (void)context;
+  (void)fd;
+  return 0;
+}
+
+static int sign(void *context, uint16_t scheme, const uint8_t *message, size_t length, uint8_t *signature, size_t capacity,
+                size_t *got) {
+  (void)context, (void)scheme, (void)message, (void)length, (void)signature, (void)capacity, (void)got;
+  return 1;
+}
 
 static int is_zero(const void *start, size_t length) {
   const unsigned char *byte = start;

@@ -17,7 +17,7 @@ fn exported(installed: &Installed) -> BTreeSet<String> {
 
 fn declared() -> BTreeSet<String> {
     let header = std::fs::read_to_string(crate_folder().join("include/uptls.h")).expect("the header");
-    let code = header.lines().filter(|line| !line.starts_with([' ', '*', '/', '#']));
+    let code = header.lines().filter(|line| !line.starts_with([' ', '*', '/', '#']) && !line.starts_with("typedef "));
     let names = code.filter_map(|line| line.split('(').next().filter(|start| start.len() < line.len()));
     names.filter_map(|start| start.rsplit([' ', '*']).next()).map(str::to_owned).collect()
 }

@@ -44,6 +44,11 @@ impl<'a> KeyFacts<'a> {
         algorithms.all.iter().any(|known| &*known.public_key_alg_id() == self.algorithm)
     }
 
+    /// The content of its AlgorithmIdentifier, as webpki compares it.
+    pub(crate) fn algorithm(&self) -> &'a [u8] {
+        self.algorithm
+    }
+
     /// What a signature check by this key costs, in units of one by P-256 or RSA 2048, rounded up.
     pub(crate) fn cost(&self) -> u32 {
         match &self.kind {

@@ -1,6 +1,7 @@
 //! From a connector to a verified connection: the options and names that all faces share.
 
 mod address;
+mod asking;
 pub(crate) mod blocking;
 mod bond;
 mod bound;
@@ -33,6 +34,7 @@ mod transport;
 
 pub use crate::handshake::IdentityUse;
 pub use address::Address;
+pub use asking::{Fed, SignatureWanted};
 pub use blocking::VerifiedStream;
 pub use bound::BoundConnector;
 pub use check::{CheckOptions, CheckThen};

@@ -38,7 +38,7 @@ fn address_of(error: &Error) -> Option<&str> {
     match error {
         Error::Connect {
             error:
-                ConnectError::LocalResources { step: LocalStep::Reach(address), .. }
+                ConnectError::LocalResources { step: LocalStep::Prepare(address) | LocalStep::Reach(address), .. }
                 | ConnectError::TcpRefused { address, .. }
                 | ConnectError::TcpTimeout { address, .. },
             ..
@@ -73,6 +73,13 @@ pub(super) fn accepted(prepared: &Prepared, host: &BackendHost, evidence: &Evide
         report.warnings.push(Warning::new(WarningCode::IdentityUnused, [("reason", reason.to_owned())]));
     }
     report
+}
+
+/// H7: whoever reads the report must not take the connection for a secret one.
+pub(super) fn warn_of_key_log(report: &mut Report, logs_keys: bool) {
+    if logs_keys {
+        report.warnings.push(Warning::new(WarningCode::KeysLogged, []));
+    }
 }
 
 /// What the peer said of our certificate once the handshake was complete (I5).
@@ -163,7 +170,9 @@ fn step_of(error: &ConnectError) -> StepName {
             StepName::Tcp
         }
         ConnectError::LocalResources { step, .. } if *step != LocalStep::GoOn => StepName::Tcp,
-        ConnectError::IdentityRejected { .. } | ConnectError::IdentityRequired { .. } => StepName::Client,
+        ConnectError::IdentityRejected { .. }
+        | ConnectError::IdentityRequired { .. }
+        | ConnectError::IdentitySignFailed { .. } => StepName::Client,
         ConnectError::AlpnMismatch { .. } => StepName::Alpn,
         _ => StepName::Hello,
     }

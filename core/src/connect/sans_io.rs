@@ -216,15 +216,17 @@ impl Handshake {
     /// The report of the verification, once there is a verdict: the handshake is done, or failed.
     pub fn report(&self) -> Option<Report> {
         let (prepared, host) = self.driver.judged();
-        match (self.driver.error(), self.driver.evidence()) {
+        let mut report = match (self.driver.error(), self.driver.evidence()) {
             (Some(error), _) => {
                 let mut report = report::failed(prepared, host, error);
                 report.policy.generation = Some(self.driver.generation().number());
-                Some(report)
+                report
             }
-            (None, Some(evidence)) => Some(report::accepted(prepared, host, evidence)),
-            (None, None) => None,
-        }
+            (None, Some(evidence)) => report::accepted(prepared, host, evidence),
+            (None, None) => return None,
+        };
+        report::warn_of_key_log(&mut report, self.driver.logs_keys());
+        Some(report)
     }
 
     /// Tells observers that the transport is there (R12): how long its dial took, if this caller knows, and its network
@@ -250,6 +252,12 @@ impl Handshake {
 
     pub(crate) fn fail(&mut self, error: Error) -> Error {
         self.driver.fail(error)
+    }
+
+    /// Whether our identity's key may ask for a signature (I7).
+    pub(crate) fn asks(&self) -> bool {
+        let (prepared, _) = self.driver.judged();
+        self.driver.evidence().is_none() && prepared.identity().is_some_and(|identity| identity.is_asking())
     }
 
     pub(crate) fn deadline_of(&self) -> Deadline {
@@ -423,7 +431,9 @@ impl Established {
 
     pub(super) fn report_without_end(&self) -> Report {
         let (prepared, host) = self.driver.judged();
-        report::accepted(prepared, host, &self.evidence)
+        let mut report = report::accepted(prepared, host, &self.evidence);
+        report::warn_of_key_log(&mut report, self.driver.logs_keys());
+        report
     }
 
     /// The error that ended the connection.

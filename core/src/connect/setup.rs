@@ -12,7 +12,7 @@ use crate::generation::Generation;
 use crate::name::BackendHost;
 use crate::policy::{Resumption, ServerNameRule, UpstreamTlsPolicy};
 use crate::prepare::Prepared;
-use crate::rotate::{Audit, Snapshot};
+use crate::rotate::{Audit, KeyLog, Snapshot};
 use crate::session::{Publication, SessionHandle};
 use crate::time::seconds;
 
@@ -20,6 +20,7 @@ use crate::time::seconds;
 pub(super) struct Setup {
     pub(super) audit: Option<Arc<Audit>>,
     pub(super) generation: Generation,
+    pub(super) key_log: Option<Arc<KeyLog>>,
     pub(super) pool_key: PoolKey,
     pub(super) prepared: Arc<Prepared>,
     name: ServerName<'static>,
@@ -29,12 +30,12 @@ pub(super) struct Setup {
 
 impl Setup {
     pub(super) fn new(snapshot: Snapshot, host: &BackendHost, options: &ConnectOptions) -> Result<Self, Error> {
-        let Snapshot { audit, generation, prepared, publication } = snapshot;
+        let Snapshot { audit, generation, key_log, prepared, publication } = snapshot;
         let now = seconds(prepared.runtime().now());
         check_identity(&prepared, now)?;
         let pool_key = pool_key(&prepared, host, options)?;
         let name = server_name(prepared.policy(), host)?;
-        Ok(Self { audit, generation, pool_key, prepared, name, now, publication })
+        Ok(Self { audit, generation, key_log, pool_key, prepared, name, now, publication })
     }
 
     /// rustls with its ClientHello ready, and the sessions it may use.
@@ -45,7 +46,7 @@ impl Setup {
                 Some(Arc::new(SessionHandle::new(&self.publication, self.pool_key.session().clone(), self.now)))
             }
         };
-        let config = connection_config(self.prepared.client_config(), session.clone());
+        let config = connection_config(self.prepared.client_config(), session.clone(), self.key_log.clone());
         let protocols = self.pool_key.offer().protocols.iter().map(|protocol| protocol.clone().into_bytes()).collect();
         let tls = ClientConnection::new_with_alpn(config, self.name.clone(), protocols).map_err(internal)?;
         Ok((tls, session))
@@ -81,10 +82,21 @@ fn check_identity(prepared: &Prepared, now: i64) -> Result<(), Error> {
 }
 
 /// The shared configuration with a session store of this connection's own; verifier and resolver stay the same `Arc`s,
-/// without which rustls does not resume (H6).
-fn connection_config(shared: &Arc<ClientConfig>, session: Option<Arc<SessionHandle>>) -> Arc<ClientConfig> {
-    let Some(session) = session else { return shared.clone() };
+/// without which rustls does not resume (H6). A key log is the connector's, and never the shared configuration's (H7).
+fn connection_config(
+    shared: &Arc<ClientConfig>,
+    session: Option<Arc<SessionHandle>>,
+    key_log: Option<Arc<KeyLog>>,
+) -> Arc<ClientConfig> {
+    if session.is_none() && key_log.is_none() {
+        return shared.clone();
+    }
     let mut config = ClientConfig::clone(shared);
-    config.resumption = TlsResumption::store(session);
+    if let Some(session) = session {
+        config.resumption = TlsResumption::store(session);
+    }
+    if let Some(key_log) = key_log {
+        config.key_log = key_log;
+    }
     Arc::new(config)
 }

@@ -67,6 +67,12 @@ pub enum ConnectError {
         /// Our identity, if there is one that the peer cannot use.
         unusable: Option<UnusableIdentity>,
     },
+    /// The external key of our identity gave no signature, or one that is not by the certificate's key (I7). The peer got none.
+    #[error("our client certificate's key did not sign: {}", printable(reason))]
+    IdentitySignFailed {
+        /// What the signer says, or what is wrong with what it gave.
+        reason: String,
+    },
     /// A bug on our side.
     #[error("internal: {}", printable(detail))]
     Internal {
@@ -216,6 +222,7 @@ impl ConnectError {
             Self::HandshakeTimeout { .. } => Code::HandshakeTimeout,
             Self::IdentityRejected { .. } => Code::IdentityRejected,
             Self::IdentityRequired { .. } => Code::IdentityRequired,
+            Self::IdentitySignFailed { .. } => Code::IdentitySignFailed,
             Self::Internal { .. } => Code::Internal,
             Self::LocalResources { .. } => Code::LocalResources,
             Self::MessageTooLarge(_) => Code::MessageTooLarge,

@@ -31,6 +31,8 @@ impl Refusal {
 pub enum LocalStep {
     /// Continue an existing connection.
     GoOn,
+    /// Prepare the socket to this address for TLS: the hook of a dialer failed.
+    Prepare(String),
     /// Reach this address; the backend host where the address is not known.
     Reach(String),
     /// Resolve this name.
@@ -43,6 +45,7 @@ impl fmt::Display for LocalStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::GoOn => f.write_str("go on with the connection"),
+            Self::Prepare(address) => write!(f, "prepare the socket to {} for TLS", printable(address)),
             Self::Reach(address) => write!(f, "reach {}", printable(address)),
             Self::Resolve(name) => write!(f, "resolve {}", printable(name)),
             Self::StartThread(work) => write!(f, "start a thread to {work}"),

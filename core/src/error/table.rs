@@ -241,6 +241,7 @@ codes! {
     208 IdentityPassphrase "identity_passphrase" Error None, "The passphrase is missing, wrong, or its work factor is too high.", "Give the right passphrase, or re-encrypt the key.";
     209 IdentityEncrypted "identity_encrypted" Error None, "The key is encrypted by a scheme that uptls does not read.", "Convert it with openssl pkcs8 -topk8.";
     210 IdentityChainOrder "identity_chain_order" Error None, "The client certificate chain is not in order.", "Put the leaf first, then each issuer in turn.";
+    211 IdentitySignFailed "identity_sign_failed" Local None, "The external key of the client certificate gave no valid signature.", "Look into the token or service that signs, and count nothing against the peer.";
 
     301 DnsFailed "dns_failed" Transient None, "The backend host could not be resolved.", "Check the name, or dial an address.";
     302 TcpRefused "tcp_refused" Transient None, "The peer or the network refused the connection.", "Check that the peer listens there.";

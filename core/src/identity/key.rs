@@ -4,7 +4,7 @@ use core::mem;
 
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 
-use super::{IdentitySource, KEY_PATH, decrypt, encrypted};
+use super::{IdentitySource, KEY_PATH, KeySource, decrypt, encrypted};
 use crate::encoding;
 use crate::error::{Conversion, MaterialError, MaterialErrorKind};
 use crate::pem::Headers;
@@ -15,7 +15,8 @@ use crate::pem::Headers;
 pub(super) fn read(source: &IdentitySource<'_>) -> Result<PrivateKeyDer<'static>, MaterialError> {
     let fail = |kind| MaterialError::new(KEY_PATH, source.key_source, kind);
     let parse = |reason: String| fail(MaterialErrorKind::IdentityParse { reason });
-    let blocks = encoding::blocks(source.key).map_err(|error| error.of(parse))?;
+    let KeySource::Bytes(bytes) = source.key else { return Err(parse("the key is external".to_owned())) };
+    let blocks = encoding::blocks(bytes).map_err(|error| error.of(parse))?;
     let mut keys = Vec::new();
     for block in blocks {
         match block.label.as_str() {

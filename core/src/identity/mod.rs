@@ -1,12 +1,15 @@
 //! Our own identity towards the peer: chain and key, proven to belong together.
 
+pub(crate) mod asking;
 #[cfg(feature = "encrypted-keys")]
 mod decrypt;
 #[cfg(not(feature = "encrypted-keys"))]
 mod decrypt_absent;
+mod external;
 mod key;
 mod secret;
 
+pub use external::{ExternalKey, ExternalSigner};
 pub use secret::Secret;
 pub(crate) use secret::on_clean_stack;
 
@@ -17,7 +20,7 @@ use core::fmt;
 use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::CryptoProvider;
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SigningKey};
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
@@ -33,6 +36,8 @@ use crate::warning::{Warning, WarningCode};
 pub struct ClientIdentity {
     certified_key: Arc<CertifiedKey>,
     digest: [u8; 32],
+    /// Its signatures are asked for (I7).
+    is_asking: bool,
     /// Read anew from the leaf when it is asked for: a gateway has a hundred thousand identities, and shows few.
     facts: OnceLock<Box<CertificateFacts>>,
     is_v1: bool,
@@ -45,9 +50,16 @@ pub struct ClientIdentity {
 pub(crate) struct IdentitySource<'a> {
     pub(crate) certificate: &'a [u8],
     pub(crate) certificate_source: &'a str,
-    pub(crate) key: &'a [u8],
+    pub(crate) key: KeySource<'a>,
     pub(crate) key_source: &'a str,
     pub(crate) passphrase: Option<&'a [u8]>,
+}
+
+/// What makes its signatures.
+#[derive(Clone, Copy)]
+pub(crate) enum KeySource<'a> {
+    Bytes(&'a [u8]),
+    External(&'a ExternalKey),
 }
 
 impl IdentitySource<'_> {
@@ -56,7 +68,10 @@ impl IdentitySource<'_> {
         on_clean_stack(|| {
             let mut digest = CanonicalDigest::new("uptls identity v1");
             digest.bytes(self.certificate);
-            digest.bytes(self.key);
+            match self.key {
+                KeySource::Bytes(bytes) => digest.bytes(bytes),
+                KeySource::External(key) => digest.list([&b"external"[..], &key.id()]),
+            }
             digest.optional(self.passphrase);
             digest.finish()
         })
@@ -78,14 +93,7 @@ impl ClientIdentity {
         if view.key().strength != KeyStrength::Accepted {
             return Err(fail(MaterialErrorKind::IdentityKeyTooWeak { key: view.key().text() }));
         }
-        let key = key::read(source)?;
-        let signing_key = provider.key_provider.load_private_key(key).map_err(|error| {
-            if !view.key().is_verified_by(&provider.signature_verification_algorithms) {
-                return fail(MaterialErrorKind::IdentityKeyTooWeak { key: view.key().text() });
-            }
-            let reason = format!("the key is not accepted: {error}");
-            MaterialError::new(KEY_PATH, source.key_source, MaterialErrorKind::IdentityParse { reason })
-        })?;
+        let signing_key = signing_key(source, &view, provider)?;
         check_order(&chain).map_err(fail)?;
         let certified_key = CertifiedKey::new(chain, signing_key);
         // A provider that does not tell the public key leaves nothing to compare.
@@ -94,9 +102,17 @@ impl ClientIdentity {
         }
         let mut digest = CanonicalDigest::new("uptls identity content v1");
         digest.list(certified_key.cert.iter());
+        let external = match source.key {
+            KeySource::Bytes(_) => None,
+            KeySource::External(key) => {
+                digest.bytes(&key.id());
+                Some(key)
+            }
+        };
         Ok(Self {
             certified_key: Arc::new(certified_key),
             digest: digest.finish(),
+            is_asking: external.is_some_and(ExternalKey::is_asking),
             facts: OnceLock::new(),
             is_v1: view.is_v1(),
             not_after: view.not_after(),
@@ -121,11 +137,16 @@ impl ClientIdentity {
         })
     }
 
+    /// Whether its signatures are asked for, from whoever drives the handshake (I7).
+    pub(crate) fn is_asking(&self) -> bool {
+        self.is_asking
+    }
+
     pub(crate) fn certified_key(&self) -> &Arc<CertifiedKey> {
         &self.certified_key
     }
 
-    /// The digest of the chain, and so of the key that belongs to its leaf.
+    /// The digest of the chain, and so of the key that belongs to its leaf; and of which external key makes its signatures.
     pub(crate) fn digest(&self) -> [u8; 32] {
         self.digest
     }
@@ -204,9 +225,45 @@ pub fn check_identity(
     provider: &CryptoProvider,
 ) -> Result<(), MaterialError> {
     let (certificate_source, key_source) = (source, source);
-    let source = IdentitySource { certificate, certificate_source, key: key.expose(), key_source, passphrase: None };
+    let source = IdentitySource {
+        certificate,
+        certificate_source,
+        key: KeySource::Bytes(key.expose()),
+        key_source,
+        passphrase: None,
+    };
     let loaded = ClientIdentity::load(&source, provider).map(drop);
     loaded.map_err(|error| MaterialError { path: path.to_owned(), ..error })
+}
+
+/// What signs for the leaf `view`, by the key in `source`.
+fn signing_key(
+    source: &IdentitySource<'_>,
+    view: &CertificateView<'_>,
+    provider: &CryptoProvider,
+) -> Result<Arc<dyn SigningKey>, MaterialError> {
+    let algorithms = provider.signature_verification_algorithms;
+    let facts = view.key();
+    let too_weak = || {
+        let kind = MaterialErrorKind::IdentityKeyTooWeak { key: facts.text() };
+        MaterialError::new(CERTIFICATE_PATH, source.certificate_source, kind)
+    };
+    let parse = |reason| MaterialError::new(KEY_PATH, source.key_source, MaterialErrorKind::IdentityParse { reason });
+    match source.key {
+        KeySource::Bytes(_) => provider.key_provider.load_private_key(key::read(source)?).map_err(|error| match facts
+            .is_verified_by(&algorithms)
+        {
+            true => parse(format!("the key is not accepted: {error}")),
+            false => too_weak(),
+        }),
+        KeySource::External(_) if !facts.is_verified_by(&algorithms) => Err(too_weak()),
+        KeySource::External(key) => key.signing_key(view.spki(), facts.algorithm(), algorithms).ok_or_else(|| {
+            parse(format!(
+                "none of the schemes of the external key is one of {}, which the certificate has",
+                facts.text()
+            ))
+        }),
+    }
 }
 
 /// The certificates of `source`. Keys may stand in the same file; any other block is an error.

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use crate::danger::{Danger, DangerPermission, NO_DANGER, PeerDanger};
 use crate::digest::{CanonicalDigest, sha256};
 use crate::error::{ByPath, Origin, Problems};
-use crate::identity::{Secret, on_clean_stack};
+use crate::identity::{ExternalKey, Secret, on_clean_stack};
 use crate::name::{DnsName, TrustDomain};
 use crate::text;
 use crate::warning::Warning;
@@ -468,6 +468,7 @@ pub(crate) fn resolve(base: Option<&Path>, path: &Path) -> PathBuf {
 /// Secret material that a policy names. No `Debug`.
 #[derive(Clone)]
 pub(crate) enum SecretMaterial {
+    External(ExternalKey),
     File { base: Option<PathBuf>, path: PathBuf },
     Inline(Secret),
 }
@@ -476,6 +477,7 @@ impl SecretMaterial {
     pub(crate) fn source(&self) -> String {
         match self {
             Self::File { path, .. } => path.display().to_string(),
+            Self::External(_) => "an external key".to_owned(),
             Self::Inline(_) => "inline".to_owned(),
         }
     }
@@ -484,6 +486,7 @@ impl SecretMaterial {
     fn canonical(&self) -> Vec<u8> {
         match self {
             Self::File { path, .. } => [b"file:", path.as_os_str().as_encoded_bytes()].concat(),
+            Self::External(key) => [&b"external:"[..], &key.id()].concat(),
             Self::Inline(secret) => on_clean_stack(|| sha256(secret.expose())).to_vec(),
         }
     }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::danger::ToleratedRule;
 use crate::digest::{CanonicalDigest, sha256};
 use crate::error::{MaterialError, MaterialErrorKind, PolicyError, PolicyErrorKind, Problem, Problems};
-use crate::identity::{CERTIFICATE_PATH, ClientIdentity, IdentitySource, KEY_PATH, trim_passphrase};
+use crate::identity::{CERTIFICATE_PATH, ClientIdentity, IdentitySource, KEY_PATH, KeySource, trim_passphrase};
 use crate::input::Unreadable;
 use crate::material;
 use crate::policy::{
@@ -160,8 +160,13 @@ impl<'a> Loader<'a> {
         };
         let certificate_bytes = self.read(certificate).map_err(unreadable(CERTIFICATE_PATH, certificate.source()));
         let certificate_bytes = self.keep(certificate_bytes);
-        let key_bytes = self.read_secret(key).map_err(unreadable(KEY_PATH, key.source()));
-        let key_bytes = self.keep(key_bytes);
+        let (key_bytes, external) = match key {
+            SecretMaterial::External(external) => (None, Some(external)),
+            SecretMaterial::File { .. } | SecretMaterial::Inline(_) => {
+                let bytes = self.read_secret(key).map_err(unreadable(KEY_PATH, key.source()));
+                (self.keep(bytes), None)
+            }
+        };
         let passphrase = match passphrase {
             None => None,
             Some(secret) => {
@@ -173,7 +178,11 @@ impl<'a> Loader<'a> {
         let source = IdentitySource {
             certificate: &certificate_bytes?,
             certificate_source: &certificate_source,
-            key: &key_bytes?,
+            key: match (external, &key_bytes) {
+                (Some(external), _) => KeySource::External(external),
+                (None, Some(bytes)) => KeySource::Bytes(bytes),
+                (None, None) => return None,
+            },
             key_source: &key_source,
             passphrase: passphrase.as_deref().map(Vec::as_slice),
         };

@@ -26,7 +26,7 @@ pub(super) fn in_order(policy: &UpstreamTlsPolicy) -> Vec<PathBuf> {
     };
     let secret = |material: &SecretMaterial| match material {
         SecretMaterial::File { base, path } => Some(resolve(base.as_deref(), path)),
-        SecretMaterial::Inline(_) => None,
+        SecretMaterial::External(_) | SecretMaterial::Inline(_) => None,
     };
     let mut paths: Vec<PathBuf> = policy.trust().bundles.iter().filter_map(|bundle| public(&bundle.material)).collect();
     paths.extend(policy.revocation().iter().flat_map(|spec| &spec.crls).filter_map(public));

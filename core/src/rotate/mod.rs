@@ -6,6 +6,7 @@ mod event;
 mod event_facts;
 mod expiry;
 mod files;
+mod key_log;
 mod news;
 mod on_demand;
 mod open;
@@ -27,6 +28,7 @@ pub use event::{Event, EventKind};
 pub use event_facts::{EventFacts, ExpiringFacts};
 pub use expiry::{ExpiringCertificate, ExpiryMark};
 pub use files::watched_directories;
+pub(crate) use key_log::KeyLog;
 pub use open::{OpenConnection, Reconsidered, RefusedConnection};
 pub use registry::{Registry, Synced};
 pub use source::{FileSource, PollOutcome, Polled};
@@ -383,8 +385,8 @@ impl Connector {
         let kind = match (current.state(), &current.content) {
             (ConnectorState::Degraded { .. } | ConnectorState::Ready, Some(content)) => {
                 let Content { prepared, publication } = content.clone();
-                let (audit, generation) = (self.auditing(), current.generation);
-                return Ok(Snapshot { audit, generation, prepared, publication });
+                let (audit, generation, key_log) = (self.auditing(), current.generation, self.key_log());
+                return Ok(Snapshot { audit, generation, key_log, prepared, publication });
             }
             (ConnectorState::NotReady { reason, .. }, _) => {
                 let name = reason.policy().or(name);
@@ -410,6 +412,7 @@ impl fmt::Debug for Connector {
 pub(crate) struct Snapshot {
     pub(crate) audit: Option<Arc<Audit>>,
     pub(crate) generation: Generation,
+    pub(crate) key_log: Option<Arc<KeyLog>>,
     pub(crate) prepared: Arc<Prepared>,
     pub(crate) publication: Arc<Publication>,
 }

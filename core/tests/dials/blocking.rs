@@ -1,5 +1,6 @@
 //! The ways of the blocking face, of C and of Python: the same rules as those of tokio (H11).
 
+use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
@@ -239,4 +240,52 @@ mod unix {
         assert_eq!(error.code(), Code::TcpTimeout, "{error}");
         drop(first);
     }
+}
+
+/// The hook is the last before TLS, and the handshake begins if it returns well: nothing follows a failure.
+#[test]
+fn a_hook_prepares_the_socket_or_ends_the_attempt() {
+    let peers = Peers::new();
+    let prefixed = Prefixed::start(peers.server.addr(), LOCAL);
+    let sends = Dialer::default().with_hook(|socket| {
+        let DialledSocket::Tcp(tcp) = socket else { return Err(io::ErrorKind::Unsupported.into()) };
+        tcp.set_ttl(8)?;
+        // Whatever it leaves behind, the handshake has a socket that blocks.
+        (&mut &*tcp).write_all(LOCAL).and_then(|()| tcp.set_nonblocking(true))
+    });
+    let socket = peers.is_judged_over(&sends, prefixed.addr());
+    assert!(socket.local_addr().is_some());
+    let DialledSocket::Tcp(tcp) = socket else { panic!("TCP") };
+    assert_eq!(tcp.ttl().unwrap(), 8);
+    // The twins: the hook of another dialer, and one that fails. A clone has the hook, too.
+    assert!(matches!(peers.failure(&Dialer::default(), prefixed.addr()).code(), Code::PeerClosed | Code::PeerReset));
+    let table: [(fn() -> io::Error, Code, &str); 4] = [
+        (|| io::Error::other("not today"), Code::LocalResources, "for tls: not today"),
+        (|| rustix::io::Errno::PERM.into(), Code::LocalResources, "prepare the socket"),
+        (|| rustix::io::Errno::CONNRESET.into(), Code::TcpRefused, "reset"),
+        (|| panic!("in the hook"), Code::LocalResources, "the hook panicked: in the hook"),
+    ];
+    for (error, code, text) in table {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let dialer = Dialer::default().with_hook(move |_| Err(error())).clone();
+        let failure = peers.failure(&dialer, listener.local_addr().unwrap());
+        assert_eq!(failure.code(), code, "{failure}");
+        assert!(failure.to_string().to_lowercase().contains(text), "{failure}");
+        let mut received = Vec::new();
+        assert_eq!(listener.accept().unwrap().0.read_to_end(&mut received).unwrap(), 0, "{received:?}");
+    }
+}
+
+/// H4: the deadline does not interrupt a hook, and no handshake begins after it.
+#[test]
+fn a_hook_that_outlasts_the_deadline_ends_the_attempt() {
+    let peers = Peers::new();
+    let soon = Duration::from_millis(50);
+    let dialer = Dialer::default().with_hook(move |_| {
+        std::thread::sleep(soon);
+        Ok(())
+    });
+    let options = ConnectOptions::default().with_timeout(soon);
+    let error = peers.good.connect_blocking_over(&dialer, peers.server.addr(), &host(), &options).unwrap_err();
+    assert_eq!(error.code(), Code::TcpTimeout, "{error}");
 }

@@ -3,6 +3,7 @@
 mod identity;
 mod names;
 mod negotiation;
+mod signer;
 mod trust;
 
 pub use identity::{uptls_builder_set_identity_files, uptls_builder_set_identity_pem};
@@ -12,10 +13,11 @@ pub use names::{
     uptls_builder_set_server_name,
 };
 pub use negotiation::{
-    uptls_builder_add_alpn, uptls_builder_add_cipher_suite, uptls_builder_add_group, uptls_builder_disable_resumption,
-    uptls_builder_set_alpn_required, uptls_builder_set_handshake_timeout, uptls_builder_set_max_version,
-    uptls_builder_set_min_version,
+    uptls_builder_add_alpn, uptls_builder_add_alpn_bytes, uptls_builder_add_cipher_suite, uptls_builder_add_group,
+    uptls_builder_disable_resumption, uptls_builder_set_alpn_required, uptls_builder_set_handshake_timeout,
+    uptls_builder_set_max_version, uptls_builder_set_min_version,
 };
+pub use signer::{Sign, uptls_builder_set_identity_signer};
 pub use trust::{
     SystemRoots, UPTLS_SYSTEM_ROOTS_MOZILLA, UPTLS_SYSTEM_ROOTS_NATIVE, UPTLS_SYSTEM_ROOTS_NONE,
     UPTLS_SYSTEM_ROOTS_PLATFORM, uptls_builder_add_ca_file, uptls_builder_add_ca_pem, uptls_builder_add_crl_file,

@@ -2,10 +2,11 @@
 
 use core::ffi::c_char;
 
-use uptls::PolicyDraft;
+use uptls::{Misuse, PolicyDraft};
 
 use super::{Builder, change, note};
 use crate::error::Error;
+use crate::handle;
 use crate::status::Status;
 
 /// Adds an application protocol to offer, `h2`, in order of preference. `err` may be NULL.
@@ -17,6 +18,26 @@ pub unsafe extern "C" fn uptls_builder_add_alpn(
 ) -> Status {
     // SAFETY: the contract of the header is that of `note`.
     unsafe { note(builder, protocol, "protocol", err, |draft, protocol| draft.spec.alpn.protocols.push(protocol)) }
+}
+
+/// The same as bytes, for a name that a C string cannot hold; the names of a policy are UTF-8. `uptls_evidence_alpn_bytes` gives back what was
+/// selected. `UPTLS_E_USAGE` for bytes that are not UTF-8. `err` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn uptls_builder_add_alpn_bytes(
+    builder: *mut Builder,
+    protocol: *const u8,
+    length: usize,
+    err: *mut *mut Error,
+) -> Status {
+    let add = |draft: &mut PolicyDraft| {
+        // SAFETY: by the contract of the header it is NULL or so many bytes can be read there.
+        let protocol = core::str::from_utf8(unsafe { handle::bytes(protocol, length, "protocol") }?);
+        let protocol = protocol.map_err(|error| Misuse::new(format!("protocol must be UTF-8: {error}")))?;
+        draft.spec.alpn.protocols.push(protocol.to_owned());
+        Ok(())
+    };
+    // SAFETY: the contract of the header is that of `change`.
+    unsafe { change(builder, err, add) }
 }
 
 /// Refuses a peer that selects none of the application protocols. `err` may be NULL.

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use uptls::sans_io::{Established, Handshake, Incoming};
-use uptls::{BackendHost, ConnectError, ConnectOptions, Connector, Evidence, Misuse, Report};
+use uptls::{BackendHost, ConnectError, ConnectOptions, Connector, Evidence, Fed, Misuse, Report, SignatureWanted};
 
 use crate::error::Failure;
 use crate::handle::Room;
@@ -16,6 +16,10 @@ use crate::status::Progress;
 /// A handshake, and what becomes of it.
 pub(crate) struct Connection {
     connector: Connector,
+    /// The peer closed the transport while a signature was awaited.
+    has_ended: bool,
+    /// From the peer, and not taken yet.
+    held: Vec<u8>,
     host: BackendHost,
     phase: Phase,
 }
@@ -25,6 +29,10 @@ enum Phase {
     Between,
     Established(Box<Established>),
     Handshaking(Box<Handshake>),
+    /// A handshake that was lost with its thread.
+    Lost(Box<uptls::Error>),
+    /// A handshake that stands until it is given a signature.
+    Signing(Box<SignatureWanted>),
 }
 
 /// How far a connection has come.
@@ -40,7 +48,8 @@ impl Connection {
     pub(crate) fn begin(connector: &Connector, host: BackendHost, options: &ConnectOptions) -> Result<Self, Failure> {
         let handshake = connector.begin(&host, options);
         let handshake = handshake.map_err(|error| Failure::connection(connector, &host, &error))?;
-        Ok(Self { connector: connector.clone(), host, phase: Phase::Handshaking(Box::new(handshake)) })
+        let phase = Phase::Handshaking(Box::new(handshake));
+        Ok(Self { connector: connector.clone(), has_ended: false, held: Vec::new(), host, phase })
     }
 
     /// The transport is there, after so long, and goes to that address (R12).
@@ -70,6 +79,93 @@ impl Connection {
         Ok(used)
     }
 
+    /// The same, and a handshake may stop for a signature by a key that has no function (I7).
+    pub(crate) fn feed_asking(&mut self, bytes: &[u8]) -> Result<(Progress, usize), Failure> {
+        match mem::replace(&mut self.phase, Phase::Between) {
+            Phase::Handshaking(handshake) => {
+                let fed = handshake.feed_asking(bytes);
+                let used = self.fed(fed)?;
+                Ok(match &self.phase {
+                    // What it took of them is known once it goes on: all of them are kept till then.
+                    Phase::Signing(_) => {
+                        self.held = bytes.to_vec();
+                        (Progress::WantSign, bytes.len())
+                    }
+                    Phase::Established(_) => (Progress::Done, used + self.feed(bytes.get(used..).unwrap_or_default())?),
+                    _ => (Progress::Done, used),
+                })
+            }
+            phase @ Phase::Signing(_) => {
+                self.phase = phase;
+                Ok((Progress::WantSign, 0))
+            }
+            phase => {
+                self.phase = phase;
+                match self.held.is_empty() {
+                    true => Ok((Progress::Done, self.feed(bytes)?)),
+                    false => Ok((Progress::Done, 0)),
+                }
+            }
+        }
+    }
+
+    /// What came of bytes, or of a signature.
+    fn fed(&mut self, fed: Result<Fed, uptls::Error>) -> Result<usize, Failure> {
+        match fed {
+            Ok(Fed::WantsSignature(wanted)) => {
+                self.phase = Phase::Signing(Box::new(wanted));
+                Ok(0)
+            }
+            Ok(Fed::Processed { handshake, used, .. }) => {
+                self.phase = Phase::Handshaking(handshake);
+                self.settle();
+                used.map_err(|error| self.failure(&error))
+            }
+            Ok(_) => Err(between()),
+            Err(error) => {
+                let failure = self.failure(&error);
+                self.phase = Phase::Lost(Box::new(error));
+                Err(failure)
+            }
+        }
+    }
+
+    /// # Errors
+    /// Misuse if no signature is wanted.
+    pub(crate) fn signature_wanted(&self) -> Result<&SignatureWanted, Failure> {
+        match &self.phase {
+            Phase::Signing(wanted) => Ok(wanted),
+            _ => Err(self.failed().unwrap_or_else(|| Misuse::new("no signature is wanted").into())),
+        }
+    }
+
+    pub(crate) fn give_signature(&mut self, given: Result<Vec<u8>, String>) -> Result<(), Failure> {
+        self.signature_wanted()?;
+        self.resume(|wanted| wanted.give(given))
+    }
+
+    /// Goes on with a handshake that stands.
+    fn resume(&mut self, answer: impl FnOnce(SignatureWanted) -> Result<Fed, uptls::Error>) -> Result<(), Failure> {
+        let Phase::Signing(wanted) = mem::replace(&mut self.phase, Phase::Between) else { return Err(between()) };
+        let held = mem::take(&mut self.held);
+        let used = self.fed(answer(*wanted))?;
+        self.held = held.get(used..).unwrap_or_default().to_vec();
+        self.feed_held()
+    }
+
+    /// What came with the bytes that asked for a signature, as far as the connection takes it.
+    fn feed_held(&mut self) -> Result<(), Failure> {
+        if !self.held.is_empty() {
+            let held = mem::take(&mut self.held);
+            let used = self.feed(&held)?;
+            self.held = held.get(used..).unwrap_or_default().to_vec();
+        }
+        if self.held.is_empty() && mem::take(&mut self.has_ended) {
+            self.feed_eof()?;
+        }
+        Ok(())
+    }
+
     /// A handshake that is done becomes a connection.
     fn settle(&mut self) {
         self.phase = match mem::replace(&mut self.phase, Phase::Between) {
@@ -89,6 +185,11 @@ impl Connection {
                 established.feed_eof();
                 Ok(())
             }
+            Phase::Signing(_) => {
+                self.has_ended = true;
+                Ok(())
+            }
+            Phase::Lost(_) => Err(self.failed().unwrap_or_else(between)),
             Phase::Between => Err(between()),
         }
     }
@@ -98,7 +199,13 @@ impl Connection {
         let error = match &mut self.phase {
             Phase::Handshaking(handshake) => handshake.feed_error(error),
             Phase::Established(established) => established.feed_error(error),
-            Phase::Between => return between(),
+            Phase::Signing(_) => {
+                return match self.resume(|wanted| wanted.feed_error(error)) {
+                    Err(failure) => failure,
+                    Ok(()) => between(),
+                };
+            }
+            Phase::Lost(_) | Phase::Between => return self.failed().unwrap_or_else(between),
         };
         self.failure(&error)
     }
@@ -108,7 +215,7 @@ impl Connection {
         match &mut self.phase {
             Phase::Handshaking(handshake) => handshake.drain_with(out),
             Phase::Established(established) => established.drain_with(out),
-            Phase::Between => 0,
+            Phase::Between | Phase::Lost(_) | Phase::Signing(_) => 0,
         }
     }
 
@@ -117,16 +224,19 @@ impl Connection {
         match &mut self.phase {
             Phase::Handshaking(handshake) => handshake.drain_to(out),
             Phase::Established(established) => established.drain_to(out),
-            Phase::Between => {}
+            Phase::Between | Phase::Lost(_) | Phase::Signing(_) => {}
         }
     }
 
     /// Moves decrypted data to `out` and gives how much.
     pub(crate) fn read(&mut self, out: &mut Room<'_>) -> Result<(Progress, usize), Failure> {
-        let Phase::Established(established) = &mut self.phase else { return self.unfinished() };
+        let Phase::Established(_) = self.phase else { return self.unfinished() };
         if out.is_empty() {
             return Ok((Progress::Done, 0));
         }
+        // The connection keeps its error, behind what can still be read.
+        let _ = self.feed_held();
+        let Phase::Established(established) = &mut self.phase else { return self.unfinished() };
         match established.read_with(out) {
             Ok(Incoming::Closed) => Ok((Progress::Closed, 0)),
             Ok(Incoming::Data(count)) => Ok((Progress::Done, count)),
@@ -150,6 +260,7 @@ impl Connection {
     fn unfinished(&self) -> Result<(Progress, usize), Failure> {
         match (self.failed(), self.wants_write()) {
             (Some(failure), _) => Err(failure),
+            (None, _) if self.wants_signature() => Ok((Progress::WantSign, 0)),
             (None, true) => Ok((Progress::WantWrite, 0)),
             (None, false) => Ok((Progress::WantRead, 0)),
         }
@@ -172,8 +283,8 @@ impl Connection {
     pub(crate) fn wants_read(&self) -> bool {
         match &self.phase {
             Phase::Handshaking(handshake) => handshake.wants_read(),
-            Phase::Established(established) => established.wants_read(),
-            Phase::Between => false,
+            Phase::Established(established) => self.held.is_empty() && established.wants_read(),
+            Phase::Between | Phase::Lost(_) | Phase::Signing(_) => false,
         }
     }
 
@@ -181,8 +292,12 @@ impl Connection {
         match &self.phase {
             Phase::Handshaking(handshake) => handshake.wants_write(),
             Phase::Established(established) => established.wants_write(),
-            Phase::Between => false,
+            Phase::Between | Phase::Lost(_) | Phase::Signing(_) => false,
         }
+    }
+
+    pub(crate) fn wants_signature(&self) -> bool {
+        matches!(self.phase, Phase::Signing(_))
     }
 
     /// Whether reading gives something at once: data, the end or the error.
@@ -195,6 +310,7 @@ impl Connection {
         match &self.phase {
             Phase::Established(_) => Reached::Done,
             Phase::Handshaking(handshake) if handshake.error().is_none() => Reached::Handshaking,
+            Phase::Signing(_) => Reached::Handshaking,
             _ => Reached::Failed,
         }
     }
@@ -203,12 +319,19 @@ impl Connection {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Handshaking(handshake) if handshake.error().is_none() => handshake.deadline(),
+            Phase::Signing(wanted) => wanted.deadline(),
             _ => None,
         }
     }
 
     /// Ends a handshake whose deadline has passed; the error of one that failed before.
     pub(crate) fn expire(&mut self, now: Instant) -> Result<(), Failure> {
+        if let Phase::Signing(wanted) = &self.phase {
+            return match wanted.deadline().is_some_and(|deadline| deadline <= now) {
+                true => self.resume(SignatureWanted::expire),
+                false => Ok(()),
+            };
+        }
         let Phase::Handshaking(handshake) = &mut self.phase else { return Ok(()) };
         let has_passed = handshake.deadline().is_some_and(|deadline| deadline <= now);
         if handshake.error().is_some() || has_passed {
@@ -257,7 +380,8 @@ impl Connection {
         match &self.phase {
             Phase::Handshaking(handshake) => handshake.error(),
             Phase::Established(established) => established.error(),
-            Phase::Between => None,
+            Phase::Lost(error) => Some(error),
+            Phase::Between | Phase::Signing(_) => None,
         }
     }
 
@@ -285,6 +409,8 @@ impl Connection {
             Phase::Handshaking(handshake) => handshake
                 .report()
                 .ok_or_else(|| Misuse::new("there is no report before the handshake is done or failed").into()),
+            Phase::Signing(_) => Err(Misuse::new("there is no report before the handshake is done or failed").into()),
+            Phase::Lost(error) => Ok(self.connector.report_of(&self.host, error)),
             Phase::Between => Err(between()),
         }
     }

@@ -2,8 +2,10 @@
 
 mod connection;
 mod exporter;
+mod signature;
 
 pub use exporter::{uptls_conn_channel_binding, uptls_conn_export};
+pub use signature::{uptls_conn_give_signature, uptls_conn_signature_wanted};
 
 pub(crate) use connection::{Connection, Reached};
 
@@ -56,6 +58,8 @@ pub const UPTLS_HANDSHAKE_FAILED: HandshakeState = 2;
 pub const UPTLS_WANTS_READ: u32 = 1;
 /// A bit of `uptls_conn_wants`: bytes for the peer wait to be drained.
 pub const UPTLS_WANTS_WRITE: u32 = 2;
+/// A bit of `uptls_conn_wants`: a signature is needed, and nothing moves before it (`uptls_conn_signature_wanted`).
+pub const UPTLS_WANTS_SIGNATURE: u32 = 4;
 
 /// Begins a connection to `host`, the backend host: a DNS name or an IP address, the identity of the peer if the policy
 /// names none. This library does not care where the bytes really go. `options` may be NULL. The deadline starts now.
@@ -95,7 +99,8 @@ pub unsafe extern "C" fn uptls_conn_free(conn: *mut Conn) {
 }
 
 /// Takes bytes from the peer. `*used` is how many it took, 0 first: fewer than `length` only while decrypted data
-/// waits. Read that data, and feed the rest again. `err` may be NULL.
+/// waits. Read that data, and feed the rest again. `UPTLS_WANT_SIGN`: the handshake stands until `uptls_conn_give_signature`, and
+/// takes nothing before. `err` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_conn_feed(
     conn: *mut Conn,
@@ -111,7 +116,7 @@ pub unsafe extern "C" fn uptls_conn_feed(
             (tls, length, "tls"),
             used,
             err,
-            |mut connection, tls| Ok(((), connection.feed(tls)?)),
+            |mut connection, tls| connection.feed_asking(tls),
         )
     }
 }
@@ -218,14 +223,15 @@ pub unsafe extern "C" fn uptls_conn_close_notify(conn: *mut Conn, err: *mut *mut
     unsafe { boundary::call(err, close) }
 }
 
-/// What the connection needs: bits `UPTLS_WANTS_READ` and `UPTLS_WANTS_WRITE`. 0 for NULL, and if every other call
+/// What the connection needs: bits `UPTLS_WANTS_READ` and `UPTLS_WANTS_WRITE`, or `UPTLS_WANTS_SIGNATURE` alone. 0 for NULL, and if every other call
 /// would fail.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn uptls_conn_wants(conn: *const Conn) -> u32 {
     let wants = |connection: &Connection| {
         let read = if connection.wants_read() { UPTLS_WANTS_READ } else { 0 };
         let write = if connection.wants_write() { UPTLS_WANTS_WRITE } else { 0 };
-        read | write
+        let signature = if connection.wants_signature() { UPTLS_WANTS_SIGNATURE } else { 0 };
+        read | write | signature
     };
     // SAFETY: the contract of the header is that of `look`.
     unsafe { look(conn, 0, wants) }

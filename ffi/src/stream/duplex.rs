@@ -82,6 +82,12 @@ impl Duplex {
         self.process.is_current().then(|| self.socket.fd())
     }
 
+    /// # Errors
+    /// Misuse in another process.
+    pub(crate) fn socket(&self) -> Result<&Socket, Failure> {
+        self.check_process().map(|()| &self.socket)
+    }
+
     /// What is known of the connection; it waits for no peer.
     pub(crate) fn ask<T>(&self, question: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, Failure> {
         self.check_process()?;

@@ -1,5 +1,6 @@
 //! Streams for C: a connection over a socket, which blocks or does not.
 
+mod address;
 mod cancel;
 mod data;
 mod duplex;
@@ -8,6 +9,7 @@ mod outlook;
 mod pump;
 mod socket;
 
+pub use address::{uptls_stream_local_address, uptls_stream_peer_address};
 pub use data::{
     Bytes, uptls_stream_cancel, uptls_stream_flush, uptls_stream_read, uptls_stream_shutdown, uptls_stream_write,
     uptls_stream_writev,

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Instant;
 
@@ -10,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::Errno;
 use rustix::net::sockopt::{self, Timeout};
-use rustix::net::{RecvFlags, SendFlags, SocketType, getpeername, recv, send};
+use rustix::net::{RecvFlags, SendFlags, SocketType, getpeername, getsockname, recv, send};
 use uptls::Misuse;
 
 use super::cancel::{Cancel, Cancelled};
@@ -80,6 +81,16 @@ impl Socket {
     /// Whether it has a peer: one that does not block may still be connecting.
     pub(crate) fn is_connected(&self) -> bool {
         !matches!(getpeername(self.as_fd()), Err(Errno::NOTCONN))
+    }
+
+    /// Where it begins, if that is a place in a network.
+    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+        getsockname(self.as_fd()).ok()?.try_into().ok()
+    }
+
+    /// Where it leads to, if that is a place in a network.
+    pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
+        getpeername(self.as_fd()).ok()??.try_into().ok()
     }
 
     /// Whether it has no peer, seeks none, and has no error to tell: Linux says of such a one that it is hung up.

@@ -290,7 +290,8 @@ static void again(void) {
   uptls_builder *builder = begin();
   uptls_policy *first, *second, *third;
   CHECK(uptls_builder_set_name(builder, "payments", NULL) == UPTLS_OK);
-  CHECK(uptls_builder_add_alpn(builder, "h2", NULL) == UPTLS_OK);
+  CHECK(uptls_builder_add_alpn_bytes(builder, (const uint8_t *)"h2", 2, NULL) == UPTLS_OK);
+  CHECK(uptls_builder_add_alpn_bytes(builder, (const uint8_t *)"\xff", 1, NULL) == UPTLS_E_USAGE);
   first = build(builder);
   second = build(builder);
   CHECK(uptls_builder_set_alpn_required(builder, NULL) == UPTLS_OK);

@@ -4,7 +4,9 @@
 #define _POSIX_C_SOURCE 200809L
 #include "net.h"
 
+#include <errno.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <time.h>
 
 enum { HONEST = 3, OTHER, TUNNEL, REFUSES, SAYS_TOO_MUCH, HEADER, UNIX };
@@ -205,6 +207,70 @@ static void second_address(uptls_connector *connector) {
   while (count > 0) close(waiting[--count]);
 }
 
+/* What the hook saw, and what it shall return. */
+struct hooked {
+  int calls, result;
+};
+
+static int set_nodelay(void *context, int fd) {
+  struct hooked *hooked = context;
+  int off = 0;
+  hooked->calls++;
+  CHECK(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &off, sizeof off) == 0);
+  return hooked->result;
+}
+
+/* The hook has the connected socket before TLS. If it fails, the peer gets no byte, and nothing is tried without it. */
+static void hooks(uptls_connector *connector) {
+  struct {
+    int result;
+    uptls_status status;
+    const char *code;
+  } failures[] = {{EPERM, UPTLS_E_LOCAL, "local_resources"}, {-1, UPTLS_E_LOCAL, "local_resources"}, {ECONNRESET, UPTLS_E_IO, "tcp_refused"}};
+  struct hooked hooked = {0, 0};
+  uptls_dialer *dialer = tcp(NULL);
+  uptls_stream *stream;
+  char *local, *peer, wanted[32];
+  int value = 1;
+  size_t index;
+  socklen_t length = sizeof value;
+  CHECK(uptls_dialer_set_hook(dialer, set_nodelay, &hooked, NULL) == UPTLS_OK);
+  is_judged(connector, dialer, "127.0.0.1", port(HONEST));
+  fails(connector, dialer, "127.0.0.1", port(OTHER), UPTLS_E_NAME, "name_mismatch");
+  CHECK(hooked.calls == 2);
+  CHECK(try(connector, dialer, "127.0.0.1", port(HONEST), &stream, NULL) == UPTLS_OK);
+  CHECK(getsockopt(uptls_stream_fd(stream), IPPROTO_TCP, TCP_NODELAY, &value, &length) == 0 && value == 0);
+  CHECK(uptls_stream_local_address(stream, &local, NULL) == UPTLS_OK && strncmp(local, "127.0.0.1:", 10) == 0);
+  CHECK(uptls_stream_peer_address(stream, &peer, NULL) == UPTLS_OK);
+  snprintf(wanted, sizeof wanted, "127.0.0.1:%u", (unsigned)port(HONEST));
+  CHECK_TEXT(peer, wanted);
+  CHECK(strcmp(local, peer) != 0);
+  uptls_string_free(local);
+  uptls_string_free(peer);
+  uptls_stream_free(stream);
+  for (index = 0; index < sizeof failures / sizeof *failures; index++) {
+    hooked.result = failures[index].result;
+    fails(connector, dialer, "127.0.0.1", port(HONEST), failures[index].status, failures[index].code);
+  }
+  CHECK(hooked.calls == 6);
+  uptls_dialer_free(dialer);
+}
+
+/* A Unix socket has no network address. */
+static void nowhere(uptls_connector *connector) {
+  uptls_dialer *dialer;
+  uptls_stream *stream;
+  uptls_error *error;
+  char *address;
+  CHECK(uptls_dialer_new_unix(arguments[UNIX], &dialer, NULL) == UPTLS_OK);
+  CHECK(try(connector, dialer, NULL, 1, &stream, NULL) == UPTLS_OK);
+  net_failed(uptls_stream_local_address(stream, &address, &error), error, UPTLS_E_USAGE, "misuse");
+  net_failed(uptls_stream_peer_address(stream, &address, &error), error, UPTLS_E_USAGE, "misuse");
+  CHECK(address == NULL);
+  uptls_stream_free(stream);
+  uptls_dialer_free(dialer);
+}
+
 /* A dial of the program's own is a connected socket. */
 static void own_way(uptls_connector *connector) {
   uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0};
@@ -233,6 +299,8 @@ int main(int argc, char **argv) {
   proxies(connector);
   headers(connector);
   second_address(connector);
+  hooks(connector);
+  nowhere(connector);
   own_way(connector);
   uptls_connector_unref(connector);
   return 0;

@@ -34,6 +34,8 @@ int main(int argc, char **argv) {
   uptls_evidence *first, *second, *third;
   uptls_error *error;
   uptls_conn *conn;
+  const uint8_t *protocol;
+  size_t length;
   uptls_connect_options options = {sizeof options, 0, "h2,spdy/3", NULL, 0};
   CHECK(argc == 5);
   CHECK(uptls_runtime_new_at(strtoll(argv[2], NULL, 10), &runtime, NULL) == UPTLS_OK);
@@ -43,6 +45,7 @@ int main(int argc, char **argv) {
 
   first = exchange(connector, argv[3], NULL);
   CHECK_TEXT(uptls_evidence_alpn(first), "h2");
+  CHECK(uptls_evidence_alpn_bytes(first, &protocol, &length, NULL) == UPTLS_OK && length == 2 && memcmp(protocol, "h2", 2) == 0);
   CHECK(uptls_evidence_identity(first) == UPTLS_IDENTITY_SENT && !uptls_evidence_identity_unused(first));
   CHECK(!uptls_evidence_resumed(first));
   held(runtime, 1);
@@ -52,6 +55,7 @@ int main(int argc, char **argv) {
   CHECK_TEXT(uptls_evidence_fingerprint(second), uptls_policy_fingerprint(policy));
   third = exchange(connector, argv[4], ""); /* none is offered */
   CHECK(uptls_evidence_alpn(third) == NULL);
+  CHECK(uptls_evidence_alpn_bytes(third, &protocol, &length, NULL) == UPTLS_OK && protocol == NULL && length == 0);
   CHECK(uptls_evidence_identity(third) == UPTLS_IDENTITY_NOT_REQUESTED && uptls_evidence_identity_unused(third));
   net_failed(uptls_conn_new(connector, HOST, &options, &conn, &error), error, UPTLS_E_USAGE, "misuse"); /* never widened */
   CHECK(conn == NULL);

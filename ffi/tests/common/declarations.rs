@@ -52,7 +52,13 @@ impl Declarations {
             types: Vec::new(),
         };
         let (mut comment, mut code) = (String::new(), String::new());
+        let mut continues = false;
         for line in header.lines() {
+            // The rest of a macro is no declaration.
+            let is_rest = std::mem::replace(&mut continues, line.ends_with('\\'));
+            if is_rest {
+                continue;
+            }
             match line.trim_start() {
                 text if text.starts_with("/**") && code.is_empty() => comment.clear(),
                 text if text.starts_with("/*") || text.starts_with("*/") => {}
@@ -95,6 +101,11 @@ impl Declarations {
         }
         if let Some(rest) = text.strip_prefix("typedef struct ") {
             return self.opaque.push(rest.split(' ').next().unwrap_or_default().to_owned());
+        }
+        // A pointer to a function: its name stands between two pairs of parentheses.
+        if let Some((result, rest)) = text.strip_prefix("typedef ").and_then(|rest| rest.split_once(" (*")) {
+            let (name, parameters) = rest.split_once(')').expect("a name ends");
+            return self.types.push((name.to_owned(), format!("{result} (*){parameters}")));
         }
         if let Some(rest) = text.strip_prefix("typedef ") {
             let Parameter { kind, name } = parameter(rest);

@@ -12,7 +12,7 @@ use std::process::Stdio;
 use uptls_testkit::relay::HttpProxy;
 use uptls_testkit::{HostileServer, Misbehaviour, Server};
 
-use super::common::{command, crate_folder, run};
+use super::common::{command, crate_folder, run, tool};
 use super::fixture::Fixture;
 use super::upstream::Upstream;
 
@@ -63,6 +63,9 @@ impl World {
                 runs.extend(self.requests(program, nginx.addr()));
             }
         }
+        if let Some(nginx) = self.nginx.as_ref().filter(|_| tool("openssl")) {
+            runs.extend(self.tokens(nginx.addr()));
+        }
         // nginx takes the end of a relay's input for the end of the connection, and then sends no close_notify.
         runs.push(self.run("relay", "policy.yaml", self.server.addr(), 0, &["HTTP/1.1 200"]));
         runs.push(self.run("relay", "other.yaml", self.server.addr(), 1, &["name_mismatch: ", "hint: "]));
@@ -81,7 +84,10 @@ impl World {
             run.arguments.insert(1, self.upstream.text_path(next));
             runs.push(run);
         };
-        audit("other.yaml", &["\"refused\":{\"name_mismatch\":1}", "close connection 1: name_mismatch"]);
+        audit(
+            "other.yaml",
+            &["\"refused\":{\"name_mismatch\":1}", "close connection 1: name_mismatch", "TLS 1.3 to CN=pay"],
+        );
         audit("policy.yaml", &["\"accepted\":1,\"refused\":{}", "would refuse 0 of"]);
         let failed = ["\"code\":\"name_mismatch\"", "uptls_handshake_failures_total{reason=\"name_mismatch\"} 1\n"];
         runs.push(self.run("metrics", "other.yaml", self.server.addr(), 1, &failed));
@@ -94,6 +100,23 @@ impl World {
         epoll("policy.yaml", 0, " answered");
         epoll("other.yaml", 1, "0 of ");
         runs
+    }
+
+    /// The key stands in a file here, and the program never reads it.
+    fn tokens(&self, nginx: SocketAddr) -> Vec<Run> {
+        let signs = format!("openssl dgst -sha256 -sign {}", self.upstream.text_path("tls.key"));
+        let run = |command: &str, code, says: &[&'static str]| {
+            let mut run = self.run("token", "ca.pem", nginx, code, says);
+            run.arguments.splice(1..1, [self.upstream.text_path("tls.crt"), command.to_owned()]);
+            run
+        };
+        let mut logged = run(&signs, 0, &["ssl_client_verify=SUCCESS", "ssl_client_s_dn=CN=gateway"]);
+        logged.arguments.push(self.upstream.text_path("keys.log"));
+        vec![
+            logged,
+            run("cat > /dev/null; printf wrong", 1, &["identity_sign_failed: ", "5 bytes that are no", "hint: "]),
+            run("exit 3", 1, &["identity_sign_failed: ", "hint: "]),
+        ]
     }
 
     fn requests(&self, program: &'static str, nginx: SocketAddr) -> Vec<Run> {
@@ -129,6 +152,16 @@ impl World {
                 vec![self.fixture.text_path(ca), self.fixture.text_path(chain), name.to_owned(), now.clone()];
             Run { program: "build", arguments, code, says }
         };
+        let manifests = String::from_utf8(self.fixture.read("manifests/all.yaml")).expect("UTF-8");
+        std::fs::create_dir_all(self.fixture.path("faulty")).expect("a folder");
+        self.fixture.write(
+            "faulty/all.yaml",
+            &manifests.replace("kind: ConfigMap, name: pay-ca", "kind: ConfigMap, name: absent"),
+        );
+        let backends = |folder, code, says| {
+            let arguments = vec![self.fixture.text_path(folder)];
+            Run { program: "backends", arguments, code, says: vec![says] }
+        };
         let refused = crate_folder().join("../examples/refused").display().to_string();
         vec![
             verify("chain.pem", 0, "accepted"),
@@ -137,6 +170,9 @@ impl World {
             build("ca.pem", "other.pem", "payments.internal", 1, vec!["refused: name_mismatch: ", "in general: "]),
             build("absent.pem", "chain.pem", "payments.internal", 2, vec!["policy: trust_unreadable: ", "hint: "]),
             build("ca.pem", "chain.pem", "10.0.0.7", 2, vec!["policy: name_invalid: "]),
+            backends("manifests", 0, "shop/pay:443: sha256:"),
+            backends("faulty", 1, "shop/pay:443: reference_unresolved"),
+            backends("nowhere", 1, "document_unreadable: "),
             Run { program: "errors", arguments: vec![refused], code: 0, says: TOUR.to_vec() },
             Run {
                 program: "errors",
@@ -195,9 +231,9 @@ pub(crate) fn source(program: &str) -> PathBuf {
     crate_folder().join("../examples/c").join(format!("{program}.c"))
 }
 
-pub(crate) const EXAMPLES: [&str; 13] = [
-    "audit", "build", "epoll", "errors", "get", "memory", "metrics", "poll", "refused", "relay", "tunnel", "verify",
-    "watch",
+pub(crate) const EXAMPLES: [&str; 15] = [
+    "audit", "backends", "build", "epoll", "errors", "get", "memory", "metrics", "poll", "refused", "relay", "token",
+    "tunnel", "verify", "watch",
 ];
 
 /// What goes into the relay; the others make their request themselves.

@@ -4,6 +4,8 @@
 
 #[path = "echo.rs"]
 mod echo;
+#[path = "token.rs"]
+mod token;
 
 use std::net::SocketAddr;
 
@@ -23,6 +25,8 @@ pub(crate) struct Peers {
     pub(crate) silent: HostileServer,
     /// Wants a client certificate, and speaks two protocols.
     pub(crate) strict: Server,
+    /// Where the key of `client.pem` signs.
+    pub(crate) token: SocketAddr,
     pub(crate) truncating: HostileServer,
     /// To `honest`.
     pub(crate) ways: Ways,
@@ -76,6 +80,7 @@ impl Peers {
                 alpn: vec![b"h2", b"http/1.1"],
                 ..good.clone().with_client_roots(&[&pki.root])
             }),
+            token: token::start(&fixture.read("client.key")),
             truncating: HostileServer::start(Misbehaviour::TruncatesAfterResponse(Box::new(good))),
             fixture,
         }

@@ -1,6 +1,7 @@
 //! What is below TLS in the blocking faces, C and Python among them: a [`Dialer`] makes the socket, and says nothing of who is on
 //! its other end (H11).
 
+mod hook;
 pub(crate) mod http_connect;
 pub(crate) mod proxy_header;
 mod socket;
@@ -15,6 +16,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::SocketAddr;
 #[cfg(unix)]
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::address::Address;
 use super::deadline::Deadline;
@@ -24,10 +26,11 @@ use super::tcp_options::TcpOptions;
 use super::transport::Transport as _;
 use crate::error::{ConnectError, Error, Misuse};
 use crate::identity::Secret;
+use hook::Hook;
 use http_connect::{Answer, Authorization};
 
 /// How a blocking connect makes its socket: TCP or a Unix socket, then a tunnel through an HTTP proxy if there is one, then a
-/// header of the PROXY protocol if there is one, then TLS. [`Connector::connect_blocking_over`](crate::Connector::connect_blocking_over)
+/// header of the PROXY protocol if there is one, then a hook if there is one, then TLS. [`Connector::connect_blocking_over`](crate::Connector::connect_blocking_over)
 /// connects by it.
 ///
 /// A transport is never an identity (N1). Whatever it is, the same policy judges the peer's certificate for the same backend host
@@ -52,6 +55,7 @@ use http_connect::{Answer, Authorization};
 pub struct Dialer {
     first: First,
     header: Option<Vec<u8>>,
+    hook: Option<Hook>,
     proxy: Option<Proxy>,
 }
 
@@ -124,6 +128,29 @@ impl Dialer {
         self
     }
 
+    /// Calls `hook` with the connected socket before the ClientHello, last of all: to set options of the socket, or to send what the backend
+    /// expects before TLS. If it fails, there is no handshake, and nothing more is sent: an error without a number of the system
+    /// (`io::Error::other`) and every shortage of this side is `local_resources` with its text, any other what it is in dialling.
+    ///
+    /// What the hook reads is missing in the handshake. The deadline does not interrupt it, and is looked at when it returns; bound what
+    /// may wait in it. The socket blocks again afterwards. For what must be set before the socket connects there is
+    /// [`TcpOptions`](crate::TcpOptions). Replaces an earlier hook.
+    ///
+    /// ```
+    /// use uptls::{Dialer, DialledSocket};
+    ///
+    /// let dialer = Dialer::default().with_hook(|socket| match socket {
+    ///     DialledSocket::Tcp(tcp) => tcp.set_ttl(8),
+    ///     _ => Ok(()),
+    /// });
+    /// # let _ = dialer;
+    /// ```
+    #[must_use]
+    pub fn with_hook(mut self, hook: impl Fn(&DialledSocket) -> io::Result<()> + Send + Sync + 'static) -> Self {
+        self.hook = Some(Arc::new(hook));
+        self
+    }
+
     /// A socket on which TLS with the backend at `address` can begin, within `timeout` (H4). A name is resolved as by
     /// [`Address::dial`].
     ///
@@ -160,7 +187,15 @@ impl Dialer {
         };
         let header = self.header.as_deref().unwrap_or_default();
         let sent = send(&mut socket, header, deadline).and_then(|()| socket.set_deadline(None));
-        sent.map(|()| socket).map_err(|error| failure(&error, address, deadline))
+        sent.map_err(|error| failure(&error, address, deadline))?;
+        if let Some(hook) = &self.hook {
+            let called = hook::call(hook, &socket).and_then(|()| socket.set_blocking());
+            called.map_err(|error| hook::failed(&error, address.shown(), &format!("{:?}", deadline.after)))?;
+            if deadline.has_passed() {
+                return Err(late(address.shown(), deadline));
+            }
+        }
+        Ok(socket)
     }
 
     fn connect(&self, address: &Address, deadline: Deadline) -> Result<DialledSocket, Error> {

@@ -37,6 +37,24 @@ pub enum DialledSocket {
 }
 
 impl DialledSocket {
+    /// As it was made, whatever was done to it since.
+    pub(super) fn set_blocking(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_nonblocking(false),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.set_nonblocking(false),
+        }
+    }
+
+    /// The address of this host that it is connected from; `None` for a Unix socket.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().ok(),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+
     /// Where it is connected to; `None` for a Unix socket. Behind a proxy it is the proxy's address.
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         match self {

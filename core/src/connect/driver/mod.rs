@@ -25,6 +25,7 @@ use super::{PoolKey, internal};
 use crate::error::{ConnectError, Error, Misuse};
 use crate::generation::Generation;
 use crate::handshake::{Asked, IdentityUse, Noted, Verdict, observe};
+use crate::identity::asking::Refusal;
 use crate::name::BackendHost;
 use crate::prepare::Prepared;
 use crate::session::SessionHandle;
@@ -41,6 +42,8 @@ pub(super) struct Driver {
     evidence: Option<Arc<Evidence>>,
     closing_alert: ClosingAlert,
     generation: Generation,
+    /// H7
+    logs_keys: bool,
     /// What observers are told; `None` without any.
     observation: Option<Box<Observation>>,
     outgoing: Outgoing,
@@ -76,7 +79,7 @@ impl Driver {
     pub(super) fn begin(setup: Setup, host: &BackendHost) -> Result<Self, Error> {
         let process = Process::current().map_err(internal)?;
         let (tls, session) = setup.start()?;
-        let Setup { audit, generation, pool_key, prepared, .. } = setup;
+        let Setup { audit, generation, key_log, pool_key, prepared, .. } = setup;
         let audited = audit.map(Audited::begin);
         let observation = Observation::begin(&prepared, host, generation, process);
         let span = span::begin(&prepared, host, generation);
@@ -99,6 +102,7 @@ impl Driver {
             evidence: None,
             closing_alert: ClosingAlert::default(),
             generation,
+            logs_keys: key_log.is_some(),
             observation,
             outgoing: Outgoing::Open,
             pool_key,
@@ -230,7 +234,7 @@ impl Driver {
             session.expect(self.window);
         }
         // Verifier and resolver are called in the handshake alone, and a connection has one (H7).
-        let (processed, Noted { asked, request, verdict }) = match &self.evidence {
+        let (processed, Noted { asked, refusal, request, verdict }) = match &self.evidence {
             None => observe(|| process_new_packets(&mut self.tls)),
             Some(_) => (process_new_packets(&mut self.tls), Noted::default()),
         };
@@ -249,6 +253,9 @@ impl Driver {
                 return Err(error);
             }
             None => {}
+        }
+        if let Some(refusal) = refusal {
+            return Err(self.fail(self.unsigned(refusal)));
         }
         let state = match processed {
             Ok(state) => state,
@@ -273,6 +280,18 @@ impl Driver {
             self.complete().map_err(|error| self.fail(error))?;
         }
         Ok(())
+    }
+
+    /// Our identity's external key gave no signature (I7).
+    fn unsigned(&self, refusal: Refusal) -> Error {
+        match refusal {
+            Refusal::Ended(error) => error,
+            Refusal::Reason(reason) => ConnectError::IdentitySignFailed { reason }.into(),
+            Refusal::Late => {
+                let phase = "no signature of our client certificate's key came".to_owned();
+                ConnectError::HandshakeTimeout { after: "the deadline".to_owned(), phase }.into()
+            }
+        }
     }
 
     /// I5: from the peer's first data on, alerts are not about our identity.
@@ -461,6 +480,10 @@ impl Driver {
 
     pub(super) fn generation(&self) -> Generation {
         self.generation
+    }
+
+    pub(super) fn logs_keys(&self) -> bool {
+        self.logs_keys
     }
 
     pub(super) fn phase(&self) -> String {

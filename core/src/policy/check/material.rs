@@ -53,11 +53,12 @@ impl Checker {
 
     pub(super) fn secret(&mut self, path: &str, draft: SecretDraft) -> Option<SecretMaterial> {
         match draft {
-            SecretDraft { file: Some(file), pem: None } => {
+            SecretDraft { file: Some(file), pem: None, external: None } => {
                 let path = self.file(path, file)?;
                 Some(SecretMaterial::File { base: self.base.clone(), path })
             }
-            SecretDraft { file: None, pem: Some(secret) } => Some(SecretMaterial::Inline(secret)),
+            SecretDraft { file: None, pem: Some(secret), external: None } => Some(SecretMaterial::Inline(secret)),
+            SecretDraft { file: None, pem: None, external: Some(key) } => Some(SecretMaterial::External(key)),
             _ => {
                 self.invalid(path, "an entry without exactly one source", "{file: PATH} or {pem: TEXT}");
                 None

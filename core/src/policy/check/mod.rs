@@ -253,6 +253,16 @@ impl Checker {
         if key.is_none() {
             self.fail("spec.identity", PolicyErrorKind::IdentityIncomplete { missing: "key" });
         }
+        if passphrase.is_some() && key.as_ref().is_some_and(|key| key.external.is_some()) {
+            self.contradiction(
+                "spec.identity.passphrase",
+                "an external key has no passphrase",
+                "remove the passphrase",
+            );
+        }
+        if passphrase.as_ref().is_some_and(|passphrase| passphrase.external.is_some()) {
+            self.invalid("spec.identity.passphrase", "an external key", "{file: PATH} or {pem: TEXT}");
+        }
         let certificate = certificate.and_then(|draft| self.material("spec.identity.certificate", draft));
         let key = key.and_then(|draft| self.secret("spec.identity.key", draft));
         let passphrase = passphrase.map(|draft| self.secret("spec.identity.passphrase", draft));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::error::{ByPath, Origin};
-use crate::identity::Secret;
+use crate::identity::{ExternalKey, Secret};
 
 /// A policy as its author wrote it, not yet checked: [`crate::UpstreamTlsPolicy::check`] makes a policy of it.
 ///
@@ -246,7 +246,7 @@ impl fmt::Debug for MaterialDraft {
     }
 }
 
-/// Secret material: a file, or the text itself; exactly one of the two. It has no `Debug`.
+/// Secret material: a file, the text itself, or for a key a signer elsewhere; exactly one of them. It has no `Debug`.
 #[derive(Clone, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -255,17 +255,26 @@ pub struct SecretDraft {
     pub file: Option<PathBuf>,
     /// The text itself.
     pub pem: Option<Secret>,
+    /// A key that the program asks for signatures. No document has one.
+    #[serde(skip)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub(crate) external: Option<ExternalKey>,
 }
 
 impl SecretDraft {
+    /// A private key that stays where it is (I7).
+    pub fn external(key: ExternalKey) -> Self {
+        Self { external: Some(key), ..Self::default() }
+    }
+
     /// A secret in a file.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self { file: Some(path.into()), pem: None }
+        Self { file: Some(path.into()), ..Self::default() }
     }
 
     /// A secret given as text.
     pub fn pem(secret: Secret) -> Self {
-        Self { file: None, pem: Some(secret) }
+        Self { pem: Some(secret), ..Self::default() }
     }
 }
 
