@@ -133,7 +133,7 @@ impl Drop for Exchange {
         }
         let evidence = state.info.as_ref().map(|info| &info.evidence);
         let requested = Requested {
-            method: self.method.to_string(),
+            method: Some(self.method.to_string()),
             host: state.host.take(),
             status: state.status.map(|s| s.as_u16()),
         };
