@@ -127,14 +127,10 @@ impl Routed {
 
     fn respond(self, mut response: Response<PoolBody>, asked: Option<Asked>) -> Response<Reply> {
         let info = response.extensions().get::<ConnectionInfo>().cloned();
-        let opened = |info: &ConnectionInfo| self.route.open.add(&self.route.spec.target.host, &info.evidence.peer);
-        let closable = info.as_ref().map(opened);
         self.exchange.answered(response.status(), info);
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return match asked {
-                Some(asked) => {
-                    upgrade::switch(response, asked, closable, self.exchange, &self.route, &self.gate, self.permit)
-                }
+                Some(asked) => upgrade::switch(response, asked, self.exchange, &self.route, &self.gate, self.permit),
                 None => {
                     let reason = "the upstream switched to a protocol that was not asked for".to_owned();
                     declined(&self.exchange, StatusCode::BAD_GATEWAY, "upstream_http", reason)
@@ -147,7 +143,7 @@ impl Routed {
         *response.extensions_mut() = hyper::http::Extensions::new();
         let (limit, resets) = (self.route.spec.idle_timeout, self.gate.resets.clone());
         let (exchange, permit) = (self.exchange, self.permit);
-        response.map(|body| Either::Right(UpstreamBody::new(body, exchange, closable, limit, permit, resets)))
+        response.map(|body| Either::Right(UpstreamBody::new(body, exchange, limit, permit, resets)))
     }
 
     /// P9: no upstream, or one that was lost before its response.
