@@ -1,5 +1,6 @@
 //! An honest TLS server on a loopback port that answers every HTTP request with the same response.
 
+use crate::former::Former;
 use crate::listen::Listener;
 use crate::options::{Seen, ServerOptions, Sessions};
 use rustls::{Error, ServerConfig, ServerConnection, StreamOwned};
@@ -18,13 +19,8 @@ pub struct Server {
 impl Server {
     /// Starts on a free port of 127.0.0.1.
     pub fn start(options: &ServerOptions) -> Server {
-        let sessions = Sessions::new();
-        let state = Arc::new(State {
-            config: RwLock::new(options.config(&sessions)),
-            sessions,
-            log: Mutex::default(),
-            changed: Condvar::new(),
-        });
+        let serving = RwLock::new(Serving::new(options, Sessions::new()));
+        let state = Arc::new(State { serving, log: Mutex::default(), changed: Condvar::new() });
         let serving = state.clone();
         let listener = Listener::start(move |stream| serving.serve(stream));
         Server { listener, state }
@@ -37,8 +33,15 @@ impl Server {
 
     /// New connections use these options. Session storage and ticket keys stay, so that a client *can* try to resume.
     pub fn set_options(&self, options: &ServerOptions) {
-        let config = options.config(&self.state.sessions);
-        *self.state.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        let sessions = self.state.serving().sessions.clone();
+        self.state.replace(Serving::new(options, sessions));
+    }
+
+    /// The same, and no session from before is resumed: as if the server had been started again, while the old one serves its
+    /// connections to their end. Gives those.
+    pub fn restart(&self, options: &ServerOptions) -> Former {
+        let former = self.state.replace(Serving::new(options, Sessions::new()));
+        Former::of(&former)
     }
 
     /// How many TCP connections were accepted.
@@ -127,10 +130,22 @@ fn read_request(stream: &mut impl Read) -> io::Result<bool> {
 
 #[derive(Debug)]
 struct State {
-    config: RwLock<Arc<ServerConfig>>,
-    sessions: Sessions,
+    serving: RwLock<Arc<Serving>>,
     log: Mutex<Log>,
     changed: Condvar,
+}
+
+/// What new connections get. Each holds it to its end.
+#[derive(Debug)]
+struct Serving {
+    config: Arc<ServerConfig>,
+    sessions: Sessions,
+}
+
+impl Serving {
+    fn new(options: &ServerOptions, sessions: Sessions) -> Arc<Serving> {
+        Arc::new(Serving { config: options.config(&sessions), sessions })
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -141,8 +156,8 @@ struct Log {
 
 impl State {
     fn serve(&self, stream: TcpStream) {
-        let config = self.config.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let outcome = serve(config, stream, Ending::CloseNotify, |seen| {
+        let serving = self.serving();
+        let outcome = serve(serving.config.clone(), stream, Ending::CloseNotify, |seen| {
             self.log().handshakes.push(seen);
             self.changed.notify_all();
         });
@@ -151,6 +166,14 @@ impl State {
             self.log().failures.push(error);
             self.changed.notify_all();
         }
+    }
+
+    fn serving(&self) -> Arc<Serving> {
+        self.serving.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn replace(&self, serving: Arc<Serving>) -> Arc<Serving> {
+        std::mem::replace(&mut *self.serving.write().unwrap_or_else(PoisonError::into_inner), serving)
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {

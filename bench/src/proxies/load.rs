@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -13,7 +14,7 @@ use uptls_testkit::process;
 use crate::peers::{Peer, Running};
 
 /// One round of one proxy.
-pub(crate) struct Figures([(&'static str, f64); 6]);
+pub(crate) struct Figures(Vec<(&'static str, f64)>);
 
 /// Starts it, and has it do everything once.
 pub(crate) fn measure(peer: &Peer, connections: usize) -> Figures {
@@ -30,7 +31,7 @@ pub(crate) fn measure(peer: &Peer, connections: usize) -> Figures {
     let bulk = cpu(&running) - before;
     let (per_second, p99) = requests(to);
     let count = float(connections);
-    Figures([
+    Figures(vec![
         ("handshake_cpu_us", handshakes * 1e6 / count),
         ("connections_per_second", count / took.as_secs_f64()),
         ("gib_cpu_s", bulk),
@@ -40,10 +41,64 @@ pub(crate) fn measure(peer: &Peer, connections: usize) -> Figures {
     ])
 }
 
+/// The same for requests of HTTP, which wrk makes over connections that stay open.
+pub(crate) fn measure_requests(peer: &Peer) -> Figures {
+    let running = peer.start();
+    // What is made at the first use is not counted.
+    wrk(running.address, 1);
+    let before = cpu(&running);
+    let wrk = wrk(running.address, WRK_SECONDS);
+    let spent = cpu(&running) - before;
+    Figures(vec![
+        ("request_cpu_us", spent * 1e6 / wrk.requests),
+        ("requests_per_second", wrk.per_second),
+        ("p99_us", wrk.p99_us),
+    ])
+}
+
+/// What wrk says of one run.
+struct Wrk {
+    requests: f64,
+    per_second: f64,
+    p99_us: f64,
+}
+
+fn wrk(to: SocketAddr, seconds: u32) -> Wrk {
+    let mut command = Command::new("wrk");
+    command.args(["--threads", "1", "--latency", "--connections"]).arg(CLIENTS.to_string());
+    command.args(["--duration", &format!("{seconds}s"), &format!("http://{to}/")]);
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    // A response that is an error is fast, and another work.
+    let is_good = output.status.success() && !text.contains("Non-2xx") && !text.contains("Socket errors");
+    assert!(is_good, "{command:?}: {text}");
+    Wrk::parse(&text).unwrap_or_else(|| panic!("{command:?}: {text}"))
+}
+
+impl Wrk {
+    fn parse(text: &str) -> Option<Wrk> {
+        let after = |start: &str| text.lines().find_map(|line| line.trim_start().strip_prefix(start)).map(str::trim);
+        let done = text.lines().find(|line| line.contains(" requests in "))?;
+        let p99 = after("99%")?;
+        let (number, unit) = p99.split_at(p99.find(|c: char| c.is_ascii_alphabetic())?);
+        let in_us = match unit {
+            "us" => 1.0,
+            "ms" => 1e3,
+            "s" => 1e6,
+            _ => return None,
+        };
+        Some(Wrk {
+            requests: done.split_whitespace().next()?.parse().ok()?,
+            per_second: after("Requests/sec:")?.parse().ok()?,
+            p99_us: number.parse::<f64>().ok()? * in_us,
+        })
+    }
+}
+
 /// Of each figure the median.
 pub(crate) fn median(rounds: Vec<Figures>) -> Value {
     let mut row = json!({});
-    let names = rounds.first().map(|Figures(figures)| figures.map(|(name, _)| name)).unwrap_or_default();
+    let names: Vec<_> = rounds.first().iter().flat_map(|Figures(figures)| figures).map(|(name, _)| *name).collect();
     for (place, name) in names.into_iter().enumerate() {
         let mut values: Vec<f64> =
             rounds.iter().filter_map(|Figures(figures)| figures.get(place).map(|(_, value)| *value)).collect();
@@ -143,5 +198,6 @@ const GIB: u64 = 1 << 30;
 const CLIENTS: usize = 8;
 const IDLE: usize = 400;
 const REQUESTS: usize = 4000;
+const WRK_SECONDS: u32 = 5;
 /// USER_HZ of Linux.
 const TICKS: f64 = 100.0;

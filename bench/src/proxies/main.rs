@@ -6,6 +6,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the figures")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot set itself up has no figures")]
 
+#[allow(dead_code, reason = "only the soak replaces certificates")]
+#[path = "../http_upstream.rs"]
+mod http_upstream;
 mod load;
 mod peers;
 mod upstream;
@@ -13,8 +16,9 @@ mod upstream;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use uptls_testkit::{CLIENT_AUTH, Certificate, Key, San, Template, chain_pem};
+use uptls_testkit::{CLIENT_AUTH, Certificate, Key, San, ServerOptions, Sessions, Template, chain_pem};
 
+use http_upstream::HttpUpstream;
 use load::Figures;
 use peers::{Peer, World};
 use upstream::Upstream;
@@ -37,19 +41,28 @@ fn main() -> ExitCode {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
     let world = World { folder: folder.path(), upstream: upstream.address() };
-    let peers: Vec<Peer> = peers::all(&world);
+    let mut table = rounds(&peers::all(&world), |peer| load::measure(peer, connections));
+    table["connections"] = json!(connections);
+    let options = ServerOptions { time: None, ..ServerOptions::new(&[&server]) }.with_client_roots(&[&client_root]);
+    let options = ServerOptions { alpn: vec![b"h2", b"http/1.1"], ..options };
+    let upstream = HttpUpstream::start(options.config(&Sessions::new()));
+    let world = World { folder: folder.path(), upstream: upstream.address() };
+    table["http"] = rounds(&peers::of_requests(&world), load::measure_requests);
+    println!("{table}");
+    ExitCode::SUCCESS
+}
+
+/// A row for each proxy; they take turns.
+fn rounds(peers: &[Peer], measure: impl Fn(&Peer) -> Figures) -> Value {
     let mut figures: Vec<Vec<Figures>> = peers.iter().map(|_| Vec::new()).collect();
     for _ in 0..ROUNDS {
         for (peer, figures) in peers.iter().zip(&mut figures) {
             eprintln!("{}", peer.name);
-            figures.push(load::measure(peer, connections));
+            figures.push(measure(peer));
         }
     }
     let rows = peers.iter().zip(figures).map(|(peer, figures)| (peer.name.to_owned(), load::median(figures)));
-    let mut table: Value = rows.collect::<serde_json::Map<_, _>>().into();
-    table["connections"] = json!(connections);
-    println!("{table}");
-    ExitCode::SUCCESS
+    rows.collect::<serde_json::Map<_, _>>().into()
 }
 
 /// A root, and a leaf of it.

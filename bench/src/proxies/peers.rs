@@ -35,21 +35,44 @@ pub(crate) struct Running {
 
 /// All that are installed; the others are named on stderr.
 pub(crate) fn all(world: &World<'_>) -> Vec<Peer> {
-    let own = std::env::current_exe().unwrap().with_file_name("uptls");
-    assert!(own.is_file(), "cargo build --release -p uptls-cli comes first");
+    let own = own();
     let envoy = Binary::find().map(|binary| binary.path().to_owned());
     let groups = "  groups: [X25519, secp256r1]\n";
     [
-        uptls("uptls", own.clone(), world, ""),
-        uptls("uptls_classical", own, world, groups),
+        uptls("uptls", own.clone(), world, "", &[]),
+        uptls("uptls_classical", own, world, groups, &[]),
         installed("stunnel").and_then(|program| stunnel(program, world)),
-        installed("haproxy").and_then(|program| haproxy(program, world)),
+        installed("haproxy").and_then(|program| haproxy("haproxy", program, world, "tcp")),
         installed("ghostunnel").and_then(|program| ghostunnel(program, world)),
-        envoy.and_then(|program| self::envoy(program, world)),
+        envoy.and_then(|program| self::envoy("envoy", program, world, &tcp_filter())),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Those that take requests of HTTP one by one. The upstream gets HTTP/1.1 from all, and HTTP/2 from one of ours.
+pub(crate) fn of_requests(world: &World<'_>) -> Vec<Peer> {
+    if installed("wrk").is_none() {
+        return Vec::new();
+    }
+    let (own, alpn) = (own(), "  alpn: {protocols: [h2]}\n");
+    let envoy = Binary::find().map(|binary| binary.path().to_owned());
+    [
+        uptls("uptls_http", own.clone(), world, "", &["--http"]),
+        uptls("uptls_http2_upstream", own, world, alpn, &["--http"]),
+        installed("haproxy").and_then(|program| haproxy("haproxy_http", program, world, "http")),
+        envoy.and_then(|program| self::envoy("envoy_http", program, world, &http_filter())),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn own() -> PathBuf {
+    let own = std::env::current_exe().unwrap().with_file_name("uptls");
+    assert!(own.is_file(), "cargo build --release -p uptls-cli comes first");
+    own
 }
 
 fn installed(name: &str) -> Option<PathBuf> {
@@ -66,7 +89,7 @@ fn peer(name: &'static str, program: PathBuf, world: &World<'_>, address: Socket
     Peer { name, address, arguments, folder: world.folder.to_owned(), program }
 }
 
-fn uptls(name: &'static str, program: PathBuf, world: &World<'_>, more: &str) -> Option<Peer> {
+fn uptls(name: &'static str, program: PathBuf, world: &World<'_>, more: &str, arguments: &[&str]) -> Option<Peer> {
     let (address, file) = (free(), format!("{name}.yaml"));
     let policy = format!(
         "apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nmetadata: {{name: payments}}\nspec:\n  \
@@ -75,8 +98,8 @@ fn uptls(name: &'static str, program: PathBuf, world: &World<'_>, more: &str) ->
     );
     fs::write(world.folder.join(&file), policy).ok()?;
     let (listen, upstream, to) = (address.to_string(), format!("{NAME}:443"), world.upstream.to_string());
-    let arguments = ["proxy", "--listen", &listen, "--policy", &file, &upstream, "--connect-to", &to];
-    Some(peer(name, program, world, address, &arguments))
+    let base = ["proxy", "--listen", &listen, "--policy", &file, &upstream, "--connect-to", &to];
+    Some(peer(name, program, world, address, &[&base, arguments].concat()))
 }
 
 fn stunnel(program: PathBuf, World { folder, upstream }: &World<'_>) -> Option<Peer> {
@@ -91,16 +114,17 @@ fn stunnel(program: PathBuf, World { folder, upstream }: &World<'_>) -> Option<P
     Some(peer("stunnel", program, &world, address, &["stunnel.conf"]))
 }
 
-fn haproxy(program: PathBuf, World { folder, upstream }: &World<'_>) -> Option<Peer> {
+fn haproxy(name: &'static str, program: PathBuf, World { folder, upstream }: &World<'_>, mode: &str) -> Option<Peer> {
     let address = free();
     let text = format!(
-        "global\n  maxconn 4000\ndefaults\n  mode tcp\n  timeout connect 10s\n  timeout client 1h\n  timeout server 1h\n\
+        "global\n  maxconn 4000\ndefaults\n  mode {mode}\n  timeout connect 10s\n  timeout client 1h\n  timeout server 1h\n\
          listen payments\n  bind {address}\n  server one {upstream} ssl verify required ca-file ca.pem sni str({NAME}) \
          verifyhost {NAME} crt identity.pem\n"
     );
-    fs::write(folder.join("haproxy.cfg"), text).ok()?;
+    let file = format!("{name}.cfg");
+    fs::write(folder.join(&file), text).ok()?;
     let world = World { folder, upstream: *upstream };
-    Some(peer("haproxy", program, &world, address, &["-db", "-q", "-f", "haproxy.cfg"]))
+    Some(peer(name, program, &world, address, &["-db", "-q", "-f", &file]))
 }
 
 fn ghostunnel(program: PathBuf, world: &World<'_>) -> Option<Peer> {
@@ -126,7 +150,7 @@ fn ghostunnel(program: PathBuf, world: &World<'_>) -> Option<Peer> {
     Some(peer("ghostunnel", program, world, address, &arguments))
 }
 
-fn envoy(program: PathBuf, world: &World<'_>) -> Option<Peer> {
+fn envoy(name: &'static str, program: PathBuf, world: &World<'_>, filter: &Value) -> Option<Peer> {
     let address = free();
     let file = |name: &str| json!({"filename": world.folder.join(name)});
     let context = json!({
@@ -142,10 +166,6 @@ fn envoy(program: PathBuf, world: &World<'_>) -> Option<Peer> {
     });
     let endpoint =
         |address: &SocketAddr| json!({"socket_address": {"address": "127.0.0.1", "port_value": address.port()}});
-    let filter: Value = json!({"name": "tcp", "typed_config": {
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
-        "stat_prefix": "tcp", "cluster": "payments",
-    }});
     let config = json!({"static_resources": {
         "listeners": [{"address": endpoint(&address), "filter_chains": [{"filters": [filter]}]}],
         "clusters": [{
@@ -158,9 +178,28 @@ fn envoy(program: PathBuf, world: &World<'_>) -> Option<Peer> {
             "transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": context},
         }],
     }});
-    fs::write(world.folder.join("envoy.json"), config.to_string()).ok()?;
-    let arguments = ["--disable-hot-restart", "--log-level", "error", "--concurrency", "2", "-c", "envoy.json"];
-    Some(peer("envoy", program, world, address, &arguments))
+    let file = format!("{name}.json");
+    fs::write(world.folder.join(&file), config.to_string()).ok()?;
+    let arguments = ["--disable-hot-restart", "--log-level", "error", "--concurrency", "2", "-c", &file];
+    Some(peer(name, program, world, address, &arguments))
+}
+
+fn tcp_filter() -> Value {
+    json!({"name": "tcp", "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+        "stat_prefix": "tcp", "cluster": "payments",
+    }})
+}
+
+fn http_filter() -> Value {
+    let router = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
+    let routes = json!([{"match": {"prefix": "/"}, "route": {"cluster": "payments", "host_rewrite_literal": NAME}}]);
+    json!({"name": "http", "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "http",
+        "http_filters": [{"name": "router", "typed_config": {"@type": router}}],
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]},
+    }})
 }
 
 /// A port that nothing has at this moment.

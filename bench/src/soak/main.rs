@@ -1,29 +1,29 @@
-//! `make soak`: clients without end through `uptls proxy`, while CA, identity and manifests change under it.
+//! `make soak`: clients without end through `uptls proxy`, while CA, upstream certificate, identity and manifests change under it.
 //!
-//! `soak SECONDS CLIENTS`, after `cargo build --release -p uptls-cli`. The first tenth of the time nothing changes: what is slower
-//! afterwards is the rotation's. Ends with 1 if a request failed, or if memory or descriptors grew.
+//! `soak SECONDS CLIENTS`, after `cargo build --release -p uptls-cli`. Half of the clients open a connection for each request, whose
+//! bytes the proxy moves; the other half are HTTP clients that stay, and whose requests go through its pools. The first tenth of the
+//! time nothing changes: what is slower afterwards is the rotation's. Ends with 1 if a request failed, if the log of the proxy says
+//! anything but `closed`, or if memory or descriptors grew.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot set itself up has no figures")]
 
+mod client;
+#[path = "../http_upstream.rs"]
+mod http_upstream;
+mod log;
+mod seen;
+mod upstreams;
 mod world;
 
-use std::collections::BTreeMap;
-use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use world::World;
-
-/// What clients saw in one part of the run.
-#[derive(Default)]
-struct Seen {
-    failures: BTreeMap<String, u64>,
-    microseconds: Vec<u64>,
-}
+use client::{Client, Mode};
+use log::Logged;
+use seen::Seen;
+use world::{Usage, World};
 
 fn main() -> ExitCode {
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|word| word.parse().ok()).collect();
@@ -32,19 +32,22 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let mut world = World::start();
-    let (calm, rotating) = (Mutex::new(Seen::default()), Mutex::new(Seen::default()));
+    let places = world.places();
+    let seen = [Mode::Bytes, Mode::Http].map(Seen::new);
     let (is_calm, has_ended) = (AtomicBool::new(true), AtomicBool::new(false));
-    let addresses = world.addresses();
     let mut usage = Vec::new();
     let mut rounds = 0;
     thread::scope(|scope| {
         for number in 0..*clients {
-            let address = addresses[usize::try_from(number).unwrap() % addresses.len()];
-            let (calm, rotating, is_calm, has_ended) = (&calm, &rotating, &is_calm, &has_ended);
+            let (mode, address) = places[usize::try_from(number).unwrap() % places.len()];
+            let seen = seen.iter().find(|seen| seen.mode == mode).unwrap();
+            let (is_calm, has_ended) = (&is_calm, &has_ended);
             scope.spawn(move || {
+                let mut client = Client::new(mode, address);
                 while !has_ended.load(Ordering::Relaxed) {
-                    let part = if is_calm.load(Ordering::Relaxed) { calm } else { rotating };
-                    request(address, part);
+                    let began = Instant::now();
+                    let outcome = client.request();
+                    seen.note(is_calm.load(Ordering::Relaxed), began.elapsed(), outcome);
                 }
             });
         }
@@ -54,60 +57,34 @@ fn main() -> ExitCode {
         is_calm.store(false, Ordering::Relaxed);
         usage.push(world.usage());
         while began.elapsed() < end {
+            let next = Instant::now() + PACE;
             world.rotate();
             rounds += 1;
             if began.elapsed() > end.mul_f64(f64::from(u32::try_from(usage.len()).unwrap()) / 10.0) {
                 usage.push(world.usage());
                 println!("{:>4} s: {}, {rounds} changes", began.elapsed().as_secs(), usage.last().unwrap());
             }
+            thread::sleep(next.saturating_duration_since(Instant::now()));
         }
         has_ended.store(true, Ordering::Relaxed);
     });
-    report(calm.into_inner().unwrap(), rotating.into_inner().unwrap(), &usage, rounds)
+    report(&seen, &world.end(), &usage, rounds)
 }
 
-/// One connection with one request.
-fn request(address: SocketAddr, part: &Mutex<Seen>) {
-    let began = Instant::now();
-    let outcome = ask(address);
-    let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let mut seen = part.lock().unwrap();
-    match outcome {
-        Ok(()) => seen.microseconds.push(took),
-        Err(kind) => *seen.failures.entry(format!("{kind:?}")).or_default() += 1,
+fn report(seen: &[Seen], logged: &Logged, usage: &[Usage], rounds: u64) -> ExitCode {
+    let [answered, failed] = [Seen::answered, Seen::failed].map(|count| seen.iter().map(count).sum::<u64>());
+    for seen in seen {
+        println!("{seen}");
     }
-}
-
-fn ask(address: SocketAddr) -> Result<(), ErrorKind> {
-    let mut stream = TcpStream::connect(address).map_err(|error| error.kind())?;
-    let mut answer = String::new();
-    let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: payments.internal\r\n\r\n");
-    asked.and_then(|()| stream.read_to_string(&mut answer)).map_err(|error| error.kind())?;
-    if answer.ends_with(uptls_testkit::RESPONSE_BODY) { Ok(()) } else { Err(ErrorKind::InvalidData) }
-}
-
-fn report(calm: Seen, rotating: Seen, usage: &[world::Usage], rounds: u64) -> ExitCode {
-    let failed: u64 = calm.failures.values().chain(rotating.failures.values()).sum();
-    let (before, during) = (calm.p99(), rotating.p99());
-    let ratio = during.as_secs_f64() / before.as_secs_f64().max(1e-9);
-    println!(
-        "{} requests, {failed} failed {:?}; {rounds} changes; p99 {before:.1?} without, {during:.1?} with: {ratio:.2}x",
-        calm.microseconds.len() + rotating.microseconds.len(),
-        rotating.failures,
-    );
+    println!("{answered} requests, {failed} failed; {rounds} changes; {logged}");
     let (Some(first), Some(last)) = (usage.get(1).or(usage.first()), usage.last()) else { return ExitCode::FAILURE };
     println!("first {first}, last {last}");
     // The log and the sessions fill up at first; a leak of one object for each change or request is far more.
     let is_flat =
         last.kilobytes < first.kilobytes + first.kilobytes / 4 + 8_192 && last.descriptors < first.descriptors + 64;
-    if failed == 0 && is_flat { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let is_whole = failed == 0 && logged.is_of(answered);
+    if is_whole && is_flat { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-impl Seen {
-    fn p99(&self) -> Duration {
-        let mut sorted = self.microseconds.clone();
-        sorted.sort_unstable();
-        let place = sorted.len() * 99 / 100;
-        Duration::from_micros(sorted.get(place).copied().unwrap_or_default())
-    }
-}
+/// How often something changes at most.
+const PACE: Duration = Duration::from_millis(200);

@@ -1,4 +1,4 @@
-//! The world of the soak: an upstream, a proxy with two routes, and everything that rotates.
+//! The world of the soak: upstreams, a proxy with four routes, and everything that rotates.
 
 use core::fmt;
 use std::net::SocketAddr;
@@ -9,24 +9,25 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use uptls_testkit::process::resident_kib;
-use uptls_testkit::{CLIENT_AUTH, Certificate, Key, San, Server, ServerOptions, Template, chain_pem, lines_of};
+use uptls_testkit::{Former, lines_of};
+
+use crate::client::Mode;
+use crate::log::{Log, Logged};
+use crate::upstreams::{Authority, Upstreams};
 
 /// A proxy under rotation.
 pub(crate) struct World {
-    addresses: Vec<SocketAddr>,
     authorities: [Authority; 2],
     folder: TempDir,
     lines: Receiver<String>,
+    log: Option<Log>,
+    /// A CA that no upstream has.
+    other: Authority,
+    places: Vec<(Mode, SocketAddr)>,
     proxy: Child,
-    server: Server,
     /// Which step of the rotation is next.
     step: usize,
-}
-
-/// One of the two CAs that take turns.
-struct Authority {
-    root: Certificate,
-    leaf: Certificate,
+    upstreams: Upstreams,
 }
 
 /// What the proxy takes.
@@ -38,45 +39,34 @@ pub(crate) struct Usage {
 impl World {
     /// Starts all of it; clients may connect at once.
     pub(crate) fn start() -> World {
-        let authorities = ["first", "second"].map(Authority::new);
+        let [first, second, other] = ["first", "second", "other"].map(Authority::new);
         let folder = TempDir::new().unwrap();
-        let server = Server::start(&options(&authorities[0]));
-        let at = folder.path();
-        write(at, "ca.pem", &authorities[0].root.pem());
-        write(at, "identity.pem", &identity(0));
-        write(at, "policy.yaml", POLICY);
-        std::fs::create_dir(at.join("manifests")).unwrap();
-        write(&at.join("manifests"), "all.yaml", &manifests(&authorities[0].root.pem()));
-        let to = server.addr();
-        let route = |name: &str, source: &str| {
-            format!(
-                "- {{name: {name}, listen: '127.0.0.1:0', upstream: 'payments.internal:443', connectTo: '{to}', {source}}}\n"
-            )
-        };
-        let routes = route("policy", "policy: policy.yaml")
-            + &route("manifests", "manifests: manifests, backend: 'shop/pay:443'");
-        write(at, "routes.yaml", &format!("apiVersion: uptls/v1\nkind: Proxy\nroutes:\n{routes}"));
+        let upstreams = Upstreams::start(&first);
+        lay_out(folder.path(), &upstreams, &first.root.pem());
         let mut proxy = Command::new(command())
             .args(["proxy", "--routes", "routes.yaml", "--json"])
-            .current_dir(at)
+            .current_dir(folder.path())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("cargo build --release -p uptls-cli comes first");
         let lines = lines_of(proxy.stderr.take().unwrap());
-        let mut world = World { addresses: Vec::new(), authorities, folder, lines, proxy, server, step: 0 };
-        while world.addresses.len() < 2 {
+        let log = Some(Log::of(proxy.stdout.take().unwrap()));
+        let (authorities, places) = ([first, second], Vec::new());
+        let mut world = World { authorities, folder, lines, log, other, places, proxy, step: 0, upstreams };
+        while world.places.len() < ROUTES.len() {
             let line = world.line();
-            if line.contains("listens on") {
-                world.addresses.push(line.rsplit(' ').next().unwrap().parse().unwrap());
+            if let Some((mode, _)) = ROUTES.iter().find(|(_, name)| line.contains(&format!("{name} listens on"))) {
+                world.places.push((*mode, line.rsplit(' ').next().unwrap().parse().unwrap()));
             }
         }
         world
     }
 
-    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        self.addresses.clone()
+    /// Where clients come in, and how they are taken.
+    pub(crate) fn places(&self) -> Vec<(Mode, SocketAddr)> {
+        self.places.clone()
     }
 
     pub(crate) fn usage(&self) -> Usage {
@@ -86,44 +76,54 @@ impl World {
     }
 
     /// One change, as an operator makes it: both CAs, then the other certificate and identity, then the new CA alone. It waits
-    /// until the proxy says that the change counts.
+    /// until the proxy says that the change counts for each route, and before the old CA goes until no connection is left that
+    /// began with its certificate: the proxy may refuse those from then on.
     pub(crate) fn rotate(&mut self) {
         let [first, second] = &self.authorities;
         let new = if (self.step / 3).is_multiple_of(2) { second } else { first };
+        let both = first.root.pem() + &second.root.pem();
         match self.step % 3 {
-            0 => self.trust(&(first.root.pem() + &second.root.pem())),
+            0 => self.trust(&both, &both),
             1 => {
-                self.server.set_options(&options(new));
-                write(self.folder.path(), "identity.pem", &identity(self.step / 3 + 1));
-                self.wait_for(&["policy"]);
-                // Handshakes with the old certificate have ended by then.
-                std::thread::sleep(Duration::from_millis(200));
+                let former = self.upstreams.present(new);
+                write(self.folder.path(), "identity.pem", &self.upstreams.identity(self.step / 3 + 1));
+                // Policies from manifests have no identity. With another CA the pool gives up their connections, too.
+                write(&self.folder.path().join("manifests"), "all.yaml", &manifests(&(both + &self.other.root.pem())));
+                self.wait_for_updates();
+                former.iter().for_each(Former::wait);
             }
-            _ => self.trust(&new.root.pem()),
+            _ => self.trust(&new.root.pem(), &new.root.pem()),
         }
         self.step += 1;
     }
 
-    fn trust(&self, bundle: &str) {
+    fn trust(&self, bundle: &str, in_manifests: &str) {
         write(self.folder.path(), "ca.pem", bundle);
-        write(&self.folder.path().join("manifests"), "all.yaml", &manifests(bundle));
-        self.wait_for(&["policy", "manifests"]);
+        write(&self.folder.path().join("manifests"), "all.yaml", &manifests(in_manifests));
+        self.wait_for_updates();
     }
 
-    /// Until each of these routes has another generation.
-    fn wait_for(&self, routes: &[&str]) {
-        let mut missing = routes.to_vec();
+    /// Until each route has another generation.
+    fn wait_for_updates(&self) {
+        let mut missing = ROUTES.map(|(_, name)| format!("\"route\":\"{name}\"")).to_vec();
         while !missing.is_empty() {
             let line = self.line();
-            let is_of = |route: &&str| {
-                line.contains("\"kind\":\"updated\"") && line.contains(&format!("\"route\":\"{route}\""))
-            };
-            missing.retain(|route| !is_of(route));
+            if line.contains("\"kind\":\"updated\"") {
+                missing.retain(|route| !line.contains(route));
+            }
         }
     }
 
     fn line(&self) -> String {
         self.lines.recv_timeout(Duration::from_secs(120)).expect("the proxy says what it does")
+    }
+
+    /// Ends the proxy, and gives all that it logged.
+    pub(crate) fn end(mut self) -> Logged {
+        let process = self.proxy.id().to_string();
+        assert!(Command::new("kill").args(["-s", "TERM", &process]).status().unwrap().success());
+        assert!(self.proxy.wait().unwrap().success(), "the proxy ends in order");
+        self.log.take().unwrap().end()
     }
 }
 
@@ -134,31 +134,35 @@ impl Drop for World {
     }
 }
 
-impl Authority {
-    fn new(name: &str) -> Authority {
-        let root = Template::ca(&format!("{name} root")).lasting().self_signed(&Key::p256(name));
-        let leaf = Template::leaf("payments").with_sans(&[San::dns("payments.internal")]).lasting();
-        let leaf = leaf.issued_by(&root, &Key::p256(&format!("{name} leaf")));
-        Authority { root, leaf }
-    }
-}
-
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} MiB, {} descriptors", self.kilobytes / 1024, self.descriptors)
     }
 }
 
-fn options(authority: &Authority) -> ServerOptions {
-    ServerOptions { time: None, ..ServerOptions::new(&[&authority.leaf]) }
-}
-
-/// Chain and key in one file, so that they change together.
-fn identity(number: usize) -> String {
-    let key = Key::p256(&format!("client {number}"));
-    let client = Template { extended_key_usage: Some(vec![CLIENT_AUTH]), ..Template::leaf("gateway").lasting() };
-    let client = client.self_signed(&key);
-    chain_pem(&[&client]) + &key.pkcs8_pem()
+/// The files of the proxy.
+fn lay_out(folder: &Path, upstreams: &Upstreams, bundle: &str) {
+    write(folder, "ca.pem", bundle);
+    write(folder, "identity.pem", &upstreams.identity(0));
+    write(folder, "policy.yaml", POLICY);
+    write(folder, "http.yaml", &format!("{POLICY}  alpn: {{protocols: [h2, http/1.1]}}\n"));
+    std::fs::create_dir(folder.join("manifests")).unwrap();
+    write(&folder.join("manifests"), "all.yaml", &manifests(bundle));
+    let routes = ROUTES.map(|(mode, name)| {
+        let (to, policy, hosts) = match mode {
+            Mode::Bytes => (upstreams.bytes(), "policy.yaml", ""),
+            Mode::Http => (upstreams.http(), "http.yaml", ", hosts: ['*']"),
+        };
+        let source = match name.ends_with("manifests") {
+            true => "manifests: manifests, backend: 'shop/pay:443'".to_owned(),
+            false => format!("policy: {policy}"),
+        };
+        format!(
+            "- {{name: {name}, listen: '127.0.0.1:0', upstream: 'payments.internal:443', connectTo: '{to}', \
+             {source}{hosts}}}\n"
+        )
+    });
+    write(folder, "routes.yaml", &format!("apiVersion: uptls/v1\nkind: Proxy\nroutes:\n{}", routes.concat()));
 }
 
 fn manifests(bundle: &str) -> String {
@@ -177,6 +181,14 @@ fn write(folder: &Path, name: &str, text: &str) {
 fn command() -> PathBuf {
     std::env::current_exe().unwrap().with_file_name("uptls")
 }
+
+/// Those of HTTP ask their upstream in HTTP/2 and, since manifests offer no ALPN, in HTTP/1.1.
+const ROUTES: [(Mode, &str); 4] = [
+    (Mode::Bytes, "bytes-policy"),
+    (Mode::Bytes, "bytes-manifests"),
+    (Mode::Http, "http-policy"),
+    (Mode::Http, "http-manifests"),
+];
 
 const POLICY: &str = "\
 apiVersion: uptls/v1

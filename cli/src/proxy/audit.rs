@@ -1,8 +1,10 @@
 //! The shadow of a route: a second policy that judges the same upstreams, and decides nothing (R14).
 
-use uptls::{Connector, FileSource, Problems, Registry, UpstreamTlsPolicy, Watch, WatchedSource};
+use std::sync::Arc;
 
-use super::live::{Judged, judged};
+use uptls::{Connector, FileSource, Prepared, Problems, Registry, Watch, WatchedSource};
+
+use super::live::Judged;
 use super::log::tell;
 use super::route::RouteSpec;
 use crate::print::printable;
@@ -23,16 +25,24 @@ impl Shadow {
     /// Begins to audit `connector`, the route's.
     pub(super) fn begin(
         spec: &RouteSpec,
-        policy: Result<UpstreamTlsPolicy, Problems>,
+        prepared: Result<Arc<Prepared>, Problems>,
         connector: &Connector,
         registry: &Registry,
         watch: &Watch,
     ) -> Option<Self> {
         let name = Self::name_of(&spec.name);
-        let judged = judged(&policy);
-        let _ = registry.apply([(name.clone(), policy)]);
-        // It was applied just now.
-        let shadow = registry.connector(&name)?;
+        let judged = match &prepared {
+            Ok(prepared) => Ok(prepared.policy().spec_digest()),
+            Err(problems) => Err(problems.clone()),
+        };
+        let shadow = match prepared {
+            // Of this runtime.
+            Ok(prepared) => registry.publish(&name, prepared).ok()?,
+            Err(problems) => {
+                let _ = registry.apply([(name.clone(), Err(problems))]);
+                registry.connector(&name)?
+            }
+        };
         if let Err(error) = connector.audit(&shadow) {
             tell(&format!("{}: {error}", printable(&name)));
         }

@@ -83,7 +83,7 @@ impl Told {
         route: &Route,
         stage: watch::Receiver<Stage>,
     ) -> Outcome {
-        let closable = route.open.add(&route.spec.target.host, &upstream.evidence().peer);
+        let closable = route.open.add(&route.spec.target.host, upstream.evidence());
         let mut relay = Relay::new(client, upstream);
         let outcome = relay_to_end(&mut relay, route.spec.idle_timeout, Some(closable), stage).await;
         self.moved = relay.moved();
@@ -154,8 +154,21 @@ fn lost(error: &io::Error) -> Outcome {
     }
 }
 
-/// The verified upstream. A header for it, if one is wanted, goes before TLS (H11).
+/// The verified upstream, by what is published. A publication may overtake a handshake (R1), and then a policy that counts no more has
+/// refused a peer: it has got no byte of the client, and is asked once more.
 async fn connect(route: &Route, client: Option<Addresses>) -> Result<Box<AsyncStream<TcpStream>>, Error> {
+    for _ in 1..ATTEMPTS {
+        let generation = route.connector.generation();
+        match connect_once(route, client).await {
+            Err(_) if route.connector.generation() != generation => {}
+            outcome => return outcome,
+        }
+    }
+    connect_once(route, client).await
+}
+
+/// A header for the upstream, if one is wanted, goes before TLS (H11).
+async fn connect_once(route: &Route, client: Option<Addresses>) -> Result<Box<AsyncStream<TcpStream>>, Error> {
     let (connector, host, options) = (&route.connector, &route.spec.target.host, ConnectOptions::default());
     if !route.spec.send_proxy_header {
         return connector.connect_async(route.spec.address(), host, &options).await.map(Box::new);
@@ -176,3 +189,6 @@ pub(super) async fn is_at(stage: &mut watch::Receiver<Stage>, wanted: Stage) {
 pub(super) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+/// How often one publication after the other may overtake the handshakes of one client. The pool has the same number.
+const ATTEMPTS: usize = 3;

@@ -40,7 +40,8 @@ pub(super) struct Entry {
 /// What was asked for and answered. Without the path, which may hold a secret.
 #[derive(Debug)]
 pub(super) struct Requested {
-    pub(super) method: String,
+    /// `None`: its head could not be read.
+    pub(super) method: Option<String>,
     pub(super) host: Option<String>,
     pub(super) status: Option<u16>,
 }
@@ -86,9 +87,9 @@ impl fmt::Display for Entry {
             write!(f, " ({address})")?;
         }
         if let Some(Requested { method, host, status }) = &self.requested {
-            let host = printable(host.as_deref().unwrap_or("-"));
+            let [method, host] = [method, host].map(|name| printable(name.as_deref().unwrap_or("-")));
             let status = status.map_or_else(|| "-".to_owned(), |status| status.to_string());
-            write!(f, " {} {host} {status}", printable(method))?;
+            write!(f, " {method} {host} {status}")?;
         }
         write!(f, " {}", outcome.code())?;
         if let Some(generation) = self.generation {

@@ -38,7 +38,6 @@ use std::sync::Arc;
 
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use uptls::tokio_client::OpenConnections;
 use uptls::{Event, OnInvalid, Report};
 
 use crate::USAGE;
@@ -159,11 +158,10 @@ async fn tell_events(proxy: Arc<Proxy>, is_json: bool) {
     }
 }
 
-/// R11: open connections that the policy of now would refuse end, spread over some seconds.
 async fn reconsider(route: &Arc<Route>) {
-    let Some(reconsidered) = route.open.reconsider(OpenConnections::WINDOW).await else { return };
-    if let Some(first) = reconsidered.refused.first() {
-        let (count, error) = (reconsidered.refused.len(), &first.rejection);
+    let refused = route.reconsider().await;
+    if let Some(first) = refused.first() {
+        let (count, error) = (refused.len(), &first.rejection);
         let name = print::printable(&route.spec.name);
         tell(&format!("{name} ends {count} open connections, whose peers it would refuse now: {error}"));
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use uptls::tokio_client::OpenConnections;
-use uptls::{Address, Code, Connector, Event, Problems, UpstreamTlsPolicy};
+use uptls::{Address, Code, Connector, Event, Problems, RefusedConnection, UpstreamTlsPolicy};
 
 use super::audit::Shadow;
 use super::http::{Hosts, Upstream};
@@ -75,6 +75,7 @@ pub(super) struct Route {
     pub(super) spec: RouteSpec,
     pub(super) connector: Connector,
     pub(super) permits: Arc<Semaphore>,
+    /// Those of clients that are no HTTP clients: the pools know their own.
     pub(super) open: OpenConnections,
     pub(super) counts: Counts,
     /// For requests.
@@ -157,6 +158,14 @@ impl Route {
     /// Whether new connections are made: by the current policy, or by the last good one.
     pub(super) fn is_ready(&self) -> bool {
         self.connector.prepared().is_some()
+    }
+
+    /// R11: ends open connections whose peers the policy of now refuses, spread over some seconds, and says which.
+    pub(super) async fn reconsider(&self) -> Vec<RefusedConnection> {
+        match &self.http {
+            Some(upstream) => upstream.reconsider().await,
+            None => self.open.reconsider(OpenConnections::WINDOW).await.map_or_else(Vec::new, |now| now.refused),
+        }
     }
 
     pub(super) fn note(&self, event: &Event) {

@@ -110,6 +110,9 @@ impl Connector {
     /// Notes that a connection to `peer` is open, so that [`Connector::reconsider`] knows of it. The connector keeps no
     /// connection, and tells none its end: a connection that is not noted is never judged again, whatever is revoked.
     ///
+    /// Reconsider again if [`Connector::is_current`] says no of what you noted: a publication has overtaken its handshake, and what judged
+    /// the open connections then did not know of this one.
+    ///
     /// ```
     /// use uptls::{BackendHost, Connector, OpenConnection, VerifiedStream};
     ///

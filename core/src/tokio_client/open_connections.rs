@@ -6,15 +6,16 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
+use crate::connect::Evidence;
 use crate::error::{Error, Rejection};
 use crate::name::BackendHost;
 use crate::rotate::{Connector, DrainPlan, OpenConnection, Reconsidered, RefusedConnection};
 use crate::sync::{Mutex, lock};
-use crate::verify::VerifiedPeer;
 
 /// The open connections of a connector, each of which can be told that it must end. A clone is cheap, and the same set.
 ///
@@ -23,7 +24,7 @@ use crate::verify::VerifiedPeer;
 /// use uptls::{BackendHost, Connector};
 ///
 /// async fn serve(open: OpenConnections, host: BackendHost, mut stream: AsyncStream<tokio::net::TcpStream>) {
-///     let mut closable = open.add(&host, &stream.evidence().peer);
+///     let mut closable = open.add(&host, stream.evidence());
 ///     let mut nowhere = tokio::io::sink();
 ///     tokio::select! {
 ///         why = closable.refused() => eprintln!("closed: {why}"),
@@ -49,6 +50,8 @@ pub struct Closable {
 
 struct Shared {
     connector: Connector,
+    /// Whether a task is about to judge what a publication overtook.
+    is_judging: AtomicBool,
     tellers: Mutex<HashMap<u64, Teller>>,
 }
 
@@ -67,15 +70,38 @@ impl OpenConnections {
 
     /// None yet.
     pub fn of(connector: &Connector) -> Self {
-        Self(Arc::new(Shared { connector: connector.clone(), tellers: Mutex::default() }))
+        let (connector, is_judging, tellers) = (connector.clone(), AtomicBool::default(), Mutex::default());
+        Self(Arc::new(Shared { connector, is_judging, tellers }))
     }
 
-    /// Notes a connection, as [`Connector::opened`] does.
-    pub fn add(&self, host: &BackendHost, peer: &Arc<VerifiedPeer>) -> Closable {
-        let open = self.0.connector.opened(host, peer);
+    /// Notes a connection, as [`Connector::opened`] does. A publication may have overtaken its handshake (R1), and what judged open
+    /// connections then did not know of this one: it is judged now.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with its timer on, if it was overtaken.
+    pub fn add(&self, host: &BackendHost, evidence: &Evidence) -> Closable {
+        let open = self.0.connector.opened(host, &evidence.peer);
         let (tell, told) = oneshot::channel();
         lock(&self.0.tellers).insert(open.id(), Teller { is_due: false, tell });
-        Closable { of: Arc::clone(&self.0), open, refused: None, told }
+        let closable = Closable { of: Arc::clone(&self.0), open, refused: None, told };
+        // After it is noted: a publication from here on finds it.
+        if !self.0.connector.is_current(evidence) {
+            self.judge_overtaken();
+        }
+        closable
+    }
+
+    /// All that one publication overtakes is judged together.
+    fn judge_overtaken(&self) {
+        if self.0.is_judging.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let open = self.clone();
+        tokio::spawn(async move {
+            // Before it looks: what is noted from here on begins another task.
+            open.0.is_judging.store(false, Ordering::SeqCst);
+            open.reconsider(Self::WINDOW).await;
+        });
     }
 
     /// Judges the peers of all open connections by the policy of now ([`Connector::reconsider`]), and begins to tell those that fail,

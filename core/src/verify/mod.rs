@@ -22,13 +22,13 @@ mod work;
 pub use summary::CertificateSummary;
 
 use core::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls_pki_types::{CertificateDer, UnixTime};
 
 use crate::certificate::facts_or_digest;
-use crate::digest::sha256;
+use crate::digest::{CanonicalDigest, sha256};
 use crate::error::{ChainDigests, Judgement, Rejection, RejectionKind};
 use crate::facts::CertificateFacts;
 use crate::name::BackendHost;
@@ -148,6 +148,8 @@ impl Verifier {
 #[derive(Clone)]
 pub struct VerifiedPeer {
     chain: Vec<Vec<u8>>,
+    /// That of the chain, once it was asked for: sessions share it, and so do their audits.
+    chain_digest: OnceLock<Box<[u8; 32]>>,
     matched_name: Option<String>,
     /// As the chain step and the revocation step found it.
     path: Option<Path>,
@@ -158,9 +160,17 @@ pub struct VerifiedPeer {
     unrevoked: Option<Path>,
 }
 
+/// The digest of a chain as it was presented.
+pub(crate) fn chain_digest(chain: &[Vec<u8>]) -> [u8; 32] {
+    let mut digest = CanonicalDigest::new("uptls chain v1");
+    digest.list(chain);
+    digest.finish()
+}
+
 impl fmt::Debug for VerifiedPeer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { chain, matched_name, path: _, trust: _, trusted_from, trusted_until, unrevoked: _ } = self;
+        let Self { chain, chain_digest: _, matched_name, path: _, trust: _, trusted_from, trusted_until, unrevoked: _ } =
+            self;
         f.debug_struct("VerifiedPeer")
             .field("chain", &ChainDigests(chain))
             .field("matched_name", matched_name)
@@ -207,6 +217,11 @@ impl VerifiedPeer {
     /// The chain as it was presented: DER, leaf first.
     pub fn chain_der(&self) -> &[Vec<u8>] {
         &self.chain
+    }
+
+    /// The digest of the chain, made once.
+    pub(crate) fn chain_digest(&self) -> &[u8; 32] {
+        self.chain_digest.get_or_init(|| Box::new(chain_digest(&self.chain)))
     }
 
     /// The path that the verdict rests on: DER, the leaf first, the trusted certificate last. What the peer sent beside it is

@@ -1,5 +1,7 @@
 //! The ordered steps V1..V6, each runnable on its own so that `verify` can stop and `report` need not.
 
+use std::sync::OnceLock;
+
 use super::context::Context;
 use super::matching::Match;
 use super::{VerifiedPeer, Verifier, chain, names, vouched};
@@ -125,6 +127,7 @@ impl Context<'_> {
         };
         let chain = self.chain.iter().map(|certificate| certificate.to_vec()).collect();
         VerifiedPeer {
+            chain_digest: OnceLock::new(),
             chain,
             matched_name: self.matched_name,
             path: self.path,

@@ -11,9 +11,7 @@ use std::time::Instant;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::{Method, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use uptls::Error;
 use uptls::hyper_client::{ConnectionInfo, PoolBody};
-use uptls::tokio_client::Closable;
 
 use super::super::client::{Addresses, Origin, Resets};
 use super::super::connection::milliseconds;
@@ -133,7 +131,7 @@ impl Drop for Exchange {
         }
         let evidence = state.info.as_ref().map(|info| &info.evidence);
         let requested = Requested {
-            method: self.method.to_string(),
+            method: Some(self.method.to_string()),
             host: state.host.take(),
             status: state.status.map(|s| s.as_u16()),
         };
@@ -199,7 +197,6 @@ impl Body for RequestBody {
 /// The body of a response, on its way to the client.
 pub(super) struct UpstreamBody {
     body: PoolBody,
-    closable: Option<Closable>,
     exchange: Arc<Exchange>,
     idle: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     _permit: OwnedSemaphorePermit,
@@ -215,7 +212,6 @@ impl UpstreamBody {
     pub(super) fn new(
         body: PoolBody,
         exchange: Arc<Exchange>,
-        closable: Option<Closable>,
         limit: Option<Duration>,
         permit: OwnedSemaphorePermit,
         resets: Resets,
@@ -229,7 +225,7 @@ impl UpstreamBody {
             let idle: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move { exchange.idle(limit).await });
             idle
         });
-        Self { body, closable, exchange, idle, _permit: permit, rest, resets }
+        Self { body, exchange, idle, _permit: permit, rest, resets }
     }
 
     /// Half of a response is no whole one: where its end is the end of the connection, that is a reset (P1).
@@ -255,17 +251,13 @@ impl Body for UpstreamBody {
     type Error = Broken;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        if let Some(Poll::Ready(error)) = self.closable.as_mut().map(|closable| closable.poll_refused(cx)) {
-            self.closable = None;
-            return self.broken(Outcome::Refused(Box::new(error.clone())), error.into());
-        }
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.took(&frame);
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
-                let outcome = match Error::find_in(&error) {
+                let outcome = match self.body.failure() {
                     Some(error) => Outcome::Refused(Box::new(error.clone())),
                     None => Outcome::Declined("upstream_http", error.to_string()),
                 };

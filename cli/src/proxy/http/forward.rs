@@ -14,7 +14,7 @@ use super::super::route::Route;
 use super::answer::{Reply, own, status};
 use super::exchange::{Exchange, RequestBody, UpstreamBody};
 use super::head::{self, RequestHost};
-use super::serve::Gate;
+use super::serve::{Gate, MAX_HEAD};
 use super::upgrade::{self, Asked};
 use super::upstream::Upstream;
 
@@ -46,6 +46,11 @@ fn route(
         let reason = format!("{} is not forwarded", request.method());
         return Err((StatusCode::NOT_IMPLEMENTED, "unsupported_method", reason));
     }
+    // hyper may have had room for more: it counts what it has read.
+    if head::size(request) > MAX_HEAD {
+        let reason = format!("the head is larger than {} KiB", MAX_HEAD >> 10);
+        return Err((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "bad_request", reason));
+    }
     let host =
         RequestHost::of(request).map_err(|reason| (StatusCode::BAD_REQUEST, "bad_request", reason.to_owned()))?;
     exchange.names(host.name());
@@ -53,6 +58,14 @@ fn route(
     let no_route = || (StatusCode::MISDIRECTED_REQUEST, "no_route", format!("no route is for the host {host}"));
     let route = found.ok_or_else(no_route)?;
     exchange.routed(&route);
+    match head::max_forwards(request) {
+        Ok(None | Some(1..)) => {}
+        Ok(Some(0)) => {
+            let reason = "this proxy is the last that Max-Forwards lets the request come to".to_owned();
+            return Err((StatusCode::OK, "max_forwards", reason));
+        }
+        Err(reason) => return Err((StatusCode::BAD_REQUEST, "bad_request", reason.to_owned())),
+    }
     let permits = route.http.as_ref().map(|http| Arc::clone(&http.permits)).ok_or_else(no_route)?;
     let permit = permits.try_acquire_owned().map_err(|_| {
         let reason = format!("the route serves {} requests, its maxConnections", route.spec.max_connections);
@@ -114,14 +127,10 @@ impl Routed {
 
     fn respond(self, mut response: Response<PoolBody>, asked: Option<Asked>) -> Response<Reply> {
         let info = response.extensions().get::<ConnectionInfo>().cloned();
-        let opened = |info: &ConnectionInfo| self.route.open.add(&self.route.spec.target.host, &info.evidence.peer);
-        let closable = info.as_ref().map(opened);
         self.exchange.answered(response.status(), info);
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return match asked {
-                Some(asked) => {
-                    upgrade::switch(response, asked, closable, self.exchange, &self.route, &self.gate, self.permit)
-                }
+                Some(asked) => upgrade::switch(response, asked, self.exchange, &self.route, &self.gate, self.permit),
                 None => {
                     let reason = "the upstream switched to a protocol that was not asked for".to_owned();
                     declined(&self.exchange, StatusCode::BAD_GATEWAY, "upstream_http", reason)
@@ -134,7 +143,7 @@ impl Routed {
         *response.extensions_mut() = hyper::http::Extensions::new();
         let (limit, resets) = (self.route.spec.idle_timeout, self.gate.resets.clone());
         let (exchange, permit) = (self.exchange, self.permit);
-        response.map(|body| Either::Right(UpstreamBody::new(body, exchange, closable, limit, permit, resets)))
+        response.map(|body| Either::Right(UpstreamBody::new(body, exchange, limit, permit, resets)))
     }
 
     /// P9: no upstream, or one that was lost before its response.

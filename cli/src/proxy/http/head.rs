@@ -3,11 +3,11 @@
 use core::fmt;
 
 use hyper::header::{
-    CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, MAX_FORWARDS, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
     TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use hyper::http::uri::Authority;
-use hyper::{Request, Version};
+use hyper::{Method, Request, Version};
 use uptls::BackendHost;
 
 /// The host that a request is for, with the port as it was given. Both versions of HTTP have it, in different places.
@@ -80,8 +80,40 @@ pub(super) fn wanted_upgrade<B>(request: &Request<B>) -> Option<HeaderValue> {
     (!wanted.as_bytes().eq_ignore_ascii_case(b"h2c")).then(|| wanted.clone())
 }
 
+/// How many bytes the head of a request has in HTTP/1.1.
+pub(super) fn size<B>(request: &Request<B>) -> usize {
+    let uri = request.uri();
+    let target = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
+    let line = request.method().as_str().len() + target + "  HTTP/1.1\r\n\r\n".len();
+    request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum::<usize>()
+        + line
+}
+
+/// How often a request may still be forwarded, if it says so. The field means that for OPTIONS and TRACE alone (RFC 9110 section
+/// 7.6.2), and TRACE is never forwarded.
+///
+/// # Errors
+/// There are two, or it is not a number: whether the request may go further is not known.
+pub(super) fn max_forwards<B>(request: &Request<B>) -> Result<Option<u64>, &'static str> {
+    let mut fields = request.headers().get_all(MAX_FORWARDS).iter();
+    let field = match (request.method() == Method::OPTIONS, fields.next(), fields.next()) {
+        (false, ..) | (true, None, _) => return Ok(None),
+        (true, Some(field), None) => field.as_bytes(),
+        (true, Some(_), Some(_)) => return Err("the request has more than one Max-Forwards field"),
+    };
+    if field.is_empty() || !field.iter().all(u8::is_ascii_digit) {
+        return Err("the Max-Forwards field of the request is not a number");
+    }
+    // More than can be counted is the most that can be.
+    let count = |count: u64, digit: &u8| count.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
+    Ok(Some(field.iter().fold(0, count)))
+}
+
 /// Takes out of a request what is for the connection of the client alone, and says that it went through here.
 pub(super) fn forward_request<B>(request: &mut Request<B>) {
+    if let Ok(Some(left)) = max_forwards(request) {
+        request.headers_mut().insert(MAX_FORWARDS, left.saturating_sub(1).into());
+    }
     let takes_trailers = request.headers().get_all(TE).iter().any(|value| has_token(value, "trailers"));
     let version = match request.version() {
         Version::HTTP_10 => "1.0 uptls",
@@ -198,6 +230,42 @@ mod tests {
         let mut request = Request::get("/").header(TE, "gzip").body(()).unwrap();
         forward_request(&mut request);
         assert!(!request.headers().contains_key(TE));
+    }
+
+    #[test]
+    fn the_size_of_a_head_is_that_of_http1() {
+        let request = Request::get("http://a/b?c").header(HOST, "a").header("x", "yz").body(()).unwrap();
+        assert_eq!(size(&request), "GET /b?c HTTP/1.1\r\nhost: a\r\nx: yz\r\n\r\n".len());
+    }
+
+    #[test]
+    fn max_forwards_is_counted_down_for_options_alone() {
+        let request = |method: Method, fields: &[&str]| {
+            let builder = Request::builder().method(method).uri("/");
+            fields.iter().fold(builder, |builder, field| builder.header(MAX_FORWARDS, *field)).body(()).unwrap()
+        };
+        for (fields, wanted) in [
+            (&[][..], Ok(None)),
+            (&["0"], Ok(Some(0))),
+            (&["010"], Ok(Some(10))),
+            (&["99999999999999999999"], Ok(Some(u64::MAX))),
+            (&[""], Err("not a number")),
+            (&["-1"], Err("not a number")),
+            (&["1", "1"], Err("more than one")),
+        ] {
+            match (max_forwards(&request(Method::OPTIONS, fields)), wanted) {
+                (Ok(left), Ok(wanted)) => assert_eq!(left, wanted, "{fields:?}"),
+                (Err(reason), Err(wanted)) => assert!(reason.contains(wanted), "{fields:?}: {reason}"),
+                (given, _) => panic!("{fields:?}: {given:?}"),
+            }
+            assert_eq!(max_forwards(&request(Method::GET, fields)), Ok(None));
+        }
+        let sent = |method| {
+            let mut request = request(method, &["7"]);
+            forward_request(&mut request);
+            request.headers()[MAX_FORWARDS].clone()
+        };
+        assert_eq!((sent(Method::OPTIONS), sent(Method::GET)), ("6".parse().unwrap(), "7".parse().unwrap()));
     }
 
     #[test]

@@ -5,9 +5,9 @@ use core::pin::pin;
 use core::time::Duration;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::sync::{Semaphore, watch};
@@ -18,7 +18,7 @@ use super::super::client::{Addresses, Client, Origin, Resets};
 use super::super::connection::is_at;
 use super::super::listen::Listener;
 use super::super::live::Stage;
-use super::super::log::{AccessLog, Entry, Outcome};
+use super::super::log::{AccessLog, Entry, Outcome, Requested};
 use super::super::proxy_header;
 use super::super::relay::Moved;
 use super::super::route::now;
@@ -65,7 +65,7 @@ async fn serve(mut client: Client, shared: Shared) {
         match proxy_header::read(&mut client).await {
             Ok(behind) => origin = behind.or(origin),
             Err(error) => {
-                shared.log.write(&without_header(origin, &error));
+                shared.log.write(&unread(origin, None, Outcome::BadClient(error.to_string())));
                 return client.abort();
             }
         }
@@ -83,8 +83,13 @@ async fn serve(mut client: Client, shared: Shared) {
     let mut is_leaving = false;
     loop {
         tokio::select! {
-            // What a client breaks is its own, and requests have lines of their own.
-            _ = connection.as_mut() => return,
+            ended = connection.as_mut() => {
+                // What a client breaks is its own, and requests have lines of their own: all whose head can be read.
+                if let Some(entry) = ended.err().and_then(|error| unreadable(origin, &*error)) {
+                    gate.shared.log.write(&entry);
+                }
+                return;
+            }
             () = is_at(&mut stage, Stage::Ended) => return gate.resets.on_drop(),
             () = leaving(&mut draining, &mut table), if !is_leaving => {}
             () = idle.idle(IDLE), if !is_leaving => {}
@@ -168,7 +173,19 @@ fn lock(active: &Mutex<Active>) -> std::sync::MutexGuard<'_, Active> {
     active.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn without_header(origin: Option<Addresses>, error: &std::io::Error) -> Entry {
+/// A request whose head is no HTTP or too large. hyper has answered it.
+fn unreadable(origin: Option<Addresses>, error: &(dyn std::error::Error + 'static)) -> Option<Entry> {
+    let error = error.downcast_ref::<hyper::Error>().filter(|error| error.is_parse())?;
+    let status = match error.is_parse_too_large() {
+        true => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        false => StatusCode::BAD_REQUEST,
+    };
+    let requested = Requested { method: None, host: None, status: Some(status.as_u16()) };
+    Some(unread(origin, Some(requested), Outcome::Declined("bad_request", error.to_string())))
+}
+
+/// For a client that did not come to a request.
+fn unread(origin: Option<Addresses>, requested: Option<Requested>, outcome: Outcome) -> Entry {
     Entry {
         at: now(),
         route: None,
@@ -182,8 +199,8 @@ fn without_header(origin: Option<Addresses>, error: &std::io::Error) -> Entry {
         connect_ms: None,
         duration_ms: 0,
         moved: Moved::default(),
-        requested: None,
-        outcome: Outcome::BadClient(error.to_string()),
+        requested,
+        outcome,
     }
 }
 
@@ -193,7 +210,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const IDLE: Duration = Duration::from_secs(60);
 /// How long it then has to say its end.
 const LEAVING: Duration = Duration::from_secs(5);
-const MAX_HEAD: usize = 64 << 10;
+pub(super) const MAX_HEAD: usize = 64 << 10;
 const MAX_HEADER_LIST: u32 = 64 << 10;
 const MOST_STREAMS: u32 = 100;
 

@@ -10,7 +10,6 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::sync::OwnedSemaphorePermit;
 use uptls::hyper_client::PoolBody;
-use uptls::tokio_client::Closable;
 
 use super::super::connection::relay_to_end;
 use super::super::log::Outcome;
@@ -40,11 +39,11 @@ impl Asked {
     }
 }
 
-/// The upstream goes on with another protocol: so does the client, after this response.
+/// The upstream goes on with another protocol: so does the client, after this response. The stream of the pool says when the policy
+/// refuses its peer (R11).
 pub(super) fn switch(
     mut response: Response<PoolBody>,
     asked: Asked,
-    closable: Option<Closable>,
     exchange: Arc<Exchange>,
     route: &Arc<Route>,
     gate: &Gate,
@@ -62,7 +61,7 @@ pub(super) fn switch(
             Err(error) => return exchange.ended(Outcome::BadClient(error.to_string())),
         };
         let mut relay = Relay::new(TokioIo::new(client), TokioIo::new(upstream));
-        let outcome = relay_to_end(&mut relay, idle, closable, stage).await;
+        let outcome = relay_to_end(&mut relay, idle, None, stage).await;
         exchange.moved(relay.moved());
         if !matches!(outcome, Outcome::Ended("closed")) {
             resets.on_drop();

@@ -6,7 +6,7 @@ use hyper::Uri;
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use tokio::sync::Semaphore;
 use uptls::hyper_client::{Pool, PoolCounts, UpstreamService};
-use uptls::{Address, BackendHost, Connector};
+use uptls::{Address, BackendHost, Connector, RefusedConnection};
 
 use super::exchange::RequestBody;
 use super::head::RequestHost;
@@ -39,7 +39,13 @@ impl Upstream {
         Self { authority, permits, pool, upgrades }
     }
 
-    /// The numbers of both pools together.
+    /// R11: ends the connections of both pools whose peers the policy of now refuses, and says which.
+    pub(in super::super) async fn reconsider(&self) -> Vec<RefusedConnection> {
+        let both = [self.pool.reconsider().await, self.upgrades.reconsider().await];
+        both.into_iter().flatten().flat_map(|reconsidered| reconsidered.refused).collect()
+    }
+
+    /// The numbers of both pools.
     pub(in super::super) fn counts(&self) -> [PoolCounts; 2] {
         [self.pool.counts(), self.upgrades.counts()]
     }

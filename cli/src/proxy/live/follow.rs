@@ -94,7 +94,7 @@ impl Proxy {
             let spec = &live.route.spec;
             if let Some((place, connector)) = state.folders.successor(&spec.source, place, &live.route.connector) {
                 let policy = Policy::Folder(place, connector);
-                let (audit, listener) = (spec.audit_policy(), Arc::clone(listener));
+                let (audit, listener) = (self.audit(spec), Arc::clone(listener));
                 moved.push(Wanted { audit, listener, policy, spec: spec.clone() });
             }
         }
@@ -112,6 +112,6 @@ impl Proxy {
 /// What a policy came to.
 pub(in crate::proxy) type Judged = Result<[u8; 32], Problems>;
 
-pub(in crate::proxy) fn judged(policy: &Result<UpstreamTlsPolicy, Problems>) -> Judged {
+fn judged(policy: &Result<UpstreamTlsPolicy, Problems>) -> Judged {
     policy.as_ref().map(UpstreamTlsPolicy::spec_digest).map_err(Clone::clone)
 }

@@ -4,7 +4,7 @@ mod events;
 mod follow;
 
 pub(super) use events::Subject;
-pub(super) use follow::{Judged, judged};
+pub(super) use follow::Judged;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -96,7 +96,7 @@ pub(super) enum Refused {
 
 /// A route that is wanted and not yet live.
 struct Wanted {
-    audit: Option<Result<UpstreamTlsPolicy, Problems>>,
+    audit: Option<Result<Arc<Prepared>, Problems>>,
     listener: Arc<Listener>,
     policy: Policy,
     spec: RouteSpec,
@@ -239,7 +239,9 @@ impl Proxy {
     fn want(&self, state: &mut State, wanted: &[Wanted], spec: RouteSpec) -> Result<Wanted, Refused> {
         let refused = |problems| Refused::Policy { route: spec.name.clone(), problems };
         let policy = self.policy(&mut state.folders, &spec).map_err(refused)?;
-        self.check_audit(&spec)?;
+        let refused = |problems| Refused::Policy { route: Shadow::name_of(&spec.name), problems };
+        // It must be usable at first, as every policy of a document.
+        let audit = self.audit(&spec).transpose().map_err(refused)?.map(Ok);
         // Routes for requests share a listener. Of others only a port that the system chose is not the same for two of them.
         let same = |other: &RouteSpec| {
             let is_shared = spec.http.is_some() && other.http.is_some();
@@ -261,14 +263,13 @@ impl Proxy {
                 Arc::new(listener)
             }
         };
-        Ok(Wanted { audit: spec.audit_policy(), listener, policy, spec })
+        Ok(Wanted { audit, listener, policy, spec })
     }
 
-    /// A shadow must be usable at first, as every policy of a document.
-    fn check_audit(&self, spec: &RouteSpec) -> Result<(), Refused> {
-        let usable = |policy: UpstreamTlsPolicy| self.runtime.prepare(&policy).map(drop);
-        let refused = |problems| Refused::Policy { route: Shadow::name_of(&spec.name), problems };
-        spec.audit_policy().map_or(Ok(()), |policy| policy.and_then(usable)).map_err(refused)
+    /// The policy of a route's shadow, if it has one, prepared once as that of the route is.
+    fn audit(&self, spec: &RouteSpec) -> Option<Result<Arc<Prepared>, Problems>> {
+        let prepared = |policy: UpstreamTlsPolicy| self.runtime.prepare(&policy);
+        spec.audit_policy().map(|policy| policy.and_then(prepared))
     }
 
     /// The policy of a route, prepared once: it is published as it is.
@@ -299,7 +300,7 @@ impl Proxy {
             }
         };
         let source = FileSource::following(&connector);
-        let shadow = audit.and_then(|policy| Shadow::begin(&spec, policy, &connector, &self.registry, &self.watch));
+        let shadow = audit.and_then(|prepared| Shadow::begin(&spec, prepared, &connector, &self.registry, &self.watch));
         let route = {
             let _within = self.threads.enter();
             Arc::new(Route::new(spec, connector))

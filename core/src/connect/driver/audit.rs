@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Driver;
 use crate::error::Error;
 use crate::rotate::{Audit, Presented, ShadowRefusal};
+use crate::verify::chain_digest;
 
 /// A connection that a shadow judges.
 pub(super) struct Audited {
@@ -27,7 +28,7 @@ impl Driver {
     /// The connection is handed out: the peer is accepted, and has proved that it holds its key.
     pub(super) fn audit_opened(&self) {
         let Some(evidence) = &self.evidence else { return };
-        let refusal = self.audit(evidence.peer.chain_der(), true);
+        let refusal = self.audit(evidence.peer.chain_der(), evidence.peer.chain_digest(), true);
         if let (Some(refusal), Some(observation)) = (refusal, &self.observation) {
             observation.shadow_refused(&refusal);
         }
@@ -36,14 +37,14 @@ impl Driver {
     /// The enforced policy refused the peer's certificates, with `error`.
     pub(super) fn audit_refused(&self, error: &Error) {
         if let Error::Rejected(rejection) = error {
-            self.audit(&rejection.chain, false);
+            self.audit(&rejection.chain, &chain_digest(&rejection.chain), false);
         }
     }
 
-    fn audit(&self, chain: &[Vec<u8>], is_accepted: bool) -> Option<ShadowRefusal> {
+    fn audit(&self, chain: &[Vec<u8>], chain_digest: &[u8; 32], is_accepted: bool) -> Option<ShadowRefusal> {
         let Audited { address, audit } = self.audited.as_deref()?;
         let host = &self.attempt.host;
-        let presented = Presented { address: address.as_deref(), chain, host, is_accepted };
+        let presented = Presented { address: address.as_deref(), chain, chain_digest, host, is_accepted };
         audit.judge(&presented, self.attempt.prepared.runtime().now())
     }
 }

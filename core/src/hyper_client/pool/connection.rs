@@ -46,7 +46,7 @@ impl Connection {
         open: &OpenConnections,
     ) -> (Arc<Self>, PooledStream<T>) {
         let info = stream.info();
-        let closable = open.add(stream.host(), &info.evidence.peer);
+        let closable = open.add(stream.host(), &info.evidence);
         counters.opened(info.evidence.resumed);
         let state = State { ending: None, failure: None, idle_since: Instant::now(), is_open: true, requests: 0 };
         let connection = Arc::new(Self { authority, counters: Arc::clone(counters), info, state: Mutex::new(state) });
@@ -130,12 +130,19 @@ pub struct PoolBody {
     body: Incoming,
     /// HTTP/1.1: a body that is dropped before its end costs the connection.
     ends_connection: bool,
+    failure: Option<Error>,
 }
 
 impl PoolBody {
     pub(super) fn new(active: ActiveRequest, body: Incoming, ends_connection: bool) -> Self {
         let active = (!body.is_end_stream()).then_some(active);
-        Self { active, body, ends_connection }
+        Self { active, body, ends_connection, failure: None }
+    }
+
+    /// Why the connection failed under this body, once a frame has said that something did. The error of the frame may say less: h2
+    /// keeps no more of a reason than its text. `None` if the connection held, and HTTP failed.
+    pub fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
     }
 }
 
@@ -145,6 +152,10 @@ impl Body for PoolBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Err(error))) = &frame {
+            let of_connection = || self.active.as_ref().and_then(|ActiveRequest(connection)| connection.failure());
+            self.failure = Error::find_in(error).cloned().or_else(of_connection);
+        }
         if matches!(frame, Poll::Ready(None | Some(Err(_)))) || self.body.is_end_stream() {
             self.active = None;
         }

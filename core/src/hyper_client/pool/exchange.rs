@@ -76,8 +76,9 @@ where
 
     /// A connection by what is published now; `anew`: not one that was kept.
     async fn lease(self: &Arc<Self>, uri: &Uri, anew: bool) -> Result<Lease<B>, PoolError> {
-        let mut superseded = 0;
+        let (mut superseded, connector) = (0, self.service.connector());
         loop {
+            let generation = connector.generation();
             let outcome = match self.step(uri, anew).inspect_err(|error| self.counters.refused(error))? {
                 Step::Use(lease) => return Ok(lease),
                 Step::Dial(bound, told) => self.dial(uri, *bound, told).await.map(Some),
@@ -90,8 +91,12 @@ where
             match outcome {
                 Ok(Some(lease)) => return Ok(lease),
                 Ok(None) => {}
-                // Another generation was published meanwhile, and nothing was sent.
-                Err(PoolError::Connect(error)) if is_superseded(&error) && superseded < ATTEMPTS => superseded += 1,
+                // Another generation was published meanwhile, and nothing was sent. The one before may have refused what this one accepts.
+                Err(PoolError::Connect(error))
+                    if (is_superseded(&error) || connector.generation() != generation) && superseded < ATTEMPTS =>
+                {
+                    superseded += 1;
+                }
                 Err(error) => return Err(error),
             }
         }

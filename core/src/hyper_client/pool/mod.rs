@@ -41,8 +41,8 @@ use counts::Counters;
 ///   [`Event`](crate::Event) says `trust_reduced`.
 /// - **Nothing** (`policy_withdrawn`, `policy_not_ready`): the request fails with this code, and connections end in the same way.
 /// - **A rollback**: what the mistaken policy accepted is under another key, and is not found.
-/// - **A publication during a connect**: the connect ends with `connector_superseded`, and the pool connects again by the new
-///   policy. It sends a request a second time only if no byte of it was written.
+/// - **A publication during a connect**: the connect ends with `connector_superseded`, or was refused by the policy before, and the
+///   pool connects again by the new policy. It sends a request a second time only if no byte of it was written.
 /// - **A peer that the new policy refuses** (R11): a connection that serves requests for long, such as a stream of gRPC or a WebSocket, is
 ///   ended within 10 s, and its requests fail with the rejection. [`Pool::maintain`] or [`Pool::reconsider`] does that.
 /// - **The end of a proof**: a connection past the [`trusted_until`](crate::VerifiedPeer::trusted_until) of its peer is closed in the

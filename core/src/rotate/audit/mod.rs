@@ -35,6 +35,8 @@ pub(crate) struct Presented<'a> {
     /// The network address, if it is known.
     pub(crate) address: Option<&'a str>,
     pub(crate) chain: &'a [Vec<u8>],
+    /// [`chain_digest`](crate::verify::chain_digest) of the chain.
+    pub(crate) chain_digest: &'a [u8; 32],
     pub(crate) host: &'a BackendHost,
     /// Whether the enforced policy accepted it, and the connection was made.
     pub(crate) is_accepted: bool,
@@ -165,7 +167,7 @@ fn verify(prepared: &Prepared, presented: &Presented<'_>, now: UnixTime) -> (Ver
 fn key(presented: &Presented<'_>) -> [u8; 32] {
     let mut key = CanonicalDigest::new("uptls audit v1");
     key.text(&presented.host.to_string());
-    key.list(presented.chain);
+    key.bytes(presented.chain_digest);
     key.finish()
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::upstream::Upstream;
 use super::{Client, streams, to};
+use crate::proxy::admin::admin;
 use crate::proxy::eventually;
 use crate::support::Folder;
 use uptls_testkit::{Key, Template};
@@ -68,6 +69,31 @@ fn a_stream_ends_if_its_peer_would_be_refused_now() {
     assert_eq!(client.0.read(&mut [0]).map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
     let entry = proxy.entry();
     assert_eq!((&entry["code"], &entry["status"]), (&"cert_unknown_issuer".into(), &101.into()), "{entry}");
+}
+
+#[test]
+fn a_request_without_a_response_ends_if_its_peer_would_be_refused_now() {
+    let folder = Folder::new();
+    for alpn in [&[b"h2".as_slice()][..], &[]] {
+        let upstream = Upstream::offering(folder.options(), alpn);
+        folder.write("ca.pem", &folder.root.pem());
+        let (proxy, address) = to(&folder, upstream.address, &["--admin", "127.0.0.1:0"]);
+        let at = proxy.address("admin socket listens on");
+        let mut client = Client::new(address);
+        client.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n");
+        eventually("the held request", || (upstream.held() == 1).then_some(()));
+        let other = Template::ca("Other Root").lasting().self_signed(&Key::p256("other root"));
+        folder.write("ca.pem", &other.pem());
+        proxy.told("ends 1 open connections");
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.body.split(':').next()), (502, Some("cert_unknown_issuer")), "{alpn:?}");
+        let entry = proxy.entry();
+        assert_eq!((&entry["code"], &entry["status"]), (&"cert_unknown_issuer".into(), &502.into()), "{entry}");
+        // One connection, and its pool alone has noted it.
+        let metrics = admin(at, "GET", "/metrics").1;
+        let condemned = "uptls_connections_condemned_total{reason=\"cert_unknown_issuer\"} 1\n";
+        assert!(metrics.contains(condemned), "{metrics}");
+    }
 }
 
 /// A request whose response has begun, and waits for the rest of the request.

@@ -57,33 +57,75 @@ fn requests_that_can_be_read_in_two_ways_go_nowhere() {
     let upstream = Upstream::start(folder.options());
     let (proxy, address) = to(&folder, upstream.address, &[]);
     for (request, status, code) in [
-        ("GET / HTTP/1.1\r\n\r\n", 400, Some("bad_request")),
-        ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400, Some("bad_request")),
-        ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400, Some("bad_request")),
-        ("GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n", 400, Some("bad_request")),
-        ("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", 501, Some("unsupported_method")),
-        ("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 501, Some("unsupported_method")),
-        // What hyper refuses has no line of its own.
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400, None),
-        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", 400, None),
-        ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400, None),
+        ("GET / HTTP/1.1\r\n\r\n", 400, "bad_request"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400, "bad_request"),
+        ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "bad_request"),
+        ("GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n", 400, "bad_request"),
+        ("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", 501, "unsupported_method"),
+        ("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 501, "unsupported_method"),
     ] {
         let mut client = Client::new(address);
         client.send(request);
         let answer = client.answer();
         assert_eq!(answer.status, status, "{request}: {}", answer.body);
-        if let Some(code) = code {
-            assert_eq!(
-                (&proxy.entry()["code"], answer.body.split(':').next()),
-                (&code.into(), Some(code)),
-                "{request}"
-            );
-        }
+        let entry = proxy.entry();
+        assert_eq!((&entry["code"], answer.body.split(':').next()), (&code.into(), Some(code)), "{request}");
     }
-    let mut client = Client::new(address);
-    client.send(&format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(70 << 10)));
-    assert_eq!(client.answer().status, 431, "a head of more than 64 KiB");
     assert_eq!(upstream.connections(), 0);
+}
+
+#[test]
+fn a_head_that_is_no_http_has_a_line_too() {
+    let folder = Folder::new();
+    let upstream = Upstream::start(folder.options());
+    let (proxy, address) = to(&folder, upstream.address, &[]);
+    let large = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(70 << 10));
+    for (request, status) in [
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400),
+        (&large, 431),
+    ] {
+        let mut client = Client::new(address);
+        client.send(request);
+        assert_eq!(client.answer().status, status);
+        let entry = proxy.entry();
+        assert_eq!((&entry["code"], &entry["status"]), (&"bad_request".into(), &status.into()), "{entry}");
+        assert!(entry["message"].is_string() && entry["method"].is_null() && entry["route"].is_null(), "{entry}");
+    }
+    // The twin: a client that leaves without a request has none.
+    drop(Client::new(address));
+    let mut client = Client::new(address);
+    assert_eq!(client.get("a", "/seen").status, 200);
+    assert_eq!(proxy.entry()["code"], "closed");
+    // The limit is the same for what comes behind another request.
+    client.send(&large);
+    assert_eq!(client.answer().status, 431);
+    assert_eq!((&proxy.entry()["code"], upstream.connections()), (&"bad_request".into(), 1));
+}
+
+#[test]
+fn options_go_as_far_as_max_forwards_lets_them() {
+    let folder = Folder::new();
+    let upstream = Upstream::offering(folder.options(), &[]);
+    let (proxy, address) = to(&folder, upstream.address, &[]);
+    let mut client = Client::new(address);
+    let mut ask = |line: &str, field: &str| {
+        client.send(&format!("{line} HTTP/1.1\r\nHost: a\r\nMax-Forwards: {field}\r\n\r\n"));
+        let answer = client.answer();
+        (answer.status, answer.body, proxy.entry()["code"].clone())
+    };
+    let (status, seen, code) = ask("OPTIONS *", "1");
+    assert_eq!((status, code), (200, "closed".into()));
+    assert_eq!(seen.lines().next(), Some("OPTIONS * HTTP/1.1"));
+    assert!(seen.contains("max-forwards: 0\n"), "{seen}");
+    let (status, own, code) = ask("OPTIONS *", "0");
+    assert_eq!((status, code), (200, "max_forwards".into()), "{own}");
+    assert!(own.starts_with("max_forwards: "), "{own}");
+    assert_eq!(ask("OPTIONS /", "soon").2, "bad_request");
+    // The twin: other methods may carry it, and it counts nothing.
+    let (status, seen, _) = ask("GET /seen", "0");
+    assert!(status == 200 && seen.contains("max-forwards: 0\n"), "{seen}");
 }
 
 #[test]
@@ -138,7 +180,7 @@ fn half_of_a_response_is_not_given_as_the_whole() {
     assert_eq!(Client::new(address).get("a", "/").status, 200);
     assert_eq!(proxy.entry()["code"], "closed");
     // The twin: an answer that ends with its connection, and a client of HTTP/1.0, which takes an end for the end.
-    let (upstream, _runtime) = super::upstream::truncating(folder.options());
+    let (upstream, _runtime) = super::upstream::saying(folder.options(), b"HTTP/1.1 200 OK\r\n\r\nhalf");
     let (proxy, address) = to(&folder, upstream, &[]);
     let mut client = Client::new(address);
     client.send("GET / HTTP/1.0\r\nHost: a\r\n\r\n");

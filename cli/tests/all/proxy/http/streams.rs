@@ -149,6 +149,41 @@ fn a_body_that_is_not_taken_is_not_read() {
 }
 
 #[test]
+fn a_client_that_expects_100_gets_it_from_the_proxy() {
+    let folder = Folder::new();
+    let upstream = Upstream::start(folder.options());
+    let (_proxy, address) = to(&folder, upstream.address, &[]);
+    let mut client = Client::new(address);
+    client.send("POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+    assert!(client.head().starts_with("HTTP/1.1 100 "));
+    client.send("body");
+    assert!(client.head().starts_with("HTTP/1.1 200 "));
+    // The upstream hears of it, and may refuse the request before its body.
+    let mut client = Client::new(address);
+    client.send("POST /seen HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nbody");
+    let mut head = client.head();
+    if head.starts_with("HTTP/1.1 100 ") {
+        head = client.head();
+    }
+    let mut seen = String::new();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
+    (&mut client.0).take(length).read_to_string(&mut seen).unwrap();
+    assert!(seen.contains("expect: 100-continue\n"), "{seen}");
+}
+
+#[test]
+fn an_interim_response_of_the_upstream_goes_no_further() {
+    let folder = Folder::new();
+    let answer = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    let (upstream, _runtime) = super::upstream::saying(folder.options(), answer);
+    let (proxy, address) = to(&folder, upstream, &[]);
+    let answer = Client::new(address).get("a", "/");
+    assert_eq!((answer.status, answer.body.as_str()), (200, "ok"), "{}", answer.head);
+    assert!(!answer.head.contains("link"), "{}", answer.head);
+    assert_eq!(proxy.entry()["code"], "closed");
+}
+
+#[test]
 fn a_websocket_goes_on_after_101() {
     let folder = Folder::new();
     let upstream = Upstream::start(folder.options());

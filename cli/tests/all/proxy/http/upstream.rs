@@ -82,8 +82,8 @@ impl Upstream {
     }
 }
 
-/// An upstream whose response ends with its connection, and that without TLS's own end.
-pub(super) fn truncating(options: ServerOptions) -> (SocketAddr, Runtime) {
+/// An upstream of HTTP/1.1 that says this to one request, and goes away without TLS's own end.
+pub(super) fn saying(options: ServerOptions, answer: &'static [u8]) -> (SocketAddr, Runtime) {
     let runtime = Runtime::new().unwrap();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
@@ -93,7 +93,7 @@ pub(super) fn truncating(options: ServerOptions) -> (SocketAddr, Runtime) {
         let mut stream = acceptor.accept(socket).await.unwrap();
         let mut request = [0; 4096];
         let _ = stream.read(&mut request).await.unwrap();
-        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhalf").await.unwrap();
+        stream.write_all(answer).await.unwrap();
         stream.flush().await.unwrap();
     });
     (address, runtime)
