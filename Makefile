@@ -1,5 +1,5 @@
 # Thin: each target calls the real tool.
-.PHONY: demo soak test check laws faults hostile conformance bench weigh load proxies header bless fuzz fuzz-check mutants wheel install go docs clean
+.PHONY: demo soak test check laws faults hostile peers conformance bench weigh load proxies header bless fuzz fuzz-check mutants wheel install go docs clean
 
 # The main job, on freshly made certificates and upstreams.
 demo:
@@ -32,6 +32,11 @@ faults:
 # Another TLS stack, tlslite-ng, as attacker of all faces: prints a row for each attack, with the code, time and memory.
 hostile:
 	python3 .ci/gate.py hostile
+
+# 31 more clients in Python against Redis, MariaDB, PostgreSQL, mosquitto (install them first) and scripted servers; test_ssl of CPython
+# and urllib3's tests with policies for their clients. Each test is compared with conformance/ledgers/peers-*.txt.
+peers:
+	python3 .ci/gate.py peers
 
 # Rewrites what is generated and committed: vectors, header, schemas, documentation.
 bless:

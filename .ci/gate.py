@@ -13,6 +13,7 @@ from pathlib import Path
 
 import fuzzing
 import notices
+import peers
 from steps import ROOT, TARGET, VENV, VISIBLE_SKIP, Tally, cargo_tests, check, python_environment, run, tool
 
 CROWD = TARGET / "venv-crowd"
@@ -222,6 +223,7 @@ def python(tally: Tally) -> None:
         "../bench/python",
         "../conformance/faults",
         "../conformance/hostile",
+        "../conformance/peers",
     ]
     check(
         tally,
@@ -272,6 +274,13 @@ def hostile(tally: Tally) -> None:
     tally.add("hostile", met - min(met, defects), defects)
     if not ok and not defects:
         tally.step("hostile", "hostile servers", ok=False)
+
+
+def all_peers(tally: Tally) -> None:
+    """What the gate leaves out, with a wheel of now."""
+    wheel = python_wheel(tally)
+    if wheel is not None:
+        peers.peers(tally, wheel)
 
 
 def all_hostile(tally: Tally) -> None:
@@ -366,7 +375,7 @@ def bench() -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = ("bench", "book", "check", "conformance", "faults", "fuzz", "go", "hostile", "interleavings", "test")
-    commands += ("wheel",)
+    commands += ("peers", "wheel")
     parser.add_argument("what", choices=commands)
     arguments = parser.parse_args()
     tally = Tally()
@@ -384,6 +393,7 @@ def main() -> int:
         "go": go,
         "hostile": all_hostile,
         "interleavings": interleavings,
+        "peers": all_peers,
     }
     if arguments.what in alone:
         alone[arguments.what](tally)

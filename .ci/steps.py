@@ -112,7 +112,8 @@ def python_environment(place: Path = VENV, name: str = "requirements-dev.txt") -
     requirements = ROOT / "python" / name
     stamp = place / "requirements.txt"
     interpreter = place / "bin" / "python"
-    if not stamp.exists() or stamp.read_bytes() != requirements.read_bytes():
+    wanted = pinned(requirements)
+    if not stamp.exists() or stamp.read_text() != wanted:
         venv.create(place, with_pip=True, clear=True)
         ok, _ = run(
             "Python tools",
@@ -128,5 +129,12 @@ def python_environment(place: Path = VENV, name: str = "requirements-dev.txt") -
         )
         if not ok:
             raise SystemExit("cannot install the Python tools")
-        stamp.write_bytes(requirements.read_bytes())
+        stamp.write_text(wanted)
     return interpreter
+
+
+def pinned(requirements: Path) -> str:
+    """A file of requirements, with the files that it includes by `-r` in their place."""
+    lines = requirements.read_text().splitlines(keepends=True)
+    parts = [pinned(requirements.parent / line[3:].strip()) if line.startswith("-r ") else line for line in lines]
+    return "".join(parts)

@@ -209,6 +209,13 @@ impl PyPolicy {
         self.prepared.policy().alpn().protocols.clone()
     }
 
+    /// The lowest and the highest TLS version that it permits: ``("1.2", "1.3")``.
+    #[getter]
+    fn versions(&self) -> (&'static str, &'static str) {
+        let versions = self.prepared.policy().versions();
+        (versions.min.as_str(), versions.max.as_str())
+    }
+
     /// Verifies a certificate chain (PEM, leaf first) offline, at the time of the runtime's clock, exactly as a live
     /// handshake would. `host`, the backend host, counts if the policy's server name is `auto`.
     ///

@@ -18,9 +18,9 @@ from conftest import ROOT
 from loopback import Authority
 from test_clients import INSTALLED
 
-CROWD = re.findall(
-    r"^([\w.-]+)(?:\[[^]]*\])?==(\S+)$", (ROOT / "python/requirements-crowd.txt").read_text(), re.MULTILINE
-)
+_PIN = re.compile(r"^([\w.-]+)(?:\[[^]]*\])?==(\S+)$", re.MULTILINE)
+_FILES = ("requirements-peers.txt", "requirements-crowd.txt")
+CROWD = [pin for name in _FILES for pin in _PIN.findall((ROOT / "python" / name).read_text())]
 IS_CROWD = "urllib3-future" in INSTALLED
 PATCHES = {
     "nothing": "",

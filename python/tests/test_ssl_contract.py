@@ -274,6 +274,29 @@ def test_9_verification_reads_as_it_is_and_stays(context: Any) -> None:
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 
+@pytest.mark.parametrize(("lowest", "highest"), [("1.2", "1.3"), ("1.3", "1.3"), ("1.2", "1.2")])
+def test_9_versions_read_as_the_policy_says(ca: Authority, lowest: Any, highest: Any) -> None:
+    """A library may ask for what is so already; for anything else it is told where it stands."""
+    policy = uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.from_file(ca.file), min_version=lowest, max_version=highest)
+    assert policy.versions == (lowest, highest)
+    context: Any = policy.ssl_context()
+    names = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+    least, most = names[lowest], names[highest]
+    assert (context.minimum_version, context.maximum_version) == (least, most)
+    for version in names.values():
+        for name, is_so in (("minimum_version", version <= least), ("maximum_version", version >= most)):
+            if is_so:
+                setattr(context, name, version)
+            else:
+                with pytest.raises(uptls.PolicyFrozenError, match="versions"):
+                    setattr(context, name, version)
+    context.maximum_version = ssl.TLSVersion.MAXIMUM_SUPPORTED
+    for version in (ssl.TLSVersion.MINIMUM_SUPPORTED, ssl.TLSVersion.TLSv1_1, None):
+        with pytest.raises(uptls.PolicyFrozenError):
+            context.minimum_version = version
+    assert (context.minimum_version, context.maximum_version) == (least, most)
+
+
 # 10
 
 

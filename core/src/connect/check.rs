@@ -6,14 +6,11 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 use super::address::Address;
-use super::evidence::Evidence;
 use super::fault;
 use super::report;
 use super::{ConnectOptions, VerifiedStream};
 use crate::error::{Error, Outcome, Step, StepName};
-use crate::handshake::IdentityUse;
 use crate::name::BackendHost;
-use crate::policy::TlsVersion;
 use crate::report::Report;
 use crate::rotate::Connector;
 
@@ -120,7 +117,7 @@ impl Connector {
 
 /// The handshake is complete; the peer may still refuse us.
 fn established(mut stream: VerifiedStream<TcpStream>, then: CheckThen) -> Report {
-    let verdict_is_due = verdict_is_due(stream.evidence());
+    let verdict_is_due = stream.evidence().verdict_is_due();
     let mut refused = None;
     if verdict_is_due || then == CheckThen::AwaitSessions {
         refused = listen(&mut stream).filter(|_| verdict_is_due);
@@ -135,12 +132,6 @@ fn established(mut stream: VerifiedStream<TcpStream>, then: CheckThen) -> Report
         report::refused_afterwards(&mut report, &error);
     }
     report
-}
-
-/// I5: a TLS 1.3 peer judges our certificate after the handshake.
-fn verdict_is_due(evidence: &Evidence) -> bool {
-    let asked = !matches!(evidence.identity, IdentityUse::NotRequested);
-    evidence.version == TlsVersion::V1_3 && asked && !evidence.resumed
 }
 
 /// Reads for a moment: a refusal, tickets, or nothing.

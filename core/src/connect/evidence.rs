@@ -51,6 +51,12 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// I5: a TLS 1.3 peer judges our certificate, or the want of one, after the handshake.
+    pub(super) fn verdict_is_due(&self) -> bool {
+        let asked = !matches!(self.identity, IdentityUse::NotRequested);
+        self.version == TlsVersion::V1_3 && asked && !self.resumed
+    }
+
     /// What was negotiated, for a report.
     pub fn tls(&self) -> TlsFacts {
         let mut facts = TlsFacts::new(self.version.as_str(), &self.cipher_suite);

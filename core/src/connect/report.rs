@@ -1,7 +1,7 @@
 //! Reports of connections: what `report` says of the chain, and what the transport and the handshake add to it.
 
 use super::evidence::Evidence;
-use crate::error::{Code, ConnectError, Error, LocalStep, Outcome, Rejection, Step, StepName};
+use crate::error::{ConnectError, Error, LocalStep, Outcome, Rejection, Step, StepName};
 use crate::fix::{Fix, PatchOperation};
 use crate::handshake::IdentityUse;
 use crate::name::BackendHost;
@@ -85,8 +85,8 @@ pub(super) fn warn_of_key_log(report: &mut Report, logs_keys: bool) {
 /// What the peer said of our certificate once the handshake was complete (I5).
 pub(super) fn refused_afterwards(report: &mut Report, error: &Error) {
     judge(report, error);
-    let step = match error.code() {
-        Code::IdentityRejected | Code::IdentityRequired => StepName::Client,
+    let step = match error {
+        Error::Connect { error, .. } => step_of(error),
         _ => StepName::Hello,
     };
     report.set_step(Step::failed(step, error.code()).with("reason", error.to_string()));
@@ -172,7 +172,8 @@ fn step_of(error: &ConnectError) -> StepName {
         ConnectError::LocalResources { step, .. } if *step != LocalStep::GoOn => StepName::Tcp,
         ConnectError::IdentityRejected { .. }
         | ConnectError::IdentityRequired { .. }
-        | ConnectError::IdentitySignFailed { .. } => StepName::Client,
+        | ConnectError::IdentitySignFailed { .. }
+        | ConnectError::PeerClosedAfterRequest { .. } => StepName::Client,
         ConnectError::AlpnMismatch { .. } => StepName::Alpn,
         _ => StepName::Hello,
     }

@@ -316,10 +316,11 @@ impl Established {
         self.driver.feed(bytes)
     }
 
-    /// Tells that the peer closed the transport. Without a close_notify before it, reading ends with `truncated` (H8). For
-    /// a transport that failed, [`feed_error`](Self::feed_error).
+    /// Tells that the peer closed the transport. Without a close_notify before it, reading ends with `truncated` (H8), or with
+    /// `peer_closed` if the peer had asked for a client certificate and sent no data (I5). For a transport that failed,
+    /// [`feed_error`](Self::feed_error).
     pub fn feed_eof(&mut self) {
-        // The only error it can give is one that was given before.
+        // Reading gives the error.
         let _ = self.driver.feed_eof();
     }
 

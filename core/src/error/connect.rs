@@ -135,6 +135,15 @@ pub enum ConnectError {
         /// How far it had come.
         phase: String,
     },
+    /// The peer asked for a client certificate, and closed the transport without an alert before it sent any data (I5).
+    #[error(
+        "the peer closed the connection before it sent any data; it had asked for a client certificate, and {}",
+        if *sent { "got ours" } else { "none was sent" }
+    )]
+    PeerClosedAfterRequest {
+        /// Whether our certificate was sent.
+        sent: bool,
+    },
     /// A protocol violation.
     #[error("the peer violated the protocol: {}", printable(detail))]
     PeerMisbehaved {
@@ -229,7 +238,7 @@ impl ConnectError {
             Self::NoCommonCipher { .. } | Self::NothingInCommon { .. } => Code::NoCommonCipher,
             Self::NoCommonGroup { .. } => Code::NoCommonGroup,
             Self::NoCommonVersion { .. } => Code::NoCommonVersion,
-            Self::PeerClosed { .. } => Code::PeerClosed,
+            Self::PeerClosed { .. } | Self::PeerClosedAfterRequest { .. } => Code::PeerClosed,
             Self::PeerMisbehaved { .. } => Code::PeerMisbehaved,
             Self::PeerNotTls { .. } => Code::PeerNotTls,
             Self::PeerReset { .. } => Code::PeerReset,
@@ -286,6 +295,13 @@ impl ConnectError {
                 "nothing came back to our first message: check that a TLS server listens on this port, whether it expects the \
                  PROXY protocol first, and whether a filter on the way drops the message"
                     .to_owned()
+            }
+            Self::PeerClosedAfterRequest { sent: false } => {
+                "if the peer demands a client certificate, configure identity in the policy; else look into the peer's log"
+                    .to_owned()
+            }
+            Self::PeerClosedAfterRequest { sent: true } => {
+                "look into the peer's log: it may have refused our client certificate".to_owned()
             }
             Self::PeerReset { heard: true, .. } => {
                 "look into the peer's log; a peer that wants a client certificate may reset like this".to_owned()

@@ -1,8 +1,9 @@
 //! Client certificates: when ours is sent, when it is missed, and when it is refused (I4, I5).
 
 use crate::support::world::{BOTH, Backend, World, establish, exchange, host, identity};
-use uptls::{Code, ConnectOptions, Error, IdentityUse, MaterialErrorKind, PolicySpec, Problem};
-use uptls_testkit::{Pki, San, ServerOptions, Versions};
+use uptls::sans_io::{Established, Incoming};
+use uptls::{Code, ConnectOptions, Connector, Error, IdentityUse, MaterialErrorKind, PolicySpec, Problem};
+use uptls_testkit::{MemoryServer, Pki, San, ServerOptions, Versions};
 
 #[test]
 fn an_identity_is_sent_when_asked_for() {
@@ -48,6 +49,48 @@ fn a_missing_identity_is_told_from_a_refused_one() {
             assert_eq!(error.code(), code, "{versions:?}: {error}");
         }
     }
+}
+
+/// I5: a server may lose its alert and close. Before the peer's data that tells of our identity, after it never.
+#[test]
+fn an_end_without_the_alert_tells_what_the_peer_had_asked_for() {
+    for versions in BOTH {
+        let world = World::new("mtls, no alert");
+        let client = world.pki.client(&[San::dns("gateway.example")]);
+        let options = world.server(versions).with_client_roots(&[&world.pki.root]);
+        let asking = ServerOptions { client_auth_optional: true, ..options };
+        let sends = world.connector(PolicySpec { identity: identity(&world.pki, &client), ..world.spec() });
+        let without = world.connector(world.spec());
+        for (connector, wanted) in [(&sends, "got ours"), (&without, "none was sent")] {
+            let is_due = versions != Versions::Tls12;
+            let mut closing = ended(connector, &asking, |_, _| ());
+            let error = closing.read(&mut [0; 8]).unwrap_err();
+            let code = if is_due { Code::PeerClosed } else { Code::Truncated };
+            assert_eq!((error.code(), error.to_string().contains(wanted)), (code, is_due), "{versions:?}: {error}");
+            assert!(closing.report().accepted(), "an end is no verdict");
+            // The twins: the peer has spoken, or we have closed.
+            let mut heard = ended(connector, &asking, |_, server| server.write(b"hello"));
+            assert_eq!(heard.read(&mut [0; 8]).unwrap(), Incoming::Data(5));
+            assert_eq!(heard.read(&mut [0; 8]).unwrap_err().code(), Code::Truncated, "{versions:?}");
+            let mut left = ended(connector, &asking, |established, _| established.close_notify());
+            assert_eq!(left.read(&mut [0; 8]).unwrap_err().code(), Code::Truncated, "{versions:?}");
+        }
+    }
+}
+
+/// A connection whose transport ends after `before`.
+fn ended(
+    connector: &Connector,
+    options: &ServerOptions,
+    before: impl FnOnce(&mut Established, &mut MemoryServer),
+) -> Established {
+    let mut server = MemoryServer::with_options(options);
+    let mut established = establish(connector, &host(), &ConnectOptions::default(), &mut server).unwrap();
+    assert!(!established.evidence().resumed);
+    before(&mut established, &mut server);
+    exchange(&mut established, &mut server).unwrap();
+    established.feed_eof();
+    established
 }
 
 #[test]

@@ -91,6 +91,8 @@ _LATER = (
 _VERIFICATION = "verification cannot be turned off here; the policy says what is accepted"
 _SERVER = "a policy is for connections to upstreams; it has no server side"
 
+_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
 _REMEDIES = {
     "check_hostname": _NAMES,
     "maximum_version": _NEGOTIATION,
@@ -148,6 +150,32 @@ class PolicySSLContext(Standard):
         """Whether names are compared by nothing but the policy, which always compares them."""
         return not self._compared_elsewhere
 
+    @property
+    def minimum_version(self) -> ssl.TLSVersion:  # type: ignore[override]
+        """The policy's. A library may ask for one that the policy's satisfies: nothing changes then."""
+        return _VERSIONS[self._versions()[0]]
+
+    @property
+    def maximum_version(self) -> ssl.TLSVersion:  # type: ignore[override]
+        """The policy's, likewise."""
+        return _VERSIONS[self._versions()[1]]
+
+    def _versions(self) -> tuple[str, str]:
+        """Those of all policies while the connector has none, and connects to nothing."""
+        policy = self._connector.policy
+        return policy.versions if policy else ("1.2", "1.3")
+
+    def _is_satisfied(self, name: str, value: Any) -> bool:
+        """Whether the setting demands no more than the policy has, and does not ask for what no policy permits."""
+        match name, value:
+            case ("minimum_version", ssl.TLSVersion.TLSv1_2 | ssl.TLSVersion.TLSv1_3):
+                return bool(value <= self.minimum_version)
+            case ("maximum_version", ssl.TLSVersion.TLSv1_2 | ssl.TLSVersion.TLSv1_3):
+                return bool(value >= self.maximum_version)
+            case ("maximum_version", ssl.TLSVersion.MAXIMUM_SUPPORTED):
+                return True
+        return hasattr(self, name) and bool(getattr(self, name) == value)
+
     def _ignore(self, what: str) -> None:
         """Ignores an addition of a library, and says so once."""
         if what not in self._ignored:
@@ -155,14 +183,14 @@ class PolicySSLContext(Standard):
             log_ignored(what)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Refuses every change. Setting an attribute to its present value changes nothing, and is allowed."""
+        """Refuses every change. A setting that the policy satisfies already changes nothing, and is allowed."""
         if name in PolicySSLContext.__annotations__:
             object.__setattr__(self, name, value)
         elif self._ignores and name == "check_hostname" and isinstance(value, bool):
             self._compared_elsewhere = not value
             if not value:
                 self._ignore("check_hostname = False")
-        elif not hasattr(self, name) or getattr(self, name) != value:
+        elif not self._is_satisfied(name, value):
             raise _refusal(f"{name} = {value!r}", _REMEDIES.get(name, "put what is needed into the policy"))
 
     def __delattr__(self, name: str) -> None:

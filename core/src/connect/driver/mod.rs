@@ -213,12 +213,23 @@ impl Driver {
             return Err(self.fail(closed.into()));
         }
         if self.end == End::Open {
+            if let Some(sent) = self.awaits_verdict() {
+                return Err(self.fail(ConnectError::PeerClosedAfterRequest { sent }.into()));
+            }
             self.end = End::Truncated;
             if let Some(observation) = &mut self.observation {
                 observation.truncate();
             }
         }
         Ok(())
+    }
+
+    /// I5: whether the peer may still refuse our identity, and then whether one was sent. Some servers, asyncio's among them,
+    /// lose the alert and close.
+    fn awaits_verdict(&self) -> Option<bool> {
+        let evidence = self.evidence.as_ref().filter(|evidence| evidence.verdict_is_due())?;
+        let waits = self.attempt.answered == Answered::NotYet && self.outgoing == Outgoing::Open;
+        waits.then_some(matches!(evidence.identity, IdentityUse::Sent { .. }))
     }
 
     /// Clear the slot, process, take the slot; a rejection in it is the reason, whatever rustls says.
