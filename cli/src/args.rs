@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use uptls::{BackendHost, FixedClock};
 use uptls_manifest::kubernetes::{BackendRef, ObjectName};
 
+use crate::options::PolicyOptions;
 #[cfg(unix)]
 use crate::proxy::ProxyArgs;
 use crate::target::{ConnectTo, Target, parse_timeout};
@@ -14,6 +15,7 @@ use crate::target::{ConnectTo, Target, parse_timeout};
 /// Tell whether a policy accepts an upstream, and if not, the one thing to change.
 #[derive(Debug, Parser)]
 #[command(name = "uptls", version, after_help = help("uptls demo
+  uptls check payments.internal:8443 --ca ca.pem
   uptls check --policy payments.yaml payments.internal:8443
   uptls check --manifests ./manifests --backend shop/pay:443 pay.shop.svc:443
   uptls verify --policy payments.yaml --chain chain.pem --host payments.internal"))]
@@ -35,6 +37,21 @@ pub(crate) enum Command {
     #[cfg(unix)]
     Proxy(Box<ProxyArgs>),
     Schema(SchemaArgs),
+}
+
+impl Command {
+    /// Where its policy comes from, if it has one.
+    pub(crate) fn source(&self) -> Option<&Source> {
+        match self {
+            Self::Check(args) => Some(&args.source),
+            Self::Describe(args) => Some(&args.source),
+            Self::Export(ExportArgs { target: ExportTarget::Envoy(args) }) => Some(&args.source),
+            #[cfg(unix)]
+            Self::Proxy(args) => Some(&args.source),
+            Self::Verify(args) => Some(&args.source),
+            Self::Demo(_) | Self::Import(_) | Self::Inspect(_) | Self::Schema(_) => None,
+        }
+    }
 }
 
 /// Show the main job on freshly made certificates and upstreams.
@@ -59,7 +76,10 @@ pub(crate) struct DemoArgs {
 /// the presented names, and one hint. HOST is the backend host: if the policy says serverName auto, the certificate must
 /// hold it.
 #[derive(Args, Debug)]
-#[command(after_help = help("uptls check --policy payments.yaml payments.internal:8443
+#[command(after_help = help("uptls check payments.internal:8443 --ca ca.pem
+  uptls check 10.0.0.7:8443 --ca ca.pem --name payments.internal
+  uptls check payments.internal:8443 --ca ca.pem --min 1.3 --print-policy > payments.yaml
+  uptls check --policy payments.yaml payments.internal:8443
   uptls check --policy payments.yaml --connect-to 10.0.0.7 payments.internal:8443
   uptls check --policy payments.yaml --repeat 2 payments.internal:8443
   uptls check --policy payments.yaml --timeout 500ms --json a.internal:443 b.internal:443
@@ -80,13 +100,14 @@ pub(crate) struct CheckArgs {
     #[arg(long, conflicts_with = "fix")]
     pub(crate) json: bool,
     /// The backend host and its port; IPv6 in brackets.
-    #[arg(required = true, value_name = "HOST:PORT", value_parser = Target::parse)]
+    #[arg(required_unless_present = "print_policy", value_name = "HOST:PORT", value_parser = Target::parse)]
     pub(crate) targets: Vec<Target>,
 }
 
 /// Give the same verdict offline, for a chain in a file.
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls verify --policy payments.yaml --chain chain.pem
+  uptls verify --ca ca.pem --name payments.internal --chain chain.pem
   uptls verify --policy payments.yaml --chain chain.pem --host payments.internal --at 2026-11-23T00:00:00Z
   uptls verify --manifests ./manifests --backend shop/pay:443 --chain chain.pem
   openssl s_client -connect payments.internal:8443 -showcerts </dev/null | uptls verify --policy payments.yaml --chain -"))]
@@ -94,8 +115,8 @@ pub(crate) struct VerifyArgs {
     #[command(flatten)]
     pub(crate) source: Source,
     /// The presented chain: PEM, leaf first. `-` is standard input.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) chain: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "print_policy")]
+    pub(crate) chain: Option<PathBuf>,
     /// The backend host, for a policy with serverName auto.
     #[arg(long, value_name = "NAME-OR-IP")]
     pub(crate) host: Option<String>,
@@ -109,6 +130,7 @@ pub(crate) struct VerifyArgs {
 /// Show what a policy trusts, sends and accepts, and when its certificates end.
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls describe --policy payments.yaml
+  uptls describe --ca ca.pem --name payments.internal
   uptls describe --policy payments.yaml --json --at 2027-01-01T00:00:00Z
   uptls describe --manifests ./manifests --backend shop/pay:443
   uptls describe --manifests ./manifests --backend shop/pay:443 --gateway edge/public"))]
@@ -145,6 +167,7 @@ pub(crate) enum ExportTarget {
 /// them. A running Envoy reads only SDS again.
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls export envoy --policy payments.yaml
+  uptls export envoy --ca ca.pem --name payments.internal
   uptls export envoy --policy payments.yaml --ca-file /etc/envoy/payments-ca.pem
   uptls export envoy --policy payments.yaml --cluster payments.internal:8443 --sds /etc/envoy/sds
   uptls export envoy --policy orders.yaml --cluster orders.internal:8443 --sds /etc/envoy/sds
@@ -270,13 +293,15 @@ pub(crate) struct SchemaArgs {
     pub(crate) inspect: bool,
 }
 
-/// Where the policy comes from: a document of its own, or Kubernetes objects.
+/// Where the policy comes from: a document of its own, Kubernetes objects, or options.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 #[group(skip)]
-#[command(group(ArgGroup::new("source").required(true).args(["policy", "manifests"])))]
+#[command(group(ArgGroup::new("source").required(true).multiple(true).args(["policy", "manifests", "ca", "system"])))]
+#[command(group(ArgGroup::new("options").multiple(true).conflicts_with_all(["policy", "manifests"])
+    .args(["ca", "system", "name", "san", "sni", "cert", "alpn", "crl", "min"])))]
 pub(crate) struct Source {
-    /// The policy document, YAML or JSON.
-    #[arg(long, value_name = "FILE")]
+    /// The policy document, YAML or JSON. `-` is standard input.
+    #[arg(long, value_name = "FILE", conflicts_with = "manifests")]
     pub(crate) policy: Option<PathBuf>,
     /// Kubernetes objects instead (BackendTLSPolicy, vendors' extensions, and the objects that both refer to): a file, or a
     /// folder with *.yaml, *.yml and *.json files.
@@ -304,6 +329,8 @@ pub(crate) struct Source {
     /// Accept a policy that weakens verification (spec.danger).
     #[arg(long)]
     pub(crate) allow_danger: bool,
+    #[command(flatten)]
+    pub(crate) options: PolicyOptions,
 }
 
 /// Whether what hints ask for is done.

@@ -9,9 +9,9 @@ use uptls_manifest::report::{Import, ImportOptions};
 use crate::USAGE;
 use crate::args::ImportArgs;
 use crate::describe::runtime_at;
+use crate::input::read_named;
 use crate::print::{self, CliError, printable};
 use crate::source;
-use crate::verify::read_named;
 
 pub(crate) fn run(args: &ImportArgs) -> Result<u8, CliError> {
     if args.fix.fix {

@@ -11,9 +11,9 @@ use uptls::{
 
 use crate::USAGE;
 use crate::args::InspectArgs;
+use crate::input::read_named;
 use crate::print::{self, CliError, certificate, printable};
 use crate::target::{self, Target};
-use crate::verify::read_named;
 
 pub(crate) fn run(args: &InspectArgs) -> Result<u8, CliError> {
     let runtime = Runtime::new(uptls::aws_lc_rs::provider());

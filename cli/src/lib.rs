@@ -11,7 +11,9 @@ mod describe;
 mod export;
 mod fix;
 mod import;
+mod input;
 mod inspect;
+mod options;
 mod print;
 #[cfg(unix)]
 mod proxy;
@@ -23,6 +25,7 @@ mod verify;
 use std::ffi::OsString;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use uptls::panic;
 
 use crate::args::{Cli, Command};
@@ -40,7 +43,10 @@ where
         Err(error) => return usage(&error),
     };
     // Python calls this too: a panic ends the command, not its caller.
-    let outcome = panic::catch(|| dispatch(&cli.command));
+    let outcome = panic::catch(|| match cli.command.source().filter(|source| source.options.print_policy) {
+        Some(source) => source.print_document(),
+        None => dispatch(&cli.command),
+    });
     let outcome =
         outcome.unwrap_or_else(|_| Err(CliError::internal("something that should not happen; please report it")));
     outcome.unwrap_or_else(|error| {
@@ -69,10 +75,14 @@ fn usage(error: &clap::Error) -> u8 {
     let text = error.render().ansi().to_string();
     if error.use_stderr() {
         print::print_error(text.trim_end());
+        if error.kind() == ErrorKind::MissingRequiredArgument && text.contains("--policy") {
+            print::print_error(NO_POLICY);
+        }
         return USAGE;
     }
     print::out(&text).map_or_else(|error| error.code, |()| 0)
 }
 
+const NO_POLICY: &str = "\nhint: uptls check payments.internal:8443 --ca ca.pem";
 /// The exit code for what was called or written wrongly.
 pub(crate) const USAGE: u8 = 2;

@@ -1,16 +1,21 @@
-//! The policy that is meant: of a document of its own, or the one that Kubernetes objects give a backend.
+//! The policy that is meant: of a document of its own, the one that Kubernetes objects give a backend, or that of options.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
-use uptls::{Connector, OnInvalid, PolicyDraft, Prepared, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning};
+use uptls::{
+    Connector, OnInvalid, PolicyDraft, PolicyError, PolicyErrorKind, Prepared, Problem, Problems, Runtime,
+    UpstreamTlsPolicy, Warning,
+};
 use uptls_manifest::envoy::{Owner, OwnerError};
 use uptls_manifest::kubernetes::{self, BackendRef, Imported, Manifests, Mode, ReadOptions, Scope};
 use uptls_manifest::report::ImportOptions;
 
+use crate::USAGE;
 use crate::args::Source;
-use crate::print;
+use crate::input;
+use crate::print::{self, CliError};
 
 /// A policy with its material, and what was overridden or made stricter while it was put together.
 pub(crate) struct Ready {
@@ -56,8 +61,17 @@ impl Source {
                 Owner::of_backend(manifests, backend, self.gateway.as_ref(), mode(self.faithful))
             }
             (Some(policy), ..) => Owner::of_document(policy),
-            // The parser of the command line sees to it that there is one.
+            // A policy without a name, for which no file is written (L12).
             _ => Ok(Owner::named("")),
+        }
+    }
+
+    /// `--print-policy`: the document of a policy by options, if that can be used.
+    pub(crate) fn print_document(&self) -> Result<u8, CliError> {
+        let printed = self.policy().and_then(|_| self.options.document());
+        match printed {
+            Ok(text) => print::out(&text).map(|()| 0),
+            Err(problems) => Err(CliError::new(USAGE, format!("{problems} ({})", problems.code()))),
         }
     }
 
@@ -92,9 +106,8 @@ impl Source {
                 let options = ReadOptions::default().with_cluster_trust_bundles(self.cluster_trust_bundles);
                 self.of_backend(&kubernetes::import_with(manifests.documents(), options), backend)
             }
-            (Some(policy), ..) => Ok(Written { draft: uptls_manifest::load(policy)?, warnings: Vec::new() }),
-            // The parser of the command line sees to it that there is one.
-            _ => Ok(Written { draft: PolicyDraft::default(), warnings: Vec::new() }),
+            (Some(policy), ..) => Ok(Written { draft: document(policy)?, warnings: Vec::new() }),
+            _ => Ok(Written { draft: self.options.draft()?, warnings: Vec::new() }),
         }
     }
 
@@ -108,6 +121,21 @@ impl Source {
         let draft = policy.draft.clone()?;
         policy.notices.iter().for_each(|notice| print::print_error(&left_out(notice)));
         Ok(Written { draft, warnings: policy.warnings.clone() })
+    }
+}
+
+/// The document in a file, or on standard input: its files are then relative to the current folder.
+fn document(path: &Path) -> Result<PolicyDraft, Problems> {
+    if !input::is_standard_input(path) {
+        return uptls_manifest::load(path);
+    }
+    let name = input::name(path);
+    match input::read(path, "--policy") {
+        Ok(text) => uptls_manifest::parse(&text, &name, None),
+        Err(error) => {
+            let kind = PolicyErrorKind::DocumentUnreadable { document: name, reason: error.to_string() };
+            Err(Problem::from(PolicyError::new("", kind)).into())
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod import;
 mod manifests;
 mod offline;
 mod openssl;
+mod options;
 mod outputs;
 #[cfg(unix)]
 mod outputs_shared;
