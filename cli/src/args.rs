@@ -3,13 +3,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand};
 use uptls::{BackendHost, FixedClock};
 use uptls_manifest::kubernetes::{BackendRef, ObjectName};
 
+use crate::expiry;
+use crate::explain::ExplainArgs;
+use crate::init::InitArgs;
 use crate::options::PolicyOptions;
+use crate::output::OutputArgs;
 #[cfg(unix)]
 use crate::proxy::ProxyArgs;
+use crate::shell::{CompletionsArgs, ManArgs};
 use crate::target::{ConnectTo, Target, parse_timeout};
 
 /// Tell whether a policy accepts an upstream, and if not, the one thing to change.
@@ -22,6 +27,16 @@ use crate::target::{ConnectTo, Target, parse_timeout};
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// When to colour the output: auto, always or never. auto follows the terminal, NO_COLOR and CLICOLOR_FORCE.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub(crate) color: ColorChoice,
 }
 
 #[derive(Debug, Subcommand)]
@@ -29,14 +44,17 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     Check(CheckArgs),
     Verify(VerifyArgs),
-    #[command(alias = "explain")]
     Describe(DescribeArgs),
     Export(ExportArgs),
     Import(ImportArgs),
     Inspect(InspectArgs),
+    Init(InitArgs),
+    Explain(ExplainArgs),
     #[cfg(unix)]
     Proxy(Box<ProxyArgs>),
     Schema(SchemaArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 impl Command {
@@ -49,7 +67,14 @@ impl Command {
             #[cfg(unix)]
             Self::Proxy(args) => Some(&args.source),
             Self::Verify(args) => Some(&args.source),
-            Self::Demo(_) | Self::Import(_) | Self::Inspect(_) | Self::Schema(_) => None,
+            Self::Completions(_)
+            | Self::Demo(_)
+            | Self::Explain(_)
+            | Self::Import(_)
+            | Self::Init(_)
+            | Self::Inspect(_)
+            | Self::Man(_)
+            | Self::Schema(_) => None,
         }
     }
 }
@@ -81,10 +106,13 @@ pub(crate) struct DemoArgs {
   uptls check payments.internal:8443 --ca ca.pem --min 1.3 --print-policy > payments.yaml
   uptls check --policy payments.yaml payments.internal:8443
   uptls check --policy payments.yaml --connect-to 10.0.0.7 payments.internal:8443
+  uptls check --policy payments.yaml --fail-within 14d payments.internal:8443
+  uptls check --policy payments.yaml --all-addresses payments.internal:8443
   uptls check --policy payments.yaml --repeat 2 payments.internal:8443
   uptls check --policy payments.yaml --timeout 500ms --json a.internal:443 b.internal:443
   uptls check --policy payments.yaml --fix payments.internal:8443 > fixed.yaml
   uptls check --manifests ./manifests --backend shop/pay:443 pay.shop.svc:443
+  uptls check --manifests ./manifests --all --ndjson
   uptls check --manifests shop.yaml --backend shop/pay:443 --connect-to 127.0.0.1:8443 pay.shop.svc:443"))]
 pub(crate) struct CheckArgs {
     #[command(flatten)]
@@ -96,11 +124,37 @@ pub(crate) struct CheckArgs {
     pub(crate) repeat: u16,
     #[command(flatten)]
     pub(crate) fix: FixArgs,
-    /// Print one JSON document, uptls.report/v1.
-    #[arg(long, conflicts_with = "fix")]
-    pub(crate) json: bool,
+    /// Check every address of each name, one line for each.
+    #[arg(long)]
+    pub(crate) all_addresses: bool,
+    /// With --manifests: check every backend that has a policy, one line for each. A Service is dialled as NAME.NAMESPACE.svc.
+    #[arg(long, group = "backends", requires = "manifests", conflicts_with_all = ["backend", "targets", "all_addresses", "fix"])]
+    pub(crate) all: bool,
+    /// Dial IPv4 addresses only.
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    pub(crate) ipv4: bool,
+    /// Dial IPv6 addresses only.
+    #[arg(short = '6', long)]
+    pub(crate) ipv6: bool,
+    /// How many connections to make at a time.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: u16,
+    /// Fail with the exit code 6 if the proof of an accepted peer ends within this time, such as 14d, 36h or 90m.
+    #[arg(long, value_name = "TIME", value_parser = expiry::parse_limit)]
+    pub(crate) fail_within: Option<Duration>,
+    /// Print failures and warnings only.
+    #[arg(long)]
+    pub(crate) only_problems: bool,
+    /// Print one line for each endpoint, and the hint of a failure.
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Print every step, also with --all and --all-addresses.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
     /// The backend host and its port; IPv6 in brackets.
-    #[arg(required_unless_present = "print_policy", value_name = "HOST:PORT", value_parser = Target::parse)]
+    #[arg(required_unless_present_any = ["print_policy", "all"], value_name = "HOST:PORT", value_parser = Target::parse)]
     pub(crate) targets: Vec<Target>,
 }
 
@@ -122,9 +176,11 @@ pub(crate) struct VerifyArgs {
     pub(crate) host: Option<String>,
     #[command(flatten)]
     pub(crate) clock: ClockArgs,
-    /// Print one JSON document, uptls.report/v1.
-    #[arg(long)]
-    pub(crate) json: bool,
+    /// Fail with the exit code 6 if the proof of an accepted chain ends within this time, such as 14d, 36h or 90m.
+    #[arg(long, value_name = "TIME", value_parser = expiry::parse_limit)]
+    pub(crate) fail_within: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// Show what a policy trusts, sends and accepts, and when its certificates end.
@@ -139,9 +195,8 @@ pub(crate) struct DescribeArgs {
     pub(crate) source: Source,
     #[command(flatten)]
     pub(crate) clock: ClockArgs,
-    /// Print one JSON document, uptls.description/v1.
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// Write the policy for another TLS stack.
@@ -246,9 +301,8 @@ pub(crate) struct ImportArgs {
     pub(crate) fix: FixArgs,
     #[command(flatten)]
     pub(crate) clock: ClockArgs,
-    /// Print one JSON document, uptls.import/v1.
-    #[arg(long, conflicts_with = "fix")]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// Show certificates from a file or a server, without verifying them.
@@ -262,9 +316,8 @@ pub(crate) struct ImportArgs {
 pub(crate) struct InspectArgs {
     #[command(flatten)]
     pub(crate) dial: DialArgs,
-    /// Print one JSON document, uptls.inspect/v1.
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
     /// A file or HOST:PORT.
     #[arg(value_name = "FILE|HOST:PORT")]
     pub(crate) subject: String,
@@ -297,6 +350,7 @@ pub(crate) struct SchemaArgs {
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 #[group(skip)]
 #[command(group(ArgGroup::new("source").required(true).multiple(true).args(["policy", "manifests", "ca", "system"])))]
+#[command(group(ArgGroup::new("backends").args(["backend"])))]
 #[command(group(ArgGroup::new("options").multiple(true).conflicts_with_all(["policy", "manifests"])
     .args(["ca", "system", "name", "san", "sni", "cert", "alpn", "crl", "min"])))]
 pub(crate) struct Source {
@@ -305,7 +359,7 @@ pub(crate) struct Source {
     pub(crate) policy: Option<PathBuf>,
     /// Kubernetes objects instead (BackendTLSPolicy, vendors' extensions, and the objects that both refer to): a file, or a
     /// folder with *.yaml, *.yml and *.json files.
-    #[arg(long, value_name = "PATH", requires = "backend")]
+    #[arg(long, value_name = "PATH", requires = "backends")]
     pub(crate) manifests: Option<PathBuf>,
     /// The backend to take the policy of, and its port if policies differ by port. Default namespace: default.
     #[arg(long, value_name = "[NAMESPACE/]NAME[:PORT]", requires = "manifests", conflicts_with = "policy", value_parser = BackendRef::parse)]
@@ -338,7 +392,7 @@ pub(crate) struct Source {
 pub(crate) struct FixArgs {
     /// Print the document with the changes that the hints ask for, and the results on stderr. A change removes a weakening or
     /// corrects a name or a value; it never weakens, and never trusts what was seen. A hint that leaves a choice changes nothing.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["json", "ndjson", "output"])]
     pub(crate) fix: bool,
     /// Write the changed document to its file instead of printing it. Comments stay if the change is one of whole lines.
     #[arg(long, requires = "fix")]
@@ -359,8 +413,8 @@ pub(crate) struct DialArgs {
 /// Which time it is.
 #[derive(Args, Debug)]
 pub(crate) struct ClockArgs {
-    /// Verify as of this time instead of now.
-    #[arg(long, value_name = "RFC3339", value_parser = FixedClock::parse)]
+    /// Verify as of this time instead of now: a time such as 2027-01-01T00:00:00Z, a date, or from now on, as in +30d.
+    #[arg(long, value_name = "TIME", value_parser = expiry::parse_time)]
     pub(crate) at: Option<FixedClock>,
 }
 
@@ -383,4 +437,5 @@ Exit codes:
   3  could not connect: DNS, TCP, timeout, not TLS
   4  the peer refused us: alert, client certificate required
   5  internal
-  With several targets: the highest.";
+  6  accepted, but it ends within --fail-within
+With several targets: the first of 1, 4, 5, 2, 3, 6 that one of them has. 130: interrupted.";

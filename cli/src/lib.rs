@@ -8,16 +8,21 @@ mod args;
 mod check;
 mod demo;
 mod describe;
+mod expiry;
+mod explain;
 mod export;
 mod fix;
 mod import;
+mod init;
 mod input;
 mod inspect;
 mod options;
+mod output;
 mod print;
 #[cfg(unix)]
 mod proxy;
 mod schema;
+mod shell;
 mod source;
 mod target;
 mod verify;
@@ -42,6 +47,7 @@ where
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+    print::set_color(cli.color);
     // Python calls this too: a panic ends the command, not its caller.
     let outcome = panic::catch(|| match cli.command.source().filter(|source| source.options.print_policy) {
         Some(source) => source.print_document(),
@@ -65,6 +71,10 @@ fn dispatch(command: &Command) -> Result<u8, CliError> {
         Command::Inspect(args) => inspect::run(args),
         #[cfg(unix)]
         Command::Proxy(args) => proxy::run(args),
+        Command::Completions(args) => shell::completions(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Init(args) => init::run(args),
+        Command::Man(args) => shell::man(args),
         Command::Schema(args) => schema::run(args),
         Command::Verify(args) => verify::run(args),
     }

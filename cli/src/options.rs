@@ -20,7 +20,7 @@ pub(crate) struct PolicyOptions {
     /// Trust the roots that are compiled in (mozilla), or those of this machine (native).
     #[arg(long, value_name = "ROOTS", value_parser = ["mozilla", "native"], help_heading = HEADING)]
     pub(crate) system: Option<String>,
-    /// A DNS name or an IP address that the certificate must hold. Of several, one is enough. The first DNS name is also the
+    /// A DNS name or an IP address that the certificate must hold; it must hold one of several. The first DNS name is also the
     /// server name (SNI). Default: the host of HOST:PORT.
     #[arg(long, value_name = "NAME-OR-IP", help_heading = HEADING)]
     pub(crate) name: Vec<String>,

@@ -9,7 +9,7 @@ use uptls::{
     UpstreamTlsPolicy, Warning,
 };
 use uptls_manifest::envoy::{Owner, OwnerError};
-use uptls_manifest::kubernetes::{self, BackendRef, Imported, Manifests, Mode, ReadOptions, Scope};
+use uptls_manifest::kubernetes::{self, BackendRef, Manifests, Mode, ReadOptions, Resolution, Scope};
 use uptls_manifest::report::ImportOptions;
 
 use crate::USAGE;
@@ -91,7 +91,7 @@ impl Source {
         options
     }
 
-    fn permission(&self) -> DangerPermission {
+    pub(crate) fn permission(&self) -> DangerPermission {
         if self.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden }
     }
 
@@ -99,24 +99,27 @@ impl Source {
         UpstreamTlsPolicy::check(draft, self.permission())
     }
 
+    /// The policies of all backends of the manifests.
+    pub(crate) fn resolution(&self) -> Result<Resolution, Problems> {
+        let manifests = load(self.manifests.as_slice(), self.recursive)?;
+        let options = ReadOptions::default().with_cluster_trust_bundles(self.cluster_trust_bundles);
+        let mut scope = Scope::default().with_mode(mode(self.faithful));
+        scope.gateway.clone_from(&self.gateway);
+        scope.files_root.clone_from(&self.files_root);
+        Ok(kubernetes::import_with(manifests.documents(), options).resolve(&scope))
+    }
+
     fn written(&self) -> Result<Written, Problems> {
         match (&self.policy, &self.manifests, &self.backend) {
-            (_, Some(manifests), Some(backend)) => {
-                let manifests = load(&[manifests], self.recursive)?;
-                let options = ReadOptions::default().with_cluster_trust_bundles(self.cluster_trust_bundles);
-                self.of_backend(&kubernetes::import_with(manifests.documents(), options), backend)
-            }
+            (_, Some(_), Some(backend)) => self.of_backend(backend),
             (Some(policy), ..) => Ok(Written { draft: document(policy)?, warnings: Vec::new() }),
             _ => Ok(Written { draft: self.options.draft()?, warnings: Vec::new() }),
         }
     }
 
     /// The policy of a backend. What was left out of it goes to stderr: the verdict is that of the rest.
-    fn of_backend(&self, imported: &Imported, backend: &BackendRef) -> Result<Written, Problems> {
-        let mut scope = Scope::default().with_mode(mode(self.faithful));
-        scope.gateway.clone_from(&self.gateway);
-        scope.files_root.clone_from(&self.files_root);
-        let resolution = imported.resolve(&scope);
+    fn of_backend(&self, backend: &BackendRef) -> Result<Written, Problems> {
+        let resolution = self.resolution()?;
         let policy = resolution.policy_of(backend, self.gateway.as_ref())?;
         let draft = policy.draft.clone()?;
         policy.notices.iter().for_each(|notice| print::print_error(&left_out(notice)));

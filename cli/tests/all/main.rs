@@ -3,6 +3,9 @@
 
 mod check;
 mod demo;
+mod endpoints;
+mod expiry;
+mod explain;
 mod export;
 mod fix;
 mod guide;
