@@ -77,12 +77,13 @@ load:
 header:
 	UPTLS_BLESS=1 cargo test --package uptls-ffi --test header
 
-# The C library with header, pkg-config and CMake files: make install PREFIX=/usr DESTDIR=package LIBDIR=/usr/lib64
+# The C library with header, pkg-config and CMake files, and the command with man pages and completions: make install PREFIX=/usr DESTDIR=package LIBDIR=/usr/lib64
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 DESTDIR ?=
 install:
 	python3 .ci/install.py --prefix "$(PREFIX)" --libdir "$(LIBDIR)" --destdir "$(DESTDIR)"
+	python3 .ci/install_command.py --prefix "$(PREFIX)" --destdir "$(DESTDIR)"
 
 # Go over the C library: tests and vet of examples/go.
 go:

@@ -3,23 +3,40 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand};
 use uptls::{BackendHost, FixedClock};
 use uptls_manifest::kubernetes::{BackendRef, ObjectName};
 
+use crate::expiry;
+use crate::explain::ExplainArgs;
+use crate::init::InitArgs;
+use crate::options::PolicyOptions;
+use crate::output::OutputArgs;
 #[cfg(unix)]
 use crate::proxy::ProxyArgs;
+use crate::shell::{CompletionsArgs, ManArgs};
 use crate::target::{ConnectTo, Target, parse_timeout};
 
 /// Tell whether a policy accepts an upstream, and if not, the one thing to change.
 #[derive(Debug, Parser)]
 #[command(name = "uptls", version, after_help = help("uptls demo
+  uptls check payments.internal:8443 --ca ca.pem
   uptls check --policy payments.yaml payments.internal:8443
   uptls check --manifests ./manifests --backend shop/pay:443 pay.shop.svc:443
   uptls verify --policy payments.yaml --chain chain.pem --host payments.internal"))]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// When to colour the output: auto, always or never. auto follows the terminal, NO_COLOR and CLICOLOR_FORCE.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub(crate) color: ColorChoice,
 }
 
 #[derive(Debug, Subcommand)]
@@ -27,14 +44,39 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     Check(CheckArgs),
     Verify(VerifyArgs),
-    #[command(alias = "explain")]
     Describe(DescribeArgs),
     Export(ExportArgs),
     Import(ImportArgs),
     Inspect(InspectArgs),
+    Init(InitArgs),
+    Explain(ExplainArgs),
     #[cfg(unix)]
     Proxy(Box<ProxyArgs>),
     Schema(SchemaArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+}
+
+impl Command {
+    /// Where its policy comes from, if it has one.
+    pub(crate) fn source(&self) -> Option<&Source> {
+        match self {
+            Self::Check(args) => Some(&args.source),
+            Self::Describe(args) => Some(&args.source),
+            Self::Export(ExportArgs { target: ExportTarget::Envoy(args) }) => Some(&args.source),
+            #[cfg(unix)]
+            Self::Proxy(args) => Some(&args.source),
+            Self::Verify(args) => Some(&args.source),
+            Self::Completions(_)
+            | Self::Demo(_)
+            | Self::Explain(_)
+            | Self::Import(_)
+            | Self::Init(_)
+            | Self::Inspect(_)
+            | Self::Man(_)
+            | Self::Schema(_) => None,
+        }
+    }
 }
 
 /// Show the main job on freshly made certificates and upstreams.
@@ -59,12 +101,18 @@ pub(crate) struct DemoArgs {
 /// the presented names, and one hint. HOST is the backend host: if the policy says serverName auto, the certificate must
 /// hold it.
 #[derive(Args, Debug)]
-#[command(after_help = help("uptls check --policy payments.yaml payments.internal:8443
+#[command(after_help = help("uptls check payments.internal:8443 --ca ca.pem
+  uptls check 10.0.0.7:8443 --ca ca.pem --name payments.internal
+  uptls check payments.internal:8443 --ca ca.pem --min 1.3 --print-policy > payments.yaml
+  uptls check --policy payments.yaml payments.internal:8443
   uptls check --policy payments.yaml --connect-to 10.0.0.7 payments.internal:8443
+  uptls check --policy payments.yaml --fail-within 14d payments.internal:8443
+  uptls check --policy payments.yaml --all-addresses payments.internal:8443
   uptls check --policy payments.yaml --repeat 2 payments.internal:8443
   uptls check --policy payments.yaml --timeout 500ms --json a.internal:443 b.internal:443
   uptls check --policy payments.yaml --fix payments.internal:8443 > fixed.yaml
   uptls check --manifests ./manifests --backend shop/pay:443 pay.shop.svc:443
+  uptls check --manifests ./manifests --all --ndjson
   uptls check --manifests shop.yaml --backend shop/pay:443 --connect-to 127.0.0.1:8443 pay.shop.svc:443"))]
 pub(crate) struct CheckArgs {
     #[command(flatten)]
@@ -76,17 +124,44 @@ pub(crate) struct CheckArgs {
     pub(crate) repeat: u16,
     #[command(flatten)]
     pub(crate) fix: FixArgs,
-    /// Print one JSON document, uptls.report/v1.
-    #[arg(long, conflicts_with = "fix")]
-    pub(crate) json: bool,
+    /// Check every address of each name, one line for each.
+    #[arg(long)]
+    pub(crate) all_addresses: bool,
+    /// With --manifests: check every backend that has a policy, one line for each. A Service is dialled as NAME.NAMESPACE.svc.
+    #[arg(long, group = "backends", requires = "manifests", conflicts_with_all = ["backend", "targets", "all_addresses", "fix"])]
+    pub(crate) all: bool,
+    /// Dial IPv4 addresses only.
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    pub(crate) ipv4: bool,
+    /// Dial IPv6 addresses only.
+    #[arg(short = '6', long)]
+    pub(crate) ipv6: bool,
+    /// How many connections to make at a time.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: u16,
+    /// Fail with the exit code 6 if the proof of an accepted peer ends within this time, such as 14d, 36h or 90m.
+    #[arg(long, value_name = "TIME", value_parser = expiry::parse_limit)]
+    pub(crate) fail_within: Option<Duration>,
+    /// Print failures and warnings only.
+    #[arg(long)]
+    pub(crate) only_problems: bool,
+    /// Print one line for each endpoint, and the hint of a failure.
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Print every step, also with --all and --all-addresses.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
     /// The backend host and its port; IPv6 in brackets.
-    #[arg(required = true, value_name = "HOST:PORT", value_parser = Target::parse)]
+    #[arg(required_unless_present_any = ["print_policy", "all"], value_name = "HOST:PORT", value_parser = Target::parse)]
     pub(crate) targets: Vec<Target>,
 }
 
 /// Give the same verdict offline, for a chain in a file.
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls verify --policy payments.yaml --chain chain.pem
+  uptls verify --ca ca.pem --name payments.internal --chain chain.pem
   uptls verify --policy payments.yaml --chain chain.pem --host payments.internal --at 2026-11-23T00:00:00Z
   uptls verify --manifests ./manifests --backend shop/pay:443 --chain chain.pem
   openssl s_client -connect payments.internal:8443 -showcerts </dev/null | uptls verify --policy payments.yaml --chain -"))]
@@ -94,21 +169,24 @@ pub(crate) struct VerifyArgs {
     #[command(flatten)]
     pub(crate) source: Source,
     /// The presented chain: PEM, leaf first. `-` is standard input.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) chain: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "print_policy")]
+    pub(crate) chain: Option<PathBuf>,
     /// The backend host, for a policy with serverName auto.
     #[arg(long, value_name = "NAME-OR-IP")]
     pub(crate) host: Option<String>,
     #[command(flatten)]
     pub(crate) clock: ClockArgs,
-    /// Print one JSON document, uptls.report/v1.
-    #[arg(long)]
-    pub(crate) json: bool,
+    /// Fail with the exit code 6 if the proof of an accepted chain ends within this time, such as 14d, 36h or 90m.
+    #[arg(long, value_name = "TIME", value_parser = expiry::parse_limit)]
+    pub(crate) fail_within: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// Show what a policy trusts, sends and accepts, and when its certificates end.
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls describe --policy payments.yaml
+  uptls describe --ca ca.pem --name payments.internal
   uptls describe --policy payments.yaml --json --at 2027-01-01T00:00:00Z
   uptls describe --manifests ./manifests --backend shop/pay:443
   uptls describe --manifests ./manifests --backend shop/pay:443 --gateway edge/public"))]
@@ -117,9 +195,8 @@ pub(crate) struct DescribeArgs {
     pub(crate) source: Source,
     #[command(flatten)]
     pub(crate) clock: ClockArgs,
-    /// Print one JSON document, uptls.description/v1.
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// Write the policy for another TLS stack.
@@ -145,6 +222,7 @@ pub(crate) enum ExportTarget {
 /// them. A running Envoy reads only SDS again.
 #[derive(Args, Debug)]
 #[command(after_help = help("uptls export envoy --policy payments.yaml
+  uptls export envoy --ca ca.pem --name payments.internal
   uptls export envoy --policy payments.yaml --ca-file /etc/envoy/payments-ca.pem
   uptls export envoy --policy payments.yaml --cluster payments.internal:8443 --sds /etc/envoy/sds
   uptls export envoy --policy orders.yaml --cluster orders.internal:8443 --sds /etc/envoy/sds
@@ -223,9 +301,8 @@ pub(crate) struct ImportArgs {
     pub(crate) fix: FixArgs,
     #[command(flatten)]
     pub(crate) clock: ClockArgs,
-    /// Print one JSON document, uptls.import/v1.
-    #[arg(long, conflicts_with = "fix")]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// Show certificates from a file or a server, without verifying them.
@@ -239,9 +316,8 @@ pub(crate) struct ImportArgs {
 pub(crate) struct InspectArgs {
     #[command(flatten)]
     pub(crate) dial: DialArgs,
-    /// Print one JSON document, uptls.inspect/v1.
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
     /// A file or HOST:PORT.
     #[arg(value_name = "FILE|HOST:PORT")]
     pub(crate) subject: String,
@@ -270,17 +346,20 @@ pub(crate) struct SchemaArgs {
     pub(crate) inspect: bool,
 }
 
-/// Where the policy comes from: a document of its own, or Kubernetes objects.
+/// Where the policy comes from: a document of its own, Kubernetes objects, or options.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 #[group(skip)]
-#[command(group(ArgGroup::new("source").required(true).args(["policy", "manifests"])))]
+#[command(group(ArgGroup::new("source").required(true).multiple(true).args(["policy", "manifests", "ca", "system"])))]
+#[command(group(ArgGroup::new("backends").args(["backend"])))]
+#[command(group(ArgGroup::new("options").multiple(true).conflicts_with_all(["policy", "manifests"])
+    .args(["ca", "system", "name", "san", "sni", "cert", "alpn", "crl", "min"])))]
 pub(crate) struct Source {
-    /// The policy document, YAML or JSON.
-    #[arg(long, value_name = "FILE")]
+    /// The policy document, YAML or JSON. `-` is standard input.
+    #[arg(long, value_name = "FILE", conflicts_with = "manifests")]
     pub(crate) policy: Option<PathBuf>,
     /// Kubernetes objects instead (BackendTLSPolicy, vendors' extensions, and the objects that both refer to): a file, or a
     /// folder with *.yaml, *.yml and *.json files.
-    #[arg(long, value_name = "PATH", requires = "backend")]
+    #[arg(long, value_name = "PATH", requires = "backends")]
     pub(crate) manifests: Option<PathBuf>,
     /// The backend to take the policy of, and its port if policies differ by port. Default namespace: default.
     #[arg(long, value_name = "[NAMESPACE/]NAME[:PORT]", requires = "manifests", conflicts_with = "policy", value_parser = BackendRef::parse)]
@@ -304,6 +383,8 @@ pub(crate) struct Source {
     /// Accept a policy that weakens verification (spec.danger).
     #[arg(long)]
     pub(crate) allow_danger: bool,
+    #[command(flatten)]
+    pub(crate) options: PolicyOptions,
 }
 
 /// Whether what hints ask for is done.
@@ -311,7 +392,7 @@ pub(crate) struct Source {
 pub(crate) struct FixArgs {
     /// Print the document with the changes that the hints ask for, and the results on stderr. A change removes a weakening or
     /// corrects a name or a value; it never weakens, and never trusts what was seen. A hint that leaves a choice changes nothing.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["json", "ndjson", "output"])]
     pub(crate) fix: bool,
     /// Write the changed document to its file instead of printing it. Comments stay if the change is one of whole lines.
     #[arg(long, requires = "fix")]
@@ -332,8 +413,8 @@ pub(crate) struct DialArgs {
 /// Which time it is.
 #[derive(Args, Debug)]
 pub(crate) struct ClockArgs {
-    /// Verify as of this time instead of now.
-    #[arg(long, value_name = "RFC3339", value_parser = FixedClock::parse)]
+    /// Verify as of this time instead of now: a time such as 2027-01-01T00:00:00Z, a date, or from now on, as in +30d.
+    #[arg(long, value_name = "TIME", value_parser = expiry::parse_time)]
     pub(crate) at: Option<FixedClock>,
 }
 
@@ -356,4 +437,5 @@ Exit codes:
   3  could not connect: DNS, TCP, timeout, not TLS
   4  the peer refused us: alert, client certificate required
   5  internal
-  With several targets: the highest.";
+  6  accepted, but it ends within --fail-within
+With several targets: the first of 1, 4, 5, 2, 3, 6 that one of them has. 130: interrupted.";

@@ -3,7 +3,7 @@
 use uptls::{Description, Envelope, FixedClock, Report, Runtime};
 
 use crate::args::DescribeArgs;
-use crate::print::{self, CliError, policy, report};
+use crate::print::{CliError, policy, report};
 use crate::source::Ready;
 
 pub(crate) fn run(args: &DescribeArgs) -> Result<u8, CliError> {
@@ -12,22 +12,14 @@ pub(crate) fn run(args: &DescribeArgs) -> Result<u8, CliError> {
         Ok(ready) => ready,
         Err(problems) => {
             let report = Report::unusable(&problems, runtime.now_text());
-            let code = report.exit_code();
-            if args.json {
-                print::json(&Envelope::reports(vec![report]))?;
-            } else {
-                print::out(&report::whole(&report))?;
-            }
-            return Ok(code);
+            args.output.fail(SCHEMA, report.errors.clone(), &report::whole(&report))?;
+            return Ok(report.exit_code());
         }
     };
     let mut description: Description = prepared.describe();
     description.warnings.extend(warnings);
-    if args.json {
-        print::json(&Envelope::new("uptls.description/v1", vec![description]))?;
-    } else {
-        print::out(&policy::whole(&description))?;
-    }
+    let whole = |descriptions: &[Description]| descriptions.iter().map(policy::whole).collect();
+    args.output.print(Envelope::new(SCHEMA, vec![description]), whole)?;
     Ok(0)
 }
 
@@ -39,3 +31,5 @@ pub(crate) fn runtime_at(at: Option<FixedClock>) -> Runtime {
         None => builder.build(),
     }
 }
+
+const SCHEMA: &str = "uptls.description/v1";

@@ -9,8 +9,8 @@ use uptls_manifest::fix::{self, Fixed};
 
 use crate::USAGE;
 use crate::args::{FixArgs, Source};
+use crate::input::read_named;
 use crate::print::{self, CliError, printable};
-use crate::verify::read_named;
 
 /// The policy document of `source`, with the fix of each of its problems, or else with those of `reports`.
 pub(crate) fn policy(source: &Source, reports: &[Report], args: &FixArgs) -> Result<(), CliError> {

@@ -3,24 +3,29 @@
 use std::path::Path;
 
 use uptls::danger::DangerPermission;
-use uptls::{PolicyErrorKind, Problem, Problems};
+use uptls::{Code, Envelope, PolicyErrorKind, Problem, Problems};
 use uptls_manifest::report::{Import, ImportOptions};
 
 use crate::USAGE;
-use crate::args::ImportArgs;
+use crate::args::{CONTROLLER, ImportArgs};
 use crate::describe::runtime_at;
+use crate::input::read_named;
+use crate::output::Format;
 use crate::print::{self, CliError, printable};
 use crate::source;
-use crate::verify::read_named;
 
 pub(crate) fn run(args: &ImportArgs) -> Result<u8, CliError> {
     if args.fix.fix {
         return fix(args);
     }
+    args.output.settle(SCHEMA, show(args))
+}
+
+fn show(args: &ImportArgs) -> Result<u8, CliError> {
     let import = import(args)?;
     let code = if import.ready { 0 } else { USAGE };
-    if args.json {
-        print::out(&format!("{}\n", import.to_json()))?;
+    if args.output.format() != Format::Text {
+        args.output.print(Envelope::new(SCHEMA, vec![import]), |_| String::new())?;
         return Ok(code);
     }
     print::out(&print::import::whole(&import))?;
@@ -42,13 +47,23 @@ fn fix(args: &ImportArgs) -> Result<u8, CliError> {
 
 fn import(args: &ImportArgs) -> Result<Import, CliError> {
     let runtime = runtime_at(args.clock.at);
-    let manifests = source::load(&args.paths, args.recursive).map_err(|problems| unreadable(&problems))?;
+    let manifests = source::load(&args.paths, args.recursive).map_err(|problems| {
+        let mut error = unreadable(&problems);
+        // `--status NAME` is the option without a value, and one path more.
+        if args.status.as_deref() == Some(CONTROLLER) {
+            error.text.push_str("\nhint: the controller follows an equals sign: --status=NAME");
+        }
+        error
+    })?;
     let import = Import::of(&manifests.documents(), &runtime, &read_file, &options(args));
     let import = import.map_err(|problems| refused(&problems))?;
     if import.is_empty() {
         let names: Vec<_> = args.paths.iter().map(|path| printable(&path.display().to_string())).collect();
         let expected = "expected a BackendTLSPolicy, a vendor's object for a backend, or an Envoy configuration";
-        return Err(CliError::new(USAGE, format!("{}: no policy and no cluster; {expected}", names.join(", "))));
+        return Err(CliError::coded(
+            Code::ReferenceUnresolved,
+            format!("{}: no policy and no cluster; {expected}", names.join(", ")),
+        ));
     }
     Ok(import)
 }
@@ -72,7 +87,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn refused(problems: &Problems) -> CliError {
-    CliError::new(USAGE, format!("{problems} ({})", problems.code()))
+    CliError::problems(problems, format!("{problems} ({})", problems.code()))
 }
 
 /// What is not there, or too much.
@@ -88,5 +103,7 @@ fn unreadable(problems: &Problems) -> CliError {
             problem => format!("cannot read {document}: {}", problem.message()),
         }
     };
-    CliError::new(USAGE, problems.iter().map(one).collect::<Vec<_>>().join("; "))
+    CliError::problems(problems, problems.iter().map(one).collect::<Vec<_>>().join("; "))
 }
+
+const SCHEMA: &str = "uptls.import/v1";

@@ -5,25 +5,26 @@ use std::time::Duration;
 
 use uptls::danger::DangerPermission;
 use uptls::{
-    Category, ConnectOptions, Connector, DangerDraft, Envelope, Error, Inspection, PolicyDraft, PolicySpec, Problems,
-    ReasonDraft, Runtime, UpstreamTlsPolicy,
+    Category, Code, ConnectOptions, Connector, DangerDraft, Envelope, Error, Inspection, PolicyDraft, PolicySpec,
+    Problems, ReasonDraft, Runtime, UpstreamTlsPolicy,
 };
 
 use crate::USAGE;
 use crate::args::InspectArgs;
-use crate::print::{self, CliError, certificate, printable};
+use crate::input::read_named;
+use crate::print::{CliError, certificate, printable};
 use crate::target::{self, Target};
-use crate::verify::read_named;
 
 pub(crate) fn run(args: &InspectArgs) -> Result<u8, CliError> {
+    args.output.settle(SCHEMA, show(args))
+}
+
+fn show(args: &InspectArgs) -> Result<u8, CliError> {
     let runtime = Runtime::new(uptls::aws_lc_rs::provider());
     let path = Path::new(&args.subject);
     let certificates = if path.exists() { of_file(path)? } else { of_peer(&runtime, args)? };
-    if args.json {
-        print::json(&Envelope::new("uptls.inspect/v1", certificates))?;
-    } else {
-        print::out(&certificate::whole(&certificates, &runtime.now_text()))?;
-    }
+    let now = runtime.now_text();
+    args.output.print(Envelope::new(SCHEMA, certificates), |certificates| certificate::whole(certificates, &now))?;
     Ok(0)
 }
 
@@ -31,9 +32,9 @@ fn of_file(path: &Path) -> Result<Vec<Inspection>, CliError> {
     let bytes = read_named(path).map_err(|reason| CliError::unreadable(path, &reason))?;
     let name = path.display().to_string();
     let found = Inspection::of_text(&bytes, &name);
-    let found = found.map_err(|reason| CliError::new(USAGE, format!("{}: {reason}", printable(&name))))?;
+    let found = found.map_err(|reason| CliError::coded(Code::ChainParse, format!("{}: {reason}", printable(&name))))?;
     if found.is_empty() {
-        return Err(CliError::new(USAGE, format!("{}: it holds no certificate", printable(&name))));
+        return Err(CliError::coded(Code::ChainParse, format!("{}: it holds no certificate", printable(&name))));
     }
     Ok(found)
 }
@@ -49,11 +50,12 @@ fn of_peer(runtime: &Runtime, args: &InspectArgs) -> Result<Vec<Inspection>, Cli
         if error.code().category() != Category::Remote {
             text.push_str(&format!("\nhint: {}", error.hint()));
         }
-        CliError::new(error.code().exit_code(), text)
+        CliError { text: CliError::new(0, text).text, ..CliError::coded(error.code(), format!("{target}: {error}")) }
     })?;
     let inspect = |(index, der): (usize, &Vec<u8>)| {
-        Inspection::of_der(der, &format!("{target} #{}", index + 1))
-            .map_err(|reason| CliError::new(USAGE, format!("{target}: certificate {}: {reason}", index + 1)))
+        Inspection::of_der(der, &format!("{target} #{}", index + 1)).map_err(|reason| {
+            CliError::coded(Code::ChainParse, format!("{target}: certificate {}: {reason}", index + 1))
+        })
     };
     chain.iter().enumerate().map(inspect).collect()
 }
@@ -82,3 +84,4 @@ fn anybody() -> Result<UpstreamTlsPolicy, Problems> {
 }
 
 const PATIENCE: Duration = Duration::from_secs(10);
+const SCHEMA: &str = "uptls.inspect/v1";

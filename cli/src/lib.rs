@@ -8,14 +8,21 @@ mod args;
 mod check;
 mod demo;
 mod describe;
+mod expiry;
+mod explain;
 mod export;
 mod fix;
 mod import;
+mod init;
+mod input;
 mod inspect;
+mod options;
+mod output;
 mod print;
 #[cfg(unix)]
 mod proxy;
 mod schema;
+mod shell;
 mod source;
 mod target;
 mod verify;
@@ -23,6 +30,7 @@ mod verify;
 use std::ffi::OsString;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use uptls::panic;
 
 use crate::args::{Cli, Command};
@@ -39,8 +47,12 @@ where
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+    print::set_color(cli.color);
     // Python calls this too: a panic ends the command, not its caller.
-    let outcome = panic::catch(|| dispatch(&cli.command));
+    let outcome = panic::catch(|| match cli.command.source().filter(|source| source.options.print_policy) {
+        Some(source) => source.print_document(),
+        None => dispatch(&cli.command),
+    });
     let outcome =
         outcome.unwrap_or_else(|_| Err(CliError::internal("something that should not happen; please report it")));
     outcome.unwrap_or_else(|error| {
@@ -59,6 +71,10 @@ fn dispatch(command: &Command) -> Result<u8, CliError> {
         Command::Inspect(args) => inspect::run(args),
         #[cfg(unix)]
         Command::Proxy(args) => proxy::run(args),
+        Command::Completions(args) => shell::completions(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Init(args) => init::run(args),
+        Command::Man(args) => shell::man(args),
         Command::Schema(args) => schema::run(args),
         Command::Verify(args) => verify::run(args),
     }
@@ -69,10 +85,14 @@ fn usage(error: &clap::Error) -> u8 {
     let text = error.render().ansi().to_string();
     if error.use_stderr() {
         print::print_error(text.trim_end());
+        if error.kind() == ErrorKind::MissingRequiredArgument && text.contains("--policy") {
+            print::print_error(NO_POLICY);
+        }
         return USAGE;
     }
     print::out(&text).map_or_else(|error| error.code, |()| 0)
 }
 
+const NO_POLICY: &str = "\nhint: uptls check payments.internal:8443 --ca ca.pem";
 /// The exit code for what was called or written wrongly.
 pub(crate) const USAGE: u8 = 2;

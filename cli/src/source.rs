@@ -1,16 +1,21 @@
-//! The policy that is meant: of a document of its own, or the one that Kubernetes objects give a backend.
+//! The policy that is meant: of a document of its own, the one that Kubernetes objects give a backend, or that of options.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use uptls::danger::DangerPermission;
-use uptls::{Connector, OnInvalid, PolicyDraft, Prepared, Problem, Problems, Runtime, UpstreamTlsPolicy, Warning};
+use uptls::{
+    Connector, OnInvalid, PolicyDraft, PolicyError, PolicyErrorKind, Prepared, Problem, Problems, Runtime,
+    UpstreamTlsPolicy, Warning,
+};
 use uptls_manifest::envoy::{Owner, OwnerError};
-use uptls_manifest::kubernetes::{self, BackendRef, Imported, Manifests, Mode, ReadOptions, Scope};
+use uptls_manifest::kubernetes::{self, BackendRef, Manifests, Mode, ReadOptions, Resolution, Scope};
 use uptls_manifest::report::ImportOptions;
 
+use crate::USAGE;
 use crate::args::Source;
-use crate::print;
+use crate::input;
+use crate::print::{self, CliError};
 
 /// A policy with its material, and what was overridden or made stricter while it was put together.
 pub(crate) struct Ready {
@@ -56,8 +61,17 @@ impl Source {
                 Owner::of_backend(manifests, backend, self.gateway.as_ref(), mode(self.faithful))
             }
             (Some(policy), ..) => Owner::of_document(policy),
-            // The parser of the command line sees to it that there is one.
+            // A policy without a name, for which no file is written (L12).
             _ => Ok(Owner::named("")),
+        }
+    }
+
+    /// `--print-policy`: the document of a policy by options, if that can be used.
+    pub(crate) fn print_document(&self) -> Result<u8, CliError> {
+        let printed = self.policy().and_then(|_| self.options.document());
+        match printed {
+            Ok(text) => print::out(&text).map(|()| 0),
+            Err(problems) => Err(CliError::new(USAGE, format!("{problems} ({})", problems.code()))),
         }
     }
 
@@ -77,7 +91,7 @@ impl Source {
         options
     }
 
-    fn permission(&self) -> DangerPermission {
+    pub(crate) fn permission(&self) -> DangerPermission {
         if self.allow_danger { DangerPermission::Allowed } else { DangerPermission::Forbidden }
     }
 
@@ -85,29 +99,46 @@ impl Source {
         UpstreamTlsPolicy::check(draft, self.permission())
     }
 
+    /// The policies of all backends of the manifests.
+    pub(crate) fn resolution(&self) -> Result<Resolution, Problems> {
+        let manifests = load(self.manifests.as_slice(), self.recursive)?;
+        let options = ReadOptions::default().with_cluster_trust_bundles(self.cluster_trust_bundles);
+        let mut scope = Scope::default().with_mode(mode(self.faithful));
+        scope.gateway.clone_from(&self.gateway);
+        scope.files_root.clone_from(&self.files_root);
+        Ok(kubernetes::import_with(manifests.documents(), options).resolve(&scope))
+    }
+
     fn written(&self) -> Result<Written, Problems> {
         match (&self.policy, &self.manifests, &self.backend) {
-            (_, Some(manifests), Some(backend)) => {
-                let manifests = load(&[manifests], self.recursive)?;
-                let options = ReadOptions::default().with_cluster_trust_bundles(self.cluster_trust_bundles);
-                self.of_backend(&kubernetes::import_with(manifests.documents(), options), backend)
-            }
-            (Some(policy), ..) => Ok(Written { draft: uptls_manifest::load(policy)?, warnings: Vec::new() }),
-            // The parser of the command line sees to it that there is one.
-            _ => Ok(Written { draft: PolicyDraft::default(), warnings: Vec::new() }),
+            (_, Some(_), Some(backend)) => self.of_backend(backend),
+            (Some(policy), ..) => Ok(Written { draft: document(policy)?, warnings: Vec::new() }),
+            _ => Ok(Written { draft: self.options.draft()?, warnings: Vec::new() }),
         }
     }
 
     /// The policy of a backend. What was left out of it goes to stderr: the verdict is that of the rest.
-    fn of_backend(&self, imported: &Imported, backend: &BackendRef) -> Result<Written, Problems> {
-        let mut scope = Scope::default().with_mode(mode(self.faithful));
-        scope.gateway.clone_from(&self.gateway);
-        scope.files_root.clone_from(&self.files_root);
-        let resolution = imported.resolve(&scope);
+    fn of_backend(&self, backend: &BackendRef) -> Result<Written, Problems> {
+        let resolution = self.resolution()?;
         let policy = resolution.policy_of(backend, self.gateway.as_ref())?;
         let draft = policy.draft.clone()?;
         policy.notices.iter().for_each(|notice| print::print_error(&left_out(notice)));
         Ok(Written { draft, warnings: policy.warnings.clone() })
+    }
+}
+
+/// The document in a file, or on standard input: its files are then relative to the current folder.
+fn document(path: &Path) -> Result<PolicyDraft, Problems> {
+    if !input::is_standard_input(path) {
+        return uptls_manifest::load(path);
+    }
+    let name = input::name(path);
+    match input::read(path, "--policy") {
+        Ok(text) => uptls_manifest::parse(&text, &name, None),
+        Err(error) => {
+            let kind = PolicyErrorKind::DocumentUnreadable { document: name, reason: error.to_string() };
+            Err(Problem::from(PolicyError::new("", kind)).into())
+        }
     }
 }
 

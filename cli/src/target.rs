@@ -1,5 +1,6 @@
 //! Whom to connect to, and where the socket goes: two different things (N1).
 
+use core::net::IpAddr;
 use std::time::Duration;
 
 use uptls::{Address, BackendHost};
@@ -12,10 +13,27 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Parses `HOST:PORT`, `[IPv6]:PORT`.
+    /// Parses `HOST:PORT`, `[IPv6]:PORT` or `https://HOST`, whose path names no endpoint.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let (host, port) = split(text)?;
-        let port = port.ok_or_else(|| "the port is missing: HOST:PORT".to_owned())?;
+        let (authority, default) = match text.split_once("://") {
+            Some(("https", rest)) => (rest.split(['/', '?', '#']).next().unwrap_or_default(), Some(443)),
+            Some((scheme, _)) => {
+                return Err(format!("{scheme:?} is no scheme of TLS: give HOST:PORT, or https://HOST"));
+            }
+            None => (text, None),
+        };
+        let (host, port) = split(authority)?;
+        let port = port.or(default).ok_or_else(|| "the port is missing: HOST:PORT".to_owned())?;
+        if host.contains('%') {
+            return Err(
+                "a zone is of this machine, and in no certificate: give the host, and --connect-to '[fe80::1%eth0]'"
+                    .to_owned(),
+            );
+        }
+        if host.contains('.') && host.chars().all(|c| c.is_ascii_digit() || c == '.') && host.parse::<IpAddr>().is_err()
+        {
+            return Err(format!("{host:?} is no IPv4 address: write all four numbers, as in 127.0.0.1"));
+        }
         let host = BackendHost::parse(host).map_err(|reason| reason.to_string())?;
         Ok(Self { host, port })
     }
@@ -40,6 +58,9 @@ pub(crate) struct ConnectTo {
 impl ConnectTo {
     /// Parses `ADDRESS` or `ADDRESS:PORT`; an IPv6 address with a port is in brackets.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text.contains('/') {
+            return Err("ADDRESS or ADDRESS:PORT is wanted; uptls dials no URL and no Unix socket".to_owned());
+        }
         if text.parse::<core::net::Ipv6Addr>().is_ok() {
             return Ok(Self { host: text.to_owned(), port: None });
         }
@@ -122,6 +143,17 @@ mod tests {
             (":443", Err("the host is missing")),
             ("[::1:443", Err("the closing bracket is missing")),
             ("*.a:443", Err("a wildcard is not a name")),
+            ("https://pay.test/", Ok("pay.test:443")),
+            ("https://pay.test:8443/a?b:1", Ok("pay.test:8443")),
+            ("https://[::1]", Ok("[::1]:443")),
+            ("http://pay.test/", Err("\"http\" is no scheme of TLS: give HOST:PORT, or https://HOST")),
+            ("127.1:443", Err("\"127.1\" is no IPv4 address: write all four numbers, as in 127.0.0.1")),
+            (
+                "[fe80::1%lo]:443",
+                Err(
+                    "a zone is of this machine, and in no certificate: give the host, and --connect-to '[fe80::1%eth0]'",
+                ),
+            ),
         ];
         for (text, wanted) in TABLE {
             let got = Target::parse(text).map(|target| target.to_string());
@@ -138,6 +170,7 @@ mod tests {
         assert_eq!(parts("[::1]:1"), Ok(("::1".to_owned(), Some(1))));
         assert_eq!(parts("pod-7.local"), Ok(("pod-7.local".to_owned(), None)));
         assert!(parts("").is_err());
+        assert!(parts("/run/pay.sock").is_err_and(|error| error.contains("no Unix socket")));
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub enum WarningCode {
     NameWildcardLiteral,
     /// A field was overridden in a merge (M5).
     Overridden,
+    /// A seventh of the life of a certificate of the accepted peer is left, or less (R8).
+    PeerExpiring,
     /// A revocation list has ended, and clears no certificate (V3).
     RevocationListExpired,
     /// A seventh of the life of a revocation list is left, or less.
@@ -100,6 +102,33 @@ impl core::fmt::Display for Warning {
 }
 
 impl WarningCode {
+    /// Every code.
+    pub const ALL: &'static [Self] = &[
+        Self::DangerActive,
+        Self::EngineDifference,
+        Self::GroupsWithoutEcdsaCurve,
+        Self::IdentityExpiring,
+        Self::IdentityPurpose,
+        Self::IdentityUnused,
+        Self::IdentityV1,
+        Self::KeysLogged,
+        Self::NameWildcardLiteral,
+        Self::Overridden,
+        Self::PeerExpiring,
+        Self::RevocationListExpired,
+        Self::RevocationListExpiring,
+        Self::SpiffeIdUnvouched,
+        Self::Strengthened,
+        Self::SystemRootsReplaced,
+        Self::TrustEntryDuplicate,
+        Self::TrustEntryExpired,
+        Self::TrustEntryExpiring,
+        Self::TrustEntryKeyNotAccepted,
+        Self::TrustEntryIsLeaf,
+        Self::TrustEntryUnusable,
+        Self::TrustEntryV1,
+    ];
+
     /// What it means, in a few words.
     pub fn meaning(self) -> &'static str {
         match self {
@@ -113,6 +142,7 @@ impl WarningCode {
             Self::KeysLogged => "the program logs the keys of the connection, and who has the log can read it",
             Self::NameWildcardLiteral => "the name matches only a certificate that holds this wildcard itself",
             Self::Overridden => "another object overrides the field",
+            Self::PeerExpiring => "a certificate of the peer ends soon",
             Self::RevocationListExpired => "a revocation list has ended, and clears no certificate",
             Self::RevocationListExpiring => "a revocation list ends soon",
             Self::SpiffeIdUnvouched => {
@@ -145,6 +175,7 @@ impl WarningCode {
             Self::KeysLogged => "keys_logged",
             Self::NameWildcardLiteral => "name_wildcard_literal",
             Self::Overridden => "overridden",
+            Self::PeerExpiring => "peer_expiring",
             Self::RevocationListExpired => "revocation_list_expired",
             Self::RevocationListExpiring => "revocation_list_expiring",
             Self::SpiffeIdUnvouched => "spiffe_id_unvouched",
@@ -174,30 +205,7 @@ mod tests {
     /// The names of JSON and those of `as_str` are written apart; the schema counts the variants.
     #[test]
     fn a_code_is_called_in_json_as_by_its_name() {
-        let all = [
-            WarningCode::DangerActive,
-            WarningCode::EngineDifference,
-            WarningCode::GroupsWithoutEcdsaCurve,
-            WarningCode::IdentityExpiring,
-            WarningCode::IdentityPurpose,
-            WarningCode::IdentityUnused,
-            WarningCode::IdentityV1,
-            WarningCode::KeysLogged,
-            WarningCode::NameWildcardLiteral,
-            WarningCode::Overridden,
-            WarningCode::RevocationListExpired,
-            WarningCode::RevocationListExpiring,
-            WarningCode::SpiffeIdUnvouched,
-            WarningCode::Strengthened,
-            WarningCode::SystemRootsReplaced,
-            WarningCode::TrustEntryDuplicate,
-            WarningCode::TrustEntryExpired,
-            WarningCode::TrustEntryExpiring,
-            WarningCode::TrustEntryKeyNotAccepted,
-            WarningCode::TrustEntryIsLeaf,
-            WarningCode::TrustEntryUnusable,
-            WarningCode::TrustEntryV1,
-        ];
+        let all = WarningCode::ALL;
         for code in all {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }

@@ -15,7 +15,48 @@ use crate::report::Import;
 /// The native policy document.
 pub fn policy() -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
-    finish::<NativeDocument>(generator, "policy", "uptls policy document, version 1")
+    let mut schema = finish::<NativeDocument>(generator, "policy", "uptls policy document, version 1");
+    constraints().into_iter().for_each(|(place, constraint)| constrain(&mut schema, place, constraint));
+    schema
+}
+
+/// What `UpstreamTlsPolicy::check` refuses in any policy, as far as a schema can say it: an editor then shows it. The rest
+/// depends on other fields or on files.
+fn constraints() -> [(&'static str, Value); 17] {
+    let one_form = || json!({"oneOf": [{"required": ["file"]}, {"required": ["pem"]}]});
+    let pin = || json!({"items": {"type": "string", "pattern": "^[A-Za-z0-9+/]{43}=$"}});
+    // A number is read as it is spelled.
+    let version = || json!({"type": ["number", "string"], "enum": ["1.2", "1.3", 1.2, 1.3]});
+    [
+        ("Metadata/properties/name", json!({"type": ["number", "string"]})),
+        ("TrustDraft", json!({"minProperties": 1})),
+        ("TrustDraft/properties/pinnedKeys", pin()),
+        ("BundleDraft", one_form()),
+        ("MaterialDraft", one_form()),
+        ("SecretDraft", one_form()),
+        ("IdentityDraft", json!({"required": ["certificate", "key"]})),
+        ("SanDraft", json!({"minProperties": 1, "maxProperties": 1})),
+        ("RevocationDraft", json!({"required": ["crls"]})),
+        ("RevocationDraft/properties/crls", json!({"minItems": 1})),
+        ("RevocationDraft/properties/depth", json!({"enum": ["chain", "leaf"]})),
+        ("RevocationDraft/properties/unknown", json!({"enum": ["deny", "allow"]})),
+        ("VersionsDraft/properties/min", version()),
+        ("VersionsDraft/properties/max", version()),
+        ("PolicySpec/properties/spkiPins", pin()),
+        ("PolicySpec/properties/handshakeTimeout", json!({"pattern": "^[0-9]+(ms|s|m)$"})),
+        // No wildcard, and no address: the last label is no number.
+        (
+            "PolicySpec/properties/serverName",
+            json!({"pattern": "^([A-Za-z0-9_-]+\\.)*[A-Za-z0-9_-]*[A-Za-z_-][A-Za-z0-9_-]*\\.?$"}),
+        ),
+    ]
+}
+
+fn constrain(schema: &mut Value, place: &str, constraint: Value) {
+    let found = schema.pointer_mut(&format!("/$defs/{place}"));
+    if let (Some(Value::Object(found)), Value::Object(constraint)) = (found, constraint) {
+        found.extend(constraint);
+    }
 }
 
 /// The report of a verification, `uptls.report/v1`.

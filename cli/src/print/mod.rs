@@ -13,9 +13,10 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
+use clap::ColorChoice;
 use serde_json::Value;
 pub(crate) use uptls::printable;
-use uptls::{Envelope, Warning};
+use uptls::{Code, Envelope, ProblemFacts, Problems, Warning};
 
 use crate::USAGE;
 
@@ -23,13 +24,26 @@ use crate::USAGE;
 #[derive(Debug)]
 pub(crate) struct CliError {
     pub(crate) code: u8,
+    /// The same for programs; empty where the call itself is wrong.
+    pub(crate) errors: Vec<ProblemFacts>,
     pub(crate) text: String,
 }
 
 impl CliError {
     /// `text` may hold what came from outside only if it is escaped.
     pub(crate) fn new(code: u8, text: impl AsRef<str>) -> Self {
-        Self { code, text: format!("{}: {}", paint(BAD, "error"), text.as_ref()) }
+        Self { code, errors: Vec::new(), text: format!("{}: {}", paint(BAD, "error"), text.as_ref()) }
+    }
+
+    /// A result of its own: there is none, for a reason with a code.
+    pub(crate) fn coded(code: Code, text: impl AsRef<str>) -> Self {
+        let errors = vec![ProblemFacts::failure(code, text.as_ref().to_owned())];
+        Self { errors, ..Self::new(code.exit_code(), text) }
+    }
+
+    /// What is wrong with documents, which `text` says.
+    pub(crate) fn problems(problems: &Problems, text: impl AsRef<str>) -> Self {
+        Self { errors: problems.iter().map(ProblemFacts::new).collect(), ..Self::new(USAGE, text) }
     }
 
     pub(crate) fn internal(text: impl AsRef<str>) -> Self {
@@ -37,8 +51,21 @@ impl CliError {
     }
 
     pub(crate) fn unreadable(path: &Path, reason: &io::Error) -> Self {
-        Self::new(USAGE, format!("cannot read {}: {reason}", printable(&path.display().to_string())))
+        Self::coded(
+            Code::DocumentUnreadable,
+            format!("cannot read {}: {reason}", printable(&path.display().to_string())),
+        )
     }
+}
+
+/// Whether what is printed from now on is coloured.
+pub(crate) fn set_color(choice: ColorChoice) {
+    let choice = match choice {
+        ColorChoice::Always => anstream::ColorChoice::Always,
+        ColorChoice::Auto => anstream::ColorChoice::Auto,
+        ColorChoice::Never => anstream::ColorChoice::Never,
+    };
+    choice.write_global();
 }
 
 /// Prints a result.
@@ -67,6 +94,11 @@ pub(crate) fn print_error(text: &str) {
 /// A error that changes nothing; `text` is escaped already.
 pub(crate) fn warning(text: &str) -> String {
     format!("{}: {text}", paint(ODD, "warning"))
+}
+
+/// What a failure begins with.
+pub(crate) fn failure() -> String {
+    paint(BAD, "FAIL ")
 }
 
 /// `text` in a style; stripped where it is not wanted.

@@ -1,8 +1,8 @@
 //! A report for people: a title, the steps in their order with one fact each, the chain as a tree, at most one hint.
 
-use uptls::{Category, Code, Outcome, ProblemFacts, Report, Step, StepName, Verdict};
+use uptls::{Category, Code, Outcome, ProblemFacts, Report, Step, StepName, Verdict, Warning, WarningCode};
 
-use super::{BAD, FAINT, GOOD, LOUD, ODD, paint, spelled, tree};
+use super::{BAD, FAINT, GOOD, LOUD, ODD, paint, spelled, time, tree};
 
 /// The whole report.
 pub(crate) fn whole(report: &Report) -> String {
@@ -20,9 +20,25 @@ pub(crate) fn whole(report: &Report) -> String {
     text
 }
 
+/// One line, and the hint of a failure.
+pub(crate) fn short(report: &Report) -> String {
+    let mut text = title(report);
+    if let Some(leaf) = report.chain.first().filter(|_| report.accepted()) {
+        let (end, style) = time::dated(leaf, &report.at);
+        text.truncate(text.trim_end().len());
+        text.push_str(&format!(", {}\n", paint(style, &end)));
+    }
+    if let Some(message) = report.message.as_deref().filter(|_| !report.accepted()) {
+        text.push_str(&format!("      {message}\n      {}", hint(report)));
+    }
+    text
+}
+
 /// One line for a further connection to the same target.
 pub(crate) fn again(report: &Report, number: u16) -> String {
-    format!("{} connection {number}: {}\n", paint(GOOD, "ok   "), negotiated(report))
+    let unverified = unverified(report);
+    let style = if unverified.is_empty() { GOOD } else { ODD };
+    format!("{} connection {number}: {}{}\n", paint(style, "ok   "), negotiated(report), paint(ODD, &unverified))
 }
 
 /// What was negotiated.
@@ -47,9 +63,13 @@ pub(crate) fn hint(report: &Report) -> String {
 
 fn title(report: &Report) -> String {
     let by = report.policy.name.as_deref().map(|name| format!(" by the policy {name}")).unwrap_or_default();
-    let mark = if report.accepted() { paint(GOOD, "ok   ") } else { paint(BAD, "FAIL ") };
+    let unverified = unverified(report);
+    let mark = match report.accepted() {
+        true => paint(if unverified.is_empty() { GOOD } else { ODD }, "ok   "),
+        false => paint(BAD, "FAIL "),
+    };
     let verdict = match (report.verdict, report.code.map(Code::category)) {
-        (Verdict::Accepted, _) => format!("accepted{by}"),
+        (Verdict::Accepted, _) => format!("accepted{by}{}", paint(ODD, &unverified)),
         (Verdict::Rejected, _) => format!("rejected{by}: {}", code(report)),
         (_, Some(Category::Connect | Category::Protocol)) => format!("no connection: {}", code(report)),
         _ if report.code == Some(Code::ChainParse) => format!("the chain cannot be read: {}", code(report)),
@@ -66,10 +86,28 @@ fn title(report: &Report) -> String {
     format!("{mark} {}{verdict}\n", paint(LOUD, &subject))
 }
 
+/// What an accepted peer was not held to, in capitals: the first line is often the only one that is read.
+fn unverified(report: &Report) -> String {
+    let fact =
+        |warning: &Warning, name: &str| warning.detail.get(name).map(String::as_str).unwrap_or_default().to_owned();
+    let active = report.warnings.iter().filter(|warning| warning.code == WarningCode::DangerActive);
+    let said = active.map(|warning| {
+        let (rule, reason) = (fact(warning, "rule"), fact(warning, "reason"));
+        let what = match rule.as_str() {
+            "acceptAnyCertificate" => "NOTHING VERIFIED",
+            "acceptAnyName" => "NAMES NOT VERIFIED",
+            _ => "RULE NOT ENFORCED",
+        };
+        format!(", {what} ({rule}: {reason})")
+    });
+    said.collect()
+}
+
 /// The first line says where, the second what: both may be long.
 fn problem(problem: &ProblemFacts) -> String {
     let mut place = String::new();
-    if let Some(document) = &problem.document {
+    // The message of what cannot be read names it.
+    if let Some(document) = problem.document.as_ref().filter(|_| problem.code != Code::DocumentUnreadable) {
         let line = problem.line.map(|line| format!(":{line}")).unwrap_or_default();
         let column = problem.column.map(|column| format!(":{column}")).unwrap_or_default();
         place = format!("{}{line}{column}: ", super::printable(document));

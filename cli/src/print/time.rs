@@ -8,6 +8,15 @@ use super::{BAD, ODD};
 
 /// When a certificate ends as seen from `now`, and how that is painted: `ends in 19 days`, `ended 3 days ago`.
 pub(super) fn validity(certificate: &CertificateFacts, now: &str) -> (String, Style) {
+    term(certificate, now, "")
+}
+
+/// The same with the day: `ends 2026-12-20, in 19 days`.
+pub(super) fn dated(certificate: &CertificateFacts, now: &str) -> (String, Style) {
+    term(certificate, now, &format!(" {},", day(&certificate.not_after)))
+}
+
+fn term(certificate: &CertificateFacts, now: &str, on: &str) -> (String, Style) {
     if certificate.not_after == NEVER {
         return ("never ends".to_owned(), Style::new());
     }
@@ -20,10 +29,10 @@ pub(super) fn validity(certificate: &CertificateFacts, now: &str) -> (String, St
         return (format!("begins in {}", distance(begin - now)), BAD);
     }
     match end - now {
-        left @ ..0 => (format!("ended {} ago", distance(-left)), BAD),
+        left @ ..0 => (format!("ended{on} {} ago", distance(-left)), BAD),
         // As the warnings have it (R8).
-        left if left <= (end - begin) / 7 => (format!("ends in {}", distance(left)), ODD),
-        left => (format!("ends in {}", distance(left)), Style::new()),
+        left if left <= (end - begin) / 7 => (format!("ends{on} in {}", distance(left)), ODD),
+        left => (format!("ends{on} in {}", distance(left)), Style::new()),
     }
 }
 

@@ -40,7 +40,7 @@ fn row(depth: usize, facts: &CertificateFacts, now: &str) -> Row {
         depth => format!("{}└─ ", "   ".repeat(depth - 1)),
     };
     let subject = if facts.subject.is_empty() { "(no subject)" } else { &facts.subject };
-    let (end, style) = time::validity(facts, now);
+    let (end, style) = time::dated(facts, now);
     let note = match (is_anchor(facts), facts.sans.as_slice()) {
         (true, _) => facts.source.clone(),
         (false, []) => String::new(),

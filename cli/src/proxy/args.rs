@@ -21,6 +21,7 @@ use crate::target::{ConnectTo, Target, parse_timeout};
 /// proxy takes no more connections, and ends with those that are open or after --drain-timeout.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = help("uptls proxy --listen 127.0.0.1:6380 --policy redis.yaml redis.internal:6379
+  uptls proxy --listen 127.0.0.1:6380 --ca ca.pem redis.internal:6379
   uptls proxy --listen unix:/run/app/db.sock --policy db.yaml --idle-timeout 10m db.internal:5432
   uptls proxy --listen 8080 --manifests ./manifests --backend shop/pay:443 pay.shop.svc:443
   uptls proxy --http --listen 8080 --policy pay.yaml pay.internal:443
@@ -40,7 +41,7 @@ pub(crate) struct ProxyArgs {
     pub(crate) audit_policy: Option<PathBuf>,
     /// A document with many routes instead (kind: Proxy, see docs/proxy.md). The proxy reads it again when it changes; a
     /// document with an error changes nothing.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["policy", "manifests"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["policy", "manifests", "options"])]
     pub(crate) routes: Option<PathBuf>,
     /// Let --listen, the routes and --admin name addresses that other hosts can reach. Each such client speaks with the proxy's
     /// client certificate, and without TLS.

@@ -55,6 +55,8 @@ fn the_json_has_the_fields_of_the_contract() {
     assert_eq!(report["presented"][0], "dns:payments.internal");
     assert_eq!(report["chain"].as_array().unwrap().len(), 3);
     assert_eq!(report["tls"]["resumed"], false);
+    assert!(step(report, "tcp")["detail"]["ms"].is_u64() && step(report, "hello")["detail"]["ms"].is_u64(), "{report}");
+    assert_eq!(step(report, "chain")["detail"]["intermediates"], 1);
     assert!(report["code"].is_null() && report["message"].is_null() && report.get("hint").is_none());
     assert!(report["errors"].as_array().unwrap().is_empty());
 }
@@ -157,7 +159,7 @@ fn a_client_certificate_that_may_be_left_out_is_told() {
 }
 
 #[test]
-fn several_targets_give_the_highest_exit_code_and_one_envelope() {
+fn several_targets_give_the_worst_exit_code_and_one_envelope() {
     let folder = Folder::new();
     folder.policy("auto.yaml", "subjectAltNames: [{dns: payments.internal}]");
     let server = Server::start(&folder.options());
@@ -173,6 +175,12 @@ fn several_targets_give_the_highest_exit_code_and_one_envelope() {
     assert_eq!(ran.code, 3, "{ran:?}");
     assert!(ran.stdout.contains("no connection: tcp_refused (302)"), "{ran:?}");
     assert!(ran.stdout.ends_with("\n1 of 2 accepted\n"), "{ran:?}");
+    // A peer with a wrong certificate is not hidden by one that is down.
+    let other = folder.issue(Template::leaf("other").with_sans(&[San::dns("orders.internal")]).lasting());
+    let wrong = Server::start(&folder.presenting(&[&other, &folder.intermediate]));
+    let wrong = wrong.addr().to_string();
+    let ran = uptls(folder.path(), &["check", "--policy", "auto.yaml", &closed, &wrong, &open]);
+    assert_eq!(ran.code, 1, "{ran:?}");
 }
 
 #[test]
@@ -275,4 +283,30 @@ fn a_weakening_needs_permission_and_is_a_warning() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(ran.results()[0]["warnings"][0]["code"], "danger_active");
     assert_eq!(outcome(&ran.results()[0], "name"), "skip");
+}
+
+#[test]
+fn the_first_line_says_what_was_not_verified() {
+    let folder = Folder::new();
+    folder.policy("name.yaml", "danger: {acceptAnyName: {reason: legacy}}");
+    folder.policy("rule.yaml", "danger: {tolerate: [{rule: key_usage, reason: old appliance}]}");
+    let any = "spec: {danger: {acceptAnyCertificate: {reason: lab}}, serverName: payments.internal}";
+    folder.write("any.yaml", &format!("apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\n{any}\n"));
+    let server = Server::start(&folder.options());
+    for (policy, wanted) in [
+        ("name.yaml", "accepted by the policy payments, NAMES NOT VERIFIED (acceptAnyName: legacy)"),
+        ("rule.yaml", "accepted by the policy payments, RULE NOT ENFORCED (key_usage: old appliance)"),
+        ("any.yaml", "accepted, NOTHING VERIFIED (acceptAnyCertificate: lab)"),
+    ] {
+        for more in [&[][..], &["--quiet"], &["--repeat", "2"]] {
+            let ran = folder.check(policy, server.addr(), &[&["--allow-danger"], more].concat());
+            let first = ran.stdout.lines().next().unwrap_or_default();
+            assert!(ran.code == 0 && first.contains(wanted), "{wanted}: {ran:?}");
+            let shown = ran.stdout.matches("VERIFIED (").count() + ran.stdout.matches("ENFORCED (").count();
+            assert_eq!(shown, if more.len() == 2 { 2 } else { 1 }, "{ran:?}");
+        }
+    }
+    // The twin.
+    let ran = folder.check("policy.yaml", server.addr(), &["--quiet"]);
+    assert!(ran.stdout.lines().count() == 1 && !ran.stdout.contains("NOT"), "{ran:?}");
 }

@@ -3,6 +3,9 @@
 
 mod check;
 mod demo;
+mod endpoints;
+mod expiry;
+mod explain;
 mod export;
 mod fix;
 mod guide;
@@ -11,6 +14,7 @@ mod import;
 mod manifests;
 mod offline;
 mod openssl;
+mod options;
 mod outputs;
 #[cfg(unix)]
 mod outputs_shared;

@@ -1,6 +1,7 @@
 //! `verify`, `describe`, `inspect` and `schema`: at a fixed clock, without a socket.
 
 use crate::support::{Folder, uptls, uptls_with_input};
+use crate::validator::findings;
 use uptls::danger::DangerPermission;
 use uptls::{Envelope, FixedClock, Runtime};
 use uptls_testkit::{Pki, San, chain_pem};
@@ -30,9 +31,9 @@ ok    payments.internal: accepted by the policy payments
   ok    policy     payments, fingerprint sha256:...
   skip  tcp, hello
   ok    chain      trusted by CN=offline root, ca.pem #1
-                   CN=offline root             ends in 9 years  ca.pem #1
-                   └─ CN=offline intermediate  ends in 9 years
-                      └─ CN=leaf               ends in 60 days  dns:payments.internal and 1 more
+                   CN=offline root             ends 2035-11-21, in 9 years  ca.pem #1
+                   └─ CN=offline intermediate  ends 2035-11-21, in 9 years
+                      └─ CN=leaf               ends 2027-01-22, in 60 days  dns:payments.internal and 1 more
   skip  revocation
   ok    usage      the key may sign handshakes
   ok    name       matched dns:payments.internal
@@ -42,7 +43,7 @@ ok    payments.internal: accepted by the policy payments
     let ran = uptls(folder.path(), &[args.as_slice(), &["2027-02-01T00:00:00Z"]].concat());
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.stdout.contains("rejected by the policy payments: cert_expired (405)"), "{ran:?}");
-    assert!(ran.stdout.contains("ended 10 days ago"), "{ran:?}");
+    assert!(ran.stdout.contains("ended 2027-01-22, 10 days ago"), "{ran:?}");
     assert!(ran.stdout.contains("\nhint: renew CN=leaf on the upstream"), "{ran:?}");
 }
 
@@ -94,7 +95,7 @@ fn what_is_no_regular_file_is_refused_at_once() {
         let inspected = uptls(folder.path(), &["inspect", file]);
         assert!(inspected.code == 2 && inspected.stderr.contains(kind), "{inspected:?}");
         let policy = uptls(folder.path(), &["describe", "--policy", file]);
-        assert!(policy.code == 2 && policy.stdout.contains(kind), "{policy:?}");
+        assert!(policy.code == 2 && policy.stderr.contains(kind), "{policy:?}");
         let imported = uptls(folder.path(), &["import", file]);
         assert!(imported.code == 2 && imported.stderr.contains(kind), "{imported:?}");
         of(file).unwrap();
@@ -118,7 +119,8 @@ fn what_is_missing_or_wrong_is_exit_code_2() {
     assert_eq!((ran.code, ran.results()[0]["code"].as_str()), (2, Some("name_invalid")), "{ran:?}");
     let ran = uptls(folder.path(), &["describe", "--policy", "absent.yaml"]);
     assert_eq!(ran.code, 2, "{ran:?}");
-    assert!(ran.stdout.contains("the policy cannot be used: document_unreadable (122)"), "{ran:?}");
+    assert!(ran.stderr.contains("the policy cannot be used: document_unreadable (122)"), "{ran:?}");
+    assert!(ran.stderr.contains("  FAIL  cannot read absent.yaml: "), "{ran:?}");
 }
 
 #[test]
@@ -185,4 +187,46 @@ fn schemas_are_json() {
         assert_eq!((ran.code, ran.json()), (0, schema));
     }
     assert_eq!(uptls(folder.path(), &["schema", "--report", "--describe"]).code, 2);
+}
+
+/// A reader of `--json` needs one schema, whatever happens.
+#[test]
+fn a_failure_is_a_document_of_the_schema_that_was_asked_for() {
+    let folder = ordinary();
+    folder.write("bad.yaml", "apiVersion: uptls/v1\nkind: UpstreamTlsPolicy\nspec: {trust: {}}\n");
+    folder.write("empty.pem", "nothing\n");
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    let free = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let closed = free.local_addr().unwrap().to_string();
+    drop(free);
+    for (args, schema, code, exit) in [
+        (&["describe", "--policy", "bad.yaml"][..], "uptls.description/v1", "trust_missing", 2),
+        (&["describe", "--policy", "none.yaml"], "uptls.description/v1", "document_unreadable", 2),
+        (&["verify", "--policy", "policy.yaml", "--chain", "none.pem"], "uptls.report/v1", "document_unreadable", 2),
+        (&["inspect", "empty.pem"], "uptls.inspect/v1", "chain_parse", 2),
+        (&["inspect", "."], "uptls.inspect/v1", "document_unreadable", 2),
+        (&["inspect", &closed], "uptls.inspect/v1", "tcp_refused", 3),
+        (&["import", "none"], "uptls.import/v1", "document_unreadable", 2),
+        (&["import", "policy.yaml"], "uptls.import/v1", "reference_unresolved", 2),
+        (&["import", "empty"], "uptls.import/v1", "document_parse", 2),
+    ] {
+        for format in ["--json", "--ndjson"] {
+            let ran = uptls(folder.path(), &[args, &[format]].concat());
+            assert_eq!((ran.code, ran.stderr.as_str()), (exit, ""), "{args:?} {ran:?}");
+            let document = ran.json();
+            assert_eq!(document["schema"], schema, "{ran:?}");
+            assert_eq!(document["results"].as_array().unwrap().len(), 0, "{ran:?}");
+            assert_eq!(document["errors"][0]["code"], code, "{ran:?}");
+            let kind = schema.split(['.', '/']).nth(1).unwrap();
+            assert_eq!(findings(&schema_of(folder.path(), kind), &document), [""; 0]);
+        }
+        let ran = uptls(folder.path(), args);
+        assert_eq!((ran.code, ran.stdout.as_str()), (exit, ""), "{args:?}: people read it on stderr: {ran:?}");
+        assert!(!ran.stderr.is_empty());
+    }
+}
+
+fn schema_of(folder: &std::path::Path, kind: &str) -> serde_json::Value {
+    let option = format!("--{}", if kind == "description" { "describe" } else { kind });
+    uptls(folder, &["schema", &option]).json()
 }

@@ -53,8 +53,23 @@ fn pages() -> BTreeMap<String, String> {
 
 /// The help of the command and of each of its subcommands, without the examples.
 fn helps() -> BTreeMap<String, String> {
-    let commands =
-        ["", "demo", "check", "verify", "describe", "export", "export envoy", "import", "inspect", "proxy", "schema"];
+    let commands = [
+        "",
+        "demo",
+        "check",
+        "verify",
+        "describe",
+        "export",
+        "export envoy",
+        "import",
+        "inspect",
+        "init",
+        "explain",
+        "proxy",
+        "schema",
+        "completions",
+        "man",
+    ];
     let help = |command: &str| {
         let args: Vec<_> = command.split_whitespace().chain(["--help"]).collect();
         let text = uptls(Path::new("."), &args).stdout;

@@ -34,7 +34,7 @@ impl Ran {
 
     /// The same without how far away ends are: that differs from day to day.
     pub(crate) fn timeless(&self) -> String {
-        let cut = |line: &str| match line.split_once("  ends in ") {
+        let cut = |line: &str| match line.split_once("  ends ") {
             Some((subject, _)) => format!("{subject}  ends ...\n"),
             None => format!("{line}\n"),
         };

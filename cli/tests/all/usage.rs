@@ -4,7 +4,20 @@ use std::process::{Command, Stdio};
 
 use crate::support::{Folder, uptls};
 
-const COMMANDS: [&str; 8] = ["demo", "check", "verify", "describe", "export", "import", "inspect", "schema"];
+const COMMANDS: [&str; 12] = [
+    "demo",
+    "check",
+    "verify",
+    "describe",
+    "export",
+    "import",
+    "inspect",
+    "init",
+    "explain",
+    "schema",
+    "completions",
+    "man",
+];
 
 #[test]
 fn every_help_has_examples_and_the_exit_codes() {
@@ -67,6 +80,11 @@ fn colour_is_for_terminals_only() {
     };
     assert!(forced("CLICOLOR").contains('\u{1b}'));
     assert!(!forced("NO_COLOR").contains('\u{1b}'));
+    for (when, colours) in [("always", true), ("never", false), ("auto", false)] {
+        let ran = uptls(folder.path(), &["describe", "--policy", "policy.yaml", "--color", when]);
+        assert_eq!(ran.stdout.contains('\u{1b}'), colours, "{when}");
+    }
+    assert_eq!(uptls(folder.path(), &["describe", "--policy", "policy.yaml", "--color", "blue"]).code, 2);
 }
 
 #[test]

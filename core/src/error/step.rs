@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Code;
 use crate::text::printable;
@@ -20,9 +20,44 @@ pub struct Step {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub code: Option<Code>,
-    /// Facts: text by name.
+    /// Facts: text by name, and in JSON a number for what is counted (`ms`, `intermediates`).
+    #[serde(serialize_with = "facts")]
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Fact>"))]
     pub detail: BTreeMap<&'static str, String>,
 }
+
+/// How a fact stands in JSON.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Fact<'a> {
+    Count(u64),
+    Text(&'a str),
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Fact<'_> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Fact".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": ["integer", "string"]})
+    }
+}
+
+/// A reader compares a count as a number: the text "152" is more than any number to jq.
+fn facts<S: Serializer>(detail: &BTreeMap<&'static str, String>, serializer: S) -> Result<S::Ok, S::Error> {
+    let fact = |name: &str, text: &'_ String| COUNTS.contains(&name).then(|| text.parse().ok()).flatten();
+    serializer
+        .collect_map(detail.iter().map(|(name, text)| (name, fact(name, text).map_or(Fact::Text(text), Fact::Count))))
+}
+
+/// The facts that are counted.
+const COUNTS: [&str; 2] = ["intermediates", "ms"];
 
 impl Step {
     /// A step without details.

@@ -61,6 +61,8 @@ impl ProblemFacts {
     /// The facts of `problem`.
     pub fn new(problem: &Problem) -> Self {
         let code = problem.code();
+        // What cannot be read has no lines.
+        let place = problem.origin().filter(|_| code != Code::DocumentUnreadable);
         let origin = problem.origin();
         Self {
             code,
@@ -71,8 +73,24 @@ impl ProblemFacts {
             fix: problem.fix(),
             path: problem.path().to_owned(),
             document: origin.map(|o: &Origin| o.document.to_string()).filter(|name| !name.is_empty()),
-            line: origin.map(|o| o.line).filter(|line| *line > 0),
-            column: origin.map(|o| o.column).filter(|column| *column > 0),
+            line: place.map(|o| o.line).filter(|line| *line > 0),
+            column: place.map(|o| o.column).filter(|column| *column > 0),
+        }
+    }
+
+    /// A failure that no field of a policy has, with the hint of its code.
+    pub fn failure(code: Code, message: String) -> Self {
+        Self {
+            code,
+            number: code.number(),
+            category: code.category().as_str(),
+            message,
+            hint: code.hint(),
+            fix: None,
+            path: String::new(),
+            document: None,
+            line: None,
+            column: None,
         }
     }
 }

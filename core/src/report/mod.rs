@@ -21,19 +21,35 @@ pub struct Envelope<T> {
     pub schema: &'static str,
     /// One entry for each target.
     pub results: Vec<T>,
+    /// Why there is no result; absent otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ProblemFacts>,
 }
 
 impl Envelope<Report> {
     /// Reports under the schema `uptls.report/v1`.
     pub fn reports(results: Vec<Report>) -> Self {
-        Self { schema: "uptls.report/v1", results }
+        Self::new("uptls.report/v1", results)
     }
 }
 
 impl<T: Serialize> Envelope<T> {
     /// Results under another schema.
     pub fn new(schema: &'static str, results: Vec<T>) -> Self {
-        Self { schema, results }
+        Self { schema, results, errors: Vec::new() }
+    }
+
+    /// No result, and why: the same schema, so that its readers need no second one.
+    ///
+    /// ```
+    /// use uptls::{Code, Envelope, ProblemFacts, Report};
+    ///
+    /// let error = ProblemFacts::failure(Code::DocumentUnreadable, "cannot read a.pem: no such file".to_owned());
+    /// let json = Envelope::<Report>::failed("uptls.inspect/v1", vec![error]).to_json();
+    /// assert!(json.contains(r#""results": []"#) && json.contains(r#""code": "document_unreadable""#));
+    /// ```
+    pub fn failed(schema: &'static str, errors: Vec<ProblemFacts>) -> Self {
+        Self { schema, results: Vec::new(), errors }
     }
 
     /// The JSON text, two spaces of indentation, without a line end: what every face returns.

@@ -17,7 +17,7 @@ use crate::name::BackendHost;
 use crate::policy::SanMatcher;
 use crate::report::{PolicyFacts, Report, Verdict};
 use crate::text::{SHOWN, digest, printable};
-use crate::time::{rfc3339, seconds};
+use crate::time::{is_near_end, rfc3339, seconds};
 use crate::trust::{AnchorFacts, RevocationList, SystemRoots};
 use crate::warning::{Warning, WarningCode};
 
@@ -43,7 +43,11 @@ impl Verifier {
         report.presented = context.presented();
         self.judge(&mut report, chain.iter().map(|der| &**der), &Judgement { anchor, steps });
         match first_failure {
-            None => report.verdict = Verdict::Accepted,
+            None => {
+                report.verdict = Verdict::Accepted;
+                let sent: Vec<&[u8]> = chain.iter().map(|der| &**der).collect();
+                report.warnings.extend(peer_warnings(&sent, context.proven(), seconds(now)));
+            }
             Some(kind) => {
                 let rejection = self.rejection_of(kind, &context, Judgement::default());
                 report.refuse(&rejection);
@@ -60,6 +64,8 @@ impl Verifier {
         report.presented = shown(&leaf.as_ref().and_then(CertificateView::presented_names).unwrap_or_default());
         self.judge(&mut report, peer.chain.iter().map(Vec::as_slice), &self.judgement_of_peer(peer));
         report.verdict = Verdict::Accepted;
+        let sent: Vec<&[u8]> = peer.chain.iter().map(Vec::as_slice).collect();
+        report.warnings.extend(peer_warnings(&sent, peer.path.as_ref(), seconds(now)));
         report
     }
 
@@ -214,6 +220,19 @@ impl Verifier {
         let step = step.with(TRUSTED, trusted).with("intermediates", path.intermediates.len().to_string());
         step.with("until", rfc3339(path.trusted_until))
     }
+}
+
+/// R8: which certificates of an accepted peer come near their end: the leaf, and the intermediates of its path.
+fn peer_warnings(sent: &[&[u8]], path: Option<&Path>, now: i64) -> Vec<Warning> {
+    let issuers = path.map(|path| path.intermediates.as_slice()).unwrap_or_default();
+    let certificates = [0].iter().chain(issuers).filter_map(|index| CertificateView::parse(sent.get(*index)?).ok());
+    let expiring =
+        certificates.filter(|certificate| is_near_end(certificate.not_before(), certificate.not_after(), now));
+    let warning = |certificate: CertificateView<'_>| {
+        let facts = certificate.facts(PEER);
+        Warning::new(WarningCode::PeerExpiring, [("not_after", facts.not_after), ("subject", facts.subject)])
+    };
+    expiring.map(warning).collect()
 }
 
 /// The steps of a verification that failed at the one with the index `failed`: those before it passed, and those behind it

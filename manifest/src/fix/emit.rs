@@ -4,7 +4,7 @@ use core::fmt::Write as _;
 
 use serde_json::Value as Json;
 
-use super::tree::is_text;
+use super::tree::{is_text, node};
 use crate::decode::is_word;
 use crate::node::{Node, Scalar, Style, Value};
 
@@ -23,6 +23,18 @@ pub(super) fn emit(roots: &[Node], original: &str) -> String {
         text
     });
     texts.collect::<Vec<_>>().join("---\n")
+}
+
+/// A value as a document of YAML: a text stands plain if that reads as the same text.
+pub(super) fn yaml(value: &Json) -> String {
+    emit(&[node(value, style)], "")
+}
+
+fn style(text: &str) -> Style {
+    let plain = Scalar { style: Style::Plain, text: text.to_owned().into() };
+    // What begins otherwise can be an alias, an item or the end of a document.
+    let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/');
+    if begins && is_word(text) && is_text(&plain) { Style::Plain } else { Style::Quoted }
 }
 
 /// One line for each scalar.

@@ -112,6 +112,16 @@ pub fn manifests(
     Ok(fixed)
 }
 
+/// `value` as a document of YAML.
+///
+/// ```
+/// let value = serde_json::json!({"spec": {"trust": {"system": "mozilla"}, "versions": {"min": "1.3"}}});
+/// assert_eq!(uptls_manifest::fix::to_yaml(&value), "spec:\n  trust:\n    system: mozilla\n  versions:\n    min: \"1.3\"\n");
+/// ```
+pub fn to_yaml(value: &serde_json::Value) -> String {
+    emit::yaml(value)
+}
+
 fn current<'a>(document: Document<'a>, fixed: &'a [Fixed]) -> Document<'a> {
     let known = fixed.iter().find(|known| known.name == document.name());
     known.map_or(document, |known| Document::new(&known.name, known.text.as_bytes()))

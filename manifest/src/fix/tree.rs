@@ -35,9 +35,9 @@ pub(super) fn patch(root: &mut Node, operation: &PatchOperation) -> Option<()> {
             let (parent, name) = split(path)?;
             let parent = at(root, parent)?;
             match &mut parent.value {
-                Value::List(items) if name == "-" => items.push(node(value)),
+                Value::List(items) if name == "-" => items.push(quoted(value)),
                 Value::List(_) | Value::Text(_) => return None,
-                Value::Map(_) => set(parent, name, node(value)),
+                Value::Map(_) => set(parent, name, quoted(value)),
             }
         }
         PatchOperation::Move { from, path } => {
@@ -65,7 +65,7 @@ pub(super) fn patch(root: &mut Node, operation: &PatchOperation) -> Option<()> {
                 Value::Text(_) => return None,
             }
         }
-        PatchOperation::Replace { path, value } => *at(root, path)? = node(value),
+        PatchOperation::Replace { path, value } => *at(root, path)? = quoted(value),
         _ => return None,
     }
     Some(())
@@ -109,18 +109,26 @@ fn set(parent: &mut Node, key: String, value: Node) {
     }
 }
 
-fn node(value: &Json) -> Node {
+/// The tree of `value`, each text in the style that `style` gives it.
+pub(super) fn node(value: &Json, style: fn(&str) -> Style) -> Node {
     let text = |text: String, style| made(Value::Text(Scalar { style, text: Zeroizing::new(text) }));
     match value {
-        Json::Array(items) => made(Value::List(items.iter().map(node).collect())),
+        Json::Array(items) => made(Value::List(items.iter().map(|item| node(item, style)).collect())),
         Json::Object(fields) => {
-            let entry =
-                |(key, value): (&String, &Json)| Entry { key: key.clone(), place: Place::START, value: node(value) };
+            let entry = |(key, value): (&String, &Json)| Entry {
+                key: key.clone(),
+                place: Place::START,
+                value: node(value, style),
+            };
             made(Value::Map(fields.iter().map(entry).collect()))
         }
-        Json::String(string) => text(string.clone(), Style::Quoted),
+        Json::String(string) => text(string.clone(), style(string)),
         other => text(other.to_string(), Style::Plain),
     }
+}
+
+fn quoted(value: &Json) -> Node {
+    node(value, |_| Style::Quoted)
 }
 
 /// Whether both hold the same, wherever it stands and however it is quoted.

@@ -161,3 +161,71 @@ fn the_reader_and_the_schema_refuse_the_same_shapes() {
         assert!(uptls_manifest::parse(bad.to_string().as_bytes(), "", None).is_err(), "{bad}");
     }
 }
+
+/// A policy of the one field that a case is about, and else a good one.
+fn with(field: &str, value: &str) -> String {
+    let mut fields = vec![("trust", "{system: mozilla}"), ("serverName", "pay.example")];
+    fields.retain(|(name, _)| *name != field);
+    fields.push((field, value));
+    let spec: String = fields.iter().map(|(name, value)| format!("{name}: {value}, ")).collect();
+    format!("{{apiVersion: uptls/v1, kind: UpstreamTlsPolicy, spec: {{{spec}}}}}")
+}
+
+/// An editor must show what the command refuses, and nothing else.
+#[test]
+fn the_schema_refuses_what_the_reader_refuses_for_any_policy() {
+    let pin = format!("{}=", "A".repeat(43));
+    let refused = [
+        ("trust", "{}"),
+        ("trust", "{bundles: [{file: a, pem: b}]}"),
+        ("trust", "{bundles: [{}]}"),
+        ("trust", "{system: none}"),
+        ("trust", "{pinnedKeys: [abc]}"),
+        ("serverName", "'*.example'"),
+        ("serverName", "10.0.0.7"),
+        ("serverName", "'::1'"),
+        ("versions", "{min: '1.1'}"),
+        ("versions", "{max: TLSv1.3}"),
+        ("handshakeTimeout", "soon"),
+        ("handshakeTimeout", "'10'"),
+        ("identity", "{certificate: {file: a}}"),
+        ("identity", "{key: {file: a}}"),
+        ("subjectAltNames", "[{}]"),
+        ("subjectAltNames", "[{dns: a.example, ip: 10.0.0.7}]"),
+        ("spkiPins", "[abc]"),
+        ("revocation", "{}"),
+        ("revocation", "{crls: []}"),
+        ("revocation", "{crls: [{file: a}], depth: all}"),
+        ("revocation", "{crls: [{file: a}], unknown: maybe}"),
+        ("unknown", "1"),
+    ];
+    let one_pin = format!("[{pin}]");
+    let taken = [
+        ("versions", "{min: 1.3}"),
+        ("versions", "{min: '1.2', max: '1.3'}"),
+        ("handshakeTimeout", "500ms"),
+        ("serverName", "auto"),
+        ("serverName", "Pay.Example."),
+        ("serverName", "4.pay-1.x9"),
+        ("spkiPins", one_pin.as_str()),
+        ("revocation", "{crls: [{file: a}], depth: leaf, unknown: allow}"),
+        ("subjectAltNames", "[{dns: '*.example'}, {spiffe: {trustDomain: prod, pathPrefix: /a}}]"),
+        ("identity", "{certificate: {file: a}, key: {file: a}, passphrase: {file: b}}"),
+    ];
+    let schema = schema::policy();
+    let reads = |text: &str| {
+        let read = uptls_manifest::parse(text.as_bytes(), "p.yaml", None);
+        read.and_then(|draft| uptls::UpstreamTlsPolicy::check(draft, DangerPermission::Forbidden)).is_ok()
+    };
+    let fits = |text: &str| findings(&schema, &serde_saphyr::from_str(text).unwrap()).is_empty();
+    for (field, value) in refused {
+        let text = with(field, value);
+        assert_eq!((reads(&text), fits(&text)), (false, false), "{text}");
+    }
+    for (field, value) in taken {
+        let text = with(field, value);
+        assert_eq!((reads(&text), fits(&text)), (true, true), "{text}");
+    }
+    let named = with("resumption", "true").replace("spec:", "metadata: {name: 7}, spec:");
+    assert_eq!((reads(&named), fits(&named)), (true, true), "{named}");
+}

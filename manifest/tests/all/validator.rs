@@ -12,9 +12,8 @@ pub(crate) fn findings(schema: &Value, value: &Value) -> Vec<String> {
 fn visit(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
     for (keyword, wanted) in schema.as_object().unwrap() {
         let fits = match keyword.as_str() {
-            "$defs" | "$id" | "$schema" | "default" | "description" | "format" | "required" | "title" | "writeOnly" => {
-                true
-            }
+            "$defs" | "$id" | "$schema" | "default" | "description" | "examples" | "format" | "required" | "title"
+            | "writeOnly" => true,
             "$ref" => {
                 let target = root.pointer(wanted.as_str().unwrap().strip_prefix('#').unwrap()).unwrap();
                 visit(root, target, value, at, found);
@@ -22,7 +21,7 @@ fn visit(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
             }
             "additionalProperties" => {
                 let known = |name: &str| schema.pointer("/properties").is_some_and(|known| known.get(name).is_some());
-                for (name, value) in value.as_object().unwrap().iter().filter(|(name, _)| !known(name)) {
+                for (name, value) in value.as_object().into_iter().flatten().filter(|(name, _)| !known(name)) {
                     match wanted {
                         Value::Bool(permitted) if !permitted => found.push(format!("{at}/{name}: additional")),
                         wanted => visit(root, wanted, value, &format!("{at}/{name}"), found),
@@ -51,7 +50,18 @@ fn visit(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
                 }
                 true
             }
-            "type" => is_of_type(value, wanted.as_str().unwrap()),
+            "anyOf" => wanted.as_array().unwrap().iter().any(|choice| fits(root, choice, value)),
+            "maxProperties" => value.as_object().is_none_or(|fields| fields.len() <= usize_of(wanted)),
+            "minItems" => value.as_array().is_none_or(|items| items.len() >= usize_of(wanted)),
+            "minProperties" => value.as_object().is_none_or(|fields| fields.len() >= usize_of(wanted)),
+            "pattern" => {
+                let pattern = regex_lite::Regex::new(wanted.as_str().unwrap()).unwrap();
+                value.as_str().is_none_or(|text| pattern.is_match(text))
+            }
+            "type" => match wanted {
+                Value::Array(names) => names.iter().any(|name| is_of_type(value, name.as_str().unwrap())),
+                name => is_of_type(value, name.as_str().unwrap()),
+            },
             _ => false,
         };
         if !fits {
@@ -75,6 +85,7 @@ fn is_of_type(value: &Value, name: &str) -> bool {
     match name {
         "array" => value.is_array(),
         "boolean" => value.is_boolean(),
+        "number" => value.is_number(),
         "integer" => value.is_i64() || value.is_u64(),
         "object" => value.is_object(),
         "string" => value.is_string(),
