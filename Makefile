@@ -49,8 +49,8 @@ soak:
 	target/release/soak $(SOAK) 64
 
 # What uptls costs over rustls, C over Rust, C beside OpenSSL, in Envoy over Envoy's own validator, and Python beside the
-# module ssl and rtls: tables, and target/bench/core.json, c.json, envoy.json and python.json.
-# Needs valgrind.
+# module ssl and rtls: tables, and target/bench/core.json, c.json, envoy.json, python.json and python-sockets.json.
+# Needs valgrind and nginx.
 bench:
 	-python3 .ci/envoy.py
 	cargo build --release --package uptls-envoy

@@ -364,6 +364,7 @@ def bench() -> int:
     )
     scripts = {
         "bench of Python": ["run.py", str(TARGET / "bench/python.json")],
+        "bench of Python over sockets": ["sockets.py", str(TARGET / "bench/python-sockets.json")],
         "bench of manifests": ["manifests.py", str(TARGET / "release/faces"), "5000"],
     }
     for what, (script, *arguments) in scripts.items():

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import contexts
 import keep_alive
@@ -67,21 +68,31 @@ def scenarios(folder: Path) -> dict[str, tuple[Work, int, dict[str, float]]]:
     }
 
 
+def head() -> None:
+    """Of the table."""
+    print(f"uptls {uptls.__version__}; processor time of the client, medians, in microseconds; times faster than")
+    print(f"{'':24}{'uptls':>10}{'ssl':>10}{'rtls':>10}   {'x ssl':>8}{'x rtls':>8}  goals")
+
+
+def report(name: str, seconds: dict[str, list[float]], times: int, goals: dict[str, float]) -> dict[str, Any]:
+    """Prints a line of the table, and gives what is written of it."""
+    micros = {side: statistics.median(spent) / times * 1e6 for side, spent in seconds.items()}
+    ratios = {other: ratio(seconds, other) for other in seconds if other != "uptls"}
+    said = ", ".join(f"{goal:g}x {side}: {verdict(ratios[side], goal)}" for side, goal in goals.items())
+    figures = "".join(f"{micros[side]:10.1f}" if side in micros else f"{'-':>10}" for side in SIDES)
+    print(f"{name:24}{figures}   {ratios['ssl']:8.2f}{ratios.get('rtls', math.nan):8.2f}  {said}", flush=True)
+    return {"microseconds": micros, "times_faster_than": ratios, "goals": goals}
+
+
 def main(output: str) -> None:
     """Measures, prints and writes."""
     rows = {}
     with tempfile.TemporaryDirectory() as folder:
-        print(f"uptls {uptls.__version__}; processor time of the client, medians, in microseconds; times faster than")
-        print(f"{'':24}{'uptls':>10}{'ssl':>10}{'rtls':>10}   {'x ssl':>8}{'x rtls':>8}  goals")
+        head()
         for name, (work, times, goals) in scenarios(Path(folder)).items():
             # rtls resumes nothing.
             seconds = measure(work, times, SIDES[:2] if name.startswith("resumed") else SIDES)
-            micros = {side: statistics.median(spent) / times * 1e6 for side, spent in seconds.items()}
-            ratios = {other: ratio(seconds, other) for other in seconds if other != "uptls"}
-            said = ", ".join(f"{goal:g}x {side}: {verdict(ratios[side], goal)}" for side, goal in goals.items())
-            figures = "".join(f"{micros[side]:10.1f}" if side in micros else f"{'-':>10}" for side in SIDES)
-            print(f"{name:24}{figures}   {ratios['ssl']:8.2f}{ratios.get('rtls', math.nan):8.2f}  {said}", flush=True)
-            rows[name] = {"microseconds": micros, "times_faster_than": ratios, "goals": goals}
+            rows[name] = report(name, seconds, times, goals)
     Path(output).parent.mkdir(parents=True, exist_ok=True)
     Path(output).write_text(json.dumps(rows, indent=2) + "\n")
 

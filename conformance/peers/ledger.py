@@ -21,7 +21,7 @@ def _lines(path: Path) -> dict[str, tuple[str, str]]:
 
 
 def settle(path: Path, found: dict[str, str], *, bless: bool, whole: bool) -> int:
-    """Compares what was found with the file, or writes it; gives the exit code. With `whole`, no test may be missing."""
+    """Compares what was found with the file, or writes it. Gives the exit code. `whole`: no test may be missing."""
     wanted = _lines(path)
     if bless:
         reasons = {test: reason for test, (_, reason) in wanted.items()}

@@ -236,7 +236,7 @@ def stripped(client: Client, made: Pki) -> str:
     with scripted(client, script, made, demand=False, stripped=True) as server:
         said = Attempt(client, made, ca=made.ca).outcome(server.port, "user")
     in_the_clear = said == "works" or (server.heard and not server.heard.startswith(b"\x16\x03"))
-    return "goes on in the clear" if in_the_clear else said
+    return "continues in the clear" if in_the_clear else said
 
 
 def rows(chosen: list[Client]) -> Iterator[tuple[Client, dict[str, str]]]:

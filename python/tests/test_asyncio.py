@@ -15,7 +15,7 @@ from OpenSSL import SSL
 
 import uptls
 from clients.servers import LARGE, SMALL, Server
-from loopback import Authority, Leaf
+from loopback import HOST, Authority, Leaf
 from loopback import Server as EchoServer
 
 Main = Callable[[], Coroutine[Any, Any, Any]]
@@ -172,6 +172,37 @@ def test_a_huge_write_arrives_whole(run: Any, ca: Authority, policy: uptls.Upstr
 
     with EchoServer(ca.issue("localhost")) as server:
         assert run(lambda: main(server.port)) == data
+
+
+@pytest.mark.parametrize("shown", [False, True], ids=["without an identity", "with another CA's"])
+def test_a_server_of_asyncio_that_refuses_our_identity(ca: Authority, other_ca: Authority, *, shown: bool) -> None:
+    """I5: it loses the alert and closes. What it had asked for is said all the same."""
+    leaf = ca.issue(HOST)
+    demanding = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    demanding.load_cert_chain(leaf.certificate, leaf.key)
+    demanding.load_verify_locations(ca.file)
+    demanding.verify_mode = ssl.CERT_REQUIRED
+    client = (other_ca if shown else ca).issue("client.test")
+    identity = uptls.ClientIdentity.from_files(client.certificate, client.key) if shown else None
+    policy = uptls.UpstreamTlsPolicy(ca=uptls.TrustBundle.from_file(ca.file), identity=identity)
+
+    def ask(port: int) -> None:
+        with policy.connect(HOST, port, connect_to="127.0.0.1") as stream:
+            stream.sendall(b"?")
+            stream.recv(1)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda *_: None)
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=demanding)
+        async with server:
+            await asyncio.to_thread(ask, server.sockets[0].getsockname()[1])
+
+    with pytest.raises(uptls.UptlsError) as caught:
+        asyncio.run(main())
+    # If the write of our data meets the closed socket first, it is a reset, whose hint says the same.
+    assert caught.value.code in {"peer_closed", "peer_reset"}
+    assert "certificate" in (caught.value.hint or "")
 
 
 def test_a_truncation_is_no_end(run: Any, policy: uptls.UpstreamTlsPolicy, server: Server) -> None:

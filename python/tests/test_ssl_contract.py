@@ -291,9 +291,9 @@ def test_9_versions_read_as_the_policy_says(ca: Authority, lowest: Any, highest:
                 with pytest.raises(uptls.PolicyFrozenError, match="versions"):
                     setattr(context, name, version)
     context.maximum_version = ssl.TLSVersion.MAXIMUM_SUPPORTED
-    for version in (ssl.TLSVersion.MINIMUM_SUPPORTED, ssl.TLSVersion.TLSv1_1, None):
+    for older in (ssl.TLSVersion.MINIMUM_SUPPORTED, ssl.TLSVersion.TLSv1_1, None):
         with pytest.raises(uptls.PolicyFrozenError):
-            context.minimum_version = version
+            context.minimum_version = older
     assert (context.minimum_version, context.maximum_version) == (least, most)
 
 
