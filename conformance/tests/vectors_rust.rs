@@ -146,6 +146,8 @@ fn every_code_of_a_document_or_a_chain_is_produced() {
         Code::Conflicted,
         // A vector has its document as a text.
         Code::DocumentUnreadable,
+        // Nor is there a token.
+        Code::IdentitySignFailed,
         Code::NotExportable,
         Code::PolicyNotReady,
         Code::PolicyWithdrawn,

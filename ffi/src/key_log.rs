@@ -40,10 +40,10 @@ pub unsafe extern "C" fn uptls_connector_log_keys(
             connector.stop_logging_keys();
             return Ok(());
         }
-        Ok(connector.log_keys_to(copy(fd)?).map_err(|error| match error {
+        connector.log_keys_to(copy(fd)?).map_err(|error| match error {
             uptls::Error::Misuse(misuse) => Failure::from(misuse),
             other => Failure::without_policy(other.code(), other.to_string()),
-        })?)
+        })
     };
     // SAFETY: by the contract of the header err is NULL or can be written to.
     unsafe { boundary::call(err, log) }

@@ -20,6 +20,11 @@ use uptls_conformance::vectors::{Expected, all, followed};
 /// Proven by another test: its file and its name.
 const ELSEWHERE: &[(Code, &str, &str)] = &[
     (Code::ConnectorSuperseded, "core/tests/connect/bound.rs", "a_publication_ends_what_is_bound_to_the_one_before"),
+    (
+        Code::IdentitySignFailed,
+        "core/tests/handshake/external_key.rs",
+        "a_signer_that_fails_or_lies_ends_the_handshake",
+    ),
     (Code::LocalResources, "python/tests/test_faults.py", "test_it_is_over_when_there_are_some_again"),
     (Code::MessageTooLarge, "core/tests/handshake/outcomes.rs", "a_chain_over_the_limit_is_refused"),
 ];

@@ -22,7 +22,7 @@ impl Connector {
     /// line has the form of NSS, `SERVER_TRAFFIC_SECRET_0 <client random> <secret>`, with its line end. The thread of the handshake
     /// calls `sink` and waits for it; several threads may call it at once.
     ///
-    /// **Whoever has the lines can read these connections, also from a recording made before, and can forge what is sent on them.** A
+    /// **A reader of the lines can decrypt these connections, also from a recording made before, and can forge what is sent on them.** A
     /// client certificate, forward secrecy and a strict policy do not help against that. Log one connector, for as long as you debug, to
     /// where only you can read, and call [`Connector::stop_logging_keys`]. While it is on, every report of such a connection has
     /// the warning `keys_logged`, and [`Connector::logs_keys`] is true. By default nothing is logged; no document, file or environment

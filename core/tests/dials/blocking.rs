@@ -242,6 +242,9 @@ mod unix {
     }
 }
 
+/// What a hook fails with, the code of that, and a part of its text.
+type HookFailure = (fn() -> io::Error, Code, &'static str);
+
 /// The hook is the last before TLS, and the handshake begins if it returns well: nothing follows a failure.
 #[test]
 fn a_hook_prepares_the_socket_or_ends_the_attempt() {
@@ -259,7 +262,7 @@ fn a_hook_prepares_the_socket_or_ends_the_attempt() {
     assert_eq!(tcp.ttl().unwrap(), 8);
     // The twins: the hook of another dialer, and one that fails. A clone has the hook, too.
     assert!(matches!(peers.failure(&Dialer::default(), prefixed.addr()).code(), Code::PeerClosed | Code::PeerReset));
-    let table: [(fn() -> io::Error, Code, &str); 4] = [
+    let table: [HookFailure; 4] = [
         (|| io::Error::other("not today"), Code::LocalResources, "for tls: not today"),
         (|| rustix::io::Errno::PERM.into(), Code::LocalResources, "prepare the socket"),
         (|| rustix::io::Errno::CONNRESET.into(), Code::TcpRefused, "reset"),

@@ -83,7 +83,11 @@ fn a_file_is_regular() {
     connector.stop_logging_keys();
     let text = fs::read_to_string(&path).unwrap();
     fs::remove_file(&path).unwrap();
-    assert!(text.ends_with('\n') && labels(&[text.clone()]).len() == 1 && text.contains("\nSERVER_TRAFFIC_SECRET_0 "));
+    assert!(
+        text.ends_with('\n')
+            && labels(std::slice::from_ref(&text)).len() == 1
+            && text.contains("\nSERVER_TRAFFIC_SECRET_0 ")
+    );
     // The twin: what could hold up a handshake.
     let (_reader, writer) = std::io::pipe().unwrap();
     #[cfg(unix)]

@@ -101,6 +101,9 @@ impl Connection {
             }
             phase => {
                 self.phase = phase;
+                if let Phase::Lost(_) = self.phase {
+                    return Err(self.failed().unwrap_or_else(between));
+                }
                 match self.held.is_empty() {
                     true => Ok((Progress::Done, self.feed(bytes)?)),
                     false => Ok((Progress::Done, 0)),

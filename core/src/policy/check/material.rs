@@ -58,7 +58,7 @@ impl Checker {
                 Some(SecretMaterial::File { base: self.base.clone(), path })
             }
             SecretDraft { file: None, pem: Some(secret), external: None } => Some(SecretMaterial::Inline(secret)),
-            SecretDraft { file: None, pem: None, external: Some(key) } => Some(SecretMaterial::External(key)),
+            SecretDraft { file: None, pem: None, external: Some(key) } => Some(SecretMaterial::External(*key)),
             _ => {
                 self.invalid(path, "an entry without exactly one source", "{file: PATH} or {pem: TEXT}");
                 None

@@ -258,13 +258,13 @@ pub struct SecretDraft {
     /// A key that the program asks for signatures. No document has one.
     #[serde(skip)]
     #[cfg_attr(feature = "schema", schemars(skip))]
-    pub(crate) external: Option<ExternalKey>,
+    pub(crate) external: Option<Box<ExternalKey>>,
 }
 
 impl SecretDraft {
     /// A private key that stays where it is (I7).
     pub fn external(key: ExternalKey) -> Self {
-        Self { external: Some(key), ..Self::default() }
+        Self { external: Some(Box::new(key)), ..Self::default() }
     }
 
     /// A secret in a file.

@@ -230,11 +230,11 @@ impl<'a> Merge<'a> {
             (None, None) => Ok(None),
             (None, Some(_)) => Err(PolicyErrorKind::IdentityIncomplete { missing: "certificate" }),
             (Some(_), None) => Err(PolicyErrorKind::IdentityIncomplete { missing: "key" }),
-            (Some(certificate), Some(key)) => Ok(Some(Found::Files(IdentityDraft {
+            (Some(certificate), Some(key)) => Ok(Some(Found::Files(Box::new(IdentityDraft {
                 certificate: Some(MaterialDraft::file(self.mapped(certificate)?)),
                 key: Some(SecretDraft::file(self.mapped(key)?)),
                 passphrase: None,
-            }))),
+            })))),
         }
     }
 
@@ -255,7 +255,7 @@ impl<'a> Merge<'a> {
 
     fn set_identity(&mut self, found: Found, from: &Provenance) {
         let (draft, certificate, key) = match found {
-            Found::Files(draft) => (draft, from.clone(), from.clone()),
+            Found::Files(draft) => (*draft, from.clone(), from.clone()),
             Found::Linked(linked) => (linked.draft, linked.certificate, linked.key),
         };
         self.spec.identity = Some(draft);
@@ -386,7 +386,7 @@ fn part(part: Component<'_>) -> Option<&OsStr> {
 
 /// An identity that was found.
 enum Found {
-    Files(IdentityDraft),
+    Files(Box<IdentityDraft>),
     Linked(Box<LinkedIdentity>),
 }
 
