@@ -15,11 +15,20 @@ pub(crate) enum Mode {
     Http,
 }
 
+/// Where clients come in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) mode: Mode,
+    pub(crate) route: &'static str,
+    pub(crate) address: SocketAddr,
+}
+
 pub(crate) struct Client {
     address: SocketAddr,
     /// What stays of the last request.
     kept: Option<BufReader<TcpStream>>,
     mode: Mode,
+    request: String,
 }
 
 /// What a client got in place of the response.
@@ -31,8 +40,9 @@ pub(crate) enum Failure {
 }
 
 impl Client {
-    pub(crate) fn new(mode: Mode, address: SocketAddr) -> Self {
-        Self { address, kept: None, mode }
+    /// For the route of this name, which is the host of its requests, too.
+    pub(crate) fn new(Place { mode, route, address }: Place) -> Self {
+        Self { address, kept: None, mode, request: format!("GET / HTTP/1.1\r\nHost: {route}\r\n\r\n") }
     }
 
     /// One request, and its whole response.
@@ -41,7 +51,7 @@ impl Client {
             Some(stream) => stream,
             None => BufReader::new(connect(self.address)?),
         };
-        stream.get_mut().write_all(REQUEST)?;
+        stream.get_mut().write_all(self.request.as_bytes())?;
         let body = match self.mode {
             Mode::Bytes => to_its_end(&mut stream)?,
             Mode::Http => response(&mut stream)?,
@@ -105,5 +115,3 @@ impl fmt::Display for Mode {
         })
     }
 }
-
-const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: payments.internal\r\n\r\n";

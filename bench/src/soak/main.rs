@@ -39,11 +39,11 @@ fn main() -> ExitCode {
     let mut rounds = 0;
     thread::scope(|scope| {
         for number in 0..*clients {
-            let (mode, address) = places[usize::try_from(number).unwrap() % places.len()];
-            let seen = seen.iter().find(|seen| seen.mode == mode).unwrap();
+            let place = places[usize::try_from(number).unwrap() % places.len()];
+            let seen = seen.iter().find(|seen| seen.mode == place.mode).unwrap();
             let (is_calm, has_ended) = (&is_calm, &has_ended);
             scope.spawn(move || {
-                let mut client = Client::new(mode, address);
+                let mut client = Client::new(place);
                 while !has_ended.load(Ordering::Relaxed) {
                     let began = Instant::now();
                     let outcome = client.request();

@@ -1,7 +1,6 @@
 //! The world of the soak: upstreams, a proxy with four routes, and everything that rotates.
 
 use core::fmt;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Receiver;
@@ -11,7 +10,7 @@ use tempfile::TempDir;
 use uptls_testkit::process::resident_kib;
 use uptls_testkit::{Former, lines_of};
 
-use crate::client::Mode;
+use crate::client::{Mode, Place};
 use crate::log::{Log, Logged};
 use crate::upstreams::{Authority, Upstreams};
 
@@ -23,7 +22,7 @@ pub(crate) struct World {
     log: Option<Log>,
     /// A CA that no upstream has.
     other: Authority,
-    places: Vec<(Mode, SocketAddr)>,
+    places: Vec<Place>,
     proxy: Child,
     /// Which step of the rotation is next.
     step: usize,
@@ -57,15 +56,17 @@ impl World {
         let mut world = World { authorities, folder, lines, log, other, places, proxy, step: 0, upstreams };
         while world.places.len() < ROUTES.len() {
             let line = world.line();
-            if let Some((mode, _)) = ROUTES.iter().find(|(_, name)| line.contains(&format!("{name} listens on"))) {
-                world.places.push((*mode, line.rsplit(' ').next().unwrap().parse().unwrap()));
+            if let Some((mode, route)) =
+                ROUTES.into_iter().find(|(_, name)| line.contains(&format!("{name} listens on")))
+            {
+                let address = line.rsplit(' ').next().unwrap().parse().unwrap();
+                world.places.push(Place { mode, route, address });
             }
         }
         world
     }
 
-    /// Where clients come in, and how they are taken.
-    pub(crate) fn places(&self) -> Vec<(Mode, SocketAddr)> {
+    pub(crate) fn places(&self) -> Vec<Place> {
         self.places.clone()
     }
 
@@ -150,8 +151,8 @@ fn lay_out(folder: &Path, upstreams: &Upstreams, bundle: &str) {
     write(&folder.join("manifests"), "all.yaml", &manifests(bundle));
     let routes = ROUTES.map(|(mode, name)| {
         let (to, policy, hosts) = match mode {
-            Mode::Bytes => (upstreams.bytes(), "policy.yaml", ""),
-            Mode::Http => (upstreams.http(), "http.yaml", ", hosts: ['*']"),
+            Mode::Bytes => (upstreams.bytes(), "policy.yaml", String::new()),
+            Mode::Http => (upstreams.http(), "http.yaml", format!(", hosts: [{name}]")),
         };
         let source = match name.ends_with("manifests") {
             true => "manifests: manifests, backend: 'shop/pay:443'".to_owned(),
@@ -182,7 +183,7 @@ fn command() -> PathBuf {
     std::env::current_exe().unwrap().with_file_name("uptls")
 }
 
-/// Those of HTTP ask their upstream in HTTP/2 and, since manifests offer no ALPN, in HTTP/1.1.
+/// The host of a request is the name of its route. Those of HTTP share a listener, and ask their upstream in HTTP/2 and, since manifests offer no ALPN, in HTTP/1.1.
 const ROUTES: [(Mode, &str); 4] = [
     (Mode::Bytes, "bytes-policy"),
     (Mode::Bytes, "bytes-manifests"),
