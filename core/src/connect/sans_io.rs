@@ -94,6 +94,7 @@ pub struct Handshake {
     tls: Tls,
 }
 
+#[allow(clippy::large_enum_variant, reason = "it is driven for nearly all of its life")]
 enum Tls {
     Driven(Driver),
     /// Until the first call that moves bytes.

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Instant;
 
@@ -80,6 +81,11 @@ impl Socket {
     /// Whether it has a peer: one that does not block may still be connecting.
     pub(crate) fn is_connected(&self) -> bool {
         !matches!(getpeername(self.as_fd()), Err(Errno::NOTCONN))
+    }
+
+    /// Where it is connected to; `None` while it connects, and for a Unix socket.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        getpeername(self.as_fd()).ok()?.and_then(|address| address.try_into().ok())
     }
 
     /// Whether it has no peer, seeks none, and has no error to tell: Linux says of such a one that it is hung up.
