@@ -94,7 +94,13 @@ pub fn run(bytes: &[u8]) {
     let connectors: Vec<Connector> =
         (0..2).map(|_| Connector::new(&runtime, &BENCH.policies[0]).expect("sound")).collect();
     let memories: Vec<Sessions> = BENCH.servers.iter().map(|_| Sessions::new()).collect();
-    let mut model = Model { now: NOW, published: vec![Some(0), Some(0)], proven: BTreeMap::new(), offered: BTreeSet::new(), visits: 0 };
+    let mut model = Model {
+        now: NOW,
+        published: vec![Some(0), Some(0)],
+        proven: BTreeMap::new(),
+        offered: BTreeSet::new(),
+        visits: 0,
+    };
     for _ in 0..u.below(12) + 2 {
         let which = u.below(2);
         let connector = &connectors[which];
@@ -131,8 +137,7 @@ fn connect(model: &mut Model, connector: &Connector, which: usize, host: usize, 
     let mut wanted = ConnectOptions::default();
     model.visits += 1;
     // Every fourth has none.
-    wanted.remote_address =
-        (model.visits % 4 > 0).then(|| SocketAddr::from(([10, 0, 0, 1], model.visits % 4)));
+    wanted.remote_address = (model.visits % 4 > 0).then(|| SocketAddr::from(([10, 0, 0, 1], model.visits % 4)));
     let begun = connector.begin(&name, &wanted);
     assert_eq!(begun.is_ok(), model.published[which].is_some(), "a connection without a policy");
     let (Ok(mut handshake), Some(policy)) = (begun, model.published[which]) else { return };
