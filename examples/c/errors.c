@@ -87,7 +87,7 @@ static void peers(const uptls_policy *policy, const char *folder) {
 
 /* No program listens on port 1. */
 static void network(uptls_policy *policy) {
-  uptls_connect_options options = {sizeof options, 60000, NULL, NULL, 0}; /* a minute instead of the policy's ten seconds */
+  uptls_connect_options options = {sizeof options, 60000, NULL, NULL, 0, NULL}; /* a minute instead of the policy's ten seconds */
   uptls_connector *connector;
   uptls_stream *stream;
   uptls_error *error;

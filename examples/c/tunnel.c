@@ -18,7 +18,7 @@ static void check(uptls_status status, uptls_error **error) {
 }
 
 int main(int argc, char **argv) {
-  uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0};
+  uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0, NULL};
   uptls_runtime *runtime;
   uptls_policy *policy;
   uptls_connector *connector;

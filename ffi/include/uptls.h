@@ -353,7 +353,7 @@ typedef int32_t uptls_on_invalid;
 
 /**
  * The options of one connection that differ from its policy. None can weaken a check. Set all of it to 0 first and
- * `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0}`. A NULL pointer selects the
+ * `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0, NULL}`. A NULL pointer selects the
  * defaults.
  */
 typedef struct {
@@ -379,6 +379,12 @@ typedef struct {
    * Bits `UPTLS_CONNECT_...`; 0: none.
    */
   uint64_t flags;
+  /**
+   * The network address that the bytes go to, `10.0.0.7:8443` or `[2001:db8::7]:8443`. It is never an identity: of the
+   * sessions of one policy and one name, those of this address are resumed first. NULL: that of the stream's socket;
+   * `uptls_conn_new` has none, and without one the pods behind a name are offered the tickets of each other.
+   */
+  const char *remote_address;
 } uptls_connect_options;
 
 /**

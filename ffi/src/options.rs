@@ -3,6 +3,7 @@
 use core::ffi::c_char;
 use core::mem::{MaybeUninit, offset_of};
 use core::time::Duration;
+use std::net::SocketAddr;
 
 use uptls::{ConnectOptions, Misuse};
 
@@ -11,7 +12,7 @@ use crate::error::Failure;
 use crate::handle;
 
 /// The options of one connection that differ from its policy. None can weaken a check. Set all of it to 0 first and
-/// `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0}`. A NULL pointer selects the
+/// `struct_size` to its size: `uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0, NULL}`. A NULL pointer selects the
 /// defaults.
 #[repr(C)]
 #[allow(clippy::exhaustive_structs, reason = "C writes it; it grows at its end, and struct_size tells how far")]
@@ -28,6 +29,10 @@ pub struct ConnOptions {
     pub dialer: *const Dialer,
     /// Bits `UPTLS_CONNECT_...`; 0: none.
     pub flags: u64,
+    /// The network address that the bytes go to, `10.0.0.7:8443` or `[2001:db8::7]:8443`. It is never an identity: of the
+    /// sessions of one policy and one name, those of this address are resumed first. NULL: that of the stream's socket;
+    /// `uptls_conn_new` has none, and without one the pods behind a name are offered the tickets of each other.
+    pub remote_address: *const c_char,
 }
 
 /// A bit of the `flags` of `uptls_connect_options`: a signal whose handler was installed without SA_RESTART ends a call that
@@ -73,7 +78,8 @@ pub(crate) unsafe fn parse_with_dialer(options: *const ConnOptions) -> Result<Wa
         return Ok(Wanted::default());
     }
     // SAFETY: not NULL; the contract is the same.
-    let ConnOptions { struct_size: _, timeout_ms, alpn, dialer, flags } = unsafe { known_part(options) }?;
+    let ConnOptions { struct_size: _, timeout_ms, alpn, dialer, flags, remote_address } =
+        unsafe { known_part(options) }?;
     let mut connect = ConnectOptions::default();
     if timeout_ms != 0 {
         let timeout = u64::try_from(timeout_ms)
@@ -86,12 +92,22 @@ pub(crate) unsafe fn parse_with_dialer(options: *const ConnOptions) -> Result<Wa
         Some("") => connect.with_alpn([""; 0]),
         Some(names) => connect.with_alpn(names.split(',')),
     };
+    // SAFETY: by the contract it is NULL or NUL-terminated.
+    if let Some(text) = unsafe { handle::optional_text(remote_address, "remote_address") }? {
+        connect = connect.with_remote_address(socket_address(text)?);
+    }
     if flags & !UPTLS_CONNECT_INTERRUPTIBLE != 0 {
         return Err(Misuse::new(format!("flags must be made of UPTLS_CONNECT_INTERRUPTIBLE, it is {flags:#x}")).into());
     }
     // SAFETY: by the contract it is NULL or live.
     let dialer = unsafe { dialer.as_ref() }.map(Dialer::core);
     Ok(Wanted { connect, dialer, is_interruptible: flags & UPTLS_CONNECT_INTERRUPTIBLE != 0 })
+}
+
+fn socket_address(text: &str) -> Result<SocketAddr, Misuse> {
+    text.parse().map_err(|_| {
+        Misuse::new(format!("remote_address must be an IP address and a port such as 10.0.0.7:8443, it is {text:?}"))
+    })
 }
 
 /// A structure that C writes and that grows at its end: its first field is `struct_size`.
@@ -105,8 +121,13 @@ pub(crate) unsafe trait Growing: Sized {
 
 // SAFETY: it begins with its size, and NULL and 0 are values of every field.
 unsafe impl Growing for ConnOptions {
-    const KNOWN_SIZES: &'static [usize] =
-        &[offset_of!(Self, timeout_ms), offset_of!(Self, alpn), offset_of!(Self, dialer), offset_of!(Self, flags)];
+    const KNOWN_SIZES: &'static [usize] = &[
+        offset_of!(Self, timeout_ms),
+        offset_of!(Self, alpn),
+        offset_of!(Self, dialer),
+        offset_of!(Self, flags),
+        offset_of!(Self, remote_address),
+    ];
 }
 
 /// As much of the structure as both sides know; the rest is 0.
@@ -149,11 +170,14 @@ mod tests {
 
     const WHOLE: usize = size_of::<ConnOptions>();
 
+    fn defaults() -> ConnOptions {
+        let (alpn, dialer, remote_address) = (ptr::null(), ptr::null(), ptr::null());
+        ConnOptions { struct_size: WHOLE, timeout_ms: 0, alpn, dialer, flags: 0, remote_address }
+    }
+
     fn of(struct_size: usize, timeout_ms: i64, alpn: *const c_char) -> Result<ConnectOptions, Failure> {
-        let options = [
-            ConnOptions { struct_size, timeout_ms, alpn, dialer: ptr::null(), flags: 0 },
-            ConnOptions { struct_size: 0, timeout_ms: 0, alpn: ptr::null(), dialer: ptr::null(), flags: 0 },
-        ];
+        let options =
+            [ConnOptions { struct_size, timeout_ms, alpn, ..defaults() }, ConnOptions { struct_size: 0, ..defaults() }];
         // SAFETY: two structures stand there, so even a size that is too large can be read.
         unsafe { parse(options.as_ptr()) }.map(|wanted| wanted.connect)
     }
@@ -180,14 +204,31 @@ mod tests {
     #[test]
     fn a_signal_ends_waiting_where_that_is_wanted() {
         let of = |flags| {
-            let options =
-                ConnOptions { struct_size: WHOLE, timeout_ms: 0, alpn: ptr::null(), dialer: ptr::null(), flags };
+            let options = ConnOptions { flags, ..defaults() };
             // SAFETY: it is a whole structure.
             unsafe { parse(&raw const options) }.map(|wanted| wanted.is_interruptible)
         };
         assert!(matches!(of(0), Ok(false)));
         assert!(matches!(of(UPTLS_CONNECT_INTERRUPTIBLE), Ok(true)));
         assert!(of(2).is_err() && of(u64::MAX).is_err());
+    }
+
+    #[test]
+    fn an_address_is_one_or_misuse() {
+        let of = |struct_size, remote_address: *const c_char| {
+            let options = ConnOptions { struct_size, remote_address, ..defaults() };
+            // SAFETY: it is a whole structure.
+            unsafe { parse(&raw const options) }.map(|wanted| wanted.connect.remote_address)
+        };
+        let address = Some(SocketAddr::from(([10, 0, 0, 7], 8443)));
+        assert!(matches!(of(WHOLE, c"10.0.0.7:8443".as_ptr()), Ok(found) if found == address));
+        assert!(matches!(of(WHOLE, c"[2001:db8::7]:8443".as_ptr()), Ok(Some(_))));
+        assert!(matches!(of(WHOLE, ptr::null()), Ok(None)));
+        let shorter = offset_of!(ConnOptions, remote_address);
+        assert!(matches!(of(shorter, c"10.0.0.7:8443".as_ptr()), Ok(None)), "a program that does not know it");
+        for text in [c"", c"10.0.0.7", c"payments.internal:443", c"10.0.0.7:99999", c"\xff"] {
+            assert!(of(WHOLE, text.as_ptr()).is_err(), "{text:?}");
+        }
     }
 
     #[test]
@@ -198,8 +239,8 @@ mod tests {
         assert!(of(WHOLE, -1, ptr::null()).is_err());
         assert!(of(WHOLE, 0, c"\xff".as_ptr()).is_err());
         let unknown = [
-            ConnOptions { struct_size: WHOLE * 2, timeout_ms: 0, alpn: ptr::null(), dialer: ptr::null(), flags: 0 },
-            ConnOptions { struct_size: 0, timeout_ms: 1, alpn: ptr::null(), dialer: ptr::null(), flags: 0 },
+            ConnOptions { struct_size: WHOLE * 2, ..defaults() },
+            ConnOptions { struct_size: 0, timeout_ms: 1, ..defaults() },
         ];
         // SAFETY: two structures stand there.
         assert!(unsafe { parse(unknown.as_ptr()) }.is_err());

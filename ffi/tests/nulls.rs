@@ -217,7 +217,7 @@ static uptls_error *error;
 static uptls_error *reason;
 static uptls_manifest_set *manifest_set;
 static uptls_manifest_store *manifest_store;
-static uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0};
+static uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0, NULL};
 static uptls_manifest_options manifest_options = {sizeof manifest_options, NULL, NULL, NULL, 0, 0, 0};
 static const char *paths[1] = {"/nonexistent"};
 static uptls_bytes pieces[1];

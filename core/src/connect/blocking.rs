@@ -36,7 +36,7 @@ impl Connector {
         host: &BackendHost,
         options: &ConnectOptions,
     ) -> Result<VerifiedStream<T>, Error> {
-        negotiate(self.begin(host, options)?, transport)
+        adopt(self.begin(host, options)?, transport)
     }
 
     /// Dials `address`, then [`Connector::handshake`]; one deadline covers resolving, dialling and the handshake (H4).
@@ -101,7 +101,7 @@ pub(super) fn connect(intent: &Intent<'_>, address: &Address) -> Result<Verified
     let dial = begun.map(|begun| begun.elapsed());
     let transport = intent.told(dialled, dial)?;
     let mut handshake = intent.begin_until(deadline)?;
-    handshake.dialled_in(dial, || transport.peer_addr().ok());
+    handshake.dialled_in(dial, transport.peer_addr().ok());
     negotiate(handshake, transport)
 }
 
@@ -112,7 +112,7 @@ pub(super) fn connect_over(
 ) -> Result<VerifiedStream<DialledSocket>, Error> {
     let deadline = intent.deadline()?;
     let transport = dialer.dial_until(address, deadline)?;
-    negotiate(intent.begin_until(deadline)?, transport)
+    adopt(intent.begin_until(deadline)?, transport)
 }
 
 /// A blocking stream to a verified peer.
@@ -245,7 +245,13 @@ impl<T> fmt::Debug for VerifiedStream<T> {
     }
 }
 
-pub(super) fn negotiate<T: Transport>(mut handshake: Handshake, mut transport: T) -> Result<VerifiedStream<T>, Error> {
+/// Over a transport that is connected already.
+pub(super) fn adopt<T: Transport>(mut handshake: Handshake, transport: T) -> Result<VerifiedStream<T>, Error> {
+    handshake.dialled_in(None, transport.remote_address());
+    negotiate(handshake, transport)
+}
+
+fn negotiate<T: Transport>(mut handshake: Handshake, mut transport: T) -> Result<VerifiedStream<T>, Error> {
     let outcome = exchange(&mut handshake, &mut transport);
     if let Err(error) = outcome {
         drain_alert(&mut handshake, &mut transport);

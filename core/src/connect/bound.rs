@@ -118,7 +118,7 @@ impl BoundConnector {
     /// # Errors
     /// Those of [`Connector::handshake`], and `connector_superseded`.
     pub fn handshake<T: Transport>(&self, transport: T) -> Result<VerifiedStream<T>, Error> {
-        blocking::negotiate(self.begin()?, transport)
+        blocking::adopt(self.begin()?, transport)
     }
 
     /// As [`Connector::connect_blocking`].

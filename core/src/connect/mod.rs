@@ -31,6 +31,7 @@ mod span;
 pub(crate) mod tcp_options;
 pub(crate) mod tls_io;
 mod transport;
+mod waiting;
 
 pub use crate::handshake::IdentityUse;
 pub use address::Address;
@@ -45,6 +46,7 @@ pub use tcp_options::TcpOptions;
 pub use transport::Transport;
 
 use core::time::Duration;
+use std::net::SocketAddr;
 
 use crate::error::{ConnectError, Error, Misuse};
 use crate::policy::{Alpn, AlpnSelection};
@@ -80,6 +82,10 @@ pub struct ConnectOptions {
     /// Whether a peer that selects none of the offered protocols is an `alpn_mismatch` (H3). Default: the policy's
     /// setting; `false` does not loosen a policy that requires one.
     pub alpn_required: bool,
+    /// The network address that the transport goes to. It is never an identity, and decides nothing: of the sessions of one
+    /// policy and one name, those of this address are resumed first (H6). Default: none. The calls that dial, or that are
+    /// given a [`TcpStream`](std::net::TcpStream), find it out themselves.
+    pub remote_address: Option<SocketAddr>,
     /// The deadline of the whole connect (H4). Default: the policy's `handshakeTimeout`.
     pub timeout: Option<Duration>,
 }
@@ -97,6 +103,14 @@ impl ConnectOptions {
     #[must_use]
     pub fn with_alpn_required(mut self) -> Self {
         self.alpn_required = true;
+        self
+    }
+
+    /// Says where the transport goes, so that a connection resumes the sessions of this address first (H6). Without it the
+    /// pods behind one name, which often have ticket keys of their own, are offered the tickets of each other.
+    #[must_use]
+    pub fn with_remote_address(mut self, address: SocketAddr) -> Self {
+        self.remote_address = Some(address);
         self
     }
 

@@ -54,11 +54,15 @@ use super::driver::{Driver, End};
 use super::evidence::Evidence;
 use super::failure::Answered;
 use super::fault::{self, Stage};
+use super::internal;
 use super::report;
 use super::setup::Setup;
 use super::tls_io::{Failure, ReadOutcome};
+use super::waiting::Waiting;
 use crate::error::{Code, ConnectError, Error};
+use crate::generation::Generation;
 use crate::name::BackendHost;
+use crate::prepare::Prepared;
 use crate::report::Report;
 
 /// A connection with a peer that is not verified yet. It carries no data.
@@ -89,7 +93,14 @@ use crate::report::Report;
 pub struct Handshake {
     bond: Option<Bond>,
     deadline: Deadline,
-    driver: Driver,
+    tls: Tls,
+}
+
+#[allow(clippy::large_enum_variant, reason = "it is driven for nearly all of its life")]
+enum Tls {
+    Driven(Driver),
+    /// Until the first call that moves bytes.
+    Waiting(Box<Waiting>),
 }
 
 impl Handshake {
@@ -100,7 +111,26 @@ impl Handshake {
         deadline: Deadline,
         bond: Option<&Bond>,
     ) -> Result<Self, Error> {
-        Ok(Self { bond: bond.cloned(), deadline, driver: Driver::begin(setup, host)? })
+        let tls = Tls::Waiting(Box::new(Waiting::new(setup, host)?));
+        Ok(Self { bond: bond.cloned(), deadline, tls })
+    }
+
+    /// rustls, which begins with the first call.
+    fn driver(&mut self) -> Result<&mut Driver, Error> {
+        if let Tls::Waiting(waiting) = &mut self.tls {
+            self.tls = Tls::Driven(waiting.start()?);
+        }
+        match &mut self.tls {
+            Tls::Driven(driver) => Ok(driver),
+            Tls::Waiting(_) => Err(internal("a handshake that has begun waits")),
+        }
+    }
+
+    fn evidence(&self) -> Option<&Evidence> {
+        match &self.tls {
+            Tls::Driven(driver) => driver.evidence().map(AsRef::as_ref),
+            Tls::Waiting(_) => None,
+        }
     }
 
     /// Takes bytes from the peer. Gives how many were taken: fewer than given only when the handshake is done and the
@@ -110,10 +140,10 @@ impl Handshake {
     /// Why there is no connection: [`Error::Rejected`] for a peer that fails the policy, [`Error::Connect`] for the rest,
     /// with `handshake_timeout` after the deadline (H4). Every later call gives the same error.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<usize, Error> {
-        if self.driver.evidence().is_none() && self.deadline.has_passed() {
+        if self.evidence().is_none() && self.deadline.has_passed() {
             return Err(self.expire());
         }
-        self.driver.feed(bytes)
+        self.driver()?.feed(bytes)
     }
 
     /// Tells that the peer closed the transport. For a transport that failed, [`feed_error`](Self::feed_error).
@@ -121,7 +151,7 @@ impl Handshake {
     /// # Errors
     /// `peer_closed`, unless the handshake is done.
     pub fn feed_eof(&mut self) -> Result<(), Error> {
-        self.driver.feed_eof()
+        self.driver()?.feed_eof()
     }
 
     /// Reports that the transport failed: a reset, a broken pipe; not a passing error such as `WouldBlock`. Returns the
@@ -138,42 +168,54 @@ impl Handshake {
             true => format!("{:?}", self.deadline.after),
             false => "the time that the system waits".to_owned(),
         };
-        self.driver.lose(error, &waited)
+        match self.driver() {
+            Ok(driver) => driver.lose(error, &waited),
+            Err(error) => error,
+        }
     }
 
     /// Moves bytes for the peer to `out` and gives how many; 0 when there are none.
     pub fn drain(&mut self, out: &mut [u8]) -> usize {
-        self.driver.drain(&mut &mut *out)
+        self.drain_with(&mut &mut *out)
     }
 
     /// Appends all bytes for the peer to `out`.
     pub fn drain_to(&mut self, out: &mut Vec<u8>) {
-        self.driver.drain(out);
+        self.drain_with(out);
     }
 
     /// Writes bytes for the peer to `sink` until it takes no more, and gives how many. A failure of `sink` is an end of that.
     pub fn drain_with(&mut self, sink: &mut dyn io::Write) -> usize {
-        self.driver.drain(sink)
+        self.driver().map_or(0, |driver| driver.drain(sink))
     }
 
     /// Whether bytes from the peer are needed.
     pub fn wants_read(&self) -> bool {
-        self.driver.wants_read()
+        match &self.tls {
+            Tls::Driven(driver) => driver.wants_read(),
+            Tls::Waiting(_) => false,
+        }
     }
 
     /// Whether there are bytes for the peer.
     pub fn wants_write(&self) -> bool {
-        self.driver.wants_write()
+        match &self.tls {
+            Tls::Driven(driver) => driver.wants_write(),
+            Tls::Waiting(waiting) => waiting.wants_write(),
+        }
     }
 
     /// Whether the peer is verified and the handshake complete.
     pub fn is_done(&self) -> bool {
-        self.driver.evidence().is_some() && self.driver.error().is_none()
+        self.evidence().is_some() && self.error().is_none()
     }
 
     /// The error that ended it.
     pub fn error(&self) -> Option<&Error> {
-        self.driver.error()
+        match &self.tls {
+            Tls::Driven(driver) => driver.error(),
+            Tls::Waiting(waiting) => waiting.error(),
+        }
     }
 
     /// When it must be done (H4). [`feed`](Self::feed) enforces it; a timer of the event loop that calls
@@ -186,8 +228,13 @@ impl Handshake {
     /// connection by then, [`feed_error`](Self::feed_error) with `TimedOut` says so: `tcp_timeout`.
     pub fn expire(&mut self) -> Error {
         let after = format!("{:?}", self.deadline.after);
-        let phase = self.driver.phase();
-        self.driver.fail(ConnectError::HandshakeTimeout { after, phase }.into())
+        match self.driver() {
+            Ok(driver) => {
+                let phase = driver.phase();
+                driver.fail(ConnectError::HandshakeTimeout { after, phase }.into())
+            }
+            Err(error) => error,
+        }
     }
 
     /// The connection, once [`is_done`](Self::is_done). Bytes for the peer may still wait in it.
@@ -197,67 +244,87 @@ impl Handshake {
     /// a [`BoundConnector`](crate::BoundConnector) also comes back if what it is bound to is not published any more (L8): then
     /// the error says so, and a close_notify waits to be drained.
     pub fn finish(mut self) -> Result<Established, Box<Self>> {
-        if self.is_done()
+        let Tls::Driven(mut driver) = self.tls else { return Err(Box::new(self)) };
+        if driver.is_done()
             && let Some(Err(error)) = self.bond.as_ref().map(Bond::check)
         {
-            self.driver.fail(error);
+            driver.fail(error);
         }
-        if self.is_done() {
-            self.driver.open();
-        }
-        match self.driver.evidence() {
-            Some(evidence) if self.driver.error().is_none() => {
-                Ok(Established { evidence: Evidence::clone(evidence), driver: self.driver })
+        match driver.evidence().cloned() {
+            Some(evidence) if driver.is_done() => {
+                driver.open();
+                Ok(Established { evidence: Evidence::clone(&evidence), driver })
             }
-            _ => Err(Box::new(self)),
+            _ => {
+                self.tls = Tls::Driven(driver);
+                Err(Box::new(self))
+            }
         }
     }
 
     /// The report of the verification, once there is a verdict: the handshake is done, or failed.
     pub fn report(&self) -> Option<Report> {
-        let (prepared, host) = self.driver.judged();
-        let mut report = match (self.driver.error(), self.driver.evidence()) {
+        let ((prepared, host), generation) = self.judged();
+        let mut report = match (self.error(), self.evidence()) {
             (Some(error), _) => {
                 let mut report = report::failed(prepared, host, error);
-                report.policy.generation = Some(self.driver.generation().number());
+                report.policy.generation = Some(generation.number());
                 report
             }
             (None, Some(evidence)) => report::accepted(prepared, host, evidence),
             (None, None) => return None,
         };
-        report::warn_of_key_log(&mut report, self.driver.logs_keys());
+        let logs_keys = matches!(&self.tls, Tls::Driven(driver) if driver.logs_keys());
+        report::warn_of_key_log(&mut report, logs_keys);
         Some(report)
     }
 
-    /// Tells observers that the transport is there (R12): how long its dial took, if this caller knows, and its network
-    /// address, `10.0.0.7:8443`. Call it before the first bytes are drained; it decides nothing.
-    pub fn dialled(&mut self, dial: Option<Duration>, address: Option<String>) {
-        self.driver.dialled(dial, || address);
+    /// By what policy, for which host.
+    fn judged(&self) -> ((&Prepared, &BackendHost), Generation) {
+        match &self.tls {
+            Tls::Driven(driver) => (driver.judged(), driver.generation()),
+            Tls::Waiting(waiting) => (waiting.judged(), waiting.generation()),
+        }
     }
 
-    /// The same for the faces that dial.
-    pub(crate) fn dialled_in(&mut self, dial: Option<Duration>, address: impl FnOnce() -> Option<SocketAddr>) {
-        if dial.is_some() {
-            self.driver.dialled(dial, || address().map(|address| address.to_string()));
+    /// Tells that the transport is there: how long its dial took, if this caller knows, and its network address,
+    /// `10.0.0.7:8443`. Observers are told of it (R12), and the sessions of that address are resumed first (H6), if it is
+    /// called before the first bytes are drained. It decides nothing.
+    pub fn dialled(&mut self, dial: Option<Duration>, address: Option<String>) {
+        match &mut self.tls {
+            Tls::Driven(driver) => driver.dialled(dial, || address),
+            Tls::Waiting(waiting) => waiting.dialled(dial, address),
+        }
+    }
+
+    /// The same for the faces that dial. Without observers, who want to know how long that took, nothing is formatted.
+    pub(crate) fn dialled_in(&mut self, dial: Option<Duration>, address: Option<SocketAddr>) {
+        match (&mut self.tls, dial) {
+            (_, Some(_)) => self.dialled(dial, address.map(|address| address.to_string())),
+            (Tls::Waiting(waiting), None) => waiting.reaches(address),
+            (Tls::Driven(_), None) => {}
         }
     }
 
     pub(crate) fn receive(&mut self, source: &mut dyn Read) -> Result<ReadOutcome, Failure> {
-        self.driver.receive(source)
+        self.driver().map_err(Failure::Tls)?.receive(source)
     }
 
     pub(crate) fn send(&mut self, sink: &mut dyn io::Write) -> io::Result<usize> {
-        self.driver.send(sink)
+        self.driver()?.send(sink)
     }
 
     pub(crate) fn fail(&mut self, error: Error) -> Error {
-        self.driver.fail(error)
+        match self.driver() {
+            Ok(driver) => driver.fail(error),
+            Err(error) => error,
+        }
     }
 
     /// Whether our identity's key may ask for a signature (I7).
     pub(crate) fn asks(&self) -> bool {
-        let (prepared, _) = self.driver.judged();
-        self.driver.evidence().is_none() && prepared.identity().is_some_and(|identity| identity.is_asking())
+        let ((prepared, _), _) = self.judged();
+        self.evidence().is_none() && prepared.identity().is_some_and(|identity| identity.is_asking())
     }
 
     pub(crate) fn deadline_of(&self) -> Deadline {
@@ -267,10 +334,7 @@ impl Handshake {
 
 impl fmt::Debug for Handshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handshake")
-            .field("done", &self.is_done())
-            .field("error", &self.driver.error())
-            .finish_non_exhaustive()
+        f.debug_struct("Handshake").field("done", &self.is_done()).field("error", &self.error()).finish_non_exhaustive()
     }
 }
 

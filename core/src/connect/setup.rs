@@ -1,5 +1,6 @@
 //! What a connection begins with: all checks that need no peer, then rustls with the right sessions.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::client::Resumption as TlsResumption;
@@ -26,6 +27,7 @@ pub(super) struct Setup {
     name: ServerName<'static>,
     now: i64,
     publication: Arc<Publication>,
+    remote_address: Option<SocketAddr>,
 }
 
 impl Setup {
@@ -35,15 +37,25 @@ impl Setup {
         check_identity(&prepared, now)?;
         let pool_key = pool_key(&prepared, host, options)?;
         let name = server_name(prepared.policy(), host)?;
-        Ok(Self { audit, generation, key_log, pool_key, prepared, name, now, publication })
+        let remote_address = options.remote_address;
+        Ok(Self { audit, generation, key_log, pool_key, prepared, name, now, publication, remote_address })
     }
 
-    /// rustls with its ClientHello ready, and the sessions it may use.
-    pub(super) fn start(&self) -> Result<(ClientConnection, Option<Arc<SessionHandle>>), Error> {
+    /// Where the options say that the transport goes.
+    pub(super) fn remote_address(&self) -> Option<SocketAddr> {
+        self.remote_address
+    }
+
+    /// rustls with its ClientHello ready, and the sessions it may use: those of `endpoint` first.
+    pub(super) fn start(
+        &self,
+        endpoint: Option<SocketAddr>,
+    ) -> Result<(ClientConnection, Option<Arc<SessionHandle>>), Error> {
         let session = match self.prepared.policy().resumption() {
             Resumption::Disabled => None,
             Resumption::Enabled => {
-                Some(Arc::new(SessionHandle::new(&self.publication, self.pool_key.session().clone(), self.now)))
+                let key = self.pool_key.session().clone();
+                Some(Arc::new(SessionHandle::new(&self.publication, key, endpoint, self.now)))
             }
         };
         let config = connection_config(self.prepared.client_config(), session.clone(), self.key_log.clone());

@@ -10,7 +10,7 @@ use crate::generation::Generation;
 use crate::name::BackendHost;
 use crate::prepare::Prepared;
 
-/// It begins with the ClientHello, inside of the caller's span.
+/// It begins when a connection is begun, inside of the caller's span.
 pub(super) fn begin(prepared: &Prepared, host: &BackendHost, generation: Generation) -> Span {
     tracing::debug_span!(
         target: "uptls",

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
 /// A blocking transport that can be given a deadline.
@@ -20,6 +20,11 @@ pub trait Transport: Read + Write {
     fn blocks(&self) -> bool {
         true
     }
+
+    /// Where it goes, if that is known: the sessions of that address are resumed first (H6). It decides nothing.
+    fn remote_address(&self) -> Option<SocketAddr> {
+        None
+    }
 }
 
 impl Transport for TcpStream {
@@ -31,6 +36,10 @@ impl Transport for TcpStream {
         let remaining = remaining(deadline)?;
         self.set_read_timeout(remaining)?;
         self.set_write_timeout(remaining)
+    }
+
+    fn remote_address(&self) -> Option<SocketAddr> {
+        self.peer_addr().ok()
     }
 }
 
@@ -55,6 +64,10 @@ impl<T: Transport + ?Sized> Transport for &mut T {
     fn set_deadline(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         (**self).set_deadline(deadline)
     }
+
+    fn remote_address(&self) -> Option<SocketAddr> {
+        (**self).remote_address()
+    }
 }
 
 impl<T: Transport + ?Sized> Transport for Box<T> {
@@ -64,6 +77,10 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 
     fn set_deadline(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         (**self).set_deadline(deadline)
+    }
+
+    fn remote_address(&self) -> Option<SocketAddr> {
+        (**self).remote_address()
     }
 }
 

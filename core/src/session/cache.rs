@@ -1,50 +1,13 @@
 //! What a store holds of each server: sessions, charged in bytes, in the order of use.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rustls::NamedGroup;
 use rustls::client::{Tls12ClientSessionValue, Tls13ClientSessionValue};
 
-use super::{Proof, SessionKey};
-
-/// A session that may be resumed until `usable_until`.
-#[derive(Clone)]
-pub(super) struct Stored<T> {
-    bytes: usize,
-    pub(super) proof: Arc<Proof>,
-    usable_until: i64,
-    pub(super) value: T,
-}
-
-impl<T> Stored<T> {
-    /// `None` for a session that could not be resumed even now.
-    pub(super) fn new(value: T, proof: &Arc<Proof>, window: usize, usable_until: i64, now: i64) -> Option<Self> {
-        let chain = proof.chain_bytes.saturating_mul(2);
-        let bytes = window.min(LARGEST_TICKET).saturating_add(chain).saturating_add(SESSION_BYTES);
-        let stored = Self { bytes, proof: proof.clone(), usable_until, value };
-        stored.is_usable(now).then_some(stored)
-    }
-
-    /// From the proof's beginning to the session's end.
-    fn is_usable(&self, now: i64) -> bool {
-        (self.proof.usable_from..self.usable_until).contains(&now)
-    }
-}
-
-impl Stored<Tls12ClientSessionValue> {
-    /// rustls stores a lifetime of 0, "for ever", where the peer gives no hint, and stores anew after each resumption: the
-    /// day counts from the full handshake (RFC 5246 section F.1.4).
-    pub(super) fn new_tls12(
-        value: Tls12ClientSessionValue,
-        proof: &Arc<Proof>,
-        window: usize,
-        now: i64,
-    ) -> Option<Self> {
-        let usable_until = proof.usable_until.min(proof.proven_at.saturating_add(TLS12_LIFETIME));
-        Self::new(value, proof, window, usable_until, now)
-    }
-}
+use super::endpoints::{ByEndpoint, Lending};
+use super::stored::Stored;
+use super::{Endpoint, SessionKey};
 
 /// What is known of one server under one fingerprint.
 #[derive(Default)]
@@ -52,25 +15,27 @@ pub(super) struct ServerEntry {
     pub(super) group: Option<NamedGroup>,
     last_use: u64,
     bytes: usize,
-    pub(super) tls12: Option<Stored<Tls12ClientSessionValue>>,
-    pub(super) tls13: VecDeque<Stored<Tls13ClientSessionValue>>,
+    pub(super) lending: Lending,
+    pub(super) tls12: ByEndpoint<Tls12ClientSessionValue>,
+    pub(super) tls13: ByEndpoint<Tls13ClientSessionValue>,
 }
 
 impl ServerEntry {
-    pub(super) fn push(&mut self, stored: Option<Stored<Tls13ClientSessionValue>>) {
-        if self.tls13.len() == TICKETS {
-            self.tls13.pop_front();
-        }
-        self.tls13.extend(stored);
+    pub(super) fn keep_tls12(&mut self, endpoint: Endpoint, stored: Option<Stored<Tls12ClientSessionValue>>) {
+        self.tls12.keep(endpoint, stored, 1);
+    }
+
+    pub(super) fn keep_tls13(&mut self, endpoint: Endpoint, stored: Option<Stored<Tls13ClientSessionValue>>) {
+        self.tls13.keep(endpoint, stored, TICKETS);
     }
 
     pub(super) fn drop_unusable(&mut self, now: i64) {
-        self.tls12 = self.tls12.take().filter(|session| session.is_usable(now));
-        self.tls13.retain(|session| session.is_usable(now));
+        self.tls12.drop_unusable(now);
+        self.tls13.drop_unusable(now);
     }
 
     pub(super) fn sessions(&self) -> usize {
-        self.tls13.len() + usize::from(self.tls12.is_some())
+        self.tls13.len() + self.tls12.len()
     }
 
     fn is_empty(&self) -> bool {
@@ -78,8 +43,13 @@ impl ServerEntry {
     }
 
     fn charge(&self, key: &SessionKey) -> usize {
-        let sessions = self.tls12.iter().map(|session| session.bytes).chain(self.tls13.iter().map(|s| s.bytes));
-        sessions.fold(ENTRY_BYTES + 2 * key.server_name.len(), usize::saturating_add)
+        let sessions = self.tls12.bytes().saturating_add(self.tls13.bytes());
+        sessions.saturating_add(ENTRY_BYTES + 2 * key.server_name.len())
+    }
+
+    /// One name never takes all of the store, whatever its peers send: its sessions give way one by one.
+    fn bound(&mut self, key: &SessionKey, limit: usize) {
+        while self.charge(key) > limit && (self.tls13.give_way() || self.tls12.give_way()) {}
     }
 }
 
@@ -143,12 +113,14 @@ impl SessionCache {
         let result = match self.by_key.get_mut(key) {
             Some(entry) => {
                 let result = change(entry);
+                entry.bound(key, limit / 2);
                 self.settle(key);
                 result
             }
             None => {
                 let mut entry = ServerEntry::default();
                 let result = change(&mut entry);
+                entry.bound(key, limit / 2);
                 if !entry.is_empty() {
                     self.put(key.clone(), entry);
                 }
@@ -202,13 +174,7 @@ impl SessionCache {
     }
 }
 
-/// TLS 1.3 tickets per server; the oldest gives way.
+/// TLS 1.3 tickets of one endpoint; the oldest gives way.
 pub(super) const TICKETS: usize = 8;
-/// A ticket's length has two bytes (RFC 8446 section 4.6.1).
-const LARGEST_TICKET: usize = 65_535;
-/// What a session takes besides ticket and chain: rustls's value, its secret and the allocations around them.
-const SESSION_BYTES: usize = 768;
 /// What a server takes without sessions: its entries in the maps.
 const ENTRY_BYTES: usize = 512;
-/// 24 hours.
-const TLS12_LIFETIME: i64 = 86_400;

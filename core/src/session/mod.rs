@@ -6,12 +6,15 @@
 //! belongs to the `Arc`s of one verifier and one resolver. Neither fence is relied on alone.)
 
 mod cache;
+mod endpoints;
 mod publication;
+mod stored;
 
 pub(crate) use publication::Publication;
 
 use core::fmt;
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::NamedGroup;
@@ -23,7 +26,12 @@ use crate::sync::{Mutex, MutexGuard, lock};
 use crate::text::hex;
 use crate::verify::VerifiedPeer;
 
-use cache::{ServerEntry, SessionCache, Stored, TICKETS};
+use cache::{ServerEntry, SessionCache, TICKETS};
+use endpoints::Lending;
+use stored::Stored;
+
+/// Where a connection goes, as far as it is known: an index among the sessions of one key, and no part of it.
+pub(crate) type Endpoint = Option<SocketAddr>;
 
 /// What a session may be resumed for: one fingerprint and one server name (H6).
 #[derive(Clone, Eq, Hash, PartialEq)]
@@ -54,8 +62,8 @@ impl fmt::Debug for SessionKey {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct HeldSessions {
-    /// How many sessions: at most one of TLS 1.2 and eight of TLS 1.3 for each server name under each fingerprint. Some may
-    /// have ended; those are found out when they are next looked for.
+    /// How many sessions: at most one of TLS 1.2 and eight of TLS 1.3 for each network address, and 64 of either for each
+    /// server name under each fingerprint. Some may have ended; those are found out when they are next looked for.
     pub count: usize,
     /// The most bytes that they may take: what [`RuntimeBuilder::session_bytes`](crate::RuntimeBuilder::session_bytes) set.
     pub limit: usize,
@@ -141,6 +149,7 @@ impl fmt::Debug for SessionStore {
 /// What rustls stores before [`SessionHandle::commit`] is staged, and lost if that never comes: a failed verification
 /// leaves no session.
 pub(crate) struct SessionHandle {
+    endpoint: Endpoint,
     key: SessionKey,
     /// Unix seconds when the connection began.
     now: i64,
@@ -152,11 +161,16 @@ pub(crate) struct SessionHandle {
 
 #[derive(Default)]
 struct Progress {
-    /// The proof of the session that was offered to the peer.
-    offered: Option<Arc<Proof>>,
+    offered: Option<Offered>,
     stage: Stage,
     /// An upper bound for the bytes of a ticket that arrives now.
     window: usize,
+}
+
+/// The session that was offered to the peer: what it rests on, and whose it was.
+struct Offered {
+    endpoint: Endpoint,
+    proof: Arc<Proof>,
 }
 
 enum Stage {
@@ -179,10 +193,10 @@ struct Staged {
 }
 
 impl SessionHandle {
-    /// The handle of a connection that begins at `now` (unix seconds), by what `publication` stands for.
-    pub(crate) fn new(publication: &Arc<Publication>, key: SessionKey, now: i64) -> Self {
+    /// The handle of a connection to `endpoint` that begins at `now` (unix seconds), by what `publication` stands for.
+    pub(crate) fn new(publication: &Arc<Publication>, key: SessionKey, endpoint: Endpoint, now: i64) -> Self {
         let store = Arc::clone(publication.store());
-        Self { key, now, progress: Mutex::default(), _publication: Arc::clone(publication), store }
+        Self { endpoint, key, now, progress: Mutex::default(), _publication: Arc::clone(publication), store }
     }
 
     /// Before each processing: how many bytes a ticket that completes in it can have at most.
@@ -192,7 +206,7 @@ impl SessionHandle {
 
     /// The proof behind the session that was offered; if the peer resumed, it is the proof of this connection.
     pub(crate) fn offered(&self) -> Option<Arc<Proof>> {
-        self.lock().offered.clone()
+        self.lock().offered.as_ref().map(|offered| Arc::clone(&offered.proof))
     }
 
     /// The connection is verified: what was staged is stored, and later tickets go straight in, with the same proof; all of
@@ -202,15 +216,23 @@ impl SessionHandle {
         let Stage::Staged(staged) = &mut progress.stage else { return };
         let Staged { group, tls12, tls13 } = core::mem::take(staged);
         progress.stage = Stage::Committed(proof.clone());
+        let lending = progress.offered.as_ref().and_then(|offered| self.lending(offered, proof));
         self.store.edit(&self.key, |entry| {
             entry.group = group.or(entry.group);
+            entry.lending = lending.unwrap_or(entry.lending);
             if let Some((value, window)) = tls12 {
-                entry.tls12 = Stored::new_tls12(value, proof, window, self.now);
+                entry.keep_tls12(self.endpoint, Stored::new_tls12(value, proof, window, self.now));
             }
             for (value, window) in tls13 {
-                entry.push(Stored::new(value, proof, window, proof.usable_until, self.now));
+                entry.keep_tls13(self.endpoint, Stored::new(value, proof, window, proof.usable_until, self.now));
             }
         });
+    }
+
+    /// What a session of another endpoint came to, now that `proof` is that of the connection.
+    fn lending(&self, offered: &Offered, proof: &Arc<Proof>) -> Option<Lending> {
+        let resumed = if Arc::ptr_eq(&offered.proof, proof) { Lending::Shared } else { Lending::Apart };
+        (offered.endpoint != self.endpoint).then_some(resumed)
     }
 
     /// The connection ended with a fatal alert: its sessions are not used again (RFC 5246 section 7.2.2), and a peer that
@@ -227,13 +249,13 @@ impl SessionHandle {
     fn take<T>(
         &self,
         wanted: impl FnOnce(&ServerEntry) -> bool,
-        take: impl FnOnce(&mut ServerEntry) -> Option<Stored<T>>,
+        take: impl FnOnce(&mut ServerEntry) -> Option<(Endpoint, Stored<T>)>,
     ) -> Option<T> {
-        let stored = self.store.edit_if(&self.key, wanted, |entry| {
+        let (endpoint, stored) = self.store.edit_if(&self.key, wanted, |entry| {
             entry.drop_unusable(self.now);
             take(entry)
         })?;
-        self.lock().offered = Some(stored.proof);
+        self.lock().offered = Some(Offered { endpoint, proof: stored.proof });
         Some(stored.value)
     }
 }
@@ -257,7 +279,7 @@ impl ClientSessionStore for SessionHandle {
         match &mut progress.stage {
             Stage::Committed(proof) => {
                 let stored = Stored::new_tls12(value, proof, window, self.now);
-                self.store.edit(&self.key, |entry| entry.tls12 = stored);
+                self.store.edit(&self.key, |entry| entry.keep_tls12(self.endpoint, stored));
             }
             Stage::Discarded => {}
             Stage::Staged(staged) => staged.tls12 = Some((value, window)),
@@ -265,11 +287,21 @@ impl ClientSessionStore for SessionHandle {
     }
 
     fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        self.take(|entry| entry.tls12.is_some(), |entry| entry.tls12.clone())
+        // Such a session may be used again: lending it costs its endpoint nothing.
+        let take = |entry: &mut ServerEntry| {
+            let place = entry.tls12.choose(self.endpoint, Lending::Untried)?;
+            entry.tls12.get(place).cloned()
+        };
+        self.take(|entry| !entry.tls12.is_empty(), take)
     }
 
     fn remove_tls12_session(&self, _: &ServerName<'static>) {
-        self.store.edit_if(&self.key, |entry| entry.tls12.is_some(), |entry| entry.tls12.take());
+        let offered = self.lock().offered.as_ref().map_or(self.endpoint, |offered| offered.endpoint);
+        let remove = |entry: &mut ServerEntry| -> Option<()> {
+            entry.tls12.remove_of(offered);
+            None
+        };
+        self.store.edit_if(&self.key, |entry| entry.tls12.of(offered) > 0, remove);
     }
 
     fn insert_tls13_ticket(&self, _: ServerName<'static>, value: Tls13ClientSessionValue) {
@@ -278,7 +310,7 @@ impl ClientSessionStore for SessionHandle {
         match &mut progress.stage {
             Stage::Committed(proof) => {
                 let stored = Stored::new(value, proof, window, proof.usable_until, self.now);
-                self.store.edit(&self.key, |entry| entry.push(stored));
+                self.store.edit(&self.key, |entry| entry.keep_tls13(self.endpoint, stored));
             }
             Stage::Discarded => {}
             Stage::Staged(staged) => {
@@ -291,7 +323,15 @@ impl ClientSessionStore for SessionHandle {
     }
 
     fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
-        self.take(|entry| !entry.tls13.is_empty(), |entry| entry.tls13.pop_back())
+        let take = |entry: &mut ServerEntry| {
+            // rustls asks for a ticket first: an own session of TLS 1.2 comes before a ticket of another.
+            if entry.tls13.of(self.endpoint) == 0 && entry.tls12.of(self.endpoint) > 0 {
+                return None;
+            }
+            let place = entry.tls13.choose(self.endpoint, entry.lending)?;
+            entry.tls13.take(place)
+        };
+        self.take(|entry| !entry.tls13.is_empty(), take)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the store holds: never more than its limit, never what is not proven.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
+use super::endpoints::NAME_SESSIONS;
 use super::*;
 use crate::connect::ConnectOptions;
 use crate::connect::sans_io::Established;
@@ -13,7 +14,7 @@ use crate::time::FixedClock;
 use rustls::{ServerConfig, ServerConnection};
 use uptls_testkit::{NOW, Pki, San, ServerOptions, Sessions, Versions};
 
-const LIMIT: usize = 64 * 1024;
+const LIMIT: usize = 128 * 1024;
 
 struct World {
     connector: Connector,
@@ -47,8 +48,12 @@ impl World {
 
     /// A complete connection to `name`.
     fn visit(&self, name: &str, config: &Arc<ServerConfig>) -> Established {
+        self.visit_by(name, config, &ConnectOptions::default())
+    }
+
+    fn visit_by(&self, name: &str, config: &Arc<ServerConfig>, options: &ConnectOptions) -> Established {
         let host = BackendHost::parse(name).unwrap();
-        let mut handshake = self.connector.begin(&host, &ConnectOptions::default()).unwrap();
+        let mut handshake = self.connector.begin(&host, options).unwrap();
         let mut server = ServerConnection::new(config.clone()).unwrap();
         while !handshake.is_done() {
             let mut out = Vec::new();
@@ -121,7 +126,7 @@ fn looking_for_a_session_is_no_use_of_a_server() {
         keep("a");
         keep("b");
         if looks_only {
-            let handle = SessionHandle::new(&publication, key("a"), NOW);
+            let handle = SessionHandle::new(&publication, key("a"), None, NOW);
             let name = ServerName::try_from("a.example").unwrap();
             assert!(handle.take_tls13_ticket(&name).is_none() && handle.tls12_session(&name).is_none());
             handle.remove_tls12_session(&name);
@@ -133,6 +138,84 @@ fn looking_for_a_session_is_no_use_of_a_server() {
         let held = ["a", "b", "c"].map(|name| store.lock().by_key.contains_key(&key(name)));
         assert_eq!(held, ["a", "b", "c"].map(|name| name != gives_way), "looks only: {looks_only}");
     }
+}
+
+fn endpoint(number: usize) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], u16::try_from(number).unwrap()))
+}
+
+/// A ticket is used once. Pods that send one, and have ticket keys of their own, lose it to each other only until that was
+/// tried. Mutation: with `Lending::Untried` for ever none resumes.
+#[test]
+fn an_endpoint_keeps_its_last_ticket_where_tickets_are_not_shared() {
+    let names = names(1);
+    let world = World::new(&names, Versions::Tls13);
+    let pods: Vec<_> = (0..4).map(|_| world.config(1)).collect();
+    let round = || {
+        let visits = pods.iter().enumerate().map(|(pod, config)| {
+            let options = ConnectOptions::default().with_remote_address(endpoint(pod));
+            world.visit_by(&names[0], config, &options).evidence().resumed
+        });
+        visits.filter(|resumed| *resumed).count()
+    };
+    assert_eq!(round(), 0);
+    assert!(round() >= 2, "one ticket was spent on finding out");
+    assert_eq!((round(), round()), (4, 4));
+}
+
+/// The tickets that one name keeps are bounded in number and bytes, however many endpoints it has, and one that has a single
+/// ticket keeps it while others have two. Mutation: `pop_front` in the place of `give_way` loses those of the first.
+#[test]
+fn endpoints_share_what_a_name_may_keep() {
+    let names = names(1);
+    let world = World::new(&names, Versions::Tls13);
+    let configs = [1, 8].map(|tickets| world.config(tickets));
+    for pod in 0..100 {
+        let options = ConnectOptions::default().with_remote_address(endpoint(pod));
+        world.visit_by(&names[0], &configs[usize::from(pod > 0)], &options);
+        let held = world.store().held();
+        assert!(held.count <= NAME_SESSIONS && held.bytes <= LIMIT / 2, "{held:?}");
+    }
+    let cache = world.store().lock();
+    let entry = cache.by_key.values().next().unwrap();
+    let most = (0..100).map(|pod| entry.tls13.of(Some(endpoint(pod)))).max().unwrap();
+    assert_eq!(most, 1, "more endpoints than there is room for have one each");
+}
+
+/// TLS 1.2 sessions can be copied, so one handshake fills ten thousand names of four endpoints.
+#[test]
+fn ten_thousand_names_of_four_endpoints_stay_apart_and_bounded() {
+    let names = names(1);
+    let world = World::new(&names, Versions::Tls12);
+    world.visit(&names[0], &world.config(0));
+    let (handle, _, name) = handle(&world);
+    let value = handle.tls12_session(&name).unwrap();
+    let proof = handle.offered().unwrap();
+    let limit = 512 << 20;
+    let store = Arc::new(SessionStore::new(limit));
+    let publication = Publication::new(&store, [1; 32]);
+    let key = |n: usize| SessionKey::new([1; 32], &ServerName::try_from(format!("n{n}.example")).unwrap());
+    for (n, pod) in (0..10_000).flat_map(|n| (0..4).map(move |pod| (n, pod))) {
+        let handle = SessionHandle::new(&publication, key(n), Some(endpoint(pod)), NOW);
+        handle.set_tls12_session(name.clone(), value.clone());
+        handle.commit(&proof);
+    }
+    let held = store.held();
+    assert_eq!((held.servers, held.count), (10_000, 40_000));
+    assert!(held.bytes <= limit, "{held:?}");
+    let bytes = held.bytes;
+    let other = SessionKey::new([2; 32], &ServerName::try_from("n1.example").unwrap());
+    let absent = key(10_000);
+    for key in [other, absent] {
+        let handle = SessionHandle::new(&publication, key, Some(endpoint(1)), NOW);
+        assert!(handle.tls12_session(&name).is_none(), "another fingerprint, another name");
+    }
+    let own = SessionHandle::new(&publication, key(5), Some(endpoint(3)), NOW);
+    assert!(own.tls12_session(&name).is_some());
+    own.remove_tls12_session(&name);
+    assert_eq!((store.held().count, store.lock().by_key[&key(5)].tls12.of(Some(endpoint(3)))), (39_999, 0));
+    publication.end();
+    assert_eq!((store.held().count, store.held().bytes, bytes > 0), (0, 0, true));
 }
 
 #[test]
@@ -157,7 +240,7 @@ fn handle(world: &World) -> (SessionHandle, SessionKey, ServerName<'static>) {
     let store = world.store();
     let key = store.lock().by_key.keys().next().unwrap().clone();
     let name = ServerName::try_from("n0.example").unwrap();
-    (SessionHandle::new(&Publication::new(store, *key.fingerprint()), key.clone(), NOW), key, name)
+    (SessionHandle::new(&Publication::new(store, *key.fingerprint()), key.clone(), None, NOW), key, name)
 }
 
 #[test]
@@ -187,7 +270,7 @@ fn a_flood_of_staged_tickets_leaves_the_last_eight() {
     let (_, first, ..) = taken();
     let (proof, second, key, name) = taken();
     assert_eq!((first.len(), second.len(), world.store().held().count), (TICKETS, TICKETS, 0));
-    let staging = SessionHandle::new(&Publication::new(world.store(), *key.fingerprint()), key, NOW);
+    let staging = SessionHandle::new(&Publication::new(world.store(), *key.fingerprint()), key, None, NOW);
     for value in first.into_iter().chain(second) {
         staging.insert_tls13_ticket(name.clone(), value);
         let Stage::Staged(staged) = &staging.lock().stage else { panic!("nothing is committed") };
@@ -291,8 +374,8 @@ fn what_is_logged_has_counts_and_keys_and_no_session() {
     let store = Arc::new(SessionStore::new(LIMIT));
     let key = SessionKey::new([1; 32], &ServerName::try_from("10.0.0.1").unwrap());
     assert!(format!("{key:?}").starts_with("ip:10.0.0.1 01"));
-    assert!(format!("{store:?}").starts_with("SessionStore { held: HeldSessions { count: 0, limit: 65536"));
-    let handle = SessionHandle::new(&Publication::new(&store, [1; 32]), key, NOW);
+    assert!(format!("{store:?}").starts_with("SessionStore { held: HeldSessions { count: 0, limit: 131072"));
+    let handle = SessionHandle::new(&Publication::new(&store, [1; 32]), key, None, NOW);
     assert!(format!("{handle:?}").starts_with("SessionHandle { key: ip:10.0.0.1 01"));
 }
 

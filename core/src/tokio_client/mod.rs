@@ -141,7 +141,7 @@ async fn connect<D: Dial>(intent: &Intent<'_>, dial: &D, address: Address) -> Re
     let took = begun.map(|begun| begun.elapsed());
     let transport = intent.told(dialled, took)?;
     let mut handshake = intent.begin_until(deadline)?;
-    handshake.dialled_in(took, || dial.remote_address(&transport));
+    handshake.dialled_in(took, dial.remote_address(&transport));
     negotiate(handshake, transport).await
 }
 

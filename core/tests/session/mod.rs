@@ -2,6 +2,7 @@
 
 mod bounds;
 mod counts;
+mod endpoints;
 mod publications;
 mod resumption;
 mod rotation;

@@ -127,7 +127,12 @@ pub struct Backend {
 
 impl Backend {
     pub fn new(options: ServerOptions) -> Backend {
-        Backend { options, sessions: Sessions::new() }
+        Backend::with_sessions(options, Sessions::new())
+    }
+
+    /// With the ticket keys of others, if `sessions` is theirs.
+    pub fn with_sessions(options: ServerOptions, sessions: Sessions) -> Backend {
+        Backend { options, sessions }
     }
 
     pub fn accept(&self) -> MemoryServer {

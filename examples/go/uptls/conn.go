@@ -83,6 +83,13 @@ func (c *Connector) Client(transport net.Conn, host string, alpn ...string) (*Co
 		options.alpn = C.CString(joined(alpn))
 		defer C.free(unsafe.Pointer(options.alpn))
 	}
+	if remote := transport.RemoteAddr(); remote != nil {
+		// Of a TCP connection the library resumes the sessions of its address first; a pipe has none.
+		if tcp, ok := remote.(*net.TCPAddr); ok && tcp.Zone == "" {
+			options.remote_address = C.CString(tcp.String())
+			defer C.free(unsafe.Pointer(options.remote_address))
+		}
+	}
 	var handle *C.uptls_conn
 	var failure *C.uptls_error
 	status := C.uptls_conn_new(c.handle, name, options, &handle, &failure)

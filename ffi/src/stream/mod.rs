@@ -125,8 +125,9 @@ pub unsafe extern "C" fn uptls_stream_adopt_fd(
         // SAFETY: by the contract of the header it is NULL or NUL-terminated.
         let host = parse_host(unsafe { handle::text(host, "host") }?)?;
         // SAFETY: by the contract of the header it is NULL, or as large as it says.
-        let Wanted { connect, is_interruptible, .. } = unsafe { options::parse(options) }?;
+        let Wanted { mut connect, is_interruptible, .. } = unsafe { options::parse(options) }?;
         Socket::check(fd)?;
+        connect.remote_address = connect.remote_address.or_else(|| Socket::Borrowed(fd).peer_address());
         Socket::Borrowed(fd).silence()?;
         if ![UPTLS_FD_BORROW, UPTLS_FD_OWN].contains(&own) {
             return Err(Misuse::new(format!("own must be UPTLS_FD_BORROW or UPTLS_FD_OWN, it is {own}")).into());

@@ -88,7 +88,7 @@ impl Socket {
         getsockname(self.as_fd()).ok()?.try_into().ok()
     }
 
-    /// Where it leads to, if that is a place in a network.
+    /// Where it leads to, if that is a place in a network; `None` while it connects.
     pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
         getpeername(self.as_fd()).ok()??.try_into().ok()
     }

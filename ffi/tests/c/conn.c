@@ -160,7 +160,7 @@ static void truncated(uptls_connector *connector, const char *port) {
 }
 
 static void silent(uptls_connector *connector, const char *port) {
-  uptls_connect_options options = {sizeof options, 20, NULL, NULL, 0};
+  uptls_connect_options options = {sizeof options, 20, NULL, NULL, 0, NULL};
   struct timespec nap = {0, 5000000};
   uptls_conn *conn;
   uptls_error *error;
@@ -250,8 +250,8 @@ static void options(uptls_connector *connector) {
   struct {
     uptls_connect_options known;
     char later[8];
-  } future = {{sizeof future, 0, NULL, NULL, 0}, {0}};
-  uptls_connect_options bad = {sizeof bad, -1, NULL, NULL, 0};
+  } future = {{sizeof future, 0, NULL, NULL, 0, NULL}, {0}};
+  uptls_connect_options bad = {sizeof bad, -1, NULL, NULL, 0, NULL};
   uptls_dialer *dialer;
   uptls_conn *conn;
   uptls_error *error;

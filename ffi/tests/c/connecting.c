@@ -55,7 +55,7 @@ static void refuses(uptls_connector *connector) {
 /* No program accepts, and the queue is full. */
 static void keeps_silent(uptls_connector *connector) {
   enum { MOST = 16 };
-  uptls_connect_options options = {sizeof options, 100, NULL, NULL, 0};
+  uptls_connect_options options = {sizeof options, 100, NULL, NULL, 0, NULL};
   int port, waiting[MOST], count = 0;
   struct sockaddr_in address = bound(&port);
   uptls_stream *stream;

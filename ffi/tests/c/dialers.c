@@ -18,7 +18,7 @@ static uint16_t port(int which) { return (uint16_t)atoi(arguments[which]); }
 /* By a dialer, for an hour: no wait here ends by the clock. */
 static uptls_status try(uptls_connector *connector, uptls_dialer *dialer, const char *to, uint16_t at, uptls_stream **stream,
                         uptls_error **error) {
-  uptls_connect_options options = {sizeof options, 3600000, NULL, NULL, 0};
+  uptls_connect_options options = {sizeof options, 3600000, NULL, NULL, 0, NULL};
   options.dialer = dialer;
   return uptls_stream_connect(connector, HOST, at, to, &options, stream, error);
 }
@@ -273,7 +273,7 @@ static void nowhere(uptls_connector *connector) {
 
 /* A dial of the program's own is a connected socket. */
 static void own_way(uptls_connector *connector) {
-  uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0};
+  uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0, NULL};
   uptls_dialer *dialer = tcp(NULL);
   uptls_stream *stream;
   uptls_error *error;

@@ -6,7 +6,7 @@
 /* One exchange with these protocols (NULL: all of the policy's), and the evidence of it. */
 static uptls_evidence *exchange(uptls_connector *connector, const char *port, const char *alpn) {
   static char text[4096];
-  uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0};
+  uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0, NULL};
   uptls_stream *stream;
   uptls_evidence *evidence;
   uptls_status status;
@@ -36,7 +36,7 @@ int main(int argc, char **argv) {
   uptls_conn *conn;
   const uint8_t *protocol;
   size_t length;
-  uptls_connect_options options = {sizeof options, 0, "h2,spdy/3", NULL, 0};
+  uptls_connect_options options = {sizeof options, 0, "h2,spdy/3", NULL, 0, NULL};
   CHECK(argc == 5);
   CHECK(uptls_runtime_new_at(strtoll(argv[2], NULL, 10), &runtime, NULL) == UPTLS_OK);
   CHECK(uptls_policy_from_file(runtime, argv[1], UPTLS_DANGER_FORBID, &policy, NULL) == UPTLS_OK);

@@ -40,7 +40,7 @@ static void alarm_every(long microseconds) {
 }
 
 static uptls_stream *blocking(uptls_connector *connector, const char *port, uint64_t flags) {
-  uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0};
+  uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0, NULL};
   uptls_stream *stream;
   options.flags = flags;
   CHECK(uptls_stream_adopt_fd(connector, net_connect(port), HOST, UPTLS_FD_OWN, &options, &stream, NULL) == UPTLS_OK);
@@ -144,7 +144,7 @@ static void by_handler(uptls_connector *connector, const char *port) {
 }
 
 static void bad_flags(uptls_connector *connector, const char *port) {
-  uptls_connect_options options = {sizeof options, 0, NULL, NULL, 2};
+  uptls_connect_options options = {sizeof options, 0, NULL, NULL, 2, NULL};
   uptls_stream *stream;
   uptls_error *error;
   int fd = net_connect(port);
@@ -167,7 +167,7 @@ typedef struct attempt {
 
 static void *connect_and_end(void *argument) {
   attempt *attempt = argument;
-  uptls_connect_options options = {sizeof options, 300, NULL, NULL, 0};
+  uptls_connect_options options = {sizeof options, 300, NULL, NULL, 0, NULL};
   uptls_stream *stream;
   uptls_error *error;
   CHECK(pthread_cancel(pthread_self()) == 0); /* from the next cancellation point on */

@@ -36,7 +36,7 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 void freeaddrinfo(struct addrinfo *result) { CHECK(result == &found); }
 
 int main(int argc, char **argv) {
-  uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0};
+  uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0, NULL};
   uptls_connector *connector;
   uptls_stream *stream = NULL;
   uptls_error *error;

@@ -103,7 +103,7 @@ static void drain(uptls_conn *conn, int fd) {
 
 /* A conn that stands until it gets its signature. */
 static uptls_conn *asking(uptls_connector *connector, int64_t timeout_ms, int *fd) {
-  uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0};
+  uptls_connect_options options = {sizeof options, 0, NULL, NULL, 0, NULL};
   static char tls[16384];
   char data[1];
   uptls_conn *conn;

@@ -113,7 +113,7 @@ static void truncated(uptls_connector *connector, const char *port) {
 
 /* No peer answers: the deadline ends it, for every socket and despite signals. */
 static void silent(uptls_connector *connector, const char *port) {
-  uptls_connect_options options = {sizeof options, 100, NULL, NULL, 0};
+  uptls_connect_options options = {sizeof options, 100, NULL, NULL, 0, NULL};
   struct itimerval often = {{0, 5000}, {0, 5000}}, never = {{0, 0}, {0, 0}};
   struct sigaction action;
   struct pollfd entry;

@@ -1,7 +1,9 @@
 //! Connections, updates and withdrawals in any order against the rules of resumption (H6, R7, L8, L17) as a table: what is
 //! resumed was once proven in full, for the same name, under a fingerprint that is still published, and while its proof holds.
+//! The address of a connection is an index and no fence, and no ticket of TLS 1.3 is offered twice, whatever it says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -69,6 +71,10 @@ struct Model {
     published: Vec<Option<usize>>,
     /// What was proven: policy, name and server, until when.
     proven: BTreeMap<(usize, usize), i64>,
+    /// The tickets of TLS 1.3 that were offered.
+    offered: BTreeSet<Vec<u8>>,
+    /// How many connections were made: they take turns at addresses.
+    visits: u16,
 }
 
 impl Model {
@@ -88,7 +94,13 @@ pub fn run(bytes: &[u8]) {
     let connectors: Vec<Connector> =
         (0..2).map(|_| Connector::new(&runtime, &BENCH.policies[0]).expect("sound")).collect();
     let memories: Vec<Sessions> = BENCH.servers.iter().map(|_| Sessions::new()).collect();
-    let mut model = Model { now: NOW, published: vec![Some(0), Some(0)], proven: BTreeMap::new() };
+    let mut model = Model {
+        now: NOW,
+        published: vec![Some(0), Some(0)],
+        proven: BTreeMap::new(),
+        offered: BTreeSet::new(),
+        visits: 0,
+    };
     for _ in 0..u.below(12) + 2 {
         let which = u.below(2);
         let connector = &connectors[which];
@@ -122,7 +134,11 @@ pub fn run(bytes: &[u8]) {
 
 fn connect(model: &mut Model, connector: &Connector, which: usize, host: usize, server: usize, memory: &Sessions) {
     let name = BackendHost::parse(HOSTS[host]).expect("a name");
-    let begun = connector.begin(&name, &ConnectOptions::default());
+    let mut wanted = ConnectOptions::default();
+    model.visits += 1;
+    // Every fourth has none.
+    wanted.remote_address = (model.visits % 4 > 0).then(|| SocketAddr::from(([10, 0, 0, 1], model.visits % 4)));
+    let begun = connector.begin(&name, &wanted);
     assert_eq!(begun.is_ok(), model.published[which].is_some(), "a connection without a policy");
     let (Ok(mut handshake), Some(policy)) = (begun, model.published[which]) else { return };
     let options = ServerOptions { time: Some(model.now), ..BENCH.servers[server].clone() };
@@ -134,7 +150,10 @@ fn connect(model: &mut Model, connector: &Connector, which: usize, host: usize, 
     for round in 0..8 {
         let mut out = Vec::new();
         handshake.drain_to(&mut out);
-        if round == 0 && offers_session(&out) {
+        let offer = if round == 0 { offered_session(&out) } else { None };
+        if let Some(ticket) = offer {
+            // RFC 8446 appendix C.4; a session of TLS 1.2 may be offered again.
+            assert!(ticket.is_empty() || model.offered.insert(ticket), "a ticket is offered twice");
             let proven = model.proven.get(&(policy, host));
             assert!(
                 proven.is_some_and(|until| model.now <= *until),
@@ -175,9 +194,9 @@ fn connect(model: &mut Model, connector: &Connector, which: usize, host: usize, 
     }
 }
 
-/// Whether a ClientHello offers a session: a pre-shared key (RFC 8446), or a ticket that is not empty (RFC 5077). A server may refuse it
-/// for reasons of its own, so that a session of another name shows here first.
-fn offers_session(record: &[u8]) -> bool {
+/// The session that a ClientHello offers: the identity of a pre-shared key (RFC 8446), or nothing but that there is a ticket which is
+/// not empty (RFC 5077). A server may refuse it for reasons of its own, so that a session of another name shows here first.
+fn offered_session(record: &[u8]) -> Option<Vec<u8>> {
     // Record, message, version, random.
     let mut rest = record.get(5 + 4 + 2 + 32..).unwrap_or_default();
     for size in [1, 2, 1] {
@@ -187,12 +206,13 @@ fn offers_session(record: &[u8]) -> bool {
     while let [high, low, behind @ ..] = extensions {
         let (content, next) = take(behind, 2);
         match u16::from_be_bytes([*high, *low]) {
-            41 => return true,
-            35 if !content.is_empty() => return true,
+            // A list of identities, and we have one.
+            41 => return Some(take(take(content, 2).0, 2).0.to_vec()),
+            35 if !content.is_empty() => return Some(Vec::new()),
             _ => extensions = next,
         }
     }
-    false
+    None
 }
 
 /// What stands behind a length of so many bytes, and what follows it.

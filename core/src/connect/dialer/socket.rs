@@ -94,6 +94,10 @@ impl Write for DialledSocket {
 }
 
 impl Transport for DialledSocket {
+    fn remote_address(&self) -> Option<SocketAddr> {
+        self.peer_addr()
+    }
+
     fn blocks(&self) -> bool {
         match self {
             Self::Tcp(stream) => Transport::blocks(stream),

@@ -5,6 +5,7 @@ mod complete;
 mod export;
 
 use std::io::{self, BufRead as _, Read, Write as _};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,7 +20,6 @@ use super::fault::{Stage, meaning};
 use super::incoming::Incoming;
 use super::observation::Observation;
 use super::setup::Setup;
-use super::span;
 use super::tls_io::{Failure, ReadOutcome, Tap, process_new_packets};
 use super::{PoolKey, internal};
 use crate::error::{ConnectError, Error, Misuse};
@@ -75,14 +75,19 @@ enum Outgoing {
 }
 
 impl Driver {
-    /// A connection that has its ClientHello ready.
-    pub(super) fn begin(setup: Setup, host: &BackendHost) -> Result<Self, Error> {
-        let process = Process::current().map_err(internal)?;
-        let (tls, session) = setup.start()?;
+    /// A connection of `process` to `endpoint` that has its ClientHello ready.
+    pub(super) fn begin(
+        setup: &Setup,
+        host: &BackendHost,
+        endpoint: Option<SocketAddr>,
+        process: Process,
+        span: Span,
+    ) -> Result<Self, Error> {
+        let (tls, session) = setup.start(endpoint)?;
         let Setup { audit, generation, key_log, pool_key, prepared, .. } = setup;
-        let audited = audit.map(Audited::begin);
+        let (generation, pool_key, prepared) = (*generation, pool_key.clone(), Arc::clone(prepared));
+        let audited = audit.clone().map(Audited::begin);
         let observation = Observation::begin(&prepared, host, generation, process);
-        let span = span::begin(&prepared, host, generation);
         let attempt = Attempt {
             alpn: pool_key.offer().protocols.clone(),
             answered: Answered::NotYet,
@@ -474,6 +479,11 @@ impl Driver {
 
     pub(super) fn evidence(&self) -> Option<&Arc<Evidence>> {
         self.evidence.as_ref()
+    }
+
+    /// The peer is verified, the handshake is complete, and nothing failed since.
+    pub(super) fn is_done(&self) -> bool {
+        self.evidence.is_some() && self.error.is_none()
     }
 
     pub(super) fn error(&self) -> Option<&Error> {
