@@ -4,14 +4,15 @@ use std::path::Path;
 
 use uptls::danger::DangerPermission;
 use uptls::{Code, Envelope, PolicyErrorKind, Problem, Problems};
-use uptls_manifest::report::{Import, ImportOptions};
+use uptls_manifest::envoy::Standing;
+use uptls_manifest::report::{Backend, Import, ImportOptions};
 
 use crate::USAGE;
 use crate::args::{CONTROLLER, ImportArgs};
 use crate::describe::runtime_at;
 use crate::input::read_named;
 use crate::output::Format;
-use crate::print::{self, CliError, printable};
+use crate::print::{self, CliError, printable, review};
 use crate::source;
 
 pub(crate) fn run(args: &ImportArgs) -> Result<u8, CliError> {
@@ -22,18 +23,35 @@ pub(crate) fn run(args: &ImportArgs) -> Result<u8, CliError> {
 }
 
 fn show(args: &ImportArgs) -> Result<u8, CliError> {
-    let import = import(args)?;
+    let mut import = import(args)?;
     let code = if import.ready { 0 } else { USAGE };
+    if args.sarif || args.junit {
+        let text = if args.sarif { format!("{:#}\n", review::sarif(&import)) } else { review::junit(&import) };
+        return print::out(&text).map(|()| code);
+    }
     if args.output.format() != Format::Text {
         args.output.print(Envelope::new(SCHEMA, vec![import]), |_| String::new())?;
         return Ok(code);
     }
-    print::out(&print::import::whole(&import))?;
+    let count = print::import::count(&import);
+    if args.only_problems {
+        keep_problems(&mut import);
+    }
+    print::out(&print::import::whole(&import, &count))?;
     print::import::complaints(&import).iter().for_each(|text| print::print_error(text));
     if !import.ready && args.strict {
         print::print_error(&print::warning("with --strict nothing may be left to say"));
     }
     Ok(code)
+}
+
+/// What fails: backends, clusters, the objects of those backends, and those that are for no backend.
+fn keep_problems(import: &mut Import) {
+    let (ready, failing): (Vec<_>, Vec<_>) = import.backends.drain(..).partition(|backend| backend.ready);
+    let has = |backends: &[Backend], object: &String| backends.iter().any(|backend| backend.objects.contains(object));
+    import.policies.retain(|policy| has(&failing, &policy.object) || !has(&ready, &policy.object));
+    import.backends = failing;
+    import.clusters.retain(|cluster| cluster.standing != Standing::Verified);
 }
 
 /// The documents that can be mended, and what is left to say of them then.

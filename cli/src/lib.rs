@@ -6,6 +6,7 @@
 
 mod args;
 mod check;
+mod content;
 mod demo;
 mod describe;
 mod expiry;
@@ -22,6 +23,7 @@ mod print;
 #[cfg(unix)]
 mod proxy;
 mod schema;
+mod shared_args;
 mod shell;
 mod source;
 mod target;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::certificate::pin_text;
 use crate::certificate::{CertificateView, facts_or_digest};
 use crate::encoding;
-use crate::facts::CertificateFacts;
+use crate::facts::{CertificateFacts, TlsFacts};
 use crate::policy::{
     AlpnSelection, Resumption, RevocationDepth, ServerNameRule, SystemTrust, UnknownRevocation, group_name, suite_name,
 };
@@ -262,6 +262,9 @@ pub struct Inspection {
     /// The purposes that extKeyUsage permits, if it is present.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extended_key_usage: Option<String>,
+    /// What was negotiated with the server that sent it, on its leaf alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsFacts>,
 }
 
 impl Inspection {
@@ -280,6 +283,7 @@ impl Inspection {
             ca: view.is_ca(),
             key_usage: view.key_usage().map(|usage| printable(&usage.text())),
             extended_key_usage: view.extended_key_usage().map(|usage| printable(&usage.text)),
+            tls: None,
         })
     }
 

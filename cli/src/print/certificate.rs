@@ -2,12 +2,17 @@
 
 use uptls::Inspection;
 
+use super::report::session;
 use super::{LOUD, ODD, paint, time};
 
 /// Each certificate.
 pub(crate) fn whole(certificates: &[Inspection], now: &str) -> String {
     let warning = "NOT VERIFIED: this is what the certificates say of themselves; anybody can have made them.";
     let mut text = format!("{}\n", paint(ODD, warning));
+    if let Some(tls) = certificates.first().and_then(|leaf| leaf.tls.as_ref()) {
+        let protocol = tls.alpn.as_deref().map(|alpn| format!(", ALPN {alpn}")).unwrap_or_default();
+        text.push_str(&format!("\n{}{protocol}\n", session(tls)));
+    }
     for certificate in certificates {
         text.push_str(&one(certificate, now));
     }

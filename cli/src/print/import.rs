@@ -9,8 +9,8 @@ use uptls_manifest::report::{Backend, Cluster, Diagnostic, Field, Import, Overri
 
 use super::{BAD, FAINT, GOOD, LOUD, ODD, paint, printable, spelled, table};
 
-/// The whole result.
-pub(crate) fn whole(import: &Import) -> String {
+/// The whole result, with its last lines.
+pub(crate) fn whole(import: &Import, count: &str) -> String {
     let mut blocks: Vec<String> = import.backends.iter().map(|backend| self::backend(backend, import)).collect();
     blocks.extend(unused(import));
     if !import.clusters.is_empty() {
@@ -21,7 +21,7 @@ pub(crate) fn whole(import: &Import) -> String {
         let patches = import.status.iter().map(status);
         blocks.push(format!("{}\n{}", paint(LOUD, "status"), patches.collect::<String>()));
     }
-    blocks.push(count(import));
+    blocks.push(count.to_owned());
     blocks.join("\n")
 }
 
@@ -153,7 +153,7 @@ fn status(status: &Status) -> String {
 }
 
 /// How many of what, and what was passed over.
-fn count(import: &Import) -> String {
+pub(crate) fn count(import: &Import) -> String {
     let mut facts = Vec::new();
     if !import.backends.is_empty() {
         let ready = import.backends.iter().filter(|backend| backend.ready).count();

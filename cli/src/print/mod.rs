@@ -5,6 +5,7 @@ pub(crate) mod demo;
 pub(crate) mod import;
 pub(crate) mod policy;
 pub(crate) mod report;
+pub(crate) mod review;
 mod table;
 mod time;
 mod tree;

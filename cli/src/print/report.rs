@@ -1,6 +1,6 @@
 //! A report for people: a title, the steps in their order with one fact each, the chain as a tree, at most one hint.
 
-use uptls::{Category, Code, Outcome, ProblemFacts, Report, Step, StepName, Verdict, Warning, WarningCode};
+use uptls::{Category, Code, Outcome, ProblemFacts, Report, Step, StepName, TlsFacts, Verdict, Warning, WarningCode};
 
 use super::{BAD, FAINT, GOOD, LOUD, ODD, paint, spelled, time, tree};
 
@@ -43,7 +43,11 @@ pub(crate) fn again(report: &Report, number: u16) -> String {
 
 /// What was negotiated.
 pub(crate) fn negotiated(report: &Report) -> String {
-    let Some(tls) = &report.tls else { return String::new() };
+    report.tls.as_ref().map(session).unwrap_or_default()
+}
+
+/// What was negotiated in a session.
+pub(crate) fn session(tls: &TlsFacts) -> String {
     let handshake = if tls.resumed { "resumed" } else { "full handshake" };
     let mut facts = vec![format!("TLS {}", tls.version), handshake.to_owned(), tls.cipher.clone()];
     facts.extend(tls.group.clone());

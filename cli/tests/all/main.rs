@@ -11,6 +11,7 @@ mod fix;
 mod guide;
 mod hybrid;
 mod import;
+mod inspect;
 mod manifests;
 mod offline;
 mod openssl;
@@ -21,6 +22,7 @@ mod outputs_shared;
 mod pages;
 #[cfg(unix)]
 mod proxy;
+mod review;
 mod style;
 mod support;
 mod usage;

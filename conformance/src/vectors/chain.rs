@@ -228,7 +228,13 @@ fn form(c: &mut Cases) {
 fn validity(c: &mut Cases) {
     let p = c.usual.clone();
     c.also(&p, "validity-first-second [V8] the clock stands at the leaf's notBefore", |s| s.at = s.leaf.not_before);
-    c.also(&p, "validity-last-second [V8] the clock stands at the leaf's notAfter", |s| s.at = s.leaf.not_after);
+    c.also(&p, "validity-last-second [V8 R8] the clock stands at the leaf's notAfter", |s| {
+        s.at = s.leaf.not_after;
+        s.warnings = vec!["peer_expiring"];
+    });
+    c.also(&p, "validity-before-last-seventh [R8] more than a seventh of the leaf's life is left", |s| {
+        s.at = s.leaf.not_after - (s.leaf.not_after - s.leaf.not_before) / 7 - 1;
+    });
     c.reject(
         &p,
         CertNotYetValid,
