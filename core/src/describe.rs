@@ -262,7 +262,7 @@ pub struct Inspection {
     /// The purposes that extKeyUsage permits, if it is present.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extended_key_usage: Option<String>,
-    /// What was negotiated with the server that sent it, on its leaf alone.
+    /// The parameters negotiated with the server that sent it, on its leaf alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsFacts>,
 }

@@ -23,7 +23,13 @@ pub(crate) fn description(node: &Value) -> Option<String> {
 /// The type of a node, for people.
 pub(crate) fn kind(node: &Value) -> String {
     if let Some(values) = node["enum"].as_array() {
-        return values.iter().map(|value| format!("`{value}`").replace('"', "")).collect::<Vec<_>>().join(", ");
+        let mut shown: Vec<String> = values.iter().map(|value| format!("`{value}`").replace('"', "")).collect();
+        shown.sort();
+        shown.dedup();
+        return shown.join(", ");
+    }
+    if let Some(types) = node["type"].as_array() {
+        return types.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or ");
     }
     match node["type"].as_str() {
         None => node["const"].as_str().map_or("any".to_owned(), |text| format!("`{text}`")),
