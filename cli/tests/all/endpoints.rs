@@ -3,8 +3,9 @@
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Barrier};
 
-use uptls_testkit::{HostileServer, Misbehaviour, San, Server, Template};
+use uptls_testkit::{San, Server, Template};
 
 use crate::manifests::objects;
 use crate::support::{Folder, Ran, uptls};
@@ -111,19 +112,30 @@ fn lines_of_json_keep_to_the_schema_and_problems_can_stand_alone() {
     assert_eq!(run(&["-o", "xml"]).code, 2);
 }
 
-/// Four peers that never answer wait together: one after the other they would need four timeouts.
+/// Four peers close their connections once all four have one. Alone, the first waits for its timeout.
 #[test]
 fn several_are_checked_at_a_time() {
     let folder = Folder::new();
-    let silent: Vec<_> = (0..4).map(|_| HostileServer::start(Misbehaviour::Silent)).collect();
-    let places: Vec<String> = silent.iter().map(|server| server.addr().to_string()).collect();
-    let targets: Vec<&str> = places.iter().map(String::as_str).collect();
-    let args = ["check", "--ca", "ca.pem", "--name", "payments.internal", "--timeout", "2s", "--json"];
-    let ran = uptls(folder.path(), &[&args, targets.as_slice()].concat());
-    assert_eq!((ran.code, ran.results().len()), (3, 4), "{ran:?}");
-    // All were at work before the first of them ended.
-    let began: Vec<_> = ran.results().iter().map(|report| report["code"].clone()).collect();
-    assert_eq!(began, ["handshake_timeout"; 4]);
+    let codes = |jobs: &str, timeout: &str| {
+        let all = Arc::new(Barrier::new(4));
+        let listen = |_| {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let place = listener.local_addr().unwrap().to_string();
+            let all = Arc::clone(&all);
+            (place, std::thread::spawn(move || listener.accept().map(|_connection| all.wait()).is_ok()))
+        };
+        let (places, peers): (Vec<String>, Vec<_>) = (0..4).map(listen).unzip();
+        let targets: Vec<&str> = places.iter().map(String::as_str).collect();
+        let args =
+            ["check", "--ca", "ca.pem", "--name", "payments.internal", "--jobs", jobs, "--timeout", timeout, "--json"];
+        let ran = uptls(folder.path(), &[&args, targets.as_slice()].concat());
+        assert_eq!((ran.code, ran.results().len()), (3, 4), "{ran:?}");
+        assert!(peers.into_iter().all(|peer| peer.join().unwrap()));
+        ran.results().iter().map(|report| report["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let together = codes("4", "60s");
+    assert!(!together.contains(&"handshake_timeout".to_owned()), "{together:?}");
+    assert_eq!(codes("1", "500ms")[0], "handshake_timeout");
 }
 
 #[cfg(unix)]
