@@ -1,5 +1,5 @@
 # Thin: each target calls the real tool.
-.PHONY: demo soak test check laws faults hostile conformance bench weigh load proxies header bless fuzz fuzz-check mutants wheel install go docs clean
+.PHONY: demo soak test check laws faults hostile conformance bench weigh load proxies header bless wasm fuzz fuzz-check mutants wheel install go docs clean
 
 # The main job, on freshly made certificates and upstreams.
 demo:
@@ -72,6 +72,10 @@ load:
 header:
 	UPTLS_BLESS=1 cargo test --package uptls-ffi --test header
 
+# The verifier as WebAssembly, where the Go module embeds it: prints its size.
+wasm:
+	python3 .ci/wasm.py
+
 # The C library with header, pkg-config and CMake files: make install PREFIX=/usr DESTDIR=package LIBDIR=/usr/lib64
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
@@ -79,7 +83,7 @@ DESTDIR ?=
 install:
 	python3 .ci/install.py --prefix "$(PREFIX)" --libdir "$(LIBDIR)" --destdir "$(DESTDIR)"
 
-# Go over the C library: tests and vet of examples/go.
+# Go: tests and vet of go, and of examples/go over the C library.
 go:
 	python3 .ci/gate.py go
 
