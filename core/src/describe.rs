@@ -32,17 +32,17 @@ pub struct Description {
     pub policy: PolicyFacts,
     /// The clock, RFC 3339.
     pub at: String,
-    /// What is trusted.
+    /// The trust anchors.
     pub trusts: TrustDescription,
-    /// What is sent.
+    /// The parameters that are sent.
     pub sends: SendsDescription,
-    /// What the peer must show.
+    /// The checks of the peer.
     pub accepts: AcceptsDescription,
-    /// What should be known.
+    /// The warnings.
     pub warnings: Vec<Warning>,
 }
 
-/// What is trusted.
+/// The trust anchors.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
@@ -96,7 +96,7 @@ pub struct AnchorDescription {
     pub trust_domain: Option<String>,
 }
 
-/// What is sent.
+/// The parameters that are sent.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
@@ -114,22 +114,22 @@ pub struct SendsDescription {
     /// Our certificate, if the peer asks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<CertificateFacts>,
-    /// Whether sessions are resumed.
+    /// Sessions are resumed.
     pub resumption: bool,
     /// The deadline of the whole connect, in milliseconds.
     pub handshake_timeout_ms: u128,
 }
 
-/// What the peer must show.
+/// The checks of the peer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AcceptsDescription {
     /// The reference names (any of), or what takes their place.
     pub names: Vec<String>,
-    /// Base64 SHA-256 of keys of which the leaf must have one.
+    /// SHA-256 of public keys, base64. The leaf must have one of these keys.
     pub spki_pins: Vec<String>,
-    /// Whether one of the application protocols must be selected.
+    /// The peer must select one of the application protocols.
     pub alpn_required: bool,
 }
 
@@ -238,7 +238,7 @@ impl Prepared {
     }
 }
 
-/// What a certificate says (`uptls.inspect/v1`). Nothing of it is verified.
+/// The contents of a certificate (`uptls.inspect/v1`). Nothing of it is verified.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
@@ -254,12 +254,12 @@ pub struct Inspection {
     pub spki_pin: String,
     /// The algorithm of its signature.
     pub signature_algorithm: String,
-    /// Whether basicConstraints say CA.
+    /// Its basicConstraints say that it is a CA.
     pub ca: bool,
-    /// What keyUsage permits, if it is present.
+    /// The uses that keyUsage permits, if it is present.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_usage: Option<String>,
-    /// What extKeyUsage permits, if it is present.
+    /// The purposes that extKeyUsage permits, if it is present.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extended_key_usage: Option<String>,
 }

@@ -23,7 +23,7 @@ pub struct CertificateFacts {
     pub source: String,
 }
 
-/// What was negotiated.
+/// The negotiated parameters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
@@ -38,7 +38,7 @@ pub struct TlsFacts {
     /// The application protocol.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alpn: Option<String>,
-    /// Whether a session was resumed.
+    /// A session was resumed.
     pub resumed: bool,
 }
 

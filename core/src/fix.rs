@@ -39,7 +39,7 @@ pub enum PatchOperation {
     Add {
         /// A JSON Pointer (RFC 6901).
         path: String,
-        /// What it holds.
+        /// The value.
         value: Value,
     },
     /// Gives a field another name.
@@ -58,7 +58,7 @@ pub enum PatchOperation {
     Replace {
         /// A JSON Pointer.
         path: String,
-        /// What it is to hold.
+        /// The new value.
         value: Value,
     },
 }

@@ -74,14 +74,14 @@ pub(crate) struct NativeDocument {
     #[expect(dead_code, reason = "the header has been read; here it is a field that is known")]
     #[schemars(extend("const" = KIND))]
     kind: String,
-    /// What the policy is called.
+    /// The name of the policy.
     #[serde(default)]
     metadata: Option<Metadata>,
     /// The policy.
     spec: PolicySpec,
 }
 
-/// What the policy is called.
+/// The name of the policy.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Metadata {

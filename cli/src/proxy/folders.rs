@@ -13,11 +13,13 @@ use super::log::tell;
 use crate::args::Source;
 use crate::print::printable;
 
-/// What makes two folders the same: where it is, and for which Gateway it is read. All else is the same for all routes.
+/// What makes two folders the same: where it is, for which Gateway it is read, and with which folders in it. All else is the same
+/// for all routes.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct FolderKey {
     gateway: Option<String>,
     path: PathBuf,
+    recursive: bool,
 }
 
 /// Where a route has its connector from: a policy of a folder, by its name there.
@@ -39,10 +41,11 @@ struct Followed {
 }
 
 impl FolderKey {
-    /// `None`: the source is no folder of manifests. A file, and a folder with subfolders, are read by the proxy itself.
+    /// `None`: the source is no folder of manifests. The proxy itself reads a file.
     pub(super) fn of(source: &Source) -> Option<Self> {
-        let path = source.manifests.as_ref().filter(|path| path.is_dir() && !source.recursive)?;
-        Some(Self { gateway: source.gateway.as_ref().map(ToString::to_string), path: path.clone() })
+        let path = source.manifests.as_ref().filter(|path| path.is_dir())?;
+        let gateway = source.gateway.as_ref().map(ToString::to_string);
+        Some(Self { gateway, path: path.clone(), recursive: source.recursive })
     }
 }
 
@@ -59,7 +62,11 @@ impl Folders {
         watch: &Watch,
     ) -> Result<Option<(Place, Connector)>, Problems> {
         let followed = self.0.entry(key.clone()).or_insert_with(|| {
-            let folder = ManifestFolder::new(&key.path, runtime, source.import_options());
+            let options = source.import_options();
+            let folder = match key.recursive {
+                true => ManifestFolder::recursive(&key.path, runtime, options),
+                false => ManifestFolder::new(&key.path, runtime, options),
+            };
             let mut files = folder.source();
             files.poll(Instant::now(), &AtomicBool::new(false));
             let source = watch.add_files(files);

@@ -1,11 +1,16 @@
 //! The one opener of files that a caller names: regular files alone, bounded, never waited for; and what a failure means.
 
 use core::fmt;
+use core::time::Duration;
 use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
 use zeroize::Zeroizing;
+
+/// When a file that may be half-written is read again, after it was first seen so; at the last time it counts as it is, and is
+/// reported (R6).
+pub const RETRIES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(250), Duration::from_millis(1250)];
 
 /// Why a file has no content.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -12,9 +12,9 @@ impl SystemTrust {
             Self::Off => "false",
             Self::Platform => "platform",
         };
-        let kind = PolicyErrorKind::Invalid {
-            given: given.to_owned(),
-            wanted: format!("false, or build uptls with its feature {given}"),
+        let kind = PolicyErrorKind::Value {
+            reason: format!("{given} is not in this build of uptls"),
+            wanted: Some(format!("false, or build uptls with its feature {given}")),
         };
         PolicyError::new("spec.trust.system", kind).into()
     }

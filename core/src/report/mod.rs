@@ -96,7 +96,7 @@ pub struct Report {
     /// The logical name of the backend.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend_host: Option<String>,
-    /// Where the socket went.
+    /// The address of the socket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// The SNI.
@@ -112,7 +112,7 @@ pub struct Report {
     pub presented: Vec<String>,
     /// The peer's certificates, leaf first, at most ten, and the anchor where a path was found.
     pub chain: Vec<CertificateFacts>,
-    /// What was negotiated; live only.
+    /// The negotiated parameters; live only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsFacts>,
     /// Everything that is wrong with a policy that cannot be used.
@@ -192,7 +192,7 @@ impl Report {
     }
 }
 
-/// Whether a peer is accepted.
+/// The outcome of a verification.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]

@@ -19,7 +19,7 @@ pub struct EventFacts {
     pub generation: u64,
     /// [`EventKind::as_str`].
     pub kind: &'static str,
-    /// Whether a pool should drain connections that are not current (R7).
+    /// A pool should drain connections that are not current (R7).
     pub trust_reduced: bool,
     /// One sentence for a log.
     pub message: String,

@@ -9,7 +9,7 @@ use super::standing::{Claim, Word};
 use super::update::{Followed, Update};
 use super::{Published, files};
 use crate::error::{Code, Problem, Problems};
-use crate::input::Cause;
+use crate::input::{Cause, RETRIES};
 use crate::material::{FileSet, Readings};
 use crate::policy::UpstreamTlsPolicy;
 use crate::prepare::{Files, Prepared};
@@ -214,7 +214,5 @@ fn may_be_torn(problem: &Problem) -> bool {
 
 /// How often files are read that something is published over meanwhile.
 const ATTEMPTS: usize = 5;
-/// When what may pass is tried again, after it was first seen; the last is when it is reported.
-const RETRIES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(250), Duration::from_millis(1250)];
 /// How long files go unread that nothing is known of, or that stopped the connector.
 const SOON: Duration = Duration::from_secs(1);

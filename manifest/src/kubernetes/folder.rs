@@ -170,18 +170,45 @@ pub(crate) fn manifest_files(folder: &Path) -> Vec<PathBuf> {
     Listing::of(folder).map(|listing| listing.files).unwrap_or_default()
 }
 
-/// The manifests of a folder that is followed, which may have none for a while.
-///
-/// # Errors
-/// Why it cannot be read, and what that means; [`Cause::Unfit`] if it has too many files.
-pub(crate) fn list_folder(folder: &Path) -> Result<Vec<PathBuf>, (Cause, Problems)> {
-    let cause = |path: &Path| path.read_dir().err().map_or(Cause::Storage, |error| Unreadable::from(error).cause);
-    let Listing { files, .. } = Listing::of(folder).map_err(|fault| (cause(folder), refuse(folder, fault)))?;
-    if files.len() > MAX_FILES {
-        let fault = Fault::too_large(Place::START, format!("the limit of {MAX_FILES} files"));
-        return Err((Cause::Unfit, refuse(folder, fault)));
+/// What there is of a folder that is followed. It may hold no manifest for a while.
+#[derive(Default)]
+pub(crate) struct Followable {
+    /// The manifests.
+    pub(crate) files: Vec<PathBuf>,
+    /// Itself, and the folders in it that are read.
+    pub(crate) folders: Vec<PathBuf>,
+    /// Folders in it that are gone or forbidden, each with the reason. To R3 their files are gone.
+    pub(crate) lost: Vec<(PathBuf, Problems)>,
+}
+
+impl Followable {
+    /// Lists `folder`; with `recursively` also the folders in it, but for links.
+    ///
+    /// # Errors
+    /// Why it cannot be read, and what that means; [`Cause::Unfit`] if it has too many files.
+    pub(crate) fn list(folder: &Path, recursively: bool) -> Result<Self, (Cause, Problems)> {
+        let mut found = Self::default();
+        found.add(folder, recursively)?;
+        Ok(found)
     }
-    Ok(files)
+
+    fn add(&mut self, folder: &Path, recursively: bool) -> Result<(), (Cause, Problems)> {
+        let cause = |path: &Path| path.read_dir().err().map_or(Cause::Storage, |error| Unreadable::from(error).cause);
+        let listing = Listing::of(folder).map_err(|fault| (cause(folder), refuse(folder, fault)))?;
+        self.folders.push(folder.to_owned());
+        self.files.extend(listing.files);
+        if self.files.len() > MAX_FILES {
+            let fault = Fault::too_large(Place::START, format!("the limit of {MAX_FILES} files"));
+            return Err((Cause::Unfit, refuse(folder, fault)));
+        }
+        for inner in listing.folders.into_iter().filter(|inner| recursively && !listing.links.contains(inner)) {
+            match self.add(&inner, recursively) {
+                Err((Cause::Gone, problems)) => self.lost.push((inner, problems)),
+                outcome => outcome?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The problems of a file that could not be read.

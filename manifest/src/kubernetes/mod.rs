@@ -55,8 +55,8 @@ mod status;
 mod store;
 
 pub use document::Document;
+pub(crate) use folder::{Followable, check_text, is_manifest, manifest_files, unreadable};
 pub use folder::{Manifests, load, load_recursively};
-pub(crate) use folder::{check_text, is_manifest, list_folder, manifest_files, unreadable};
 pub use import::{ReadOptions, connector, import, import_with, resolve};
 pub use model::{BackendKind, BackendRef, Diagnostic, Effect, ObjectName, ObjectRef, Provenance, StatusPatch};
 pub(crate) use read::object::object_name;

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::time::Instant;
 
 use uptls::Problems;
-use uptls::input::{Cause, Unreadable};
+use uptls::input::{Cause, RETRIES, Unreadable};
 use zeroize::Zeroizing;
 
 use crate::kubernetes;
@@ -93,7 +93,5 @@ fn is_blank(text: &[u8]) -> bool {
     text.iter().all(u8::is_ascii_whitespace)
 }
 
-/// When what may be torn is read again, after it was first seen; the last is when it is reported (R6).
-const RETRIES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(250), Duration::from_millis(1250)];
 /// How long what cannot be read goes unread.
 const SOON: Duration = Duration::from_secs(1);

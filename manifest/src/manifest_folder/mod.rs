@@ -65,6 +65,7 @@ pub struct ManifestFolder(Arc<Shared>);
 struct Shared {
     folder: PathBuf,
     options: ImportOptions,
+    recursively: bool,
     registry: Registry,
     state: Mutex<State>,
 }
@@ -79,8 +80,18 @@ struct State {
 impl ManifestFolder {
     /// The folder at `folder`. Nothing is read before a watch does.
     pub fn new(folder: impl Into<PathBuf>, runtime: &Runtime, options: ImportOptions) -> Self {
+        Self::of(folder.into(), false, runtime, options)
+    }
+
+    /// The same with all folders in folders, as [`crate::kubernetes::load_recursively`] reads them. A folder in it that is gone
+    /// or forbidden takes the policies of its files with it (R3).
+    pub fn recursive(folder: impl Into<PathBuf>, runtime: &Runtime, options: ImportOptions) -> Self {
+        Self::of(folder.into(), true, runtime, options)
+    }
+
+    fn of(folder: PathBuf, recursively: bool, runtime: &Runtime, options: ImportOptions) -> Self {
         let registry = Registry::new(runtime, ON_INVALID);
-        Self(Arc::new(Shared { folder: folder.into(), options, registry, state: Mutex::default() }))
+        Self(Arc::new(Shared { folder, options, recursively, registry, state: Mutex::default() }))
     }
 
     /// What a watch follows. One is enough; each reads the folder by itself.

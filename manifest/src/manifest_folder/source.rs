@@ -14,15 +14,19 @@ use zeroize::Zeroizing;
 use super::ManifestFolder;
 use super::file::{File, Seen};
 use crate::ManifestSet;
-use crate::kubernetes::{self, Document};
+use crate::kubernetes::{Document, Followable};
 use crate::source::MAX_MANIFESTS;
 
 /// What a watch has of a folder.
 pub(super) struct FolderSource {
     files: BTreeMap<PathBuf, File>,
     folder: ManifestFolder,
+    /// The folder and, if they are read, the folders in it.
+    folders: Vec<PathBuf>,
     /// Whether the connectors are what the files come to.
     is_applied: bool,
+    /// The folders in it that are gone or forbidden.
+    lost: Vec<(PathBuf, Problems)>,
     /// Why the folder cannot be read, or is not there.
     unlisted: Option<Problems>,
     /// Why there are no policies, whatever the files say.
@@ -33,16 +37,24 @@ pub(super) struct FolderSource {
 
 impl FolderSource {
     pub(super) fn new(folder: &ManifestFolder) -> Self {
-        let (files, writers) = (BTreeMap::new(), BTreeSet::new());
-        Self { files, folder: folder.clone(), is_applied: false, unlisted: None, unresolved: None, writers }
+        Self {
+            files: BTreeMap::new(),
+            folder: folder.clone(),
+            folders: vec![folder.path().to_owned()],
+            is_applied: false,
+            lost: Vec::new(),
+            unlisted: None,
+            unresolved: None,
+            writers: BTreeSet::new(),
+        }
     }
 
     /// Reads each file. Whether another text counts, or none any more.
     fn read(&mut self, now: Instant) -> bool {
-        let listed = match kubernetes::list_folder(self.folder.path()) {
-            Ok(listed) => {
-                self.unlisted = None;
-                listed
+        let listed = match Followable::list(self.folder.path(), self.folder.0.recursively) {
+            Ok(Followable { files, folders, lost }) => {
+                (self.folders, self.lost, self.unlisted) = (folders, lost, None);
+                files
             }
             Err((cause, problems)) => {
                 self.unlisted = Some(problems);
@@ -102,16 +114,15 @@ impl FolderSource {
         let of_files = self.files.iter().filter_map(|(path, file)| Some((path.clone(), file.problems.clone()?)));
         let of_folder = self.unlisted.as_ref().or(self.unresolved.as_ref());
         let of_folder = of_folder.map(|problems| (self.folder.path().to_owned(), problems.clone()));
-        self.folder.state().problems = of_files.chain(of_folder).collect();
+        self.folder.state().problems = of_files.chain(of_folder).chain(self.lost.iter().cloned()).collect();
     }
 }
 
 impl WatchedFiles for FolderSource {
     fn directories(&self) -> BTreeSet<PathBuf> {
         // The folder itself may be replaced, and so may what its files lead to.
-        let names =
-            self.files.keys().cloned().chain([self.folder.path().join("*.yaml"), self.folder.path().to_owned()]);
-        uptls::watched_directories(&names.collect::<Vec<_>>())
+        let of_folders = self.folders.iter().flat_map(|folder| [folder.join("*.yaml"), folder.clone()]);
+        uptls::watched_directories(&self.files.keys().cloned().chain(of_folders).collect::<Vec<_>>())
     }
 
     fn poll(&mut self, now: Instant, stopped: &AtomicBool) -> Instant {

@@ -13,7 +13,7 @@ use crate::envoy::{Effect, Standing};
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Import {
-    /// Whether every policy is ready and every cluster verified; with `--strict`, also whether there is no notice.
+    /// Every policy is ready and every cluster verified; with `--strict`, there is also no notice.
     pub ready: bool,
     /// The time of the result, RFC 3339.
     pub at: String,
@@ -41,7 +41,7 @@ pub struct Backend {
     /// The Gateway, if the caller named one or the policy differs by Gateway.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub gateway: String,
-    /// Whether connections can use it.
+    /// Connections can use it.
     pub ready: bool,
     /// Name and digests.
     pub policy: PolicyFacts,
@@ -142,7 +142,7 @@ pub struct Cluster {
 pub struct Finding {
     /// Its stable name.
     pub name: &'static str,
-    /// What follows: `nothing`, `plain_text`, `less`, `unclear`, `beyond`, `stricter` or `note`.
+    /// The consequence: `nothing`, `plain_text`, `less`, `unclear`, `beyond`, `stricter` or `note`.
     #[schemars(with = "String")]
     pub effect: Effect,
     /// The field.
@@ -160,7 +160,7 @@ pub struct Finding {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Diagnostic {
-    /// What follows: `not_attached`, `not_ready`, `notice`, `skipped`, `unread`, ...
+    /// The consequence: `not_attached`, `not_ready`, `notice`, `skipped`, `unread`, ...
     pub effect: &'static str,
     /// The object, if it has a name.
     #[serde(skip_serializing_if = "String::is_empty")]

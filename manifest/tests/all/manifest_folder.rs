@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -30,9 +30,17 @@ impl Followed {
     }
 
     fn with_options(files: &[(&str, &str)], options: ImportOptions) -> Followed {
+        Followed::of(files, |place| ManifestFolder::new(place, &runtime(), options))
+    }
+
+    fn of(files: &[(&str, &str)], make: impl FnOnce(&Path) -> ManifestFolder) -> Followed {
         let place = tempfile::tempdir().unwrap();
-        files.iter().for_each(|(name, text)| fs::write(place.path().join(name), text).unwrap());
-        let folder = ManifestFolder::new(place.path(), &runtime(), options);
+        for (name, text) in files {
+            let file = place.path().join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        let folder = make(place.path());
         let source = Box::new(folder.source());
         let mut followed = Followed { folder, now: Instant::now(), place, source };
         followed.step();
@@ -127,6 +135,38 @@ fn files_come_change_and_go() {
     assert!(matches!(held.state(), ConnectorState::Withdrawn { .. }));
     assert_eq!((followed.hostname("pay"), followed.hostname("ledger")), (None, wants("ledger.example")));
     assert_eq!(followed.events(), ["Service/shop/pay withdrawn"]);
+}
+
+#[test]
+fn folders_in_it_count_if_they_are_asked_for() {
+    let files = [("pay.yaml", policy("pay", "pay.example")), ("eu/one/ledger.yaml", policy("ledger", "one.example"))];
+    let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+    // The twin: without being asked for they do not.
+    let flat = Followed::new(&files);
+    assert_eq!((flat.hostname("pay"), flat.hostname("ledger")), (wants("pay.example"), None));
+
+    let make = |place: &Path| ManifestFolder::recursive(place, &runtime(), ImportOptions::default());
+    let mut followed = Followed::of(&files, make);
+    assert_eq!(followed.hostname("ledger"), wants("one.example"));
+    let watched = followed.source.directories();
+    assert!(watched.contains(&fs::canonicalize(followed.path("eu/one")).unwrap()), "{watched:?}");
+    followed.write("eu/one/ledger.yaml", &policy("ledger", "two.example"));
+    fs::create_dir(followed.path("us")).unwrap();
+    followed.write("us/stock.yaml", &policy("stock", "stock.example"));
+    followed.step();
+    assert_eq!(
+        (followed.hostname("ledger"), followed.hostname("stock")),
+        (wants("two.example"), wants("stock.example"))
+    );
+    // R3: with a folder its policies are gone, and no others.
+    fs::remove_dir_all(followed.path("eu")).unwrap();
+    followed.step();
+    assert_eq!((followed.hostname("pay"), followed.hostname("ledger")), (wants("pay.example"), None));
+    assert_eq!((followed.hostname("stock"), followed.problems()), (wants("stock.example"), vec![]));
+    // A link may lead in a circle.
+    symlink("..", followed.path("us/up")).unwrap();
+    followed.step();
+    assert_eq!((followed.hostname("stock"), followed.problems()), (wants("stock.example"), vec![]));
 }
 
 #[test]

@@ -83,17 +83,17 @@ pub struct PolicySpec {
     pub handshake_timeout: Option<String>,
     /// Our own certificate and key, for peers that ask for one. Default: none.
     pub identity: Option<IdentityDraft>,
-    /// Whether sessions are resumed (within one fingerprint and server name). Default: true.
+    /// Resumes sessions, within one fingerprint and server name. Default: true.
     pub resumption: Option<bool>,
     /// Revocation lists. Default: none, and revocation is then not checked.
     pub revocation: Option<RevocationDraft>,
     /// The name that is sent (SNI): a DNS name, `auto` (the backend host) or `none`. Default: auto.
     pub server_name: Option<String>,
-    /// SHA-256 of public keys of which the leaf must have one, base64; and with all the rest. Default: none.
+    /// SHA-256 of public keys, base64. The leaf must have one of these keys, besides everything else. Default: none.
     pub spki_pins: Vec<String>,
-    /// Names of which the certificate must hold one. Default: none, and the server name is then the identity.
+    /// The accepted names. The certificate must hold one of them. Default: none, and the server name is then the identity.
     pub subject_alt_names: Vec<SanDraft>,
-    /// What is trusted. Required.
+    /// The trust anchors. Required.
     pub trust: TrustDraft,
     /// The TLS versions. Default: 1.2 to 1.3.
     pub versions: VersionsDraft,
