@@ -7,6 +7,7 @@ mod bound;
 mod check;
 mod closing_alert;
 pub(crate) mod deadline;
+mod dial;
 pub(crate) mod dialer;
 mod driver;
 mod evidence;
