@@ -1,5 +1,5 @@
 # Thin: each target calls the real tool.
-.PHONY: demo soak test check laws faults hostile peers conformance bench weigh load proxies header bless fuzz fuzz-check mutants wheel install go docs clean
+.PHONY: demo soak test check laws faults hostile peers conformance bench weigh load proxies header bless wasm go-module fuzz fuzz-check mutants wheel install go docs clean
 
 # The main job, on freshly made certificates and upstreams.
 demo:
@@ -76,6 +76,14 @@ load:
 # The C header alone.
 header:
 	UPTLS_BLESS=1 cargo test --package uptls-ffi --test header
+
+# The verifier as WebAssembly, where the Go module embeds it: prints its size.
+wasm:
+	python3 .ci/wasm.py
+
+# The Go module over it: vet, and all tests with the race detector. The gate does not run them yet.
+go-module: wasm
+	cd go && go vet ./... && go test -race ./...
 
 # The C library with header, pkg-config and CMake files, and the command with man pages and completions: make install PREFIX=/usr DESTDIR=package LIBDIR=/usr/lib64
 PREFIX ?= /usr/local

@@ -4,14 +4,23 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rustls::{ProtocolVersion, SupportedCipherSuite};
 use zeroize::Zeroizing;
 
 use crate::certificate::CertificateView;
-use crate::error::{MaterialError, MaterialErrorKind, PolicyError, PolicyErrorKind, Problem, Problems};
+use crate::connect::{report, setup};
+use crate::error::{
+    ConnectError, Error, MaterialError, MaterialErrorKind, Misuse, PolicyError, PolicyErrorKind, Problem, Problems,
+};
 use crate::identity::{IdentitySource, KEY_PATH, KeySource, trim_passphrase};
 use crate::material;
-use crate::policy::{IdentitySpec, Material, SecretMaterial, UpstreamTlsPolicy, resolve, scheme_name};
+use crate::name::BackendHost;
+use crate::policy::{
+    AlpnSelection, IdentitySpec, Material, SecretMaterial, ServerNameRule, TlsVersion, UpstreamTlsPolicy, resolve,
+    scheme_name,
+};
 use crate::prepare::Prepared;
+use crate::report::Report;
 use crate::time::seconds;
 use crate::trust::RevocationList;
 
@@ -50,6 +59,103 @@ use crate::trust::RevocationList;
 /// policy's own names is wanted of it otherwise. `examples/rust/reqwest_get.rs` is a whole program.
 pub fn client_config(prepared: &Prepared) -> Arc<rustls::ClientConfig> {
     Arc::clone(prepared.client_config())
+}
+
+/// The server name that a handshake with `host` by another TLS stack sends (N2), as rule `serverName` of the policy has it;
+/// `None`: it sends none. It is no name to verify: [`Prepared::verify`] has those.
+///
+/// ```
+#[doc = include_str!("../doc/policy.txt")]
+/// let prepared = runtime.prepare(&policy)?;
+/// let host = uptls::BackendHost::parse("10.0.0.7")?;
+/// assert_eq!(uptls::interop::server_name(&prepared, &host).as_deref(), Some("payments.internal"));
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+pub fn server_name(prepared: &Prepared, host: &BackendHost) -> Option<String> {
+    match (prepared.policy().server_name(), host) {
+        (ServerNameRule::Dns(name), _) | (ServerNameRule::Auto, BackendHost::Dns(name)) => Some(name.to_string()),
+        (ServerNameRule::Auto, BackendHost::Ip(_)) | (ServerNameRule::None, _) => None,
+    }
+}
+
+/// What another TLS stack negotiated with a peer.
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "the caller writes it, and must say all of it")]
+pub struct Negotiated<'a> {
+    /// The application protocol that the peer selected, if any.
+    pub alpn: Option<&'a str>,
+    /// The number of the cipher suite.
+    pub cipher_suite: u16,
+    /// The number of the protocol version: 0x0304 for TLS 1.3.
+    pub version: u16,
+}
+
+/// Judges what another TLS stack negotiated with `host`, beside [`Prepared::verify`] of the peer's chain: whether the policy
+/// offers the version and the suite, whether a protocol was selected where one is required (H3), and whether our identity is
+/// valid now (I4). Call it for resumed handshakes too.
+///
+/// ```
+#[doc = include_str!("../doc/policy.txt")]
+/// use uptls::interop::{Negotiated, check_negotiated};
+///
+/// let prepared = runtime.prepare(&policy)?;
+/// let host = uptls::BackendHost::parse("payments.internal")?;
+/// let negotiated = Negotiated { alpn: None, cipher_suite: 0x1301, version: 0x0304 };
+/// assert!(check_negotiated(&prepared, &host, &negotiated).is_ok());
+/// // A stack that was configured for TLS 1.0 as well.
+/// assert!(check_negotiated(&prepared, &host, &Negotiated { version: 0x0301, ..negotiated }).is_err());
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// The report of the connection: `alpn_mismatch`, `identity_expired` or `identity_not_yet_valid`, or `misuse` where the stack
+/// was not configured as the policy says.
+pub fn check_negotiated(
+    prepared: &Prepared,
+    host: &BackendHost,
+    negotiated: &Negotiated<'_>,
+) -> Result<(), Box<Report>> {
+    let checked = setup::check_identity(prepared, seconds(prepared.runtime().now()))
+        .and_then(|()| check_offered(prepared, negotiated))
+        .and_then(|()| check_protocol(prepared, negotiated.alpn));
+    checked.map_err(|error| {
+        let mut report = report::failed(prepared, host, &error);
+        report.backend_host = Some(host.to_string());
+        Box::new(report)
+    })
+}
+
+fn check_offered(prepared: &Prepared, negotiated: &Negotiated<'_>) -> Result<(), Error> {
+    let Negotiated { alpn: _, cipher_suite, version } = *negotiated;
+    let offered = prepared.provider().cipher_suites.iter().find(|suite| u16::from(suite.suite()) == cipher_suite);
+    let versions = prepared.policy().versions();
+    let is_offered = |suite: &&SupportedCipherSuite| {
+        let own = suite.version().version;
+        let known = if own == ProtocolVersion::TLSv1_3 { TlsVersion::V1_3 } else { TlsVersion::V1_2 };
+        u16::from(own) == version && versions.contains(known)
+    };
+    match offered.filter(is_offered) {
+        Some(_) => Ok(()),
+        None => Err(Misuse::new(format!(
+            "the version {version:#06x} with the cipher suite {cipher_suite:#06x} was negotiated, which the policy does not \
+             offer: do not change the TLS configuration that was made of it"
+        ))
+        .into()),
+    }
+}
+
+fn check_protocol(prepared: &Prepared, selected: Option<&str>) -> Result<(), Error> {
+    let alpn = prepared.policy().alpn();
+    let is_fine = match selected {
+        None => alpn.selection != AlpnSelection::Required,
+        Some(selected) => alpn.protocols.iter().any(|offered| offered == selected),
+    };
+    if is_fine {
+        return Ok(());
+    }
+    Err(ConnectError::AlpnMismatch { offered: alpn.protocols.clone(), selected: selected.map(str::to_owned) }.into())
 }
 
 /// The signature schemes that every handshake of a prepared policy offers, and no others are accepted (H9, V7): IANA names, in

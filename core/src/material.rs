@@ -227,4 +227,28 @@ mod tests {
         fs::write(&path, "three").unwrap();
         assert_eq!([read(&other).unwrap(), read(&path).unwrap()], [&b"three"[..], b"two"]);
     }
+
+    /// What the embedder reads is all that there is, and its errors mean what the disk's would.
+    #[test]
+    fn files_are_the_embedders_and_never_the_disks() {
+        use std::io::{self, ErrorKind};
+        let folder = tempfile::tempdir().unwrap();
+        let on_disk = folder.path().join("on-disk");
+        fs::write(&on_disk, "content").unwrap();
+        let read = |path: &Path| match path.to_str() {
+            Some("given") => Ok(b"given content".to_vec()),
+            Some("long") => Ok(vec![0; (16 << 20) + 1]),
+            Some("folder") => Err(io::Error::new(ErrorKind::IsADirectory, "it is a directory")),
+            _ => Err(io::Error::new(ErrorKind::PermissionDenied, "not given")),
+        };
+        let runtime = Runtime::builder(crate::aws_lc_rs::provider()).files(read).build();
+        let read = |path: &Path| runtime.read_file(path).map_err(|failure| (failure.cause, failure.reason));
+        assert_eq!(**read(Path::new("given")).unwrap(), *b"given content");
+        let long = (Cause::Unfit, "it has more than 16777216 bytes".to_owned());
+        assert_eq!(read(Path::new("long")).unwrap_err(), long);
+        assert_eq!(read(Path::new("folder")).unwrap_err(), (Cause::Unfit, "it is a directory".to_owned()));
+        assert_eq!(read(&on_disk).unwrap_err(), (Cause::Gone, "not given".to_owned()));
+        let disk = Runtime::new(crate::aws_lc_rs::provider());
+        assert_eq!(**disk.read_file(&on_disk).unwrap(), *b"content");
+    }
 }

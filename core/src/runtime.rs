@@ -52,6 +52,7 @@ struct Owned {
     observers: Observers,
     provider: Arc<CryptoProvider>,
     providers: Interned<CryptoProvider>,
+    files: Option<ReadFile>,
     reading: Option<BeforeReading>,
     sessions: Arc<SessionStore>,
     system: SystemStores,
@@ -61,6 +62,9 @@ struct Owned {
 
 /// Asked before a file of a policy is read.
 type BeforeReading = Box<dyn Fn(&Path) -> io::Result<()> + Send + Sync>;
+
+/// The content of a file of a policy, in the place of the disk's.
+type ReadFile = Box<dyn Fn(&Path) -> io::Result<Vec<u8>> + Send + Sync>;
 
 /// The settings of a [`Runtime`].
 ///
@@ -74,6 +78,7 @@ type BeforeReading = Box<dyn Fn(&Path) -> io::Result<()> + Send + Sync>;
 /// ```
 pub struct RuntimeBuilder {
     clock: Box<dyn Clock>,
+    files: Option<ReadFile>,
     native_roots: NativeRoots,
     observers: Vec<Box<dyn Observer>>,
     provider: Arc<CryptoProvider>,
@@ -86,6 +91,37 @@ impl RuntimeBuilder {
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Box::new(clock);
+        self
+    }
+
+    /// Reads each file that a policy names by `read`, and never from the disk: for embedders without a file system, and for
+    /// those who decide which files a policy may name. Default: the disk. A relative path is relative to the document's folder
+    /// or, without one, as it is written. The content may have at most 16 MiB, as a file on the disk.
+    ///
+    /// An error is `trust_unreadable`, `crl_unreadable` or `identity_unreadable`, with the error's own text. Its kind says what
+    /// it means for a policy that is in use (R2, R3): `NotFound` and `PermissionDenied` that the file is gone, `IsADirectory`
+    /// and `FileTooLarge` that it never can be read, `WouldBlock` and `OutOfMemory` a shortage, any other that the storage
+    /// failed. The system's roots (T6) are no files of a policy.
+    ///
+    /// ```
+    /// use std::io;
+    /// use uptls::{Runtime, UpstreamTlsPolicy};
+    ///
+    /// let policy = UpstreamTlsPolicy::builder().add_ca_file("ca.pem").build()?;
+    /// let read = |path: &std::path::Path| match path.to_str() {
+    ///     Some("ca.pem") => std::fs::read("../examples/refused/ca.pem"),
+    ///     _ => Err(io::Error::new(io::ErrorKind::PermissionDenied, "this program gives no other file")),
+    /// };
+    /// # #[cfg(feature = "aws-lc-rs")]
+    /// # {
+    /// let runtime = Runtime::builder(uptls::aws_lc_rs::provider()).files(read).build();
+    /// assert!(runtime.prepare(&policy).is_ok());
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn files(mut self, read: impl Fn(&Path) -> io::Result<Vec<u8>> + Send + Sync + 'static) -> Self {
+        self.files = Some(Box::new(read));
         self
     }
 
@@ -152,6 +188,7 @@ impl RuntimeBuilder {
             clock: self.clock,
             crls: Interned::default(),
             failures: FailureLog::default(),
+            files: self.files,
             identities: Interned::default(),
             generations: Interned::default(),
             observers: Observers::new(self.observers),
@@ -178,6 +215,7 @@ impl Runtime {
     pub fn builder(provider: Arc<CryptoProvider>) -> RuntimeBuilder {
         RuntimeBuilder {
             clock: Box::new(SystemClock),
+            files: None,
             native_roots: NativeRoots::default(),
             observers: Vec::new(),
             provider,
@@ -196,7 +234,10 @@ impl Runtime {
         if let Some(hook) = &self.0.reading {
             hook(path)?;
         }
-        input::read_file(path, MAX_FILE)
+        match &self.0.files {
+            None => input::read_file(path, MAX_FILE),
+            Some(read) => input::bounded(Zeroizing::new(read(path)?), MAX_FILE),
+        }
     }
 
     /// The clock's time, RFC 3339, for reports of unusable policies.

@@ -24,10 +24,10 @@ mod pool_key;
 mod race;
 #[cfg(not(any(unix, windows)))]
 mod race_absent;
-mod report;
+pub(crate) mod report;
 mod resolver;
 pub mod sans_io;
-mod setup;
+pub(crate) mod setup;
 mod span;
 pub(crate) mod tcp_options;
 pub(crate) mod tls_io;

@@ -117,7 +117,7 @@ fn alpn_step(prepared: &Prepared, evidence: &Evidence) -> Step {
 }
 
 /// The report of a connection that was not made.
-pub(super) fn failed(prepared: &Prepared, host: &BackendHost, error: &Error) -> Report {
+pub(crate) fn failed(prepared: &Prepared, host: &BackendHost, error: &Error) -> Report {
     let mut report = match error {
         Error::Policy(problems) => {
             let mut report = Report::unusable(problems, prepared.runtime().now_text());

@@ -83,7 +83,7 @@ fn server_name(policy: &UpstreamTlsPolicy, host: &BackendHost) -> Result<ServerN
 }
 
 /// I4: an expired identity fails here, not with an opaque alert from the peer.
-fn check_identity(prepared: &Prepared, now: i64) -> Result<(), Error> {
+pub(crate) fn check_identity(prepared: &Prepared, now: i64) -> Result<(), Error> {
     let policy = prepared.policy();
     let (Some(identity), Some(spec)) = (prepared.identity(), policy.identity()) else { return Ok(()) };
     identity.check_validity(&spec.certificate.source(), now).map_err(|error| {

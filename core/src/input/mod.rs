@@ -60,8 +60,11 @@ impl std::error::Error for Unreadable {}
 impl Cause {
     /// By the system's number; what has no meaning of its own here is the storage's.
     pub(crate) fn of(error: &io::Error) -> Self {
-        use io::ErrorKind::{Interrupted, NotADirectory, NotFound, OutOfMemory, PermissionDenied, WouldBlock};
+        use io::ErrorKind::{
+            FileTooLarge, Interrupted, IsADirectory, NotADirectory, NotFound, OutOfMemory, PermissionDenied, WouldBlock,
+        };
         match error.kind() {
+            FileTooLarge | IsADirectory => Self::Unfit,
             NotADirectory | NotFound | PermissionDenied => Self::Gone,
             Interrupted | OutOfMemory | WouldBlock => Self::Shortage,
             _ if is_exhausted(error) => Self::Shortage,
@@ -92,7 +95,11 @@ pub fn read_file(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Unreadab
     if length > limit {
         return Err(Unreadable::unfit(format!("it has {length} bytes, the limit is {limit}")));
     }
-    let bytes = read_up_to(file, length, limit.saturating_add(1))?;
+    bounded(read_up_to(file, length, limit.saturating_add(1))?, limit)
+}
+
+/// `bytes`, if they are at most `limit`.
+pub(crate) fn bounded(bytes: Zeroizing<Vec<u8>>, limit: u64) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
     if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
         return Err(Unreadable::unfit(format!("it has more than {limit} bytes")));
     }
