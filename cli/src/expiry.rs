@@ -38,7 +38,7 @@ fn ends_within(report: &Report, limit: Option<Duration>) -> Option<String> {
 
 /// Parses a time from minutes to days: `14d`, `36h`, `90m`.
 pub(crate) fn parse_limit(text: &str) -> Result<Duration, String> {
-    let wanted = || "a number with a unit is wanted: 14d, 36h or 90m".to_owned();
+    let wanted = || "expected a number with a unit: 14d, 36h or 90m".to_owned();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().map_err(|_| wanted())?;

@@ -134,11 +134,11 @@ impl Connection {
     }
 
     /// # Errors
-    /// Misuse if no signature is wanted.
+    /// Misuse if no signature was asked for.
     pub(crate) fn signature_wanted(&self) -> Result<&SignatureWanted, Failure> {
         match &self.phase {
             Phase::Signing(wanted) => Ok(wanted),
-            _ => Err(self.failed().unwrap_or_else(|| Misuse::new("no signature is wanted").into())),
+            _ => Err(self.failed().unwrap_or_else(|| Misuse::new("no signature was asked for").into())),
         }
     }
 
