@@ -32,6 +32,14 @@ macro_rules! facts {
 
 pub(crate) use facts;
 
+/// A fact of a step.
+#[derive(Clone, Debug, Deserialize, IntoPyObject, IntoPyObjectRef, PartialEq)]
+#[serde(untagged)]
+pub(crate) enum Fact {
+    Count(u64),
+    Text(String),
+}
+
 facts! {
     /// The policy that verified.
     ///
@@ -61,8 +69,8 @@ facts! {
         outcome: String,
         /// The stable code, if it failed.
         code: Option<String>,
-        /// Facts: text by name.
-        detail: BTreeMap<String, String>,
+        /// Facts by name: text, and an int for what is counted (`ms`, `intermediates`).
+        detail: BTreeMap<String, Fact>,
     }
 }
 
