@@ -65,7 +65,15 @@ def rust(tally: Tally) -> None:
     if ok:
         gateway_api["UPTLS_GATEWAY_API"] = output.strip().splitlines()[-1]
     for face, packages in {
-        "rust": ["uptls", "uptls-manifest", "uptls-process", "uptls-testkit", "uptls-examples", "uptls-mutants", "uptls-wasm"],
+        "rust": [
+            "uptls",
+            "uptls-manifest",
+            "uptls-process",
+            "uptls-testkit",
+            "uptls-examples",
+            "uptls-mutants",
+            "uptls-wasm",
+        ],
         "command": ["uptls-cli"],
         "c": ["uptls-ffi"],
         "vectors": ["uptls-conformance"],

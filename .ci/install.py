@@ -46,7 +46,7 @@ def native(command: list[str]) -> str:
 
 
 def versioned(built: Path, libraries: str, soname: str) -> Path:
-    """The shared library with symbol versions: linked again of the static one, since rustc's own version script permits no other."""
+    """The shared library with symbol versions. It is linked again: rustc's own version script permits no other."""
     archive, shared = built / "libuptls_ffi.a", built / "libuptls_versioned.so"
     # Tests install side by side.
     with (built / "libuptls_versioned.lock").open("w") as lock:
