@@ -1,7 +1,7 @@
 """Builds uptls-wasm and puts it where the Go module embeds it, unless the one that is there is of these sources.
 
-The target comes from rustup. Without rustup, have a toolchain with the standard library of wasm32-wasip1, such as Debian's
-packages rustc-web, cargo-web, rust-web-src, lld and wasi-libc.
+The target comes from rustup. Without rustup, have a toolchain with the standard library of wasm32-wasip1, such as
+Debian's packages rustc-web, cargo-web, rust-web-src, lld and wasi-libc.
 """
 
 import gzip
