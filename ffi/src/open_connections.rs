@@ -124,9 +124,11 @@ pub unsafe extern "C" fn uptls_connector_next_refused(
 ) -> Status {
     let take = || {
         // SAFETY: by the contract of the header it is NULL or can be written to.
-        let id = unsafe { Number::cleared(id, "id") }?;
+        let id = unsafe { Number::cleared(id, "id") };
         // SAFETY: by the contract of the header it is NULL or can be written to.
-        let why = unsafe { Out::cleared(why, "why") }?;
+        let why = unsafe { Out::cleared(why, "why") };
+        // Both are cleared, also where one of them is NULL: a caller frees what it finds.
+        let (id, why) = (id?, why?);
         // SAFETY: by the contract of the header it is NULL or live.
         let connector = unsafe { handle::borrow(connector, "connector") }?;
         let next = connector.open().lock().next();

@@ -81,9 +81,10 @@ pub unsafe extern "C" fn uptls_runtime_held_sessions(
 ) -> Status {
     let tell = || {
         // SAFETY: by the contract of the header it is NULL or can be written to.
-        let count = unsafe { Number::cleared(count, "count") }?;
+        let count = unsafe { Number::cleared(count, "count") };
         // SAFETY: by the contract of the header it is NULL or can be written to.
-        let bytes = unsafe { Number::cleared(bytes, "bytes") }?;
+        let bytes = unsafe { Number::cleared(bytes, "bytes") };
+        let (count, bytes) = (count?, bytes?);
         // SAFETY: by the contract of the header it is NULL or live.
         let held = unsafe { handle::borrow(runtime, "runtime") }?.core().held_sessions();
         count.set(held.count);

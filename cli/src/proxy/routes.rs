@@ -269,7 +269,10 @@ mod tests {
             ),
             (format!("- {{name: '', listen: '1', {rest}}}"), "name: it is empty"),
             (format!("- {{name: a, listen: '1', {rest}, maxConnections: 0}}"), "maxConnections: it must be more"),
-            (format!("- {{name: a, listen: '1', {rest}, idleTimeout: 3}}"), "idleTimeout: expected a number with a unit"),
+            (
+                format!("- {{name: a, listen: '1', {rest}, idleTimeout: 3}}"),
+                "idleTimeout: expected a number with a unit",
+            ),
             (format!("- {{name: a, listen: '1', {rest}, backend: x}}"), "give either policy"),
             (
                 format!("- {{name: a, listen: '1', {rest}, insecure: true}}"),

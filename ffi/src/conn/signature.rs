@@ -29,11 +29,12 @@ pub unsafe extern "C" fn uptls_conn_signature_wanted(
 ) -> Status {
     let tell = || {
         // SAFETY: by the contract of the header it is NULL or can be written to.
-        let scheme = unsafe { Number::cleared(scheme, "scheme") }?;
+        let scheme = unsafe { Number::cleared(scheme, "scheme") };
         // SAFETY: by the contract of the header it is NULL or can be written to.
-        let out = unsafe { Out::cleared(message.cast::<*mut u8>(), "message") }?;
+        let out = unsafe { Out::cleared(message.cast::<*mut u8>(), "message") };
         // SAFETY: by the contract of the header it is NULL or can be written to.
-        let length = unsafe { Number::cleared(length, "length") }?;
+        let length = unsafe { Number::cleared(length, "length") };
+        let (scheme, out, length) = (scheme?, out?, length?);
         // SAFETY: by the contract of the header it is NULL or live.
         let connection = unsafe { enter(conn) }?;
         let wanted = connection.signature_wanted()?;

@@ -85,6 +85,8 @@ static void reconsiders(const uptls_policy *policy, const uptls_policy *next, ui
   CHECK(uptls_connector_next_refused(connector, &id, &why, NULL) == UPTLS_OK && id == 3);
   uptls_error_free(why);
   CHECK(uptls_connector_next_refused(connector, &id, &why, NULL) == UPTLS_OK && id == 0 && why == NULL);
+  why = (uptls_error *)&id; /* what fails gives nothing, whatever else is NULL */
+  CHECK(uptls_connector_next_refused(connector, NULL, &why, NULL) == UPTLS_E_USAGE && why == NULL);
   uptls_connector_closed(connector, 1);
   uptls_connector_closed(connector, 1); /* once more is nothing */
   CHECK(uptls_connector_reconsider(connector, &refused, NULL) == UPTLS_OK && refused == 1);
