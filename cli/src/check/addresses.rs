@@ -49,13 +49,18 @@ pub(super) fn resolve(target: &Target, args: &CheckArgs) -> Result<Vec<SocketAdd
 
 /// The system's resolver has no deadline of its own.
 fn look_up(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, String> {
+    let ask = move |name: &str| match (name, port).to_socket_addrs() {
+        Ok(found) => Ok(found.collect()),
+        Err(error) => Err(error.to_string()),
+    };
     let (sender, receiver) = mpsc::channel();
     let name = host.to_owned();
-    thread::spawn(move || {
-        let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect);
-        // The reader may have given up.
-        let _ = sender.send(found.map_err(|error| error.to_string()));
-    });
+    // The reader may have given up.
+    let started = thread::Builder::new().spawn(move || drop(sender.send(ask(&name))));
+    if started.is_err() {
+        // A system that is short of threads: this one waits as long as the resolver does.
+        return ask(host);
+    }
     receiver.recv_timeout(timeout).unwrap_or_else(|_| Err(format!("no answer within {} ms", timeout.as_millis())))
 }
 

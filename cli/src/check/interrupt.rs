@@ -7,7 +7,8 @@ use std::sync::mpsc::Sender;
 pub(super) fn on_interrupt<T: Send + 'static>(sender: Sender<T>, message: T) -> impl Drop {
     use tokio::sync::oneshot;
     let (guard, ended) = oneshot::channel::<()>();
-    std::thread::spawn(move || {
+    // Without another thread the system ends the process, as it does elsewhere.
+    let _ = std::thread::Builder::new().spawn(move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         runtime.block_on(async {
             tokio::select! {

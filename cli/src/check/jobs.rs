@@ -1,10 +1,12 @@
 //! Several checks at a time; results come in the order of the plan.
 
+use core::iter::Enumerate;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+use std::vec::IntoIter;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use uptls::{Code, ConnectOptions, Report, panic};
@@ -57,26 +59,42 @@ fn begin(probes: Vec<Probe>, args: &CheckArgs, sender: &Sender<News>) {
     let workers = usize::from(args.jobs).min(probes.len());
     let mut connect = ConnectOptions::default();
     connect.timeout = args.dial.timeout;
-    let (connect, repeat) = (Arc::new(connect), args.repeat);
     let queue = Arc::new(Mutex::new(probes.into_iter().enumerate()));
-    for _ in 0..workers {
-        let (queue, sender, connect) = (Arc::clone(&queue), sender.clone(), Arc::clone(&connect));
-        thread::spawn(move || {
-            loop {
-                let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-                let Some((place, probe)) = next else { break };
-                let reports = panic::catch(|| match probe {
-                    Probe::Failed(report) => vec![*report],
-                    Probe::Endpoint(endpoint) => endpoint.check(repeat, &connect),
-                });
-                // The reader waits for each result.
-                let reports =
-                    reports.unwrap_or_else(|_| vec![Report::without_policy(Code::Panic, PANIC.to_owned(), "")]);
-                if sender.send(News::Done(place, reports)).is_err() {
-                    break;
-                }
+    let worker = Worker { connect: Arc::new(connect), queue, repeat: args.repeat, sender: sender.clone() };
+    let start = |_: &usize| {
+        let worker = worker.clone();
+        thread::Builder::new().spawn(move || worker.run()).is_ok()
+    };
+    // A system that is short of threads gives fewer of them, or none: then this thread does all the work.
+    if (0..workers).take_while(start).count() == 0 {
+        worker.run();
+    }
+}
+
+/// One of those that share the probes.
+#[derive(Clone)]
+struct Worker {
+    connect: Arc<ConnectOptions>,
+    queue: Arc<Mutex<Enumerate<IntoIter<Probe>>>>,
+    repeat: u16,
+    sender: Sender<News>,
+}
+
+impl Worker {
+    fn run(&self) {
+        loop {
+            let next = self.queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((place, probe)) = next else { break };
+            let reports = panic::catch(|| match probe {
+                Probe::Failed(report) => vec![*report],
+                Probe::Endpoint(endpoint) => endpoint.check(self.repeat, &self.connect),
+            });
+            // The reader waits for each result.
+            let reports = reports.unwrap_or_else(|_| vec![Report::without_policy(Code::Panic, PANIC.to_owned(), "")]);
+            if self.sender.send(News::Done(place, reports)).is_err() {
+                break;
             }
-        });
+        }
     }
 }
 
